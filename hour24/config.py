@@ -1,0 +1,212 @@
+"""production.toml and the environment -> Production. The only module that reads either.
+
+Rules of this module:
+
+- Every problem is found and reported at once, one line each:
+  ``production.toml: endpoints.calls.target_ms: expected a number above 0, got "500ms"``.
+- Secrets come from the environment only and live in :class:`Secret`, which does not print.
+- Units stand in the names; ratios are 0 to 1.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from hour24.classes import IssueClass
+
+
+class Secret:
+    """A value that does not print, does not pickle and is only had by asking for it."""
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, name: str, value: str) -> None:
+        self.name = name
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"<secret {self.name}>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"secret {self.name}: expected never to be pickled")
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    name: str
+    environment: str
+    time_zone: str
+    control_url: str
+    release: str = ""
+    launch_at: datetime | None = None
+    daily_until: datetime | None = None
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """``timestamp``, ``uptime``, ``database``: JSON pointers into the document; "" when it has none."""
+
+    url: str
+    schema: dict[str, Any]
+    headers: dict[str, Secret | str] = {}
+    timestamp: str = "/timestamp"
+    uptime: str = "/uptime"
+    instance: str = ""
+    database: str = "/database"
+    fresh_s: float = 60.0
+    timeout_s: float = 10.0
+    retry_after_s: float = 30.0
+    give_up_after_s: float = 120.0
+    interval_s: float = 10.0
+    uptime_resolution_s: float = 1.0
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """``transaction``: the name Sentry knows it by; ``expect_status``: what counts as answered well."""
+
+    name: str
+    url: str
+    target_ms: float
+    method: str = "GET"
+    headers: dict[str, Secret | str] = {}
+    body: str = ""
+    expect_status: tuple[int, ...] = (200,)
+    transaction: str = ""
+    known_slow: str = ""
+    interval_s: float = 30.0
+    timeout_s: float = 10.0
+    max_per_s: float = 2.0
+
+
+class WebSocketTarget(Struct, frozen=True, kw_only=True):
+    url: str
+    headers: dict[str, Secret | str] = {}
+    connections: int = 30
+    hold_s: float = 60.0
+    max_drop_ratio: float = 0.10
+    probe_connections: int = 3
+    probe_hold_s: float = 300.0
+    timeout_s: float = 10.0
+
+
+class SentryAt(Struct, frozen=True, kw_only=True):
+    url: str
+    organization: str
+    project: str
+    environment: str
+    token: Secret
+    dsn: Secret | None = None
+    traces_sample_rate: float | None = None
+    timeout_s: float = 15.0
+
+
+class RenderAt(Struct, frozen=True, kw_only=True):
+    url: str
+    service: str
+    owner: str
+    token: Secret
+    timeout_s: float = 15.0
+
+
+class SupabaseAt(Struct, frozen=True, kw_only=True):
+    url: str
+    project_ref: str
+    token: Secret
+    services: tuple[str, ...] = ("auth", "db", "pooler", "realtime", "rest", "storage")
+    timeout_s: float = 15.0
+
+
+class DatabaseAt(Struct, frozen=True, kw_only=True):
+    dsn: Secret
+    slow_ms: float = 1000.0
+    max_share: float = 0.80
+    idle_in_transaction_s: float = 60.0
+    lock_wait_s: float = 10.0
+    statement_timeout_s: float = 5.0
+    connect_timeout_s: float = 10.0
+    platform_roles: tuple[str, ...] = ()
+
+
+class Jobs(Struct, frozen=True, kw_only=True):
+    """``pattern``: finds a beat in a log line; a named group ``worker`` tells workers apart."""
+
+    pattern: str
+    every_s: float = 30.0
+    max_gap_s: float = 75.0
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """``metric``: ``rss`` (what a platform reports of a container) or ``heap_used``."""
+
+    metric: str = "rss"
+    max_share: float = 0.85
+
+
+class StatusPage(Struct, frozen=True, kw_only=True):
+    """``form``: ``statuspage`` (api/v2/summary.json) or ``betterstack`` (index.json)."""
+
+    name: str
+    url: str
+    form: str = "statuspage"
+
+
+class Contact(Struct, frozen=True, kw_only=True):
+    role: str
+    name: str
+    reach: str
+
+
+class Applies(Struct, frozen=True, kw_only=True):
+    """``[criteria.ID]``: whether it applies; for a criterion of one's own its sentence and hours."""
+
+    applies: bool = True
+    because: str = ""
+    sentence: str = ""
+    hours: tuple[int, ...] = ()
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    checkpoints: tuple[int, ...] = (0, 4, 8, 12, 16, 20, 24)
+    tolerance_s: float = 1800.0
+    settle_s: float = 300.0
+    source_budget_s: float = 90.0
+    latency_samples: int = 30
+    latency_per_s: float = 2.0
+
+
+class Repository(Struct, frozen=True, kw_only=True):
+    """Where a rollback by ``git revert`` happens."""
+
+    path: str = "."
+    remote: str = "origin"
+    branch: str = "main"
+
+
+class Production(Struct, frozen=True, kw_only=True):
+    """The system under watch, as production.toml and the environment describe it."""
+
+    path: str
+    service: Service
+    health: Health
+    endpoints: dict[str, Endpoint] = {}
+    websocket: WebSocketTarget | None = None
+    sentry: SentryAt | None = None
+    render: RenderAt | None = None
+    supabase: SupabaseAt | None = None
+    database: DatabaseAt | None = None
+    jobs: Jobs | None = None
+    memory: Memory = Memory()
+    status_pages: tuple[StatusPage, ...] = ()
+    normal: tuple[IssueClass, ...] = ()
+    critical: tuple[IssueClass, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    criteria: dict[str, Applies] = {}
+    schedule: Schedule = Schedule()
+    repository: Repository = Repository()
+    secrets: tuple[Secret, ...] = ()

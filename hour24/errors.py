@@ -1,0 +1,97 @@
+"""What can go wrong, named by whose fault it is.
+
+Rules of this module:
+
+- A message reads ``where: what: expected X, got Y``: lower case, no full stop, no secret.
+- A source without an answer raises a :class:`SourceError`; its ``code`` becomes the code of
+  an INCONCLUSIVE verdict. It is never a number, never ``None``, never a pass.
+- A bug of ours is none of these; it ends the run as an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Hour24Error(Exception):
+    """Anything this project refuses or reports by name."""
+
+
+class ConfigurationError(Hour24Error):
+    """Something in production.toml, the environment or the command line cannot be used.
+
+    Args:
+        problems: every problem found, one line each.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class LedgerError(Hour24Error):
+    """A record cannot be read, written or chained."""
+
+
+class LedgerLocked(LedgerError):
+    """Somebody else is recording this checkpoint (exit code 13)."""
+
+
+class SourceError(Hour24Error):
+    """An outside system gave no usable answer."""
+
+    code = "source_error"
+
+
+class SourceUnreachable(SourceError):
+    """No connection, or no answer in time."""
+
+    code = "source_unreachable"
+
+
+class SourceTimeout(SourceError):
+    """The source's whole budget of time is used up."""
+
+    code = "source_timeout"
+
+
+class SourceRefused(SourceError):
+    """It answered 401 or 403, or the rights of our role do not suffice."""
+
+    code = "source_refused"
+
+
+class SourceLimited(SourceError):
+    """It answered 429 and its limit outlasts our patience."""
+
+    code = "source_limited"
+
+
+class SourceFailed(SourceError):
+    """It answered 5xx on every attempt."""
+
+    code = "source_failed"
+
+
+class SourceLacks(SourceError):
+    """The server does not have this endpoint, table or feature."""
+
+    code = "source_lacks"
+
+
+class SourceMisread(SourceError):
+    """It answered, but not in its documented form."""
+
+    code = "source_misread"
+
+
+class SourceIncomplete(SourceError):
+    """Only part of the answer could be had: a later page failed, or the page cap was reached."""
+
+    code = "source_incomplete"
+
+
+class SourceEmpty(SourceError):
+    """It answered with nothing where nothing proves nothing."""
+
+    code = "no_data"

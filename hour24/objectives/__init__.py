@@ -1,0 +1,1 @@
+"""The limits a criterion sets; pure: evidence in, verdict out."""

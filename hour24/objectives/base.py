@@ -1,0 +1,82 @@
+"""What every objective is: a limit as data, with one judgement.
+
+Rules of this module:
+
+- An objective is frozen data; its name (the class's) and its fields stand in the record, and
+  :func:`from_plain` builds it again from there.
+- Evidence comes in by name. Names in ``needs`` must have been answered: an
+  :class:`~hour24.evidence.Unanswered` among them is INCONCLUSIVE with its code. Names in
+  ``may`` may be absent or unanswered; the objective says what that means.
+- :meth:`Objective.judge` is final; an objective writes :meth:`Objective.conclude`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+from hour24.evidence import Evidence, Unanswered
+from hour24.verdict import Outcome, Verdict
+
+_BY_NAME: dict[str, type[Objective]] = {}
+
+
+class Objective(Struct, frozen=True, kw_only=True):
+    """A limit. Subclasses say which evidence they need and how it is judged."""
+
+    needs: ClassVar[tuple[str, ...]] = ("evidence",)
+    may: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _BY_NAME[cls.__name__] = cls
+
+    def judge(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        """The verdict on this evidence.
+
+        Raises: TypeError, when evidence is missing by name or not of the form needed (ours).
+        """
+        unknown = set(evidence) - set(self.needs) - set(self.may)
+        absent = set(self.needs) - set(evidence)
+        if unknown or absent:
+            raise TypeError(
+                f"{type(self).__name__}: evidence: expected {self.needs} and perhaps {self.may}, "
+                f"got {tuple(evidence)}"
+            )
+        for name in self.needs:
+            answer = evidence[name]
+            if isinstance(answer, Unanswered):
+                return Verdict(
+                    outcome=Outcome.INCONCLUSIVE,
+                    code=answer.code,
+                    reason=answer.reason,
+                    observed="not measured",
+                    limit=self.limit_text(),
+                )
+        return self.conclude(evidence)
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        """The verdict, once everything needed was answered."""
+        raise NotImplementedError
+
+    def limit_text(self) -> str:
+        """The limit in a few words: ``below 1 %``."""
+        return ""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Name and fields, as JSON-able data."""
+        return {"name": type(self).__name__, **msgspec.to_builtins(self)}
+
+
+def from_plain(plain: Mapping[str, Any]) -> Objective:
+    """The objective that :meth:`Objective.to_plain` wrote.
+
+    Raises: KeyError, when no objective has this name; msgspec.ValidationError, when the
+        fields are not its own.
+    """
+    fields = {key: value for key, value in plain.items() if key != "name"}
+    objective: Objective = msgspec.convert(fields, type=_BY_NAME[plain["name"]])
+    return objective

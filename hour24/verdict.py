@@ -1,0 +1,86 @@
+"""Outcome, Verdict and the worst of many.
+
+Rules of this module:
+
+- PASS: the evidence shows that the objective holds. FAIL: it shows that it does not.
+  INCONCLUSIVE: it shows neither, and a code says why. NOT_APPLICABLE: production.toml
+  leaves the criterion out and says because of what.
+- Worst of many: FAIL > INCONCLUSIVE > PASS > NOT_APPLICABLE; the worst of none is INCONCLUSIVE.
+- A verdict is not a truth value: ``if verdict:`` raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NoReturn
+
+from msgspec import Struct
+
+
+class Outcome(StrEnum):
+    """What the evidence shows."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("an outcome is not a truth value: compare it with Outcome.PASS")
+
+
+# A code in this set says that evidence was wanting; a later PASS over a window
+# that contains this one settles it (rule 7). Every other code needs a waiver.
+SETTLED_BY_MORE_EVIDENCE = frozenset({"too_early", "too_few_samples", "too_little_traffic"})
+
+
+class Scale(Struct, frozen=True, kw_only=True):
+    """The figures of a verdict on one axis, for the margin drawn beside it.
+
+    All in the unit of ``unit``. ``limit`` is where the criterion turns; ``better`` says on
+    which side of the limit production wants to be.
+    """
+
+    unit: str
+    limit: float
+    observed: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    better: str = "below"
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """An outcome with its reason in one sentence.
+
+    ``observed``, ``bound`` and ``limit`` are short texts for a table ("0.22 %",
+    "at most 0.57 %", "below 1 %"); ``figures`` are the numbers behind them, by name, which
+    ``verify`` compares to six significant digits when it judges again.
+    """
+
+    outcome: Outcome
+    reason: str
+    code: str = ""
+    observed: str = ""
+    bound: str = ""
+    limit: str = ""
+    scale: Scale | None = None
+    figures: dict[str, float] = {}
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a verdict is not a truth value: compare its outcome")
+
+
+_ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS, Outcome.NOT_APPLICABLE)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The worst of these outcomes; of none, INCONCLUSIVE.
+
+    When every outcome is NOT_APPLICABLE the worst is NOT_APPLICABLE too.
+    """
+    found = set(outcomes)
+    for outcome in _ORDER:
+        if outcome in found:
+            return outcome
+    return Outcome.INCONCLUSIVE
