@@ -50,7 +50,10 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """``timestamp``, ``uptime``, ``database``: JSON pointers into the document; "" when it has none."""
+    """``timestamp``, ``uptime``, ``database``: JSON pointers into the document.
+
+    "" where the document has no such member.
+    """
 
     url: str
     schema: dict[str, Any]
@@ -68,7 +71,7 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """``transaction``: the name Sentry knows it by; ``expect_status``: what counts as answered well."""
+    """``transaction``: the name Sentry knows it by; ``expect_status``: answered well."""
 
     name: str
     url: str
@@ -163,7 +166,7 @@ class Contact(Struct, frozen=True, kw_only=True):
 
 
 class Applies(Struct, frozen=True, kw_only=True):
-    """``[criteria.ID]``: whether it applies; for a criterion of one's own its sentence and hours."""
+    """``[criteria.ID]``: whether it applies; of a criterion of one's own, sentence and hours."""
 
     applies: bool = True
     because: str = ""
@@ -209,4 +212,6 @@ class Production(Struct, frozen=True, kw_only=True):
     criteria: dict[str, Applies] = {}
     schedule: Schedule = Schedule()
     repository: Repository = Repository()
+    alert_urls: tuple[Secret, ...] = ()
+    heartbeat_url: Secret | None = None
     secrets: tuple[Secret, ...] = ()

@@ -45,8 +45,10 @@ class Criterion(Struct, frozen=True, kw_only=True):
 
 def _criteria(*rows: tuple[str, str, str, tuple[int, ...], Span, str]) -> dict[str, Criterion]:
     return {
-        id: Criterion(id=id, sentence=sentence, hours=hours, group=group, span=span, means=means)
-        for group, id, sentence, hours, span, means in rows
+        name: Criterion(
+            id=name, sentence=sentence, hours=hours, group=group, span=span, means=means
+        )
+        for group, name, sentence, hours, span, means in rows
     }
 
 

@@ -1,0 +1,129 @@
+"""Record: one checkpoint's criteria, evidence, objectives and verdicts, and its bytes.
+
+Rules of this module:
+
+- A record is plain data; :func:`canonical` writes it as the bytes that are sealed, and
+  :func:`parse` reads them back, checked against ``schemas/record.schema.json``.
+- Every due criterion is in it, the ones without a verdict too.
+- NaN and infinity are refused: they would not come back from JSON.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from hour24.verdict import Outcome, Scale
+from hour24.watch import Window
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    """The entry before this one: its file name and the SHA-256 of its exact bytes."""
+
+    file: str
+    sha256: str
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """One criterion (of one subject) at one checkpoint, with all that its verdict rests on.
+
+    Args:
+        subject: which endpoint or part, where there are several; else empty.
+        objective: :meth:`~hour24.objectives.base.Objective.to_plain`; none when the criterion
+            was due and never judged.
+        evidence: by the objective's names, :func:`~hour24.evidence.to_plain`.
+        took_s: seconds its test took.
+    """
+
+    id: str
+    sentence: str
+    group: str
+    outcome: Outcome
+    reason: str
+    subject: str = ""
+    span: str = "window"
+    window: Window | None = None
+    code: str = ""
+    observed: str = ""
+    bound: str = ""
+    limit: str = ""
+    scale: Scale | None = None
+    figures: dict[str, float] = {}
+    objective: dict[str, Any] | None = None
+    evidence: dict[str, dict[str, Any]] = {}
+    took_s: float = 0.0
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """Something worth seeing that is not judged at this hour."""
+
+    id: str
+    title: str
+    text: str
+
+
+class Vantage(Struct, frozen=True, kw_only=True):
+    """From where it was looked."""
+
+    host: str
+    user: str
+    pid: int
+    version: str
+    commit: str = ""
+
+
+class Prober(Struct, frozen=True, kw_only=True):
+    """Whether a prober is at work: its files, and when the newest line was written."""
+
+    running: bool
+    files: tuple[str, ...] = ()
+    last_line: datetime | None = None
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One attempt at one checkpoint.
+
+    Args:
+        target: path of the production.toml, or ``rehearsal``.
+        rehearsal: ``{"seed": 7, "faults": [...]}``; none for a production.
+        service: ``{"name", "environment", "release"}``.
+        zone: IANA name, for what people read.
+        late_s: seconds after the due time.
+        early: whether it ran before its due time, and so does not count.
+        limits: SHA-256 over the limits in force.
+        plan: every criterion's hours, those of one's own included.
+        advisory: what the vendors' status pages say; never judged.
+        decision: what the runbook says to do now (``hour24.escalation``); none while undecided.
+        interrupted: what ended the run before its end; empty when nothing did.
+    """
+
+    watch: str
+    target: str
+    rehearsal: dict[str, Any] | None
+    service: dict[str, str]
+    zone: str
+    hour: int
+    attempt: int
+    t0: datetime
+    due: datetime
+    started: datetime
+    ended: datetime
+    late_s: float
+    window: Window
+    outcome: Outcome
+    limits: str
+    vantage: Vantage
+    plan: dict[str, tuple[int, ...]]
+    criteria: tuple[Judged, ...]
+    previous: Link | None = None
+    early: bool = False
+    shown: tuple[Shown, ...] = ()
+    advisory: tuple[dict[str, Any], ...] = ()
+    prober: Prober = Prober(running=False)
+    decision: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+    interrupted: str = ""
+    version: int = 1
+    kind: str = "checkpoint"
