@@ -1,0 +1,42 @@
+# The commands people type. Everything lives in .venv; nothing outside this folder is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SEED ?= 1
+
+.PHONY: help rehearse test lint runbook benchmarks clean
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(VENV)/.product: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.product requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+rehearse: $(VENV)/.product  ## play a whole 24-hour watch on the rehearsal production
+	$(BIN)/python -m hour24 rehearse --seed $(SEED)
+
+test: $(VENV)/.tests  ## the project's own tests, style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests
+
+lint: $(VENV)/.tests  ## style and types alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+runbook: $(VENV)/.product  ## write docs/RUNBOOK.md from the criteria
+	$(BIN)/python -m hour24 runbook > docs/RUNBOOK.md
+
+benchmarks: $(VENV)/.tests  ## measure what benchmarks/README.md says
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## remove the environment; reports/ stays
+	rm -rf $(VENV)
