@@ -322,3 +322,10 @@ CRITERIA = _criteria(
 def due(hour: int) -> tuple[Criterion, ...]:
     """The criteria that fall due at ``hour``, in the order of the table."""
     return tuple(criterion for criterion in CRITERIA.values() if hour in criterion.hours)
+
+
+def own_criterion(name: str, sentence: str, hours: tuple[int, ...]) -> Criterion:
+    """A criterion of somebody's own."""
+    return Criterion(
+        id=name, sentence=sentence, hours=tuple(hours), group="Your own", span="now", means="value"
+    )

@@ -38,9 +38,14 @@ class LedgerLocked(LedgerError):
 
 
 class SourceError(Hour24Error):
-    """An outside system gave no usable answer."""
+    """An outside system gave no usable answer.
+
+    ``question`` is the :class:`hour24.evidence.Question` that was asked, with its attempts, as
+    far as it came; none, when nothing was asked.
+    """
 
     code = "source_error"
+    question: object | None = None
 
 
 class SourceUnreachable(SourceError):
@@ -89,6 +94,12 @@ class SourceIncomplete(SourceError):
     """Only part of the answer could be had: a later page failed, or the page cap was reached."""
 
     code = "source_incomplete"
+
+
+class SourceTooMany(SourceIncomplete):
+    """There is more than the page cap lets us read."""
+
+    code = "too_many_lines"
 
 
 class SourceEmpty(SourceError):

@@ -1,10 +1,9 @@
-"""production.toml and the environment -> Production. The only module that reads either.
+"""The system under watch as data: what production.toml and the environment describe.
 
 Rules of this module:
 
-- Every problem is found and reported at once, one line each:
-  ``production.toml: endpoints.calls.target_ms: expected a number above 0, got "500ms"``.
-- Secrets come from the environment only and live in :class:`Secret`, which does not print.
+- Fields are named as in production.toml; ``schemas/production.schema.json`` tells their units.
+- Secrets live in :class:`Secret`, which does not print.
 - Units stand in the names; ratios are 0 to 1.
 """
 

@@ -1,0 +1,61 @@
+"""One number for all limits, so that a change of them during a watch is seen.
+
+Rules of this module:
+
+- In it is what decides between PASS and FAIL, and which parts of production are described.
+- Not in it: addresses, names, secrets, contacts, and how long we wait for an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from hour24.config.production import Production
+
+LIMITS = {
+    "health": (
+        "schema timestamp uptime instance database fresh_s retry_after_s give_up_after_s "
+        "interval_s uptime_resolution_s"
+    ),
+    "endpoints": "method expect_status target_ms known_slow transaction",
+    "websocket": "connections hold_s max_drop_ratio probe_connections probe_hold_s",
+    "sentry": "environment traces_sample_rate",
+    "render": "",
+    "supabase": "services",
+    "database": "slow_ms max_share idle_in_transaction_s lock_wait_s platform_roles",
+    "jobs": "pattern every_s max_gap_s",
+    "memory": "metric max_share",
+    "schedule": "checkpoints tolerance_s settle_s",
+}
+
+
+def limits_digest(production: Production) -> str:
+    """SHA-256 over every limit, 64 hexadecimal digits."""
+    text = json.dumps(limits(production), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def limits(production: Production) -> dict[str, Any]:
+    """Every limit, as plain data."""
+    found: dict[str, Any] = {
+        name: _of(getattr(production, name), fields.split())
+        for name, fields in LIMITS.items()
+        if name != "endpoints"
+    }
+    found["endpoints"] = {
+        name: _of(endpoint, LIMITS["endpoints"].split())
+        for name, endpoint in production.endpoints.items()
+    }
+    for name in ("normal", "critical", "criteria"):
+        found[name] = msgspec.to_builtins(getattr(production, name))
+    return found
+
+
+def _of(section: Any, fields: list[str]) -> dict[str, Any] | None:
+    if section is None:
+        return None
+    return {name: msgspec.to_builtins(getattr(section, name)) for name in fields}

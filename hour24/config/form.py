@@ -1,0 +1,127 @@
+"""A document against its JSON Schema, every difference in words.
+
+Rules of this module:
+
+- What was expected comes from the schema's own ``title``, else from its rule.
+- An unknown key names the nearest known one.
+- jsonschema is imported when first needed: it costs a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hour24.config.problems import Place, told, walked
+from hour24.config.suspicion import names_secret
+
+Schema = Mapping[str, Any]
+
+
+def differences(data: Any, schema: Schema) -> Iterator[tuple[Place, str]]:
+    """Where ``data`` is not as ``schema`` wants it, and how."""
+    from jsonschema import Draft202012Validator
+
+    place: Place
+    for place, value in walked(data):
+        if isinstance(value, float) and not math.isfinite(value):
+            yield place, f"expected a finite number, got {value!r}"
+    for error in Draft202012Validator(schema).iter_errors(data):
+        place = tuple(error.absolute_path)
+        if "propertyNames" in error.absolute_schema_path:
+            name = error.instance
+            yield (*place, name), f"expected {wanted(error.schema, schema)}, got {json.dumps(name)}"
+        elif error.validator == "additionalProperties":
+            yield from _unknown(place, error.instance, error.schema)
+        elif error.validator == "required":
+            yield from _missing(place, error.instance, error.schema, schema)
+        else:
+            got = told(place, error.instance)
+            yield place, f"expected {wanted(error.schema, schema)}, got {got}"
+
+
+def wanted(part: Schema, schema: Schema) -> str:
+    """What a part of the schema expects, in words."""
+    part = _resolved(part, schema)
+    if "title" in part:
+        return str(part["title"])
+    if "const" in part:
+        return json.dumps(part["const"])
+    if "enum" in part:
+        return "one of " + ", ".join(json.dumps(each) for each in part["enum"])
+    kind = str(part.get("type", "something else"))
+    if kind in ("number", "integer"):
+        return ("a number" if kind == "number" else "a whole number") + _range(part)
+    return {"boolean": "true or false", "string": "text", "array": "a list"}.get(kind, kind)
+
+
+def wanted_at(place: Place, schema: Schema) -> str:
+    """What the schema expects at a place, in words."""
+    part: Schema = schema
+    for step in place:
+        part = _resolved(part, schema)
+        if isinstance(step, int):
+            part = part.get("items", {})
+        else:
+            named = part.get("properties", {}).get(step)
+            part = named if named is not None else part.get("additionalProperties") or {}
+    words = wanted(part, schema) if part else "something else"
+    return "a value" if words == "something else" else words
+
+
+def nearest(name: str, known: Iterator[str] | list[str]) -> str:
+    """The known name that ``name`` was most likely meant to be, or nothing."""
+    names = list(known)
+    close = difflib.get_close_matches(name.lower(), [each.lower() for each in names], 1, 0.5)
+    return next((each for each in names if close and each.lower() == close[0]), "")
+
+
+def _unknown(place: Place, instance: Any, part: Schema) -> Iterator[tuple[Place, str]]:
+    known = sorted(part.get("properties", {}))
+    for name in instance:
+        if name in known:
+            continue
+        if names_secret(name):
+            instead = f"{name}_env" if f"{name}_env" in known else "a key that ends in _env"
+            yield (
+                (*place, name),
+                f"expected the name of an environment variable in {instead}, got a secret "
+                "written inline",
+            )
+            continue
+        close = nearest(name, known)
+        hint = f"such as {close}" if close else f"out of {', '.join(known)}"
+        yield (*place, name), f"expected a known key, {hint}, got {json.dumps(name)}"
+
+
+def _missing(
+    place: Place, instance: Any, part: Schema, schema: Schema
+) -> Iterator[tuple[Place, str]]:
+    for name in part["required"]:
+        if name in instance:
+            continue
+        inside = _resolved(part.get("properties", {}).get(name, {}), schema)
+        if inside.get("required"):
+            yield from _missing((*place, name), {}, inside, schema)
+        else:
+            yield (*place, name), f"expected {wanted(inside, schema)}, got nothing"
+
+
+def _resolved(part: Schema, schema: Schema) -> Schema:
+    if "$ref" not in part:
+        return part
+    name = str(part["$ref"]).rpartition("/")[2]
+    return {**schema["$defs"][name], **part}
+
+
+def _range(part: Schema) -> str:
+    low, high = part.get("minimum"), part.get("maximum")
+    above = part.get("exclusiveMinimum")
+    if above is not None:
+        return f" above {above}" + (f" and at most {high}" if high is not None else "")
+    if low is not None:
+        return f" from {low} to {high}" if high is not None else f" of at least {low}"
+    return f" of at most {high}" if high is not None else ""

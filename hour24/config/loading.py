@@ -1,0 +1,347 @@
+"""A file and an environment in, a Production out, or every problem at once.
+
+Rules of this module:
+
+- Nothing is built while there is a problem, and nothing is asked of production here.
+- Paths in the file are relative to the file.
+- Left out means the default of the data class, so that it is written down once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from hour24.classes import IssueClass
+from hour24.config import rules
+from hour24.config.environment import Environment
+from hour24.config.form import differences
+from hour24.config.problems import Place, Problems, named, told
+from hour24.config.production import (
+    Applies,
+    Contact,
+    DatabaseAt,
+    Endpoint,
+    Health,
+    Jobs,
+    Memory,
+    Production,
+    RenderAt,
+    Repository,
+    Schedule,
+    Secret,
+    SentryAt,
+    Service,
+    StatusPage,
+    SupabaseAt,
+    WebSocketTarget,
+)
+from hour24.errors import ConfigurationError
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+HEALTH_SCHEMA = SCHEMAS / "health.schema.json"
+BASES = {
+    "sentry": "https://sentry.io",
+    "render": "https://api.render.com/v1",
+    "supabase": "https://api.supabase.com",
+}
+SECRETS = (
+    ("sentry", "token_env", "word", "an auth token with event:read, org:read and project:read"),
+    ("sentry", "dsn_env", "sentry", "the project's DSN"),
+    ("render", "token_env", "word", "an API key"),
+    ("supabase", "token_env", "word", "a personal access token"),
+    ("database", "dsn_env", "postgres", "the connection string of a role with pg_monitor"),
+)
+WATCH_H = 24
+DEEPEST = 20
+S = TypeVar("S", bound=Struct)
+
+
+def load(
+    path: Path, environ: Mapping[str, str] | None = None, *, secrets: bool = True
+) -> Production:
+    """The production that ``path`` and the environment describe.
+
+    Args:
+        path: a production.toml.
+        environ: variables by name; none: those of this process.
+        secrets: false: for listing what is due; secrets are empty, and missing ones no problem.
+
+    Raises: ConfigurationError, with every problem found, in the order of the file.
+    """
+    data = _read(path)
+    problems = Problems(str(path), data)
+    schema = _shipped("production.schema.json")
+    rules.texts(problems, data, schema)
+    for place, text in differences(data, schema):
+        problems.add(place, text)
+    rules.beyond_schema(problems, data)
+    environment = Environment(os.environ if environ is None else environ, problems, secrets=secrets)
+    reading = _Reading(path, data, problems, environment)
+    health_schema = reading.health_schema()
+    headers, tokens = reading.headers(), reading.tokens()
+    alert_urls, heartbeat = environment.alert_urls(), environment.heartbeat_url()
+    if lines := problems.lines():
+        raise ConfigurationError(lines)
+    return reading.production(health_schema, headers, tokens, alert_urls, heartbeat)
+
+
+def launch_problem(production: Production, t0: datetime) -> str:
+    """Why customers cannot be let in when the file says so, after a watch from ``t0``; or ""."""
+    launch = production.service.launch_at
+    ready = t0 + timedelta(hours=WATCH_H)
+    if launch is None or launch >= ready:
+        return ""
+    return (
+        f"{production.path}: service.launch_at: expected {ready.astimezone(UTC):%Y-%m-%dT%H:%MZ} "
+        f"or later (T0 + 24 h), got {launch.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return {
+            name: _plain(value)
+            for name, value in tomllib.loads(path.read_bytes().decode("utf-8-sig")).items()
+        }
+    except FileNotFoundError:
+        problem = "expected a file, got nothing; copy the shipped production.toml, or try the "
+        problem += "embedded production with --target rehearsal"
+    except IsADirectoryError:
+        problem = "expected a file, got a folder"
+    except OSError as error:
+        problem = f"expected a file that can be read, got: {(error.strerror or '').lower()}"
+    except UnicodeDecodeError as error:
+        problem = f"expected UTF-8, got something else at byte {error.start}"
+    except tomllib.TOMLDecodeError as error:
+        problem = _toml_problem(str(error))
+    except RecursionError:
+        problem = "expected TOML, got tables too deep"
+    raise ConfigurationError([f"{path}: {problem}"])
+
+
+def _toml_problem(text: str) -> str:
+    found = re.fullmatch(r"(.*) \(at (line \d+, column \d+|end of document)\)", text, re.DOTALL)
+    said, where = (found[1], found[2]) if found else (text, "")
+    said = " ".join(said.split())
+    said = said[:1].lower() + said[1:]
+    return f"{where}: expected TOML, got an error: {said}".removeprefix(": ")
+
+
+def _plain(value: Any, depth: int = 1) -> Any:
+    """TOML's moments as text, as the schema knows them. Raises: RecursionError, when too deep."""
+    if depth > DEEPEST:
+        raise RecursionError
+    if isinstance(value, dict):
+        return {name: _plain(each, depth + 1) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each, depth + 1) for each in value]
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return value
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    found = json.loads((SCHEMAS / name).read_text("utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+class _Reading:
+    """One file being read."""
+
+    def __init__(
+        self, path: Path, data: dict[str, Any], problems: Problems, environment: Environment
+    ) -> None:
+        self.path = path
+        self.data = data
+        self.problems = problems
+        self.environment = environment
+
+    # --- before it is known to be right: only what is right so far is looked at ---------------
+
+    def health_schema(self) -> dict[str, Any]:
+        """The JSON Schema of the health document."""
+        place: Place = ("health", "schema")
+        if self.problems.at(*place):
+            return {}
+        given = self.data.get("health", {}).get("schema")
+        path = HEALTH_SCHEMA if given is None else self.path.parent / given
+        try:
+            schema = json.loads(path.read_bytes().decode("utf-8-sig"))
+        except OSError as error:
+            got = "nothing there" if isinstance(error, FileNotFoundError) else "no access"
+            got = "a folder" if isinstance(error, IsADirectoryError) else got
+            problem = f"expected a file that can be read, got {got}: {path}"
+        except UnicodeDecodeError as error:
+            problem = f"expected UTF-8, got something else at byte {error.start} of {path}"
+        except json.JSONDecodeError as error:
+            problem = (
+                f"expected JSON, got something else in line {error.lineno}, column {error.colno} "
+                f"of {path}"
+            )
+        except RecursionError:
+            problem = f"expected JSON, got members too deep in {path}"
+        else:
+            problem = _schema_problem(schema, path)
+        if problem:
+            self.problems.add(place, problem)
+            return {}
+        assert isinstance(schema, dict)
+        return schema
+
+    def headers(self) -> dict[Place, dict[str, Secret | str]]:
+        """The headers of every section that has some."""
+        sections: list[Place] = [("health",), ("websocket",)]
+        endpoints = self.data.get("endpoints", {})
+        if isinstance(endpoints, dict):
+            sections += [("endpoints", name) for name in endpoints]
+        found: dict[Place, dict[str, Secret | str]] = {}
+        for section in sections:
+            stated = self._at((*section, "headers"))
+            if not isinstance(stated, dict):
+                continue
+            found[section] = {}
+            for name, value in stated.items():
+                place = (*section, "headers", name)
+                if self.problems.at(*place):
+                    continue
+                if isinstance(value, str):
+                    found[section][name] = value
+                else:
+                    prefix = value.get("prefix", "")
+                    found[section][name] = self.environment.secret(
+                        (*place, "env"), value["env"], "header", "what this header says", prefix
+                    )
+        return found
+
+    def tokens(self) -> dict[Place, Secret]:
+        """The secrets that the sections name."""
+        found: dict[Place, Secret] = {}
+        for section, key, form, holds in SECRETS:
+            place: Place = (section, key)
+            variable = self._at(place)
+            if isinstance(variable, str) and not self.problems.at(*place):
+                found[place] = self.environment.secret(place, variable, form, holds)
+        return found
+
+    def _at(self, place: Place) -> Any:
+        value: Any = self.data
+        for part in place:
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    # --- from here on, everything is right ----------------------------------------------------
+
+    def production(
+        self,
+        schema: dict[str, Any],
+        headers: dict[Place, dict[str, Secret | str]],
+        tokens: dict[Place, Secret],
+        alert_urls: tuple[Secret, ...],
+        heartbeat: Secret | None,
+    ) -> Production:
+        data, issues = self.data, self.data.get("issues", {})
+        service = dict(data["service"])
+        base = str(service.pop("url", ""))
+        for key in ("launch_at", "daily_until"):
+            if key in service:
+                service[key] = datetime.fromisoformat(service[key]).astimezone(UTC)
+        service.setdefault("time_zone", "UTC")
+
+        def asked(kind: type[S], place: Place, stated: dict[str, Any], **more: Any) -> S:
+            url = _below(base, stated["url"], socket=kind is WebSocketTarget)
+            given = {**stated, **more, "url": url, "headers": headers.get(place, {})}
+            return _made(kind, given)
+
+        def vendor(kind: type[S], section: str, **more: Any) -> S | None:
+            if section not in data:
+                return None
+            stated = {n: v for n, v in data[section].items() if not n.endswith("_env")}
+            for name in ("token", "dsn"):
+                if (section, f"{name}_env") in tokens:
+                    stated[name] = tokens[section, f"{name}_env"]
+            if section in BASES:
+                stated["url"] = stated.get("url", BASES[section]).rstrip("/")
+            return _made(kind, {**more, **stated})
+
+        websocket = data.get("websocket")
+        jobs = data.get("jobs")
+        return Production(
+            path=str(self.path),
+            service=_made(Service, service),
+            health=asked(Health, ("health",), data["health"], schema=schema),
+            endpoints={
+                name: asked(Endpoint, ("endpoints", name), stated, name=name)
+                for name, stated in data.get("endpoints", {}).items()
+            },
+            websocket=asked(WebSocketTarget, ("websocket",), websocket) if websocket else None,
+            sentry=vendor(SentryAt, "sentry", environment=service["environment"]),
+            render=vendor(RenderAt, "render"),
+            supabase=vendor(SupabaseAt, "supabase"),
+            database=vendor(DatabaseAt, "database"),
+            jobs=_made(Jobs, jobs) if jobs else None,
+            memory=_made(Memory, data.get("memory", {})),
+            status_pages=tuple(_made(StatusPage, each) for each in data.get("status_pages", [])),
+            normal=tuple(_made(IssueClass, each) for each in issues.get("normal", [])),
+            critical=tuple(_made(IssueClass, each) for each in issues.get("critical", [])),
+            contacts=tuple(_made(Contact, each) for each in data.get("contacts", [])),
+            criteria={n: _made(Applies, each) for n, each in data.get("criteria", {}).items()},
+            schedule=_made(Schedule, data.get("schedule", {})),
+            repository=_made(Repository, data.get("repository", {})),
+            alert_urls=alert_urls,
+            heartbeat_url=heartbeat,
+            secrets=self.environment.all(),
+        )
+
+
+def _made(kind: type[S], stated: Mapping[str, Any]) -> S:
+    """A Struct of plain TOML values: whole numbers become floats, lists tuples, as it wants."""
+    given: dict[str, Any] = {}
+    for field in fields(kind):
+        if field.name not in stated:
+            continue
+        value = stated[field.name]
+        if field.type in (float, float | None) and isinstance(value, int):
+            value = float(value)
+        given[field.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**given)
+
+
+def _below(base: str, url: str, *, socket: bool) -> str:
+    if not url.startswith("/"):
+        return url
+    if socket:
+        base = base.replace("http", "ws", 1)
+    return base.rstrip("/") + url
+
+
+def _schema_problem(schema: Any, path: Path) -> str:
+    """Why a JSON document is no JSON Schema that could judge a health document, or ""."""
+    if not isinstance(schema, dict):
+        return f"expected a JSON Schema, got {told((), schema)} in {path}"
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import validator_for
+
+    judge = validator_for(schema, default=Draft202012Validator)
+    try:
+        judge.check_schema(schema)
+    except SchemaError as error:
+        where = named(tuple(error.absolute_path))
+        return f"expected a JSON Schema, got a mistake at {where} of {path}"
+    if remote := next(rules.remote_references(schema), ""):
+        return f"expected a JSON Schema complete in itself, got a reference to {remote} in {path}"
+    anything: tuple[Any, ...] = (None, True, 0, "", [], {})
+    if all(judge(schema).is_valid(each) for each in anything):
+        return f"expected a JSON Schema that refuses something, got one that does not: {path}"
+    return ""

@@ -1,0 +1,247 @@
+"""What production.toml must satisfy beyond its schema.
+
+Rules of this module:
+
+- A rule looks only where the schema found nothing wrong.
+- Each rule reads alone; all of them are asked, and each adds what it finds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from hour24.config.form import Schema, nearest, wanted_at
+from hour24.config.problems import Place, Problems, named, walked
+from hour24.config.suspicion import (
+    PASSWORD_IN_ADDRESS,
+    SHAPES,
+    is_nobody,
+    is_placeholder,
+    looks_random,
+    looks_secret,
+    names_secret,
+)
+from hour24.criteria import CRITERIA
+from hour24.watch import CHECKPOINTS
+
+FREE_TEXT = {"pattern", "body"}
+INLINE = "a secret written inline"
+
+
+def texts(problems: Problems, data: dict[str, Any], schema: Schema) -> None:
+    """No text of the file is a secret, a placeholder or more than a line."""
+    for place, value in walked(data):
+        if not isinstance(value, str) or not place:
+            continue
+        key = str(place[-1])
+        if _inline(problems, place, key, value) or key in FREE_TEXT:
+            continue
+        if re.search(r"[\x00-\x1f\x7f]", value):
+            problems.add(place, "expected one line of text, got a control character")
+            continue
+        person = place[0] == "contacts" and key in ("name", "reach")
+        if is_nobody(value) if person else is_placeholder(value):
+            expected = wanted_at(place, schema)
+            problems.add(place, f"expected {expected}, got the placeholder {json.dumps(value)}")
+
+
+def _inline(problems: Problems, place: Place, key: str, value: str) -> bool:
+    """Note a secret written into the file."""
+    header = len(place) > 1 and "headers" in place[:-1] and key not in ("env", "prefix")
+    if header and (names_secret(key) or looks_random(value) or looks_secret(value)):
+        problems.add(place, f'expected {{ env = "NAME" }}, got {INLINE}')
+    elif key == "env" or key.endswith("_env"):
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
+            problems.add(
+                place,
+                "expected the name of an environment variable, in capitals, got something else",
+            )
+            return True
+        return False
+    elif names_secret(key):
+        return True  # no key of the file is called so: it is told as an unknown one
+    elif key == "prefix" and (looks_random(value) or looks_secret(value)):
+        problems.add(place, f"expected a word such as Bearer, got {INLINE}")
+    elif PASSWORD_IN_ADDRESS.search(value):
+        problems.add(place, f"expected an address without a password, got {INLINE}")
+    elif SHAPES.search(value):
+        problems.add(place, f"expected no secret, got {INLINE}")
+    elif looks_secret(value):
+        problems.add(place, f"expected an address without a key in its query, got {INLINE}")
+    else:
+        return False
+    return True
+
+
+def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
+    """Every rule that joins several keys, or that a schema has no word for."""
+    for rule in (_service, _addresses, _timing, _patterns, _classes, _criteria, _schedule):
+        rule(problems, data)
+
+
+def _service(problems: Problems, data: dict[str, Any]) -> None:
+    service = _table(problems, data, "service")
+    zone = service.get("time_zone", "UTC")
+    if not problems.at("service", "time_zone") and zone != "UTC" and not _is_zone(zone):
+        close = nearest(zone, sorted(available_timezones()))
+        hint = f"such as {close}" if close else "such as Europe/Berlin"
+        problems.add(
+            ("service", "time_zone"), f"expected an IANA time zone {hint}, got {json.dumps(zone)}"
+        )
+    for key in ("launch_at", "daily_until"):
+        if key in service and not problems.at("service", key):
+            try:
+                datetime.fromisoformat(service[key])
+            except ValueError:
+                problems.add(
+                    ("service", key),
+                    f"expected a moment that exists, got {json.dumps(service[key])}",
+                )
+
+
+def _addresses(problems: Problems, data: dict[str, Any]) -> None:
+    base = _table(problems, data, "service").get("url")
+    for place, value in walked(data):
+        if not place or not isinstance(value, str) or problems.at(*place):
+            continue
+        if place[-1] not in ("url", "control_url"):
+            continue
+        if value.startswith("/"):
+            if base is None:
+                problems.add(
+                    place,
+                    f"expected a whole address, since service.url is not given, got "
+                    f"{json.dumps(value)}",
+                )
+        elif not _is_address(value):
+            problems.add(place, f"expected an address that can be asked, got {json.dumps(value)}")
+
+
+def _timing(problems: Problems, data: dict[str, Any]) -> None:
+    """One time must lie above another."""
+    for section, smaller, least, larger, most in (
+        ("health", "retry_after_s", 30, "give_up_after_s", 120),
+        ("jobs", "every_s", 30, "max_gap_s", 75),
+    ):
+        table = _table(problems, data, section)
+        low, high = table.get(smaller, least), table.get(larger, most)
+        known = not problems.at(section, smaller) and not problems.at(section, larger)
+        if table and known and high <= low:
+            problems.add(
+                (section, larger if larger in table else smaller),
+                f"expected {larger} above {smaller}, got {high:g} and {low:g}",
+            )
+
+
+def _patterns(problems: Problems, data: dict[str, Any]) -> None:
+    for place, value in walked(data):
+        if not place or place[-1] != "pattern" or problems.at(*place):
+            continue
+        try:
+            expression = re.compile(value, re.IGNORECASE)
+        except (re.error, OverflowError) as error:
+            problems.add(place, f"expected a regular expression, got one with: {error}")
+            continue
+        if expression.search(""):
+            problems.add(
+                place,
+                f"expected a pattern that some text does not match, got {json.dumps(value)}",
+            )
+
+
+def _classes(problems: Problems, data: dict[str, Any]) -> None:
+    """No two classes of errors have one name."""
+    seen: dict[str, Place] = {}
+    for kind in ("normal", "critical"):
+        if problems.at("issues", kind):
+            continue
+        for number, each in enumerate(data.get("issues", {}).get(kind, [])):
+            place = ("issues", kind, number, "name")
+            name = each["name"].casefold()
+            if name in seen:
+                problems.add(
+                    place,
+                    f"expected a name of its own, got {json.dumps(each['name'])}, as "
+                    f"{named(seen[name])}",
+                )
+            seen.setdefault(name, place)
+
+
+def _criteria(problems: Problems, data: dict[str, Any]) -> None:
+    hours = data.get("schedule", {}) if isinstance(data.get("schedule", {}), dict) else {}
+    planned = hours.get("checkpoints", CHECKPOINTS)
+    for name, stated in _table(problems, data, "criteria").items():
+        place = ("criteria", name)
+        if problems.at(*place):
+            continue
+        if stated.get("applies", True) is False and "because" not in stated:
+            problems.add((*place, "because"), "expected why it does not apply, got nothing")
+        if name in CRITERIA:
+            for key in ("sentence", "hours"):
+                if key in stated:
+                    problems.add(
+                        (*place, key),
+                        f"expected nothing, since {name} is one of hour24's own, got "
+                        f"{'a sentence' if key == 'sentence' else 'a list'}",
+                    )
+        elif not {"sentence", "hours"} <= set(stated):
+            close = nearest(name, list(CRITERIA))
+            hint = f" such as {close}" if close else ""
+            problems.add(
+                place,
+                f"expected the id of a criterion{hint}, or sentence and hours of your own, got "
+                f"{json.dumps(name)}",
+            )
+        elif not problems.at("schedule"):
+            for stray in [hour for hour in stated["hours"] if hour not in planned]:
+                problems.add(
+                    (*place, "hours"),
+                    f"expected hours out of {', '.join(map(str, planned))}, got {stray}",
+                )
+
+
+def _schedule(problems: Problems, data: dict[str, Any]) -> None:
+    hours = _table(problems, data, "schedule").get("checkpoints")
+    if hours is None or problems.at("schedule", "checkpoints"):
+        return
+    if hours[0] != 0 or any(a >= b for a, b in pairwise(hours)):
+        problems.add(
+            ("schedule", "checkpoints"),
+            f"expected ascending hours from 0, got {', '.join(map(str, hours))}",
+        )
+
+
+def _table(problems: Problems, data: dict[str, Any], name: str) -> dict[str, Any]:
+    """A section, or an empty one when it is none."""
+    found = data.get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def remote_references(schema: Any) -> Iterator[str]:
+    """References of a JSON Schema that lead out of its file."""
+    for place, value in walked(schema):
+        if place and place[-1] == "$ref" and isinstance(value, str) and not value.startswith("#"):
+            yield value

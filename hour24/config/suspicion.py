@@ -1,0 +1,81 @@
+"""What looks like a secret, and what looks like a placeholder.
+
+Rules of this module:
+
+- Better one refusal too many than a secret in a file: the remedy is a line in the environment.
+- A placeholder is what stands where a person should have written something.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+
+SECRET_NAMES = re.compile(
+    r"(^|[_-])(token|dsn|password|passwd|passphrase|secret|credentials?|api[_-]?key|apikey"
+    r"|access[_-]?key|private[_-]?key|auth|authorization|cookie)($|[_-])",
+    re.IGNORECASE,
+)
+SHAPES = re.compile(
+    r"(?<![A-Za-z0-9])(sntry[su]_|sbp_|sb_secret_|rnd_|gh[pousr]_|github_pat_|xox[abps]-|sk-|sk_live_"
+    r"|AKIA|eyJ[A-Za-z0-9_-]{8,}\.eyJ)[A-Za-z0-9_=.-]{8,}"
+)
+PASSWORD_IN_ADDRESS = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
+PARAMETER = re.compile(r"[?&]([^=&#\s]+)=[^&#\s]")
+LONG = 20
+BITS_A_CHARACTER = 3.3
+
+PLACEHOLDER = re.compile(
+    r"change[ _-]?me|fill[ _-]?(me[ _-]?|this[ _-]?)?in\b|<[a-z][a-z _-]*>"
+    r"|\byour[_-]?(org|project|service|name|team|token|domain|app|mail|email|phone|company|ref)"
+    r"|^\W*(todo|tbd|tba|fixme|x{3,}|none|null|n/?a|dummy|placeholder|unknown|\?+|-+)\W*$"
+    r"|^\s*todo\b",
+    re.IGNORECASE,
+)
+NOBODY = re.compile(
+    r"\b(jane|john) (doe|roe)\b|\bfoo\b|\b(some|any|no)(body|one)\b|^(the |your )?(full )?name$"
+    r"|example\.(com|org|net)\b|\.(example|invalid|test)\b|\bexample\b"
+    r"|(^|\D)555\D{0,2}\d{4}(\D|$)|(^|\D)(?P<digit>\d)(\W?(?P=digit)){6,}(\D|$)"
+    r"|123\W?456\W?7890?\b",
+    re.IGNORECASE,
+)
+
+
+def names_secret(key: str) -> bool:
+    """Whether a key says that its value is a secret; ``token_env`` names a variable only."""
+    return SECRET_NAMES.search(key) is not None and not key.endswith("_env")
+
+
+def looks_secret(text: str) -> bool:
+    """Whether a text has a secret's shape: a known token, a password or key in an address."""
+    return (
+        SHAPES.search(text) is not None
+        or PASSWORD_IN_ADDRESS.search(text) is not None
+        or any(names_secret(found) for found in PARAMETER.findall(text))
+    )
+
+
+def looks_random(text: str) -> bool:
+    """Whether a text is one long word that nobody would make up."""
+    word = text.rpartition(" ")[2]
+    if len(word) < LONG or not re.fullmatch(r"[A-Za-z0-9+/=_.~-]+", word):
+        return False
+    kinds = sum(bool(re.search(kind, word)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    return kinds >= 2 and bits_a_character(word) >= BITS_A_CHARACTER
+
+
+def bits_a_character(text: str) -> float:
+    """Shannon's entropy of its characters, in bits each."""
+    counts = Counter(text).values()
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a person was meant to replace this text."""
+    return PLACEHOLDER.search(text) is not None
+
+
+def is_nobody(text: str) -> bool:
+    """Whether this is nobody's name and nobody's number."""
+    return is_placeholder(text) or NOBODY.search(text) is not None
