@@ -209,12 +209,14 @@ class Listing(Evidence, frozen=True, kw_only=True, tag="listing"):
         items: one dictionary a thing; which keys is the source's to say.
         complete: whether these are all there were.
         seen: how many were looked at to find these; at least ``len(items)``.
+        about: what holds of the whole, by name: since when its counters run.
     """
 
     what: str
     items: tuple[dict[str, Any], ...]
     complete: bool = True
     seen: int = 0
+    about: dict[str, float | str | None] = {}
 
 
 class Document(Evidence, frozen=True, kw_only=True, tag="document"):
@@ -268,7 +270,7 @@ class Probes(Evidence, frozen=True, kw_only=True, tag="probes"):
         target: ``health``, an endpoint's name, ``websocket`` or ``control``.
         interval_s: between two probes.
         due: how many slots the window holds.
-        kept: in how many of them a probe was sent.
+        kept: in how many of them a probe was sent and not limited (429): a look was had.
         bad: how many probes failed.
         failures: each failed probe, oldest first.
         gaps: stretches without any probe, longer than one interval, as [start, end] epoch

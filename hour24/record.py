@@ -6,6 +6,7 @@ Rules of this module:
   :func:`parse` reads them back, checked against ``schemas/record.schema.json``.
 - Every due criterion is in it, the ones without a verdict too.
 - NaN and infinity are refused: they would not come back from JSON.
+- Evidence is checked against its own kind, so that every verdict can be derived again.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
+from hour24 import canonical as canonical_form
+from hour24.errors import LedgerError
+from hour24.evidence import from_plain
 from hour24.verdict import Outcome, Scale
 from hour24.watch import Window
 
@@ -127,3 +132,45 @@ class Record(Struct, frozen=True, kw_only=True):
     interrupted: str = ""
     version: int = 1
     kind: str = "checkpoint"
+
+
+def name_of(hour: int, attempt: int) -> str:
+    """The file of an attempt: ``hour08.a1.json``."""
+    return f"hour{hour:02d}.a{attempt}.json"
+
+
+def canonical(record: Record) -> bytes:
+    """The bytes of a record that are sealed.
+
+    Raises: LedgerError, when it is not of its form: ``file: where: expected X, got Y``.
+    """
+    where = name_of(record.hour, record.attempt)
+    data = canonical_form.to_bytes(record, where)
+    parse(data, where)
+    return data
+
+
+def parse(data: bytes, where: str) -> Record:
+    """The record in these bytes.
+
+    Args:
+        where: the file, for messages.
+    Raises: LedgerError, when they hold none.
+    """
+    return from_content(canonical_form.from_bytes(data, where), where)
+
+
+def from_content(content: dict[str, Any], where: str) -> Record:
+    """The record that this JSON object is. Raises: LedgerError, when it is none."""
+    canonical_form.check(content, "record", "", where)
+    place = ""
+    try:
+        record: Record = msgspec.convert(content, type=Record)
+        for number, judged in enumerate(record.criteria):
+            for name, plain in judged.evidence.items():
+                place = f"criteria[{number}].evidence.{name}: "
+                from_plain(plain)
+    except (msgspec.ValidationError, ValueError) as problem:
+        told = str(problem)
+        raise LedgerError(f"{where}: {place}{told[:1].lower()}{told[1:]}") from None
+    return record

@@ -1,0 +1,224 @@
+"""The entries of a ledger as files, and the chain that they form.
+
+Rules of this module:
+
+- Each entry but the first names the one before it, and the SHA-256 of its exact bytes.
+- Reading loses nothing: an entry that cannot be read, or that the chain does not reach, is there
+  all the same, with what is wrong with it. :func:`breaks` says what does not hold.
+- A file's content must be what its name says.
+- Files are written beside their name, synced, and linked to it: a name never holds half an entry,
+  and never a second one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from hour24 import canonical, record
+from hour24.errors import LedgerError
+from hour24.journal import sync_folder
+from hour24.record import Record
+
+FIRST = "watch.json"
+SIGNOFF = "signoff.json"
+NUMBERED = ("waive", "classify", "deploy", "rollback")
+NAME = re.compile(
+    r"watch\.json|signoff\.json"
+    r"|hour(?P<hour>\d{2,3})\.a(?P<attempt>[1-9]\d*)\.json"
+    rf"|(?P<kind>{'|'.join(NUMBERED)})\.(?P<number>[1-9]\d*)\.json"
+)
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One file of the ledger.
+
+    Args:
+        kind: watch, checkpoint, waive, classify, deploy, rollback, signoff; as its name says.
+        sha256: of its exact bytes.
+        content: the JSON object in it; empty when it cannot be read.
+        problem: why it cannot be read; empty when it can.
+        canonical: whether its bytes are the one form of its content.
+    """
+
+    file: str
+    kind: str
+    sha256: str
+    content: dict[str, Any] = {}
+    problem: str = ""
+    canonical: bool = True
+
+    @property
+    def previous(self) -> tuple[str, str]:
+        """File and SHA-256 of the entry it names before it; empty texts when it names none."""
+        link = self.content.get("previous")
+        if not isinstance(link, dict):
+            return "", ""
+        return str(link.get("file", "")), str(link.get("sha256", ""))
+
+
+def kind_of(file: str) -> str:
+    """The kind of entry that a file of this name holds; empty when it is none."""
+    found = NAME.fullmatch(file)
+    if found is None:
+        return ""
+    if found["hour"] is not None:
+        return "checkpoint"
+    return found["kind"] or file.removesuffix(".json")
+
+
+def hour_of(file: str) -> tuple[int, int]:
+    """Hour and attempt that a record's name says.
+
+    Raises: ValueError, when it is no record's name.
+    """
+    found = NAME.fullmatch(file)
+    if found is None or found["hour"] is None:
+        raise ValueError(f"{file}: expected a record's name such as hour08.a1.json")
+    return int(found["hour"]), int(found["attempt"])
+
+
+def read(path: Path) -> tuple[Entry, Record | None]:
+    """One entry, and the record when it is one; what cannot be read says so in ``problem``."""
+    kind = kind_of(path.name)
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        told = f"{path.name}: expected to read it, got {problem.strerror}"
+        return Entry(file=path.name, kind=kind, sha256="", problem=told), None
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        content = canonical.from_bytes(data, path.name)
+        kept = _of_its_form(content, kind, path.name)
+        return (
+            Entry(
+                file=path.name,
+                kind=kind,
+                sha256=digest,
+                content=content,
+                canonical=canonical.to_bytes(content, path.name) == data,
+            ),
+            kept,
+        )
+    except LedgerError as problem:
+        return Entry(file=path.name, kind=kind, sha256=digest, problem=str(problem)), None
+
+
+def _of_its_form(content: dict[str, Any], kind: str, file: str) -> Record | None:
+    """The record that the content is, if it is one. Raises: LedgerError, when it is not."""
+    if kind != "checkpoint":
+        check_entry(content, kind, file)
+        return None
+    kept = record.from_content(content, file)
+    stated = record.name_of(kept.hour, kept.attempt)
+    if stated != file:
+        raise LedgerError(f"{file}: expected the attempt that its name says, got {stated}")
+    return kept
+
+
+def check_entry(content: dict[str, Any], kind: str, file: str) -> None:
+    """Refuse an entry, other than a record, that is not of its form. Raises: LedgerError."""
+    if kind == "signoff":
+        canonical.check(content, "signoff", "", file)
+    else:
+        canonical.check(content, "entry", kind, file)
+
+
+def ordered(entries: Mapping[str, Entry]) -> tuple[Entry, ...]:
+    """All entries, each after the one it names; what hangs on nothing follows at the end."""
+    after: dict[str, list[str]] = {}
+    for file in sorted(entries, key=_place):
+        after.setdefault(entries[file].previous[0], []).append(file)
+    loose = [f for f in sorted(entries, key=_place) if entries[f].previous[0] not in entries]
+    starts = sorted(loose, key=lambda file: file != FIRST)
+    found: dict[str, Entry] = {}
+    for start in (*starts, *sorted(entries, key=_place)):
+        waiting = [start]
+        while waiting:
+            file = waiting.pop()
+            if file not in found:
+                found[file] = entries[file]
+                waiting += reversed(after.get(file, []))
+    return tuple(found.values())
+
+
+def _place(file: str) -> tuple[bool, list[tuple[int, str]]]:
+    """Sorts file names as people would: a2 before a10, the sign-off last."""
+    parts = re.split(r"(\d+)", file)
+    return file == SIGNOFF, [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def breaks(entries: Sequence[Entry]) -> Iterator[str]:
+    """Each place where the entries are not one chain from the first to the last."""
+    known = {entry.file: entry for entry in entries}
+    if FIRST not in known:
+        yield f"{FIRST}: expected it as the first entry, got none"
+    named: dict[str, list[str]] = {}
+    for entry in entries:
+        file, digest = entry.previous
+        if entry.file == FIRST:
+            continue
+        if not file:
+            yield f"{entry.file}: previous: expected the entry before it, got {_none(entry)}"
+            continue
+        named.setdefault(file, []).append(entry.file)
+        before = known.get(file)
+        if before is None:
+            yield f"{entry.file}: previous: expected {file}, got no such file: it was removed"
+        elif before.sha256 != digest:
+            yield (
+                f"{file}: expected the bytes that {entry.file} names ({digest[:16]}), "
+                f"got {before.sha256[:16]}: it was changed"
+            )
+    for file, files in named.items():
+        if len(files) > 1:
+            yield f"{file}: expected one entry after it, got {' and '.join(files)}: a fork"
+    reached = _reached(known)
+    for entry in entries:
+        if entry.file not in reached and entry.previous[0] in known:
+            yield f"{entry.file}: expected to lead back to {FIRST}, got a loop or a loose end"
+
+
+def _none(entry: Entry) -> str:
+    return "an entry that cannot be read" if entry.problem else "none"
+
+
+def _reached(known: Mapping[str, Entry]) -> set[str]:
+    reached = {FIRST} if FIRST in known else set()
+    while True:
+        more = {f for f, e in known.items() if e.previous[0] in reached} - reached
+        if not more:
+            return reached
+        reached |= more
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a file that must not be there yet, so that it is there whole or not at all.
+
+    Raises: LedgerError, when it exists or cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(handle, rest) :]
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            os.link(beside, path)  # unlike a rename, this never replaces
+        finally:
+            beside.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except FileExistsError:
+        raise LedgerError(f"{path}: expected no such file, got one: it is written once") from None
+    except OSError as problem:
+        raise LedgerError(f"{path}: expected to write it, got {problem.strerror}") from None

@@ -1,0 +1,88 @@
+"""The journal of one run: a line for each verdict, safe on disk before anything else happens.
+
+Rules of this module:
+
+- A line is appended with one write and fsync; what :meth:`Journal.write` returned from survives
+  a SIGKILL and a power cut.
+- A torn last line is what a kill in the middle leaves; it is dropped on reading, nothing else is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from hour24.canonical import to_bytes
+from hour24.errors import LedgerError
+
+
+class Journal:
+    """A file of JSON lines, open for appending.
+
+    Raises: LedgerError, when it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            sync_folder(path.parent)
+        except OSError as problem:
+            raise LedgerError(f"{path}: expected to open it, got {problem.strerror}") from None
+
+    def write(self, content: dict[str, Any]) -> None:
+        """Append one line; when this returns, it is on disk.
+
+        Raises: LedgerError, when it is not.
+        """
+        data = to_bytes(content, self.path.name)
+        try:
+            start = os.fstat(self._file).st_size
+            if os.write(self._file, data) != len(data):
+                # Half a line would spoil the next one too.
+                os.ftruncate(self._file, start)
+                raise OSError(0, "no space for a whole line")
+            os.fsync(self._file)
+        except OSError as problem:
+            raise LedgerError(f"{self.path}: expected to append, got {problem.strerror}") from None
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a journal, oldest first; a torn last line is dropped.
+
+    Raises: LedgerError, when it cannot be read, or a line before the last is none.
+    """
+    try:
+        *lines, rest = path.read_bytes().split(b"\n")
+    except OSError as problem:
+        raise LedgerError(f"{path}: expected to read it, got {problem.strerror}") from None
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            content = json.loads(line)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            if number == len(lines) and not rest:
+                break
+            raise LedgerError(f"{path}: line {number}: expected a JSON object, got none")
+        found.append(content)
+    return found
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` safe on disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,434 @@
+"""All records of one watch on disk: written once, numbered, chained, locked.
+
+Rules of this module:
+
+- The folder is the ledger: ``watch.json`` first, then records and what people added, each naming
+  the newest entry before it. Nothing is ever overwritten or removed.
+- Choosing the entry before and linking the new one happen under one lock of the folder, so that
+  any number of processes appends one line, not a tree.
+- One checkpoint is recorded by one process at a time; the kernel frees the lock of a dead one.
+- Whether the folder can be written, and has room, is found out before production is asked.
+- An entry that cannot be read stops nobody from recording; what it held counts as INCONCLUSIVE.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hour24 import canonical, chain, standings
+from hour24 import record as record_form
+from hour24.chain import Entry
+from hour24.classes import IssueClass
+from hour24.errors import LedgerError, LedgerLocked
+from hour24.record import Link, Record
+from hour24.standings import Standing, Waiver
+from hour24.verdict import Outcome
+from hour24.watch import Watch
+
+__all__ = ["Entry", "Genesis", "Ledger", "Standing"]
+
+ROOM_BYTES = 8 * 1024 * 1024
+"""A record, its pages and its journal together."""
+
+MOMENTS = ("at", "until", "launch_at")
+
+
+class Genesis(Struct, frozen=True, kw_only=True):
+    """What ``watch.json`` holds: the plan clock of a watch, and what it watches.
+
+    Args:
+        target: path of the production.toml, or ``rehearsal``.
+        rehearsal: ``{"seed", "faults"}``; none for a production.
+        limits: SHA-256 over the limits at the start.
+        opened: when.
+    """
+
+    name: str
+    t0: datetime
+    zone: str
+    hours: tuple[int, ...]
+    tolerance_s: float
+    settle_s: float
+    target: str
+    service: dict[str, str]
+    limits: str
+    opened: datetime
+    rehearsal: dict[str, Any] | None = None
+    follows: str = ""
+    version: int = 1
+    kind: str = "watch"
+
+
+class Ledger:
+    """The ledger in a folder.
+
+    Args:
+        before: look only at what stands before this file in the chain; empty: at everything.
+    """
+
+    def __init__(self, folder: Path, before: str = "") -> None:
+        self.folder = folder
+        self.before = before
+        self._read: dict[str, tuple[tuple[int, ...], Entry, Record | None]] = {}
+
+    # --- which ledger -------------------------------------------------------------------------
+
+    @staticmethod
+    def create(reports: Path, genesis: Genesis) -> Ledger:
+        """Open a new watch.
+
+        Raises: LedgerError, when the name is taken, or the folder cannot be written.
+        """
+        _watch(genesis)
+        ledger = Ledger(reports / genesis.name)
+        try:
+            ledger.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise _cannot(ledger.folder, "make it", problem) from None
+        ledger.writable()
+        data = canonical.to_bytes(genesis, chain.FIRST)
+        chain.check_entry(canonical.from_bytes(data, chain.FIRST), "watch", chain.FIRST)
+        with ledger._alone():
+            chain.put(ledger.folder / chain.FIRST, data)
+        return ledger
+
+    @staticmethod
+    def find(reports: Path, name: str = "", target: str = "") -> Ledger | None:
+        """The watch of this name; without a name the newest one still open.
+
+        Args:
+            target: only a watch of this target; empty: of any.
+        Raises: LedgerError, when a watch cannot be read that may be the one.
+        """
+        if name:
+            ledger = Ledger(reports / name)
+            if not (ledger.folder / chain.FIRST).exists():
+                return None
+            return ledger if target in ("", ledger.genesis.target) else None
+        ledgers = [Ledger(path.parent) for path in sorted(reports.glob(f"*/{chain.FIRST}"))]
+        still_open = [
+            ledger
+            for ledger in ledgers
+            if not (ledger.folder / chain.SIGNOFF).exists()
+            and target in ("", ledger.genesis.target)
+        ]
+        return max(still_open, key=lambda one: (one.genesis.opened, one.genesis.t0), default=None)
+
+    @property
+    def genesis(self) -> Genesis:
+        """What was opened. Raises: LedgerError, when it cannot be read."""
+        path = self.folder / chain.FIRST
+        if not path.exists():
+            raise LedgerError(f"{self.folder}: expected a watch, got no {chain.FIRST}")
+        entry, _ = self._entry(path)
+        if entry.problem:
+            raise LedgerError(f"{self.folder}: {entry.problem}")
+        return msgspec.convert(entry.content, type=Genesis)
+
+    @property
+    def watch(self) -> Watch:
+        """Its plan clock. Raises: LedgerError, when it cannot be read."""
+        return _watch(self.genesis)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every entry, in the order of the chain; unreadable ones say so in ``problem``."""
+        found = chain.ordered({p.name: self._entry(p)[0] for p in self._paths()})
+        if not self.before:
+            return found
+        end = next((n for n, e in enumerate(found) if e.file == self.before), len(found))
+        return found[:end]
+
+    def records(self, hour: int | None = None) -> tuple[Record, ...]:
+        """Every record that can be read, by hour and attempt; of one hour, or of all."""
+        known = {entry.file for entry in self.entries()} if self.before else None
+        found = [
+            kept
+            for path in self._paths()
+            if (known is None or path.name in known)
+            and (kept := self._entry(path)[1]) is not None
+            and hour in (None, kept.hour)
+        ]
+        return tuple(sorted(found, key=lambda one: (one.hour, one.attempt)))
+
+    def latest(self, hour: int) -> Record | None:
+        """The newest record of this hour that counts; none when there is none."""
+        return next((one for one in reversed(self.records(hour)) if not one.early), None)
+
+    def next_attempt(self, hour: int) -> int:
+        """The number of the next attempt; one whose journal alone is left keeps its number."""
+        stem = f"hour{hour:02d}.a"
+        names = [path.name for path in self._paths()]
+        names += [path.stem + ".json" for path in (self.folder / "journal").glob(f"{stem}*.jsonl")]
+        taken = [
+            chain.hour_of(name)[1]
+            for name in names
+            if name.startswith(stem) and chain.kind_of(name) == "checkpoint"
+        ]
+        return max(taken, default=0) + 1
+
+    def classes(self) -> tuple[list[IssueClass], list[IssueClass]]:
+        """The classes that people added: normal ones, critical ones."""
+        added: dict[str, list[IssueClass]] = {"normal": [], "critical": []}
+        for entry in self.entries():
+            if entry.kind == "classify" and not entry.problem:
+                fields = {
+                    name: entry.content[name]
+                    for name in IssueClass.__struct_fields__
+                    if name in entry.content
+                }
+                added[entry.content["class"]].append(msgspec.convert(fields, type=IssueClass))
+        return added["normal"], added["critical"]
+
+    def waivers(self) -> tuple[Waiver, ...]:
+        """Every waiver, ended ones too, oldest first."""
+        return tuple(
+            standings.waiver_from(entry.content)
+            for entry in self.entries()
+            if entry.kind == "waive" and not entry.problem
+        )
+
+    # --- what stands --------------------------------------------------------------------------
+
+    def standings(self, now: datetime, provisional: Record | None = None) -> tuple[Standing, ...]:
+        """How every criterion stands at every checkpoint so far.
+
+        Args:
+            now: moment at which waivers and due times are read.
+            provisional: a record that is not written yet, and counts as if it were.
+        """
+        records = list(self.records())
+        if provisional is not None:
+            key = (provisional.hour, provisional.attempt)
+            records = [one for one in records if (one.hour, one.attempt) != key] + [provisional]
+        unreadable = {
+            chain.hour_of(entry.file)[0]: entry.problem
+            for entry in self.entries()
+            if entry.kind == "checkpoint" and entry.problem
+        }
+        return standings.stand(self.watch, records, self.waivers(), now, unreadable)
+
+    def outcome(self, hour: int, now: datetime) -> Outcome:
+        """The worst that stands at one hour, waivers and settling counted."""
+        return standings.outcome_of(one for one in self.standings(now) if one.hour == hour)
+
+    def outcome_of_watch(self, now: datetime) -> Outcome:
+        """The worst that stands at any checkpoint so far, waivers and settling counted."""
+        return standings.outcome_of(self.standings(now))
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def writable(self) -> None:
+        """Find out whether a record could be written now.
+
+        Raises: LedgerError, when the folder cannot be written or has no room.
+        """
+        probe = self.folder / f".room.{os.getpid()}.tmp"
+        try:
+            (self.folder / "journal").mkdir(exist_ok=True)
+            handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(handle, 0, ROOM_BYTES)
+                os.write(handle, b"room\n")
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+                probe.unlink(missing_ok=True)
+        except OSError as problem:
+            wanted = f"write {ROOM_BYTES // 1024**2} MiB in it"
+            raise _cannot(self.folder, wanted, problem) from None
+
+    def write(self, record: Record) -> Path:
+        """Write a record as the newest entry; ``previous`` is filled in.
+
+        Returns: its path.
+        Raises: LedgerError, when it is not of its form, exists, or cannot be written.
+        """
+        name = record_form.name_of(record.hour, record.attempt)
+        if record.watch != self.genesis.name:
+            raise LedgerError(f"{name}: watch: expected {self.genesis.name}, got {record.watch}")
+        with self._alone():
+            linked = msgspec.structs.replace(record, previous=self._head())
+            path = self.folder / name
+            chain.put(path, record_form.canonical(linked))
+        return path
+
+    def append(
+        self,
+        kind: str,
+        fields: dict[str, Any],
+        *,
+        after: Link | None = None,
+        seal: Callable[[bytes], None] | None = None,
+    ) -> Path:
+        """Write what a person adds as the newest entry; ``previous`` is filled in.
+
+        Args:
+            kind: waive, classify, deploy, rollback or signoff.
+            fields: its content; moments may be datetimes or ISO texts.
+            after: the entry it must follow directly; none: whichever is newest.
+            seal: called with the exact bytes before they are there; what it raises stops them.
+        Returns: its path.
+        Raises: LedgerError, when it is not of its form, the ledger has moved on, or it cannot be
+            written.
+        """
+        if kind not in (*chain.NUMBERED, "signoff"):
+            raise LedgerError(f"{self.folder}: kind: expected an entry of a ledger, got {kind!r}")
+        _ = self.genesis  # a folder without a watch is refused
+        with self._alone():
+            head = self._head()
+            if after is not None and after != head:
+                raise LedgerError(
+                    f"{self.folder}: expected {after.file} to be the newest entry, "
+                    f"got {head.file}: look again"
+                )
+            name = "signoff.json" if kind == "signoff" else f"{kind}.{self._number(kind)}.json"
+            content = {
+                "version": 1,
+                "kind": kind,
+                "previous": head,
+                **{key: _moment(key, value, name) for key, value in fields.items()},
+            }
+            data = canonical.to_bytes(content, name)
+            chain.check_entry(canonical.from_bytes(data, name), kind, name)
+            if seal is not None and not (self.folder / name).exists():
+                seal(data)
+            path = self.folder / name
+            chain.put(path, data)
+        return path
+
+    @contextmanager
+    def locked(self, hour: int) -> Iterator[None]:
+        """Be the only one who records this checkpoint.
+
+        Raises: LedgerLocked, naming who is recording it; LedgerError, when the folder cannot be
+            written.
+        """
+        path = self.folder / f"hour{hour:02d}.lock"
+        handle = _opened(path)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LedgerLocked(
+                    f"{self.folder}: hour {hour}: expected nobody else to be recording it, "
+                    f"got {_holder(handle)}"
+                ) from None
+            # The machine's own clock: whoever waits compares it with the clock on the wall.
+            since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            held = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+            try:
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, json.dumps(held).encode() + b"\n", 0)
+            except OSError as problem:
+                raise _cannot(path, "write it", problem) from None
+            yield
+        finally:
+            os.close(handle)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _paths(self) -> list[Path]:
+        try:
+            return [path for path in self.folder.iterdir() if chain.kind_of(path.name)]
+        except OSError as problem:
+            raise _cannot(self.folder, "read it", problem) from None
+
+    def _entry(self, path: Path) -> tuple[Entry, Record | None]:
+        """An entry, read again only when its file is another."""
+        try:
+            stat = path.stat()
+            key: tuple[int, ...] = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        except OSError:
+            key = ()
+        known = self._read.get(path.name)
+        if known is None or known[0] != key:
+            known = (key, *chain.read(path))
+            self._read[path.name] = known
+        return known[1], known[2]
+
+    def head(self) -> Link:
+        """The newest entry: its file and the SHA-256 to publish elsewhere."""
+        return self._head()
+
+    def _head(self) -> Link:
+        entries = self.entries()
+        if not entries:
+            raise LedgerError(f"{self.folder}: expected a watch, got no {chain.FIRST}")
+        return Link(file=entries[-1].file, sha256=entries[-1].sha256)
+
+    def _number(self, kind: str) -> int:
+        found = [chain.NAME.fullmatch(path.name) for path in self._paths()]
+        taken = [int(one["number"]) for one in found if one is not None and one["kind"] == kind]
+        return max(taken, default=0) + 1
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only one who appends."""
+        handle = _opened(self.folder / ".chain.lock")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            for left in self.folder.glob(".*.json.*.tmp"):  # of a writer that was killed
+                left.unlink(missing_ok=True)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _watch(genesis: Genesis) -> Watch:
+    try:
+        return Watch(
+            name=genesis.name,
+            t0=genesis.t0,
+            zone=genesis.zone,
+            hours=genesis.hours,
+            tolerance_s=genesis.tolerance_s,
+            settle_s=genesis.settle_s,
+            follows=genesis.follows,
+        )
+    except ValueError as problem:
+        raise LedgerError(str(problem)) from None
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as problem:
+        raise _cannot(path, "open it", problem) from None
+
+
+def _holder(handle: int) -> str:
+    try:
+        held = json.loads(os.pread(handle, 4096, 0))
+        return f"process {held['pid']} on {held['host']}, since {held['since']}"
+    except (ValueError, KeyError, TypeError, OSError):
+        return "a process that has only just begun"
+
+
+def _moment(name: str, value: Any, file: str) -> Any:
+    if name not in MOMENTS or not isinstance(value, str):
+        return value
+    try:
+        read = datetime.fromisoformat(value)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise LedgerError(f"{file}: {name}: expected a moment with its offset, got {value!r}")
+    return read
+
+
+def _cannot(path: Path, what: str, problem: OSError) -> LedgerError:
+    return LedgerError(f"{path}: expected to {what}, got {problem.strerror}")

@@ -1,0 +1,191 @@
+"""Whether a watch may be approved, and what stands in the way.
+
+Rules of this module:
+
+- Pure: the ledger and a moment in, sentences out. An empty answer means that nothing is missing
+  as far as the records say; whether they are genuine is :mod:`hour24.verify`'s to say.
+- A rehearsal is never approved.
+- No unwaived FAIL, nothing unsettled, no checkpoint missed. The eight criteria of the sign-off
+  must have passed themselves: a waiver covers what they rest on, not them. Of these eight,
+  production.toml may leave out what the service does not have; never its health.
+- Health was seen throughout: 99 % of the due probes, and no stretch over 5 minutes unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct, ValidationError
+
+from hour24.criteria import CRITERIA
+from hour24.evidence import Probes, from_plain
+from hour24.ledger import Ledger
+from hour24.record import Record
+from hour24.standings import Standing
+from hour24.verdict import Outcome
+
+EIGHT = tuple(name for name in CRITERIA if name.startswith("SIGNOFF-"))
+LAST = 24
+MIN_COVERAGE = 0.99
+MAX_GAP_S = 300.0
+HEALTH = "SIGNOFF-HEALTH"
+
+
+class Coverage(Struct, frozen=True, kw_only=True):
+    """How much of the watch the health probes saw.
+
+    Args:
+        due, kept: probes that were due, and that were made.
+        longest_gap_s: longest stretch without any.
+    """
+
+    due: int
+    kept: int
+    longest_gap_s: float
+
+    @property
+    def ratio(self) -> float:
+        """``kept / due``, 0 when none was due."""
+        return self.kept / self.due if self.due else 0.0
+
+
+def standing_against(
+    ledger: Ledger, now: datetime, launch_at: datetime | None = None
+) -> tuple[str, ...]:
+    """What stands in the way of an approval, one sentence each; none when nothing does.
+
+    Args:
+        launch_at: when customers are let in, if that is planned.
+    Raises: LedgerError, when there is no watch.
+    """
+    standings = ledger.standings(now)
+    return (
+        *_of_the_watch(ledger, standings, launch_at),
+        *_missed(standings),
+        *_open(one for one in standings if one.id not in EIGHT),
+        *_of_the_eight(standings),
+        *_unseen(coverage(ledger)),
+    )
+
+
+def _of_the_watch(
+    ledger: Ledger, standings: Sequence[Standing], launch_at: datetime | None
+) -> Iterator[str]:
+    watch = ledger.watch
+    if ledger.genesis.rehearsal is not None or ledger.genesis.target == "rehearsal":
+        yield "this is a rehearsal, and a rehearsal is never approved"
+    if watch.hours[-1] < LAST:
+        yield f"checkpoints: expected the last one at hour {LAST}, got hour {watch.hours[-1]}"
+    spoken = {one.hour for one in standings}
+    for hour in watch.hours:
+        if ledger.latest(hour) is None and (hour not in spoken or hour == LAST):
+            early = ", only a run before it was due" if ledger.records(hour) else ""
+            yield f"hour {hour}: expected a record, got none{early}"
+    if launch_at is not None and launch_at < watch.t0 + timedelta(hours=LAST):
+        yield (
+            f"launch: expected at {watch.t0 + timedelta(hours=LAST):%Y-%m-%d %H:%M}Z or later, "
+            f"got {launch_at:%Y-%m-%d %H:%M}Z"
+        )
+
+
+def _missed(standings: Iterable[Standing]) -> Iterator[str]:
+    """One line for each checkpoint that was not run and is not waived as a whole."""
+    hours: dict[int, int] = {}
+    for one in standings:
+        if one.stands and one.code == "missed" and one.id not in EIGHT:
+            hours[one.hour] = hours.get(one.hour, 0) + 1
+    for hour, number in hours.items():
+        yield f"hour {hour}: {number} criteria were due and not judged: it was not run"
+
+
+def _open(standings: Iterable[Standing]) -> list[str]:
+    """One line for each FAIL and INCONCLUSIVE that stands, hours with one reason together."""
+    hours: dict[tuple[bool, str, str], list[int]] = {}
+    for one in standings:
+        if one.stands and one.code != "missed":
+            name = f"{one.id} {one.subject}".strip()
+            code = f" ({one.code})" if one.outcome == Outcome.INCONCLUSIVE and one.code else ""
+            key = (one.outcome != Outcome.FAIL, name, f"{one.outcome.value}{code}: {one.reason}")
+            hours.setdefault(key, []).append(one.hour)
+    return [
+        f"{name} at hour {', '.join(map(str, at))}: {what}"
+        for (_, name, what), at in sorted(hours.items(), key=lambda item: item[0][0])
+    ]
+
+
+def _of_the_eight(standings: Sequence[Standing]) -> Iterator[str]:
+    for name in EIGHT:
+        own = [one for one in standings if one.id == name]
+        if not own:
+            yield f"{name}: expected PASS at hour {LAST}, got no verdict"
+        for one in own:
+            left_out = one.outcome == Outcome.NOT_APPLICABLE and name != HEALTH
+            if one.outcome == Outcome.PASS or left_out:
+                continue
+            subject = f" {one.subject}" if one.subject else ""
+            waived = f", waived by {one.waived_by}: the eight cannot be" if one.waived_by else ""
+            again = (
+                "; when that is waived since, run hour 24 again"
+                if one.on_ledger and not one.waived_by
+                else ""
+            )
+            yield (
+                f"{name}{subject}: expected PASS at hour {LAST}, "
+                f"got {one.outcome.value}{waived}: {one.reason}{again}"
+            )
+
+
+def _unseen(seen: Coverage | None) -> Iterator[str]:
+    if seen is None:
+        yield "health probes: expected them over 24 hours, got none in the records"
+        return
+    if seen.ratio < MIN_COVERAGE:
+        yield (
+            f"health probes: expected at least {MIN_COVERAGE:.0%} of {seen.due}, "
+            f"got {seen.ratio:.2%}"
+        )
+    if seen.longest_gap_s > MAX_GAP_S:
+        yield (
+            f"health probes: expected no stretch over {MAX_GAP_S:.0f} s unseen, "
+            f"got {seen.longest_gap_s:.0f} s"
+        )
+
+
+def coverage(ledger: Ledger) -> Coverage | None:
+    """How much of the watch the health probes saw; none when the records hold no probes.
+
+    The look at all 24 hours is taken where there is one; else each checkpoint's own.
+    """
+    last = ledger.latest(LAST)
+    whole = _probes(last, HEALTH) if last is not None else None
+    if whole is not None:
+        return _coverage([whole])
+    hours = [hour for hour in ledger.watch.hours if hour]
+    records = [ledger.latest(hour) for hour in hours]
+    seen = [_probes(one, "HEALTH-ALWAYS") for one in records if one is not None]
+    each = [one for one in seen if one is not None]
+    return _coverage(each) if each and len(each) == len(hours) else None
+
+
+def _coverage(seen: Sequence[Probes]) -> Coverage:
+    return Coverage(
+        due=sum(one.due for one in seen),
+        kept=sum(one.kept for one in seen),
+        longest_gap_s=max((end - start for one in seen for start, end in one.gaps), default=0.0),
+    )
+
+
+def _probes(record: Record, name: str) -> Probes | None:
+    """The health probes that this criterion rests on."""
+    for judged in record.criteria:
+        if judged.id != name:
+            continue
+        for plain in judged.evidence.values():
+            try:
+                answer = from_plain(plain)
+            except ValidationError:
+                continue
+            if isinstance(answer, Probes) and answer.target == "health":
+                return answer
+    return None

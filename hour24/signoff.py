@@ -1,0 +1,148 @@
+"""Who approves a watch for customer launch, and whether that may be.
+
+Rules of this module:
+
+- APPROVED FOR CUSTOMER LAUNCH is written only when nothing is missing: nothing stands against it
+  in the records, and the ledger is genuine as far as it can be verified.
+- Whoever is refused is told everything that is missing, at once.
+- The approval speaks of one head of the chain: when the ledger moves on meanwhile, it is refused.
+- With a key, the exact bytes are signed before they are there; without a signature there is then
+  no approval either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hour24 import readiness, signature
+from hour24.errors import Hour24Error, LedgerError
+from hour24.ledger import Ledger
+from hour24.standings import Standing
+from hour24.verdict import Outcome
+
+APPROVED = "APPROVED FOR CUSTOMER LAUNCH"
+
+
+class Refused(Hour24Error):
+    """A watch cannot be approved.
+
+    Args:
+        missing: what stands in the way, one sentence each.
+    """
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        self.missing = tuple(missing)
+        super().__init__("\n".join(self.missing))
+
+
+def missing(ledger: Ledger, now: datetime, launch_at: datetime | None = None) -> tuple[str, ...]:
+    """What is missing for an approval, one sentence each; none when it may be approved.
+
+    Args:
+        launch_at: when customers are let in, if that is planned.
+    Raises: LedgerError, when there is no watch.
+    """
+    from hour24.verify import verify
+
+    entries = ledger.entries()
+    signed = [f"{e.file}: it was signed off already" for e in entries if e.kind == "signoff"]
+    found = verify(ledger.folder)
+    return (
+        *signed,
+        *readiness.standing_against(ledger, now, launch_at),
+        *(f"{one.what}: {one.says}" for one in found if not one.ok and one.what != "signoff"),
+    )
+
+
+def sign(
+    ledger: Ledger,
+    by: str,
+    role: str,
+    because: str,
+    now: datetime,
+    key: Path | None = None,
+    launch_at: datetime | None = None,
+) -> Path:
+    """Approve a watch: write ``signoff.json``, and its signature beside it.
+
+    Args:
+        by, role: who approves, and as what.
+        because: why; may be empty.
+        key: the signer's own SSH key; none: it is not signed.
+        launch_at: when customers are let in, if that is planned.
+    Returns: path of ``signoff.json``.
+    Raises: Refused, with everything that is missing; SignatureError, when the key does not sign;
+        LedgerError, when it cannot be written.
+    """
+    head = ledger.head()
+    absent = [
+        f"--{name}: expected who approves, got nothing"
+        for name, value in (("by", by), ("role", role))
+        if not value.strip()
+    ]
+    stands = (*absent, *missing(ledger, now, launch_at))
+    if stands:
+        raise Refused(stands)
+    fields = _content(ledger, by, role, because, now, launch_at)
+    if key is None:
+        return ledger.append("signoff", fields, after=head)
+    private = key
+    fields["key"] = signature.fingerprint(private)
+
+    def seal(data: bytes) -> None:
+        made = signature.sign(data, private)
+        signature.verify(data, made)
+        path = ledger.folder / "signoff.json.sig"
+        try:
+            path.write_bytes(made)
+        except OSError as problem:
+            raise LedgerError(f"{path}: expected to write it, got {problem.strerror}") from None
+
+    return ledger.append("signoff", fields, after=head, seal=seal)
+
+
+def _content(
+    ledger: Ledger,
+    by: str,
+    role: str,
+    because: str,
+    now: datetime,
+    launch_at: datetime | None,
+) -> dict[str, Any]:
+    entries = ledger.entries()
+    standings = ledger.standings(now)
+    seen = readiness.coverage(ledger)
+    eight = {one.id: str(one.outcome) for one in standings if one.id in readiness.EIGHT}
+    content: dict[str, Any] = {
+        "at": now,
+        "by": by.strip(),
+        "role": role.strip(),
+        "because": because.strip(),
+        "decision": APPROVED,
+        "watch": ledger.genesis.name,
+        "release": ledger.genesis.service.get("release", ""),
+        "entries": len(entries),
+        "records": sum(entry.kind == "checkpoint" for entry in entries),
+        "criteria": eight,
+        "waived": [f"{_named(s)}: waived by {s.waived_by}" for s in standings if s.waived_by],
+        "settled": [
+            f"{_named(s)}: settled by {s.settled_by}"
+            for s in standings
+            if s.settled_by and not s.waived_by
+        ],
+        "left_out": sorted(
+            {f"{s.id}: {s.reason}" for s in standings if s.outcome == Outcome.NOT_APPLICABLE}
+        ),
+        "coverage": seen.ratio if seen is not None else None,
+    }
+    if launch_at is not None:
+        content["launch_at"] = launch_at
+    return content
+
+
+def _named(standing: Standing) -> str:
+    name = f"{standing.id} {standing.subject}".strip()
+    return f"{name} at hour {standing.hour}, {standing.outcome.value}"

@@ -1,0 +1,319 @@
+"""How every criterion stands at every checkpoint, over all attempts, records and waivers.
+
+Rules of this module:
+
+- Records that ran early, or over another window than the checkpoint's, do not count.
+- A FAIL sticks: a later attempt of the same checkpoint does not erase it. A PASS stands over an
+  INCONCLUSIVE of the same checkpoint, and both over NOT_APPLICABLE.
+- A verdict on the ledger itself is the newest attempt's: what it speaks of is remembered elsewhere.
+- INCONCLUSIVE for want of evidence is settled by a later PASS of the same property over a window
+  that contains its own. What was blind for another reason is settled only by a waiver.
+- A checkpoint that is past and has no record, or an attempt that cannot be read, is INCONCLUSIVE.
+- A waiver counts until its end, for FAIL and INCONCLUSIVE alike; the outcome itself stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct, structs
+
+from hour24.criteria import CRITERIA, Criterion
+from hour24.record import Judged, Record
+from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome, worst
+from hour24.watch import Watch, Window
+
+SETTLES = {
+    "ERRORS-RATE": "SIGNOFF-ERROR-RATE",
+    "ERRORS-CRITICAL": "SIGNOFF-CRITICAL",
+    "HEALTH-ALWAYS": "SIGNOFF-HEALTH",
+    "RESTARTS": "SIGNOFF-RESTARTS",
+    "JOBS-RUNNING": "SIGNOFF-JOBS",
+    "WS-STABLE": "SIGNOFF-WEBSOCKETS",
+}
+"""The criterion that judges the same property over the whole watch."""
+
+WHOLE = "24 hours"
+"""Subject of a sign-off criterion's own look at the whole watch."""
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """One criterion (of one subject) at one hour.
+
+    Args:
+        outcome: over all attempts that count; a waiver or a settling does not change it.
+        attempt: whose verdict it is; 0 when there is none.
+        settled_by: which later verdict settles it; empty when none does.
+        waived_by: the person whose waiver covers it at the moment asked; empty when nobody's.
+        waived_until: when that waiver ends.
+    """
+
+    id: str
+    subject: str
+    hour: int
+    outcome: Outcome
+    code: str = ""
+    reason: str = ""
+    settled_by: str = ""
+    waived_by: str = ""
+    waived_until: datetime | None = None
+    sentence: str = ""
+    group: str = ""
+    attempt: int = 0
+    window: Window | None = None
+    on_ledger: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether it stands against the launch: FAIL or INCONCLUSIVE, not waived, not settled."""
+        bad = self.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
+        return bad and not self.waived_by and not self.settled_by
+
+    @property
+    def effective(self) -> Outcome:
+        """The outcome once waivers and settling are counted: waived or settled is PASS."""
+        return Outcome.PASS if self.waived_by or self.settled_by else self.outcome
+
+
+class Waiver(Struct, frozen=True, kw_only=True):
+    """A named person's word that a criterion need not hold.
+
+    Args:
+        hour: none: at every checkpoint.
+        subject: empty: of every subject.
+    """
+
+    criterion: str
+    by: str
+    because: str
+    until: datetime
+    hour: int | None = None
+    subject: str = ""
+
+    def covers(self, standing: Standing, now: datetime) -> bool:
+        """Whether it speaks of this standing, and has not ended."""
+        return (
+            self.criterion == standing.id
+            and self.hour in (None, standing.hour)
+            and self.subject in ("", standing.subject)
+            and now < self.until
+        )
+
+
+def stand(
+    watch: Watch,
+    records: Iterable[Record],
+    waivers: Sequence[Waiver],
+    now: datetime,
+    unreadable: Mapping[int, str] | None = None,
+) -> tuple[Standing, ...]:
+    """Every criterion's standing at every checkpoint so far.
+
+    Args:
+        records: all attempts, early ones too.
+        unreadable: hours with an attempt that cannot be read, and why.
+    Returns: by hour, then in the order of the plan.
+    """
+    kept = [record for record in records if _counts(watch, record)]
+    by_hour = {hour: _attempts(kept, hour) for hour in watch.hours}
+    plan = _plan(kept)
+    newest = max((record.hour for record in kept), default=-1)
+    found: list[Standing] = []
+    for hour, attempts in by_hour.items():
+        spoiled = (unreadable or {}).get(hour, "")
+        past = watch.checkpoint(hour).due + timedelta(seconds=watch.tolerance_s) < now
+        if attempts:
+            own = _of_hour(hour, attempts, plan)
+        elif spoiled or hour < newest or past:
+            own = [_absent(one, hour, kept) for one in plan.values() if hour in one.hours]
+        else:
+            continue
+        found += [_doubted(one, spoiled) for one in own] if spoiled else own
+    settled = [structs.replace(one, settled_by=_settled_by(one, found)) for one in found]
+    return tuple(_waived(one, waivers, now) for one in settled)
+
+
+def outcome_of(standings: Iterable[Standing]) -> Outcome:
+    """The worst that stands once waivers and settling are counted; of none, INCONCLUSIVE."""
+    return worst(standing.effective for standing in standings)
+
+
+def _counts(watch: Watch, record: Record) -> bool:
+    if record.early or record.hour not in watch.hours:
+        return False
+    return record.window == watch.checkpoint(record.hour).window
+
+
+def _attempts(records: Iterable[Record], hour: int) -> list[Record]:
+    return sorted((r for r in records if r.hour == hour), key=lambda record: record.attempt)
+
+
+def _plan(records: Sequence[Record]) -> dict[str, Criterion]:
+    """Every criterion with its hours, own ones included; hours of all records together."""
+    plan: dict[str, Criterion] = {}
+    for record in sorted(records, key=lambda one: (one.hour, one.attempt)):
+        told = {judged.id: judged for judged in record.criteria}
+        for name, hours in record.plan.items():
+            known = plan.get(name) or CRITERIA.get(name)
+            judged = told.get(name)
+            merged = tuple(sorted({*hours, *(plan[name].hours if name in plan else ())}))
+            plan[name] = Criterion(
+                id=name,
+                sentence=judged.sentence if judged else known.sentence if known else "",
+                hours=merged,
+                group=judged.group if judged else known.group if known else "Your own",
+                span=known.span if known else "now",
+                means=known.means if known else "value",
+            )
+    ordered = {name: plan[name] for name in CRITERIA if name in plan}
+    return {**ordered, **plan} if plan else dict(CRITERIA)
+
+
+def _of_hour(
+    hour: int, attempts: Sequence[Record], plan: Mapping[str, Criterion]
+) -> list[Standing]:
+    """What stands at one hour, over its attempts, oldest first."""
+    verdicts: dict[tuple[str, str], list[tuple[int, Judged]]] = {}
+    for record in attempts:
+        own: dict[tuple[str, str], Judged] = {}
+        for judged in record.criteria:  # the worst of several in one attempt
+            key = (judged.id, judged.subject)
+            own[key] = _worse(own[key], judged) if key in own else judged
+        for key, judged in own.items():
+            verdicts.setdefault(key, []).append((record.attempt, judged))
+    found = [
+        _over_attempts(hour, many)
+        for (name, subject), many in verdicts.items()
+        if subject or not _superseded(name, attempts)
+    ]
+    have = {standing.id for standing in found}
+    found += [
+        _no_verdict(one, hour, "not_recorded", "it was due, and the record does not hold it")
+        for one in plan.values()
+        if hour in one.hours and one.id not in have and _planned(one.id, hour, attempts)
+    ]
+    order = {name: place for place, name in enumerate(plan)}
+    return sorted(found, key=lambda one: (order.get(one.id, len(order)), one.subject))
+
+
+def _worse(one: Judged, other: Judged) -> Judged:
+    return one if worst([one.outcome, other.outcome]) == one.outcome else other
+
+
+def _planned(name: str, hour: int, attempts: Sequence[Record]) -> bool:
+    return any(hour in record.plan.get(name, ()) for record in attempts)
+
+
+def _superseded(name: str, attempts: Sequence[Record]) -> bool:
+    """Whether a verdict of no subject only stood in for the subjects another attempt judged."""
+    groups = [[j for j in record.criteria if j.id == name] for record in attempts]
+    nameless = [j for group in groups for j in group if not j.subject]
+    if not all(j.objective is None for j in nameless):
+        return False
+    return any(group and all(j.subject for j in group) for group in groups)
+
+
+def _over_attempts(hour: int, many: Sequence[tuple[int, Judged]]) -> Standing:
+    """One standing from the verdicts of all attempts, oldest first."""
+    newest = many[-1][1]
+    order = (Outcome.FAIL, Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE)
+    if on_ledger(newest):
+        kept = many[-1]
+    else:
+        best = next(o for o in order if any(judged.outcome == o for _, judged in many))
+        kept = next(one for one in reversed(many) if one[1].outcome == best)
+    attempt, judged = kept
+    return Standing(
+        id=judged.id,
+        subject=judged.subject,
+        hour=hour,
+        outcome=judged.outcome,
+        code=judged.code,
+        reason=judged.reason,
+        sentence=judged.sentence,
+        group=judged.group,
+        attempt=attempt,
+        window=judged.window,
+        on_ledger=on_ledger(judged),
+    )
+
+
+def on_ledger(judged: Judged) -> bool:
+    """Whether this verdict rests on the ledger's standings alone."""
+    return set(judged.evidence) == {"standings"}
+
+
+def _absent(criterion: Criterion, hour: int, records: Sequence[Record]) -> Standing:
+    """A criterion at a checkpoint without a record; left out when it is so everywhere else."""
+    elsewhere = [j for r in records for j in r.criteria if j.id == criterion.id]
+    if elsewhere and all(j.outcome == Outcome.NOT_APPLICABLE for j in elsewhere):
+        left_out = elsewhere[-1]
+        return structs.replace(
+            _no_verdict(criterion, hour, left_out.code, left_out.reason),
+            outcome=Outcome.NOT_APPLICABLE,
+        )
+    return _no_verdict(criterion, hour, "missed", f"hour {hour} was due and was not run")
+
+
+def _no_verdict(criterion: Criterion, hour: int, code: str, reason: str) -> Standing:
+    return Standing(
+        id=criterion.id,
+        subject="",
+        hour=hour,
+        outcome=Outcome.INCONCLUSIVE,
+        code=code,
+        reason=reason,
+        sentence=criterion.sentence,
+        group=criterion.group,
+    )
+
+
+def _doubted(standing: Standing, why: str) -> Standing:
+    """The same, when another attempt of its hour cannot be read: it may hold a FAIL."""
+    if standing.outcome == Outcome.FAIL:
+        return standing
+    return structs.replace(
+        standing, outcome=Outcome.INCONCLUSIVE, code="unreadable", reason=why, attempt=0
+    )
+
+
+def _settled_by(standing: Standing, found: Sequence[Standing]) -> str:
+    """Which later PASS settles this one; empty when none does, or none may."""
+    if standing.outcome != Outcome.INCONCLUSIVE or standing.window is None:
+        return ""
+    if standing.code not in SETTLED_BY_MORE_EVIDENCE:
+        return ""
+    for other in found:
+        if other.outcome != Outcome.PASS or other.window is None or other.on_ledger:
+            continue
+        same = other.id == standing.id and other.subject == standing.subject
+        whole = other.id == SETTLES.get(standing.id) and other.subject in (
+            {"", WHOLE} if not standing.subject else {standing.subject}
+        )
+        later = other.hour > standing.hour or (whole and other.hour == standing.hour)
+        if (same or whole) and later and other.window.contains(standing.window):
+            return f"hour {other.hour}" if same else f"{other.id} at hour {other.hour}"
+    return ""
+
+
+def _waived(standing: Standing, waivers: Sequence[Waiver], now: datetime) -> Standing:
+    if standing.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE):
+        return standing
+    for waiver in reversed(waivers):
+        if waiver.covers(standing, now):
+            return structs.replace(standing, waived_by=waiver.by, waived_until=waiver.until)
+    return standing
+
+
+def waiver_from(content: Mapping[str, Any]) -> Waiver:
+    """The waiver that a ledger entry holds."""
+    return Waiver(
+        criterion=content["criterion"],
+        by=content["by"],
+        because=content["because"],
+        until=datetime.fromisoformat(content["until"]),
+        hour=content.get("hour"),
+        subject=content.get("subject", ""),
+    )

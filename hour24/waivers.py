@@ -1,0 +1,235 @@
+"""What a person may say to the ledger: that a criterion need not hold, or what an error is.
+
+Rules of this module:
+
+- By name, with a reason; a waiver with an end. Whatever is unknown is refused by name, and every
+  problem at once.
+- What holds needs no waiver; the eight criteria of the sign-off cannot be waived, only what they
+  rest on.
+- A class is a pattern: it is tried before it is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hour24.criteria import CRITERIA
+from hour24.errors import ConfigurationError
+from hour24.ledger import Ledger
+from hour24.readiness import EIGHT
+from hour24.verdict import Outcome
+
+PLACEHOLDER = re.compile(r"change-?me|name|reason|todo|tbd|xxx+|\.+|<.*>", re.IGNORECASE)
+WHERE = ("any", "title", "culprit", "message", "type")
+SEVERITIES = ("critical", "high", "medium", "low")
+CAUSES = ("vapi", "database", "code", "other")
+
+
+def waive(
+    ledger: Ledger,
+    criterion: str,
+    *,
+    by: str,
+    because: str,
+    until: str,
+    now: datetime,
+    hour: int | None = None,
+    subject: str = "",
+) -> Path:
+    """Write a waiver into the ledger.
+
+    Args:
+        hour: which checkpoint; none: every one.
+        subject: which endpoint or part; empty: all of them.
+        until: a date (it then ends with that day, in the watch's zone) or a moment.
+    Returns: path of its entry.
+    Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
+    """
+    end, problem = _end(until, ledger.watch.zone, now)
+    problems = [
+        *_unsaid(by, because),
+        *([problem] if problem else []),
+        *_unwaivable(ledger, criterion, hour, subject, now),
+    ]
+    if problems or end is None:
+        raise ConfigurationError(problems)
+    return ledger.append(
+        "waive",
+        {
+            "at": now,
+            "by": by.strip(),
+            "because": because.strip(),
+            "criterion": criterion,
+            "subject": subject,
+            "hour": hour,
+            "until": end,
+        },
+    )
+
+
+def classify(
+    ledger: Ledger,
+    kind: str,
+    *,
+    by: str,
+    because: str,
+    now: datetime,
+    issue: str = "",
+    name: str = "",
+    pattern: str = "",
+    where: str = "",
+    at_most_per_hour: int | None = None,
+    severity: str = "medium",
+    cause: str = "other",
+) -> Path:
+    """Write into the ledger what an error is; later checkpoints judge by it.
+
+    Args:
+        kind: ``normal`` or ``critical``.
+        issue: an issue of the records, by its id or short id; its title is then the pattern.
+        name: what to call the class; empty: the issue's.
+        pattern: regular expression, where no issue is named.
+        where: field the pattern looks at; empty: the title of an issue, else any.
+    Returns: path of its entry.
+    Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
+    """
+    problems = list(_unsaid(by, because))
+    for option, value, known in (
+        ("--as", kind, ("normal", "critical")),
+        ("--where", where or "any", WHERE),
+        ("--severity", severity, SEVERITIES),
+        ("--cause", cause, CAUSES),
+    ):
+        if value not in known:
+            problems.append(f"{option}: expected one of {', '.join(known)}, got {value!r}")
+    if at_most_per_hour is not None and at_most_per_hour < 0:
+        problems.append(f"--at-most-per-hour: expected at least 0, got {at_most_per_hour}")
+    if bool(issue) == bool(pattern):
+        problems.append("classify: expected an issue or --pattern, one of the two")
+    elif issue:
+        title = _title(ledger, issue)
+        if title is None:
+            problems.append(f"issue: expected one of the watch's records, got {issue!r}")
+        else:
+            pattern, where = rf"^{re.escape(title)}$", where or "title"
+            name = name or title[:80]
+    problems += _unmatchable(pattern)
+    if problems:
+        raise ConfigurationError(problems)
+    return ledger.append(
+        "classify",
+        {
+            "at": now,
+            "by": by.strip(),
+            "because": because.strip(),
+            "class": kind,
+            "issue": issue,
+            "name": name or pattern[:80],
+            "pattern": pattern,
+            "where": where or "any",
+            "at_most_per_hour": at_most_per_hour,
+            "severity": severity,
+            "cause": cause,
+        },
+    )
+
+
+def _unsaid(by: str, because: str) -> Iterator[str]:
+    for option, value, wanted in (
+        ("--by", by, "the name of a person"),
+        ("--because", because, "a reason"),
+    ):
+        if not value.strip() or PLACEHOLDER.fullmatch(value.strip()):
+            yield f"{option}: expected {wanted}, got {value.strip() or 'nothing'!r}"
+
+
+def _end(until: str, zone: str, now: datetime) -> tuple[datetime | None, str]:
+    """When a waiver ends; or what is wrong with it."""
+    wanted = "--until: expected a date such as 2026-12-05"
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", until):
+            day = date.fromisoformat(until) + timedelta(days=1)
+            end = datetime.combine(day, time(), tzinfo=ZoneInfo(zone))
+        else:
+            end = datetime.fromisoformat(until)
+    except (ValueError, OverflowError):
+        return None, f"{wanted}, got {until!r}"
+    if end.tzinfo is None:
+        return None, f"{wanted}, or a moment with its offset, got {until!r}"
+    if end <= now:
+        return None, f"--until: expected a moment to come, got {until}"
+    return end, ""
+
+
+def _unwaivable(
+    ledger: Ledger, criterion: str, hour: int | None, subject: str, now: datetime
+) -> Iterator[str]:
+    watch = ledger.watch
+    plan: dict[str, set[int]] = {name: set(one.hours) for name, one in CRITERIA.items()}
+    for record in ledger.records():
+        for name, hours in record.plan.items():
+            plan.setdefault(name, set()).update(hours)
+    if hour is not None and hour not in watch.hours:
+        listed = ", ".join(map(str, watch.hours))
+        yield f"--hour: expected one of {listed}, got {hour}"
+        hour = None
+    if criterion not in plan:
+        near = difflib.get_close_matches(criterion.upper(), plan, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        yield f"criterion: expected one of the watch's, got {criterion!r}{hint}"
+        return
+    if criterion in EIGHT:
+        yield (
+            f"{criterion}: expected a criterion that can be waived; the eight of the sign-off "
+            "cannot: waive what it rests on, then run hour 24 again"
+        )
+        return
+    if hour is not None and hour not in plan[criterion]:
+        listed = ", ".join(str(each) for each in sorted(plan[criterion]))
+        yield f"--hour: expected an hour at which {criterion} is due ({listed}), got {hour}"
+        return
+    own = [one for one in ledger.standings(now) if one.id == criterion and hour in (None, one.hour)]
+    subjects = sorted({one.subject for one in own if one.subject})
+    if subject and own and subject not in subjects:
+        told = ", ".join(subjects) or "none"
+        yield f"--subject: expected one of those judged ({told}), got {subject!r}"
+        return
+    meant = [one for one in own if subject in ("", one.subject)]
+    bad = [one for one in meant if one.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)]
+    if hour is not None and meant and not bad:
+        stood = meant[0].outcome.value
+        yield f"{criterion}: expected a FAIL or INCONCLUSIVE at hour {hour}, got {stood}"
+
+
+def _title(ledger: Ledger, issue: str) -> str | None:
+    """The title of an issue that the records know, by id or short id; the newest record's."""
+    for record in reversed(ledger.records()):
+        for judged in record.criteria:
+            for plain in judged.evidence.values():
+                if plain.get("kind") == "listing" and plain.get("what") == "issues":
+                    for item in plain["items"]:
+                        if issue in (_text(item, "short_id"), _text(item, "id")):
+                            return _text(item, "title")
+    return None
+
+
+def _text(item: dict[str, Any], key: str) -> str:
+    return str(item.get(key) or "")
+
+
+def _unmatchable(pattern: str) -> Iterator[str]:
+    if not pattern:
+        return
+    try:
+        expression = re.compile(pattern, re.IGNORECASE)
+    except re.error as problem:
+        yield f"--pattern: expected a regular expression, got {pattern!r}: {problem}"
+        return
+    if expression.search(""):
+        yield f"--pattern: expected one that does not match everything, got {pattern!r}"
