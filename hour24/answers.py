@@ -1,0 +1,150 @@
+"""What an answer says, read strictly.
+
+Rules of this module:
+
+- A member that is absent, null, of another type, NaN or infinite is a
+  :class:`~hour24.errors.SourceMisread`; it never becomes 0, "" or an empty list.
+- A number as text is a number only where the vendor documents it so (``as_text``).
+- A moment has a zone; one without is UTC only where the vendor documents it so.
+- ``where`` names the place: ``render: logs: logs[3].timestamp``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from hour24.errors import SourceMisread
+from hour24.watch import Window
+
+Read = TypeVar("Read")
+LONGEST = 60
+SLACK_S = 60.0
+
+
+def misread(where: str, expected: str, got: Any) -> SourceMisread:
+    """The refusal that says what was expected and what was found."""
+    return SourceMisread(f"{where}: expected {expected}, got {shown(got)}")
+
+
+def shown(value: Any) -> str:
+    """A value in a few words, for an error text."""
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return f"an object with {len(value)} members"
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def object_of(value: Any, where: str) -> dict[str, Any]:
+    """``value``, an object."""
+    if not isinstance(value, dict):
+        raise misread(where, "an object", value)
+    return value
+
+
+def list_of(value: Any, where: str) -> list[Any]:
+    """``value``, a list."""
+    if not isinstance(value, list):
+        raise misread(where, "a list", value)
+    return value
+
+
+def objects(value: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object of a list, with its place."""
+    for index, each in enumerate(list_of(value, where)):
+        place = f"{where}[{index}]"
+        yield place, object_of(each, place)
+
+
+def member(thing: dict[str, Any], key: str, where: str, read: Callable[[Any, str], Read]) -> Read:
+    """``thing[key]`` as ``read`` reads it."""
+    if key not in thing:
+        raise SourceMisread(f"{where}.{key}: expected to be there, got nothing")
+    return read(thing[key], f"{where}.{key}")
+
+
+def perhaps(
+    thing: dict[str, Any], key: str, where: str, read: Callable[[Any, str], Read]
+) -> Read | None:
+    """As :func:`member`, or none where the vendor leaves it out or null."""
+    return None if thing.get(key) is None else read(thing[key], f"{where}.{key}")
+
+
+def text(value: Any, where: str) -> str:
+    """``value``, a text."""
+    if not isinstance(value, str):
+        raise misread(where, "a text", value)
+    return value
+
+
+def number(value: Any, where: str) -> float:
+    """``value``, a finite number; a text never is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise misread(where, "a number", value)
+    return float(value)
+
+
+def count(value: Any, where: str) -> int:
+    """``value``, a whole number, at least 0."""
+    read = number(value, where)
+    if read < 0 or not read.is_integer():
+        raise misread(where, "a whole number, at least 0", value)
+    return int(read)
+
+
+def count_as_text(value: Any, where: str) -> int:
+    """``value``, a whole number that the vendor documents as text."""
+    if isinstance(value, str):
+        if not (value.isascii() and value.isdigit() and len(value) <= 18):
+            raise misread(where, "a whole number as text", value)
+        return int(value)
+    return count(value, where)
+
+
+def moment(value: Any, where: str) -> float:
+    """``value``, ISO 8601 with a zone. Returns: epoch seconds."""
+    if isinstance(value, str):
+        try:
+            read = datetime.fromisoformat(value)
+        except ValueError:
+            read = None
+        if read is not None and read.tzinfo is not None:
+            return read.timestamp()
+    raise misread(where, "a moment with its zone, ISO 8601", value)
+
+
+def moment_in_utc(value: Any, where: str) -> float:
+    """As :func:`moment`; without a zone it is UTC, as the vendor documents."""
+    if isinstance(value, str):
+        try:
+            read = datetime.fromisoformat(value)
+        except ValueError:
+            raise misread(where, "a moment, ISO 8601", value) from None
+        return (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp()
+    raise misread(where, "a moment, ISO 8601", value)
+
+
+def holds(window: Window, at: float, where: str) -> bool:
+    """Whether ``at`` (epoch seconds) lies in the window.
+
+    Raises: SourceMisread, when it lies more than a minute outside: then the source's clock is
+        wrong, or it did not heed the window, and what it left out is unknown.
+    """
+    if window.start.timestamp() <= at < window.end.timestamp():
+        return True
+    if window.start.timestamp() - SLACK_S <= at <= window.end.timestamp() + SLACK_S:
+        return False
+    raise SourceMisread(
+        f"{where}: expected a moment from {stamp(window.start)} to {stamp(window.end)} as asked, "
+        f"got {stamp(datetime.fromtimestamp(at, UTC))}; its clock or its filter is wrong"
+    )
+
+
+def stamp(at: datetime) -> str:
+    """RFC 3339, UTC, in whole seconds, or in microseconds where there are any."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

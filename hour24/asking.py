@@ -1,0 +1,358 @@
+"""How a witness is asked over HTTP.
+
+Rules of this module:
+
+- Every attempt is kept: when it was sent, how long it took, how it ended.
+- No connection, 408 and 5xx are tried again, three times in all, with growing waits. 429 is
+  obeyed for as long as the witness asks, within its budget. 4xx is an answer.
+- A witness has one budget for all its questions: seconds spent asking and waiting, counted
+  alike on the machine's clock and on a rehearsal's. One that did not answer at all is tried
+  only once from then on.
+- An answer has a limit of time as a whole, from the name's lookup to the last byte, and a limit
+  of size. It is sent on to no other host.
+- JSON is read strictly: no NaN, no infinity, nothing cut off, whatever type it claims to be.
+- The witness's clock must agree with ours; otherwise its windows are not ours.
+- A secret is in a header and nowhere else; error texts are scrubbed of it. Neither ``.netrc``
+  nor, on loopback, a proxy gets in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NoReturn
+from urllib.parse import urlencode
+
+import requests
+
+import hour24
+from hour24.clock import Clock
+from hour24.config import Secret
+from hour24.errors import (
+    SourceError,
+    SourceFailed,
+    SourceLacks,
+    SourceLimited,
+    SourceMisread,
+    SourceRefused,
+    SourceTimeout,
+)
+from hour24.evidence import Attempt, Question
+from hour24.fetching import Answer, Problem, fetch, is_loopback, limit_s, strict_json, times
+from hour24.watch import Window
+
+TRIES = 3
+WAITS_S = (1.0, 3.0)
+LIMITED_WAITS_S = (5.0, 10.0, 20.0, 40.0)
+LIMITED_TRIES = 8
+SKEW_S = 300.0
+SHORTEST_S = 0.2
+DETAIL = 200
+Params = Sequence[tuple[str, str]]
+
+
+class Witness:
+    """One outside HTTP API; used by one thread.
+
+    Args:
+        name: short, for error texts: ``sentry``.
+        base: address that paths are appended to.
+        token: sent as ``Authorization: Bearer``.
+        timeout_s: limit of one answer, as a whole, in seconds.
+        budget_s: limit of all asking and waiting together, in seconds.
+        same_clock: whether its ``Date`` must agree with our clock.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base: str,
+        clock: Clock,
+        *,
+        token: Secret | None = None,
+        secrets: Sequence[Secret] = (),
+        timeout_s: float = 15.0,
+        budget_s: float = 90.0,
+        same_clock: bool = True,
+    ) -> None:
+        self.name = name
+        self.base = base.rstrip("/")
+        self.clock = clock
+        self.timeout_s = timeout_s
+        self.left_s = self.budget_s = budget_s
+        self.same_clock = same_clock
+        self.answered = True
+        self._token = token
+        self._secrets = (*secrets, *((token,) if token is not None else ()))
+        self._sessions: dict[bool, requests.Session] = {}
+
+    def asking(self, what: str, window: Window | None = None) -> Asking:
+        """A new question to this witness."""
+        return Asking(self, what, window)
+
+    def scrubbed(self, words: str) -> str:
+        """``words`` without our secrets and without control characters."""
+        for secret in self._secrets:
+            if secret.reveal():
+                words = words.replace(secret.reveal(), f"[{secret.name}]")
+        return "".join(c if c.isprintable() else " " for c in words)
+
+    def session(self, url: str) -> requests.Session:
+        """The connections to this address's host."""
+        local = is_loopback(url)
+        if local not in self._sessions:
+            session = requests.Session()
+            session.trust_env = not local
+            session.headers.update(
+                {"User-Agent": f"hour24/{hour24.__version__}", "Accept": "application/json"}
+            )
+            session.auth = self._authorize  # one of our own keeps .netrc out
+            self._sessions[local] = session
+        return self._sessions[local]
+
+    def abandon(self) -> None:
+        """Leave the connections to whoever still reads from them."""
+        self._sessions.clear()
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token is not None and "X-Sentry-Auth" not in request.headers:
+            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        return request
+
+    def check_token(self, where: str) -> None:
+        """Raises: SourceRefused, when the token cannot stand in a header at all."""
+        if self._token is not None:
+            token = self._token.reveal()
+            if not (token.isascii() and token.isprintable()) or token != token.strip() or not token:
+                raise SourceRefused(
+                    f"{where}: {self._token.name}: expected printable ASCII without blanks around "
+                    "it, got something else"
+                )
+
+
+@dataclass
+class Asking:
+    """One question on its way: what was sent, every attempt, the digest of what came back."""
+
+    witness: Witness
+    what: str
+    window: Window | None = None
+    asked: list[str] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    pages: int = 0
+    at: datetime | None = None
+    _digest: Any = field(default_factory=hashlib.sha256)
+
+    @property
+    def where(self) -> str:
+        """For error texts: ``sentry: issues``."""
+        return f"{self.witness.name}: {self.what}"
+
+    def question(self, window: Window | None = None) -> Question:
+        """What was asked so far."""
+        return Question(
+            source=self.witness.name,
+            asked="\n".join(self.asked),
+            at=self.at or self.witness.clock.now(),
+            window=window or self.window,
+            attempts=tuple(self.attempts),
+            digest=self._digest.hexdigest() if self.pages else "",
+            pages=max(1, self.pages),
+        )
+
+    def document(
+        self, path: str, params: Params = (), *, right: str = "", missing: str = ""
+    ) -> Any:
+        """The JSON document at ``path``; see :meth:`answer`."""
+        return self.parsed(self.answer(path, params, right=right, missing=missing))
+
+    def parsed(self, answer: Answer) -> Any:
+        """The answer's JSON. Raises: SourceMisread, when it is none."""
+        try:
+            return strict_json(answer.data)
+        except ValueError as problem:
+            kind = answer.headers.get("Content-Type", "no content type").split(";")[0]
+            looks = "HTML" if answer.data.lstrip()[:1] == b"<" else kind
+            self.refuse(
+                SourceMisread,
+                f"expected a JSON document, got {looks}, {len(answer.data)} bytes ({problem})",
+            )
+
+    def answer(
+        self,
+        path: str,
+        params: Params = (),
+        *,
+        right: str = "",
+        missing: str = "",
+        absent: bool = False,
+        tries: int = TRIES,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The answer to one request, asked again where that is right.
+
+        Args:
+            path: appended to the witness's base; or a whole address.
+            right: the token's right that it needs, for a refusal's text.
+            missing: what a 404 says of our rights; empty: that the endpoint is not there.
+            absent: whether a 404 is an answer like another.
+            tries: how often, when there is no connection or 5xx.
+            body: sent by POST; none: GET.
+            headers: beside the witness's own.
+
+        Raises: SourceError, by whose fault it is.
+        """
+        url = path if "://" in path else self.witness.base + path
+        query = urlencode(list(params))
+        self._note("GET" if body is None else "POST", url, query)
+        self.witness.check_token(self.where)
+        allowed = tries if self.witness.answered else 1
+        failed = limited = 0
+        while True:
+            answer = self._once(f"{url}?{query}" if query else url, body, headers)
+            if isinstance(answer, Problem):
+                failed += 1
+                if failed >= allowed or not answer.again:
+                    self.witness.answered = answer.kind is SourceMisread
+                    self.refuse(answer.kind, f"{answer.says}, {times(failed)}")
+                self._wait(WAITS_S[min(failed, len(WAITS_S)) - 1], answer.kind, answer.says)
+                continue
+            self.witness.answered = True
+            if answer.status == 429:
+                limited += 1
+                if limited >= LIMITED_TRIES or tries == 1:
+                    self.refuse(SourceLimited, f"still limited (429) after {times(limited)}")
+                wait = limit_s(answer.headers, self.witness.clock.now())
+                if wait is None:
+                    wait = LIMITED_WAITS_S[min(limited, len(LIMITED_WAITS_S)) - 1]
+                self._wait(max(1.0, wait), SourceLimited, "limited (429)")
+                continue
+            if answer.status == 408 or (answer.status >= 500 and answer.status != 501):
+                failed += 1
+                if failed >= allowed:
+                    self.refuse(
+                        SourceFailed, f"{answer.status}, {times(failed)}{self._detail(answer)}"
+                    )
+                wait = limit_s(answer.headers, self.witness.clock.now()) or 0.0
+                self._wait(
+                    max(wait, WAITS_S[min(failed, len(WAITS_S)) - 1]),
+                    SourceFailed,
+                    str(answer.status),
+                )
+                continue
+            if answer.status == 404 and absent:
+                return answer
+            self._accept(answer, right, missing)
+            self.pages += 1
+            self._digest.update(answer.data)
+            return answer
+
+    def refuse(self, kind: type[SourceError], says: str) -> NoReturn:
+        """Raise ``kind`` with where and what, and with the question as far as it came."""
+        self.fail(kind(f"{self.where}: {self.witness.scrubbed(says)}"))
+
+    def fail(self, problem: SourceError) -> NoReturn:
+        """Raise ``problem`` with the question as far as it came."""
+        problem.question = self.question()
+        raise problem
+
+    def _note(self, method: str, url: str, query: str) -> None:
+        """Keep the request as sent; of a later page only what differs from the first."""
+        self.at = self.at or self.witness.clock.now()
+        line = self.witness.scrubbed(f"{method} {url}{'?' if query else ''}{query}")
+        previous = next((a for a in self.asked if not a.startswith("+ ")), "")
+        if previous.split("?")[0] == line.split("?")[0] and "?" in line:
+            known = set(previous.partition("?")[2].split("&"))
+            changed = [p for p in line.partition("?")[2].split("&") if p not in known]
+            line = "+ " + "&".join(changed) if changed else line
+        self.asked.append(line)
+
+    def _once(
+        self, url: str, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> Answer | Problem:
+        witness = self.witness
+        limit = min(witness.timeout_s, witness.left_s)
+        if limit < SHORTEST_S:
+            self.refuse(SourceTimeout, f"no answer within its budget of {witness.budget_s:g} s")
+        at = witness.clock.now()
+        began = time.perf_counter()
+        answer = fetch(witness.session(url), url, body, dict(headers or {}), limit)
+        took_ms = (time.perf_counter() - began) * 1000
+        witness.left_s -= took_ms / 1000
+        if isinstance(answer, Problem):
+            if answer.hanging:
+                witness.abandon()
+            result = answer.says
+        else:
+            result = str(answer.status)
+        self.attempts.append(Attempt(at=at, took_ms=round(took_ms, 3), result=result))
+        return answer
+
+    def _wait(self, seconds: float, kind: type[SourceError], says: str) -> None:
+        """Wait, if the budget has room for it."""
+        if seconds > self.witness.left_s:
+            self.refuse(
+                kind,
+                f"{says}, asked {times(len(self.attempts))}; waiting {seconds:.0f} s more would "
+                f"exceed the {max(0.0, self.witness.left_s):.0f} s left of its budget",
+            )
+        self.witness.left_s -= seconds
+        self.witness.clock.sleep(seconds)
+
+    def _accept(self, answer: Answer, right: str, missing: str) -> None:
+        """Raises: SourceError, when the answer is not one to read."""
+        detail = self._detail(answer)
+        needs = f"a token with {right}" if right else "a valid token"
+        if answer.status in (401, 403):
+            says = "the token is not accepted" if answer.status == 401 else "a right is missing"
+            self.refuse(SourceRefused, f"expected {needs}, got {answer.status}: {says}{detail}")
+        if answer.status == 402:
+            self.refuse(SourceRefused, f"the plan's usage is exceeded (402){detail}")
+        if answer.status == 404 and missing:
+            self.refuse(SourceRefused, f"{missing} (404){detail}")
+        if answer.status in (404, 405, 410, 501):
+            self.refuse(SourceLacks, f"this server has no such endpoint ({answer.status}){detail}")
+        if answer.status in (400, 422):
+            self.refuse(
+                SourceLacks,
+                f"this server does not know what was asked for ({answer.status}){detail}",
+            )
+        if not 200 <= answer.status < 300:
+            self.refuse(SourceMisread, f"expected 200, got {answer.status}{detail}")
+        self._check_clock(answer)
+
+    def _check_clock(self, answer: Answer) -> None:
+        if not self.witness.same_clock or "Age" in answer.headers:
+            return
+        try:
+            theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
+        except ValueError:
+            return
+        ours = self.witness.clock.now()
+        skew = (theirs.replace(tzinfo=theirs.tzinfo or UTC) - ours).total_seconds()
+        if abs(skew) > SKEW_S:
+            self.refuse(
+                SourceMisread,
+                f"its clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours, "
+                f"expected at most {SKEW_S:.0f} s: one of the two is wrong",
+            )
+
+    def _detail(self, answer: Answer) -> str:
+        """What the witness says of its refusal, if it says it in JSON."""
+        try:
+            found = strict_json(answer.data)
+        except ValueError:
+            return ""
+        if isinstance(found, dict):
+            for key in ("detail", "message", "error", "title"):
+                said = found.get(key)
+                if isinstance(said, dict):
+                    said = said.get("message")
+                if isinstance(said, str) and said:
+                    return f' (it says: "{self.witness.scrubbed(said)[:DETAIL]}")'
+        return ""

@@ -1,0 +1,427 @@
+"""One HTTP exchange with a target, timed, on connections that are kept open.
+
+Rules of this module:
+
+- Names for what goes wrong are few and fixed: ``timeout``, ``refused``, ``reset``, ``closed``,
+  ``dns``, ``unreachable``, ``tls``, ``malformed``, ``cut off``. A redirect is an answer; it is
+  not followed.
+- There is no retry, with one exception: a kept connection that the other side closed meanwhile
+  is replaced, when the method is safe. A method that is not safe is sent on a fresh one only.
+- An exchange can be aborted from another thread, whatever it hangs on; who starts one sees to
+  its limit of time as a whole.
+- Nothing of ours is imported, and only the standard library: a prober must stay small.
+"""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+import ssl
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from urllib.parse import unquote, urlsplit
+
+LARGEST_BYTES = 1_000_000
+MOST_IDLE = 64
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent. ``headers`` may hold secrets: a request does not print them."""
+
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back.
+
+    Args:
+        status: HTTP status; 0 when there was no whole answer.
+        reason: why there was none, one of the names above; else empty.
+        data: the body.
+        headers: names in lower case.
+        took_ms: from when it was due, or else sent, to the last byte.
+        late_ms: how long after it was due it was sent.
+    """
+
+    status: int = 0
+    reason: str = ""
+    data: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    took_ms: float = 0.0
+    late_ms: float = 0.0
+
+
+class Address:
+    """Where a target is, and the way there.
+
+    Args:
+        url: ``http`` or ``https``. The environment's proxies are heeded, except to loopback.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected an http or https address with a host")
+        self.tls = parts.scheme == "https"
+        self.host = parts.hostname
+        self.port = parts.port or (443 if self.tls else 80)
+        self.path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        bracketed = f"[{self.host}]" if ":" in self.host else self.host
+        usual = self.port == (443 if self.tls else 80)
+        self.host_header = bracketed if usual else f"{bracketed}:{self.port}"
+        self.shown = f"{parts.scheme}://{self.host_header}{self.path}"
+        self.proxy = _proxy(parts.scheme, self.host)
+        if self.proxy is not None and not self.tls:
+            self.path = self.shown
+
+
+class Connection:
+    """One connection, used by one thread at a time; :meth:`abort` may come from any."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.used = False
+        self.connect_ms = 0.0
+        self._http: http.client.HTTPConnection | None = None
+        self._socket: socket.socket | None = None
+        self._aborted = False
+
+    def open(self, timeout_s: float) -> None:
+        """Connect. Raises: OSError, by what went wrong."""
+        address = self.address
+        proxy = address.proxy
+        host, port = (proxy.host, proxy.port) if proxy else (address.host, address.port)
+        self._socket = self._connected(host, port, timeout_s)
+        http_connection = http.client.HTTPConnection(address.host, address.port)
+        if proxy is not None and address.tls:
+            self._tunnel(proxy)
+        if address.tls:
+            self._socket = _context().wrap_socket(self._socket, server_hostname=address.host)
+        http_connection.sock = self._socket
+        self._http = http_connection
+
+    def _connected(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        problem: OSError = OSError("no address")
+        for family, kind, proto, _, where in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+            each = self._socket = socket.socket(family, kind, proto)
+            try:
+                if self._aborted:
+                    raise TimeoutError
+                each.settimeout(timeout_s)
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                begun = time.perf_counter()
+                each.connect(where)
+                self.connect_ms = (time.perf_counter() - begun) * 1000
+            except OSError as found:
+                problem = found
+                each.close()
+                continue
+            return each
+        raise problem
+
+    def _tunnel(self, proxy: _Proxy) -> None:
+        assert self._socket is not None
+        lines = [f"CONNECT {self.address.host}:{self.address.port} HTTP/1.1"]
+        lines += [f"Host: {self.address.host}:{self.address.port}", *proxy.header_lines(), "", ""]
+        self._socket.sendall("\r\n".join(lines).encode("latin-1"))
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            part = self._socket.recv(4096)
+            if not part or len(answer) > 65_536:
+                raise ConnectionRefusedError("the proxy does not connect")
+            answer += part
+        if answer.split(None, 2)[1:2] != [b"200"]:
+            raise ConnectionRefusedError("the proxy does not connect")
+
+    def exchange(self, request: Request, timeout_s: float) -> tuple[int, Mapping[str, str], bytes]:
+        """Send and read to the end. Raises: OSError, http.client.HTTPException."""
+        assert self._http is not None
+        assert self._socket is not None
+        self.used = True
+        self._socket.settimeout(timeout_s)
+        headers = dict(request.headers)
+        if self.address.proxy is not None and not self.address.tls:
+            headers |= self.address.proxy.headers()
+        self._http.putrequest(
+            request.method, self.address.path, skip_host=True, skip_accept_encoding=True
+        )
+        self._http.putheader("Host", self.address.host_header)
+        for name, value in headers.items():
+            self._http.putheader(name, value)
+        if request.body or request.method in ("POST", "PUT", "PATCH"):
+            self._http.putheader("Content-Length", str(len(request.body)))
+        self._http.endheaders(request.body or None)
+        response = self._http.getresponse()
+        data = response.read(LARGEST_BYTES + 1)
+        if response.length and len(data) <= LARGEST_BYTES:
+            raise http.client.IncompleteRead(data, response.length)
+        if len(data) > LARGEST_BYTES:
+            response.close()
+            self.close()
+        return response.status, {k.lower(): v for k, v in response.getheaders()}, data
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be used, as far as can be told without using it."""
+        if self._http is None or self._http.sock is None or self._aborted:
+            return False
+        if not self.used:  # a TLS peer's session tickets may be waiting to be read
+            return True
+        poll = select.poll()
+        poll.register(self._http.sock, select.POLLIN)
+        return not poll.poll(0)
+
+    def abort(self) -> None:
+        """End whatever is going on; the thread in it gets an error."""
+        self._aborted = True
+        if self._socket is not None:
+            try:
+                # an SSL socket's own shutdown would pull the rug from under the thread reading it
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+            except OSError:
+                return  # not connected yet, or no longer
+
+    def close(self) -> None:
+        """Close it; once is enough."""
+        if self._http is not None:
+            self._http.close()
+        if self._socket is not None:
+            self._socket.close()
+
+
+class Kept:
+    """The connections kept open to one target; used by many threads."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        self._connects: list[float] = []
+        self._opening = threading.Lock()
+
+    @property
+    def ready(self) -> int:
+        """How many connections wait to be used."""
+        with self._lock:
+            gone = [each for each in self._idle if not each.alive]
+            self._idle = [each for each in self._idle if each not in gone]
+            ready = len(self._idle)
+        for each in gone:
+            each.close()
+        return ready
+
+    def round_trip_ms(self) -> float:
+        """Median time to open a connection of late; 0 through a proxy or before the first."""
+        with self._lock:
+            recent = sorted(self._connects[-101:])
+        return recent[len(recent) // 2] if recent and self.address.proxy is None else 0.0
+
+    def prepare_one(self, timeout_s: float) -> None:
+        """As :meth:`prepare`, unless one is being opened already: it may hang."""
+        if self._opening.acquire(blocking=False):
+            try:
+                self.prepare(timeout_s)
+            finally:
+                self._opening.release()
+
+    def prepare(self, timeout_s: float) -> None:
+        """Open a connection ahead of its use; if that fails, the exchange itself will tell."""
+        connection = Connection(self.address)
+        try:
+            self._open(connection, timeout_s)
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            return
+        self._park(connection)
+
+    def flight(self, request: Request, due: float, timeout_s: float) -> Flight:
+        """An exchange about to be started; ``due`` is on ``time.perf_counter``."""
+        return Flight(self, request, due, timeout_s)
+
+    def close(self) -> None:
+        """Close the idle ones."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for each in idle:
+            each.close()
+
+    def _open(self, connection: Connection, timeout_s: float) -> None:
+        connection.open(timeout_s)
+        with self._lock:
+            self._connects.append(connection.connect_ms)
+            del self._connects[:-200]
+
+    def _take(self, fresh: bool) -> Connection | None:
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            if connection.alive and not (fresh and connection.used):
+                return connection
+            connection.close()
+
+    def _park(self, connection: Connection) -> None:
+        with self._lock:
+            if len(self._idle) < MOST_IDLE and connection.alive:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+class Flight:
+    """One exchange, from when it is due to its reply; its first reply is the one that counts."""
+
+    def __init__(self, kept: Kept, request: Request, due: float, timeout_s: float) -> None:
+        self.due = due
+        self.reply: Reply | None = None
+        self._kept = kept
+        self._request = request
+        self.until = due + timeout_s
+        self._connection: Connection | None = None
+        self._lock = threading.Lock()
+        self._sent = 0.0
+
+    def fly(self) -> Reply:
+        """Send, read, and keep the connection for the next; never raises for the network's sake."""
+        self._sent = time.perf_counter()
+        try:
+            status, headers, data = self._exchanged()
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            if self._connection is not None:
+                self._connection.close()
+            return self._settled(Reply(reason=reason(problem)))
+        reply = self._settled(Reply(status=status, headers=headers, data=data))
+        if self._connection is not None:
+            self._kept._park(self._connection)
+        return reply
+
+    def expire(self) -> Reply:
+        """It took too long: that is its reply, unless there is one; what hangs is aborted."""
+        reply = self._settled(Reply(reason="timeout"))
+        if reply.reason == "timeout" and self._connection is not None:
+            self._connection.abort()
+        return reply
+
+    def take_off(self) -> None:
+        """:meth:`fly`, for who wants no reply now."""
+        self.fly()
+
+    def give_up(self) -> None:
+        """:meth:`expire`, for who wants no reply now."""
+        self.expire()
+
+    def _exchanged(self) -> tuple[int, Mapping[str, str], bytes]:
+        fresh = self._request.method not in SAFE
+        connection = self._connection = self._kept._take(fresh)
+        if connection is not None:
+            try:
+                return connection.exchange(self._request, self._left_s())
+            except (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError):
+                connection.close()
+                if fresh or self.reply is not None:
+                    raise
+        connection = self._connection = Connection(self._kept.address)
+        self._kept._open(connection, self._left_s())
+        return connection.exchange(self._request, self._left_s())
+
+    def _left_s(self) -> float:
+        left = self.until - time.perf_counter()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def _settled(self, reply: Reply) -> Reply:
+        ended = time.perf_counter()
+        with self._lock:
+            if self.reply is None:
+                self.reply = Reply(
+                    status=reply.status,
+                    reason=reply.reason,
+                    data=reply.data,
+                    headers=reply.headers,
+                    took_ms=(ended - self.due) * 1000,
+                    late_ms=max(0.0, (self._sent or ended) - self.due) * 1000,
+                )
+            return self.reply
+
+
+def ask(url: str, headers: Mapping[str, str], timeout_s: float) -> Reply:
+    """GET, once, within ``timeout_s`` as a whole whatever the other side does."""
+    kept = Kept(Address(url))
+    flight = kept.flight(Request(headers=headers), time.perf_counter(), timeout_s)
+    thread = threading.Thread(target=flight.fly, name="hour24 ask", daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    reply = flight.expire()
+    thread.join(0.05)
+    kept.close()
+    return reply
+
+
+def reason(problem: BaseException) -> str:
+    """The name of what went wrong."""
+    match problem:
+        case TimeoutError():
+            return "timeout"
+        case ConnectionRefusedError():
+            return "refused"
+        case http.client.RemoteDisconnected():
+            return "closed"
+        case ConnectionError():
+            return "reset"
+        case socket.gaierror():
+            return "dns"
+        case ssl.SSLEOFError():
+            return "closed"
+        case ssl.SSLError():
+            return "tls"
+        case http.client.IncompleteRead():
+            return "cut off"
+        case http.client.HTTPException() | ValueError():
+            return "malformed"
+    return "unreachable"
+
+
+@dataclass(frozen=True)
+class _Proxy:
+    host: str
+    port: int
+    credentials: str = field(default="", repr=False)
+
+    def headers(self) -> dict[str, str]:
+        if not self.credentials:
+            return {}
+        return {"Proxy-Authorization": f"Basic {b64encode(self.credentials.encode()).decode()}"}
+
+    def header_lines(self) -> list[str]:
+        return [f"{name}: {value}" for name, value in self.headers().items()]
+
+
+def _proxy(scheme: str, host: str) -> _Proxy | None:
+    from urllib.request import getproxies, proxy_bypass
+
+    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
+        return None
+    parts = urlsplit(getproxies().get(scheme, ""))
+    if not parts.hostname:
+        return None
+    credentials = (
+        f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
+    )
+    return _Proxy(parts.hostname, parts.port or 8080, credentials)
+
+
+@cache
+def _context() -> ssl.SSLContext:
+    return ssl.create_default_context()

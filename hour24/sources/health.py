@@ -1,0 +1,255 @@
+"""The health endpoint, asked now and asked again; and the control address.
+
+Rules of this module:
+
+- Asked once; when that failed, again after ``retry_after_s`` and then every 30 s until
+  ``give_up_after_s``. Every attempt is kept, and says how it ended.
+- It failed when there was no answer, no 2xx, or no document of the agreed schema. A redirect is
+  an answer like any other and is not followed.
+- JSON is read strictly, up to a megabyte: no NaN, nothing cut off, whatever its content type.
+- ``silent`` says that no attempt got any HTTP answer at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+import hour24
+from hour24.clock import Clock
+from hour24.config import Health, Secret
+from hour24.evidence import Attempt, Document, Question
+from hour24.exchange import LARGEST_BYTES, Address, Reply, ask
+
+AGAIN_S = 30.0
+CONTROL_TIMEOUT_S = 10.0
+LONGEST = 120
+NO_ANSWER = {
+    "timeout": "no answer in time",
+    "refused": "connection refused",
+    "reset": "the connection broke",
+    "closed": "the connection was closed without an answer",
+    "dns": "its host name cannot be resolved",
+    "unreachable": "its host cannot be reached",
+    "tls": "no secure connection (TLS)",
+    "malformed": "what it answered is no HTTP",
+    "cut off": "its answer was cut off",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a health answer says.
+
+    Args:
+        body: the JSON document; ``None`` when it was none.
+        problem: how it differs from what was agreed; empty when it does not. It holds none of
+            the document's own text, and so stays one of a few.
+        uptime: seconds and instance, when it tells an uptime.
+        is_json: whether it was JSON at all.
+    """
+
+    body: Any
+    problem: str = ""
+    uptime: tuple[float, str] | None = None
+    is_json: bool = True
+
+
+def reading(health: Health, data: bytes) -> Reading:
+    """How an answer's body is read, against what ``health`` agreed."""
+    problem, body = parsed(data)
+    if problem:
+        return Reading(None, problem, is_json=False)
+    uptime = pointed(body, health.uptime) if health.uptime else None
+    told = None
+    if isinstance(uptime, int | float) and not isinstance(uptime, bool) and uptime >= 0:
+        instance = pointed(body, health.instance) if health.instance else ""
+        told = (float(uptime), instance if isinstance(instance, str) else str(instance or ""))
+    broken = unmet(health.schema, body)
+    return Reading(body, f"schema: {broken}" if broken else "", told)
+
+
+def parsed(data: bytes) -> tuple[str, Any]:
+    """What kept ``data`` from being a JSON document, or empty; and the document."""
+    if len(data) > LARGEST_BYTES:
+        return f"expected a JSON document, got more than {LARGEST_BYTES // 1000} kB", None
+    try:
+        return "", msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, RecursionError):
+        start = data.lstrip()[:1]
+        got = "HTML" if start == b"<" else "something else" if start else "nothing"
+        return f"expected a JSON document, got {got}", None
+
+
+def unmet(schema: Mapping[str, Any], body: Any) -> str:
+    """The first thing in which ``body`` differs from ``schema``: where, and what was expected."""
+    if not schema:
+        return ""
+    validator = _validator(json.dumps(schema, sort_keys=True))
+    found = sorted(validator.iter_errors(body), key=lambda error: list(map(str, error.path)))
+    if not found:
+        return ""
+    error = found[0]
+    where = "/" + "/".join(str(part) for part in error.path)
+    rule, wanted = error.validator, error.validator_value
+    if rule == "required":
+        missing = next((name for name in wanted if name not in error.instance), "a member")
+        return f"{where.rstrip('/')}/{missing}: expected to be there"[:LONGEST]
+    if rule == "const":
+        return f"{where}: expected {json.dumps(wanted)}"[:LONGEST]
+    if rule == "enum":
+        return f"{where}: expected one of {json.dumps(wanted)}"[:LONGEST]
+    if rule == "type":
+        kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
+        return f"{where}: expected {kinds}"[:LONGEST]
+    return f"{where}: expected {rule} {json.dumps(wanted)}"[:LONGEST]
+
+
+def pointed(body: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) points at, or ``None``."""
+    if not pointer:
+        return body
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(body, dict):
+            body = body.get(name)
+        elif isinstance(body, list) and name.isascii() and name.isdigit() and int(name) < len(body):
+            body = body[int(name)]
+        else:
+            return None
+    return body
+
+
+class HealthSource:
+    """The health endpoint and the control address, as they answer now."""
+
+    def __init__(self, health: Health, control_url: str, clock: Clock) -> None:
+        self.health = health
+        self.control_url = control_url
+        self.clock = clock
+
+    def document(self) -> Document:
+        """The health document of the last attempt, with all attempts."""
+        health = self.health
+        at = began = self.clock.now()
+        attempts: list[Attempt] = []
+        answered = False
+        wait = health.retry_after_s
+        while True:
+            reply = ask(health.url, self._headers(), health.timeout_s)
+            told = reading(health, reply.data) if reply.status else Reading(None, is_json=False)
+            problem = said(reply) or told.problem
+            answered = answered or reply.status > 0
+            attempts.append(
+                Attempt(at=at, took_ms=round(reply.took_ms, 3), result=_result(reply, told.problem))
+            )
+            passed_s = (self.clock.now() - began).total_seconds()
+            if not problem or passed_s + wait > health.give_up_after_s:
+                break
+            self.clock.sleep(wait)
+            wait = AGAIN_S
+            at = self.clock.now()
+        return self._document(
+            health.url,
+            began,
+            attempts,
+            reply,
+            body=told.body,
+            problem="" if told.is_json else problem,
+            silent=not answered,
+        )
+
+    def control(self) -> Document:
+        """One answer of the control address; any HTTP answer shows that our network is up."""
+        began = self.clock.now()
+        reply = ask(self.control_url, {"User-Agent": _AGENT, "Accept": "*/*"}, CONTROL_TIMEOUT_S)
+        result = str(reply.status) if reply.status else said(reply)
+        attempt = Attempt(at=began, took_ms=round(reply.took_ms, 3), result=result)
+        problem, body = parsed(reply.data) if reply.status else (said(reply), None)
+        return self._document(
+            self.control_url,
+            began,
+            [attempt],
+            reply,
+            body=body,
+            problem=problem,
+            silent=not reply.status,
+        )
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"User-Agent": _AGENT, "Accept": "application/json, */*"}
+        for name, value in self.health.headers.items():
+            headers[name] = value.reveal() if isinstance(value, Secret) else value
+        return headers
+
+    def _document(
+        self,
+        url: str,
+        began: datetime,
+        attempts: list[Attempt],
+        reply: Reply,
+        *,
+        body: Any,
+        problem: str,
+        silent: bool,
+    ) -> Document:
+        return Document(
+            question=Question(
+                source="health",
+                asked=f"GET {Address(url).shown}",
+                at=began,
+                attempts=tuple(attempts),
+                digest=hashlib.sha256(reply.data).hexdigest() if reply.status else "",
+            ),
+            status=reply.status,
+            body=body,
+            problem=problem,
+            took_ms=round(reply.took_ms, 3),
+            server_date=_date(reply.headers),
+            silent=silent,
+        )
+
+
+def said(reply: Reply) -> str:
+    """Why a reply is no 2xx, in words; empty when it is one."""
+    if not reply.status:
+        return NO_ANSWER.get(reply.reason, reply.reason)
+    if 200 <= reply.status < 300:
+        return ""
+    if 300 <= reply.status < 400:
+        return f"expected 2xx, got {reply.status}, a redirect that is not followed"
+    return f"expected 2xx, got {reply.status}"
+
+
+def _result(reply: Reply, problem: str) -> str:
+    if not reply.status:
+        return said(reply)
+    ok = 200 <= reply.status < 300
+    return f"{reply.status}, {problem}" if ok and problem else str(reply.status)
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
+
+
+@lru_cache(maxsize=8)
+def _validator(schema: str) -> Any:
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    read = json.loads(schema)
+    return validator_for(read, default=Draft202012Validator)(read)
+
+
+_AGENT = f"hour24/{hour24.__version__}"

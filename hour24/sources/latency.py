@@ -1,0 +1,244 @@
+"""How long each endpoint takes to answer, sampled by a process of its own.
+
+Rules of this module:
+
+- Open-loop: requests are sent when they are due, whatever became of the ones before, and each
+  latency counts from then (Tene's coordinated omission). How late they were sent is kept.
+- The sampler is its own process: threads beside it would spoil what it measures. Its plan comes
+  on standard input, secrets included, and never on the command line.
+- Connections are opened beforehand; how long that took, the median, is the round trip.
+- A request without a good answer is censored, at least as long as any sample. 429 is no sample.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hour24
+from hour24.clock import Clock
+from hour24.config import Endpoint, Secret
+from hour24.errors import SourceMisread, SourceTimeout
+from hour24.evidence import Attempt, Block, Distribution, Question
+from hour24.exchange import Address, Flight, Kept, Request
+from hour24.histogram import counted
+from hour24.workers import Timetable, Workers
+
+START_S = 20.0
+LEAST_READY, MOST_READY = 2, 32
+OPEN_S = 5.0
+SETTLE_S = 0.1
+
+
+class Sampler:
+    """Samples the latency of several endpoints, side by side.
+
+    Args:
+        per_s: requests a second to each endpoint; its own ``max_per_s`` does not bind here, the
+            plan's ``latency_per_s`` does.
+        samples: requests to each endpoint.
+    """
+
+    def __init__(
+        self, endpoints: Mapping[str, Endpoint], clock: Clock, *, per_s: float, samples: int
+    ) -> None:
+        self.endpoints = endpoints
+        self.clock = clock
+        self.per_s = per_s
+        self.samples = samples
+
+    def latencies(self) -> dict[str, Distribution]:
+        """Due to answer, in milliseconds, of every endpoint.
+
+        Raises: SourceTimeout, when the sampler does not come back; SourceMisread, when it fails.
+        """
+        if not self.endpoints:
+            return {}
+        at = self.clock.now()
+        slowest = max(endpoint.timeout_s for endpoint in self.endpoints.values())
+        limit_s = self.samples / self.per_s + 2 * slowest + START_S
+        try:
+            ended = subprocess.run(
+                [sys.executable, "-m", "hour24.sources.latency"],
+                input=json.dumps(self._plan()),
+                capture_output=True,
+                text=True,
+                timeout=limit_s,
+                cwd=Path(hour24.__file__).resolve().parents[1],
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise SourceTimeout(f"latency: sampler: no end within {limit_s:.0f} s") from None
+        if ended.returncode != 0:
+            last = ended.stderr.strip().splitlines()[-1:] or ["no word"]
+            raise SourceMisread(f"latency: sampler: expected figures, got {last[0][:200]}")
+        told = json.loads(ended.stdout)
+        return {
+            name: self._distribution(name, endpoint, told[name], at)
+            for name, endpoint in self.endpoints.items()
+        }
+
+    def _plan(self) -> dict[str, Any]:
+        return {
+            "per_s": self.per_s,
+            "samples": self.samples,
+            "endpoints": {
+                name: {
+                    "url": endpoint.url,
+                    "method": endpoint.method,
+                    "headers": _headers(endpoint),
+                    "body": endpoint.body,
+                    "expect": endpoint.expect_status,
+                    "timeout_s": endpoint.timeout_s,
+                    "ready": _ready(endpoint, self.per_s),
+                }
+                for name, endpoint in self.endpoints.items()
+            },
+        }
+
+    def _late_ms(self, endpoint: Endpoint) -> float:
+        """What is too late: half the interval, but no less than a tenth of the target."""
+        return max(500 / self.per_s, endpoint.target_ms / 10)
+
+    def _distribution(
+        self, name: str, endpoint: Endpoint, told: Mapping[str, Any], at: Any
+    ) -> Distribution:
+        values: list[float] = told["ms"]
+        bad = sum(told["bad"].values())
+        notes = [f"{n} x {why}" for why, n in sorted(told["bad"].items())]
+        notes += [f"{told['limited']} answered 429, no samples"] if told["limited"] else []
+        counts = {str(index): n for index, n in sorted(counted(values).items())}
+        block = Block(at.timestamp(), self.samples / self.per_s, counts)
+        result = f"{len(values)} good, {bad} bad, {told['limited']} limited"
+        return Distribution(
+            question=Question(
+                source="latency",
+                asked=f"{endpoint.method} {Address(endpoint.url).shown}, {self.samples} times, "
+                f"{self.per_s:g} a second",
+                at=at,
+                attempts=(Attempt(at=at, took_ms=told["took_ms"], result=result),),
+            ),
+            basis="sample",
+            note="; ".join(notes),
+            unit="ms",
+            blocks=(block,) if counts else (),
+            censored=bad,
+            sent_late=sum(late > self._late_ms(endpoint) for late in told["late_ms"]),
+            round_trip_ms=told["round_trip_ms"],
+        )
+
+
+def _ready(endpoint: Endpoint, per_s: float) -> int:
+    """How many connections to open beforehand: what is on its way at a time, and one to spare."""
+    flying = per_s * endpoint.target_ms / 1000
+    return max(LEAST_READY, min(MOST_READY, math.ceil(flying) + 1))
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    headers = {
+        "User-Agent": f"hour24/{hour24.__version__} (latency)",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+    }
+    for name, value in endpoint.headers.items():
+        headers[name] = value.reveal() if isinstance(value, Secret) else value
+    return headers
+
+
+# --- the sampler's own process ----------------------------------------------------------------
+
+
+class _Series:
+    """The requests to one endpoint."""
+
+    def __init__(self, plan: Mapping[str, Any]) -> None:
+        self.plan = plan
+        self.kept = Kept(Address(plan["url"]))
+        self.request = Request(plan["method"], plan["headers"], plan["body"].encode())
+        self.flights: list[Flight] = []
+
+    def send(self, table: Timetable, workers: Workers, due: float) -> None:
+        timeout_s = self.plan["timeout_s"]
+        flight = self.kept.flight(self.request, due, timeout_s)
+        self.flights.append(flight)
+        if workers.do(flight.take_off):
+            table.at(due + timeout_s, flight.give_up)
+
+    @property
+    def ended(self) -> int:
+        """How many have their reply."""
+        return sum(flight.reply is not None for flight in list(self.flights))
+
+    def told(self) -> dict[str, Any]:
+        expect = self.plan["expect"]
+        replies = [flight.expire() for flight in self.flights]
+        ms: list[float] = []
+        bad: dict[str, int] = {}
+        limited = 0
+        for reply in replies:
+            if reply.status == 429 and 429 not in expect:
+                limited += 1
+            elif reply.status in expect or (not expect and 200 <= reply.status < 300):
+                ms.append(round(reply.took_ms, 3))
+            else:
+                why = str(reply.status) if reply.status else reply.reason
+                bad[why] = bad.get(why, 0) + 1
+        return {
+            "ms": ms,
+            "bad": bad,
+            "limited": limited,
+            "late_ms": [round(reply.late_ms, 3) for reply in replies],
+            "round_trip_ms": round(self.kept.round_trip_ms(), 3),
+        }
+
+
+def sample(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what the plan says. Returns: endpoint -> figures."""
+    begun = time.perf_counter()
+    table, workers = Timetable(), Workers()
+    series = {name: _Series(each) for name, each in plan["endpoints"].items()}
+    openers = [
+        threading.Thread(target=each.kept.prepare, args=(each.plan["timeout_s"],), daemon=True)
+        for each in series.values()
+        for _ in range(each.plan["ready"])
+    ]
+    for opener in openers:
+        opener.start()
+    until = time.perf_counter() + OPEN_S
+    for opener in openers:
+        opener.join(max(0.0, until - time.perf_counter()))
+    start = time.perf_counter() + SETTLE_S
+    step = 1 / plan["per_s"]
+    for number, each in enumerate(series.values()):
+        for i in range(plan["samples"]):
+            due = start + (i + number / len(series)) * step
+            table.at(due, partial(each.send, table, workers, due))
+    expected = plan["samples"]
+    threading.Thread(target=_end, args=(table, series, expected), daemon=True).start()
+    table.run()
+    took_ms = round((time.perf_counter() - begun) * 1000, 1)
+    return {name: {**each.told(), "took_ms": took_ms} for name, each in series.items()}
+
+
+def _end(table: Timetable, series: Mapping[str, _Series], expected: int) -> None:
+    """End the timetable when all replies are there, not when all limits of time have passed."""
+    while any(each.ended < expected for each in series.values()):
+        time.sleep(0.02)
+    table.end()
+
+
+def main() -> None:
+    """Read a plan, sample, tell."""
+    json.dump(sample(json.load(sys.stdin)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

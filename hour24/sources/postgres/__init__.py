@@ -1,0 +1,383 @@
+"""The database, asked through PostgreSQL's own protocol; read-only.
+
+Rules of this module:
+
+- The role's rights are checked before an answer about others is believed: without them the
+  server answers NULL and ``<insufficient privilege>``, and every limit would hold.
+- Columns are looked up, never derived from a version: an extension may lag its server.
+- Query texts are cut and their literals masked before anything else sees them.
+- What must be a number and is not is misread; it never becomes 0.
+
+Source: ``hour24/sources/queries/*.sql``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hour24.clock import Clock
+from hour24.config import DatabaseAt
+from hour24.errors import (
+    SourceEmpty,
+    SourceError,
+    SourceIncomplete,
+    SourceLacks,
+    SourceMisread,
+    SourceRefused,
+)
+from hour24.evidence import Listing, Question
+from hour24.sources.postgres.masking import masked
+from hour24.sources.postgres.refusals import LoginRefused, NotAccepting, TooManyConnections
+from hour24.sources.postgres.session import Session
+
+__all__ = ["LoginRefused", "NotAccepting", "Postgres", "TooManyConnections"]
+
+QUERIES = Path(__file__).parent.parent / "queries"
+MOST = 1000
+SINCE_WAITSTART = 140000
+PRIVILEGE = "<insufficient privilege>"
+_WAITED = (
+    "(SELECT extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(l.waitstart))::float8"
+    " FROM pg_catalog.pg_locks l WHERE l.pid = s.pid AND NOT l.granted)"
+)
+
+
+class Postgres:
+    """The database as it answers now; used by one thread."""
+
+    def __init__(self, at: DatabaseAt, clock: Clock) -> None:
+        self.at = at
+        self.clock = clock
+        self._session = Session(at, clock)
+        self._rights: dict[str, Any] | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def runbook_row(self) -> Listing:
+        """The runbook's row: ``{datname, numbackends, size_bytes}``.
+
+        Raises: SourceError; LoginRefused, TooManyConnections and NotAccepting among them say that
+            the database itself turned us away.
+        Source: ``pg_stat_database``.
+        """
+        with Asking(self, "runbook's row", "runbook_row") as asking:
+            rows = asking.rows()
+            for row in rows:
+                asking.needed(row, "numbackends", "size_bytes")
+            return asking.listing("databases", rows[:1])
+
+    def rights(self) -> Listing:
+        """Our role: ``{role, reads_all_stats, monitors, version}``.
+
+        Source: ``pg_has_role``.
+        """
+        with Asking(self, "rights", "rights") as asking:
+            return asking.listing("rights", [self._role(asking)])
+
+    def statements(self) -> Listing:
+        """Statements of this database with a call of at least ``slow_ms``, times in ms.
+
+        ``{key, role, query, calls, total_ms, max_ms, stats_since, minmax_since}``; ``about`` tells
+        when it was read, since when the counters run, how often entries were evicted.
+
+        Raises: SourceRefused, without pg_read_all_stats; SourceLacks, without the extension.
+        Source: ``pg_stat_statements``, wherever its schema is.
+        """
+        with Asking(self, "statements", "statements") as asking:
+            self._allowed(asking)
+            rows = asking.rows(
+                {"slow_ms": self.at.slow_ms, "most": MOST + 1}, **self._statements_at(asking)
+            )
+            about = asking.one(rows)
+            asking.needed(about, "read_at", "entries", "hidden")
+            if about["hidden"]:
+                raise SourceRefused(f"{asking.where}: {_no_rights(self.at)}")
+            found = [row for row in rows if row["queryid"] is not None]
+            items = []
+            for row in found[:MOST]:
+                asking.needed(row, "calls", "total_ms", "max_ms")
+                items.append(
+                    {
+                        "key": f"{row['role']}/{row['queryid']}/{'t' if row['toplevel'] else 'n'}",
+                        "role": row["role"],
+                        "query": asking.text(row["query"]),
+                        "calls": int(row["calls"]),
+                        "total_ms": row["total_ms"],
+                        "max_ms": row["max_ms"],
+                        "stats_since": row["stats_since"],
+                        "minmax_since": row["minmax_since"],
+                    }
+                )
+            if len(found) > MOST:
+                raise SourceIncomplete(f"{asking.where}: expected at most {MOST} of them, got more")
+            return asking.listing(
+                "statements",
+                items,
+                seen=int(about["entries"]),
+                about={
+                    "read_at": about["read_at"],
+                    "stats_reset": about["stats_reset"],
+                    "dealloc": about["dealloc"],
+                    "slow_ms": self.at.slow_ms,
+                },
+            )
+
+    def running(self) -> Listing:
+        """What has been running for at least ``slow_ms``: ``{pid, role, state, age_s, query}``.
+
+        Source: ``pg_stat_activity``, our own session aside.
+        """
+        with Asking(self, "running statements", "running") as asking:
+            self._allowed(asking)
+            rows = asking.rows({"slow_ms": self.at.slow_ms, "most": MOST})
+            about = asking.one(rows)
+            asking.needed(about, "active")
+            items = []
+            for row in (row for row in rows if row["pid"] is not None):
+                asking.needed(row, "age_s")
+                items.append(
+                    {
+                        "pid": row["pid"],
+                        "role": row["role"],
+                        "state": row["state"],
+                        "age_s": row["age_s"],
+                        "query": asking.text(row["query"]),
+                    }
+                )
+            return asking.listing("running statements", items, seen=int(about["active"]))
+
+    def connections(self) -> Listing:
+        """Connections of the whole server, waits in seconds; one item.
+
+        ``{max_connections, reserved, available, in_use, active, idle_in_transaction,
+        oldest_idle_in_transaction_s, idle_in_transaction_by, lock_waits, oldest_lock_wait_s,
+        lock_wait_by, limits}``; ``limits`` are the database's own and its roles':
+        ``{what, in_use, limit}``.
+
+        Source: ``pg_stat_activity``, ``pg_locks``, settings, ``pg_database``, ``pg_roles``.
+        """
+        with Asking(self, "connections", "connections") as asking:
+            self._allowed(asking)
+            waited = _WAITED if self._session.version >= SINCE_WAITSTART else "NULL::float8"
+            rows = asking.rows(waited=waited)
+            row = asking.one(rows)
+            counts = (
+                *("max_connections", "superuser_reserved", "reserved", "in_use", "active"),
+                *("idle_in_transaction", "lock_waits", "database_limit", "database_in_use"),
+            )
+            seconds = ("oldest_idle_in_transaction_s", "oldest_lock_wait_s")
+            asking.needed(row, *counts, *seconds)
+            reserved = row["superuser_reserved"] + row["reserved"]
+            item = {
+                "max_connections": row["max_connections"],
+                "reserved": reserved,
+                "available": row["max_connections"] - reserved,
+                **{name: row[name] for name in ("in_use", "active", "idle_in_transaction")},
+                **{name: max(0.0, row[name]) for name in seconds},
+                "lock_waits": row["lock_waits"],
+                "idle_in_transaction_by": row["idle_in_transaction_by"] or "",
+                "lock_wait_by": row["lock_wait_by"] or "",
+                "limits": list(_limits(row)),
+            }
+            return asking.listing("connections", [item])
+
+    def size(self) -> Listing:
+        """What this database takes up: ``{used_bytes, size_bytes, at}``; the disk's size is null.
+
+        Source: ``pg_database_size``.
+        """
+        with Asking(self, "size", "size") as asking:
+            row = asking.one(asking.rows())
+            asking.needed(row, "used_bytes")
+            at = asking.at.timestamp()
+            return asking.listing(
+                "readings", [{"used_bytes": row["used_bytes"], "size_bytes": None, "at": at}]
+            )
+
+    # --- what must hold before an answer is believed ------------------------------------------
+
+    def _role(self, asking: Asking) -> dict[str, Any]:
+        if self._rights is None:
+            row = asking.one(self._session.rows("rights", query("rights")))
+            if not isinstance(row.get("reads_all_stats"), bool):
+                raise SourceMisread(f"{asking.where}: expected to be told our rights, got neither")
+            self._rights = row
+        return self._rights
+
+    def _allowed(self, asking: Asking) -> None:
+        if self._role(asking)["reads_all_stats"] is not True:
+            raise SourceRefused(f"{asking.where}: {_no_rights(self.at)}")
+
+    def _statements_at(self, asking: Asking) -> dict[str, str]:
+        """Where the extension is, and how its columns are called."""
+        found = self._session.rows("statements", query("statements_at"))
+        views = [row for row in found if row["relation"] == "pg_stat_statements"]
+        if not views:
+            raise SourceLacks(
+                f"{asking.where}: expected the extension pg_stat_statements, got none; load it in "
+                "shared_preload_libraries and CREATE EXTENSION pg_stat_statements"
+            )
+        schema, columns = views[0]["schema"], set(views[0]["columns"])
+        info = next(
+            (
+                row
+                for row in found
+                if row["relation"] == "pg_stat_statements_info" and row["schema"] == schema
+            ),
+            None,
+        )
+        total = "total_exec_time" if "total_exec_time" in columns else "total_time"
+        longest = "max_exec_time" if "max_exec_time" in columns else "max_time"
+        lacking = {total, longest, "calls", "queryid", "query", "userid", "dbid"} - columns
+        if lacking:
+            raise SourceLacks(
+                f"{asking.where}: expected the columns of pg_stat_statements, got none called "
+                + ", ".join(sorted(lacking))
+            )
+        inside = f'"{schema.replace(chr(34), chr(34) * 2)}"'.replace("%", "%%")
+        of_info = f"FROM {inside}.pg_stat_statements_info i"
+        return {
+            "statements": f"{inside}.pg_stat_statements",
+            "total": f"s.{total}",
+            "longest": f"s.{longest}",
+            "toplevel": "s.toplevel" if "toplevel" in columns else "true",
+            "since": _epoch("s.stats_since") if "stats_since" in columns else "NULL::float8",
+            "minmax_since": _epoch("s.minmax_stats_since")
+            if "minmax_stats_since" in columns
+            else "NULL::float8",
+            "dealloc": f"(SELECT i.dealloc {of_info})" if info else "NULL::bigint",
+            "reset": f"(SELECT {_epoch('i.stats_reset')} {of_info})" if info else "NULL::float8",
+        }
+
+
+class Asking:
+    """One question on its way; a SourceError that leaves it carries the question."""
+
+    def __init__(self, postgres: Postgres, what: str, name: str) -> None:
+        self.where = f"database: {what}"
+        self.at: datetime = postgres.clock.now()
+        self._postgres = postgres
+        self._name = name
+        self._asked = _bare(query(name))
+        self._told: Any = None
+
+    def __enter__(self) -> Asking:
+        self._postgres._session.attempts.clear()
+        return self
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        if isinstance(problem, SourceError):
+            problem.question = self.question()
+
+    def rows(self, values: Mapping[str, float] | None = None, **parts: str) -> list[dict[str, Any]]:
+        """The rows of this question's query, its ``{parts}`` filled in."""
+        sql = query(self._name)
+        for name, part in parts.items():
+            sql = sql.replace("{" + name + "}", part)
+        self._asked = _bare(sql)
+        for name, value in (values or {}).items():
+            self._asked = self._asked.replace(f"%({name})s", f"{value:g}")
+        told = self._postgres._session.rows(self.where.partition(": ")[2], sql, values)
+        self._told = told
+        return told
+
+    def one(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """The first row. Raises: SourceEmpty."""
+        if not rows:
+            raise SourceEmpty(f"{self.where}: expected a row, got none")
+        return rows[0]
+
+    def needed(self, row: Mapping[str, Any], *names: str) -> None:
+        """Each of these is a finite number. Raises: SourceMisread."""
+        for name in names:
+            value = row.get(name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise SourceMisread(
+                    f"{self.where}: {name}: expected a number, got "
+                    f"{'null' if value is None else type(value).__name__}"
+                )
+            if not math.isfinite(value):
+                raise SourceMisread(f"{self.where}: {name}: expected a number, got {value}")
+
+    def text(self, words: Any) -> str:
+        """A query text, masked. Raises: SourceRefused, when it is kept from us."""
+        if words == PRIVILEGE:
+            raise SourceRefused(f"{self.where}: {_no_rights(self._postgres.at)}")
+        return masked(str(words or ""))
+
+    def question(self) -> Question:
+        """What was asked, and how it went so far."""
+        digest = ""
+        if self._told is not None:
+            raw = json.dumps(self._told, sort_keys=True, default=str).encode()
+            digest = hashlib.sha256(raw).hexdigest()
+        return Question(
+            source="database",
+            asked=self._asked,
+            at=self.at,
+            attempts=tuple(self._postgres._session.attempts),
+            digest=digest,
+        )
+
+    def listing(
+        self,
+        what: str,
+        items: list[dict[str, Any]],
+        seen: int = 0,
+        about: dict[str, float | str | None] | None = None,
+    ) -> Listing:
+        """The answer."""
+        return Listing(
+            question=self.question(),
+            what=what,
+            items=tuple(items),
+            seen=max(seen, len(items)),
+            about=about or {},
+        )
+
+
+@lru_cache(maxsize=16)
+def query(name: str) -> str:
+    """The text of ``queries/NAME.sql``, its comments left out."""
+    lines = (QUERIES / f"{name}.sql").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("--"))
+
+
+def _bare(sql: str) -> str:
+    return " ".join(sql.split())
+
+
+def _epoch(column: str) -> str:
+    return f"extract(epoch FROM {column})::float8"
+
+
+def _limits(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Narrower limits than the server's: of the database and of single roles."""
+    if row["database_limit"] > 0:
+        yield {
+            "what": "connections to this database",
+            "in_use": row["database_in_use"],
+            "limit": row["database_limit"],
+        }
+    for role in row["roles"] or ():
+        yield {
+            "what": f"connections of role {role['role']}",
+            "in_use": role["in_use"],
+            "limit": role["limit"],
+        }
+
+
+def _no_rights(at: DatabaseAt) -> str:
+    return (
+        "expected a role that may read the statistics of all, got one that may not; GRANT "
+        f"pg_monitor TO the role in {at.dsn.name}"
+    )

@@ -1,0 +1,39 @@
+"""Query texts as they may be shown: cut, without literals and without comments.
+
+Rules of this module:
+
+- A literal is somebody's data, a password perhaps: strings and numbers become ``?``.
+- A string that does not end, because the text was cut, is masked to the end.
+- ``$1`` and identifiers stay, quoted ones too.
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 300
+_TOKEN = re.compile(
+    r"""
+      (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
+    | (?P<text> \b[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z) | (?:\b[bBnNxX]|\b[uU]&)?'(?:[^']|'')*(?:'|\Z)
+      | (?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?:(?P=tag)|\Z) )
+    | (?P<name> "(?:[^"]|"")*(?:"|\Z) | \$\d+ | [^\W\d][\w$]* )
+    | (?P<number> \d[\w.]* | \.\d[\w.]* )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def masked(query: str) -> str:
+    """``query`` on one line, literals masked, at most :data:`LONGEST` characters."""
+    bare = _TOKEN.sub(_kept, query)
+    line = " ".join("".join(c if c.isprintable() else " " for c in bare).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+
+
+def _kept(match: re.Match[str]) -> str:
+    if match["comment"]:
+        return " "
+    if match["text"] or match["number"]:
+        return "?"
+    return match.group()

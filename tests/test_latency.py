@@ -1,0 +1,182 @@
+"""The latency sampler: in its own process, open-loop, agreeing with the server's own timing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hour24 import histogram
+from hour24.clock import SteppingClock
+from hour24.config import Endpoint, Secret
+from hour24.errors import SourceMisread
+from hour24.evidence import from_plain, to_plain
+from hour24.sources import latency
+from hour24.sources.latency import Sampler
+from tests.answering import Answer, Server, free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+START = datetime(2026, 11, 24, 6, tzinfo=UTC)
+APART = """
+import sys, threading, time
+sys.path.insert(0, sys.argv[1])
+from tests.answering import Answer, Server
+def answer(asked):
+    time.sleep(0.005 if "calls" in asked.path else 0.0005)
+    return Answer(body=b"{}")
+server = Server(answer)
+print(server.url, flush=True)
+sys.stdin.read()
+print(*(f"{a.path} {a.took_ms}" for a in server.asked), sep="\\n", flush=True)
+"""
+
+
+def endpoint(name: str, url: str, **more: object) -> Endpoint:
+    fields: dict = {"target_ms": 500.0, "timeout_s": 2.0, **more}
+    return Endpoint(name=name, url=url, **fields)
+
+
+def sampled(endpoints: dict[str, Endpoint], per_s: float = 100, samples: int = 30):
+    return Sampler(endpoints, SteppingClock(START), per_s=per_s, samples=samples).latencies()
+
+
+def test_it_agrees_with_the_servers_own_timing():
+    """Also while this process is busy, which in a thread beside it would cost 60 ms.
+
+    How closely it agrees is measured in benchmarks/latency.py.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", APART, str(ROOT)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        ended = threading.Event()
+        heavy = json.dumps([{"id": i, "text": "x" * 30} for i in range(40_000)])
+
+        def busy() -> None:
+            while not ended.is_set():
+                json.loads(heavy)
+
+        threading.Thread(target=busy, daemon=True).start()
+        names = ("calls", "webhooks")
+        told = sampled({n: endpoint(n, f"{url}/{n}") for n in names}, samples=150)
+        ended.set()
+        lines = server.communicate("")[0].split("\n")
+    for name in names:
+        own = sorted(float(each.split()[1]) for each in lines if each.startswith(f"/{name}"))
+        counts = told[name].merged()
+        assert told[name].n == len(own) == 150
+        assert abs(histogram.quantile(counts, 0.5) - statistics.median(own)) < 15
+        assert abs(histogram.quantile(counts, 0.99) - own[int(0.99 * 150)]) < 100
+        assert 0 < told[name].round_trip_ms < 50
+        assert told[name].sent_late < 15
+
+
+def test_latency_counts_from_when_it_was_due():
+    """A stall of 0.6 s is seen by every request that was due in it, not by one."""
+    stalled = threading.Lock()
+    count = itertools.count()
+
+    def answer(asked):
+        if next(count) == 10:
+            with stalled:
+                time.sleep(0.6)
+        with stalled:
+            return Answer()
+
+    with Server(answer) as server:
+        told = sampled({"a": endpoint("a", server.url)}, per_s=50, samples=60)["a"]
+    assert told.n == 60
+    slow = histogram.above(told.merged(), 100.0)
+    assert 20 <= slow <= 32
+
+
+def test_bad_answers_are_censored_and_limits_are_no_samples():
+    """503, silence and a refused connection are censored; 429 is only told."""
+
+    def answer(asked):
+        if asked.path == "/hang":
+            time.sleep(2.5)
+        return {"/503": Answer(503), "/429": Answer(429), "/404": Answer(404)}.get(
+            asked.path, Answer()
+        )
+
+    with Server(answer) as server:
+        endpoints = {
+            name: endpoint(name, f"{server.url}/{name}", timeout_s=0.3)
+            for name in ("503", "429", "hang", "fine")
+        }
+        endpoints["404"] = endpoint("404", f"{server.url}/404", expect_status=(404,))
+        endpoints["dead"] = endpoint("dead", f"http://127.0.0.1:{free_port()}/")
+        told = sampled(endpoints, samples=20)
+    assert {name: (each.n, each.censored) for name, each in told.items()} == {
+        "503": (0, 20),
+        "429": (0, 0),
+        "hang": (0, 20),
+        "fine": (20, 0),
+        "404": (20, 0),
+        "dead": (0, 20),
+    }
+    assert told["503"].note == "20 x 503"
+    assert told["hang"].note == "20 x timeout"
+    assert told["dead"].note == "20 x refused"
+    assert "20 answered 429" in told["429"].note
+    assert told["fine"].question.asked.endswith("20 times, 100 a second")
+    assert from_plain(to_plain(told["fine"])) == told["fine"]
+
+
+def test_secrets_reach_the_server_and_nothing_else(monkeypatch):
+    """A header's secret goes through standard input, not through the command line."""
+    commands = []
+    real = subprocess.run
+
+    def run(command, **more):
+        commands.append(command)
+        return real(command, **more)
+
+    monkeypatch.setattr(latency.subprocess, "run", run)
+    with Server(Answer()) as server:
+        headers = {"Authorization": Secret("TOKEN", "s3cret"), "X-Plain": "yes"}
+        told = sampled({"a": endpoint("a", server.url, headers=headers)}, samples=3)
+        sent = server.asked[-1].headers
+    assert (sent["authorization"], sent["x-plain"]) == ("s3cret", "yes")
+    assert "s3cret" not in str(commands) + str(to_plain(told["a"]))
+    assert "hour24" in sent["user-agent"]
+
+
+def test_a_sampler_that_fails_is_misread(monkeypatch):
+    """A child that dies is no figure; its last line is the reason."""
+    monkeypatch.setattr(latency.sys, "executable", "/bin/false")
+    with pytest.raises(SourceMisread, match="latency: sampler: expected figures, got no word"):
+        sampled({"a": endpoint("a", "http://127.0.0.1:9/")}, samples=2)
+
+
+def test_nothing_to_sample():
+    """Without endpoints nothing is started."""
+    assert sampled({}) == {}
+
+
+def test_the_sampler_is_small():
+    """Its process loads neither numpy, scipy, requests nor a schema's validator."""
+    code = "import sys, hour24.sources.latency; print(*sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ},
+    )
+    assert not {"numpy", "scipy", "requests", "jsonschema"} & set(told.stdout.split())

@@ -1,0 +1,462 @@
+"""The database, asked: a real PostgreSQL with the real extension, and servers that misbehave."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from hour24.clock import SteppingClock, WallClock
+from hour24.config import DatabaseAt, Secret
+from hour24.errors import (
+    SourceError,
+    SourceFailed,
+    SourceLacks,
+    SourceMisread,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnreachable,
+)
+from hour24.evidence import from_plain, to_plain
+from hour24.rehearsal.postgres import PostgresServer
+from hour24.sources.postgres import LoginRefused, NotAccepting, Postgres, TooManyConnections
+
+PASSWORD = "a-secret-of-the-reader"
+SLOW_MS = 60.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    started = PostgresServer.start(settings={"shared_preload_libraries": "pg_stat_statements"})
+    connection = started.connect()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'; GRANT pg_monitor TO reader;"
+            f"CREATE ROLE weak LOGIN PASSWORD '{PASSWORD}';"
+            f"CREATE ROLE full_up LOGIN PASSWORD '{PASSWORD}' CONNECTION LIMIT 0;"
+            f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}' CONNECTION LIMIT 8;"
+            'CREATE SCHEMA "odd ""schema%"; GRANT USAGE ON SCHEMA "odd ""schema%" TO reader;'
+            'CREATE EXTENSION pg_stat_statements SCHEMA "odd ""schema%";'
+            "CREATE TABLE calls (id int PRIMARY KEY, tenant int); INSERT INTO calls VALUES (1, 1);"
+            "GRANT ALL ON calls TO app"
+        )
+        cursor.execute("CREATE DATABASE bare")
+    connection.close()
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def asked(server: PostgresServer, role: str = "reader", **options: object) -> Postgres:
+    """The source, as production.toml would describe it."""
+    port = int(str(options.pop("port", 0)))
+    database = str(options.pop("database", "postgres"))
+    password = str(options.pop("password", PASSWORD))
+    dsn = server.dsn(role, password, port).rpartition("/")[0] + f"/{database}"
+    return at(dsn, **options)
+
+
+def at(dsn: str, **options: object) -> Postgres:
+    clock = options.pop("clock", None) or WallClock()
+    settings = {"slow_ms": SLOW_MS, "connect_timeout_s": 2.0, "statement_timeout_s": 2.0, **options}
+    return Postgres(DatabaseAt(dsn=Secret("DATABASE_URL", dsn), **settings), clock)  # type: ignore[arg-type]
+
+
+class Wire:
+    """A port before the server; keeps what the client sends, and can cut or hold the answers."""
+
+    def __init__(
+        self, to: int | None, answer: Callable[[bytes], bytes | None] | None = None
+    ) -> None:
+        self.to, self.answer = to, answer
+        self.sent: list[bytes] = []
+        self.connections = 0
+        self.held = threading.Event()
+        self.cut_after: int | None = None
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._open: list[socket.socket] = [self._listening]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(client)
+            if self.to is None:
+                threading.Thread(target=self._alone, args=(client,), daemon=True).start()
+                continue
+            there = socket.create_connection(("127.0.0.1", self.to))
+            self._open.append(there)
+            for pair in ((client, there, True), (there, client, False)):
+                threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _alone(self, client: socket.socket) -> None:
+        try:
+            data = client.recv(65536)
+            told = self.answer(data) if self.answer else None
+            if told is None:
+                time.sleep(30)
+            else:
+                client.sendall(told)
+                client.close()
+        except OSError:
+            return
+
+    def _pump(self, here: socket.socket, there: socket.socket, ours: bool) -> None:
+        try:
+            while data := here.recv(65536):
+                if ours:
+                    self.sent.append(data)
+                elif self.held.is_set():
+                    continue
+                elif self.cut_after is not None:
+                    there.sendall(data[: self.cut_after])
+                    there.shutdown(socket.SHUT_RDWR)
+                    return
+                there.sendall(data)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        for each in self._open:
+            each.close()
+
+
+@pytest.fixture
+def wire(server: PostgresServer) -> Iterator[Wire]:
+    made = Wire(server.port)
+    yield made
+    made.close()
+
+
+def refusal(state: str, words: str) -> Callable[[bytes], bytes]:
+    """A server that answers every login with this error."""
+    fields = f"SFATAL\0VFATAL\0C{state}\0M{words}\0\0".encode()
+    return lambda _: b"E" + struct.pack("!i", len(fields) + 4) + fields
+
+
+def test_the_runbook_s_row_tells_name_connections_and_size(server):
+    """The row is the database's own, and comes back equal from JSON."""
+    listing = asked(server).runbook_row()
+    assert listing.items[0]["datname"] == "postgres"
+    assert listing.items[0]["numbackends"] >= 1
+    assert listing.items[0]["size_bytes"] > 5_000_000
+    assert "pg_stat_database" in listing.question.asked
+    assert [each.result for each in listing.question.attempts] == ["ok: connected", "ok"]
+    assert len(listing.question.digest) == 64
+    assert from_plain(to_plain(listing)) == listing
+
+
+def test_without_the_right_to_read_all_nothing_about_others_is_answered(server):
+    """A role that would see NULL for others is refused; the runbook's row it may have."""
+    source = asked(server, "weak")
+    assert source.runbook_row().items
+    for question in (source.statements, source.running, source.connections):
+        with pytest.raises(SourceRefused, match="GRANT pg_monitor TO the role in DATABASE_URL"):
+            question()
+    assert source.rights().items[0]["reads_all_stats"] is False
+    assert asked(server).rights().items[0]["monitors"] is True
+
+
+def test_a_slow_statement_is_found_in_whatever_schema_the_extension_is(server):
+    """The call is there with its times, and its literals are not."""
+    source = asked(server)
+    before = source.statements()
+    app = server.connect("app", PASSWORD)
+    with app.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.1), 'somebody''s data' AS told")
+        cursor.execute("SELECT 'fast'")
+    app.close()
+    now = source.statements()
+    new = [item for item in now.items if item["key"] not in {i["key"] for i in before.items}]
+    assert [item["role"] for item in new] == ["app"]
+    assert new[0]["calls"] == 1
+    assert new[0]["max_ms"] == new[0]["total_ms"] > 100
+    assert new[0]["query"] == "SELECT pg_sleep($1), $2 AS told"
+    assert new[0]["key"].startswith("app/")
+    assert now.seen > len(now.items)
+    assert now.about["dealloc"] == 0
+    assert now.about["stats_reset"] == before.about["stats_reset"]
+    assert before.about["read_at"] < now.about["read_at"]
+
+
+def test_a_table_of_the_same_shape_in_schema_extensions_serves_too(server):
+    """Where the extension is none, a relation of its name in Supabase's schema is read."""
+    dsn = server.dsn().rpartition("/")[0] + "/bare"
+    import psycopg2
+
+    admin = psycopg2.connect(dsn)
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        with pytest.raises(SourceLacks, match="CREATE EXTENSION pg_stat_statements"):
+            asked(server, database="bare").statements()
+        cursor.execute(
+            "CREATE SCHEMA extensions; CREATE TABLE extensions.pg_stat_statements AS SELECT "
+            "r.oid AS userid, d.oid AS dbid, 7::bigint AS queryid, 'SELECT 1'::text AS query, "
+            "3::bigint AS calls, 300.0::float8 AS total_exec_time, 200.0::float8 AS max_exec_time, "
+            "now() AS stats_since FROM pg_roles r, pg_database d "
+            "WHERE r.rolname = 'app' AND d.datname = 'bare'"
+        )
+        with pytest.raises(SourceRefused, match="have the right to read it"):
+            asked(server, database="bare").statements()
+        cursor.execute(
+            "GRANT USAGE ON SCHEMA extensions TO reader;"
+            "GRANT SELECT ON extensions.pg_stat_statements TO reader"
+        )
+        found = asked(server, database="bare").statements()
+        assert [(i["key"], i["calls"], i["max_ms"]) for i in found.items] == [("app/7/t", 3, 200)]
+        assert found.items[0]["stats_since"] == pytest.approx(time.time(), abs=60)
+        assert found.about["stats_reset"] is None
+        cursor.execute("UPDATE extensions.pg_stat_statements SET max_exec_time = 'NaN'")
+        with pytest.raises(SourceMisread, match="max_ms: expected a number, got nan"):
+            asked(server, database="bare").statements()
+        cursor.execute("ALTER TABLE extensions.pg_stat_statements RENAME calls TO told")
+        with pytest.raises(SourceLacks, match="got none called calls"):
+            asked(server, database="bare").statements()
+    admin.close()
+
+
+def test_a_running_statement_is_seen_with_its_age(server):
+    """What has been running for longer than the limit is listed, masked, our own aside."""
+    from psycopg2.extensions import POLL_OK
+
+    busy = server.connect("app", PASSWORD, async_=True)
+    while busy.poll() != POLL_OK:
+        time.sleep(0.002)
+    cursor = busy.cursor()
+    cursor.execute("SELECT pg_sleep(20), 'private' AS x")
+    idle = server.connect("app", PASSWORD)
+    idle.cursor().execute("SELECT 'long over'")
+    time.sleep(SLOW_MS / 1000 + 0.05)
+    found = asked(server).running()
+    with server.connect().cursor() as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", (busy.info.backend_pid,))
+    busy.close()
+    idle.close()
+    assert found.seen == 1
+    assert [(item["role"], item["state"]) for item in found.items] == [("app", "active")]
+    assert found.items[0]["query"] == "SELECT pg_sleep(?), ? AS x"
+    assert SLOW_MS / 1000 < found.items[0]["age_s"] < 5
+
+
+def test_connections_tell_what_is_left_and_who_holds_others_up(server):
+    """Open transactions, lock waits with their blocker, and the limits of roles and database."""
+    holder = server.connect("app", PASSWORD)
+    waiter = server.connect("app", PASSWORD)
+    with holder.cursor() as first, server.connect().cursor() as admin:
+        first.execute("BEGIN; UPDATE calls SET tenant = 2")
+
+        def wait() -> None:
+            with waiter.cursor() as second:
+                second.execute("UPDATE calls SET tenant = 3")
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        admin.execute("ALTER DATABASE postgres CONNECTION LIMIT 35")
+        time.sleep(0.15)
+        item = asked(server).connections().items[0]
+        admin.execute("ALTER DATABASE postgres CONNECTION LIMIT -1")
+        first.execute("ROLLBACK")
+        thread.join(5)
+    blocker = holder.info.backend_pid
+    holder.close()
+    waiter.close()
+    assert (item["max_connections"], item["reserved"], item["available"]) == (40, 3, 37)
+    assert 4 <= item["in_use"] < 20
+    assert item["idle_in_transaction"] == 1
+    assert item["lock_waits"] == 1
+    assert 0.1 < item["oldest_idle_in_transaction_s"] < 5
+    assert 0.1 < item["oldest_lock_wait_s"] < 5
+    assert item["idle_in_transaction_by"].startswith("app, pid ")
+    assert item["lock_wait_by"].endswith(f"blocked by {{{blocker}}}")
+    limits = {each["what"]: (each["in_use"], each["limit"]) for each in item["limits"]}
+    assert limits["connections of role app"] == (2, 8)
+    assert limits["connections to this database"][1] == 35
+
+
+def test_size_is_this_database_alone(server):
+    """The disk's size is not known to the database, and is null."""
+    reading = asked(server).size().items[0]
+    assert reading["used_bytes"] > 5_000_000
+    assert reading["size_bytes"] is None
+
+
+def test_nothing_is_ever_set_for_a_session(server, wire):
+    """On the wire stand transactions that set what they need for themselves, and their ends."""
+    source = asked(server, port=wire.port)
+    for question in (
+        *(source.runbook_row, source.rights, source.statements),
+        *(source.running, source.connections, source.size),
+    ):
+        question()
+    messages = [data for data in wire.sent if data[:1] == b"Q"]
+    assert len(messages) >= 2 * 7
+    for message in messages:
+        words = message[5:].rstrip(b"\0").decode()
+        assert words == "ROLLBACK" or words.startswith("BEGIN READ ONLY; SET LOCAL ")
+        statements = [part.strip().upper() for part in words.split(";")]
+        assert not any(s.startswith("SET ") and not s.startswith("SET LOCAL") for s in statements)
+    assert wire.connections == 1
+    assert not any(data[:1] in (b"P", b"B") for data in wire.sent), "no prepared statement"
+
+
+def test_a_question_cannot_write(server):
+    """The transaction is read-only, whatever our role may."""
+    source = asked(server, "rehearsal_admin", password=server.password)
+    with pytest.raises(SourceFailed, match="SQLSTATE 25006"):
+        source._session.rows("writing", "CREATE TABLE ours (id int)")
+    assert source.runbook_row().items
+
+
+def test_a_statement_ends_when_its_time_is_up(server):
+    """The server cancels it, and the next question is answered on the same connection."""
+    source = asked(server, statement_timeout_s=0.2)
+    begun = time.monotonic()
+    with pytest.raises(SourceTimeout, match="got the statement cancelled"):
+        source._session.rows("sleeping", "SELECT pg_sleep(20)")
+    assert time.monotonic() - begun < 1.5
+    assert source.runbook_row().question.attempts[0].result == "ok"
+
+
+def test_a_server_that_does_not_keep_its_timeout_is_left(server, wire, monkeypatch):
+    """Our own deadline ends the wait when the server never answers."""
+    monkeypatch.setattr("hour24.sources.postgres.session.GRACE_S", 0.2)
+    monkeypatch.setattr("hour24.sources.postgres.session.ROLLBACK_S", 0.2)
+    source = asked(server, port=wire.port, statement_timeout_s=0.2)
+    source.runbook_row()
+    wire.held.set()
+    begun = time.monotonic()
+    with pytest.raises(SourceTimeout, match=r"expected an answer within 0\.2 s, got none"):
+        source.runbook_row()
+    assert time.monotonic() - begun < 1.5
+    wire.held.clear()
+    assert source.runbook_row().items
+
+
+def test_a_tarpit_is_left_in_time():
+    """A port that accepts and says nothing costs two tries, and later questions nothing."""
+    tarpit = Wire(None)
+    source = at(
+        f"postgresql://reader:{PASSWORD}@127.0.0.1:{tarpit.port}/x",
+        connect_timeout_s=0.2,
+        clock=SteppingClock(WallClock().now()),
+    )
+    begun = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(SourceUnreachable) as refused:
+            source.runbook_row()
+    assert time.monotonic() - begun < 1.5
+    assert tarpit.connections == 2
+    assert PASSWORD not in str(refused.value)
+    tarpit.close()
+
+
+def test_an_answer_cut_off_in_the_middle_is_none(server, wire):
+    """Half an answer is not read, also when a second try is cut off as well."""
+    source = asked(server, port=wire.port)
+    source.runbook_row()
+    wire.cut_after = 40
+    with pytest.raises(SourceUnreachable, match="cut off"):
+        source.statements()
+
+
+def test_a_kept_connection_that_a_pooler_closed_is_made_again(server):
+    """The second attempt shows."""
+    source = asked(server)
+    source.runbook_row()
+    with server.connect().cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'hour24' AND usename = 'reader'"
+        )
+    results = [each.result for each in source.runbook_row().question.attempts]
+    assert results[-2:] == ["ok: connected", "ok"]
+    assert len(results) == 3
+    assert results[0] != "ok"
+
+
+def test_a_refused_login_is_tried_once(server, wire):
+    """Supabase bans an address that keeps trying a wrong password."""
+    source = asked(server, port=wire.port, password="wrong-and-secret")
+    for question in (source.runbook_row, source.statements, source.connections):
+        with pytest.raises(LoginRefused) as refused:
+            question()
+        assert "wrong-and-secret" not in str(refused.value)
+        assert refused.value.question.source == "database"
+    assert refused.value.code == "login_refused"
+    assert wire.connections == 1
+
+
+def test_a_role_without_a_connection_left_is_told_so(server):
+    """The server's own words for it are read."""
+    with pytest.raises(TooManyConnections):
+        asked(server, "full_up").runbook_row()
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "kind"),
+    [
+        ("57P03", "the database system is starting up", NotAccepting),
+        ("57P03", "the database system is shutting down", NotAccepting),
+        ("53300", "sorry, too many clients already", TooManyConnections),
+        ("53300", "remaining connection slots are reserved for roles", TooManyConnections),
+        ("08P01", "no more connections allowed (max_client_conn)", TooManyConnections),
+        ("XX000", "Max client connections reached", TooManyConnections),
+        ("XX000", "Tenant or user not found", LoginRefused),
+        ("28000", 'no pg_hba.conf entry for host "10.0.0.1", no encryption', LoginRefused),
+        ("3D000", 'database "x" does not exist', LoginRefused),
+        ("XX000", "something of its own about reader and its host", SourceRefused),
+    ],
+)
+def test_what_a_server_or_pooler_refuses_with_is_told_apart(state, words, kind):
+    """Each refusal has its own kind, and none repeats the server's words."""
+    pooler = Wire(None, refusal(state, words))
+    source = at(
+        f"postgresql://reader:{PASSWORD}@127.0.0.1:{pooler.port}/x?sslmode=disable",
+        clock=SteppingClock(WallClock().now()),
+    )
+    with pytest.raises(SourceError) as refused:
+        source.runbook_row()
+    pooler.close()
+    assert type(refused.value) is kind
+    assert words not in str(refused.value)
+    assert "127.0.0.1" not in str(refused.value)
+
+
+def test_what_speaks_another_protocol_is_no_database():
+    """A web server at the database's port is misread or unreachable, in time."""
+    web = Wire(None, lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n<html>")
+    source = at(
+        f"postgresql://reader:{PASSWORD}@127.0.0.1:{web.port}/x?sslmode=disable",
+        clock=SteppingClock(WallClock().now()),
+    )
+    with pytest.raises(SourceError) as refused:
+        source.runbook_row()
+    web.close()
+    assert isinstance(refused.value, SourceMisread | SourceUnreachable)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "told"),
+    [
+        ("postgresql://a:hidden@h/d?pgbouncer=true", "got the unknown parameter pgbouncer"),
+        ("hidden nonsense", "got another form"),
+        ("postgresql://a:hidden@[::1/d", "got another form"),
+    ],
+)
+def test_a_connection_string_that_is_none_is_refused_without_showing_it(dsn, told):
+    """The variable is named, its content is not."""
+    with pytest.raises(SourceMisread) as refused:
+        at(dsn).runbook_row()
+    assert str(refused.value) == (
+        f"database: DATABASE_URL: expected a connection string that libpq knows, {told}"
+    )
