@@ -1,0 +1,432 @@
+"""The health document against what was agreed.
+
+Rules of this module:
+
+- The service is the accused: no answer from it, or one that is no 2xx, while the control address
+  answers, is FAIL. When the control is silent too, nothing is known.
+- 401, 403 and 429 speak of our credential and our haste, not of the service's health.
+- A document that differs from the schema is FAIL, with the member, what was expected and got.
+- A timestamp is held against our clock. When the answer's own ``Date`` agrees with the document
+  and not with us, one of two clocks is wrong: the control's ``Date`` says which, or nobody does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, ClassVar, TypeGuard
+
+from msgspec import Struct
+
+from hour24.evidence import Document, Evidence
+from hour24.objectives.base import Objective
+from hour24.verdict import Outcome, Scale, Verdict
+
+MOST_TOLD = 3
+LONGEST = 60
+ABSENT = object()
+MILLISECONDS_FROM = 1e11
+"""A number above this counts milliseconds since the epoch; below, seconds."""
+
+
+class HealthDocument(Objective, frozen=True, kw_only=True):
+    """The health endpoint answers with the agreed document, made now.
+
+    Args:
+        schema: JSON Schema of the document.
+        timestamp, uptime: JSON pointers to when it was made and for how long the process runs;
+            "" where the document tells none.
+        database: JSON pointer to whether the database answers; kept for the record, the schema
+            judges it.
+        fresh_s: how far the timestamp may lie from the moment of the answer, in seconds.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("health",)
+    may: ClassVar[tuple[str, ...]] = ("control",)
+
+    schema: dict[str, Any]
+    timestamp: str = "/timestamp"
+    uptime: str = "/uptime"
+    database: str = "/database"
+    fresh_s: float = 60.0
+
+    def limit_text(self) -> str:
+        if not self.timestamp:
+            return "the agreed document"
+        return f"as agreed, at most {self.fresh_s:g} s old"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        document = _document(evidence["health"])
+        control = evidence.get("control")
+        verdict = self._unheard(document, control)
+        if verdict is None:
+            verdict = self._unfit(document)
+        if verdict is not None:
+            return verdict
+        if not self.timestamp:
+            return self._pass(document, None)
+        made = moment_of(pointed(document.body, self.timestamp))
+        if made is None:
+            return self._differs(
+                [f"{self.timestamp}: expected a moment, got {_at(document.body, self.timestamp)}"]
+            )
+        age = Age.of(document, made)
+        if abs(age.ours_s) <= self.fresh_s:
+            return self._pass(document, age)
+        return self._stale(age, control)
+
+    def _unheard(self, document: Document, control: Evidence | None) -> Verdict | None:
+        """The verdict when there was no answer that counts; none when there was one."""
+        attempts = tried(document)
+        if document.silent or document.status == 0:
+            why = document.problem or "no answer"
+            heard = control.status > 0 if isinstance(control, Document) else None
+            if document.silent and heard is False:
+                return self._inconclusive(
+                    "no_network",
+                    f"The service did not answer {attempts} ({why}), and neither did the control "
+                    "address: our own network may be down",
+                )
+            if document.silent and heard is None:
+                return self._inconclusive(
+                    "no_control",
+                    f"The service did not answer {attempts} ({why}), and the control address was "
+                    "not asked, so that it may be our own network",
+                )
+            beside = "while the control address answered" if heard else "though it had before"
+            return self._fail(
+                "no_answer",
+                f"The service did not answer {attempts} ({why}), {beside}",
+                "no answer",
+            )
+        if 200 <= document.status < 300:
+            return None
+        observed = f"HTTP {document.status}"
+        if document.status in (401, 403):
+            return self._inconclusive(
+                "source_refused",
+                f"The health endpoint answered {document.status} {attempts}: expected our "
+                "credential to be accepted; see health.headers in production.toml",
+                observed,
+            )
+        if document.status == 429:
+            return self._inconclusive(
+                "source_limited",
+                f"The health endpoint answered 429 {attempts}: it limits our requests, which says "
+                "nothing about its health",
+                observed,
+            )
+        says = differing(self.schema, document.body) if not document.problem else []
+        return self._fail(
+            "bad_status",
+            f"The health endpoint answered {document.status} {attempts}: expected 2xx"
+            + (f"; in its document, {'; '.join(says[:MOST_TOLD])}" if says else ""),
+            observed,
+        )
+
+    def _unfit(self, document: Document) -> Verdict | None:
+        """The verdict on a document that is not as agreed; none when it is."""
+        if document.problem:
+            return self._fail(
+                "no_document",
+                f"The health endpoint answered {document.status}, but {document.problem}",
+                "no document",
+            )
+        differences = differing(self.schema, document.body)
+        if self.uptime:
+            uptime = pointed(document.body, self.uptime)
+            if not is_number(uptime) or uptime < 0:
+                place = f"{self.uptime}: expected"
+                if not any(each.startswith(place) for each in differences):
+                    got = _at(document.body, self.uptime)
+                    differences.append(f"{place} seconds of at least 0, got {got}")
+        return self._differs(differences) if differences else None
+
+    def _differs(self, differences: list[str]) -> Verdict:
+        told = "; ".join(differences[:MOST_TOLD])
+        more = len(differences) - MOST_TOLD
+        rest = f"; and {more} more" if more > 0 else ""
+        return self._fail(
+            "schema",
+            f"The health document is not as agreed: {told}{rest}",
+            differences[0].partition(":")[0] + " differs",
+            {"differences": float(len(differences))},
+        )
+
+    def _stale(self, age: Age, control: Evidence | None) -> Verdict:
+        """The verdict on a timestamp that does not fit our clock."""
+        theirs = age.server_s
+        if theirs is None or abs(theirs) > self.fresh_s:
+            third = _offset_s(control)
+            if theirs is None and third is not None and abs(third) > self.fresh_s:
+                return self._inconclusive(
+                    "clock_skew",
+                    f"The timestamp is {_age(age.ours_s)} by our clock, but that clock itself is "
+                    f"{_off(third)} the control address's: set it right",
+                    _age(age.ours_s),
+                )
+            by = age.ours_s if theirs is None else theirs
+            clock = "our clock" if theirs is None else "its own server's clock"
+            return self._fail(
+                "stale",
+                f"The health document's timestamp is {_age(by)} by {clock}: expected at most "
+                f"{self.fresh_s:g} s",
+                _age(by),
+                age.figures(),
+                Scale(unit="s", limit=self.fresh_s, observed=abs(by)),
+            )
+        apart = age.ours_s - theirs
+        third = _offset_s(control)
+        if third is not None and abs(third) <= self.fresh_s:
+            return self._fail(
+                "stale",
+                f"The health document's timestamp is {_age(age.ours_s)}: the service's clock is "
+                f"{_off(-apart)} ours, and the control address's clock agrees with ours",
+                _age(age.ours_s),
+                age.figures(),
+                Scale(unit="s", limit=self.fresh_s, observed=abs(age.ours_s)),
+            )
+        witness = (
+            "the control address's clock agrees with the service's, so ours is wrong: set it right"
+            if third is not None and abs(third - apart) <= self.fresh_s
+            else "no third clock says which of them is wrong"
+        )
+        return self._inconclusive(
+            "clock_skew",
+            f"The health document is {_age(theirs)} by its own server's clock, and that clock is "
+            f"{_off(-apart)} ours; {witness}",
+            _age(age.ours_s),
+            age.figures(),
+        )
+
+    def _pass(self, document: Document, age: Age | None) -> Verdict:
+        parts = ["The document is as agreed"]
+        figures = {"attempts": float(max(1, len(document.question.attempts)))}
+        if age is not None:
+            parts.append(f"its timestamp is {_age(age.ours_s)}")
+            figures.update(age.figures())
+        if self.uptime:
+            uptime = float(pointed(document.body, self.uptime))
+            figures["uptime_s"] = uptime
+            parts.append(f"the process has been up for {_span(uptime)}")
+        attempts = document.question.attempts
+        if len(attempts) > 1:
+            before = ", ".join(each.result[:40] for each in attempts[:-1])
+            parts.append(f"passed on attempt {len(attempts)}, after {before}")
+        return Verdict(
+            outcome=Outcome.PASS,
+            reason="; ".join(parts),
+            observed="as agreed" if age is None else _age(age.ours_s),
+            limit=self.limit_text(),
+            scale=None
+            if age is None
+            else Scale(unit="s", limit=self.fresh_s, observed=abs(age.ours_s)),
+            figures=figures,
+        )
+
+    def _fail(
+        self,
+        code: str,
+        reason: str,
+        observed: str,
+        figures: dict[str, float] | None = None,
+        scale: Scale | None = None,
+    ) -> Verdict:
+        return Verdict(
+            outcome=Outcome.FAIL,
+            code=code,
+            reason=reason,
+            observed=observed,
+            limit=self.limit_text(),
+            figures=figures or {},
+            scale=scale,
+        )
+
+    def _inconclusive(
+        self,
+        code: str,
+        reason: str,
+        observed: str = "not measured",
+        figures: dict[str, float] | None = None,
+    ) -> Verdict:
+        return Verdict(
+            outcome=Outcome.INCONCLUSIVE,
+            code=code,
+            reason=reason,
+            observed=observed,
+            limit=self.limit_text(),
+            figures=figures or {},
+        )
+
+
+class Age(Struct, frozen=True):
+    """How old a timestamp is, in seconds; negative when it lies in the future.
+
+    Args:
+        ours_s: by our clock at the moment of the answer.
+        server_s: by the answer's own ``Date``, which knows whole seconds; none without one.
+    """
+
+    ours_s: float
+    server_s: float | None
+
+    @classmethod
+    def of(cls, document: Document, made: datetime) -> Age:
+        answered = _answered(document)
+        server = document.server_date
+        return cls(
+            (answered - made).total_seconds(),
+            None if server is None else (server - made).total_seconds(),
+        )
+
+    def figures(self) -> dict[str, float]:
+        found = {"age_s": self.ours_s}
+        if self.server_s is not None:
+            found["age_by_server_s"] = self.server_s
+        return found
+
+
+def differing(schema: Mapping[str, Any], body: Any) -> list[str]:
+    """Each thing in which ``body`` differs from ``schema``: where, what was expected, what was got.
+
+    In the order of the places; an empty schema agrees with everything.
+    """
+    if not schema:
+        return []
+    found = sorted(
+        _validator(json.dumps(schema, sort_keys=True)).iter_errors(body),
+        key=lambda error: [str(part) for part in error.absolute_path],
+    )
+    told: list[str] = []
+    for error in found:
+        place = "".join(f"/{part}" for part in error.absolute_path)
+        wanted = error.validator_value
+        if error.validator == "required":
+            missing = [name for name in wanted if name not in error.instance]
+            told += [f"{place}/{name}: expected to be there, got nothing" for name in missing]
+            continue
+        expected = _expected(str(error.validator), wanted)
+        told.append(f"{place or '/'}: expected {expected}, got {_shown(error.instance)}")
+    return list(dict.fromkeys(told))
+
+
+def _expected(rule: str, wanted: Any) -> str:
+    match rule:
+        case "const":
+            return _shown(wanted)
+        case "enum":
+            return "one of " + ", ".join(_shown(each) for each in wanted)
+        case "type":
+            return wanted if isinstance(wanted, str) else " or ".join(wanted)
+        case "minimum":
+            return f"at least {wanted}"
+        case "maximum":
+            return f"at most {wanted}"
+        case "pattern":
+            return f"text that matches {wanted}"
+        case "additionalProperties":
+            return "no other members"
+    return f"{rule} {_shown(wanted)}"
+
+
+def pointed(body: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) points at, or :data:`ABSENT`."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(body, dict) and name in body:
+            body = body[name]
+        elif isinstance(body, list) and name.isascii() and name.isdigit() and int(name) < len(body):
+            body = body[int(name)]
+        else:
+            return ABSENT
+    return body
+
+
+def moment_of(value: Any) -> datetime | None:
+    """The moment that a document tells: RFC 3339, or seconds or milliseconds since the epoch.
+
+    One without an offset is read as UTC. None when it is no moment.
+    """
+    try:
+        if isinstance(value, str):
+            told = datetime.fromisoformat(value.strip())
+            return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+        if is_number(value):
+            seconds = value / 1000 if abs(value) >= MILLISECONDS_FROM else value
+            return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether this is a finite number, and not a truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def tried(document: Document) -> str:
+    """``in 3 attempts over 90 s``; ``in one attempt``."""
+    attempts = document.question.attempts
+    if len(attempts) < 2:
+        return "in one attempt"
+    over = (attempts[-1].at - attempts[0].at).total_seconds()
+    return f"in {len(attempts)} attempts over {over:.0f} s"
+
+
+def _answered(document: Document) -> datetime:
+    attempts = document.question.attempts
+    sent = attempts[-1].at if attempts else document.question.at
+    return sent + timedelta(milliseconds=document.took_ms)
+
+
+def _offset_s(control: Evidence | None) -> float | None:
+    """Our clock against the control address's, in seconds; none when it told no time."""
+    if not isinstance(control, Document) or control.server_date is None:
+        return None
+    return (_answered(control) - control.server_date).total_seconds()
+
+
+def _document(evidence: Evidence) -> Document:
+    if not isinstance(evidence, Document):
+        raise TypeError(f"health: expected a Document, got {type(evidence).__name__}")
+    return evidence
+
+
+def _at(body: Any, pointer: str) -> str:
+    value = pointed(body, pointer)
+    return "nothing" if value is ABSENT else _shown(value)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _age(seconds: float) -> str:
+    if seconds < -0.5:
+        return f"{_span(-seconds)} in the future"
+    return f"{_span(max(0.0, seconds))} old"
+
+
+def _off(seconds: float) -> str:
+    """How a clock stands to another: ``40 s ahead of``, ``2.0 h behind``."""
+    return f"{_span(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
+
+
+@lru_cache(maxsize=8)
+def _validator(schema: str) -> Any:
+    from jsonschema.validators import Draft202012Validator, validator_for
+
+    read = json.loads(schema)
+    return validator_for(read, default=Draft202012Validator)(read)

@@ -1,0 +1,231 @@
+"""Judgements on judgements: the baseline as a whole, and what held throughout a watch.
+
+Rules of this module:
+
+- A measure that was not taken because the service or its database failed is FAIL; one that a
+  witness kept from us is INCONCLUSIVE.
+- A FAIL stands until a person waives it. What was INCONCLUSIVE stands until it is settled by
+  more evidence or waived.
+- Checkpoints that were left out are ignored; when all of them were, nothing held, and this
+  criterion must be left out by name as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from hour24.evidence import Evidence, Listing
+from hour24.objectives.base import Objective
+from hour24.verdict import Outcome, Scale, Verdict
+
+MOST_TOLD = 4
+OF_THE_ACCUSED = frozenset(
+    {
+        "no_answer",
+        "bad_status",
+        "no_document",
+        "schema",
+        "stale",
+        "database_down",
+        "services_unhealthy",
+    }
+)
+"""Codes under which a measure is missing by the fault of the system under watch."""
+
+
+class AllTaken(Objective, frozen=True, kw_only=True):
+    """Every measure that later checkpoints compare with was taken.
+
+    ``measures`` lists ``{name, taken, code, reason}``. The measures themselves may stand beside
+    it under their own names, so that the record keeps them; they are not judged again here.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("measures",)
+    may: ClassVar[tuple[str, ...]] = (
+        "health",
+        "row",
+        "statements",
+        "connections",
+        "disk",
+        "issues",
+        "events",
+        "transactions",
+        "responses",
+        "responses_over_time",
+        "error_lines",
+        "watched_lines",
+        "beats",
+        "memory",
+        "latencies",
+        "outcomes",
+    )
+
+    def limit_text(self) -> str:
+        return "all"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        items = _listed(evidence["measures"], "measures")
+        taken = sum(item["taken"] is True for item in items)
+        figures = {"taken": float(taken), "measures": float(len(items))}
+        observed = f"{taken} of {len(items)}"
+        scale = Scale(
+            unit="measures", limit=float(len(items)), observed=float(taken), better="above"
+        )
+        missing = [item for item in items if item["taken"] is not True]
+        if not items:
+            return Verdict(
+                outcome=Outcome.INCONCLUSIVE,
+                code="no_data",
+                reason="No measure of the baseline was asked for",
+                observed="not measured",
+                limit=self.limit_text(),
+            )
+        if not missing:
+            return Verdict(
+                outcome=Outcome.PASS,
+                reason=f"All {len(items)} measures that later checkpoints compare with were taken",
+                observed=observed,
+                limit=self.limit_text(),
+                scale=scale,
+                figures=figures,
+            )
+        accused = [item for item in missing if item.get("code") in OF_THE_ACCUSED]
+        told = "; ".join(
+            f"{item['name']} ({item.get('reason') or item.get('code') or 'no reason told'})"
+            for item in (accused or missing)[:MOST_TOLD]
+        )
+        more = len(accused or missing) - MOST_TOLD
+        rest = f"; and {more} more" if more > 0 else ""
+        return Verdict(
+            outcome=Outcome.FAIL if accused else Outcome.INCONCLUSIVE,
+            code="baseline_failed" if accused else "baseline_incomplete",
+            reason=f"{len(missing)} of {len(items)} measures of the baseline were not taken"
+            + (f", {len(accused)} because the system itself failed" if accused else "")
+            + f": {told}{rest}",
+            observed=observed,
+            limit=self.limit_text(),
+            scale=scale,
+            figures=figures,
+        )
+
+
+class HeldThroughout(Objective, frozen=True, kw_only=True):
+    """These criteria held at every checkpoint of the watch.
+
+    Args:
+        criteria: ids whose standings count.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("standings",)
+
+    criteria: tuple[str, ...]
+
+    def limit_text(self) -> str:
+        return "held at every checkpoint"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        listed = _listed(evidence["standings"], "standings")
+        items = [item for item in listed if item["id"] in self.criteria]
+        absent = [name for name in self.criteria if all(item["id"] != name for item in items)]
+        counted = [item for item in items if item["outcome"] != Outcome.NOT_APPLICABLE]
+        failed = [i for i in counted if i["outcome"] == Outcome.FAIL and not i["waived"]]
+        open_ = [
+            item
+            for item in counted
+            if item["outcome"] == Outcome.INCONCLUSIVE
+            and not item["waived"]
+            and not item["settled"]
+        ]
+        waived = [item for item in counted if item["waived"]]
+        settled = [item for item in counted if item["settled"] and not item["waived"]]
+        bad_hours = {item["hour"] for item in (*failed, *open_)}
+        hours = {item["hour"] for item in counted}
+        held = len(hours - bad_hours)
+        figures = {
+            "checkpoints": float(len(hours)),
+            "held": float(held),
+            "failed": float(len(failed)),
+            "unsettled": float(len(open_)),
+            "waived": float(len(waived)),
+            "settled": float(len(settled)),
+        }
+
+        def verdict(outcome: Outcome, code: str, reason: str) -> Verdict:
+            return Verdict(
+                outcome=outcome,
+                code=code,
+                reason=reason,
+                observed=f"{held} of {len(hours)} held" if hours else "not measured",
+                limit=self.limit_text(),
+                scale=Scale(
+                    unit="checkpoints",
+                    limit=float(len(hours)),
+                    observed=float(held),
+                    better="above",
+                )
+                if hours
+                else None,
+                figures=figures,
+            )
+
+        if failed:
+            return verdict(
+                Outcome.FAIL,
+                "did_not_hold",
+                f"{_named(failed)} failed, and nobody waived it; in all, {held} of {len(hours)} "
+                "checkpoints held",
+            )
+        if open_:
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                "unsettled",
+                f"{_named(open_, codes=True)} could not be judged, and was neither settled nor "
+                f"waived; {held} of {len(hours)} checkpoints held",
+            )
+        if absent and (counted or not items):
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                "no_data",
+                f"No checkpoint of this watch judged {', '.join(absent)}",
+            )
+        if not counted:
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                "nothing_judged",
+                f"{', '.join(self.criteria)} was left out at every checkpoint, so that nothing "
+                "shows it; leave this criterion out by name as well, with the reason",
+            )
+        by_word = hours & {item["hour"] for item in waived}
+        parts = [f"{', '.join(self.criteria)} held at {_count(len(hours - by_word), len(hours))}"]
+        if settled:
+            parts.append(f"{len(settled)} settled by later evidence")
+        if waived:
+            parts.append(f"{len(waived)} waived ({_waivers(waived)})")
+        return verdict(Outcome.PASS, "", "; ".join(parts))
+
+
+def _count(held: int, all_: int) -> str:
+    return f"all {all_} checkpoints" if held == all_ else f"{held} of {all_} checkpoints"
+
+
+def _listed(evidence: Evidence, name: str) -> tuple[dict[str, Any], ...]:
+    if not isinstance(evidence, Listing):
+        raise TypeError(f"{name}: expected a Listing, got {type(evidence).__name__}")
+    return evidence.items
+
+
+def _named(items: Sequence[Mapping[str, Any]], *, codes: bool = False) -> str:
+    """``DB-SLOW at hour 8, DB-POOL at hour 12 and 3 more``."""
+    told = [
+        f"{item['id']}{' ' + item['subject'] if item.get('subject') else ''} at hour "
+        f"{item['hour']}{' (' + item['code'] + ')' if codes and item.get('code') else ''}"
+        for item in items[:MOST_TOLD]
+    ]
+    more = len(items) - MOST_TOLD
+    return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+
+
+def _waivers(items: Sequence[Mapping[str, Any]]) -> str:
+    names = list(dict.fromkeys(str(item["waived"]) for item in items))
+    return "by " + ", ".join(names[:MOST_TOLD])

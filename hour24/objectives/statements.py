@@ -1,0 +1,209 @@
+"""Slow statements, from the difference of two snapshots and from what runs now.
+
+Rules of this module:
+
+- A snapshot holds the statements whose longest call reached the limit. One that is new in it had
+  its longest call since the snapshot before; one in both is judged by the mean of its calls in
+  between, and by whether its record rose.
+- Counters that were reset, or entries that were evicted, hide what happened before: without
+  anything slow found, that is INCONCLUSIVE.
+- What cannot be seen is said: a slow call below its statement's own earlier record, and calls
+  that were cancelled.
+- The platform's own roles are left aside.
+
+Source: ``pg_stat_statements``, ``pg_stat_activity``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from hour24.evidence import Evidence, Listing, Unanswered
+from hour24.objectives.base import Objective
+from hour24.verdict import Outcome, Scale, Verdict
+
+MOST_TOLD = 3
+LONGEST = 80
+Moment = float | str | None
+"""Epoch seconds by the server's clock; none where it does not tell."""
+
+
+class NoSlowStatement(Objective, frozen=True, kw_only=True):
+    """No statement averaged, set a new record or is running above ``slow_ms``.
+
+    Args:
+        slow_ms: in milliseconds.
+        platform_roles: roles of the platform's own, which are not judged.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("statements", "running")
+    may: ClassVar[tuple[str, ...]] = ("before",)
+
+    slow_ms: float = 1000.0
+    platform_roles: tuple[str, ...] = ()
+
+    def limit_text(self) -> str:
+        return f"at most {self.slow_ms:g} ms"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        statements = _listing(evidence["statements"], "statements")
+        running = self._judged(_listing(evidence["running"], "running"))
+        before = evidence.get("before")
+        found = [
+            (1000.0 * float(item["age_s"]), f"has been running for {item['age_s']:.1f} s", item)
+            for item in running
+            if 1000.0 * float(item["age_s"]) > self.slow_ms
+        ]
+        compared = isinstance(before, Listing) and self._same_limit(before)
+        if isinstance(before, Listing) and compared:
+            found += self._since(before, statements)
+        figures = {
+            "slow": float(len({id(item) for _, _, item in found})),
+            "longest_ms": max((ms for ms, _, _ in found), default=0.0),
+            "known_slower_once": float(len(self._judged(statements))),
+        }
+        if found:
+            found.sort(key=lambda each: -each[0])
+            told = "; ".join(f"{_named(item)} {how}" for _, how, item in found[:MOST_TOLD])
+            more = len(found) - MOST_TOLD
+            rest = f"; and {more} more" if more > 0 else ""
+            return Verdict(
+                outcome=Outcome.FAIL,
+                code="slow_statement",
+                reason=f"{told}{rest}",
+                observed=f"{found[0][0]:,.0f} ms".replace(",", " "),
+                limit=self.limit_text(),
+                scale=Scale(unit="ms", limit=self.slow_ms, observed=found[0][0]),
+                figures=figures,
+            )
+        if not isinstance(before, Listing) or not compared:
+            return self._open(
+                "baseline_absent",
+                "Nothing slow is running, but there is no earlier snapshot of the statements to "
+                "compare with"
+                + (f": {before.reason}" if isinstance(before, Unanswered) else "")
+                + (
+                    ""
+                    if compared or not isinstance(before, Listing)
+                    else ", since it was taken with another limit"
+                ),
+                figures,
+            )
+        hidden = self._hidden(before, statements)
+        if hidden:
+            return self._open(*hidden, figures)
+        masks = len(self._judged(before))
+        return Verdict(
+            outcome=Outcome.PASS,
+            reason=f"No statement averaged, set a new record or is running above "
+            f"{self.slow_ms:g} ms. Not seen by this: "
+            + (
+                f"a single slow call of the {masks} statements that had been slower before, and "
+                if masks
+                else ""
+            )
+            + "calls that were cancelled",
+            observed=f"none above {self.slow_ms:g} ms",
+            limit=self.limit_text(),
+            figures=figures,
+        )
+
+    def _since(self, before: Listing, now: Listing) -> list[tuple[float, str, dict[str, Any]]]:
+        """What was slow between two snapshots: milliseconds, how, which."""
+        earlier = {item["key"]: item for item in before.items}
+        read_at = before.about.get("read_at")
+        found = []
+        for item in self._judged(now):
+            old = earlier.get(item["key"])
+            record = float(item["max_ms"])
+            fresh = old is None or _restarted(old, item, read_at)
+            calls = item["calls"] - (0 if old is None or fresh else old["calls"])
+            total = item["total_ms"] - (0.0 if old is None or fresh else old["total_ms"])
+            mean = total / calls if calls > 0 else 0.0
+            if mean > self.slow_ms:
+                found.append((mean, f"averaged {mean:.0f} ms over {calls} calls", item))
+            elif record > self.slow_ms and (fresh or record > _record(old, item, read_at)):
+                found.append((record, f"took {record:.0f} ms in one call, a new record", item))
+        return found
+
+    def _hidden(self, before: Listing, now: Listing) -> tuple[str, str] | None:
+        """Code and reason when something may have happened that the counters no longer show."""
+        old, new = before.about, now.about
+        began, began_before = new.get("stats_reset"), old.get("stats_reset")
+        crashed = (
+            began is not None and began_before is not None and float(began) < float(began_before)
+        )
+        if crashed or _since(began, old.get("read_at")):
+            return (
+                "statistics_reset",
+                "The database's statement statistics were reset since the last checkpoint; what "
+                "was slow before the reset is not known",
+            )
+        lost, lost_before = new.get("dealloc"), old.get("dealloc")
+        evictions = (
+            int(float(lost) - float(lost_before))
+            if lost is not None and lost_before is not None
+            else 0
+        )
+        keys = {item["key"] for item in now.items}
+        gone = sum(item["key"] not in keys for item in self._judged(before))
+        if evictions > 0 or gone:
+            how = (
+                f"statistics of statements were evicted {evictions} times"
+                if evictions > 0
+                else f"{gone} statements lost their statistics"
+            )
+            return (
+                "statistics_evicted",
+                f"Nothing slow was found, but {how} since the last checkpoint, and may have told "
+                "of more; raise pg_stat_statements.max",
+            )
+        return None
+
+    def _judged(self, listing: Listing) -> list[dict[str, Any]]:
+        return [item for item in listing.items if item.get("role") not in self.platform_roles]
+
+    def _same_limit(self, before: Listing) -> bool:
+        """Whether the earlier snapshot holds all that had been slow by this limit."""
+        limit = before.about.get("slow_ms")
+        return limit is None or float(limit) <= self.slow_ms
+
+    def _open(self, code: str, reason: str, figures: dict[str, float]) -> Verdict:
+        return Verdict(
+            outcome=Outcome.INCONCLUSIVE,
+            code=code,
+            reason=reason,
+            observed="not measured",
+            limit=self.limit_text(),
+            figures=figures,
+        )
+
+
+def _restarted(old: Mapping[str, Any], now: Mapping[str, Any], read_at: Moment) -> bool:
+    """Whether this entry began anew since ``old`` was read."""
+    return now["calls"] < old["calls"] or _since(now.get("stats_since"), read_at)
+
+
+def _record(old: Mapping[str, Any] | None, now: Mapping[str, Any], read_at: Moment) -> float:
+    """The record to beat, in milliseconds; 0 when records began anew."""
+    if old is None or _since(now.get("minmax_since"), read_at):
+        return 0.0
+    return float(old["max_ms"])
+
+
+def _since(began: Moment, read_at: Moment) -> bool:
+    """Whether something began after the earlier snapshot was read; both by the server's clock."""
+    return began is not None and read_at is not None and float(began) > float(read_at)
+
+
+def _named(item: Mapping[str, Any]) -> str:
+    query = " ".join(str(item.get("query") or "").split())
+    cut = query if len(query) <= LONGEST else f"{query[:LONGEST]}..."
+    return f"{cut} ({item.get('role')})"
+
+
+def _listing(evidence: Evidence, name: str) -> Listing:
+    if not isinstance(evidence, Listing):
+        raise TypeError(f"{name}: expected a Listing, got {type(evidence).__name__}")
+    return evidence

@@ -1,0 +1,363 @@
+"""Whether memory leaks: floors between collections, their trend, and whether it persists.
+
+Rules of this room:
+
+- A collector makes memory a saw-tooth, so the floors are judged: the least value of each of
+  twelve blocks. The first hour after each start is left out; each life of a process has its own
+  level, all share one slope; the load's share is taken off when the load is known.
+- A trend is not yet a leak: it must go on through every third of the time on the envelope that
+  memory never returns below again, and collections must have been seen. Warm-up, caches that
+  fill and the shape of a day do not.
+- Before 20 h a leak is only called when it is very steep or the limit is near; at 4 h nothing
+  honest can be said.
+- A service whose cache fills for longer than the watch is a leak to any method. Steps after
+  hour 16 stay open. A JVM must not be judged on its resident set.
+
+Source: Kendall-type trend tests call 40 to 70 % of healthy 24-hour traces leaking, because
+they are not free of trend; block minima: Ganek's GC floors; envelope: own, measured on 16
+generators and 19 recorded runs of Node and OpenJDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+WARM_UP_H = 1.0
+LEAST_POINTS = 120
+BLOCKS = 12
+LEAST_IN_BLOCK = 5
+LOAD_MINUTES = 30
+MOST_CORRELATION = 0.7
+LEAK_MB_H = 0.3
+LEAK_RSS_MB_H = 1.0
+HARMLESS_MB_H = 1.0
+LEAST_GROWTH_MB = 4.0
+LEAST_GROWTH_SIGMA = 1.5
+WHOLE_H = 19.9
+EARLY_H = 11.9
+EARLY_SHARE_PER_H = 0.02
+NEAR_LIMIT = 0.6
+NEAR_LIMIT_RSS = 0.85
+HIGH = 0.9
+EXHAUSTED_WITHIN_H = 24.0
+LEAST_DROPS = 4
+GROWN_SHARE = 0.6
+
+Standing = Literal["leaks", "flat", "open"]
+
+
+class Line(NamedTuple):
+    """A fitted slope in MB/h with its 99 % lower and 95 % upper bound, and its standard error."""
+
+    slope: float
+    lower: float
+    upper: float
+    sigma: float
+    error: float
+    t_lower: float
+
+
+class Floor(NamedTuple):
+    """The least value of a block: hour, MB, which life, and the load around it."""
+
+    hour: float
+    value: float
+    life: int
+    load: float
+
+
+class Trend(NamedTuple):
+    """What the floors say.
+
+    ``why`` is one word for an open standing: ``too_early`` (not enough hours), ``suspect`` (a
+    trend that must go on to be called a leak), ``unsteady`` (growth that slows or is not
+    steady), ``no_collection`` (too few collections seen), ``near_limit``, ``wide`` (the
+    interval holds both).
+    """
+
+    standing: Standing
+    why: str
+    hours: float
+    slope: float = 0.0
+    lower: float = 0.0
+    upper: float = 0.0
+    level: float = 0.0
+    growth: float = 0.0
+    visible: float = 0.0
+    exhausted_h: float | None = None
+    drops: int = 0
+    floors: tuple[Floor, ...] = ()
+    origin_h: float = 0.0
+    intercept: float = 0.0
+
+
+def trend(
+    hours: Sequence[float],
+    values: Sequence[float | None],
+    *,
+    load: Sequence[float | None] | None = None,
+    starts: Sequence[float] = (),
+    metric: str = "heap_used",
+    limit: float | None = None,
+) -> Trend:
+    """Whether one process leaks.
+
+    Args:
+        hours: ascending, about one a minute.
+        values: MB; ``None`` where nothing was measured.
+        load: requests a second at the same hours.
+        starts: hours at which the process was started anew.
+        metric: ``heap_used`` or ``rss``.
+        limit: MB at which it is killed.
+    """
+    import numpy as np
+
+    t = np.asarray(hours, dtype=float)
+    y = np.asarray([np.nan if v is None else v for v in values], dtype=float)
+    if len(t) == 0 or not np.isfinite(y).any():
+        return Trend("open", "too_early", 0.0)
+    x = _filled(load) if load is not None else None
+    span = float(t[-1] - t[0])
+    lives = _lives(t, y, starts)
+    if not lives:
+        return Trend("open", "too_early", span)
+    rss = metric == "rss"
+    drops = sum(_deep_drops(_present(y[life])) for life in lives)
+    floors = _floors(t, y, x, lives)
+    if len(floors) < 4:
+        return Trend("open", "too_early", span, floors=tuple(floors))
+    line, adjusted = _fit(floors)
+    longest = max(range(len(lives)), key=lambda i: int(lives[i].sum()))
+    persists, late = _persistence(floors, adjusted, longest, span, rss)
+    own = [f for f in floors if f.life == longest]
+    growth = line.slope * (floors[-1].hour - floors[0].hour)
+    level, few = _collections(_present(y[lives[longest]]), drops, growth, rss)
+    head = None if limit is None else limit - float(np.nanmax(y))
+    exhausted = head / line.lower if head is not None and line.lower > 0 else None
+    near = limit is not None and floors[-1].value > (NEAR_LIMIT_RSS if rss else NEAR_LIMIT) * limit
+    recent = y[-max(10, len(y) // 8) :]
+    high = (
+        limit is not None
+        and bool(np.isfinite(recent).any())
+        and float(np.nanquantile(recent, 0.95)) > HIGH * limit
+    )
+    leak = LEAK_RSS_MB_H if rss else LEAK_MB_H
+    least = max(LEAST_GROWTH_MB, LEAST_GROWTH_SIGMA * line.sigma)
+    rises = line.lower > leak and growth > least and persists and not few
+    standing: Standing = "open"
+    why = ""
+    if rises:
+        called = (
+            span >= WHOLE_H
+            or (span >= EARLY_H and line.lower > EARLY_SHARE_PER_H * level)
+            or (near and exhausted is not None and exhausted < EXHAUSTED_WITHIN_H)
+        )
+        standing, why = ("leaks", "") if called else ("open", "suspect")
+    elif (
+        not few
+        and not high
+        and (line.upper < HARMLESS_MB_H or (late < HARMLESS_MB_H and line.slope > 0 and not persists))
+    ):
+        standing = "flat"
+    else:
+        why = _why(span, high, few, line.slope > 0 and not persists)
+    across = max(own[-1].hour - own[0].hour, 1e-9)
+    return Trend(
+        standing,
+        why,
+        span,
+        slope=line.slope,
+        lower=line.lower,
+        upper=line.upper,
+        level=level,
+        growth=growth,
+        visible=max(leak + line.t_lower * line.error, least / across),
+        exhausted_h=exhausted,
+        drops=drops,
+        floors=tuple(floors),
+        origin_h=float(np.mean([f.hour for f in own])),
+        intercept=float(np.mean([f.value for f in own])),
+    )
+
+
+def _why(span: float, high: bool, few: bool, unsteady: bool) -> str:
+    if high:
+        return "near_limit"
+    if span < WHOLE_H:
+        return "too_early"
+    if few:
+        return "no_collection"
+    return "unsteady" if unsteady else "wide"
+
+
+def _lives(t: Floats, y: Floats, starts: Sequence[float]) -> list[Any]:
+    """Which points belong to each life, its first hour left out; short ones left out whole."""
+    edges = [float(t[0]), *sorted(s for s in starts if t[0] < s < t[-1]), float(t[-1]) + 1e-9]
+    lives = []
+    for begin, end in zip(edges, edges[1:], strict=False):
+        life = (t >= begin + WARM_UP_H) & (t < end)
+        if int(life.sum()) >= LEAST_POINTS:
+            lives.append(life)
+    return lives
+
+
+def _filled(load: Sequence[float | None]) -> Floats | None:
+    """The load with holes filled from their neighbours; none when it is not known at all."""
+    import numpy as np
+
+    x = np.asarray([np.nan if v is None else v for v in load], dtype=float)
+    known = np.isfinite(x)
+    if not known.any():
+        return None
+    where = np.arange(len(x))
+    filled: Floats = np.interp(where, where[known], x[known])
+    return filled
+
+
+def _present(y: Floats) -> Floats:
+    """The values with holes filled by the last one before, for looking at steps only."""
+    import numpy as np
+
+    known = np.isfinite(y)
+    if known.all() or not known.any():
+        return y
+    last = np.maximum.accumulate(np.where(known, np.arange(len(y)), -1))
+    filled: Floats = y[np.where(last < 0, int(np.argmax(known)), last)]
+    return filled
+
+
+def _deep_drops(y: Floats) -> int:
+    """How many large collections there were: drops of more than a third of the usual range."""
+    import numpy as np
+
+    n = len(y)
+    if n < 8 or not np.isfinite(y).all():
+        return 0
+    edge = n // 4 + 1
+    flat = y - np.linspace(np.median(y[:edge]), np.median(y[-edge:]), n)
+    spread = float(np.subtract(*np.percentile(flat, [97, 3])))
+    one = np.diff(y, prepend=y[0])
+    two = np.concatenate([[0.0, 0.0], y[2:] - y[:-2]])
+    found = np.flatnonzero(np.minimum(one, two) < -max(4.0, 0.35 * spread))
+    if len(found) == 0:
+        return 0
+    # a drop that takes two samples is one collection
+    return 1 + int((np.diff(found) > 2).sum())
+
+
+def _floors(t: Floats, y: Floats, x: Floats | None, lives: list[Any]) -> list[Floor]:
+    """The least value of each block; twelve blocks, shared among the lives by their length."""
+    import numpy as np
+
+    total = sum(int(life.sum()) for life in lives)
+    floors = []
+    for number, life in enumerate(lives):
+        ts, ys = t[life], y[life]
+        xs = None if x is None else x[life]
+        share = max(4, round(BLOCKS * len(ts) / total)) if len(lives) > 1 else BLOCKS
+        for block in np.array_split(np.arange(len(ts)), share):
+            if int(np.isfinite(ys[block]).sum()) < LEAST_IN_BLOCK:
+                continue
+            least = int(block[int(np.nanargmin(ys[block]))])
+            around = 0.0
+            if xs is not None:
+                around = float(np.mean(xs[max(0, least - LOAD_MINUTES) : least + 1]))
+            floors.append(Floor(float(ts[least]), float(ys[least]), number, around))
+    return floors
+
+
+def _fit(floors: Sequence[Floor]) -> tuple[Line, Floats]:
+    """One slope over all lives, the load's share taken off; and the floors without that share."""
+    import numpy as np
+
+    t = np.array([f.hour for f in floors])
+    y = np.array([f.value for f in floors])
+    x = np.array([f.load for f in floors])
+    life = np.array([f.life for f in floors])
+    levels = [(life == number).astype(float) for number in np.unique(life)]
+    centred = t - t.mean()
+    if len(t) >= 8 and float(np.std(x)) > 0.03 * float(np.mean(x)):
+        both = np.column_stack([*levels, centred, x - x.mean()])
+        share = float(np.linalg.lstsq(both, y, rcond=None)[0][-1])
+        if share > 0:
+            # memory held for requests goes with the load, never against it
+            fit = _line(t, y, np.column_stack([*levels, x - x.mean(), centred]))
+            return fit, y - share * (x - x.mean())
+    return _line(t, y, np.column_stack([*levels, centred])), y
+
+
+def _line(t: Floats, y: Floats, columns: Floats) -> Line:
+    """Least squares on ``columns`` (the last is time), errors widened by autocorrelation.
+
+    The standard error grows by sqrt((1 + r) / (1 - r)), r the residuals' first
+    autocorrelation, corrected for bias and at most 0.7; degrees of freedom shrink alike.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    n, p = columns.shape
+    fitted = np.linalg.lstsq(columns, y, rcond=None)[0]
+    rest = y - columns @ fitted
+    freedom = max(n - p, 1)
+    variance = float(rest @ rest) / freedom
+    r = float(rest[1:] @ rest[:-1]) / max(float(rest @ rest), 1e-12)
+    r = min(max(r + (1 + 3 * r) / n, 0.0), MOST_CORRELATION)
+    widening = (1 + r) / (1 - r)
+    error = float(np.sqrt(variance * np.linalg.pinv(columns.T @ columns)[-1, -1] * widening))
+    effective = max(2.5, (n - p) / widening)
+    low, high = float(stdtrit(effective, 0.99)), float(stdtrit(effective, 0.95))
+    slope = float(fitted[-1])
+    return Line(slope, slope - low * error, slope + high * error, variance**0.5, error, low)
+
+
+def _persistence(
+    floors: Sequence[Floor], adjusted: Floats, longest: int, span: float, rss: bool
+) -> tuple[bool, float]:
+    """Whether the longest life grew in every third; and the late half's upper slope bound."""
+    import numpy as np
+
+    own = np.array([f.life == longest for f in floors])
+    t, y = np.array([f.hour for f in floors])[own], adjusted[own]
+    if len(t) < 2:
+        return False, float("inf")
+    envelope = np.minimum.accumulate(y[::-1])[::-1]
+    edges = np.linspace(t[0], t[-1], 4)
+    at_edges = np.interp(edges, t, envelope)
+    rates = np.diff(at_edges) / np.maximum(np.diff(edges), 1e-9)
+    mean = (at_edges[-1] - at_edges[0]) / max(edges[-1] - edges[0], 1e-9)
+    lasting = 0.7 if span < WHOLE_H else (0.6 if rss else 0.4)
+    persists = bool(mean > 0 and (rates >= 0.25 * mean).all() and rates[2] >= lasting * rates[0])
+    half = t >= (t[0] + t[-1]) / 2
+    late = float("inf")
+    if int(half.sum()) >= 5:
+        th = t[half]
+        late = _line(th, y[half], np.column_stack([np.ones(len(th)), th - th.mean()])).upper
+    return persists, late
+
+
+def _collections(y: Floats, drops: int, growth: float, rss: bool) -> tuple[float, bool]:
+    """The level at the start, and whether too few collections were seen to tell.
+
+    A climb that gives back less than half of itself is a heap before its first collection,
+    unless it has grown by 60 % of where it began.
+    """
+    import numpy as np
+
+    floors = [float(np.nanmin(part)) for part in np.array_split(y, max(6, len(y) // 10))]
+    level = min(floors[:6])
+    if rss:
+        return level, False
+    few = drops < LEAST_DROPS
+    if growth > 0:
+        given_back = sum(max(0.0, a - b) for a, b in zip(floors, floors[1:], strict=False))
+        few = (few or given_back < 0.5 * growth) and growth < GROWN_SHARE * level
+    return level, few

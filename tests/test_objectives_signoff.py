@@ -1,0 +1,115 @@
+"""The baseline as a whole and what held throughout, judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hour24.objectives.signoff import AllTaken, HeldThroughout
+from hour24.verdict import Outcome
+from tests.evidence_of import listing, unanswered
+
+
+def measure(name: str, code: str = "") -> dict[str, Any]:
+    return {"name": name, "taken": not code, "code": code, "reason": code and f"because {code}"}
+
+
+def standing(hour: int, outcome: str = "PASS", id: str = "DB-POOL", **more: str) -> dict[str, Any]:
+    plain = {"code": "", "settled": "", "waived": "", "subject": ""}
+    return {"hour": hour, "id": id, "outcome": outcome, **plain, **more}
+
+
+HOURS = (0, 4, 8, 12, 16, 20, 24)
+HELD = HeldThroughout(criteria=("DB-POOL",))
+
+
+def held(*changed: dict[str, Any], objective: HeldThroughout = HELD) -> Any:
+    """Every hour passes, but those that are changed."""
+    other = {item["hour"] for item in changed}
+    items = [standing(hour) for hour in HOURS if hour not in other]
+    return objective.judge({"standings": listing(*items, *changed)})
+
+
+def test_a_whole_baseline_passes():
+    """All of them were taken."""
+    verdict = AllTaken().judge({"measures": listing(measure("memory"), measure("latency"))})
+    assert (verdict.outcome, verdict.observed) == (Outcome.PASS, "2 of 2")
+
+
+@pytest.mark.parametrize(
+    ("codes", "outcome", "code"),
+    [
+        (("source_unreachable",), Outcome.INCONCLUSIVE, "baseline_incomplete"),
+        (("no_answer",), Outcome.FAIL, "baseline_failed"),
+        (("source_unreachable", "no_answer"), Outcome.FAIL, "baseline_failed"),
+        (("not_known_to_anybody",), Outcome.INCONCLUSIVE, "baseline_incomplete"),
+    ],
+)
+def test_a_missing_measure_is_a_failure_only_by_the_system_s_own_fault(codes, outcome, code):
+    """A witness that kept it from us is no fault of the system."""
+    items = [measure("first"), *(measure(each, each) for each in codes)]
+    verdict = AllTaken().judge({"measures": listing(*items)})
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+    assert f"because {codes[-1]}" in verdict.reason
+
+
+def test_no_measure_at_all_is_inconclusive():
+    """Nothing asked is nothing taken."""
+    assert AllTaken().judge({"measures": listing()}).code == "no_data"
+
+
+def test_the_measures_themselves_stand_beside_their_list():
+    """An unanswered one among them is not judged a second time."""
+    verdict = AllTaken().judge(
+        {"measures": listing(measure("memory")), "statements": unanswered("source_lacks")}
+    )
+    assert verdict.outcome == Outcome.PASS
+
+
+def test_what_passed_at_every_checkpoint_held():
+    """Other criteria's standings do not count."""
+    verdict = held(standing(4, "FAIL", "LATENCY-TARGET"), standing(4))
+    assert (verdict.outcome, verdict.observed) == (Outcome.PASS, "7 of 7 held")
+
+
+def test_a_failure_stands_until_it_is_waived():
+    """A waiver is named in the reason."""
+    verdict = held(standing(8, "FAIL", code="pool_full", subject="app"))
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "did_not_hold")
+    assert "DB-POOL app at hour 8 failed" in verdict.reason
+    waived = held(standing(8, "FAIL", code="pool_full", waived="Ada Ny"))
+    assert waived.outcome == Outcome.PASS
+    assert "held at 6 of 7 checkpoints; 1 waived (by Ada Ny)" in waived.reason
+
+
+def test_what_is_unsettled_is_inconclusive_and_what_is_settled_is_not():
+    """Rule 7, as the ledger applies it."""
+    verdict = held(standing(8, "INCONCLUSIVE", code="source_unreachable"))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "unsettled")
+    assert "DB-POOL at hour 8 (source_unreachable)" in verdict.reason
+    settled = held(standing(8, "INCONCLUSIVE", code="too_few_samples", settled="hour 12"))
+    assert settled.outcome == Outcome.PASS
+    assert "1 settled by later evidence" in settled.reason
+
+
+def test_a_failure_outweighs_what_is_unsettled():
+    """FAIL before INCONCLUSIVE."""
+    both = held(standing(8, "INCONCLUSIVE", code="late"), standing(12, "FAIL"))
+    assert both.outcome == Outcome.FAIL
+
+
+def test_what_was_left_out_everywhere_did_not_hold():
+    """Nothing shows it; the criterion must be left out by name as well."""
+    verdict = held(*(standing(hour, "NOT_APPLICABLE") for hour in HOURS))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "nothing_judged")
+    once = held(standing(0, "NOT_APPLICABLE"))
+    assert (once.outcome, once.observed) == (Outcome.PASS, "6 of 6 held")
+
+
+def test_a_criterion_without_a_standing_is_inconclusive():
+    """Also when the other one passed everywhere."""
+    two = HeldThroughout(criteria=("DB-POOL", "DB-SIZE"))
+    assert held(objective=two).code == "no_data"
+    assert HELD.judge({"standings": listing()}).code == "no_data"
+    assert HELD.judge({"standings": unanswered("ledger_torn")}).code == "ledger_torn"
