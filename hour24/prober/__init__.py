@@ -1,0 +1,19 @@
+"""Continuous probing between the checkpoints."""
+
+from hour24.prober.plan import Plan, plans
+from hour24.prober.rules import Runbook
+from hour24.prober.running import Prober, run_probe
+from hour24.prober.tally import Held, Tally, Transport, minute_line, simulate
+
+__all__ = [
+    "Held",
+    "Plan",
+    "Prober",
+    "Runbook",
+    "Tally",
+    "Transport",
+    "minute_line",
+    "plans",
+    "run_probe",
+    "simulate",
+]

@@ -1,0 +1,122 @@
+"""What is probed, how often and when: production.toml's probes.
+
+Rules of this module:
+
+- Slots are at epoch multiples of the interval, shifted by a phase that only the probe's name
+  decides: probers on several machines probe at the same moments, targets at different ones.
+- At most ``max_per_s`` requests a second an endpoint (2 unless the file says more).
+- An endpoint named ``health`` at the health document's own address is not probed twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import hour24
+from hour24.config import Health, Production, Secret, WebSocketTarget
+from hour24.exchange import Request
+from hour24.probes.lines import Kind
+
+LEAST_INTERVAL_S = 0.5
+CONTROL_INTERVAL_S = 10.0
+USER_AGENT = f"hour24/{hour24.__version__} (prober)"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One probe.
+
+    Args:
+        name: ``health``, ``control``, ``websocket`` or the endpoint's.
+        expect: statuses that are good; empty: any 2xx. Of the control address any answer is.
+        health: how its document is read, when it is the health probe.
+        websocket: what is held open, when it is the WebSocket probe.
+    """
+
+    name: str
+    kind: Kind
+    url: str
+    interval_s: float
+    phase_s: float = 0.0
+    timeout_s: float = 10.0
+    request: Request = field(default_factory=Request)
+    expect: tuple[int, ...] = ()
+    health: Health | None = None
+    websocket: WebSocketTarget | None = None
+
+
+def plans(production: Production) -> tuple[Plan, ...]:
+    """The probes of a production, health first."""
+    health = production.health
+    interval = max(LEAST_INTERVAL_S, health.interval_s)
+    found = [
+        Plan(
+            name="health",
+            kind="health",
+            url=health.url,
+            interval_s=interval,
+            phase_s=phase_s("health", interval),
+            timeout_s=health.timeout_s,
+            request=Request(headers=headers(health.headers, "application/json")),
+            health=health,
+        )
+    ]
+    for name, endpoint in production.endpoints.items():
+        if name == "health" and endpoint.url == health.url:
+            continue
+        interval = max(endpoint.interval_s, 1 / endpoint.max_per_s)
+        found.append(
+            Plan(
+                name=name,
+                kind="endpoint",
+                url=endpoint.url,
+                interval_s=interval,
+                phase_s=phase_s(name, interval),
+                timeout_s=endpoint.timeout_s,
+                request=Request(
+                    endpoint.method, headers(endpoint.headers), endpoint.body.encode("utf-8")
+                ),
+                expect=endpoint.expect_status,
+            )
+        )
+    interval = max(CONTROL_INTERVAL_S, health.interval_s)
+    found.append(
+        Plan(
+            name="control",
+            kind="control",
+            url=production.service.control_url,
+            interval_s=interval,
+            phase_s=phase_s("control", interval),
+            timeout_s=min(10.0, health.timeout_s),
+            request=Request(headers=headers({})),
+        )
+    )
+    if production.websocket is not None:
+        found.append(
+            Plan(
+                name="websocket",
+                kind="websocket",
+                url=production.websocket.url,
+                interval_s=60.0,
+                timeout_s=production.websocket.timeout_s,
+                websocket=production.websocket,
+            )
+        )
+    return tuple(found)
+
+
+def phase_s(name: str, interval_s: float) -> float:
+    """A share of the interval that follows from the name alone, in whole milliseconds."""
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    return int(number / 2**32 * interval_s * 1000) / 1000
+
+
+def headers(own: dict[str, Secret | str], accept: str = "*/*") -> dict[str, str]:
+    """The headers as sent; secrets are revealed here and nowhere printed."""
+    sent = {"User-Agent": USER_AGENT, "Accept": accept, "Accept-Encoding": "identity"}
+    for name, value in own.items():
+        for known in [known for known in sent if known.lower() == name.lower()]:
+            del sent[known]
+        sent[name] = value.reveal() if isinstance(value, Secret) else value
+    return sent

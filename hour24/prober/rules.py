@@ -1,0 +1,173 @@
+"""The runbook's rules that cannot wait for a checkpoint.
+
+Rules of this module:
+
+- Health failing for longer than two minutes: alert.
+- Error rate above 5 %, over the last five minutes: at least 3 errors, more than 5 % of the
+  requests, and 99.9 % sure to be above 1 %; or, where there are fewer than 10 requests in five
+  minutes, the last three failed.
+- Where our own network is down, nothing is known of the service: that is its own alarm, and
+  silences the others.
+- An alarm is raised once, and its end is told. The rules are pure: they see looks, in order of
+  time or nearly so, and no clock.
+
+Source: exact binomial bound, Clopper and Pearson, Biometrika 26 (1934): its lower bound at
+99.9 % lies above 1 % exactly when P(X >= bad | total, 1 %) < 0.1 %.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from hour24.probes.lines import Alarm
+
+FAILING_S = 120.0
+WINDOW_S = 300.0
+SHARE = 0.05
+LIMIT = 0.01
+DOUBT = 0.001
+LEAST_BAD = 3
+FEW = 10
+
+
+def chance(bad: int, total: int, share: float) -> float:
+    """The probability of at least ``bad`` of ``total`` when each is bad with ``share``."""
+    if bad <= 0:
+        return 1.0
+    log_term = (
+        math.lgamma(total + 1)
+        - math.lgamma(bad + 1)
+        - math.lgamma(total - bad + 1)
+        + bad * math.log(share)
+        + (total - bad) * math.log1p(-share)
+    )
+    term = math.exp(log_term)
+    found = 0.0
+    for k in range(bad, total + 1):
+        found += term
+        term *= (total - k) / (k + 1) * share / (1 - share)
+        if term < found * 1e-12 and k > total * share:
+            break
+    return min(1.0, found)
+
+
+def error_rate_calls(bad: int, total: int, last: int = 0) -> bool:
+    """Whether five minutes with ``bad`` of ``total`` requests failing call for a person.
+
+    Args:
+        last: how many of the newest requests failed in a row.
+    """
+    if total < FEW and last >= LEAST_BAD:
+        return True
+    return bad >= LEAST_BAD and bad / total > SHARE and chance(bad, total, LIMIT) < DOUBT
+
+
+class Runbook:
+    """Sees every look at production and says when a person is called for.
+
+    Args:
+        alarm: called with each alarm, at once.
+    """
+
+    def __init__(self, alarm: Callable[[Alarm], None], *, simulated: bool = False) -> None:
+        self._alarm = alarm
+        self._simulated = simulated
+        self._since: dict[str, float] = {}
+        self._raised: set[str] = set()
+        self._recent: deque[tuple[float, bool]] = deque()
+        self._bad = 0
+        self._row = 0
+        self._good_health_at = -math.inf
+
+    def saw(
+        self, kind: str, at: float, failed: str, answered: bool, bad_response: bool, limited: bool
+    ) -> None:
+        """One look.
+
+        Args:
+            kind: of the probe.
+            at: when it was due, epoch seconds.
+            failed: why it was not good; else empty.
+            answered: whether there was an HTTP answer.
+            bad_response: whether it counts against the error rate.
+            limited: a 429: tells nothing.
+        """
+        if limited:
+            return
+        if kind == "control":
+            self._lasting("no_network", at, bool(failed), "our own network: the control address")
+            return
+        if not answered and "no_network" in self._since:
+            return  # nothing is known of the service
+        if kind == "health":
+            self._health(at, failed)
+        if kind in ("health", "endpoint"):
+            self._count(at, bad_response)
+
+    def _health(self, at: float, failed: str) -> None:
+        if failed and at < self._good_health_at:
+            return  # an answer that came in late, overtaken by a good one
+        if not failed:
+            self._good_health_at = max(self._good_health_at, at)
+        self._lasting("health_failing", at, bool(failed), "health", failed)
+
+    def _lasting(self, rule: str, at: float, bad: bool, who: str, why: str = "") -> None:
+        if not bad:
+            since = self._since.pop(rule, at)
+            if rule in self._raised:
+                self._raised.discard(rule)
+                self._raise(rule, at, since, f"{who} answers again, after {at - since:.0f} s", True)
+            return
+        since = self._since.setdefault(rule, at)
+        if at - since >= FAILING_S and rule not in self._raised:
+            self._raised.add(rule)
+            because = f": {why}" if why else ""
+            self._raise(rule, at, since, f"{who} has failed for {at - since:.0f} s{because}")
+
+    def _count(self, at: float, bad: bool) -> None:
+        self._recent.append((at, bad))
+        self._bad += bad
+        self._row = self._row + 1 if bad else 0
+        while self._recent and self._recent[0][0] <= at - WINDOW_S:
+            self._bad -= self._recent.popleft()[1]
+        total = len(self._recent)
+        rule = "error_rate"
+        figures = {"bad": float(self._bad), "total": float(total)}
+        if rule not in self._raised:
+            if bad and error_rate_calls(self._bad, total, self._row):
+                self._raised.add(rule)
+                self._since[rule] = next(when for when, each in self._recent if each)
+                says = (
+                    f"{self._bad} of {total} requests of the last 5 min failed "
+                    f"({self._bad / total:.0%}, above {SHARE:.0%})"
+                )
+                self._raise(rule, at, self._since[rule], says, figures=figures)
+        elif not bad and self._bad / total <= SHARE:
+            self._raised.discard(rule)
+            since = self._since.pop(rule)
+            says = f"{self._bad} of {total} requests of the last 5 min failed"
+            self._raise(rule, at, since, says, True, figures)
+
+    def _raise(
+        self,
+        rule: str,
+        at: float,
+        since: float,
+        says: str,
+        over: bool = False,
+        figures: dict[str, float] | None = None,
+    ) -> None:
+        self._alarm(
+            Alarm(
+                at=datetime.fromtimestamp(at, UTC),
+                rule=rule,
+                since=datetime.fromtimestamp(since, UTC),
+                says=says,
+                over=over,
+                figures=figures or {},
+                simulated=self._simulated,
+            )
+        )

@@ -1,0 +1,441 @@
+"""The prober at work: slots, workers, minutes, files.
+
+Rules of this module:
+
+- Open-loop: a probe is sent when it is due, whatever became of the one before; its latency
+  counts from then. What could not be sent in time is recorded as missed.
+- Latency and schedule run on ``time.perf_counter``; the wall clock only says which slots there
+  are. When it jumps, the slots it skipped are missed, and the jump stands in the line.
+- A minute's line is written as soon as its last slot is settled, by a thread of its own: the
+  disk never delays a probe. A line that cannot be written is kept and tried again.
+- 429 is obeyed: the target is left alone for as long as it asks, or else for a minute, then two.
+- On a stop the minute is closed honestly: slots after it are not due, answers still on their way
+  are waited for briefly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from hour24.clock import Clock, WallClock
+from hour24.config import Production
+from hour24.exchange import Address, Flight, Kept, Reply
+from hour24.prober.paper import Paper
+from hour24.prober.plan import Plan, plans
+from hour24.prober.rules import Runbook
+from hour24.prober.show import Show
+from hour24.prober.sockets import Sockets
+from hour24.prober.tally import Held, Tally, Transport, look, show_to
+from hour24.probes.lines import MINUTE_S, Alarm, LineWriter, Minute, first_slot
+from hour24.watch import Watch
+from hour24.workers import Timetable, Workers
+
+AHEAD_S = 1.0
+JUMP_S = 0.5
+GOODBYE_S = 2.0
+PAUSES_S = (60.0, 120.0, 300.0)
+LONGEST_PAUSE_S = 3600.0
+UNWRITTEN = 12
+
+
+@dataclass
+class _Target:
+    """One probe at work."""
+
+    plan: Plan
+    kept: Kept | None
+    next: int = 0
+    paused_until: float = 0.0
+    limited: int = 0
+
+
+class Prober:
+    """Probes a production until it is stopped.
+
+    Args:
+        clock: says what time it is, never how long something took.
+        transport: whom the HTTP probes ask; none: the network.
+        on_alarm: called with each alarm once it is written; must return soon.
+        on_line: called with each line once it is complete.
+    """
+
+    def __init__(
+        self,
+        production: Production,
+        clock: Clock,
+        writer: LineWriter,
+        *,
+        transport: Transport | None = None,
+        on_alarm: Callable[[Alarm], None] = lambda alarm: None,
+        on_line: Callable[[Minute], None] = lambda line: None,
+        vantage: str = "",
+    ) -> None:
+        self.clock = clock
+        self.vantage = vantage or socket.gethostname()
+        self._transport = transport
+        self._on_alarm = on_alarm
+        self._on_line = on_line
+        self._paper = Paper(writer)
+        self._runbook = Runbook(self._alarmed)
+        self._table = Timetable()
+        self._workers = Workers()
+        self._lock = threading.RLock()
+        self._tallies: dict[tuple[str, str, float], Tally] = {}
+        self._targets = [
+            _Target(plan, Kept(Address(plan.url)) if plan.kind != "websocket" else None)
+            for plan in plans(production)
+        ]
+        self._sockets: Sockets | None = None
+        self._asking = 0
+        self._flights: dict[Flight, Callable[[], None]] = {}
+        self._stopped = threading.Event()
+        self._until = float("inf")
+        self._offset = self._wall() - time.perf_counter()
+        self._steady = self._wall() - _steady_s()
+
+    @property
+    def unwritten(self) -> int:
+        """How many lines could not be written so far."""
+        return self._paper.unwritten
+
+    def stop(self) -> None:
+        """End soon; safe in a signal's handler and from any thread."""
+        self._stopped.set()
+        self._table.end()
+
+    def run(self, until: datetime) -> None:
+        """Probe until ``until`` or :meth:`stop`, then write down what is left."""
+        self._until = until.timestamp()
+        begun = self._wall()
+        for target in self._targets:
+            plan = target.plan
+            if plan.websocket is not None and self._transport is None:
+                self._sockets = Sockets(plan.websocket)
+            if plan.kind == "websocket":
+                self._open_minute(target, begun // MINUTE_S * MINUTE_S, after=begun)
+                self._at(begun // MINUTE_S * MINUTE_S + MINUTE_S, partial(self._hold, target))
+            else:
+                self._schedule(target, begun)
+        self._at(self._until, self._table.end)
+        self._table.at(time.perf_counter() + 1.0, self._watch_clock)
+        try:
+            if not self._stopped.is_set():
+                self._table.run()
+        finally:
+            self._finish()
+
+    # --- slots ------------------------------------------------------------------------------
+
+    def _wall(self) -> float:
+        return self.clock.now().timestamp()
+
+    def _at(self, moment: float, call: Callable[[], None]) -> None:
+        """Call at a moment of the wall clock, epoch seconds."""
+        self._table.at(moment - self._offset, call)
+
+    def _schedule(self, target: _Target, after: float) -> None:
+        """Have the first slot at or after ``after`` probed."""
+        plan = target.plan
+        target.next = first_slot(after, plan.interval_s, plan.phase_s)
+        at = target.next * plan.interval_s + plan.phase_s
+        if at >= self._until:
+            return
+        ahead = min(AHEAD_S, plan.interval_s / 2)
+        if target.kept is not None and self._transport is None:
+            self._at(at - ahead, partial(self._prepare, target))
+        self._at(at, partial(self._due, target, target.next, self._offset))
+
+    def _prepare(self, target: _Target) -> None:
+        """Have a connection ready when the slot comes."""
+        kept, plan = target.kept, target.plan
+        if kept is not None and not kept.ready and target.paused_until <= self._wall():
+            self._workers.do(partial(kept.prepare_one, plan.timeout_s))
+
+    def _due(self, target: _Target, k: int, offset: float) -> None:
+        """Send the probe of slot ``k``, and schedule the next."""
+        plan = target.plan
+        if k != target.next or offset != self._offset:
+            return  # the clock jumped meanwhile, and the slots were laid anew
+        at = k * plan.interval_s + plan.phase_s
+        tally, slot = self._slot(target, at)
+        self._schedule(target, at + plan.interval_s / 2)
+        due = at - self._offset
+        late_s = time.perf_counter() - due
+        if at < target.paused_until or late_s > plan.interval_s / 2:
+            self._miss(tally, slot)
+            return
+        if self._transport is not None:
+            call = partial(self._ask, target, tally, slot, at, self._transport)
+        else:
+            assert target.kept is not None
+            flight = target.kept.flight(plan.request, due, plan.timeout_s)
+            call = partial(self._settle, target, tally, slot, flight.fly)
+            give_up = partial(self._give_up, target, tally, slot, flight)
+            with self._lock:
+                self._flights[flight] = give_up
+            self._table.at(flight.until, give_up)
+        if not self._workers.do(call):
+            self._miss(tally, slot)
+
+    def _ask(
+        self, target: _Target, tally: Tally, slot: int, at: float, transport: Transport
+    ) -> None:
+        self._settle(target, tally, slot, partial(transport.reply, target.plan, at))
+
+    def _give_up(self, target: _Target, tally: Tally, slot: int, flight: Flight) -> None:
+        """The flight's time is over: what it has not brought by now it never will."""
+        with self._lock:
+            self._flights.pop(flight, None)
+        self._settle(target, tally, slot, flight.expire)
+
+    def _settle(self, target: _Target, tally: Tally, slot: int, had: Callable[[], Reply]) -> None:
+        """Take a reply; of two replies to one slot the first counts."""
+        if slot in tally.settled:
+            return
+        with self._lock:
+            self._asking += 1
+        try:
+            reply = had()
+            seen = look(target.plan, reply)
+            read_at = self._steady + _steady_s() - (reply.took_ms - reply.late_ms) / 2000
+            with self._lock:
+                if slot in tally.settled:
+                    return
+                tally.take(slot, reply, seen, read_at)
+                if target.kept is not None:
+                    tally.round_trip_ms = target.kept.round_trip_ms()
+                self._heed(target, tally, reply, seen.limited)
+                show_to(self._runbook, tally.at(slot), target.plan, seen)
+                self._write_if_complete(tally)
+        finally:
+            with self._lock:
+                self._asking -= 1
+
+    def _miss(self, tally: Tally, slot: int) -> None:
+        with self._lock:
+            tally.miss(slot)
+            self._write_if_complete(tally)
+
+    def _heed(self, target: _Target, tally: Tally, reply: Reply, limited: bool) -> None:
+        """Leave a target alone that is limiting us."""
+        if not limited:
+            target.limited = 0
+            return
+        asked = reply.headers.get("retry-after", "")
+        pause = PAUSES_S[min(target.limited, len(PAUSES_S) - 1)]
+        if asked.isascii() and asked.isdigit():
+            pause = float(asked)
+        target.limited += 1
+        pause = min(pause, LONGEST_PAUSE_S)
+        target.paused_until = max(target.paused_until, self._wall() + pause)
+        tally.note = f"limited (429), left alone for {pause:g} s"
+
+    # --- minutes ----------------------------------------------------------------------------
+
+    def _slot(self, target: _Target, at: float) -> tuple[Tally, int]:
+        """The minute's tally and the slot's number in it."""
+        minute = at // MINUTE_S * MINUTE_S
+        tally = self._open_minute(target, minute, after=at)
+        k = first_slot(at, target.plan.interval_s, target.plan.phase_s)
+        return tally, k - tally.slots.start
+
+    def _open_minute(self, target: _Target, minute: float, after: float) -> Tally:
+        """The tally of this minute; made at its first slot, those before ``after`` not due."""
+        plan = target.plan
+        key = (plan.kind, plan.name, minute)
+        with self._lock:
+            tally = self._tallies.get(key)
+            if tally is None:
+                tally = Tally(plan, minute, vantage=self.vantage)
+                first = first_slot(after, plan.interval_s, plan.phase_s)
+                end = first_slot(min(minute + MINUTE_S, self._until), plan.interval_s, plan.phase_s)
+                tally.first = max(0, first - tally.slots.start)
+                tally.due = max(0, end - tally.slots.start - tally.first)
+                self._tallies[key] = tally
+        return tally
+
+    def _write_if_complete(self, tally: Tally) -> None:
+        if tally.complete:
+            self._write(tally)
+
+    def _write(self, tally: Tally) -> None:
+        plan = tally.plan
+        if self._tallies.pop((plan.kind, plan.name, tally.minute), None) is not None:
+            line = tally.line()
+            self._paper.line(line)
+            self._on_line(line)
+
+    def _hold(self, target: _Target, last: bool = False) -> None:
+        """Close a minute of the WebSocket connections and begin the next."""
+        now = min(self._wall(), self._until)
+        minute = (now - (1e-3 if last else MINUTE_S / 2)) // MINUTE_S * MINUTE_S
+        tally = self._open_minute(target, minute, after=minute)
+        held = Held()
+        if self._transport is not None:
+            held = self._transport.held(target.plan, minute)
+        elif self._sockets is not None:
+            held = self._sockets.taken(now - minute)
+        with self._lock:
+            tally.hold(held)
+            self._write(tally)
+        if not last:
+            self._open_minute(target, minute + MINUTE_S, after=minute + MINUTE_S)
+            self._at(minute + 2 * MINUTE_S, partial(self._hold, target))
+
+    # --- the clock --------------------------------------------------------------------------
+
+    def _watch_clock(self) -> None:
+        """See whether the wall clock still runs with ours."""
+        self._table.at(time.perf_counter() + 1.0, self._watch_clock)
+        offset = self._wall() - time.perf_counter()
+        by = offset - self._offset
+        if abs(by) <= JUMP_S:
+            return
+        before = self._wall() - by
+        self._offset = offset
+        after = before + by
+        note = f"the clock jumped by {by:+.1f} s"
+        for target in self._targets:
+            if target.plan.kind == "websocket":
+                self._note(target, after, note)
+                continue
+            plan = target.plan
+            at = target.next * plan.interval_s + plan.phase_s
+            while by > 0 and at < min(after, self._until):
+                tally, slot = self._slot(target, at)
+                tally.note = note
+                self._miss(tally, slot)
+                target.next += 1
+                at = target.next * plan.interval_s + plan.phase_s
+            if by < 0:
+                self._cut(target, before)
+            self._schedule(target, after)
+            self._note(target, after, note)
+
+    def _cut(self, target: _Target, moment: float) -> None:
+        """The clock went back: of the open minute only what is past was due."""
+        plan = target.plan
+        with self._lock:
+            for tally in [t for t in self._tallies.values() if t.plan is plan]:
+                end = first_slot(moment, plan.interval_s, plan.phase_s) - tally.slots.start
+                tally.due = max(0, min(tally.due, end - tally.first))
+                for slot in range(tally.first, tally.first + tally.due):
+                    tally.miss(slot)
+                self._write(tally)
+
+    def _note(self, target: _Target, moment: float, note: str) -> None:
+        if moment < self._until:
+            self._open_minute(target, moment // MINUTE_S * MINUTE_S, after=moment).note = note
+
+    # --- the end ----------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Write down what is left: slots after the stop are not due."""
+        ended = min(self._wall(), self._until)
+        self._table.clear()
+        deadline = time.perf_counter() + GOODBYE_S
+        while time.perf_counter() < deadline:
+            with self._lock:
+                flights = dict(self._flights)
+                if not self._asking:
+                    break
+            for flight, give_up in flights.items():
+                if flight.until <= time.perf_counter():
+                    give_up()
+            time.sleep(0.01)
+        for target in self._targets:
+            if target.plan.kind == "websocket":
+                self._hold(target, last=True)
+        with self._lock:
+            for tally in list(self._tallies.values()):
+                plan = tally.plan
+                end = first_slot(ended, plan.interval_s, plan.phase_s) - tally.slots.start
+                tally.due = max(0, min(tally.due, end - tally.first))
+                if tally.due:
+                    self._write(tally)
+            self._tallies.clear()
+            for flight in self._flights:
+                flight.give_up()  # still on its way: not known, and so missed
+        if self._sockets is not None:
+            self._sockets.close()
+        for target in self._targets:
+            if target.kept is not None:
+                target.kept.close()
+        self._paper.close()
+
+    def _alarmed(self, alarm: Alarm) -> None:
+        self._paper.alarm(alarm)
+        self._on_alarm(alarm)
+
+
+def run_probe(
+    production: Production,
+    watch: Watch,
+    folder: Path,
+    on_alarm: Callable[[Alarm], None] = lambda alarm: None,
+) -> int:
+    """Probe until the watch's last checkpoint, or until somebody stops it.
+
+    Args:
+        folder: ``reports/<watch>/probe``.
+        on_alarm: told each alarm, beside the screen.
+
+    Returns: 0; 12 when lines could not be written.
+    """
+    clock = WallClock()
+    until = watch.whole.end
+    if clock.now() >= until:
+        print(f"watch {watch.name}: it ended at {until:%Y-%m-%dT%H:%MZ}", file=sys.stderr)  # noqa: T201
+        return 4
+    try:
+        writer = LineWriter.of_this_process(folder)
+    except OSError as problem:
+        print(f"{folder}: cannot be written: {problem.strerror}", file=sys.stderr)  # noqa: T201
+        return UNWRITTEN
+    with Show.on(sys.stdout, watch, until, len(plans(production))) as show:
+
+        def alarmed(alarm: Alarm) -> None:
+            show.alarm(alarm)
+            on_alarm(alarm)
+
+        prober = Prober(production, clock, writer, on_alarm=alarmed, on_line=show.line)
+        with _signals(prober.stop):
+            prober.run(until)
+        show.end(prober.unwritten, stopped=clock.now() < until)
+    return UNWRITTEN if prober.unwritten else 0
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT end the prober in order; a second one kills it."""
+    before = {}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        # the handler runs in the thread that may hold the timetable's lock
+        threading.Thread(target=stop, daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _steady_s() -> float:
+    """Seconds on a clock that neither jumps nor stops while the machine sleeps."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)

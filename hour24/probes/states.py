@@ -1,0 +1,194 @@
+"""What became of each slot: one byte a slot, so that a day of 100 probes a second is 8.6 MB.
+
+Rules of this module:
+
+- Codes are ordered by what they settle, and merging two probers takes the larger one:
+  nothing < limited < failed while our own network was down < good < failed. So a slot is kept
+  if any prober kept it, and failed if any prober saw it fail: a second prober cannot turn red
+  into green. One whose own control address was silent too cannot turn green into red.
+- Limited (429) is not a look: nothing was learnt about the service.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from hour24.probes.lines import NO_ANSWER, first_slot
+
+NOTHING, LIMITED, BLIND, GOOD, FAILED = 0, 1, 2, 64, 65
+SILENCES = tuple(sorted(NO_ANSWER))
+UNSEEN = re.compile(rb"[\x00\x01]+")
+BAD = re.compile(rb"[\x02-\x3f\x41-\xff]")
+OTHER = "other"
+REACH = 2.0
+"""A control probe speaks for at most this many of its intervals."""
+
+
+class Grid(NamedTuple):
+    """When slots are: ``k * interval_s + phase_s``."""
+
+    interval_s: float
+    phase_s: float
+
+    def at(self, k: int) -> float:
+        """When slot ``k`` is due, epoch seconds."""
+        return k * self.interval_s + self.phase_s
+
+    def from_(self, moment: float) -> int:
+        """The first slot at or after ``moment``."""
+        return first_slot(moment, self.interval_s, self.phase_s)
+
+
+class Reasons:
+    """Names of failures, numbered; 190 distinct ones, the rest is ``other``."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = list(SILENCES)
+        self._codes = {name: FAILED + i for i, name in enumerate(self.names)}
+
+    def code(self, name: str) -> int:
+        """The code of a slot that failed for this reason."""
+        known = self._codes.get(name)
+        if known is None:
+            if len(self.names) >= 255 - FAILED:
+                return FAILED + len(self.names) if name == OTHER else self.code(OTHER)
+            self.names.append(name)
+            known = self._codes[name] = FAILED + len(self.names) - 1
+        return known
+
+    def name(self, code: int) -> str:
+        """The reason behind a code."""
+        index = code - FAILED if code >= FAILED else code - BLIND
+        return self.names[index] if index < len(self.names) else OTHER
+
+
+class States:
+    """The codes of consecutive slots from ``base`` on; it grows where it is written."""
+
+    def __init__(self, grid: Grid, base: int, length: int = 0) -> None:
+        self.grid = grid
+        self.base = base
+        self.codes = bytearray(length)
+
+    def put(self, k: int, codes: bytes | bytearray) -> None:
+        """Merge ``codes`` in from slot ``k`` on."""
+        here = k - self.base
+        if here < 0:
+            self.codes[:0] = bytes(-here)
+            self.base, here = k, 0
+        end, size = here + len(codes), len(self.codes)
+        if here >= size:
+            self.codes += bytes(here - size)
+            self.codes += codes
+            return
+        if end > size:
+            self.codes += bytes(end - size)
+        old = self.codes[here:end]
+        if old.count(0) != len(old):
+            codes = bytes(map(max, old, codes))
+        self.codes[here:end] = codes
+
+    def within(self, first: int, end: int) -> bytearray:
+        """The codes of slots ``first <= k < end``; nothing where nothing was written."""
+        low, high = max(0, first - self.base), max(0, end - self.base)
+        inside = self.codes[low:high]
+        before = max(0, min(self.base, end) - first)
+        return bytearray(before) + inside + bytes(max(0, end - first - before - len(inside)))
+
+    def blind(self, stretches: list[tuple[float, float]]) -> None:
+        """Turn what had no answer during these stretches into our own network's failures."""
+        for start, end in stretches:
+            low = max(0, self.grid.from_(start) - self.base)
+            high = max(low, self.grid.from_(end) - self.base)
+            self.codes[low:high] = self.codes[low:high].translate(_TO_BLIND)
+
+    def mapped(self, grid: Grid) -> States:
+        """The same on another grid: each slot's code goes to the slot that holds its moment."""
+        found: dict[int, int] = {}
+        for i, code in enumerate(self.codes):
+            if code:
+                k = grid.from_(self.grid.at(self.base + i) + 1e-6) - 1
+                found[k] = max(code, found.get(k, 0))
+        first = min(found, default=0)
+        states = States(grid, first, max(found, default=first - 1) + 1 - first)
+        for k, code in found.items():
+            states.codes[k - first] = code
+        return states
+
+
+def silent_stretches(control: States) -> list[tuple[float, float]]:
+    """When a prober's own control address did not answer, as [start, end) epoch seconds.
+
+    A moment belongs to the nearest control probe, at most two of its intervals away.
+    """
+    grid, reach = control.grid, REACH * control.grid.interval_s
+    looks = [
+        (grid.at(control.base + match.start()), match.group()[0] != GOOD)
+        for match in re.finditer(rb"[\x02-\xff]", bytes(control.codes))
+    ]
+    if not any(silent for _, silent in looks):
+        return []
+    stretches: list[tuple[float, float]] = []
+    for i, (at, silent) in enumerate(looks):
+        if not silent:
+            continue
+        start, end = at - reach, at + reach
+        if i > 0:
+            start = max(start, (looks[i - 1][0] + at) / 2)
+        if i + 1 < len(looks):
+            end = min(end, (looks[i + 1][0] + at) / 2)
+        if stretches and start <= stretches[-1][1]:
+            stretches[-1] = (stretches[-1][0], end)
+        else:
+            stretches.append((start, end))
+    return stretches
+
+
+def failures(codes: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
+    """Each failed slot: its index, its code, and how many slots it lasted.
+
+    It lasted until the first good slot; 0 when the next one that was kept was good.
+    """
+    data = bytes(codes)
+    for match in BAD.finditer(data):
+        i = match.start()
+        good = data.find(GOOD, i + 1)
+        again = BAD.search(data, i + 1)
+        following = again.start() if again else len(data)
+        if 0 <= good < following:
+            yield i, data[i], 0
+        else:
+            yield i, data[i], (good if good >= 0 else len(data)) - i
+
+
+def gaps(
+    codes: bytes | bytearray, grid: Grid, k: int, start: float, end: float
+) -> list[tuple[float, float]]:
+    """Stretches without a look, longer than an interval, the edges included.
+
+    Args:
+        k: number of the first slot.
+        start, end: the window, epoch seconds.
+    """
+    if not codes:
+        return [(start, end)] if end - start > grid.interval_s else []
+    found = []
+    for match in UNSEEN.finditer(bytes(codes)):
+        since = start if match.start() == 0 else grid.at(k + match.start() - 1)
+        until = end if match.end() == len(codes) else grid.at(k + match.end())
+        if until - since > grid.interval_s * (1 + 1e-9):
+            found.append((since, until))
+    return found
+
+
+def counts(codes: bytes | bytearray) -> Mapping[int, int]:
+    """Code -> how many slots."""
+    return {code: codes.count(code) for code in set(codes)}
+
+
+_TO_BLIND = bytes(
+    BLIND + (code - FAILED) if FAILED <= code < FAILED + len(SILENCES) else code
+    for code in range(256)
+)
