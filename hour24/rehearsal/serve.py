@@ -1,0 +1,189 @@
+"""The whole production of a rehearsal, served by one command.
+
+Rules of this module:
+
+- It prints one line of JSON, where production.toml is, which environment it needs, where the
+  control address is, and serves until its standard input ends or it gets SIGTERM.
+- The control address: ``POST /step`` moves the moment on, ``POST /stand`` sets it, ``POST
+  /faults`` replaces the faults, ``GET /state`` tells. A moment is everywhere before the answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hour24.errors import ConfigurationError
+from hour24.rehearsal import settings
+from hour24.rehearsal.backend import Backend
+from hour24.rehearsal.database import Database
+from hour24.rehearsal.faults import parsed
+from hour24.rehearsal.postgres import PostgresAbsent, found
+from hour24.rehearsal.timing import ENDPOINTS
+from hour24.rehearsal.vendors.render import TOKEN as RENDER_TOKEN
+from hour24.rehearsal.vendors.render import Render
+from hour24.rehearsal.vendors.sentry import TOKEN as SENTRY_TOKEN
+from hour24.rehearsal.vendors.sentry import Sentry
+from hour24.rehearsal.vendors.supabase import TOKEN as SUPABASE_TOKEN
+from hour24.rehearsal.vendors.supabase import StatusPages, Supabase
+from hour24.rehearsal.vendors.web import Refused, Reply, Request, Vendor
+from hour24.rehearsal.world import World
+
+SWITCH_S = 0.001
+SCHEMA = Path(__file__).parents[2] / "schemas" / "health.schema.json"
+
+
+class Control(Vendor):
+    """The rehearsal's own address: moments and faults."""
+
+    name = "rehearsal"
+
+    def __init__(self, world: World, backend: Backend, database: Database) -> None:
+        self._backend = backend
+        self._database = database
+        self._steps = threading.Lock()
+        super().__init__(world)
+        world.rolled_back = self._rolled_back
+
+    def allowed(self, request: Request) -> bool:
+        return True
+
+    def answer(self, request: Request) -> Reply:
+        if request.method == "GET" and request.path == "/state":
+            return Reply(200, self.world.state())
+        if request.method != "POST":
+            raise self.not_found()
+        try:
+            body = json.loads(request.body)
+            with self._steps:
+                if request.path == "/step":
+                    self.world.step(_moment(body["now"]))
+                    self._backend.tell()
+                elif request.path == "/stand":
+                    self.world.stand(_moment(body["now"]))
+                    self._backend.tell()
+                elif request.path == "/faults":
+                    self.world.plague([str(each) for each in body["faults"]])
+                    self._backend.tell(faults=list(self.world.faults))
+                else:
+                    raise self.not_found()
+                self._database.apply()
+        except (ValueError, KeyError, TypeError, ConfigurationError) as problem:
+            raise Refused(self.error(400, f"{type(problem).__name__}: {problem}")) from None
+        return Reply(200, self.world.state())
+
+    def _rolled_back(self, deploy_id: str) -> None:
+        with self._steps:
+            self._backend.tell(rollback=deploy_id)
+
+
+class Production:
+    """Everything a rehearsal serves."""
+
+    def __init__(
+        self,
+        seed: int,
+        faults: Sequence[str],
+        t0: datetime,
+        now: datetime,
+        *,
+        packaged: bool = False,
+    ) -> None:
+        self.world = World(seed, faults, t0, now)
+        self._backend = Backend(self.world)
+        try:
+            self._database = Database(self.world, found(packaged=packaged))
+            self._backend.ready()
+        except BaseException:
+            self._backend.stop()
+            raise
+        self._vendors: dict[str, Vendor] = {
+            "sentry": Sentry(self.world),
+            "render": Render(self.world),
+            "supabase": Supabase(self.world),
+            "status": StatusPages(self.world),
+        }
+        self.control = Control(self.world, self._backend, self._database)
+        # files, not folders: the server's own user must be able to remove them
+        self._folder = self._database.server.home
+
+    def told(self) -> dict[str, Any]:
+        """Write production.toml; what is printed about it."""
+        urls = {name: vendor.url for name, vendor in self._vendors.items()}
+        urls |= {name: self._backend.url(name) for name in (*ENDPOINTS, "control", "websocket")}
+        path = self._folder / "production.toml"
+        shutil.copy(SCHEMA, self._folder / SCHEMA.name)
+        path.write_text(settings.production_toml(urls, SCHEMA.name), encoding="utf-8")
+        sentry = self._vendors["sentry"]
+        assert isinstance(sentry, Sentry)
+        return {
+            "toml": str(path),
+            "environ": {
+                settings.SENTRY_TOKEN: SENTRY_TOKEN,
+                settings.SENTRY_DSN: sentry.dsn,
+                settings.RENDER_TOKEN: RENDER_TOKEN,
+                settings.SUPABASE_TOKEN: SUPABASE_TOKEN,
+                settings.DATABASE_DSN: self._database.dsn,
+            },
+            "control": self.control.url,
+        }
+
+    def stop(self) -> None:
+        """End everything."""
+        self._backend.stop()
+        self._database.stop()
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"expected a moment with its zone, got {text}")
+    return moment.astimezone(UTC)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve. Returns: 0; 4 when the command line cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m hour24.rehearsal.serve")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", action="append", default=[], metavar="NAME@HOUR")
+    parser.add_argument("--t0", type=_moment, default=None, help="ISO 8601; today 06:00 UTC")
+    parser.add_argument("--hour", type=float, default=0.0, help="where its clock stands first")
+    parser.add_argument("--packaged", action="store_true", help="PostgreSQL from its package")
+    options = parser.parse_args(arguments)
+    t0 = options.t0 or datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0)
+    try:
+        faults = [str(fault) for fault in parsed(options.faults)]
+    except ConfigurationError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 4
+    sys.setswitchinterval(SWITCH_S)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    now = t0 + timedelta(hours=options.hour)
+    try:
+        production = Production(options.seed, faults, t0, now, packaged=options.packaged)
+    except PostgresAbsent as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 4
+    try:
+        sys.stdout.write(json.dumps(production.told()) + "\n")
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            while os.read(0, 4096):
+                continue
+    finally:
+        production.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The production.toml of a rehearsal.
+
+Rules of this module:
+
+- Every section of a production's is there; limits of time are those of a loopback; secrets are
+  named and never written.
+- What is judged by its age in the real database has a limit of a second: a rehearsal does not
+  wait for a minute.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from hour24.rehearsal.database import PLATFORM
+from hour24.rehearsal.lines import WORKERS
+from hour24.rehearsal.machines import SERVICE
+from hour24.rehearsal.timing import ENDPOINTS
+from hour24.rehearsal.vendors import render, sentry, supabase
+
+TIMEOUT_S = 2.0
+SENTRY_TOKEN = "HOUR24_REHEARSAL_SENTRY_TOKEN"
+SENTRY_DSN = "HOUR24_REHEARSAL_SENTRY_DSN"
+RENDER_TOKEN = "HOUR24_REHEARSAL_RENDER_TOKEN"
+SUPABASE_TOKEN = "HOUR24_REHEARSAL_SUPABASE_TOKEN"
+DATABASE_DSN = "HOUR24_REHEARSAL_DATABASE_DSN"
+NORMAL = (
+    {"name": "404 on unknown routes", "pattern": r"404 Not Found: unknown route", "cause": "other"},
+    {"name": "429 rate limits", "pattern": r"429 Too Many Requests", "cause": "other"},
+    {"name": "Vapi API timeouts", "pattern": r"Vapi API timeout", "cause": "vapi"},
+    {
+        "name": "occasional database resets",
+        "pattern": r"connection reset by database",
+        "at_most_per_hour": 3,
+        "cause": "database",
+    },
+)
+CRITICAL = (
+    {
+        "name": "database connection failures",
+        "pattern": r"database connection failed|could not connect to (the )?database",
+        "severity": "critical",
+        "cause": "database",
+    },
+    {
+        "name": "memory leaks",
+        "pattern": r"out of memory|heap limit|memory leak",
+        "severity": "critical",
+        "cause": "code",
+    },
+    {
+        "name": "unhandled promise rejections",
+        "pattern": r"Unhandled ?Promise ?Rejection",
+        "severity": "critical",
+        "cause": "code",
+    },
+    {
+        "name": "WebSocket disconnections",
+        "pattern": r"websocket disconnections? above",
+        "severity": "critical",
+        "cause": "code",
+    },
+)
+
+
+def production_toml(urls: Mapping[str, str], schema: str) -> str:
+    """The file.
+
+    Args:
+        urls: of the endpoints by name, ``control``, ``websocket``, ``sentry``, ``render``,
+            ``supabase``, ``status``.
+        schema: path of the health document's schema.
+    """
+    sections: list[tuple[str, dict[str, Any]]] = [
+        (
+            "[service]",
+            {
+                "name": "platform-api",
+                "environment": sentry.ENVIRONMENT,
+                "time_zone": "UTC",
+                "control_url": urls["control"],
+                "release": "rehearsal",
+            },
+        ),
+        (
+            "[health]",
+            {
+                "url": urls["health"],
+                "schema": schema,
+                "instance": "/instance",
+                "timeout_s": TIMEOUT_S,
+                "uptime_resolution_s": 1.0,
+            },
+        ),
+        *(
+            (
+                f"[endpoints.{each.name}]",
+                {
+                    "url": urls[each.name],
+                    "method": each.method,
+                    "target_ms": each.target_ms,
+                    "transaction": each.transaction,
+                    "timeout_s": TIMEOUT_S,
+                    "max_per_s": 100.0,
+                },
+            )
+            for each in ENDPOINTS.values()
+        ),
+        (
+            "[websocket]",
+            {"url": urls["websocket"], "connections": 30, "hold_s": 1.0, "timeout_s": TIMEOUT_S},
+        ),
+        (
+            "[sentry]",
+            {
+                "url": urls["sentry"],
+                "organization": sentry.ORGANIZATION,
+                "project": sentry.PROJECT,
+                "environment": sentry.ENVIRONMENT,
+                "token_env": SENTRY_TOKEN,
+                "dsn_env": SENTRY_DSN,
+                "traces_sample_rate": 1.0,
+                "timeout_s": TIMEOUT_S,
+            },
+        ),
+        (
+            "[render]",
+            {
+                "url": urls["render"] + "/v1",
+                "service": SERVICE,
+                "owner": render.OWNER,
+                "token_env": RENDER_TOKEN,
+                "timeout_s": TIMEOUT_S,
+            },
+        ),
+        (
+            "[supabase]",
+            {
+                "url": urls["supabase"],
+                "project_ref": supabase.REF,
+                "token_env": SUPABASE_TOKEN,
+                "timeout_s": TIMEOUT_S,
+            },
+        ),
+        (
+            "[database]",
+            {
+                "dsn_env": DATABASE_DSN,
+                "idle_in_transaction_s": 1.0,
+                "lock_wait_s": 1.0,
+                "connect_timeout_s": TIMEOUT_S,
+                "statement_timeout_s": TIMEOUT_S,
+                "platform_roles": [PLATFORM],
+            },
+        ),
+        (
+            "[jobs]",
+            {"pattern": rf"heartbeat worker=(?P<worker>{'|'.join(WORKERS)})"},
+        ),
+        ("[memory]", {"metric": "rss"}),
+        *(
+            ("[[status_pages]]", {"name": name.title(), "url": f"{urls['status']}/{name}"})
+            for name in ("supabase", "render", "sentry")
+        ),
+        (
+            "[[status_pages]]",
+            {"name": "Vapi", "url": f"{urls['status']}/vapi", "form": "betterstack"},
+        ),
+        *(("[[issues.normal]]", dict(each)) for each in NORMAL),
+        *(("[[issues.critical]]", dict(each)) for each in CRITICAL),
+        (
+            "[[contacts]]",
+            {"role": "on call", "name": "The rehearsal's engineer", "reach": "across the room"},
+        ),
+        (
+            "[[contacts]]",
+            {"role": "tech lead", "name": "The rehearsal's lead", "reach": "one desk further"},
+        ),
+        (
+            "[[contacts]]",
+            {"role": "devops", "name": "The rehearsal's operator", "reach": "next door"},
+        ),
+        ("[schedule]", {"source_budget_s": 60.0}),
+    ]
+    lines = ["# A rehearsal's production: written when it starts, gone when it ends.", ""]
+    for title, values in sections:
+        lines.append(title)
+        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+        lines.append("")
+    return "\n".join(lines)
