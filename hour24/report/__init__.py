@@ -1,0 +1,1 @@
+"""Records in, self-contained pages out. Computes every count, keeps none."""

@@ -1,0 +1,418 @@
+"""Pictures as SVG text: a plot with axes, the margin of a verdict, a strip of time.
+
+Rules of this module:
+
+- Text keeps its size and the plot takes the width: an outer SVG in px and per cent, an inner
+  one stretched, strokes that do not scale. No chart needs a script or a font of its own.
+- Colours are names of the style's variables, so that dark pages and print need nothing here.
+- Every picture has a title and a description that say its figures.
+- No data is hatched or empty, never a zero; a gap in time is a gap in the line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from markupsafe import Markup, escape
+
+from hour24.report.words import one_line
+from hour24.verdict import Outcome, Scale
+
+SHARE_END = 1.6
+"""Margins are drawn from 0 to this many times the limit."""
+Point = tuple[float, float | None]
+
+
+def fig(value: float) -> str:
+    """A coordinate: at most two decimals, never an exponent."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+class Plot:
+    """One chart; draw in data's own units, then :meth:`svg`.
+
+    Args:
+        x, y: the ends of both axes, ``low < high``.
+        height: in px.
+        log_x, log_y: logarithmic axes; values at or below 0 sit at the low end.
+    """
+
+    def __init__(
+        self,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        height: int = 150,
+        *,
+        log_x: bool = False,
+        log_y: bool = False,
+    ) -> None:
+        self._x, self._y = _open(x), _open(y)
+        self._height = height
+        self._log = (log_x, log_y)
+        self._under: list[str] = []
+        self._inner: list[str] = []
+        self._text: list[str] = []
+
+    def _at(self, value: float, ends: tuple[float, float], log: bool) -> float:
+        low, high = ends
+        if log:
+            value = math.log(max(value, low))
+            low, high = math.log(low), math.log(high)
+        share = (value - low) / (high - low)
+        return min(1.05, max(-0.05, share))
+
+    def x(self, value: float) -> float:
+        """``value`` from 0 (left) to 1000 (right)."""
+        return 1000 * self._at(value, self._x, self._log[0])
+
+    def y(self, value: float) -> float:
+        """``value`` from 0 (top) to 1000 (bottom)."""
+        return 1000 - 1000 * self._at(value, self._y, self._log[1])
+
+    def line(self, points: Iterable[Point], kind: str = "ln", longest_step: float = 0) -> None:
+        """Points joined; a missing value, or a step above ``longest_step``, parts the line."""
+        parts: list[str] = []
+        before: float | None = None
+        for at, value in points:
+            if value is None or not math.isfinite(value):
+                before = None
+                continue
+            far = before is not None and 0 < longest_step < at - before
+            command = "M" if before is None or far else "L"
+            parts.append(f"{command}{fig(self.x(at))} {fig(self.y(value))}")
+            if command == "M":
+                parts.append("h0")
+            before = at
+        if parts:
+            self._inner.append(f'<path class="{kind}" d="{"".join(parts)}"/>')
+
+    def dots(self, points: Iterable[Point], kind: str = "dt") -> None:
+        """Points alone."""
+        drawn = "".join(
+            f"M{fig(self.x(at))} {fig(self.y(value))}h0"
+            for at, value in points
+            if value is not None and math.isfinite(value)
+        )
+        if drawn:
+            self._inner.append(f'<path class="{kind}" d="{drawn}"/>')
+
+    def crosses(self, points: Iterable[Point]) -> None:
+        """Points marked as failures, at their size in px whatever the width."""
+        for at, value in points:
+            if value is not None and math.isfinite(value):
+                self._text.append(
+                    f'<svg class="xx" x="{fig(self.x(at) / 10)}%" y="{fig(self.y(value) / 10)}%" '
+                    'width="1" height="1"><path class="halo" d="M-4 -4 4 4M4 -4-4 4"/>'
+                    '<path d="M-4 -4 4 4M4 -4-4 4"/></svg>'
+                )
+
+    def bars(self, spans: Iterable[tuple[float, float, float]], kind: str = "br") -> None:
+        """Bars from the low end: ``(start, end, value)``."""
+        floor = fig(self.y(self._y[0]))
+        drawn = "".join(
+            f"M{fig(self.x(start))} {floor}V{fig(self.y(value))}H{fig(self.x(end))}V{floor}Z"
+            for start, end, value in spans
+            if math.isfinite(value) and value > self._y[0]
+        )
+        if drawn:
+            self._inner.append(f'<path class="{kind}" d="{drawn}"/>')
+
+    def band(self, edge: Sequence[tuple[float, float, float]], kind: str = "bd") -> None:
+        """An area between two lines: ``(at, lower, upper)``."""
+        if len(edge) < 2:
+            return
+        there = "L".join(f"{fig(self.x(at))} {fig(self.y(high))}" for at, _, high in edge)
+        back = "L".join(f"{fig(self.x(at))} {fig(self.y(low))}" for at, low, _ in reversed(edge))
+        self._inner.append(f'<path class="{kind}" d="M{there}L{back}Z"/>')
+
+    def beyond(self, above: float | None = None, below: float | None = None) -> None:
+        """Shade what lies past a limit."""
+        top = 0.0 if above is not None else self.y(below or 0)
+        foot = self.y(above) if above is not None else 1000.0
+        if foot > top:
+            self._under.append(
+                f'<rect class="bey" x="0" width="100%" y="{fig(top / 10)}%" '
+                f'height="{fig((foot - top) / 10)}%"/>'
+            )
+
+    def hole(self, start: float, end: float, text: str = "") -> None:
+        """Hatch a stretch without data."""
+        left, right = max(0.0, self.x(start)), min(1000.0, self.x(end))
+        if right <= left:
+            return
+        width = max(right - left, 2.0)
+        self._under.append(
+            f'<rect class="gap" x="{fig(left / 10)}%" width="{fig(width / 10)}%" '
+            'y="0" height="100%"/>'
+        )
+        if text and width > 120:
+            self.text((left + right) / 2, 950, text, "middle")
+
+    def level(self, value: float, text: str = "", kind: str = "lim", above: bool = True) -> None:
+        """A horizontal line with its name: a limit, or (``base``) hour 0's value."""
+        y = self.y(value)
+        if not 0 <= y <= 1000:
+            return
+        self._inner.append(f'<path class="{kind}" d="M0 {fig(y)}H1000"/>')
+        if text:
+            shift = -5 if above and y > 90 else 14
+            name = "t tb" if kind == "lim" else "t"
+            self._text.append(
+                f'<text class="{name}" x="3" y="{fig(y / 10)}%" dy="{shift}">'
+                f"{escape(one_line(text, 80))}</text>"
+            )
+
+    def mark(self, at: float, text: str = "", kind: str = "dep") -> None:
+        """A vertical line: a deploy, T0."""
+        x = self.x(at)
+        if 0 <= x <= 1000:
+            self._inner.append(f'<path class="{kind}" d="M{fig(x)} 0V1000"/>')
+            if text:
+                self.text(x, 0, text, "end" if x > 700 else "start", dy=10)
+
+    def text(self, x: float, y: float, text: str, anchor: str = "start", dy: int = 0) -> None:
+        """Words at 0..1000."""
+        self._text.append(
+            f'<text class="t" x="{fig(x / 10)}%" y="{fig(y / 10)}%" dy="{dy}" '
+            f'text-anchor="{anchor}">{escape(one_line(text, 80))}</text>'
+        )
+
+    def ticks_x(self, ticks: Iterable[tuple[float, str]]) -> None:
+        """Marks below the plot: ``(value, text)``; words that would touch are left out."""
+        last = -1000.0
+        for value, text in ticks:
+            x = self.x(value)
+            if not -1 <= x <= 1001:
+                continue
+            self._text.append(
+                f'<line class="tk" x1="{fig(x / 10)}%" x2="{fig(x / 10)}%" y1="100%" y2="100%" '
+                'transform="translate(0 0)"/>'
+            )
+            if x - last >= 118:
+                anchor = "start" if x < 40 else "end" if x > 960 else "middle"
+                self._text.append(
+                    f'<text class="t" x="{fig(x / 10)}%" y="100%" dy="15" '
+                    f'text-anchor="{anchor}">{escape(text)}</text>'
+                )
+                last = x
+
+    def ticks_y(self, ticks: Iterable[tuple[float, str]]) -> None:
+        """Words at the left: ``(value, text)``."""
+        for value, text in ticks:
+            y = self.y(value)
+            if -1 <= y <= 1001:
+                self._text.append(
+                    f'<text class="t" x="-6" y="{fig(y / 10)}%" dy="4" text-anchor="end">'
+                    f"{escape(text)}</text>"
+                )
+
+    def svg(self, title: str, says: str, kind: str = "") -> Markup:
+        """The chart; ``title`` and ``says`` are what a screen reader reads."""
+        name, words = escape(one_line(title)), escape(one_line(says, 600))
+        return _picture(
+            f'<svg class="plot {kind}" role="img" aria-label="{name}: {words}" '
+            f'style="height:{self._height}px"><title>{name}</title><desc>{words}</desc>'
+            + "".join(self._under)
+            + '<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="100%">'
+            + "".join(self._inner)
+            + '<path class="ax" d="M0 1000H1000"/></svg>'
+            + "".join(self._text)
+            + "</svg>"
+        )
+
+
+def _picture(svg: str) -> Markup:
+    return Markup(svg)  # noqa: S704 - all words in it went through escape(), the rest is numbers
+
+
+def _open(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = ends
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def steps(low: float, high: float, most: int = 3) -> list[float]:
+    """Round values within ``low..high``, at most ``most`` + 1 of them, ascending."""
+    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+        return []
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * f for f in (1, 2, 2.5, 5, 10) if power * f >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [
+        round(k * step, 12) for k in range(first, first + most + 2) if k * step <= high * 1.0001
+    ]
+
+
+# -- the margin of a verdict -------------------------------------------------------------------
+
+
+def share(value: float | None, scale: Scale) -> float | None:
+    """``value`` as a share of its limit: 1 is the limit, above it is past it; none: no scale.
+
+    "At least" is read as what is missing: 92 % where 90 % is asked uses 0.8 of what may miss.
+    """
+    limit = scale.limit
+    if value is None or not (math.isfinite(value) and math.isfinite(limit)):
+        return None
+    if scale.better == "above":
+        if 0 < limit < 1 and value <= 1:
+            return (1 - value) / (1 - limit)
+        if limit <= 0:
+            return None
+        return limit / value if value > 0 else math.inf
+    if limit <= 0:
+        return 0.0 if value <= limit else math.inf
+    return max(0.0, value) / limit
+
+
+def bounds(scale: Scale) -> tuple[float | None, float | None]:
+    """The lower and upper bound as shares, the smaller first."""
+    low, high = share(scale.lower, scale), share(scale.upper, scale)
+    if scale.better == "above":
+        low, high = high, low
+    return low, high
+
+
+def deciding(scale: Scale, outcome: Outcome) -> float | None:
+    """The share that decides: the bound on the limit's side; without one, what was observed."""
+    low, high = bounds(scale)
+    seen = share(scale.observed, scale)
+    if outcome == Outcome.FAIL:
+        return low if low is not None and low > 1 else seen
+    return high if high is not None else seen
+
+
+def margin_text(scale: Scale | None, outcome: Outcome) -> str:
+    """``43 % left``, ``41 % over``, ``none seen``, ``not known``."""
+    if outcome == Outcome.INCONCLUSIVE:
+        return "not known"
+    if scale is None or outcome == Outcome.NOT_APPLICABLE:
+        return "–"
+    at = deciding(scale, outcome)
+    if at is None:
+        return "–"
+    if scale.limit == 0 and scale.better == "below":
+        return "none seen" if at == 0 else "over"
+    if outcome == Outcome.FAIL:
+        if math.isinf(at) or at > 10:
+            return "far over"
+        return f"{math.floor((at - 1) * 100 + 1e-9)} % over" if at >= 1.01 else "over"
+    left = math.floor((1 - at) * 100 + 1e-9)
+    return f"{left} % left" if left >= 0 else "–"
+
+
+def margin(
+    scale: Scale | None, outcome: Outcome, name: str, hour0: float | None = None
+) -> Markup | None:
+    """The margin on the one scale of all criteria; none where there is nothing to draw.
+
+    FAIL is drawn from the lower bound, PASS to the upper, INCONCLUSIVE as a range, with an
+    arrow where it leaves the scale. ``hour0``: the share at hour 0.
+    """
+    if scale is None:
+        return None
+    seen = share(scale.observed, scale)
+    low, high = bounds(scale)
+    ends = [part for part in (seen, low, high) if part is not None]
+    if not ends:
+        return None
+    drawn: list[str] = []
+    if hour0 is not None:
+        drawn.append(_stroke("mb", hour0, hour0, 5, 17))
+    start, stop = _reach(outcome, seen, low, high, ends)
+    if stop > start:
+        drawn.append(_stroke("mw", start, stop, 11, 11))
+        for end in {start, stop}:
+            if end != seen and end < SHARE_END:
+                drawn.append(_stroke("mw", end, end, 7, 15))
+        if stop > SHARE_END:
+            drawn.append(_glyph("mw", SHARE_END, "M-7 -4 0 0-7 4"))
+    if outcome == Outcome.FAIL:
+        at = seen if seen is not None else start
+        drawn.append(
+            _glyph("mf", min(at, SHARE_END - 0.03), "M-6.5 -6.5H6.5V6.5H-6.5Z")
+            + _glyph("mfx", min(at, SHARE_END - 0.03), "M-3 -3 3 3M3 -3-3 3")
+        )
+    elif seen is not None:
+        drawn.append(
+            f'<circle class="md" cx="{_percent(seen)}" cy="11" r="3.6"/>'
+            if seen <= SHARE_END
+            else _glyph("mw", SHARE_END, "M-7 -4 0 0-7 4")
+        )
+    kind = {Outcome.FAIL: "fail", Outcome.INCONCLUSIVE: "inc"}.get(outcome, "pass")
+    title = escape(one_line(f"{name}: {margin_text(scale, outcome)}", 120))
+    return _picture(
+        f'<svg class="mg mg-{kind}" role="img" width="100%" height="22"><title>{title}</title>'
+        + "".join(drawn)
+        + "</svg>"
+    )
+
+
+def _reach(
+    outcome: Outcome,
+    seen: float | None,
+    low: float | None,
+    high: float | None,
+    ends: Sequence[float],
+) -> tuple[float, float]:
+    if outcome == Outcome.FAIL:
+        start, stop = (low if low is not None else min(ends)), (seen if seen is not None else 0)
+    elif outcome == Outcome.INCONCLUSIVE:
+        start, stop = min(ends), max(ends)
+    else:
+        start, stop = (seen if seen is not None else min(ends)), max(ends)
+    return start, stop
+
+
+def _percent(at: float) -> str:
+    return f"{fig(100 * min(max(at, 0.0), SHARE_END) / SHARE_END)}%"
+
+
+def _stroke(kind: str, start: float, stop: float, top: float, foot: float) -> str:
+    return (
+        f'<line class="{kind}" x1="{_percent(start)}" x2="{_percent(stop)}" '
+        f'y1="{fig(top)}" y2="{fig(foot)}"/>'
+    )
+
+
+def _glyph(kind: str, at: float, path: str) -> str:
+    return (
+        f'<svg x="{_percent(at)}" y="11" width="1" height="1" overflow="visible">'
+        f'<path class="{kind}" d="{path}"/></svg>'
+    )
+
+
+def spark(points: Sequence[tuple[float, float | None, Outcome]], name: str) -> Markup:
+    """Shares of the limit over the watch: ``(0..1 of its width, share or none, outcome)``."""
+    drawn: list[str] = [
+        '<rect class="spb" x="0" width="100%" y="0" height="7"/>',
+        '<line class="spl" x1="0" x2="100%" y1="7" y2="7"/>',
+    ]
+    last: tuple[str, str] | None = None
+    for at, value, outcome in points:
+        if value is None:
+            last = None
+            continue
+        y = fig(24 - 17 * min(value, 1.4))
+        x = f"{fig(2 + 96 * at)}%"
+        if last:
+            drawn.append(f'<line class="spn" x1="{last[0]}" y1="{last[1]}" x2="{x}" y2="{y}"/>')
+        failed = outcome == Outcome.FAIL
+        drawn.append(
+            f'<svg x="{x}" y="{y}" width="1" height="1" overflow="visible">'
+            + (
+                '<path class="mf" d="M-5 -5H5V5H-5Z"/><path class="mfx" d="M-2.4 -2.4 2.4 2.4'
+                'M2.4 -2.4-2.4 2.4"/></svg>'
+                if failed
+                else '<circle class="spd" r="1.9"/></svg>'
+            )
+        )
+        last = (x, y)
+    title = escape(one_line(f"{name}: share of its limit at each checkpoint", 120))
+    return _picture(
+        f'<svg class="spk" role="img" width="100%" height="26"><title>{title}</title>'
+        + "".join(drawn)
+        + "</svg>"
+    )

@@ -1,0 +1,336 @@
+"""The page of one checkpoint, computed from its record and the ledger it stands in.
+
+Rules of this module:
+
+- Every count on the page is computed here from the record; nothing is kept.
+- Order: verdict and decision, what failed, what was not measured, every criterion with its
+  margin, charts, evidence. What failed or was not measured comes before what held.
+- A waiver or a settling stands beside an outcome, never in its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from hour24 import evidence as ev
+from hour24.record import Judged, Record
+from hour24.report import charts, grid, page, pictures
+from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
+from hour24.report.rows import Row, each_part, row_of, unmeasured
+from hour24.report.words import Times, count, one_line, span
+from hour24.verdict import Outcome
+
+if TYPE_CHECKING:
+    from hour24.ledger import Ledger, Standing
+
+SAYS = {
+    "PROCEED": "proceed",
+    "RETRY": "ask again",
+    "HOLD": "hold",
+    "ALERT": "alert the team",
+    "ROLL BACK": "roll back",
+}
+_BY_WEIGHT = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE, Outcome.PASS)
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """How much of something was seen: ``got`` of ``planned``."""
+
+    what: str
+    got: int
+    planned: int
+    note: str
+
+    @property
+    def ratio(self) -> float:
+        return self.got / self.planned if self.planned else 0.0
+
+
+class Next(Struct, frozen=True, kw_only=True):
+    """The checkpoint that follows, and its command; ``hour`` -1: none, the sign-off follows."""
+
+    hour: int
+    due: datetime | None
+    command: str
+
+
+def write(record: Record, ledger: Ledger | None, path: Path) -> None:
+    """Write the page of one checkpoint.
+
+    Args:
+        ledger: the watch it stands in; none: what only the ledger knows is left out.
+    Raises: OSError, when it cannot be written.
+    """
+    page.put(path, text(record, ledger, path))
+
+
+def text(record: Record, ledger: Ledger | None, path: Path) -> str:
+    """The page of one checkpoint, as HTML."""
+    times = Times(record.zone, record.t0, max(record.due, record.ended))
+    grouped = page.by_criterion(record.criteria)
+    answers = Answers(record.criteria)
+    shown = dict(zip(map(anchor, record.criteria), exhibits(answers, times), strict=True))
+    beside = _beside(record, ledger)
+    hour0 = _hour0(record, ledger)
+    rows = {name: row_of(many, answers, beside, hour0) for name, many in grouped.items()}
+    groups: dict[str, list[Row]] = {}
+    for name, row in rows.items():
+        groups.setdefault(grouped[name][0].group or "Criteria", []).append(row)
+    counts = page.tally(record.criteria)
+    drawn, undrawn = pictures.of(record, answers, times)
+    context = {
+        "record": record,
+        "times": times,
+        "icon": page.icon(record.outcome, record.rehearsal is not None),
+        "rehearsal": page.rehearsal_text(record.rehearsal),
+        "counts": counts,
+        "order": [o for o in _BY_WEIGHT if counts[o]],
+        "due": sum(counts.values()),
+        "measured": counts[Outcome.PASS] + counts[Outcome.FAIL],
+        "outcomes": [[row.outcome for row in many] for many in groups.values()],
+        "says": SAYS.get(str((record.decision or {}).get("action", "")), ""),
+        "decision": _decision(record.decision),
+        "headline": _headline(record, rows),
+        "failed": [row for row in each_part(rows.values()) if row.outcome == Outcome.FAIL],
+        "unmeasured": [unmeasured(j, answers, beside, times) for j in record.criteria if _open(j)],
+        "waived_na": [
+            unmeasured(j, answers, beside, times)
+            for j in record.criteria
+            if j.outcome == Outcome.NOT_APPLICABLE
+        ],
+        "seen": _coverage(record, answers),
+        "groups": groups,
+        "charts": drawn,
+        "undrawn": undrawn,
+        "evidence": [(rows[j.id], j, shown[anchor(j)]) for j in record.criteria],
+        "prints": _digests(shown),
+        "next": _next(record, ledger),
+        "stands": _stands(record, ledger),
+        "readiness": _readiness(record, ledger),
+        "place": _place(record, ledger, path),
+        "advisory": exhibits(Answers([_advisory(record)]), times)[0],
+        "span": span,
+        "shown_anchor": anchor,
+        "objective_text": _objective,
+        "tolerance_s": ledger.watch.tolerance_s if ledger else None,
+    }
+    return page.render("checkpoint.html.j2", context)
+
+
+def _open(judged: Judged) -> bool:
+    return judged.outcome == Outcome.INCONCLUSIVE
+
+
+def _standings(record: Record, ledger: Ledger | None) -> tuple[Standing, ...]:
+    if ledger is None:
+        return ()
+    return tuple(s for s in ledger.standings(record.ended) if s.hour <= record.hour)
+
+
+def _beside(record: Record, ledger: Ledger | None) -> dict[tuple[str, str], str]:
+    """What the ledger says beside this record's outcomes: waived, settled, failed before."""
+    said: dict[tuple[str, str], str] = {}
+    own = {(judged.id, judged.subject): judged.outcome for judged in record.criteria}
+    for standing in _standings(record, ledger):
+        key = (standing.id, standing.subject)
+        if standing.hour != record.hour:
+            continue
+        if standing.waived_by:
+            said[key] = f"waived by {standing.waived_by}"
+        elif standing.settled_by:
+            said[key] = f"settled by {standing.settled_by}"
+        elif standing.outcome == Outcome.FAIL and own.get(key) not in (None, Outcome.FAIL):
+            said[key] = "failed on an earlier attempt of this hour; that FAIL stands"
+    return said
+
+
+def _hour0(record: Record, ledger: Ledger | None) -> dict[tuple[str, str], float]:
+    """Each criterion's share of its limit at hour 0, drawn beside today's."""
+    first = ledger.latest(0) if ledger is not None and record.hour > 0 else None
+    if first is None:
+        return {}
+    found: dict[tuple[str, str], float] = {}
+    for judged in first.criteria:
+        at = charts.share(judged.scale.observed, judged.scale) if judged.scale else None
+        if at is not None:
+            found[judged.id, judged.subject] = min(at, charts.SHARE_END)
+    return found
+
+
+def _headline(record: Record, rows: Mapping[str, Row]) -> list[str]:
+    """The reasons that decide, the worst first, at most two and how many more."""
+    deciding = [row for row in each_part(rows.values()) if row.outcome == record.outcome]
+    if record.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE):
+        return []
+    told = [
+        f"{row.id}{f' {row.subject}' if row.subject else ''}: {one_line(row.reason, 260)}"
+        for row in deciding[:2]
+    ]
+    if len(deciding) > 2:
+        told.append(f"And {count(len(deciding) - 2)} more below.")
+    return told
+
+
+def _decision(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The decision with every part there, so that a template need not guess."""
+    if decision is None:
+        return None
+    return {
+        "action": str(decision.get("action", "")),
+        "rule": str(decision.get("rule") or decision.get("why") or ""),
+        "why": str(decision.get("why") or "") if decision.get("rule") else "",
+        "causes": [
+            {
+                "cause": str(cause.get("cause", "")),
+                "share": float(cause.get("share") or 0.0),
+                "count": cause.get("count"),
+            }
+            for cause in decision.get("causes") or ()
+        ],
+        "severities": [
+            " · ".join(f"{one_line(v, 200)}" for v in item.values())
+            if isinstance(item, dict)
+            else str(item)
+            for item in decision.get("severities") or ()
+        ],
+        "steps": [
+            {"text": str(step.get("text", "")), "command": str(step.get("command") or "")}
+            for step in decision.get("steps") or ()
+        ],
+        "call": [
+            {key: str(person.get(key, "")) for key in ("role", "name", "reach")}
+            for person in decision.get("call") or ()
+        ],
+    }
+
+
+def _coverage(record: Record, answers: Answers) -> list[Seen]:
+    """How much was seen of what was planned: probes and minutes of series."""
+    found: dict[str, Seen] = {}
+    for judged in record.criteria:
+        for name, answer in answers.of(judged).items():
+            if isinstance(answer, ev.Probes) and answer.due:
+                what = f"{answer.target} probes, every {span(answer.interval_s)}"
+                if answer.question.window and answer.question.window != record.window:
+                    what += f", {span(answer.question.window.seconds)}"
+                longest = max((end - start for start, end in answer.gaps), default=0.0)
+                note = f"longest stretch unseen {span(longest)}" if longest else "no gap"
+                found[what] = Seen(what=what, got=answer.kept, planned=answer.due, note=note)
+            elif isinstance(answer, ev.Series) and answer.question.window is not None:
+                got, planned = _values_of(answer)
+                if planned > 10:
+                    what = f"{name.replace('_', ' ')} ({answer.question.source})"
+                    note = "missing values are gaps" if got < planned else "no value missing"
+                    found[what] = Seen(what=what, got=got, planned=planned, note=note)
+    return list(found.values())
+
+
+def _values_of(series: ev.Series) -> tuple[int, int]:
+    """How many values came of how many the window has room for; 0, 0 where none are planned.
+
+    Only a series with a regular step plans values; events, such as beats, do not.
+    """
+    got = planned = 0
+    for line in series.lines:
+        gaps = [b - a for a, b in pairwise(line.times)]
+        step = median(gaps) if gaps else 0.0
+        if step <= 0 or sum(gap == step for gap in gaps) < 0.9 * len(gaps):
+            return 0, 0
+        got += sum(value is not None for value in line.values)
+        planned += max(len(line.times), round((line.times[-1] - line.times[0]) / step) + 1)
+    return got, planned
+
+
+def _objective(objective: Mapping[str, Any] | None) -> str:
+    """``RateBelow(limit=0.01)``, as it stands in the record."""
+    if objective is None:
+        return "none: it was due and never judged"
+    fields = ", ".join(
+        f"{name}={json.dumps(value, ensure_ascii=False)}"
+        for name, value in objective.items()
+        if name != "name"
+    )
+    return one_line(f"{objective.get('name', '?')}({fields})", 900)
+
+
+def _digests(shown: Mapping[str, tuple[Exhibit, ...]]) -> dict[str, str]:
+    """Anchor -> a short digest of its first answer that has one."""
+    return {
+        where: next((e.digest for e in several if e.digest), "") for where, several in shown.items()
+    }
+
+
+def _next(record: Record, ledger: Ledger | None) -> Next:
+    hours = set(ledger.watch.hours) if ledger else {h for due in record.plan.values() for h in due}
+    after = sorted(hour for hour in hours if hour > record.hour)
+    if after:
+        due = record.t0 + timedelta(hours=after[0])
+        return Next(hour=after[0], due=due, command=page.command(record, after[0]))
+    return Next(
+        hour=-1,
+        due=None,
+        command=f'python -m hour24 signoff --by "NAME" --role "ROLE" reports/{record.watch}',
+    )
+
+
+def _stands(record: Record, ledger: Ledger | None) -> list[str]:
+    """What of earlier hours still stands against the launch, in words."""
+    if ledger is None:
+        return []
+    before = [hour for hour in ledger.watch.hours if hour < record.hour]
+    return [line for _, line in grid.standing(ledger, record.ended, max(before, default=-1))]
+
+
+def _readiness(record: Record, ledger: Ledger | None) -> tuple[bool, list[str]] | None:
+    """At hour 20: would it be approved now? Yes or no, and because of what."""
+    if record.hour != 20 or ledger is None:
+        return None
+    because = [line for _, line in grid.standing(ledger, record.ended, record.hour)]
+    if record.rehearsal is not None:
+        because.append("a rehearsal is never approved")
+    return not because, because
+
+
+def _place(record: Record, ledger: Ledger | None, path: Path) -> dict[str, Any]:
+    """Where the record stands in the chain."""
+    file = path.with_suffix(".json")
+    entries = ledger.entries() if ledger is not None else ()
+    position = next((n for n, entry in enumerate(entries) if entry.file == file.name), None)
+    sha = entries[position].sha256 if position is not None else ""
+    if not sha and file.is_file():
+        sha = hashlib.sha256(file.read_bytes()).hexdigest()
+    unchanged = ledger.genesis.limits == record.limits if ledger is not None else None
+    return {
+        "file": file.name,
+        "position": position,
+        "sha256": sha,
+        "unchanged": unchanged,
+        "follows": ledger.genesis.follows if ledger is not None else "",
+        "pytest": path.with_suffix(".pytest.html").name,
+        "xml": path.with_suffix(".xml").name,
+    }
+
+
+def _advisory(record: Record) -> Judged:
+    """The vendors' status pages in the form that exhibits are made of; never judged."""
+    pages = {
+        f"{(plain.get('question') or {}).get('source', 'page')}, {n}": plain
+        for n, plain in enumerate(record.advisory, 1)
+    }
+    return Judged(
+        id="advisory",
+        sentence="",
+        group="",
+        outcome=Outcome.NOT_APPLICABLE,
+        reason="",
+        evidence=pages,
+    )

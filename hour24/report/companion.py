@@ -1,0 +1,148 @@
+"""What the interactive pytest-html report shows of our verdicts, as strings.
+
+Rules of this module:
+
+- pytest-html escapes none of what its hooks are given: everything here is escaped.
+- A hook that raises ends the whole session, and a row with another number of cells than the
+  header does too: :func:`row` adds as many cells as :func:`header`, whatever it is given.
+- INCONCLUSIVE is a bucket of its own: pytest-html's ``error``, under our name. To the script
+  of that page a row's result is the text of a hidden cell.
+- Without a script that report shows no rows, so the summary holds a table for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from hour24.record import Judged, Record
+from hour24.report.page import WORDS, outcome_of, rehearsal_text, tally
+from hour24.report.words import one_line
+from hour24.verdict import Outcome
+
+_RESULT = {
+    Outcome.PASS: "Passed",
+    Outcome.FAIL: "Failed",
+    Outcome.INCONCLUSIVE: "Error",
+    Outcome.NOT_APPLICABLE: "Skipped",
+}
+_STYLE = {
+    Outcome.PASS: "color:#3f6b51",
+    Outcome.FAIL: "background:#b5121b;color:#fff;font-weight:bold",
+    Outcome.INCONCLUSIVE: "background:#fff5df;color:#7d4b00;font-weight:bold",
+    Outcome.NOT_APPLICABLE: "color:#4a515a",
+}
+# pytest-html writes #999 on white, 2.85 to 1; people must be able to read this too.
+_READABLE = Markup(
+    "<style>body,table,td,th,a,button,.filters *,#environment *,.col-testId{color:#222!important}"
+    "td.col-verdict[style*=b5121b]{color:#fff!important}"
+    "td.col-verdict[style*=fff5df]{color:#7d4b00!important}</style>"
+)
+_HEAD = ("Observed", "Limit", "Reason")
+
+
+def title(record: Record | None) -> str:
+    """The page's title; before there is a record, a general one."""
+    if record is None:
+        return "hour24"
+    word = WORDS[record.outcome]
+    rehearsal = "REHEARSAL " if record.rehearsal is not None else ""
+    return one_line(f"{rehearsal}{word}, hour {record.hour}, {record.watch}", 200)
+
+
+def header(cells: list[str]) -> None:
+    """Add our columns to the table's head."""
+    cells[0] = '<th hidden class="sortable" data-column-type="result">Result</th>'
+    cells.insert(1, '<th class="sortable" data-column-type="verdict" scope="col">Verdict</th>')
+    cells[3:3] = [f'<th scope="col">{name}</th>' for name in _HEAD]
+
+
+def row(judged: Sequence[Judged], cells: list[str]) -> None:
+    """Add our cells to a row; ``judged``: the verdicts of its test, none for a bare phase."""
+    if not judged:
+        cells.insert(1, '<td class="col-verdict"></td>')
+        cells[0] = cells[0].replace("<td ", "<td hidden ", 1)
+        cells[3:3] = ["<td></td>"] * len(_HEAD)
+        return
+    outcome = outcome_of(judged)
+    cells[0] = f'<td hidden class="col-result">{_RESULT[outcome]}</td>'
+    cells.insert(1, f'<td class="col-verdict" style="{_STYLE[outcome]}">{WORDS[outcome]}</td>')
+    cells[3:3] = [_cell(judged, "observed"), _cell(judged, "limit"), _cell(judged, "reason")]
+
+
+def _cell(judged: Sequence[Judged], name: str) -> str:
+    lines = [
+        Markup("{}{}").format(
+            Markup("<b>{}</b> ").format(one_line(one.subject, 60)) if one.subject else "",
+            one_line(getattr(one, name), 300),
+        )
+        for one in judged[:40]
+    ]
+    return str(Markup("<td>{}</td>").format(Markup("<br>").join(lines)))
+
+
+def move_counts(outcomes: MutableMapping[str, Any], tests: Iterable[Sequence[Judged]]) -> None:
+    """Count INCONCLUSIVE as pytest-html's ``error`` and no longer as ``failed``.
+
+    Args:
+        outcomes: pytest-html's own, of the report that its title hook is given.
+        tests: the verdicts of each test that ran.
+    """
+    open_ones = sum(bool(many) and outcome_of(many) == Outcome.INCONCLUSIVE for many in tests)
+    moved = min(open_ones, int(outcomes["failed"]["value"]))
+    outcomes["failed"]["value"] -= moved
+    outcomes["error"]["value"] += moved
+    outcomes["error"]["label"] = "Inconclusive"
+
+
+def summary(record: Record) -> str:
+    """What stands above the table: the verdict, the way to our own page, all rows as HTML."""
+    stem = f"hour{record.hour:02d}.a{record.attempt}"
+    counts = tally(record.criteria)
+    told = ", ".join(f"{counts[outcome]} {WORDS[outcome]}" for outcome in WORDS if counts[outcome])
+    banner = ""
+    if record.rehearsal is not None:
+        banner = Markup(
+            '<p style="background:#5b2a86;color:#fff;padding:8px"><b>REHEARSAL</b>, {}; it says '
+            "nothing about any real service, and it cannot be signed off</p>"
+        ).format(rehearsal_text(record.rehearsal))
+    rows = Markup("").join(_row(judged) for judged in record.criteria)
+    return str(
+        Markup(
+            '{}{}<p style="color:#222"><b>{} at hour {}</b> of {}: {}. The record to keep is '
+            '<a href="{}.html">{}.html</a>; this report is its interactive companion.</p>'
+            '<noscript><table style="color:#222"><caption>Every criterion; the table below needs '
+            "a script</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></noscript>"
+        ).format(
+            _READABLE,
+            banner,
+            WORDS[record.outcome],
+            record.hour,
+            one_line(record.watch, 80),
+            told or "no criterion was due",
+            stem,
+            stem,
+            Markup("").join(
+                Markup('<th scope="col">{}</th>').format(name)
+                for name in ("Verdict", "Criterion", *_HEAD)
+            ),
+            rows,
+        )
+    )
+
+
+def _row(judged: Judged) -> Markup:
+    return Markup("<tr>{}</tr>").format(
+        Markup("").join(
+            Markup("<td>{}</td>").format(text)
+            for text in (
+                WORDS[judged.outcome],
+                one_line(f"{judged.id} {judged.subject}".strip(), 120),
+                one_line(judged.observed, 120),
+                one_line(judged.limit, 120),
+                one_line(judged.reason, 300),
+            )
+        )
+    )

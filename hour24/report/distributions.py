@@ -1,0 +1,93 @@
+"""Latency as pictures: over time against its target, and now beside hour 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hour24 import evidence as ev
+from hour24.histogram import above, merged, middle, quantile
+from hour24.record import Judged, Record
+from hour24.report.axes import Picture, between, ends_of, hour_ticks
+from hour24.report.charts import Plot, steps
+from hour24.report.words import Times, count, number, one_line, percent
+
+
+def over_time(
+    judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
+) -> Iterator[Picture]:
+    """Each stretch's median and slowest against the target; what nobody measured is hatched."""
+    found = next((a for a in answers.values() if isinstance(a, ev.Distribution) and a.n), None)
+    if not isinstance(found, ev.Distribution):
+        return
+    blocks = [block for block in found.blocks if block.counts]
+    limit = judged.scale.limit if judged.scale else None
+    spread = []
+    for block in blocks:
+        counts = {int(k): n for k, n in block.counts.items()}
+        spread.append(
+            (block.start, block.start + block.seconds, quantile(counts, 0.5), quantile(counts, 1.0))
+        )
+    top = max([*(high for *_, high in spread), limit or 0.0]) * 1.12
+    ends = ends_of(found, (at for a, b, *_ in spread for at in (a, b)))
+    plot = Plot(ends, (0, top), 150)
+    plot.bars(((a, b, high) for a, b, _, high in spread), "bd")
+    for a, b, mid, _ in spread:
+        plot.line([(a, mid), (b, mid)], "wk")
+    for left, right in between([(a, b) for a, b, *_ in spread], ends):
+        plot.hole(left, right)
+    if limit is not None:
+        plot.level(limit, f"target {number(limit)} {found.unit}")
+        plot.beyond(above=limit)
+        over = above(found.merged(), limit)
+    else:
+        over = 0
+    plot.ticks_x(hour_ticks(record, ends, times))
+    plot.ticks_y((v, number(v)) for v in steps(0, top))
+    name = one_line(judged.subject or judged.id, 60)
+    told = f"p99 {number(quantile(found.merged(), 0.99))} {found.unit} of {count(found.n)}"
+    past = f"; {count(over)} over the target" if over else ""
+    title = f"{name}, {found.unit}"
+    says = f"{told}{past}; line: median, band: up to the slowest of each stretch"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+
+
+def _tail(found: ev.Distribution) -> list[tuple[float, float | None]]:
+    """Share of samples slower than a value, from the histogram, without ones too small to see."""
+    counts = found.merged()
+    left, n = found.n, found.n
+    points: list[tuple[float, float | None]] = []
+    for index in sorted(counts):
+        points.append((middle(index), left / n))
+        left -= counts[index]
+        if left > 0:
+            points.append((middle(index), left / n))
+    return points
+
+
+def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Picture]:
+    """The share of samples slower than a given time, now and (dashed) at hour 0."""
+    now, before = answers.get("now"), answers.get("baseline")
+    if not isinstance(now, ev.Distribution) or not now.n:
+        return
+    drawn = [now]
+    if isinstance(before, ev.Distribution) and before.n:
+        drawn.append(before)
+    whole = merged(d.merged() for d in drawn)
+    low, high = quantile(whole, 0.0), quantile(whole, 1.0)
+    least = 1 / max(d.n for d in drawn)
+    plot = Plot((low * 0.95, high * 1.05), (least * 0.8, 1.0), 150, log_x=True, log_y=True)
+    if len(drawn) > 1:
+        plot.line(_tail(drawn[1]), "base")
+    plot.line(_tail(now), "ln")
+    wanted = [v * 10**p for p in range(-1, 6) for v in (1, 2, 5)]
+    plot.ticks_x((v, number(v)) for v in wanted if low <= v <= high)
+    plot.ticks_y((v, percent(v, 2)) for v in (1.0, 0.1, 0.01, 0.001) if v >= least)
+    name = one_line(judged.subject or judged.id, 60)
+    title = f"{name}: share slower than a given time, {now.unit}"
+    p50 = number(quantile(now.merged(), 0.5))
+    told = f"now: median {p50} of {count(now.n)}"
+    if len(drawn) > 1:
+        base = number(quantile(drawn[1].merged(), 0.5))
+        told += f"; dashed, hour 0: median {base} of {count(drawn[1].n)}"
+    says = f"{told}; log scales"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)

@@ -1,0 +1,450 @@
+"""Evidence as a reader sees it: the question, every attempt, the answer in short.
+
+Rules of this module:
+
+- The question stands as it was sent, with window, attempts and their errors, digest, basis.
+- Large answers are cut, and how much was cut is said.
+- One answer that several criteria rest on is shown once; the others point to it.
+- Evidence that cannot be read is shown as it lies in the record, never left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hour24 import evidence as ev
+from hour24.histogram import quantile
+from hour24.record import Judged
+from hour24.report.words import (
+    Times,
+    count,
+    moment,
+    number,
+    one_line,
+    percent,
+    plural,
+    span,
+    visible,
+)
+
+MOST_ROWS = 25
+MOST_COLUMNS = 8
+MOMENTS = frozenset({"at", "first_seen", "last_seen", "created", "started", "finished"})
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """Rows under headings; ``cut`` says what is not shown."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    cut: str = ""
+
+
+class Exhibit(Struct, frozen=True, kw_only=True):
+    """One piece of evidence, ready for a page.
+
+    Args:
+        answered: whether there was an answer.
+        tries: ``attempt 3 of 3: 503, 503, 200``; empty when the first try answered.
+        facts: label and text, in order.
+        same_as: anchor and name of the criterion that shows this very answer.
+    """
+
+    name: str
+    source: str
+    answered: bool
+    facts: tuple[tuple[str, str], ...]
+    asked: tuple[str, ...] = ()
+    attempts: tuple[ev.Attempt, ...] = ()
+    tries: str = ""
+    digest: str = ""
+    tables: tuple[Table, ...] = ()
+    body: str = ""
+    curl: str = ""
+    note: str = ""
+    same_as: tuple[str, str] | None = None
+
+
+def read(plain: Mapping[str, Any]) -> ev.Evidence | None:
+    """The evidence in a record; none when it is not of a known form."""
+    try:
+        return ev.from_plain(plain)
+    except (msgspec.ValidationError, ValueError):
+        return None
+
+
+class Answers:
+    """The evidence of several criteria, each answer read once however many rest on it."""
+
+    def __init__(self, criteria: Sequence[Judged]) -> None:
+        self.criteria = criteria
+        read_before: dict[bytes, ev.Evidence | None] = {}
+        self._of: dict[str, dict[str, tuple[bytes, ev.Evidence | None]]] = {}
+        for judged in criteria:
+            here = self._of.setdefault(anchor(judged), {})
+            for name, plain in judged.evidence.items():
+                key = hashlib.sha256(msgspec.json.encode(plain)).digest()
+                if key not in read_before:
+                    read_before[key] = read(plain)
+                here[name] = key, read_before[key]
+
+    def of(self, judged: Judged) -> dict[str, ev.Evidence]:
+        """What one verdict rests on, by name; what cannot be read is left out."""
+        here = self._of[anchor(judged)]
+        return {name: answer for name, (_, answer) in here.items() if answer is not None}
+
+    def keyed(self, judged: Judged) -> dict[str, tuple[bytes, ev.Evidence | None]]:
+        """The same with a key that equal answers share; none where it cannot be read."""
+        return self._of[anchor(judged)]
+
+
+def exhibits(answers: Answers, times: Times) -> list[tuple[Exhibit, ...]]:
+    """For each criterion its exhibits, each answer shown once."""
+    shown: dict[bytes, tuple[str, str]] = {}
+    every: list[tuple[Exhibit, ...]] = []
+    for judged in answers.criteria:
+        here: list[Exhibit] = []
+        for name, (key, answer) in answers.keyed(judged).items():
+            if answer is None:
+                here.append(_raw(name, judged.evidence[name]))
+                continue
+            place = (anchor(judged), _named(judged))
+            first = shown.setdefault(key, place)
+            here.append(_exhibit(name, answer, times, None if first == place else first))
+        every.append(tuple(here))
+    return every
+
+
+def anchor(judged: Judged) -> str:
+    """Where a criterion's evidence stands on its page."""
+    tail = "".join(c if c.isascii() and c.isalnum() else "-" for c in judged.subject)
+    return f"e-{judged.id}" + (f"-{tail}" if tail else "")
+
+
+def _named(judged: Judged) -> str:
+    return f"{judged.id} {judged.subject}".strip()
+
+
+def tries(attempts: Sequence[ev.Attempt]) -> str:
+    """``attempt 3 of 3: 503, 503, 200`` when more than one was needed; else empty."""
+    if len(attempts) < 2 or all(good(attempt) for attempt in attempts):
+        return ""
+    results = [one_line(attempt.result, 40) for attempt in attempts]
+    told = ", ".join(results if len(results) <= 6 else [*results[:3], "…", *results[-2:]])
+    return f"{len(attempts)} attempts: {told}"
+
+
+def good(attempt: ev.Attempt) -> bool:
+    """Whether a try was answered."""
+    return attempt.result.startswith(("2", "ok", "101"))
+
+
+def _raw(name: str, plain: Mapping[str, Any]) -> Exhibit:
+    return Exhibit(
+        name=name.replace("_", " "),
+        source="",
+        answered=False,
+        facts=(("Form", "not of a form this version knows; as it lies in the record"),),
+        body=visible(json.dumps(plain, indent=1, ensure_ascii=False, default=str)),
+    )
+
+
+def _exhibit(
+    name: str, answer: ev.Evidence, times: Times, same_as: tuple[str, str] | None
+) -> Exhibit:
+    asked = answer.question
+    title = name.replace("_", " ")
+    if same_as is not None:
+        return Exhibit(
+            name=title,
+            source=asked.source,
+            answered=True,
+            facts=(),
+            digest=asked.digest,
+            same_as=same_as,
+        )
+    facts, tables, body = _answer(answer, times)
+    return Exhibit(
+        name=title,
+        source=asked.source,
+        answered=not isinstance(answer, ev.Unanswered),
+        facts=(*_circumstances(answer, times), *facts),
+        asked=tuple(asked.asked.split("\n")[:12]),
+        attempts=asked.attempts[-20:],
+        tries=tries(asked.attempts),
+        digest=asked.digest,
+        tables=tables,
+        body=body,
+        curl=_curl(asked),
+        note=answer.note,
+    )
+
+
+def _circumstances(answer: ev.Evidence, times: Times) -> list[tuple[str, str]]:
+    asked = answer.question
+    facts = [("Asked", times.full(asked.at, True))]
+    if asked.window is not None:
+        start, end = asked.window.start, asked.window.end
+        facts.append(("Window", f"{times.full(start)} to {times.full(end)}, end excluded"))
+    else:
+        facts.append(("Window", "what was true then"))
+    facts.append(
+        ("Basis", "census: all there was" if answer.basis == "census" else "sample of all")
+    )
+    if asked.pages > 1:
+        facts.append(("Pages", count(asked.pages)))
+    if asked.vantage:
+        facts.append(("Seen from", asked.vantage))
+    return facts
+
+
+def _curl(asked: ev.Question) -> str:
+    """The first plain GET as a command; secrets stay a variable of the reader's shell."""
+    first = asked.asked.split("\n")[0]
+    method, _, address = first.partition(" ")
+    address = address.split(" ")[0]
+    if method != "GET" or not address.startswith(("http://", "https://")):
+        return ""
+    command = "curl -sS"
+    if asked.source in ("sentry", "render", "supabase"):
+        command += f' -H "Authorization: Bearer ${asked.source.upper()}_TOKEN"'
+    return f"{command} {shlex.quote(visible(address, 2000))}"
+
+
+Shown = tuple[list[tuple[str, str]], tuple[Table, ...], str]
+
+
+def _answer(answer: ev.Evidence, times: Times) -> Shown:
+    match answer:
+        case ev.Unanswered():
+            return [("Answer", "none"), ("Code", answer.code), ("Because", answer.reason)], (), ""
+        case ev.Counts():
+            return _counts(answer)
+        case ev.Total():
+            return [("Answer", f"{number(answer.value, 6)} {answer.unit}")], (), ""
+        case ev.Samples():
+            return _samples(answer)
+        case ev.Quantiles():
+            rows = tuple((f"q {q}", number(v, 4)) for q, v in answer.values.items())
+            table = Table(title="Quantiles", head=("Quantile", answer.unit), rows=rows)
+            return [("Answer", f"quantiles of {plural(answer.n, 'measurement')}")], (table,), ""
+        case ev.Distribution():
+            return _distribution(answer)
+        case ev.Series():
+            return _series(answer, times)
+        case ev.Listing():
+            return _listing(answer, times)
+        case ev.Document():
+            return _document(answer, times)
+        case ev.Probes():
+            return _probes(answer, times)
+    return [], (), visible(json.dumps(ev.to_plain(answer), default=str))
+
+
+def _counts(answer: ev.Counts) -> Shown:
+    facts = [("Answer", f"{count(answer.bad)} of {count(answer.total)} {answer.what} count as bad")]
+    rows = tuple((one_line(k, 80), count(v)) for k, v in list(answer.parts.items())[:MOST_ROWS])
+    tables = (Table(title="Parts", head=("Part", "Count"), rows=rows),) if rows else ()
+    return facts, tables, ""
+
+
+def _samples(answer: ev.Samples) -> Shown:
+    values = sorted(answer.values)
+    facts = [("Answer", f"{plural(len(values), 'value')} in {answer.unit}")]
+    if values:
+        picks = {"least": 0, "middle": len(values) // 2, "largest": -1}
+        told = ", ".join(f"{word} {number(values[at], 4)}" for word, at in picks.items())
+        facts.append(("Values", told))
+    if answer.censored:
+        facts.append(("Without an answer", count(answer.censored)))
+    return facts, (), ""
+
+
+def _distribution(answer: ev.Distribution) -> Shown:
+    n = answer.n
+    blocks = f"{plural(n, 'sample')} in {plural(len(answer.blocks), 'block')}"
+    facts = [("Answer", f"{blocks}, unit {answer.unit}")]
+    if answer.censored:
+        facts.append(("Without an answer", f"{count(answer.censored)}, longer than any value"))
+    if answer.sent_late:
+        facts.append(("Sent late", count(answer.sent_late)))
+    if answer.round_trip_ms:
+        facts.append(("Round trip of the connection", f"{number(answer.round_trip_ms)} ms"))
+    tables: tuple[Table, ...] = ()
+    if n:
+        whole = answer.merged()
+        rows = tuple(
+            (f"p{name}", number(quantile(whole, q), 4))
+            for name, q in (("50", 0.5), ("90", 0.9), ("95", 0.95), ("99", 0.99), ("100", 1.0))
+        )
+        tables = (Table(title="Quantiles, within 1 %", head=("", answer.unit), rows=rows),)
+    return facts, tables, ""
+
+
+def _series(answer: ev.Series, times: Times) -> Shown:
+    facts = [("Answer", f"{plural(len(answer.lines), 'line')} in {answer.unit}")]
+    rows: list[tuple[str, ...]] = []
+    for line in answer.lines[:MOST_ROWS]:
+        values = [value for value in line.values if value is not None]
+        label = ", ".join(f"{k} {v}" for k, v in line.labels.items()) or "all"
+        if not values:
+            rows.append((one_line(label, 80), "0", count(len(line.values)), "", "", "", "", ""))
+            continue
+        first, last = moment(line.times[0]), moment(line.times[-1])
+        rows.append(
+            (
+                one_line(label, 80),
+                count(len(values)),
+                count(len(line.values) - len(values)),
+                times.full(first) if first else "",
+                times.full(last) if last else "",
+                number(min(values), 4),
+                number(max(values), 4),
+                number(values[-1], 4),
+            )
+        )
+    head = ("Line", "Values", "Missing", "From", "To", "Least", "Largest", "Last")
+    cut = len(answer.lines) - len(rows)
+    table = Table(
+        title="Lines",
+        head=head,
+        rows=tuple(rows),
+        cut=f"{plural(cut, 'more line')}, in the record" if cut else "",
+    )
+    return facts, (table,) if rows else (), ""
+
+
+def _listing(answer: ev.Listing, times: Times) -> Shown:
+    seen = f", of {count(answer.seen)} looked at" if answer.seen > len(answer.items) else ""
+    facts = [("Answer", f"{count(len(answer.items))} {answer.what}{seen}")]
+    if not answer.complete:
+        facts.append(("Complete", "no: these are not all there were"))
+    if not answer.items:
+        return facts, (), ""
+    names: dict[str, None] = {}
+    for item in answer.items[:MOST_ROWS]:
+        names.update(dict.fromkeys(item))
+    head = tuple(names)[:MOST_COLUMNS]
+    rows = tuple(
+        tuple(_cell(name, item.get(name), times) for name in head)
+        for item in answer.items[:MOST_ROWS]
+    )
+    more = [plural(len(answer.items) - len(rows), "row")] if len(answer.items) > len(rows) else []
+    if len(names) > len(head):
+        more.append(f"columns {', '.join(one_line(n, 40) for n in tuple(names)[MOST_COLUMNS:])}")
+    table = Table(
+        title=answer.what,
+        head=tuple(one_line(name, 60) for name in head),
+        rows=rows,
+        cut=f"cut here, kept in the record: {' and '.join(more)}" if more else "",
+    )
+    return facts, (table,), ""
+
+
+def _cell(name: str, value: Any, times: Times) -> str:
+    if value is None:
+        return "null"
+    at = moment(value) if name in MOMENTS else None
+    if at is not None:
+        return times.full(at, True)
+    if isinstance(value, int | float):
+        return number(value, 5)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return one_line(text, 240)
+
+
+def _document(answer: ev.Document, times: Times) -> Shown:
+    told = "no HTTP answer" if not answer.status else f"{answer.status} in {span_ms(answer)}"
+    facts = [("Answer", told)]
+    if answer.problem:
+        facts.append(("Problem", answer.problem))
+    if answer.silent:
+        facts.append(("Silent", "no attempt got any HTTP answer"))
+    if answer.server_date is not None:
+        facts.append(("Its own date", times.full(answer.server_date, True)))
+    body = ""
+    if answer.body is not None:
+        body = visible(json.dumps(answer.body, indent=1, ensure_ascii=False, default=str))
+    return facts, (), body
+
+
+def span_ms(answer: ev.Document) -> str:
+    """How long a document's last attempt took."""
+    return span(answer.took_ms / 1000)
+
+
+def _probes(answer: ev.Probes, times: Times) -> Shown:
+    ratio = percent(answer.kept / answer.due) if answer.due else "none due"
+    facts = [
+        ("Answer", f"{count(answer.bad)} of {plural(answer.kept, 'probe')} failed"),
+        ("Coverage", f"{count(answer.kept)} of {count(answer.due)} due probes sent: {ratio}"),
+    ]
+    longest = max((end - start for start, end in answer.gaps), default=0.0)
+    facts.append(("Longest stretch unseen", span(longest) if longest else "none over an interval"))
+    if answer.limited:
+        facts.append(("Limited", f"{count(answer.limited)} answered 429, never a sample"))
+    if answer.uptimes:
+        last = answer.uptimes[-1].uptime_s
+        facts.append(("Uptime readings", f"{count(len(answer.uptimes))}, the last {span(last)}"))
+    if answer.connections or answer.refused:
+        held = (
+            f"{count(answer.connections)} opened, {count(answer.drops)} dropped, "
+            f"{count(answer.refused)} refused, {span(answer.held_s)} held in all"
+        )
+        facts.append(("Connections", held))
+    if answer.simulated:
+        facts.append(("Simulated", "yes: a rehearsal's prober"))
+    tables: list[Table] = []
+    if answer.statuses:
+        rows = tuple((one_line(k, 60), count(v)) for k, v in answer.statuses.items())[:MOST_ROWS]
+        tables.append(Table(title="Answers", head=("Status", "Probes"), rows=rows))
+    if answer.failures:
+        tables.append(_failures(answer, times))
+    if answer.gaps:
+        gaps = tuple(
+            (_moment(start, times), _moment(end, times), span(end - start))
+            for start, end in sorted(answer.gaps, key=lambda g: g[0] - g[1])[:MOST_ROWS]
+        )
+        cut = len(answer.gaps) - len(gaps)
+        tables.append(
+            Table(
+                title="Stretches unseen, longest first",
+                head=("From", "To", "Length"),
+                rows=gaps,
+                cut=f"{plural(cut, 'shorter one')}, in the record" if cut else "",
+            )
+        )
+    return facts, tuple(tables), ""
+
+
+def _failures(answer: ev.Probes, times: Times) -> Table:
+    words = {True: "answered", False: "silent too", None: "not asked"}
+    rows = tuple(
+        (
+            _moment(failure.at, times),
+            one_line(failure.reason, 160),
+            span(failure.lasted_s) if failure.lasted_s else "the next one was good",
+            words[failure.control],
+        )
+        for failure in answer.failures[:MOST_ROWS]
+    )
+    cut = len(answer.failures) - len(rows)
+    return Table(
+        title="Failed probes",
+        head=("Due", "Reason", "Lasted", "Control address"),
+        rows=rows,
+        cut=f"{plural(cut, 'more failed probe')}, in the record" if cut else "",
+    )
+
+
+def _moment(value: float, times: Times) -> str:
+    at = moment(value)
+    return times.full(at, True) if at else number(value)

@@ -1,0 +1,231 @@
+"""The page of a watch: its state, the grid of criteria x checkpoints, trends, files.
+
+Rules of this module:
+
+- Everything is computed from the ledger at the moment ``now``; nothing is kept.
+- Order: state, next, checkpoints, grid, what changed, trends, how much was seen, the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from hour24.record import Record
+from hour24.report import grid, page, trends
+from hour24.report.words import Times, joined, moment, one_line, span
+from hour24.verdict import Outcome
+
+if TYPE_CHECKING:
+    from hour24.ledger import Entry, Ledger
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One attempt at one checkpoint, or a checkpoint without any."""
+
+    hour: int
+    due: datetime
+    record: Record | None
+    attempts: int
+    state: str
+    coverage: float | None
+    decision: str
+    counts: Mapping[Outcome, int]
+    page: str = ""
+    late_share: float = 0.0
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What one checkpoint changed against the one before."""
+
+    hour: int
+    new: tuple[tuple[Outcome, str], ...]
+    still: tuple[tuple[Outcome, str], ...]
+    over: tuple[str, ...]
+
+
+def write(ledger: Ledger, path: Path, now: datetime | None = None) -> None:
+    """Write the page of a watch.
+
+    Args:
+        now: moment at which waivers and due times are read; none: the newest record's end.
+    Raises: OSError, when it cannot be written.
+    """
+    page.put(path, text(ledger, now))
+
+
+def text(ledger: Ledger, now: datetime | None = None) -> str:
+    """The page of a watch, as HTML."""
+    records = ledger.records()
+    at = now or max((record.ended for record in records), default=ledger.watch.t0)
+    watch, genesis = ledger.watch, ledger.genesis
+    times = Times(watch.zone, watch.t0, watch.whole.end)
+    entries = ledger.entries()
+    runs = _runs(ledger, records, at)
+    outcome = ledger.outcome_of_watch(at)
+    lines = grid.lines(ledger, at)
+    pictures = trends.of(ledger, times)
+    signoff = next((e for e in reversed(entries) if e.kind == "signoff"), None)
+    context = {
+        "ledger": ledger,
+        "watch": watch,
+        "genesis": genesis,
+        "times": times,
+        "now": at,
+        "verdict": outcome,
+        "icon": page.icon(outcome, genesis.rehearsal is not None),
+        "rehearsal": page.rehearsal_text(genesis.rehearsal),
+        "runs": runs,
+        "done": sum(run.record is not None for run in runs),
+        "next": _next(ledger, records, at),
+        "heads": grid.heads(ledger, at),
+        "groups": _grouped(lines),
+        "standing": grid.standing(ledger, at),
+        "changes": _changes(ledger),
+        "pictures": pictures,
+        "entries": [entry_view(n, entry, times) for n, entry in enumerate(entries)],
+        "head": entries[-1].sha256 if entries else "",
+        "waivers": [waiver_view(e, at, times) for e in entries if e.kind in ("waive", "classify")],
+        "signoff": signoff.content if signoff is not None else None,
+        "span": span,
+    }
+    return page.render("index.html.j2", context)
+
+
+def _runs(ledger: Ledger, records: Sequence[Record], now: datetime) -> list[Run]:
+    watch = ledger.watch
+    found = []
+    for hour in watch.hours:
+        due = watch.t0 + timedelta(hours=hour)
+        own = [record for record in records if record.hour == hour]
+        latest = ledger.latest(hour)
+        state = "later" if due > now else "missed"
+        probes = trends.probes_of(latest) if latest is not None else None
+        late = max(0.0, latest.late_s) / watch.tolerance_s if latest and watch.tolerance_s else 0
+        found.append(
+            Run(
+                hour=hour,
+                due=due,
+                record=latest,
+                attempts=len(own),
+                state="run" if latest is not None else state,
+                coverage=probes.kept / probes.due if probes is not None and probes.due else None,
+                decision=str((latest.decision or {}).get("action", "")) if latest else "",
+                counts=page.tally(latest.criteria) if latest is not None else {},
+                page=grid.page_of(latest) if latest is not None else "",
+                late_share=min(late, 1.33),
+            )
+        )
+    return found
+
+
+def _next(ledger: Ledger, records: Sequence[Record], now: datetime) -> dict[str, Any] | None:
+    """The first checkpoint without a record that is not long past, and its command."""
+    watch = ledger.watch
+    for hour in watch.hours:
+        due = watch.t0 + timedelta(hours=hour)
+        if ledger.latest(hour) is None and now < due + timedelta(seconds=watch.tolerance_s):
+            target = "" if genuine(ledger.genesis.target) else f" --target {ledger.genesis.target}"
+            command = f"pytest -m hour{hour}{target} --watch {watch.name}"
+            return {"hour": hour, "due": due, "command": command}
+    return None
+
+
+def genuine(target: str) -> bool:
+    """Whether this target is the default one."""
+    return target != "rehearsal" and Path(target).name == "production.toml"
+
+
+def _grouped(lines: Sequence[grid.Line]) -> dict[str, list[grid.Line]]:
+    groups: dict[str, list[grid.Line]] = {}
+    for line in lines:
+        groups.setdefault(line.group, []).append(line)
+    return groups
+
+
+def _changes(ledger: Ledger) -> list[Change]:
+    """What is new, still so, and over, from each checkpoint to the next."""
+    before: dict[str, Outcome] = {}
+    found = []
+    for hour in ledger.watch.hours:
+        record = ledger.latest(hour)
+        if record is None:
+            continue
+        now = {f"{j.id} {one_line(j.subject, 60)}".strip(): j.outcome for j in record.criteria}
+        bad = {n: o for n, o in now.items() if o in (Outcome.FAIL, Outcome.INCONCLUSIVE)}
+        new = tuple((o, name) for name, o in bad.items() if before.get(name) != o)
+        still = tuple((o, name) for name, o in bad.items() if before.get(name) == o)
+        over = tuple(n for n in before if now.get(n) == Outcome.PASS)
+        if new or still or over:
+            found.append(Change(hour=hour, new=new, still=still, over=over))
+        before = {**{n: o for n, o in before.items() if n not in now}, **bad}
+    return found
+
+
+def entry_view(n: int, entry: Entry, times: Times) -> dict[str, Any]:
+    """One entry of the chain, for the table of files."""
+    content = entry.content
+    at = moment(content.get("ended") or content.get("at") or content.get("opened"))
+    return {
+        "n": n,
+        "file": entry.file,
+        "at": times.full(at, True) if at else "",
+        "sha256": entry.sha256,
+        "says": says_of(entry),
+    }
+
+
+def says_of(entry: Entry, named: bool = True) -> str:
+    """What an entry of the ledger is, in a few words; ``named``: with who and until when."""
+    content = entry.content
+    match entry.kind:
+        case "watch":
+            return "the watch was opened"
+        case "checkpoint":
+            early = ", early: does not count" if content.get("early") else ""
+            return (
+                f"hour {content.get('hour')}, attempt {content.get('attempt')}: "
+                f"{content.get('outcome')}{early}"
+            )
+        case "waive" | "classify":
+            return _named(entry, named)
+    told = [
+        f"{name} {one_line(content[name], 120)}"
+        for name in ("criterion", "subject", "hour", "hours", "class", "issue", "by", "until")
+        if content.get(name) not in (None, "") and (named or name not in ("by", "until"))
+    ]
+    return f"{entry.kind}: {', '.join(told)}" if told else entry.kind
+
+
+def _named(entry: Entry, named: bool) -> str:
+    content = entry.content
+    word = "Waiver" if entry.kind == "waive" else "Class"
+    what = [
+        one_line(content[key], 120)
+        for key in ("criterion", "issue", "pattern", "class", "subject")
+        if content.get(key) not in (None, "")
+    ]
+    hours = content.get("hours") if content.get("hours") is not None else content.get("hour")
+    if hours is not None:
+        listed = hours if isinstance(hours, list | tuple) else [hours]
+        what.append(f"at hour {joined([one_line(hour, 10) for hour in listed])}")
+    told = f"{word}: {' '.join(what)}"
+    return f"{told}, by {one_line(content.get('by', ''), 80)}" if named else told
+
+
+def waiver_view(entry: Entry, now: datetime, times: Times) -> dict[str, Any]:
+    """A waiver or a classification: what, by whom, because, until when, and whether expired."""
+    content = entry.content
+    until = moment(content.get("until"))
+    return {
+        "what": says_of(entry, named=False),
+        "by": one_line(content.get("by", ""), 120),
+        "because": one_line(content.get("because", ""), 600),
+        "until": times.full(until) if until else one_line(content.get("until", ""), 40),
+        "expired": until is not None and until <= now,
+        "at": times.full(at) if (at := moment(content.get("at"))) else "",
+    }

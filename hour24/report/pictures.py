@@ -1,0 +1,374 @@
+"""Which evidence is drawn, and how: memory, responses, latency, health, jobs, disk.
+
+Rules of this module:
+
+- A chart stands where a line says more than a number; the caption says its figures.
+- Charts of one kind share their axes; the limit is drawn, hour 0 is dashed, a deploy dotted.
+- A chart is drawn from the evidence in the record alone; without evidence there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from msgspec import structs
+
+from hour24 import evidence as ev
+from hour24.record import Judged, Record
+from hour24.report import distributions
+from hour24.report.axes import Picture, between, clock_ticks, ends_of, hour_ticks
+from hour24.report.charts import Plot, deciding, steps
+from hour24.report.exhibits import Answers
+from hour24.report.words import Times, count, number, percent, plural, span
+from hour24.verdict import Outcome
+
+MOST = 32
+WIDE = 4
+
+
+def of(record: Record, answers: Answers, times: Times) -> tuple[list[Picture], int]:
+    """The charts of a checkpoint, those of failed criteria first; and how many were left out.
+
+    The first few failed ones take the whole width. Where there are more charts than a page
+    holds, those furthest from their limits are left out.
+    """
+    found: list[tuple[float, Picture]] = []
+    for judged in record.criteria:
+        near = (deciding(judged.scale, judged.outcome) if judged.scale else None) or 0.0
+        found.extend(
+            (near, picture) for picture in _of_one(judged, answers.of(judged), record, times)
+        )
+    failed = [p for _, p in found if p.outcome == Outcome.FAIL]
+    rest = [(near, p) for near, p in found if p.outcome != Outcome.FAIL]
+    room = max(0, MOST - len(failed[:MOST]))
+    least = sorted((near for near, _ in rest), reverse=True)[room - 1 : room] if room else []
+    if len(rest) > room:
+        rest = [one for one in rest if least and one[0] >= least[0]][:room]
+    kept = [structs.replace(p, wide=n < WIDE) for n, p in enumerate(failed[:MOST])]
+    kept += sorted((p for _, p in rest), key=lambda p: p.wide)
+    return kept, len(found) - len(kept)
+
+
+def _of_one(
+    judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
+) -> Iterator[Picture]:
+    match judged.id:
+        case "MEMORY-STABLE":
+            yield from _memory(judged, answers, record, times)
+        case "ERRORS-TREND":
+            yield from _responses(judged, answers, record, times)
+        case "ERRORS-COUNT":
+            yield from _events(judged, answers, record, times)
+        case "LATENCY-TARGET":
+            yield from distributions.over_time(judged, answers, record, times)
+        case "LATENCY-STABLE":
+            yield from distributions.beside_hour0(judged, answers)
+        case "HEALTH-ALWAYS" | "SIGNOFF-HEALTH":
+            yield from _health(judged, answers, times)
+        case "JOBS-RUNNING":
+            yield from _beats(judged, answers, times)
+        case "DB-SIZE":
+            yield from _disk(judged, answers, record, times)
+        case _:
+            yield from _own(judged, answers, record, times)
+
+
+def _values(lines: Iterable[ev.Line]) -> list[float]:
+    return [v for line in lines for v in line.values if v is not None and math.isfinite(v)]
+
+
+def _thinned(line: ev.Line, most: int = 360) -> list[tuple[float, float | None]]:
+    """At most ``most`` points: of each stretch the least and the largest, so that peaks stay."""
+    points = list(zip(line.times, line.values, strict=False))
+    if len(points) <= most:
+        return points
+    size = math.ceil(2 * len(points) / most)
+    kept: list[tuple[float, float | None]] = []
+    for at in range(0, len(points), size):
+        part = points[at : at + size]
+        known = [(v, t) for t, v in part if v is not None]
+        if len(known) < len(part):
+            kept.append((part[0][0], None))
+        if known:
+            low, high = min(known), max(known)
+            kept.extend((t, v) for t, v in sorted({(low[1], low[0]), (high[1], high[0])}))
+    return kept
+
+
+def _step(line: ev.Line) -> float:
+    """The usual time between two values of a line, in seconds."""
+    gaps = [b - a for a, b in zip(line.times[:200], line.times[1:200], strict=False)]
+    return median(gaps) if gaps else 0.0
+
+
+def _deploys(plot: Plot, answers: dict[str, ev.Evidence]) -> None:
+    deploys = answers.get("deploys")
+    if isinstance(deploys, ev.Listing):
+        for item in deploys.items[:20]:
+            at = item.get("finished") or item.get("started") or item.get("created")
+            if isinstance(at, int | float):
+                plot.mark(float(at), "deploy")
+
+
+def _memory(
+    judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
+) -> Iterator[Picture]:
+    memory = answers.get("memory")
+    if not isinstance(memory, ev.Series) or not _values(memory.lines):
+        return
+    limit = answers.get("limit")
+    tops = _values(limit.lines) if isinstance(limit, ev.Series) else []
+    values = _values(memory.lines)
+    reach = max(values) - min(values) or max(values) * 0.05 or 1.0
+    low, top = max(0.0, min(values) - 0.6 * reach), max(values) + 0.6 * reach
+    shown = bool(tops) and max(tops) < top + 2 * reach
+    if shown:
+        top = max(tops) * 1.04
+    ends = ends_of(memory, (t for line in memory.lines for t in line.times))
+    plot = Plot(ends, (low, top), 190)
+    for line in memory.lines[:8]:
+        plot.line(_thinned(line), "ln" if len(memory.lines) == 1 else "ln2", 3.5 * _step(line))
+    slope = _figure(judged, "slope")
+    told = ""
+    if slope is not None and math.isfinite(slope):
+        _trend(plot, values, ends, slope, _figure(judged, "lower"), _figure(judged, "upper"))
+        told = f"; trend {number(slope)} {memory.unit}/h, dashed, with its bounds"
+    if tops:
+        plot.level(max(tops), f"limit {number(max(tops))}")
+        plot.beyond(above=max(tops))
+        told += "" if shown else f"; limit {number(max(tops))}, above the picture"
+    _deploys(plot, answers)
+    plot.ticks_x(hour_ticks(record, ends, times))
+    plot.ticks_y((v, number(v)) for v in steps(low, top))
+    says = f"{plural(len(memory.lines), 'instance')}, largest {number(max(values))}{told}"
+    title = f"Memory, {memory.unit}"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+
+
+def _figure(judged: Judged, stem: str) -> float | None:
+    """The figure of this name, or the first whose name begins with it."""
+    names = [name for name in judged.figures if name == stem or name.startswith(f"{stem}_")]
+    return judged.figures[min(names, key=len)] if names else None
+
+
+def _trend(
+    plot: Plot,
+    values: Sequence[float],
+    ends: tuple[float, float],
+    slope: float,
+    low: float | None,
+    high: float | None,
+) -> None:
+    """The trend through the middle of what was seen, and the fan of its bounds."""
+    start, end = ends
+    pivot = (start + end) / 2
+    centre = median(values)
+    if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
+        edge = []
+        for at in (start, pivot, end):
+            hours = (at - pivot) / 3600
+            both = sorted((centre + low * hours, centre + high * hours))
+            edge.append((at, both[0], both[1]))
+        plot.band(edge, "bd")
+    hours = (end - pivot) / 3600
+    plot.line([(start, centre - slope * hours), (end, centre + slope * hours)], "base")
+
+
+def _is_bad(labels: dict[str, str]) -> bool:
+    return labels.get("status", "").startswith("5")
+
+
+def _responses(
+    judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
+) -> Iterator[Picture]:
+    series = next((a for a in answers.values() if isinstance(a, ev.Series)), None)
+    if series is None or not series.lines:
+        return
+    good, bad = _summed(series, False), _summed(series, True)
+    if not good and not bad:
+        return
+    ends = ends_of(series, {*good, *bad})
+    step = max(_step(series.lines[0]) or 300.0, 300.0 * math.ceil((ends[1] - ends[0]) / 12000))
+    good, bad = _stepped(good, step), _stepped(bad, step)
+    every = {at: good.get(at, 0) + bad.get(at, 0) for at in {*good, *bad}}
+    rate = {at: bad.get(at, 0) / total for at, total in every.items() if total}
+    top = max([0.02, *rate.values()])
+    plot = Plot(ends, (0, top * 1.1), 150)
+    plot.bars(((at, at + step, value) for at, value in sorted(rate.items())), "br")
+    plot.level(0.01, "limit 1 %")
+    plot.beyond(above=0.01)
+    plot.ticks_x(hour_ticks(record, ends, times))
+    plot.ticks_y((v, percent(v)) for v in steps(0, top))
+    told = f"{count(round(sum(bad.values())))} of {count(round(sum(every.values())))}"
+    says = f"{told} with a status of 500 or above, in steps of {span(step)}"
+    title = "Failed responses, share"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+    plot = Plot(ends, (0, max(every.values()) * 1.12 or 1), 150)
+    plot.bars(((at, at + step, float(total)) for at, total in sorted(every.items())), "br2")
+    plot.ticks_x(hour_ticks(record, ends, times))
+    plot.ticks_y((v, number(v)) for v in steps(0, max(every.values()) or 1))
+    says = f"{count(round(sum(every.values())))} {series.unit}, in steps of {span(step)}"
+    yield Picture(title="Responses", says=says, svg=plot.svg("Responses", says))
+
+
+def _summed(series: ev.Series, bad: bool) -> dict[float, float]:
+    total: dict[float, float] = {}
+    for line in series.lines:
+        if _is_bad(line.labels) == bad:
+            for at, value in zip(line.times, line.values, strict=False):
+                if value is not None:
+                    total[at] = total.get(at, 0.0) + value
+    return total
+
+
+def _stepped(total: dict[float, float], step: float) -> dict[float, float]:
+    """Sums over ``step`` seconds."""
+    sums: dict[float, float] = {}
+    for at, value in total.items():
+        start = math.floor(at / step) * step
+        sums[start] = sums.get(start, 0.0) + value
+    return sums
+
+
+def _events(
+    judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
+) -> Iterator[Picture]:
+    events = next((a for a in answers.values() if isinstance(a, ev.Listing)), None)
+    if events is None or events.question.window is None or not events.items:
+        return
+    ends = ends_of(events, ())
+    first = math.floor(ends[0] / 3600) * 3600
+    hours = [first + 3600 * k for k in range(math.ceil((ends[1] - first) / 3600))]
+    moments = [i["at"] for i in events.items if isinstance(i.get("at"), int | float)]
+    bars = [(h, h + 3600, sum(h <= at < h + 3600 for at in moments)) for h in hours]
+    top = max([6, *(n for _, _, n in bars)])
+    plot = Plot(ends, (0, top * 1.1), 150)
+    plot.bars(((a + 60, b - 60, float(n)) for a, b, n in bars), "br2")
+    plot.level(5, "fewer than 5, normal classes aside")
+    plot.ticks_x(hour_ticks(record, ends, times))
+    plot.ticks_y((v, number(v)) for v in steps(0, top))
+    says = f"{count(len(moments))} in all, classes known as normal included"
+    title = "Error events in each clock hour"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+
+
+def _health(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> Iterator[Picture]:
+    probes = next((a for a in answers.values() if isinstance(a, ev.Probes)), None)
+    if probes is None:
+        return
+    ends = ends_of(probes, (g for gap in probes.gaps for g in gap))
+    plot = Plot(ends, (0, 1), 50)
+    plot.bars(((a, b, 1.0) for a, b in between(probes.gaps, ends)), "br")
+    for start, end in probes.gaps[:500]:
+        plot.hole(start, end)
+    plot.crosses((failure.at, 0.5) for failure in probes.failures[:500])
+    step = next(s for s in (900, 1800, 3600, 7200, 14400) if (ends[1] - ends[0]) / s <= 8)
+    plot.ticks_x(clock_ticks(ends[0], ends[1], step, times))
+    longest = max(probes.gaps, key=lambda g: g[1] - g[0], default=None)
+    hole = ""
+    if longest is not None:
+        at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=longest[0])
+        hole = f"; longest stretch unseen {span(longest[1] - longest[0])}, at {times.clock(at)}"
+    failed = f"{count(probes.bad)} failed" if probes.bad else "none failed"
+    says = f"{count(probes.kept)} of {count(probes.due)} probes sent, {failed}{hole}"
+    title = "Health probes; hatched is a stretch that nobody saw"
+    yield Picture(
+        title=title,
+        says=says,
+        svg=plot.svg(title, says, "strip"),
+        wide=True,
+        outcome=judged.outcome,
+    )
+
+
+def _beats(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> Iterator[Picture]:
+    series = next((a for a in answers.values() if isinstance(a, ev.Series)), None)
+    if series is None or not any(len(line.times) > 1 for line in series.lines):
+        return
+    ends = ends_of(series, (t for line in series.lines for t in line.times))
+    gaps = [
+        (b, b - a)
+        for line in series.lines
+        for a, b in zip(line.times, line.times[1:], strict=False)
+    ]
+    limit = judged.scale.limit if judged.scale else 75.0
+    top = max([limit, *(gap for _, gap in gaps)]) * 1.12
+    plot = Plot(ends, (0, top), 150)
+    plot.dots(sorted(gaps, key=lambda g: -g[1])[:600])
+    plot.level(limit, f"limit {span(limit)}")
+    plot.beyond(above=limit)
+    plot.ticks_x(clock_ticks(*ends, 3600 if ends[1] - ends[0] < 6 * 3600 else 14400, times))
+    plot.ticks_y((v, number(v)) for v in steps(0, top))
+    longest = max(gap for _, gap in gaps)
+    says = f"{count(len(gaps))} steps from beat to beat, the longest {span(longest)}"
+    title = "Background jobs: time between beats, s"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+
+
+def _disk(
+    judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
+) -> Iterator[Picture]:
+    readings: list[tuple[float, float]] = []
+    size = 0.0
+    for name in ("before", "disk"):
+        answer = answers.get(name)
+        for item in answer.items if isinstance(answer, ev.Listing) else ():
+            at, used = item.get("at"), item.get("used_bytes")
+            if isinstance(at, int | float) and isinstance(used, int | float):
+                readings.append((float(at), float(used)))
+            if isinstance(item.get("size_bytes"), int | float):
+                size = float(item["size_bytes"])
+    if len(readings) < 2:
+        return
+    readings.sort()
+    top = size or max(used for _, used in readings)
+    begin = min(readings[0][0], record.t0.timestamp())
+    plot = Plot((begin, max(readings[-1][0], begin + 3600)), (0, top * 1.05), 150)
+    plot.line(list(readings), "ln")
+    plot.dots(list(readings), "dt2")
+    if size:
+        plot.level(0.8 * size, "limit 80 %")
+        plot.beyond(above=0.8 * size)
+    plot.ticks_x(hour_ticks(record, (begin, readings[-1][0]), times))
+    plot.ticks_y((v, f"{number(v / 1e9)} GB") for v in steps(0, top))
+    says = f"{number(readings[-1][1] / 1e9)} GB used, {plural(len(readings), 'reading')}"
+    title = "Disk of the database"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+
+
+_DRAWN_ELSEWHERE = (
+    "ERRORS-RATE",
+    "RESTARTS",
+    "MEMORY-HEADROOM",
+    "LOGS-",
+    "DB-",
+    "SIGNOFF-",
+    "WS-",
+    "SENTRY-",
+)
+
+
+def _own(
+    judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
+) -> Iterator[Picture]:
+    """A series of a criterion of one's own."""
+    if judged.id.startswith(_DRAWN_ELSEWHERE):
+        return
+    for name, series in answers.items():
+        if not isinstance(series, ev.Series) or not _values(series.lines):
+            continue
+        values = _values(series.lines)
+        ends = ends_of(series, (t for line in series.lines for t in line.times))
+        plot = Plot(ends, (min(0.0, *values), max(values) * 1.12 or 1), 150)
+        for line in series.lines[:8]:
+            plot.line(_thinned(line), "ln", 3.5 * _step(line))
+        if judged.scale and judged.scale.unit == series.unit:
+            plot.level(judged.scale.limit, f"limit {number(judged.scale.limit)}")
+        plot.ticks_x(hour_ticks(record, ends, times))
+        plot.ticks_y((v, number(v)) for v in steps(0, max(values) or 1))
+        title = f"{judged.id}: {name.replace('_', ' ')}, {series.unit}"
+        says = f"largest {number(max(values))}, {plural(len(series.lines), 'line')}"
+        yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)

@@ -1,0 +1,301 @@
+"""The sign-off page: the document that is archived, or why there is none yet.
+
+Rules of this module:
+
+- Approved is a watch with a ``signoff`` entry in its ledger against which nothing stood when it
+  was signed; any other is REFUSED and lists what is missing. A rehearsal is always refused.
+- Everything is computed from the ledger at the moment it was signed; until then, at ``now``.
+- Issues and proposals are listed from evidence in the records; nothing is judged again here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from hour24 import evidence as ev
+from hour24.criteria import CRITERIA
+from hour24.record import Judged, Record
+from hour24.report import charts, grid, index, page, trends
+from hour24.report.exhibits import read
+from hour24.report.words import Times, count, moment, number, one_line, percent, span
+from hour24.verdict import Outcome
+
+if TYPE_CHECKING:
+    from hour24.ledger import Ledger, Standing
+
+MOST = 6
+
+
+class Eighth(Struct, frozen=True, kw_only=True):
+    """One of the eight criteria, judged over the whole watch."""
+
+    id: str
+    sentence: str
+    outcome: Outcome
+    findings: tuple[str, ...]
+    margin: Any
+    left: str
+    waived: str
+
+
+class Coverage(Struct, frozen=True, kw_only=True):
+    """How much of 24 hours was seen of one thing."""
+
+    what: str
+    seen: str
+    ratio: float | None
+    hole: str
+
+
+def write(ledger: Ledger, path: Path, now: datetime, missing: Sequence[str] = ()) -> None:
+    """Write the sign-off page.
+
+    Args:
+        missing: what stands in the way of an approval, one sentence each
+            (``hour24.signoff.missing``); none: it is computed from the standings alone.
+    Raises: OSError, when it cannot be written.
+    """
+    page.put(path, text(ledger, now, missing))
+
+
+def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
+    """The sign-off page, as HTML."""
+    watch, genesis = ledger.watch, ledger.genesis
+    times = Times(watch.zone, watch.t0, watch.whole.end)
+    entries = ledger.entries()
+    entry = next((e for e in reversed(entries) if e.kind == "signoff"), None)
+    content = entry.content if entry is not None else {}
+    signed = moment(content.get("at"))
+    now = signed or now  # a waiver that ends later does not undo what was signed
+    missing = list(missing) or _missing(ledger, now, entry is not None)
+    approved = not missing
+    standings = ledger.standings(now)
+    records = [r for hour in watch.hours if (r := ledger.latest(hour)) is not None]
+    last = records[-1] if records else None
+    outcome = Outcome.PASS if approved else Outcome.FAIL
+    at = entries.index(entry) if entry is not None else len(entries)
+    context = {
+        "watch": watch,
+        "genesis": genesis,
+        "times": times,
+        "icon": page.icon(outcome, genesis.rehearsal is not None),
+        "rehearsal": page.rehearsal_text(genesis.rehearsal),
+        "approved": approved,
+        "content": {name: one_line(content.get(name) or "", 600) for name in _NAMED},
+        "signed": signed,
+        "launch": moment(content.get("launch_at")),
+        "missing": missing,
+        "eight": _eight(ledger, standings),
+        "waivers": [index.waiver_view(e, now, times) for e in entries if e.kind == "waive"],
+        "classes": [index.says_of(e) for e in entries if e.kind == "classify"],
+        "heads": grid.heads(ledger, now),
+        "groups": {"Every criterion": _but_eight(grid.lines(ledger, now))},
+        "coverage": list(_coverage(records)),
+        "state": _state(last),
+        "last": last,
+        "issues": _issues(standings),
+        "found": list(_found(records, times)),
+        "slow_endpoints": _endpoints(last),
+        "slow_statements": list(_statements(last)),
+        "frequent": _frequent(records),
+        "known_slow": _known_slow(last),
+        "entries": [index.entry_view(n, e, times) for n, e in enumerate(entries)],
+        "records": len([e for e in entries if e.kind == "checkpoint"]),
+        "before": entries[at - 1] if at else None,
+        "own": entry,
+        "number": at,
+        "unchanged": all(r.limits == genesis.limits for r in records),
+        "verdicts": sum(len(r.criteria) for r in records),
+        "tally": {o: sum(s.outcome == o for s in standings) for o in Outcome},
+        "now": now,
+        "late": max((r.late_s for r in records), default=0.0),
+        "span": span,
+    }
+    return page.render("signoff.html.j2", context)
+
+
+_NAMED = ("by", "role", "because", "decision", "key", "signature", "release")
+
+
+def _missing(ledger: Ledger, now: datetime, signed: bool) -> list[str]:
+    """What the standings alone say is missing."""
+    found = [f"{outcome.value}: {line}" for outcome, line in grid.standing(ledger, now)]
+    if ledger.genesis.rehearsal is not None:
+        found.append("a rehearsal can never be signed off")
+    if not signed:
+        found.append("nobody has signed")
+    return found
+
+
+def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
+    """The eight criteria as the last checkpoint judged them."""
+    hour = ledger.watch.hours[-1]
+    record = ledger.latest(hour)
+    grouped = page.by_criterion(record.criteria) if record is not None else {}
+    found = []
+    for name in (line for line in grid.planned([record]) if line.startswith("SIGNOFF-")):
+        many = grouped.get(name, ())
+        own = [s for s in standings if s.id == name and s.hour == hour]
+        outcome = page.outcome_of(many) if many else Outcome.INCONCLUSIVE
+        drawn = next((j for j in many if j.scale is not None), None)
+        findings = [
+            f"{one_line(j.subject, 40) + ': ' if j.subject else ''}{one_line(j.reason, 360)}"
+            for j in many
+        ]
+        found.append(
+            Eighth(
+                id=name,
+                sentence=_sentence(name, many),
+                outcome=outcome,
+                findings=tuple(findings) or ("not judged: there is no record of this hour",),
+                margin=charts.margin(drawn.scale, drawn.outcome, name) if drawn else None,
+                left=charts.margin_text(drawn.scale, drawn.outcome) if drawn else "–",
+                waived=next((one_line(s.waived_by, 80) for s in own if s.waived_by), ""),
+            )
+        )
+    return found
+
+
+def _sentence(name: str, many: Sequence[Judged]) -> str:
+    if many:
+        return many[0].sentence
+    return CRITERIA[name].sentence if name in CRITERIA else name
+
+
+def _but_eight(lines: Sequence[grid.Line]) -> list[grid.Line]:
+    return [line for line in lines if not line.id.startswith("SIGNOFF-")]
+
+
+def _coverage(records: Sequence[Record]) -> Iterator[Coverage]:
+    probes = [p for r in records if (p := trends.probes_of(r)) is not None]
+    due, kept = sum(p.due for p in probes), sum(p.kept for p in probes)
+    longest = max((b - a for p in probes for a, b in p.gaps), default=0.0)
+    if due:
+        yield Coverage(
+            what="Health probes",
+            seen=f"{count(kept)} of {count(due)}",
+            ratio=kept / due,
+            hole=span(longest) if longest else "none",
+        )
+    seen: dict[str, tuple[int, int]] = {}
+    for record in records[-1:]:
+        for judged in record.criteria:
+            for name, plain in judged.evidence.items():
+                answer = read(plain)
+                if isinstance(answer, ev.Series) and answer.lines:
+                    values = [v for line in answer.lines for v in line.values]
+                    known = sum(v is not None for v in values)
+                    what = f"{name.replace('_', ' ')}, {answer.question.source}"
+                    seen[what] = known, len(values)
+    for what, (known, total) in seen.items():
+        if total:
+            yield Coverage(
+                what=one_line(what, 60),
+                seen=f"{count(known)} of {count(total)}",
+                ratio=known / total,
+                hole="",
+            )
+
+
+def _state(last: Record | None) -> list[str]:
+    """The state of the system as the last checkpoint found it."""
+    wanted = ("HEALTH-SCHEMA", "MEMORY-HEADROOM", "DB-ONLINE", "DB-POOL", "DB-SIZE", "RESTARTS")
+    return [
+        f"{judged.id}: {one_line(judged.reason, 300)}"
+        for judged in (last.criteria if last is not None else ())
+        if judged.id in wanted
+    ]
+
+
+def _issues(standings: Sequence[Standing]) -> list[tuple[Outcome, str, str]]:
+    """Whatever did not hold at some hour, and what became of it."""
+    found = []
+    for s in standings:
+        if s.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE) or s.id.startswith("SIGNOFF-"):
+            continue
+        became = "open"
+        if s.waived_by:
+            became = f"waived by {s.waived_by}"
+        elif s.settled_by:
+            became = f"settled by {s.settled_by}"
+        name = f"{s.id} {one_line(s.subject, 40)}".strip()
+        found.append((s.outcome, f"{name}, hour {s.hour}: {one_line(s.reason, 200)}", became))
+    return sorted(found, key=lambda one: one[0] != Outcome.FAIL)[:40]
+
+
+def _listed(record: Record, wanted: Sequence[str], what: str) -> Iterator[dict[str, Any]]:
+    """Items of the first listing of ``what`` among these criteria's evidence."""
+    for judged in record.criteria:
+        if judged.id not in wanted:
+            continue
+        for plain in judged.evidence.values():
+            answer = read(plain)
+            if isinstance(answer, ev.Listing) and answer.what == what:
+                yield from answer.items
+                return
+
+
+def _found(records: Sequence[Record], times: Times) -> Iterator[tuple[str, str, str]]:
+    """Sentry's issues of the whole watch: title, events, last seen; most frequent first."""
+    total: dict[str, tuple[int, Any]] = {}
+    for record in records:
+        for item in _listed(record, ("ERRORS-NEW", "ERRORS-CRITICAL", "ERRORS-TOP"), "issues"):
+            name = f"{item.get('short_id') or item.get('id', '')} {item.get('title', '')}".strip()
+            n = item.get("count")
+            before, _ = total.get(name, (0, None))
+            total[name] = before + (n if isinstance(n, int) else 0), item.get("last_seen")
+    for name, (n, seen) in sorted(total.items(), key=lambda one: -one[1][0])[:12]:
+        at = moment(seen)
+        yield one_line(name, 160), count(n), times.full(at) if at else ""
+
+
+def _frequent(records: Sequence[Record]) -> list[tuple[str, str, str]]:
+    total: dict[str, int] = {}
+    for record in records:
+        for item in _listed(record, ("ERRORS-TOP", "ERRORS-NEW", "ERRORS-CRITICAL"), "issues"):
+            title = one_line(item.get("title", ""), 90)
+            n = item.get("count")
+            total[title] = total.get(title, 0) + (n if isinstance(n, int) else 0)
+    every = sum(total.values())
+    ranked = sorted(total.items(), key=lambda one: -one[1])[:MOST]
+    return [(title, count(n), percent(n / every, 0) if every else "–") for title, n in ranked]
+
+
+def _endpoints(last: Record | None) -> list[tuple[str, str, str]]:
+    rows = []
+    for judged in last.criteria if last is not None else ():
+        if judged.id == "LATENCY-TARGET" and judged.scale is not None:
+            at = charts.share(judged.scale.observed, judged.scale)
+            if at is not None and judged.scale.observed is not None:
+                value = f"{number(judged.scale.observed)} {judged.scale.unit}"
+                rows.append((at, one_line(judged.subject, 60), value))
+    rows.sort(reverse=True)
+    return [(name, value, percent(at, 0)) for at, name, value in rows[:MOST]]
+
+
+def _statements(last: Record | None) -> Iterator[tuple[str, str, str]]:
+    if last is None:
+        return
+    items = list(_listed(last, ("DB-SLOW",), "statements"))
+    items.sort(key=lambda i: -float(i.get("max_ms") or 0.0))
+    for item in items[:MOST]:
+        yield (
+            one_line(item.get("query", ""), 110),
+            number(item.get("max_ms") or 0.0),
+            number(item.get("calls") or 0),
+        )
+
+
+def _known_slow(last: Record | None) -> list[str]:
+    return [
+        f"{one_line(judged.subject, 60)}: {one_line(told, 300)}"
+        for judged in (last.criteria if last is not None else ())
+        if judged.id == "LATENCY-TARGET"
+        and judged.objective is not None
+        and (told := str(judged.objective.get("known_slow") or ""))
+    ]

@@ -1,0 +1,128 @@
+"""Charts over a whole watch, from its records: each measured criterion against its limit.
+
+Rules of this module:
+
+- One x for all: hours after T0. One height for the limit in every chart.
+- A bar is as wide as its checkpoint's window; its band is the bound. An hour without a value
+  is hatched, never a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hour24 import evidence as ev
+from hour24.record import Judged, Record
+from hour24.report import charts
+from hour24.report.axes import Picture
+from hour24.report.charts import Plot
+from hour24.report.exhibits import read
+from hour24.report.words import Times, count, number, one_line, percent, span
+from hour24.verdict import Outcome, worst
+
+if TYPE_CHECKING:
+    from hour24.ledger import Ledger
+
+MOST = 24
+TOP = 1.6
+
+
+def of(ledger: Ledger, times: Times) -> list[Picture]:
+    """Each criterion that has a scale at two checkpoints or more, then the health probes."""
+    records = [r for hour in ledger.watch.hours if (r := ledger.latest(hour)) is not None]
+    over: dict[tuple[str, str], list[tuple[Record, Judged]]] = {}
+    for record in records:
+        for judged in record.criteria:
+            if judged.scale is not None and judged.scale.limit > 0:
+                over.setdefault((judged.id, judged.subject), []).append((record, judged))
+    found = [
+        _trend(ledger, name, subject, points)
+        for (name, subject), points in over.items()
+        if len(points) > 1
+    ][:MOST]
+    return [*found, *_health(ledger, records, times)]
+
+
+def _trend(
+    ledger: Ledger, name: str, subject: str, points: Sequence[tuple[Record, Judged]]
+) -> Picture:
+    hours = ledger.watch.hours
+    plot = Plot((-1, hours[-1]), (0, TOP), 130)
+    plot.beyond(above=1.0)
+    values: list[float] = []
+    failures: list[tuple[float, float | None]] = []
+    outcomes = []
+    for record, judged in points:
+        assert judged.scale is not None
+        start = (record.window.start - record.t0) / timedelta(hours=1)
+        end = (record.window.end - record.t0) / timedelta(hours=1)
+        seen = charts.share(judged.scale.observed, judged.scale)
+        low, high = charts.bounds(judged.scale)
+        known = [v for v in (seen, low, high) if v is not None]
+        outcomes.append(judged.outcome)
+        if not known:
+            plot.hole(start, end)
+            continue
+        plot.band([(start, min(known), max(known)), (end, min(known), max(known))])
+        if seen is not None:
+            plot.line([(start, seen), (end, seen)], "wk")
+            if judged.scale.observed is not None:
+                values.append(judged.scale.observed)
+            if judged.outcome == Outcome.FAIL:
+                failures.append(((start + end) / 2, min(seen, TOP * 0.97)))
+    plot.crosses(failures)
+    last = points[-1][1]
+    plot.level(1.0, one_line(last.limit, 40) or "limit")
+    plot.ticks_x((h, "T0" if h == 0 else str(h)) for h in hours)
+    title = f"{name} {one_line(subject, 60)}".strip()
+    unit = last.scale.unit if last.scale else ""
+    says = _range(values, unit)
+    return Picture(title=title, says=says, svg=plot.svg(title, says), outcome=worst(outcomes))
+
+
+def _range(values: Sequence[float], unit: str) -> str:
+    if not values:
+        return "no value observed"
+    if unit == "ratio":
+        return f"{percent(min(values), 2)} to {percent(max(values), 2)}"
+    told = "" if unit in ("", "1") else f" {one_line(unit, 20)}"
+    return f"{number(min(values))} to {number(max(values))}{told}"
+
+
+def probes_of(record: Record) -> ev.Probes | None:
+    """What the prober saw of health in this checkpoint's window, as it stands in the record."""
+    for judged in record.criteria:
+        for plain in judged.evidence.values() if judged.id == "HEALTH-ALWAYS" else ():
+            answer = read(plain)
+            if isinstance(answer, ev.Probes):
+                return answer
+    return None
+
+
+def _health(ledger: Ledger, records: Sequence[Record], times: Times) -> Iterator[Picture]:
+    seen = [(r, p) for r in records if (p := probes_of(r)) is not None and p.due]
+    if not seen:
+        return
+    t0 = ledger.watch.t0.timestamp()
+    end = t0 + ledger.watch.hours[-1] * 3600
+    plot = Plot((t0, end), (0, 1), 50)
+    plot.hole(t0, end)
+    for record, probes in seen:
+        window = probes.question.window or record.window
+        at = window.start.timestamp()
+        for left, right in sorted(probes.gaps):
+            plot.bars([(at, left, 1.0)], "br")
+            at = max(at, right)
+        plot.bars([(at, window.end.timestamp(), 1.0)], "br")
+        plot.crosses((failure.at, 0.5) for failure in probes.failures[:200])
+    plot.ticks_x((t0 + h * 3600, "T0" if h == 0 else str(h)) for h in ledger.watch.hours)
+    due, kept, bad = (sum(getattr(p, name) for _, p in seen) for name in ("due", "kept", "bad"))
+    longest = max((b - a for _, p in seen for a, b in p.gaps), default=0.0)
+    says = (
+        f"{count(kept)} of {count(due)} sent, {count(bad) if bad else 'none'} failed; "
+        f"longest stretch unseen {span(longest) if longest else 'below one interval'}"
+    )
+    title = "Health probes; hatched is what nobody saw, or what is still to come"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says, "strip"), wide=True)

@@ -1,0 +1,236 @@
+"""The pages in a real browser: with and without a script engine, light and dark, narrow, hostile.
+
+Rules of this room:
+
+- The browser is Debian's chromium, driven headless; one for all tests here.
+- What is checked is what a person meets: words on the screen, contrast, width, no request, no
+  script that runs.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from hour24.criteria import due
+from hour24.record import Prober
+from hour24.report import checkpoint, index, signoff
+from hour24.verdict import Outcome
+from tests.pages.sample import HOSTILE, WATCH, Sample, failing
+from tests.pages.watch import recorded
+
+EVERY = ["fail", "hostile", "pass", "index", "refused", "approved"]
+CONTRAST = """() => {
+  const parse = text => {
+    const found = text.match(/rgba?\\(([^)]+)\\)/g) || [];
+    return found.map(one => one.match(/[\\d.]+/g).map(Number))
+      .filter(one => one.length < 4 || one[3] > 0);
+  };
+  const light = ([r, g, b]) => {
+    const part = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    return .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
+  };
+  const ratio = (a, b) => {
+    const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
+    return (x + .05) / (y + .05);
+  };
+  const grounds = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const style = getComputedStyle(at);
+      if (at.matches('.reh')) return parse(style.backgroundImage);
+      const ground = parse(style.backgroundColor);
+      if (ground.length) return ground;
+    }
+    return [[255, 255, 255]];
+  };
+  let worst = [99, ''];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim(), owner = walker.currentNode.parentElement;
+    if (!text || owner.closest('style,title,desc,.gone,.skip,defs')) continue;
+    if (!owner.getClientRects().length) continue;
+    const style = getComputedStyle(owner);
+    const svg = owner instanceof SVGElement;
+    const ink = parse(svg ? style.fill : style.color)[0];
+    if (!ink) continue;
+    for (const ground of grounds(owner)) {
+      const found = ratio(ink, ground);
+      if (found < worst[0]) worst = [found, text.slice(0, 60) + ' ' + owner.className];
+    }
+  }
+  return worst;
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless browser."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert path is not None, "chromium: expected Debian's package, got none"
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A failed checkpoint, a hostile rehearsal of hour 24, a pass; a watch and two sign-offs."""
+    folder = tmp_path_factory.mktemp("pages")
+    sample = Sample(24, text=HOSTILE)
+    outcomes = [Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE, Outcome.PASS]
+    kept = tuple(
+        msgspec.structs.replace(j, reason=HOSTILE * 3, observed=HOSTILE, outcome=outcomes[n % 4])
+        for n, j in enumerate(sample.criteria())
+    )
+    records = {
+        "fail": failing(),
+        "hostile": sample.record(kept, rehearsal={"seed": 7, "faults": [HOSTILE]}),
+        "pass": Sample(8).record(prober=Prober(running=False)),
+    }
+    found = {}
+    for name, record in records.items():
+        found[name] = folder / f"{name}.html"
+        checkpoint.write(record, None, found[name])
+    told = {"rehearsal": {"seed": 7, "faults": [HOSTILE]}}
+    ledger = recorded(
+        folder / "reports", [Sample(0).record(**told), failing(4), records["hostile"]], **told
+    )
+    found["index"] = folder / "index.html"
+    index.write(ledger, found["index"])
+    found["refused"] = folder / "refused.html"
+    signoff.write(ledger, found["refused"], WATCH.whole.end)
+    ledger = recorded(folder / "whole", [Sample(hour).record() for hour in WATCH.hours])
+    ledger.append("signoff", {"by": "Mara", "role": "CTO", "at": WATCH.whole.end.isoformat()})
+    found["approved"] = folder / "approved.html"
+    signoff.write(ledger, found["approved"], WATCH.whole.end)
+    return found
+
+
+def opened(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str]]:
+    """The page, and every request it made beside its own file, dialog it opened, or error."""
+    page = browser.new_context(**options).new_page()
+    noticed: list[str] = []
+    page.on("request", lambda r: noticed.append(r.url) if "data:" not in r.url[:5] else None)
+    page.on("dialog", lambda d: (noticed.append(f"dialog {d.message}"), d.dismiss()))
+    page.on("console", lambda m: noticed.append(m.text))
+    page.on("pageerror", lambda e: noticed.append(str(e)))
+    page.goto(path.as_uri())
+    return page, [one for one in noticed if one != path.as_uri()]
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_every_criterion_is_on_the_screen_with_and_without_script(
+    chromium: Browser, pages: dict[str, Path], scripted: bool
+) -> None:
+    """The same words; the evidence stays reachable by <details> alone."""
+    page, noticed = opened(chromium, pages["fail"], java_script_enabled=scripted)
+    shown = page.inner_text("body")
+    for criterion in due(16):
+        assert criterion.id in shown
+    assert noticed == []
+    page.click("summary >> nth=0")
+    assert page.locator("details[open] .evb").first.is_visible()
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ["index", "refused"])
+def test_hostile_text_runs_nothing_on_the_pages_of_a_watch(
+    chromium: Browser, pages: dict[str, Path], name: str
+) -> None:
+    """The same for the grid and the sign-off."""
+    page, noticed = opened(chromium, pages[name], java_script_enabled=True)
+    assert noticed == []
+    assert page.locator("script, img").count() == 0
+    page.context.close()
+
+
+def test_hostile_text_runs_nothing_and_asks_nothing(
+    chromium: Browser, pages: dict[str, Path]
+) -> None:
+    """With scripts allowed: the title stays ours, no dialog, no request, no complaint."""
+    page, noticed = opened(chromium, pages["hostile"], java_script_enabled=True)
+    assert noticed == []
+    assert page.title().startswith("REHEARSAL: ")
+    assert page.locator("script").count() == 0
+    assert page.locator("img").count() == 0
+    assert "<script>document.title" in page.inner_text("#not-measured + p + ul")
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_text_has_the_contrast_of_wcag_aa(
+    chromium: Browser, pages: dict[str, Path], name: str
+) -> None:
+    """4.5 to 1 at least, in both schemes, with all evidence unfolded."""
+    page, _ = opened(chromium, pages[name])
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        worst, where = page.evaluate(CONTRAST)
+        assert worst >= 4.5, (scheme, where)
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_page_is_wider_than_its_screen(
+    chromium: Browser, pages: dict[str, Path], name: str
+) -> None:
+    """Nothing is cut off at the side of a telephone, with all evidence unfolded."""
+    page, _ = opened(chromium, pages[name])
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    for width in (360, 390, 700, 861, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+def test_a_narrow_screen_keeps_the_table_for_a_screen_reader(
+    chromium: Browser, pages: dict[str, Path]
+) -> None:
+    """Rows become stacks to the eye and stay rows with header cells to a reader."""
+    page, _ = opened(chromium, pages["fail"], viewport={"width": 390, "height": 800})
+    table = page.locator("table.crit")
+    assert table.get_attribute("role") == "table"
+    assert table.locator("[role=row]").count() > 24
+    assert table.locator("[role=rowheader]").count() > 24
+    page.context.close()
+
+
+def test_the_verdict_is_read_from_across_the_room(
+    chromium: Browser, pages: dict[str, Path]
+) -> None:
+    """FAIL is the largest word on its page; PASS is no larger than a heading."""
+    size = "e => parseFloat(getComputedStyle(e).fontSize)"
+    page, _ = opened(chromium, pages["fail"])
+    assert page.locator("h1").evaluate(size) >= 76
+    page.context.close()
+    page, _ = opened(chromium, pages["pass"])
+    assert page.locator("h1").evaluate(size) <= 28
+    page.context.close()
+
+
+def test_a_page_prints_on_few_sheets(chromium: Browser, pages: dict[str, Path]) -> None:
+    """Folded evidence prints one line each; the whole is at most ten sheets of A4."""
+    page, _ = opened(chromium, pages["fail"])
+    assert 1 < sheets(page) <= 10
+    page.context.close()
+
+
+def test_the_sign_off_is_at_most_three_sheets(chromium: Browser, pages: dict[str, Path]) -> None:
+    """The document that is archived."""
+    page, _ = opened(chromium, pages["approved"])
+    assert sheets(page) <= 3
+    page.context.close()
+
+
+def sheets(page: Page) -> int:
+    """How many sheets of A4 a page prints on."""
+    return len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))

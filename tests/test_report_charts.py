@@ -1,0 +1,96 @@
+"""Margins and plots as SVG."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from hour24.report import charts
+from hour24.report.charts import Plot
+from hour24.verdict import Outcome, Scale
+from tests.pages.sample import HOSTILE
+
+
+@pytest.mark.parametrize(
+    ("scale", "outcome", "text"),
+    [
+        (Scale(unit="ratio", limit=0.01, observed=0.002, upper=0.0057), Outcome.PASS, "43 % left"),
+        (Scale(unit="ms", limit=1000, observed=1595, lower=1413), Outcome.FAIL, "41 % over"),
+        (Scale(unit="events", limit=0, observed=0), Outcome.PASS, "none seen"),
+        (Scale(unit="events", limit=0, observed=3), Outcome.FAIL, "over"),
+        (Scale(unit="ratio", limit=0.9, observed=0.95, better="above"), Outcome.PASS, "50 % left"),
+        (Scale(unit="days", limit=7, observed=70, better="above"), Outcome.PASS, "90 % left"),
+        (Scale(unit="ms", limit=10, observed=5), Outcome.INCONCLUSIVE, "not known"),
+        (None, Outcome.PASS, "–"),
+    ],
+)
+def test_the_margin_says_what_the_bound_leaves(
+    scale: Scale | None, outcome: Outcome, text: str
+) -> None:
+    """The bound on the limit's side decides what is left, not what was observed."""
+    assert charts.margin_text(scale, outcome) == text
+
+
+def test_the_margin_is_drawn_at_its_share_of_the_limit() -> None:
+    """Half of the limit stands at half of 62.5 %, the place of the limit."""
+    drawn = charts.margin(Scale(unit="ms", limit=100, observed=50), Outcome.PASS, "X")
+    assert drawn is not None
+    assert 'cx="31.25%"' in drawn
+
+
+def test_an_open_range_past_the_scale_ends_in_an_arrow() -> None:
+    """INCONCLUSIVE is a range; where it leaves the scale it says so."""
+    scale = Scale(unit="ms", limit=100, lower=50, upper=900)
+    drawn = charts.margin(scale, Outcome.INCONCLUSIVE, "X")
+    assert drawn is not None
+    assert "M-7 -4 0 0-7 4" in drawn
+    assert "mg-inc" in drawn
+
+
+def test_a_gap_in_time_is_a_gap_in_the_line() -> None:
+    """A missing value parts the line; nothing is drawn across it, and no zero stands for it."""
+    plot = Plot((0, 4), (0, 10))
+    plot.line([(0, 5), (1, 5), (2, None), (3, 5), (4, 5)])
+    path = plot.svg("t", "d").split('class="ln" d="')[1].split('"')[0]
+    assert path.count("M") == 2
+    assert "1000 1000" not in path
+
+
+def test_a_long_step_parts_the_line_too() -> None:
+    """Values far apart in time are not joined when their source had a usual step."""
+    plot = Plot((0, 100), (0, 10))
+    plot.line([(0, 5), (1, 5), (90, 5)], longest_step=3)
+    assert plot.svg("t", "d").split('class="ln" d="')[1].split('"')[0].count("M") == 2
+
+
+def test_hostile_words_in_a_chart_stay_words() -> None:
+    """A title from outside cannot open an element or an attribute; the picture stays XML."""
+    plot = Plot((0, 1), (0, 1))
+    plot.level(0.5, HOSTILE)
+    plot.mark(0.5, HOSTILE)
+    plot.hole(0.1, 0.9, HOSTILE)
+    svg = plot.svg(HOSTILE, HOSTILE)
+    tree = ElementTree.fromstring(svg)
+    assert {e.tag for e in tree.iter()} <= {"svg", "title", "desc", "path", "rect", "text", "line"}
+    assert "<script" not in svg
+    scale = Scale(unit="x", limit=1, observed=0.5)
+    ElementTree.fromstring(charts.margin(scale, Outcome.FAIL, HOSTILE) or "")
+    ElementTree.fromstring(charts.spark([(0, 0.5, Outcome.PASS), (1, 2, Outcome.FAIL)], HOSTILE))
+
+
+@pytest.mark.parametrize("ends", [(0.0, 0.0), (5.0, 5.0), (-1.0, -1.0)])
+def test_an_axis_without_length_is_drawn_all_the_same(ends: tuple[float, float]) -> None:
+    """One value, or all equal, divides by nothing."""
+    plot = Plot(ends, ends)
+    plot.line([(ends[0], ends[0]), (ends[0], float("nan"))])
+    assert "nan" not in plot.svg("t", "d")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 100, [0, 50, 100]), (0, 1, [0, 0.5, 1]), (3, 3, []), (0, float("nan"), [])],
+)
+def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
+    """Axes are labelled with round values within their ends."""
+    assert charts.steps(low, high) == expected

@@ -1,0 +1,165 @@
+"""The page of a watch, computed from a real ledger."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hour24.criteria import CRITERIA
+from hour24.report import index
+from hour24.verdict import Outcome
+from tests.pages.sample import HOSTILE, WATCH, Sample, changed, failing
+from tests.pages.watch import recorded
+
+
+def words(html: str) -> str:
+    body = re.sub(r"<(style|title|desc)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> str:
+    """Hours 0, 4 and 12 recorded, 8 missed, 16 failed and waived, 20 settles, 24 to come."""
+    sample = Sample(12)
+    early = changed(
+        sample.criteria(),
+        "WS-STABLE",
+        outcome=Outcome.INCONCLUSIVE,
+        code="too_few_samples",
+        reason="299 connections would settle it",
+    )
+    ledger = recorded(
+        tmp_path,
+        [
+            Sample(0).record(),
+            Sample(4).record(),
+            sample.record(early),
+            failing(16),
+            Sample(20).record(),
+        ],
+    )
+    now = WATCH.checkpoint(20).due + timedelta(minutes=5)
+    ledger.append(
+        "waive",
+        {
+            "criterion": "LATENCY-TARGET",
+            "subject": "assistants",
+            "hour": 16,
+            "by": "Mara Example",
+            "because": "fixed by the deploy of 05:52",
+            "until": (now + timedelta(days=3)).isoformat(),
+            "at": now.isoformat(),
+        },
+    )
+    return index.text(ledger, now)
+
+
+def test_every_criterion_has_a_row_and_every_checkpoint_a_column(story: str) -> None:
+    """Criteria x checkpoints, those that are not yet due too."""
+    rows = re.findall(r'<tr><th scope="row"><span class="id">.*?</tr>', story, re.DOTALL)
+    names = [re.search(r'class="id">(.*?)<', row)[1] for row in rows]
+    assert sorted(names) == sorted(CRITERIA)
+    for row in rows:
+        assert len(re.findall(r'<td class="k k-', row)) == 7
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        ("waived", "FAIL, waived"),
+        ("settled", "settled"),
+        ("missed", "MISSED"),
+        ("later", "not yet due"),
+        ("not", "not due"),
+        ("inc", "INCONCLUSIVE"),
+        ("na", "NOT APPLICABLE"),
+        ("pass", "PASS"),
+    ],
+)
+def test_each_state_has_its_own_sign_and_word(story: str, state: str, word: str) -> None:
+    """Nobody needs a colour to tell settled from waived, missed or not yet due."""
+    cells = re.findall(rf'<td class="k k-{state}">(.*?)</td>', story)
+    assert cells
+    assert all(f'href="#g-{state}"' in cell and word in words(cell) for cell in cells)
+
+
+def test_a_waiver_stands_beside_the_outcome_with_name_and_reason(story: str) -> None:
+    """The FAIL stays a FAIL; who waived it, why and until when is said."""
+    said = words(story)
+    assert "FAIL, waived" in said
+    assert "Mara Example" in said
+    assert "fixed by the deploy of 05:52" in said
+
+
+def test_what_stands_against_the_launch_is_listed(story: str) -> None:
+    """A checkpoint that was not run is one line, and what was waived or settled is none."""
+    listed = words(story.split('id="standing"')[1].split("<h2")[0])
+    assert "Hour 8 was due and not run" in listed
+    assert "LOGS-WATCHED at hour 16" in listed
+    assert "LATENCY-TARGET" not in listed
+    assert "WS-STABLE" not in listed
+
+
+def test_the_next_checkpoint_has_its_time_and_command(story: str) -> None:
+    """In the zone of the watch, ready to copy."""
+    assert "hour 24, 22 Dec 12:15" in words(story)
+    assert "pytest -m hour24 --watch launch-2025-12-22" in story
+
+
+def test_a_watch_with_only_passes_is_calm_and_one_without_records_is_no_pass(
+    tmp_path: Path,
+) -> None:
+    """PASS so far where everything holds; INCONCLUSIVE where nothing was recorded."""
+    calm = recorded(tmp_path / "a", [Sample(0).record(), Sample(4).record()])
+    assert 'class="v-pass"' in index.text(calm)
+    empty = recorded(tmp_path / "b", [])
+    assert 'class="v-inc"' in index.text(empty)
+
+
+def test_the_chain_is_listed_with_its_head(tmp_path: Path) -> None:
+    """Every entry with its file and digest; the head in full, to publish elsewhere."""
+    ledger = recorded(tmp_path, [Sample(0).record(), Sample(4).record()])
+    html = index.text(ledger)
+    for entry in ledger.entries():
+        assert entry.file in html
+        assert entry.sha256[:16] in html
+    assert ledger.entries()[-1].sha256 in html
+
+
+def test_a_rehearsal_says_so(tmp_path: Path) -> None:
+    """Banner and command name the rehearsal."""
+    rehearsal = {"seed": 7, "faults": []}
+    record = Sample(0).record(rehearsal=rehearsal, target="rehearsal")
+    ledger = recorded(tmp_path, [record], rehearsal=rehearsal, target="rehearsal")
+    said = words(index.text(ledger))
+    assert "REHEARSAL" in said
+    assert "pytest -m hour4 --target rehearsal" in said
+
+
+def test_hostile_text_stays_text(tmp_path: Path) -> None:
+    """Subjects, values and reasons from outside open no element."""
+    sample = Sample(4)
+    kept = tuple(
+        msgspec.structs.replace(
+            j, reason=HOSTILE, observed=HOSTILE, limit=HOSTILE, outcome=Outcome.FAIL
+        )
+        for j in sample.criteria()
+    )
+    html = index.text(recorded(tmp_path, [Sample(0).record(), sample.record(kept)]))
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "\x1b" not in html
+
+
+def test_the_page_is_written_whole(tmp_path: Path) -> None:
+    """It replaces the page before it, and leaves nothing beside it."""
+    ledger = recorded(tmp_path, [Sample(0).record()])
+    path = tmp_path / "index.html"
+    index.write(ledger, path)
+    index.write(ledger, path)
+    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert [p.name for p in tmp_path.glob(".index*")] == []

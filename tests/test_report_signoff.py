@@ -1,0 +1,118 @@
+"""The sign-off page, computed from a real ledger."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hour24.ledger import Ledger
+from hour24.report import signoff
+from tests.pages.sample import WATCH, Sample, failing
+from tests.pages.watch import recorded
+
+NOW = WATCH.checkpoint(24).due + timedelta(minutes=30)
+
+
+def words(html: str) -> str:
+    body = re.sub(r"<(style|title|desc)\b.*?</\1>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+def whole(reports: Path, **changes: Any) -> Ledger:
+    """A watch whose seven checkpoints all hold."""
+    told = {"rehearsal": changes["rehearsal"]} if "rehearsal" in changes else {}
+    return recorded(reports, [Sample(hour).record(**told) for hour in WATCH.hours], **changes)
+
+
+def sign(ledger: Ledger, at: datetime = NOW) -> None:
+    ledger.append(
+        "signoff",
+        {
+            "by": "Mara Example",
+            "role": "CTO",
+            "because": "everything held",
+            "at": at.isoformat(),
+            "launch_at": (at + timedelta(hours=12)).isoformat(),
+        },
+    )
+
+
+def test_a_whole_watch_that_is_signed_is_approved(tmp_path: Path) -> None:
+    """Who, in which role, when, because of what, and how long until the launch."""
+    ledger = whole(tmp_path)
+    sign(ledger)
+    said = words(signoff.text(ledger, NOW))
+    assert "APPROVED FOR CUSTOMER LAUNCH" in said
+    assert "REFUSED" not in said
+    assert "Mara Example , CTO, on 22 December 2025 at 12:45" in said
+    assert "everything held" in said
+    assert "7 of 7" in said
+    assert "12 h 30 min after the watch" in said
+
+
+def test_the_eight_criteria_stand_with_their_evidence(tmp_path: Path) -> None:
+    """Each with its sentence and what was found over 24 hours."""
+    said = words(signoff.text(whole(tmp_path), NOW))
+    for name in ("ERROR-RATE", "CRITICAL", "HEALTH", "DATABASE", "RESTARTS", "LATENCY", "JOBS"):
+        assert f"SIGNOFF-{name}" in said
+    assert "WebSocket connections were stable" in said
+    assert said.count("3 of 1 354 were found") >= 8
+
+
+def test_without_a_signature_it_is_refused(tmp_path: Path) -> None:
+    """Nothing is missing but a name."""
+    html = signoff.text(whole(tmp_path), NOW)
+    assert "REFUSED" in words(html)
+    assert "nobody has signed" in words(html)
+    assert "APPROVED" not in words(html)
+
+
+def test_a_fail_that_nobody_waived_refuses_whatever_was_signed(tmp_path: Path) -> None:
+    """A signature over a standing FAIL approves nothing, and the page says what stands."""
+    records = [failing(16) if hour == 16 else Sample(hour).record() for hour in WATCH.hours]
+    ledger = recorded(tmp_path, records)
+    sign(ledger)
+    said = words(signoff.text(ledger, NOW))
+    assert "REFUSED" in said
+    assert "FAIL: LATENCY-TARGET assistants at hour 16" in said
+
+
+def test_a_missed_checkpoint_refuses(tmp_path: Path) -> None:
+    """Six of seven is not the watch."""
+    ledger = recorded(tmp_path, [Sample(h).record() for h in WATCH.hours if h != 12])
+    sign(ledger)
+    said = words(signoff.text(ledger, NOW))
+    assert "REFUSED" in said
+    assert "Hour 12 was due and not run" in said
+
+
+def test_a_rehearsal_is_never_approved(tmp_path: Path) -> None:
+    """Whatever its ledger holds."""
+    ledger = whole(tmp_path, rehearsal={"seed": 7, "faults": []}, target="rehearsal")
+    sign(ledger)
+    said = words(signoff.text(ledger, NOW))
+    assert "APPROVED" not in said
+    assert "a rehearsal can never be signed off" in said
+
+
+def test_what_is_missing_is_listed_word_for_word(tmp_path: Path) -> None:
+    """The reasons that the sign-off gives stand on the page, and refuse it."""
+    ledger = whole(tmp_path)
+    sign(ledger)
+    said = words(signoff.text(ledger, NOW, ["the chain is broken at hour08.a1.json"]))
+    assert "REFUSED" in said
+    assert "the chain is broken at hour08.a1.json" in said
+
+
+def test_the_chain_and_its_head_are_named(tmp_path: Path) -> None:
+    """Number of entries, the head before the sign-off, its own digest, the command to verify."""
+    ledger = whole(tmp_path)
+    sign(ledger)
+    html = signoff.text(ledger, NOW)
+    entries = ledger.entries()
+    assert entries[-2].sha256 in html
+    assert entries[-1].sha256 in html
+    assert "9 entries, of these 7 checkpoint runs" in words(html)
+    assert "python -m hour24 verify reports/launch-2025-12-22" in html
