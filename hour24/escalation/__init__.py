@@ -1,0 +1,155 @@
+"""From a checkpoint's record, and the ledger before it, to one decision.
+
+Rules of this package:
+
+- PROCEED, RETRY, HOLD (a person must look), ALERT, ROLL BACK: the worst of what the runbook's
+  rules find. It is pure: records in, decision out.
+- A witness's outage alone never leads to ALERT or ROLL BACK.
+- Nothing is done here; steps are commands for a person to copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hour24.escalation.causes import Cause, Issue
+from hour24.escalation.rules import RULES, Action, Seen, anything_else_failed
+from hour24.escalation.steps import Commands, Step, distinct
+from hour24.record import Record
+from hour24.verdict import Outcome
+
+__all__ = ["Action", "Cause", "Decision", "Issue", "Step", "decide"]
+
+CALLED = {
+    Action.ROLL_BACK: ("on call", "devops", "tech lead"),
+    Action.ALERT: ("on call", "tech lead", "devops"),
+    Action.HOLD: ("tech lead",),
+}
+MOST_WHY = 3
+LONGEST = 1200
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What the runbook says to do now.
+
+    Args:
+        rule: the row of the runbook that says so.
+        why: what was seen, in a few sentences.
+        causes: of the window's errors.
+        severities: of the issues that are new.
+        steps: in this order.
+        call: ``{role, name, reach}``, in this order.
+        status: what the vendors' status pages say; it never decides.
+    """
+
+    action: Action
+    rule: str
+    why: str
+    causes: tuple[Cause, ...] = ()
+    severities: tuple[Issue, ...] = ()
+    steps: tuple[Step, ...] = ()
+    call: tuple[dict[str, str], ...] = ()
+    status: tuple[str, ...] = ()
+
+    def to_plain(self) -> dict[str, Any]:
+        """As the record keeps it."""
+        return {
+            "action": str(self.action),
+            "rule": self.rule,
+            "why": self.why,
+            "causes": [msgspec.to_builtins(each) for each in self.causes],
+            "severities": [
+                {"issue": each.issue, "severity": each.severity, "title": each.title}
+                for each in self.severities
+            ],
+            "steps": [msgspec.to_builtins(each) for each in self.steps],
+            "call": list(self.call),
+            "status": list(self.status),
+        }
+
+
+def decide(
+    record: Record,
+    before: Sequence[Record] = (),
+    *,
+    contacts: Sequence[Mapping[str, str]] = (),
+    repository: Mapping[str, str] | None = None,
+) -> Decision:
+    """The decision on ``record``.
+
+    Args:
+        before: the ledger's earlier records; ``record`` itself among them is not looked at.
+        contacts: ``role``, ``name``, ``reach`` of everybody who may be called.
+        repository: ``path``, ``remote``, ``branch``, where a revert happens.
+    """
+    earlier = [
+        each for each in before if (each.hour, each.attempt) != (record.hour, record.attempt)
+    ]
+    seen = Seen.of(record, earlier, Commands(record, repository))
+    found = [finding for rule in RULES for finding in rule(seen)]
+    found += anything_else_failed(seen, {name for each in found for name in each.about})
+    found.sort(key=lambda each: -each.action.weight)
+    new = tuple(issue for issue in seen.issues if issue.new)
+    if not found:
+        return Decision(
+            action=Action.PROCEED,
+            rule="Nothing failed, and nothing that must be known is missing",
+            why=_proceeds(record, earlier),
+            causes=seen.causes,
+            severities=new,
+            status=seen.pages,
+        )
+    action = found[0].action
+    return Decision(
+        action=action,
+        rule=found[0].rule,
+        why="; ".join(each.why for each in found[:MOST_WHY])[:LONGEST],
+        causes=seen.causes,
+        severities=new,
+        steps=distinct([step for each in found for step in each.steps]),
+        call=_called(action, contacts),
+        status=seen.pages,
+    )
+
+
+def _proceeds(record: Record, before: Sequence[Record]) -> str:
+    open_ = sum(judged.outcome == Outcome.INCONCLUSIVE for judged in record.criteria)
+    told = "Everything that was due held"
+    if open_:
+        told = f"Nothing failed; {open_} want more evidence, and later checkpoints settle them"
+    standing = [
+        f"{judged.id} at hour {each.hour}"
+        for each in before
+        if not each.early
+        for judged in each.criteria
+        if judged.outcome == Outcome.FAIL and not judged.id.startswith("SIGNOFF-")
+    ]
+    stands = list(dict.fromkeys(standing))
+    if stands:
+        more = f" and {len(stands) - MOST_WHY} more" if len(stands) > MOST_WHY else ""
+        told += (
+            f"; what failed before stands until a person waives it: "
+            f"{', '.join(stands[:MOST_WHY])}{more}"
+        )
+    return told
+
+
+def _called(action: Action, contacts: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], ...]:
+    """Who is to be called: those whose roles this action names; everybody, when nobody's is."""
+    wanted = CALLED.get(action, ())
+    found = [
+        contact
+        for role in wanted
+        for contact in contacts
+        if _role(contact.get("role", "")) == _role(role)
+    ]
+    chosen = found or (list(contacts) if wanted else [])
+    return tuple({key: str(c.get(key, "")) for key in ("role", "name", "reach")} for c in chosen)
+
+
+def _role(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())

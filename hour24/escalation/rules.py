@@ -1,0 +1,421 @@
+"""The runbook's table: what was seen, and what is done about it.
+
+Rules of this module:
+
+- Only what the system under watch did leads to ALERT or ROLL BACK. What a witness did not tell
+  leads to RETRY or HOLD.
+- A rollback helps against code. A critical issue that the database or a vendor causes is an
+  ALERT: going back would change nothing.
+- Each rule reads alone and yields what it finds; the worst action of all is the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from enum import StrEnum
+
+from msgspec import Struct
+
+from hour24.escalation.causes import (
+    Cause,
+    Issue,
+    answer,
+    causes,
+    issues,
+    status_pages,
+)
+from hour24.escalation.steps import Commands, Step
+from hour24.evidence import Counts, Document, Probes, Series
+from hour24.record import Judged, Record
+from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome
+
+ERROR_RATE = 0.05
+HOUR_S = 3600.0
+FEWEST_REQUESTS = 20
+"""Below so many requests in an hour a share says nothing of that hour."""
+FAILING_S = 120.0
+TRIES = 2
+MOST_TOLD = 3
+AGAIN = frozenset(
+    {
+        "source_unreachable",
+        "source_timeout",
+        "source_limited",
+        "source_failed",
+        "source_misread",
+        "source_incomplete",
+        "too_many_connections",
+        "not_accepting",
+        "no_network",
+        "interrupted",
+        "not_run",
+        "timeout",
+        "harness_error",
+    }
+)
+"""Codes with which the same question, asked again, may well be answered."""
+RUNBOOK_CRITICAL = {
+    "DB-ONLINE": ("critical", "database connection failures"),
+    "MEMORY-STABLE": ("critical", "memory leaks"),
+    "WS-STABLE": ("high", "WebSocket disconnections above 10 %"),
+}
+"""Criteria whose failure is itself one of the runbook's critical classes."""
+
+
+class Action(StrEnum):
+    """What is to be done now, the mildest first."""
+
+    PROCEED = "PROCEED"
+    RETRY = "RETRY"
+    HOLD = "HOLD"
+    ALERT = "ALERT"
+    ROLL_BACK = "ROLL BACK"
+
+    @property
+    def weight(self) -> int:
+        """Its place among the actions."""
+        return list(Action).index(self)
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """What one rule found.
+
+    Args:
+        rule: the runbook's row, in its words.
+        why: what was seen, one sentence.
+        about: ids of the criteria it speaks of.
+    """
+
+    action: Action
+    rule: str
+    why: str
+    steps: tuple[Step, ...] = ()
+    about: tuple[str, ...] = ()
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What the rules look at."""
+
+    record: Record
+    before: tuple[Record, ...]
+    causes: tuple[Cause, ...]
+    issues: tuple[Issue, ...]
+    pages: tuple[str, ...]
+    commands: Commands
+
+    @classmethod
+    def of(cls, record: Record, before: Sequence[Record], commands: Commands) -> Seen:
+        return cls(
+            record=record,
+            before=tuple(before),
+            causes=causes(record),
+            issues=issues(record),
+            pages=tuple(status_pages(record)),
+            commands=commands,
+        )
+
+    def failed(self, *ids: str) -> list[Judged]:
+        """What failed, of these criteria; of all, when none are named."""
+        return [
+            judged
+            for judged in self.record.criteria
+            if judged.outcome == Outcome.FAIL and (not ids or judged.id in ids)
+        ]
+
+    def blind(self) -> list[Judged]:
+        """What could not be judged, and will not settle by itself."""
+        found = [
+            judged
+            for judged in self.record.criteria
+            if judged.outcome == Outcome.INCONCLUSIVE
+            and judged.code not in SETTLED_BY_MORE_EVIDENCE
+        ]
+        return [each for each in found if not each.id.startswith("SIGNOFF-")] or found
+
+
+def error_rate(seen: Seen) -> Iterator[Finding]:
+    """Error rate above 5 %: by cause, watched, looked up or prepared for."""
+    for judged in seen.failed("ERRORS-RATE", "ERRORS-TREND"):
+        worst = _worst_share(judged)
+        if worst is None or worst[0] <= ERROR_RATE:
+            continue
+        share, what = worst
+        main = seen.causes[0] if seen.causes else None
+        told = ", ".join(f"{each.cause} {100 * each.share:.0f} %" for each in seen.causes)
+        why = f"{100 * share:.1f} % of requests failed {what}; causes: {told or 'not known'}"
+        know = Step(text="Within 5 minutes a person knows the root cause")
+        rule = "Error rate above 5 %"
+        if main is not None and main.cause == "vapi" and main.share > 0.5:
+            yield Finding(
+                action=Action.HOLD,
+                rule=f"{rule}, mostly Vapi: expected, monitor",
+                why=why,
+                steps=(know, Step(text="Mostly Vapi's: expected; watch whether it goes on")),
+                about=(judged.id,),
+            )
+        elif main is not None and main.cause == "database" and main.share > 0.5:
+            yield Finding(
+                action=Action.ALERT,
+                rule=f"{rule}, mostly the database: read Supabase's status",
+                why=why,
+                steps=(know, seen.commands.supabase(seen.pages), seen.commands.logs()),
+                about=(judged.id,),
+            )
+        else:
+            yield Finding(
+                action=Action.ALERT,
+                rule=f"{rule}, mostly code: prepare the rollback",
+                why=why,
+                steps=(know, seen.commands.logs(), *seen.commands.prepared()),
+                about=(judged.id,),
+            )
+        return
+
+
+def health_fails(seen: Seen) -> Iterator[Finding]:
+    """Health check fails: retried while the checkpoint ran; what is left is told."""
+    commands = seen.commands
+    for judged in seen.failed("HEALTH-SCHEMA"):
+        document = answer(judged, "health")
+        lasted, database = 0.0, False
+        if isinstance(document, Document):
+            attempts = document.question.attempts
+            lasted = (attempts[-1].at - attempts[0].at).total_seconds() if attempts else 0.0
+            pointer = str((judged.objective or {}).get("database") or "/database")
+            database = _false_at(document.body, pointer)
+        steps = [commands.logs(), commands.health()]
+        if database:
+            steps.insert(0, commands.supabase(seen.pages))
+        if lasted >= FAILING_S:
+            steps += commands.prepared()
+        long = ", for longer than 2 minutes: alert the team, propose the rollback"
+        still = ", still after the retries: read the logs"
+        yield Finding(
+            action=Action.ALERT,
+            rule="Health check fails"
+            + (long if lasted >= FAILING_S else still)
+            + ("; database false: read Supabase's status" if database else ""),
+            why=judged.reason,
+            steps=tuple(steps),
+            about=(judged.id,),
+        )
+    for judged in seen.failed("HEALTH-ALWAYS"):
+        probes = answer(judged, "probes")
+        longest = (
+            max((failure.lasted_s for failure in probes.failures), default=0.0)
+            if isinstance(probes, Probes)
+            else 0.0
+        )
+        long_ago = longest > FAILING_S
+        yield Finding(
+            action=Action.ALERT if long_ago else Action.HOLD,
+            rule="Health check failed since the last checkpoint"
+            + (", for longer than 2 minutes: alert the team" if long_ago else ": read the logs"),
+            why=judged.reason,
+            steps=(commands.logs(),),
+            about=(judged.id,),
+        )
+
+
+def critical_issue(seen: Seen) -> Iterator[Finding]:
+    """New critical issue: by its severity."""
+    commands = seen.commands
+    judged = tuple(each.id for each in seen.failed("ERRORS-NEW", "ERRORS-CRITICAL"))
+    if not judged:
+        return
+    for severity, row, steps, action in (
+        ("critical", "critical (blocks calls): roll back", commands.rollback(), Action.ROLL_BACK),
+        (
+            "high",
+            "high (some users): fix and redeploy",
+            [
+                Step(text="Fix it and redeploy; declare the deploy"),
+                commands.again("Run the checkpoint again"),
+            ],
+            Action.ALERT,
+        ),
+        ("medium", "medium: monitor, fix later", [commands.classify()], Action.HOLD),
+        ("low", "low: document", [commands.classify()], Action.HOLD),
+    ):
+        found = [issue for issue in seen.issues if issue.severity == severity and issue.new]
+        elsewhere = [issue for issue in found if issue.cause in ("database", "vapi")]
+        own = [issue for issue in found if issue not in elsewhere]
+        if own:
+            yield Finding(
+                action=action,
+                rule=f"New critical issue, {row}",
+                why=f"new: {_titles(own)}",
+                steps=tuple(steps),
+                about=judged,
+            )
+        if elsewhere:
+            yield Finding(
+                action=Action.ALERT if severity in ("critical", "high") else Action.HOLD,
+                rule=f"New {severity} issue of the database or a vendor: read its status",
+                why=f"new, and a rollback would not help: {_titles(elsewhere)}",
+                steps=(commands.supabase(seen.pages), commands.logs()),
+                about=judged,
+            )
+    old = [i for i in seen.issues if i.known and not i.new and i.severity in ("critical", "high")]
+    if old and seen.failed("ERRORS-CRITICAL"):
+        yield Finding(
+            action=Action.ALERT,
+            rule="Critical issue that is not new: fix and redeploy",
+            why=f"it had events in the window, and was there before: {_titles(old)}",
+            steps=(commands.logs(), *commands.prepared()),
+            about=judged,
+        )
+
+
+def critical_class(seen: Seen) -> Iterator[Finding]:
+    """The runbook's critical classes that criteria of their own watch."""
+    for judged in seen.failed(*RUNBOOK_CRITICAL):
+        severity, name = RUNBOOK_CRITICAL[judged.id]
+        steps = [seen.commands.logs(), *seen.commands.prepared()]
+        if judged.id == "DB-ONLINE":
+            steps = [seen.commands.supabase(seen.pages), seen.commands.logs()]
+        yield Finding(
+            action=Action.ALERT,
+            rule=f"Critical class, {severity}: {name}",
+            why=judged.reason,
+            steps=tuple(steps),
+            about=(judged.id,),
+        )
+
+
+def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Finding]:
+    """A criterion failed that the runbook's table does not name: a person must look.
+
+    Args:
+        spoken: ids that other rules speak of.
+    """
+    failed = [each for each in seen.failed() if each.id not in spoken]
+    own = [each for each in failed if not each.id.startswith("SIGNOFF-")]
+    if not own and not spoken:
+        own = failed
+    if own:
+        ids = tuple(dict.fromkeys(each.id for each in own))
+        yield Finding(
+            action=Action.HOLD,
+            rule="A criterion failed: a person must look",
+            why=_reasons(own) + _since(seen, set(ids)),
+            steps=(
+                Step(text="Read what failed on this checkpoint's page, and decide"),
+                seen.commands.waive(own[0].id),
+            ),
+            about=ids,
+        )
+
+
+def blind(seen: Seen) -> Iterator[Finding]:
+    """What was not measured: asked again while that may help; else a person must look."""
+    found = seen.blind()
+    commands = seen.commands
+    again = [each for each in found if each.code in AGAIN]
+    if again and seen.record.attempt < TRIES:
+        yield Finding(
+            action=Action.RETRY,
+            rule="Not measured, and may be on another try",
+            why=_reasons(again),
+            steps=(commands.again("Run this checkpoint again"),),
+            about=tuple(dict.fromkeys(each.id for each in again)),
+        )
+    else:
+        if again:
+            yield Finding(
+                action=Action.HOLD,
+                rule="Not measured, also on another try: a person must look",
+                why=_reasons(again),
+                steps=(commands.doctor(), commands.waive(again[0].id)),
+                about=tuple(dict.fromkeys(each.id for each in again)),
+            )
+    rest = [each for each in found if each.code not in AGAIN]
+    if rest:
+        codes = {each.code for each in rest}
+        steps = []
+        if codes & {"no_prober", "coverage_too_low"} and not seen.record.prober.running:
+            steps.append(commands.prober())
+        if codes & {"unclassified", "not_classified"} or any(e.id == "ERRORS-TOP" for e in rest):
+            steps.append(commands.classify())
+        if codes & {"source_refused", "source_lacks", "login_refused", "not_described"}:
+            steps.append(commands.doctor())
+        yield Finding(
+            action=Action.HOLD,
+            rule="Not measured: a person must look",
+            why=_reasons(rest),
+            steps=(*steps, commands.waive(rest[0].id)),
+            about=tuple(dict.fromkeys(each.id for each in rest)),
+        )
+
+
+RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
+    critical_issue,
+    health_fails,
+    error_rate,
+    critical_class,
+    blind,
+)
+
+
+def _worst_share(judged: Judged) -> tuple[float, str] | None:
+    """The largest share of failed requests that its evidence shows, and of when it is."""
+    found = []
+    for name in judged.evidence:
+        each = answer(judged, name)
+        if isinstance(each, Counts) and each.total > 0 and judged.id == "ERRORS-RATE":
+            found.append((each.bad / each.total, f"in the window ({each.bad} of {each.total})"))
+        elif isinstance(each, Series) and each.unit == "requests":
+            found += _hours(each)
+    return max(found, default=None)
+
+
+def _hours(series: Series) -> Iterator[tuple[float, str]]:
+    """The share of failed requests of every hour with enough of them."""
+    total: dict[int, float] = {}
+    bad: dict[int, float] = {}
+    for line in series.lines:
+        failing = str(line.labels.get("status", "")).startswith("5")
+        for at, value in zip(line.times, line.values, strict=True):
+            hour = int(at // HOUR_S)
+            total[hour] = total.get(hour, 0.0) + (value or 0.0)
+            bad[hour] = bad.get(hour, 0.0) + (value or 0.0) * failing
+    for hour, many in total.items():
+        if many >= FEWEST_REQUESTS:
+            yield bad[hour] / many, f"in one hour ({bad[hour]:.0f} of {many:.0f})"
+
+
+def _false_at(body: object, pointer: str) -> bool:
+    """Whether the document says ``false`` there."""
+    value = body
+    for part in pointer.split("/")[1:]:
+        if not isinstance(value, dict):
+            return False
+        value = value.get(part)
+    return value is False
+
+
+def _titles(found: Sequence[Issue]) -> str:
+    told = "; ".join(f"{issue.issue} {issue.title}".strip() for issue in found[:MOST_TOLD])
+    more = len(found) - MOST_TOLD
+    return told + (f"; and {more} more" if more > 0 else "")
+
+
+def _reasons(found: Sequence[Judged]) -> str:
+    told = "; ".join(
+        f"{each.id}{' ' + each.subject if each.subject else ''}: {each.reason}"
+        for each in found[:MOST_TOLD]
+    )
+    more = len(found) - MOST_TOLD
+    return told + (f"; and {more} more" if more > 0 else "")
+
+
+def _since(seen: Seen, ids: set[str]) -> str:
+    """Since which checkpoint these have failed without a break; empty when it is the first."""
+    since = None
+    for record in sorted(seen.before, key=lambda each: (each.hour, each.attempt), reverse=True):
+        if record.early or record.hour >= seen.record.hour:
+            continue
+        if not ids & {each.id for each in record.criteria if each.outcome == Outcome.FAIL}:
+            break
+        since = record.hour
+    return "" if since is None else f" (failing since hour {since})"

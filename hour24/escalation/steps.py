@@ -1,0 +1,139 @@
+"""What to do now: each step a sentence, and where there is one a command to copy.
+
+Rules of this module:
+
+- A command holds nothing that the system under watch wrote: names are ours or production.toml's,
+  and quoted for the shell.
+- Nothing here is done; a person does it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from hour24.record import Record
+
+SUPABASE_STATUS = "https://status.supabase.com/api/v2/summary.json"
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One thing to do; ``command`` is empty where there is none."""
+
+    text: str
+    command: str = ""
+
+
+class Commands:
+    """The commands of one checkpoint.
+
+    Args:
+        repository: ``path``, ``remote``, ``branch``, where a revert happens.
+    """
+
+    def __init__(self, record: Record, repository: Mapping[str, str] | None = None) -> None:
+        self.record = record
+        self.repository = {"path": ".", "remote": "origin", "branch": "main", **(repository or {})}
+
+    def again(self, why: str) -> Step:
+        """Run this checkpoint again."""
+        record = self.record
+        target = [] if record.target == "production.toml" else ["--target", record.target]
+        return Step(
+            text=why,
+            command=shlex.join(["pytest", "-m", f"hour{record.hour}", *target, *self._watch()]),
+        )
+
+    def rollback(self) -> list[Step]:
+        """The runbook's rollback, step by step."""
+        at = self.repository
+        git = ["git", "-C", at["path"]]
+        return [
+            Step(
+                text="See the plan: which deploy is live, which one was the last good one",
+                command=f"python -m hour24 rollback {shlex.quote(self.record.watch)}",
+            ),
+            Step(
+                text="Roll back: on the platform with automatic deploys switched off (the plan's "
+                "command does both), or by reverting the last commit",
+                command=f"{shlex.join([*git, 'revert', '--no-edit', 'HEAD'])} && "
+                + shlex.join([*git, "push", at["remote"], f"HEAD:{at['branch']}"]),
+            ),
+            Step(text="Wait 5 minutes, then verify health", command=self._health()),
+            self.again("Run the checkpoint again; the rollback counts as a declared deploy"),
+            Step(text="Investigate, and plan the fix for the next deployment"),
+        ]
+
+    def prepared(self) -> list[Step]:
+        """The rollback, prepared and not done."""
+        return [
+            Step(
+                text="Prepare the rollback: see its plan, and have it ready",
+                command=f"python -m hour24 rollback {shlex.quote(self.record.watch)}",
+            )
+        ]
+
+    def supabase(self, told: Sequence[str] = ()) -> Step:
+        """Read Supabase's status."""
+        here = [each for each in told if "supabase" in each.lower()]
+        beside = f"; it said: {'; '.join(here)}" if here else ""
+        return Step(
+            text=f"Read Supabase's status{beside}",
+            command=f"curl -sS {SUPABASE_STATUS}",
+        )
+
+    def logs(self) -> Step:
+        """Read the logs."""
+        return Step(text="Read the service's logs, from a minute before the first failure on")
+
+    def health(self) -> Step:
+        """Ask the health endpoint by hand."""
+        return Step(text="Ask the health endpoint by hand", command=self._health())
+
+    def waive(self, criterion: str) -> Step:
+        """Waive what will not be measured any more."""
+        return Step(
+            text=f"If {criterion} is not to hold the launch up, a named person waives it, with "
+            "the reason and until when",
+            command=f"python -m hour24 waive {criterion} --hour {self.record.hour} --by NAME "
+            "--because REASON --until DATE",
+        )
+
+    def classify(self) -> Step:
+        """Say what an unknown error is."""
+        return Step(
+            text="Say of each error that no class knows whether it is normal or critical",
+            command="python -m hour24 classify --by NAME --because REASON",
+        )
+
+    def prober(self) -> Step:
+        """Start what looks between the checkpoints."""
+        return Step(
+            text="Start a prober: nothing is seen between the checkpoints",
+            command=shlex.join(["python", "-m", "hour24", "probe", *self._watch()]),
+        )
+
+    def doctor(self) -> Step:
+        """Try every credential, address and right."""
+        return Step(
+            text="Try every credential, address and right", command="python -m hour24 doctor"
+        )
+
+    def _watch(self) -> list[str]:
+        return ["--watch", self.record.watch]
+
+    def _health(self) -> str:
+        """A command that asks the health endpoint, as the checkpoint did."""
+        for judged in self.record.criteria:
+            plain = judged.evidence.get("health") or {}
+            asked = str((plain.get("question") or {}).get("asked") or "")
+            if asked.startswith("GET http") and asked.isprintable():
+                return shlex.join(["curl", "-sS", "-i", "--max-time", "10", asked.split()[1]])
+        return ""
+
+
+def distinct(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Each step once, where it first stood."""
+    return tuple({(step.text, step.command): step for step in steps}.values())

@@ -1,0 +1,284 @@
+"""Who is told, when and in which words; and the sign of life."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from hour24 import alerts
+from hour24.alerts import (
+    Message,
+    alarm_message,
+    beat,
+    due,
+    harmless,
+    message,
+    sent,
+    signal_of,
+    trial,
+)
+from hour24.config import Secret
+from hour24.probes.lines import Alarm
+from hour24.record import Record
+from tests.answering import Answer, Server, free_port
+from tests.evidence_of import judged, record
+
+HOSTILE = "@everyone <!channel> *b* [x](http://evil.example) `rm`\x1b[2J\u202e\n# h\r\x00 |_~\\"
+
+
+def decided(
+    action: str, hour: int = 4, rule: str = "a rule", attempt: int = 1, **more: Any
+) -> Record:
+    decision = {"action": action, "rule": rule, "why": "numbers"}
+    return record(judged("DB-POOL"), hour=hour, attempt=attempt, decision=decision, **more)
+
+
+def told(*records: Record) -> list[str]:
+    """What is told after each record in turn, in a word."""
+    words = []
+    for place, each in enumerate(records):
+        found = due(each, records[:place])
+        words.append("" if found is None else found.title.split(":")[0])
+    return words
+
+
+def test_a_decision_is_told_when_it_changes_and_when_it_is_over():
+    """Not at every run; a blind run in between ends nothing."""
+    assert told(
+        decided("PROCEED", 0),
+        decided("HOLD", 4),
+        decided("RETRY", 8),
+        decided("ALERT", 8, attempt=2),
+        decided("PROCEED", 12),
+        decided("PROCEED", 16),
+        decided("HOLD", 20),
+    ) == ["", "HOLD", "", "changed", "over", "", "HOLD"]
+
+
+def test_another_rule_is_a_change_and_the_same_one_a_reminder():
+    """A reminder comes an hour later at the earliest."""
+    assert told(
+        decided("HOLD", 4),
+        decided("HOLD", 4, attempt=2),
+        decided("HOLD", 4, attempt=3, rule="another"),
+        decided("HOLD", 8, rule="another"),
+        decided("HOLD", 8, attempt=2, rule="another"),
+    ) == ["HOLD", "", "changed", "reminder", ""]
+
+
+def test_what_was_told_follows_from_the_ledger_alone():
+    """Reminders count from the last telling; records in any order tell the same."""
+    records = [decided("HOLD", 4, attempt=n) for n in (1, 2)]
+    records[1] = record(
+        judged("DB-POOL"),
+        hour=4,
+        attempt=2,
+        decision=records[0].decision,
+        ended=records[0].ended + timedelta(minutes=50),
+    )
+    last = record(
+        judged("DB-POOL"),
+        hour=4,
+        attempt=3,
+        decision=records[0].decision,
+        ended=records[0].ended + timedelta(minutes=61),
+    )
+    assert due(records[1], records[:1]) is None
+    assert due(last, records) == due(last, records[::-1])
+    assert due(last, records) is not None
+
+
+def test_an_early_run_tells_nobody():
+    """It does not count, before or now."""
+    early = decided("ALERT", 4, early=True)
+    assert due(early, []) is None
+    assert due(decided("PROCEED", 8), [early]) is None
+
+
+def test_a_record_without_a_decision_tells_nobody():
+    """Nothing is known of it."""
+    assert due(record(judged("DB-POOL")), []) is None
+
+
+def hostile() -> Record:
+    decision = {
+        "action": "ALERT",
+        "rule": HOSTILE,
+        "why": HOSTILE,
+        "causes": [{"cause": HOSTILE, "count": 3, "share": 0.75}],
+        "severities": [{"issue": HOSTILE, "severity": HOSTILE, "title": HOSTILE * 50}] * 20,
+        "steps": [{"text": HOSTILE, "command": "rm -rf"}],
+        "call": [{"role": "on call", "name": "Cy Li", "reach": "cy@ops.internal"}],
+        "status": [HOSTILE],
+    }
+    return record(judged("DB-POOL"), decision=decision, service={"name": HOSTILE})
+
+
+def test_hostile_text_cannot_act():
+    """No markup, no mention, no link, no control character, and not much of it."""
+    made = message(hostile())
+    words = made.title + made.body.replace("cy@ops.internal", "").replace("\n", "")
+    assert words.isprintable()
+    for mark in ("@", "<", ">", "*", "_", "`", "[", "]", "|", "~", "\\", "://", "#", "&"):
+        assert mark not in words, mark
+    assert len(made.body) < 4000
+    assert "rm -rf" not in made.body
+    assert "Call on call: Cy Li, cy@ops.internal" in made.body
+
+
+def test_foreign_text_is_cut_and_stays_readable():
+    """What is harmless stays as it is."""
+    assert harmless("p99 is 912 ms (limit 500 ms): calls") == "p99 is 912 ms (limit 500 ms): calls"
+    assert harmless("ü" * 500) == "ü" * 400 + "…"
+    assert harmless(None) == ""
+
+
+def test_a_rehearsal_says_so():
+    """Nobody is got out of bed by one."""
+    made = message(decided("ALERT", rehearsal={"seed": 7, "faults": []}))
+    assert made.title.startswith("REHEARSAL ALERT: voice-backend production, hour 4")
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_an_alarm_of_the_prober_is_told_with_who_is_on_call(over):
+    """At the minute the rule broke, and when it is over."""
+    at = datetime(2026, 11, 24, 10, tzinfo=UTC)
+    alarm = Alarm(
+        at=at,
+        rule="health_failing",
+        since=at - timedelta(seconds=130),
+        says="health has failed for 130 s: " + HOSTILE,
+        over=over,
+    )
+    call = [{"role": "on call", "name": "Cy Li", "reach": "+49 3"}]
+    made = alarm_message(alarm, "voice-backend production", call)
+    assert made.kind == ("success" if over else "failure")
+    assert ("Call on call: Cy Li, +49 3" in made.body) is not over
+    assert "@" not in made.body
+    assert "Since 2026-11-24 09:57:50Z" in made.body
+
+
+# --- sending ----------------------------------------------------------------------------------
+
+
+def address(server: Server, name: str = "HOUR24_ALERT_URLS") -> Secret:
+    return Secret(name, f"json://user:the-secret@127.0.0.1:{server.port}/hook")
+
+
+def test_a_message_arrives_as_it_was_made():
+    """Through apprise, to each address once."""
+    with Server(Answer()) as first, Server(Answer()) as second:
+        made = message(hostile())
+        assert sent(made, [address(first), address(second)]) == ()
+        for server in (first, second):
+            assert len(server.asked) == 1
+            body = json.loads(server.asked[0].body)
+            assert body["title"] == made.title
+            assert body["message"] == made.body
+            assert body["type"] == "failure"
+
+
+def test_an_alert_that_cannot_be_sent_is_a_line_without_an_address(caplog, capfd):
+    """The other addresses are served all the same, and nothing is printed."""
+    with Server(Answer(status=500)) as failing, Server(Answer()) as good:
+        gone = Secret("HOUR24_ALERT_URLS", f"json://u:the-secret@127.0.0.1:{free_port()}/")
+        odd = Secret("HOUR24_ALERT_URLS", "nonsense://the-secret")
+        problems = sent(trial("voice"), [address(failing), address(good), gone, odd])
+        assert len(good.asked) == 1
+    assert [line.rpartition(" (")[2] for line in problems] == [
+        f"HOUR24_ALERT_URLS, address {n} of 4)" for n in (1, 3, 4)
+    ]
+    assert "apprise knows" in problems[2]
+    told = "".join(problems) + caplog.text + "".join(capfd.readouterr())
+    assert "the-secret" not in told
+
+
+def test_an_address_that_does_not_answer_costs_a_bounded_time(monkeypatch):
+    """The line says so, and the run goes on."""
+    monkeypatch.setattr(alerts, "SEND_WITHIN_S", 0.3)
+    monkeypatch.setattr(alerts, "_sent", lambda message, url: __import__("time").sleep(5))
+    found = sent(trial("voice"), [Secret("HOUR24_ALERT_URLS", "json://127.0.0.1")])
+    assert found == (
+        "alerts: expected an answer in time, got none (HOUR24_ALERT_URLS, address 1 of 1)",
+    )
+
+
+def test_nobody_to_tell_is_no_problem():
+    """Alerts are optional."""
+    assert sent(Message(title="t", body="b", kind="info"), []) == ()
+
+
+def test_apprise_is_imported_only_to_send():
+    """It takes a third of a second."""
+    code = "import sys, hour24.alerts; sys.exit('apprise' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- the sign of life -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("signal", "path"),
+    [
+        ("start", "/ping/uuid/start?a=1"),
+        ("success", "/ping/uuid?a=1"),
+        ("fail", "/ping/uuid/fail?a=1"),
+    ],
+)
+def test_the_sign_of_life_follows_the_convention(signal, path):
+    """Start, success and failure, a query kept where it is."""
+    with Server(Answer(body=b"OK")) as server:
+        url = Secret("HOUR24_HEARTBEAT_URL", f"{server.url}/ping/uuid/?a=1")
+        assert beat(url, signal) == ""
+        assert [(each.method, each.path) for each in server.asked] == [("GET", path)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"), [(Answer(status=404), "expected 2xx, got 404"), (None, "refused")]
+)
+def test_a_sign_of_life_that_cannot_be_given_is_a_line(answer, told):
+    """Without the address, which is a secret."""
+    with Server(answer or Answer()) as server:
+        base = server.url if answer else f"http://127.0.0.1:{free_port()}"
+        found = beat(Secret("HOUR24_HEARTBEAT_URL", base + "/the-secret"), "start")
+    assert told in found
+    assert "the-secret" not in found
+
+
+@pytest.mark.parametrize("address", ["no address", "ftp://x/y", "http://[::1"])
+def test_an_address_that_is_none_is_told(address):
+    """By the variable's name."""
+    found = beat(Secret("HOUR24_HEARTBEAT_URL", address), "fail")
+    assert (
+        found == "heartbeat: fail: expected an address in HOUR24_HEARTBEAT_URL, got something else"
+    )
+    assert beat(None, "fail") == ""
+
+
+def test_a_heartbeat_that_hangs_is_left(monkeypatch):
+    """A tarpit costs a bounded time."""
+    monkeypatch.setattr(alerts, "BEAT_WITHIN_S", 0.3)
+    with Server(Answer(raw=b"HTTP/1.1 200 OK\r\n" * 9, drip_s=0.1)) as server:
+        assert "got timeout" in beat(Secret("H", server.url), "success")
+
+
+@pytest.mark.parametrize(
+    ("code", "signal"),
+    [
+        (0, "success"),
+        (10, "success"),
+        (1, "fail"),
+        (11, "fail"),
+        (12, "fail"),
+        (2, "fail"),
+        (13, None),
+    ],
+)
+def test_what_a_run_s_end_means_outside(code, signal):
+    """A run that was INCONCLUSIVE has run; somebody else's run is not ours to report."""
+    assert signal_of(code) == signal

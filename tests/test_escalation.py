@@ -1,0 +1,430 @@
+"""From record to decision: a fault of each row of the runbook's table."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import msgspec
+import pytest
+
+from hour24.classes import IssueClass
+from hour24.escalation import Action, decide
+from hour24.evidence import Evidence, Failure, Line, Listing, Probes, Series
+from hour24.record import Judged, Prober
+from tests.evidence_of import WATCH, counts, document, judged, listing, question, record, unanswered
+
+WINDOW = WATCH.checkpoint(8).window
+NORMAL = [IssueClass(name="Vapi API timeouts", pattern="vapi timeout", cause="vapi")]
+CRITICAL = [
+    IssueClass(name="database", pattern="cannot connect", severity="critical", cause="database"),
+    IssueClass(name="rejections", pattern="unhandled", severity="critical", cause="code"),
+    IssueClass(name="sockets", pattern="websocket rate", severity="high", cause="code"),
+    IssueClass(name="odd", pattern="odd thing", severity="medium", cause="code"),
+    IssueClass(name="whim", pattern="a whim", severity="low", cause="code"),
+]
+CLASSES = {"normal": msgspec.to_builtins(NORMAL), "critical": msgspec.to_builtins(CRITICAL)}
+CONTACTS = (
+    {"role": "tech lead", "name": "Ada Ny", "reach": "+49 1"},
+    {"role": "DevOps", "name": "Bo Ek", "reach": "+49 2"},
+    {"role": "on-call", "name": "Cy Li", "reach": "+49 3"},
+)
+
+
+def issue(title: str, new: bool = True, **more: Any) -> dict[str, Any]:
+    seen = WINDOW.start.timestamp() + (60 if new else -60)
+    plain = {"id": "1", "short_id": "VB-1", "count": 3, "users": 0, "level": "error"}
+    return {**plain, "title": title, "first_seen": seen, **more}
+
+
+def window(*items: dict[str, Any]) -> Listing:
+    asked = msgspec.structs.replace(question("200"), window=WINDOW)
+    return msgspec.structs.replace(listing(*items), question=asked)
+
+
+def new_issues(*items: dict[str, Any], id: str = "ERRORS-NEW") -> Judged:
+    objective = {"name": "NoNewIssue", **CLASSES}
+    return judged(id, "FAIL", "new_issue", objective=objective, issues=window(*items))
+
+
+def errors(*titles: str) -> Judged:
+    objective = {"name": "FewerPerHour", **CLASSES}
+    events = listing(*({"title": title} for title in titles))
+    return judged("ERRORS-COUNT", "PASS", objective=objective, events=events)
+
+
+def rate(bad: int, total: int = 1000, outcome: str = "FAIL") -> Judged:
+    return judged("ERRORS-RATE", outcome, platform=counts(total, bad, "requests"))
+
+
+def decided(*criteria: Judged, before: Any = (), **more: Any) -> Any:
+    return decide(record(*criteria, **more), before, contacts=CONTACTS)
+
+
+def commands(decision: Any) -> str:
+    return "\n".join(step.command for step in decision.steps)
+
+
+def test_a_checkpoint_that_held_proceeds_and_calls_nobody():
+    """Nothing to do, nobody to call."""
+    decision = decided(judged("HEALTH-SCHEMA"), judged("DB-POOL"))
+    assert decision.action == Action.PROCEED
+    assert (decision.steps, decision.call) == ((), ())
+
+
+# --- error rate above 5 % ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("titles", "action", "told"),
+    [
+        (["Vapi timeout"] * 8 + ["x"] * 2, Action.HOLD, "expected, monitor"),
+        (["cannot connect"] * 6 + ["x"] * 4, Action.ALERT, "read Supabase's status"),
+        (["unhandled"] * 6 + ["Vapi timeout"] * 4, Action.ALERT, "prepare the rollback"),
+        (["never seen"] * 6 + ["Vapi timeout"] * 4, Action.ALERT, "prepare the rollback"),
+        (["Vapi timeout"] * 5 + ["x"] * 5, Action.ALERT, "prepare the rollback"),
+        (
+            ["Vapi timeout"] * 4 + ["cannot connect"] * 3 + ["x"] * 3,
+            Action.ALERT,
+            "prepare the rollback",
+        ),
+        ([], Action.ALERT, "prepare the rollback"),
+    ],
+)
+def test_an_error_rate_above_5_percent_is_told_with_its_causes(titles, action, told):
+    """Vapi: monitor. Database: Supabase's status. Code, or nobody knows: the rollback is ready."""
+    decision = decided(rate(80), errors(*titles))
+    assert decision.action == action
+    assert told in decision.rule
+    assert "8.0 % of requests failed in the window (80 of 1000)" in decision.why
+    assert decision.action != Action.ROLL_BACK
+    assert sum(cause.share for cause in decision.causes) == pytest.approx(1.0 if titles else 0.0)
+
+
+def test_an_error_rate_that_fails_below_5_percent_is_a_person_s_to_look_at():
+    """The table's row begins at 5 %."""
+    assert decided(rate(20), errors("x")).action == Action.HOLD
+
+
+def test_one_bad_hour_is_seen_inside_a_good_window():
+    """A spike of 40 % for one hour is 2 % of the day."""
+    start = WINDOW.start.timestamp() // 3600 * 3600
+    times = tuple(start + 300 * n for n in range(48))
+    bad = tuple(40.0 if n < 12 else 0.0 for n in range(48))
+    good = tuple(60.0 if n < 12 else 500.0 for n in range(48))
+    series = Series(
+        question=question("200"),
+        unit="requests",
+        lines=(
+            Line(times=times, values=bad, labels={"status": "5xx"}),
+            Line(times=times, values=good, labels={"status": "2xx"}),
+        ),
+    )
+    decision = decided(judged("ERRORS-TREND", "FAIL", responses=series), errors("x"))
+    assert decision.action == Action.ALERT
+    assert "40.0 % of requests failed in one hour (480 of 1200)" in decision.why
+
+
+# --- health check fails -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attempts", "body", "told", "rollback"),
+    [
+        (("503",) * 5, None, "longer than 2 minutes: alert the team, propose", True),
+        (("503", "503"), None, "still after the retries: read the logs", False),
+        (("503",) * 5, {"database": False}, "database false: read Supabase's status", True),
+        (("200",), {"database": False}, "database false: read Supabase's status", False),
+    ],
+)
+def test_a_failing_health_check_alerts_the_team(attempts, body, told, rollback):
+    """After the retries; the rollback is proposed past two minutes, never decided."""
+    health = document(body, 503, *attempts)
+    decision = decided(
+        judged(
+            "HEALTH-SCHEMA",
+            "FAIL",
+            "bad_status",
+            objective={"name": "HealthDocument"},
+            health=health,
+        )
+    )
+    assert decision.action == Action.ALERT
+    assert told in decision.rule
+    assert ("hour24 rollback" in commands(decision)) is rollback
+    assert ("status.supabase.com" in commands(decision)) is (body is not None)
+    assert [who["name"] for who in decision.call] == ["Cy Li", "Ada Ny", "Bo Ek"]
+
+
+@pytest.mark.parametrize(("lasted", "action"), [(300.0, Action.ALERT), (40.0, Action.HOLD)])
+def test_a_health_check_that_failed_in_between_is_told_by_how_long(lasted, action):
+    """Longer than two minutes: the team; else a person reads the logs."""
+    probes = Probes(
+        question=question(),
+        target="health",
+        interval_s=10,
+        due=1440,
+        kept=1440,
+        bad=3,
+        failures=(Failure(at=WINDOW.start.timestamp(), reason="503", lasted_s=lasted),),
+    )
+    decision = decided(judged("HEALTH-ALWAYS", "FAIL", probes=probes), judged("HEALTH-SCHEMA"))
+    assert decision.action == action
+
+
+# --- new critical issue -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("title", "action", "told"),
+    [
+        ("unhandled rejection", Action.ROLL_BACK, "critical (blocks calls): roll back"),
+        ("websocket rate", Action.ALERT, "high (some users): fix and redeploy"),
+        ("odd thing", Action.HOLD, "medium: monitor, fix later"),
+        ("a whim", Action.HOLD, "low: document"),
+        ("cannot connect", Action.ALERT, "read its status"),
+    ],
+)
+def test_a_new_issue_is_answered_by_its_severity(title, action, told):
+    """Only a critical one that code causes is rolled back."""
+    decision = decided(new_issues(issue(title)), errors(title))
+    assert decision.action == action
+    assert told in decision.rule
+    assert [each.title for each in decision.severities] == [title]
+
+
+def test_the_rollback_s_steps_are_the_runbook_s():
+    """Revert and push, wait, verify, look again, investigate; quoted for the shell."""
+    made = record(
+        new_issues(issue("unhandled rejection; $(reboot)")),
+        judged(
+            "HEALTH-SCHEMA",
+            health=msgspec.structs.replace(
+                document({}),
+                question=msgspec.structs.replace(
+                    question("200"), asked="GET https://example.org/health?a=1&b=2"
+                ),
+            ),
+        ),
+    )
+    at = {"path": "/srv/the app", "remote": "up", "branch": "main"}
+    decision = decide(made, contacts=CONTACTS, repository=at)
+    assert decision.action == Action.ROLL_BACK
+    told = commands(decision)
+    assert "git -C '/srv/the app' revert --no-edit HEAD && git -C '/srv/the app' push up" in told
+    assert "curl -sS -i --max-time 10 'https://example.org/health?a=1&b=2'" in told
+    assert "pytest -m hour8 --watch launch-1" in told
+    assert "reboot" not in told
+    for step in decision.steps:
+        shlex.split(step.command)
+    assert any("Wait 5 minutes" in step.text for step in decision.steps)
+    assert decision.call[0]["name"] == "Cy Li"
+
+
+def test_a_critical_issue_that_is_not_new_is_fixed_not_rolled_back():
+    """Going back would not undo it."""
+    decision = decided(
+        new_issues(issue("unhandled rejection", new=False), id="ERRORS-CRITICAL"), errors()
+    )
+    assert decision.action == Action.ALERT
+    assert decision.severities == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "severity"),
+    [
+        ({"level": "fatal"}, "high"),
+        ({"unhandled": True}, "high"),
+        ({"users": 2}, "high"),
+        ({}, "medium"),
+        ({"level": "warning"}, "medium"),
+        ({"level": "info"}, "low"),
+    ],
+)
+def test_an_issue_of_no_class_is_never_critical(more, severity):
+    """Critical is what a person called so; the rest goes by level and by whom it hit."""
+    decision = decided(new_issues(issue("never seen", **more)))
+    assert [each.severity for each in decision.severities] == [severity]
+    assert decision.action != Action.ROLL_BACK
+
+
+# --- the rest ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("id", "action"),
+    [
+        ("DB-ONLINE", Action.ALERT),
+        ("MEMORY-STABLE", Action.ALERT),
+        ("WS-STABLE", Action.ALERT),
+        ("LATENCY-TARGET", Action.HOLD),
+        ("RESTARTS", Action.HOLD),
+        ("SENTRY-FEED", Action.HOLD),
+        ("SENTRY-RECEIVES", Action.HOLD),
+        ("SIGNOFF-DATABASE", Action.HOLD),
+    ],
+)
+def test_what_else_fails_is_an_alert_where_the_runbook_calls_it_critical(id, action):
+    """And a person must look at the rest."""
+    assert decided(judged(id, "FAIL")).action == action
+
+
+WITNESSED = (
+    "SENTRY-FEED",
+    "SENTRY-RECEIVES",
+    "ERRORS-COUNT",
+    "ERRORS-NEW",
+    "ERRORS-CRITICAL",
+    "LOGS-ERRORS",
+    "MEMORY-STABLE",
+    "LATENCY-MOST",
+    "DB-ONLINE",
+    "DB-SIZE",
+    "HEALTH-SCHEMA",
+)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "source_unreachable",
+        "source_limited",
+        "source_misread",
+        "source_refused",
+        "no_data",
+        "late",
+        "baseline_absent",
+        "coverage_too_low",
+        "no_network",
+    ],
+)
+def test_a_witness_s_outage_alone_never_alerts_or_rolls_back(code):
+    """Whatever is blind, and on every attempt."""
+    criteria = [judged(name, "INCONCLUSIVE", code, issues=unanswered(code)) for name in WITNESSED]
+    for attempt in (1, 2, 3):
+        decision = decided(*criteria, attempt=attempt)
+        assert decision.action in (Action.RETRY, Action.HOLD)
+        assert decision.action == Action.HOLD or attempt == 1
+
+
+def test_what_may_be_answered_on_another_try_is_retried_once():
+    """The second time, a person must look."""
+    blind = judged("ERRORS-COUNT", "INCONCLUSIVE", "source_unreachable")
+    first = decided(blind, target="rehearsal")
+    assert first.action == Action.RETRY
+    assert commands(first) == "pytest -m hour8 --target rehearsal --watch launch-1"
+    assert first.call == ()
+    second = decided(blind, attempt=2)
+    assert second.action == Action.HOLD
+    assert "hour24 doctor" in commands(second)
+    assert "hour24 waive ERRORS-COUNT --hour 8" in commands(second)
+
+
+def test_what_later_evidence_settles_proceeds():
+    """Too few samples at hour 4 hold nobody up."""
+    decision = decided(judged("LATENCY-TARGET", "INCONCLUSIVE", "too_few_samples"))
+    assert decision.action == Action.PROCEED
+    assert "1 want more evidence" in decision.why
+
+
+@pytest.mark.parametrize(("running", "told"), [(False, True), (True, False)])
+def test_without_a_prober_the_command_that_starts_one_is_a_step(running, told):
+    """Unless one runs by now."""
+    decision = decided(
+        judged("HEALTH-ALWAYS", "INCONCLUSIVE", "no_prober"), prober=Prober(running=running)
+    )
+    assert decision.action == Action.HOLD
+    assert ("hour24 probe --watch launch-1" in commands(decision)) is told
+
+
+def test_a_signoff_that_is_unsettled_holds():
+    """Also when nothing else is left to say."""
+    decision = decided(judged("SIGNOFF-JOBS", "INCONCLUSIVE", "unsettled"), hour=24)
+    assert decision.action == Action.HOLD
+
+
+def test_the_worst_rule_decides_and_the_others_are_told():
+    """A critical issue beside a slow endpoint and a blind source."""
+    decision = decided(
+        judged("LATENCY-TARGET", "FAIL", reason="p99 is 912 ms"),
+        new_issues(issue("unhandled rejection")),
+        judged("LOGS-ERRORS", "INCONCLUSIVE", "source_unreachable"),
+    )
+    assert decision.action == Action.ROLL_BACK
+    assert decision.why.index("unhandled rejection") < decision.why.index("p99 is 912 ms")
+
+
+def test_a_graver_rule_decides_whatever_the_order():
+    """The database is down; the new issue of medium severity waits."""
+    decision = decided(new_issues(issue("odd thing")), judged("DB-ONLINE", "FAIL"))
+    assert decision.action == Action.ALERT
+    assert "database connection failures" in decision.rule
+
+
+def test_an_issue_known_as_normal_has_no_severity():
+    """It is among the causes, and not among what is to be judged."""
+    decision = decided(
+        new_issues(issue("Vapi timeout"), issue("odd thing")), errors("vapi timeout")
+    )
+    assert [each.title for each in decision.severities] == ["odd thing"]
+
+
+def test_what_failed_before_is_told_and_what_no_longer_fails_stands():
+    """The ledger before this record is read."""
+    slow = judged("LATENCY-TARGET", "FAIL")
+    before = [record(slow, hour=0), record(slow, hour=4)]
+    assert "(failing since hour 0)" in decided(slow, before=before).why
+    good = decided(judged("LATENCY-TARGET"), before=before)
+    assert good.action == Action.PROCEED
+    assert "stands until a person waives it: LATENCY-TARGET at hour 0" in good.why
+
+
+def test_status_pages_are_told_and_decide_nothing():
+    """Advisory: beside the step that sends a person there."""
+    page = listing({"name": "Supabase", "status": "degraded_performance", "title": "API Gateway"})
+    advisory = (json.loads(msgspec.json.encode(page)),)
+    told = "Supabase: API Gateway: degraded_performance"
+    quiet = decided(judged("DB-POOL"), advisory=advisory)
+    assert (quiet.action, quiet.status) == (Action.PROCEED, (told,))
+    loud = decided(judged("DB-ONLINE", "FAIL"), advisory=advisory)
+    assert any(told in step.text for step in loud.steps)
+
+
+def test_causes_fall_back_on_the_issues_counts():
+    """Where the events themselves were not answered."""
+    blind: Evidence = unanswered()
+    decision = decided(
+        judged("ERRORS-COUNT", "INCONCLUSIVE", "source_unreachable", events=blind),
+        new_issues(issue("Vapi timeout", count="30"), issue("unhandled", count=10)),
+    )
+    assert [(c.cause, c.count, c.share) for c in decision.causes] == [
+        ("vapi", 30, 0.75),
+        ("code", 10, 0.25),
+    ]
+
+
+def test_everybody_is_called_where_nobody_has_a_role_the_runbook_names():
+    """Better all than none."""
+    made = record(judged("DB-ONLINE", "FAIL"))
+    who = {"role": "owner", "name": "Di Om", "reach": "+49 4"}
+    assert decide(made, contacts=[who]).call == (who,)
+
+
+def test_a_record_s_own_evidence_may_be_unreadable():
+    """A decision is reached all the same."""
+    odd = msgspec.structs.replace(
+        judged("ERRORS-NEW", "FAIL", objective={"normal": [{"name": 1}], "critical": "x"}),
+        evidence={"issues": {"kind": "listing"}},
+    )
+    assert decided(odd, advisory=({"kind": "odd"},)).action == Action.HOLD
+
+
+def test_a_decision_is_plain_data_and_always_the_same():
+    """It goes into the record as JSON."""
+    made = record(rate(80), errors("x"), new_issues(issue("unhandled")))
+    plain = decide(made, contacts=CONTACTS).to_plain()
+    assert json.loads(json.dumps(plain)) == plain
+    assert decide(made, [made], contacts=CONTACTS).to_plain() == plain
+    assert set(plain) >= {"action", "rule", "why", "causes", "severities", "steps", "call"}
+    assert plain["severities"] == [{"issue": "VB-1", "severity": "critical", "title": "unhandled"}]
