@@ -1,0 +1,185 @@
+"""The service under watch, and the control address, asked once each.
+
+Rules of this module:
+
+- It asks as the probes ask: the same method, headers and body, and nobody follows a redirect.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import msgspec
+
+import hour24
+from hour24.clock import Clock
+from hour24.config import Endpoint, Health, Production, Secret
+from hour24.doctor.trial import Trial, listed
+from hour24.errors import (
+    SourceEmpty,
+    SourceError,
+    SourceFailed,
+    SourceLacks,
+    SourceLimited,
+    SourceMisread,
+    SourceRefused,
+    SourceUnreachable,
+)
+
+SKEW_S = 30.0
+
+
+def control(production: Production, clock: Clock) -> list[Trial]:
+    from hour24.sources.health import HealthSource
+
+    def asked() -> str:
+        url = production.service.control_url
+        found = HealthSource(production.health, url, clock).control()
+        if found.silent:
+            raise SourceUnreachable(f"control address: {found.problem}")
+        if found.server_date is None:
+            return "answers"
+        skew_s = (found.server_date - clock.now()).total_seconds()
+        if abs(skew_s) > SKEW_S:
+            raise SourceMisread(
+                f"control address: expected its clock and ours to agree, got {skew_s:+.0f} s: "
+                "windows would be those of another time"
+            )
+        return "answers, and its clock agrees with ours"
+
+    return [
+        Trial(
+            name="control address",
+            asked=asked,
+            address=production.service.control_url,
+            misread="set this machine's clock, for instance with timedatectl set-ntp true",
+        )
+    ]
+
+
+def health(production: Production) -> list[Trial]:
+    health = production.health
+
+    def asked() -> str:
+        from hour24.sources.health import pointed, reading
+
+        data = _answered("health", _as_endpoint(health)).data
+        told = reading(health, data)
+        if told.problem:
+            raise SourceMisread(f"health: {told.problem}")
+        for key in ("timestamp", "uptime", "instance", "database"):
+            pointer = getattr(health, key)
+            if pointer and pointed(told.body, pointer) is None:
+                raise SourceEmpty(f"health: {key}: expected a member at {pointer}, got none")
+        return "answers with the agreed document"
+
+    return [
+        Trial(
+            name="health",
+            asked=asked,
+            address=health.url,
+            right=_header_remedy("health", health.headers),
+            misread="repair the service, or agree on another document with health.schema",
+            empty='name the right member in [health], or "" where the document has none',
+        )
+    ]
+
+
+def _as_endpoint(health: Health) -> Endpoint:
+    return Endpoint(
+        name="health",
+        url=health.url,
+        target_ms=1.0,
+        headers=health.headers,
+        timeout_s=health.timeout_s,
+        expect_status=tuple(range(200, 300)),
+    )
+
+
+def endpoints(production: Production) -> list[Trial]:
+    def trial(name: str, endpoint: Endpoint) -> Trial:
+        def asked() -> str:
+            reply = _answered(f"endpoint {name}", endpoint)
+            return f"{reply.status} in {reply.took_ms:.0f} ms"
+
+        return Trial(
+            name=f"endpoint {name}",
+            asked=asked,
+            address=endpoint.url,
+            right=_header_remedy(f"endpoints.{name}", endpoint.headers),
+            lacks=f"check the address {endpoint.url}: the service has no such route for "
+            f"{endpoint.method}",
+            misread=f"check endpoints.{name}: url, method, body and expect_status",
+        )
+
+    return [trial(name, endpoint) for name, endpoint in production.endpoints.items()]
+
+
+def _header_remedy(section: str, headers: dict[str, Secret | str]) -> str:
+    named = [value.name for value in headers.values() if isinstance(value, Secret)]
+    if named:
+        return f"check what {listed(named)} holds, and {section}.headers with it"
+    return f'give it a credential: {section}.headers = {{ Authorization = {{ env = "NAME" }} }}'
+
+
+def _answered(where: str, endpoint: Endpoint) -> Any:
+    """The reply to one request. Raises: SourceError, by what it was instead."""
+    from hour24.exchange import Address, Kept, Request
+    from hour24.sources.health import said
+
+    headers = {"User-Agent": f"hour24/{hour24.__version__}", "Accept": "*/*"}
+    for name, value in endpoint.headers.items():
+        headers[name] = value.reveal() if isinstance(value, Secret) else value
+    kept = Kept(Address(endpoint.url))
+    request = Request(endpoint.method, headers, endpoint.body.encode())
+    flight = kept.flight(request, time.perf_counter(), endpoint.timeout_s)
+    thread = threading.Thread(target=flight.fly, daemon=True)
+    thread.start()
+    thread.join(endpoint.timeout_s)
+    reply = flight.expire()
+    kept.close()
+    if not reply.status:
+        raise SourceUnreachable(f"{where}: {said(reply)}")
+    if reply.status in endpoint.expect_status:
+        return reply
+    expected = "2xx" if len(endpoint.expect_status) > 10 else listed(endpoint.expect_status)
+    kinds: dict[int, type[SourceError]] = {
+        401: SourceRefused,
+        403: SourceRefused,
+        404: SourceLacks,
+        405: SourceLacks,
+        429: SourceLimited,
+    }
+    kind = kinds.get(reply.status, SourceFailed if reply.status >= 500 else SourceMisread)
+    raise kind(f"{where}: expected {expected}, got {reply.status}")
+
+
+def websocket(production: Production, clock: Clock) -> list[Trial]:
+    target = production.websocket
+    if target is None:
+        return []
+    one = msgspec.structs.replace(target, connections=1, hold_s=1.0)
+
+    def asked() -> str:
+        from hour24.sources.websocket import WebSocketSource
+
+        found = WebSocketSource(one, clock).held()
+        refused = [name for name in found.parts if name.startswith("refused: ")]
+        if refused:
+            why = refused[0].removeprefix("refused: ")
+            kind = SourceRefused if why in ("401", "403") else SourceUnreachable
+            raise kind(f"websocket: expected a handshake, got {why}")
+        if found.bad:
+            raise SourceFailed("websocket: the connection dropped within a second")
+        return "opens and holds"
+
+    return [
+        Trial(
+            name="websocket",
+            asked=asked,
+            address=target.url,
+            right=_header_remedy("websocket", target.headers),
+        )
+    ]

@@ -1,0 +1,78 @@
+"""Whom to call, how to alert them, and whether a rollback could be made from here.
+
+Rules of this module:
+
+- Nobody is alerted and nothing is changed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from hour24.config import Production, Secret
+from hour24.doctor.trial import Trial, listed
+from hour24.errors import SourceEmpty, SourceLacks, SourceMisread, SourceRefused
+
+
+def people(production: Production) -> list[Trial]:
+    return [
+        Trial(
+            name="contacts",
+            asked=lambda: _contacts(production),
+            empty=f"add [[contacts]] to {production.path}: tech lead, devops, on call",
+        ),
+        Trial(
+            name="alerts",
+            asked=lambda: _alerts(production.alert_urls),
+            empty="set HOUR24_ALERT_URLS, such as slack://... or mailto://..., several apart by "
+            "blanks",
+            misread="see https://github.com/caronc/apprise/wiki for the form of each address",
+        ),
+        Trial(
+            name="rollback",
+            asked=lambda: _repository(production),
+            right="set [repository] path, remote and branch to a clone of what is deployed",
+        ),
+    ]
+
+
+def _contacts(production: Production) -> str:
+    if not production.contacts:
+        raise SourceEmpty("contacts: expected somebody to call, got nobody")
+    return listed([contact.role for contact in production.contacts])
+
+
+def _alerts(urls: Sequence[Secret]) -> str:
+    if not urls:
+        raise SourceEmpty("alerts: expected an address to alert, got none")
+    with warnings.catch_warnings():
+        # apprise imports imghdr where there is one, and tells of it when its plugins load.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
+
+        bad = [secret.name for secret in urls if not apprise.Apprise().add(secret.reveal())]
+    if bad:
+        raise SourceMisread(
+            f"alerts: expected addresses that apprise knows, got another: {listed(bad)}"
+        )
+    return f"{len(urls)} addresses, understood and not tried"
+
+
+def _repository(production: Production) -> str:
+    at = production.repository
+    path = (Path(production.path).parent / at.path).resolve()
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(path), "remote", "get-url", at.remote],
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        raise SourceLacks("rollback: expected git to answer, got nothing") from None
+    if found.returncode:
+        raise SourceRefused(f"rollback: expected a clone with remote {at.remote}, got none")
+    return f"{at.remote}/{at.branch} can be reverted from here"

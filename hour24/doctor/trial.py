@@ -1,0 +1,142 @@
+"""One question that a checkpoint will ask, tried, and what a person does when it fails.
+
+Rules of this module:
+
+- Each system is asked in its own thread, side by side, and none holds up the others for longer
+  than :data:`LIMIT_S`.
+- What is wrong is told in one line and its remedy in another. No secret is printed: the error
+  texts of sources hold none, and variables are told by name.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import Struct
+
+from hour24.errors import (
+    SourceEmpty,
+    SourceError,
+    SourceFailed,
+    SourceLacks,
+    SourceLimited,
+    SourceMisread,
+    SourceRefused,
+    SourceTimeout,
+    SourceUnreachable,
+)
+
+LIMIT_S = 60.0
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """What one question found.
+
+    Args:
+        name: what was asked: ``sentry: issues``.
+        ok: whether a checkpoint can use it.
+        says: in one line, no secret.
+        remedy: what a person does about it; empty when it is ok.
+    """
+
+    name: str
+    ok: bool
+    says: str
+    remedy: str = ""
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """One question that a checkpoint will ask.
+
+    Args:
+        asked: asks it and says in a few words what came back.
+        address: where, for the remedy.
+        right: the remedy when it is refused.
+        empty: the remedy when it holds nothing.
+        misread: the remedy when the answer is not as documented.
+        lacks: the remedy when there is no such thing at the address.
+    """
+
+    name: str
+    asked: Callable[[], str]
+    address: str = ""
+    right: str = ""
+    empty: str = ""
+    misread: str = ""
+    lacks: str = ""
+
+
+class Lane:
+    """The questions to one system, asked one after another in a thread of their own."""
+
+    def __init__(self, name: str, trials: Sequence[Trial]) -> None:
+        self.name = name
+        self.trials = trials
+        self.ends = time.monotonic() + LIMIT_S
+        self.found: queue.SimpleQueue[Finding | BaseException] = queue.SimpleQueue()
+        threading.Thread(target=self._ask, name=f"hour24 doctor {name}", daemon=True).start()
+
+    def findings(self) -> Iterator[Finding]:
+        """One a trial. Raises: what was a bug of ours."""
+        for number in range(len(self.trials)):
+            try:
+                finding = self.found.get(timeout=max(0.0, self.ends - time.monotonic()))
+            except queue.Empty:
+                for late in self.trials[number:]:
+                    says = f"{late.name}: no answer within {LIMIT_S:g} s"
+                    yield _wrong(late, SourceTimeout(says))
+                return
+            if isinstance(finding, BaseException):
+                raise finding
+            yield finding
+
+    def _ask(self) -> None:
+        try:
+            for trial in self.trials:
+                self.found.put(_tried(trial))
+        except BaseException as bug:  # noqa: BLE001  raised again in the thread that waits
+            self.found.put(bug)
+
+
+def _tried(trial: Trial) -> Finding:
+    try:
+        return Finding(name=trial.name, ok=True, says=trial.asked())
+    except SourceError as problem:
+        return _wrong(trial, problem)
+
+
+def _wrong(trial: Trial, problem: SourceError) -> Finding:
+    says = str(problem).removeprefix(f"{trial.name}: ")
+    at = f" {trial.address}" if trial.address else ""
+    return Finding(name=trial.name, ok=False, says=says, remedy=_remedy(trial, problem, at))
+
+
+def _remedy(trial: Trial, problem: SourceError, at: str) -> str:
+    match problem:
+        case SourceTimeout() | SourceUnreachable():
+            return f"check the address{at}, and this machine's network, proxy and firewall"
+        case SourceRefused() if trial.right:
+            return trial.right
+        case SourceLimited():
+            return "wait some minutes, and see who else asks with the same credential"
+        case SourceFailed():
+            return "try again later, and look at its status page"
+        case SourceEmpty() if trial.empty:
+            return trial.empty
+        case SourceMisread() if trial.misread:
+            return trial.misread
+        case SourceLacks() if trial.lacks:
+            return trial.lacks
+        case SourceLacks():
+            return (
+                f"check the address{at}; if this server has no such thing, its criteria stay "
+                'INCONCLUSIVE: state applies = false, because = "..." for them'
+            )
+    return f"check what answers at{at}" if at else "see what it says"
+
+
+def listed(names: Sequence[object]) -> str:
+    return ", ".join(map(str, names))

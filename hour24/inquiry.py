@@ -1,0 +1,298 @@
+"""How questions are asked: the sources of one checkpoint, and the threads that ask them.
+
+Rules of this module:
+
+- A question is a name, a lane and a function (:mod:`hour24.questions`); its name is the
+  fixture's in tests_prod/.
+- A lane is one daemon thread: all lanes ask side by side, the questions of a lane one after
+  another. Only the questions that the selected criteria name are asked.
+- A source that gives no usable answer becomes :class:`~hour24.evidence.Unanswered`, with its
+  code; a bug of ours is raised where the answer is wanted.
+- A lane has a budget, counted from the common start; past it the answer is
+  Unanswered(``source_timeout``).
+- What exists only now is Unanswered(``late``), unasked, when the checkpoint is past its
+  tolerance.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from hour24.clock import Clock
+from hour24.config import Production
+from hour24.errors import SourceEmpty, SourceError
+from hour24.evidence import (
+    Evidence,
+    Question,
+    Unanswered,
+    from_plain,
+)
+from hour24.ledger import Ledger
+from hour24.watch import Checkpoint, Watch, Window
+
+if TYPE_CHECKING:
+    from hour24.probes import Seen
+    from hour24.sources.health import HealthSource
+    from hour24.sources.postgres import Postgres
+    from hour24.sources.render import Render
+    from hour24.sources.sentry import Sentry
+    from hour24.sources.supabase import Supabase
+
+Answer = Evidence | dict[str, Evidence]
+Described = TypeVar("Described")
+
+
+class NotDescribed(SourceError):
+    """production.toml does not describe what this question asks."""
+
+    code = "not_described"
+
+
+class BaselineAbsent(SourceEmpty):
+    """There is nothing from hour 0 to compare with."""
+
+    code = "baseline_absent"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One entry of :data:`QUESTIONS`."""
+
+    name: str
+    lane: str
+    ask: Callable[[Inquiry], Answer]
+    now: bool
+    each: bool
+
+
+QUESTIONS: dict[str, Asked] = {}
+
+
+def question(
+    lane: str, *, now: bool = False, each: bool = False
+) -> Callable[[Callable[[Inquiry], Answer]], Callable[[Inquiry], Answer]]:
+    """Register a question under its function's name.
+
+    Args:
+        lane: the thread that asks it.
+        now: whether its answer exists only now, and so cannot be had late.
+        each: whether it has one answer an endpoint.
+    """
+
+    def register(ask: Callable[[Inquiry], Answer]) -> Callable[[Inquiry], Answer]:
+        QUESTIONS[ask.__name__] = Asked(ask.__name__, lane, ask, now, each)
+        return ask
+
+    return register
+
+
+class Inquiry:
+    """The sources of one checkpoint, each made once and used by its own lane.
+
+    Args:
+        ledger: the watch's earlier records.
+        sampling: requests per second an endpoint for the latency samples; none: the plan's.
+    """
+
+    def __init__(
+        self,
+        production: Production,
+        watch: Watch,
+        checkpoint: Checkpoint,
+        clock: Clock,
+        ledger: Ledger,
+        *,
+        sampling: float | None = None,
+    ) -> None:
+        self.production = production
+        self.watch = watch
+        self.checkpoint = checkpoint
+        self.clock = clock
+        self.ledger = ledger
+        self.sampling = sampling
+        self.started = clock.now()
+
+    def described(self, section: Described | None, name: str) -> Described:
+        """The section, or the refusal that names it."""
+        if section is None:
+            raise NotDescribed(f"production.toml: [{name}]: expected to be described, got nothing")
+        return section
+
+    @cached_property
+    def sentry(self) -> Sentry:
+        from hour24.sources.sentry import Sentry
+
+        return Sentry(self.described(self.production.sentry, "sentry"), self.clock)
+
+    @cached_property
+    def render_logs(self) -> Render:
+        from hour24.sources.render import Render
+
+        return Render(self.described(self.production.render, "render"), self.clock)
+
+    @cached_property
+    def render_metrics(self) -> Render:
+        from hour24.sources.render import Render
+
+        return Render(self.described(self.production.render, "render"), self.clock)
+
+    @cached_property
+    def supabase(self) -> Supabase:
+        from hour24.sources.supabase import Supabase
+
+        return Supabase(self.described(self.production.supabase, "supabase"), self.clock)
+
+    @cached_property
+    def database(self) -> Postgres:
+        from hour24.sources.postgres import Postgres
+
+        return Postgres(self.described(self.production.database, "database"), self.clock)
+
+    @cached_property
+    def health(self) -> HealthSource:
+        from hour24.sources.health import HealthSource
+
+        return HealthSource(self.production.health, self.production.service.control_url, self.clock)
+
+    @property
+    def probe_folder(self) -> Path:
+        """Where the prober of this watch writes."""
+        return self.ledger.folder / "probe"
+
+    @cached_property
+    def seen(self) -> Seen:
+        """What the prober saw since an hour before T0."""
+        from hour24 import probes
+
+        return probes.read(self.probe_folder, self.checkpoint.since_t0)
+
+    @property
+    def settled_whole(self) -> Window:
+        """T0 to now's checkpoint, shifted for what arrives late."""
+        return Window(self.watch.t0, self.checkpoint.due).shifted(-self.watch.settle_s)
+
+    def earlier(self, name: str) -> list[tuple[int, Evidence]]:
+        """Evidence of this name in earlier checkpoints' records, oldest first, with the hour."""
+        found: list[tuple[int, Evidence]] = []
+        for record in self.ledger.records():
+            if record.hour >= self.checkpoint.hour or record.early:
+                continue
+            for judged in record.criteria:
+                if name in judged.evidence:
+                    found.append((record.hour, from_plain(judged.evidence[name])))
+                    break
+        return [(hour, each) for hour, each in found if not isinstance(each, Unanswered)]
+
+    def from_hour_0(self, name: str) -> Evidence:
+        """Evidence of this name that hour 0 recorded.
+
+        Raises: BaselineAbsent, when there is none.
+        """
+        for hour, each in reversed(self.earlier(name)):
+            if hour == 0:
+                return each
+        raise BaselineAbsent(
+            f"ledger: hour 0: {name}: expected its baseline, got none; "
+            "a watch without hour 0 has nothing to compare with"
+        )
+
+    def question(
+        self, asked: str, source: str = "ledger", window: Window | None = None
+    ) -> Question:
+        """A question that the ledger or the prober's files answer."""
+        return Question(source=source, asked=asked, at=self.started, window=window)
+
+
+def budget_s(production: Production, lane: str) -> float:
+    """Seconds, from the common start, within which a lane must have answered."""
+    plan = production.schedule
+    health = production.health
+    if lane == "health":
+        return health.give_up_after_s + 3 * health.timeout_s + 15.0
+    if lane == "websocket" and production.websocket is not None:
+        return production.websocket.hold_s + 2 * production.websocket.timeout_s + 15.0
+    if lane == "latency":
+        slowest = max((e.timeout_s for e in production.endpoints.values()), default=10.0)
+        return plan.latency_samples / plan.latency_per_s + slowest + 15.0
+    return plan.source_budget_s
+
+
+class Lanes:
+    """Asks the questions named, each lane in its own daemon thread.
+
+    A daemon, because a driver that hangs must not keep the process from ending.
+    """
+
+    def __init__(self, inquiry: Inquiry, names: Iterable[str]) -> None:
+        self.inquiry = inquiry
+        self._start = time.monotonic()
+        self._answers: dict[str, Future[Answer]] = {}
+        self._lock = threading.Lock()
+        self.ask(names)
+
+    def ask(self, names: Iterable[str]) -> None:
+        """Start asking these, those already asked aside."""
+        lanes: dict[str, list[Asked]] = {}
+        with self._lock:
+            for name in QUESTIONS:
+                if name in names and name not in self._answers:
+                    self._answers[name] = Future()
+                    lanes.setdefault(QUESTIONS[name].lane, []).append(QUESTIONS[name])
+        for lane, asked in lanes.items():
+            threading.Thread(
+                target=self._run, args=(asked,), name=f"hour24 {lane}", daemon=True
+            ).start()
+
+    def answer(self, name: str) -> Answer:
+        """The answer, waited for within its lane's budget.
+
+        Raises: whatever a bug of ours raised while asking.
+        """
+        self.ask([name])
+        lane = QUESTIONS[name].lane
+        budget = budget_s(self.inquiry.production, lane)
+        try:
+            return self._answers[name].result(
+                timeout=max(0.05, budget - (time.monotonic() - self._start))
+            )
+        except TimeoutError:
+            return self._unanswered(
+                name, "source_timeout", f"{lane}: {name}: no answer within {budget:g} s"
+            )
+
+    def _run(self, asked: list[Asked]) -> None:
+        for each in asked:
+            future = self._answers[each.name]
+            try:
+                future.set_result(self._ask(each))
+            except BaseException as problem:  # noqa: BLE001  raised again where it is wanted
+                future.set_exception(problem)
+
+    def _ask(self, asked: Asked) -> Answer:
+        inquiry = self.inquiry
+        late = inquiry.checkpoint.late_s(inquiry.started)
+        if asked.now and late > inquiry.checkpoint.tolerance_s:
+            return self._unanswered(
+                asked.name,
+                "late",
+                f"{asked.name} exists only now, and this checkpoint was due {late / 60:.0f} min "
+                f"ago (tolerance {inquiry.checkpoint.tolerance_s / 60:.0f} min)",
+            )
+        try:
+            return asked.ask(inquiry)
+        except SourceError as problem:
+            return self._unanswered(asked.name, problem.code, str(problem))
+
+    def _unanswered(self, name: str, code: str, reason: str) -> Unanswered:
+        return Unanswered(
+            question=self.inquiry.question(name, source=QUESTIONS[name].lane),
+            code=code,
+            reason=reason,
+        )

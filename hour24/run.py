@@ -1,0 +1,553 @@
+"""One attempt at one checkpoint: from the target to the record and its pages.
+
+Rules of this module:
+
+- It knows nothing of pytest; the plugin calls it.
+- Everything that can be refused is refused before production is asked: the target, the plan
+  clock, the lock, an unwritable folder.
+- A verdict is journalled when it falls. The record is written once, at the end, and holds every
+  criterion that was due, the ones without a verdict too.
+- The page, the decision and the alerts come after the record is safe; trouble with them is
+  noted and changes no verdict.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hour24 import __version__, config
+from hour24.config import Production
+from hour24.criteria import CRITERIA, Criterion, own_criterion
+from hour24.errors import ConfigurationError, LedgerError
+from hour24.evidence import Evidence, Listing, Question, Unanswered, to_plain
+from hour24.inquiry import Inquiry, Lanes
+from hour24.journal import Journal
+from hour24.ledger import Ledger
+from hour24.objectives.base import Objective
+from hour24.record import Judged, Prober, Record, Shown, Vantage
+from hour24.redaction import Redactor
+from hour24.stage import Options, Stage, set_stage
+from hour24.verdict import Outcome, worst
+from hour24.watch import Checkpoint, Watch, Window
+
+PROBER_SILENT_AFTER_S = 180.0
+
+
+@dataclass
+class Run:
+    """One attempt at one checkpoint."""
+
+    options: Options
+    stage: Stage
+    checkpoint: Checkpoint
+    started: datetime
+    redactor: Redactor
+    resources: ExitStack
+    attempt: int
+    journal: Journal
+    judged: list[Judged] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    plan: dict[str, Criterion] = field(default_factory=dict)
+    broken: tuple[str, ...] = ()
+    lanes: Lanes | None = None
+    record: Record | None = None
+    path: Path | None = None
+    trouble: list[str] = field(default_factory=list)
+
+    @property
+    def production(self) -> Production:
+        return self.stage.production
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.stage.ledger
+
+    @property
+    def watch(self) -> Watch:
+        return self.stage.ledger.watch
+
+    @property
+    def stem(self) -> str:
+        """``hour08.a1``"""
+        return f"hour{self.checkpoint.hour:02d}.a{self.attempt}"
+
+    def file(self, ending: str) -> Path:
+        """A file of this attempt: ``file(".html")``."""
+        return self.ledger.folder / f"{self.stem}{ending}"
+
+    # --- asking -------------------------------------------------------------------------------
+
+    def ask(self, names: set[str]) -> None:
+        """Start the questions that the selected criteria name."""
+        sampling = 100.0 if self.stage.rehearsal is not None else None
+        inquiry = Inquiry(
+            self.production,
+            self.watch,
+            self.checkpoint,
+            self.stage.clock,
+            self.ledger,
+            sampling=sampling,
+        )
+        wanted = set(names)
+        if self.production.status_pages:
+            wanted.add("status_pages")
+        self.lanes = Lanes(inquiry, wanted)
+
+    def answer(self, name: str) -> Any:
+        """The answer to one question, waited for."""
+        if self.lanes is None:
+            self.ask({name})
+        assert self.lanes is not None
+        return self.lanes.answer(name)
+
+    # --- judging ------------------------------------------------------------------------------
+
+    def applies(self, criterion_id: str) -> bool:
+        """Whether production.toml leaves this criterion in."""
+        stated = self.production.criteria.get(criterion_id)
+        return stated is None or stated.applies
+
+    def conclude(
+        self,
+        criterion: Criterion,
+        objective: Objective,
+        evidence: Mapping[str, Evidence],
+        subject: str = "",
+        took_s: float = 0.0,
+    ) -> Judged:
+        """Judge, and journal the verdict with all that it rests on.
+
+        Evidence that an objective may do without, and that production.toml does not describe, is
+        left out.
+        """
+        given = {
+            name: each
+            for name, each in evidence.items()
+            if not (
+                name in objective.may
+                and isinstance(each, Unanswered)
+                and each.code == "not_described"
+            )
+        }
+        verdict = objective.judge(given)
+        return self._keep(
+            Judged(
+                id=criterion.id,
+                sentence=criterion.sentence,
+                group=criterion.group,
+                span=criterion.span,
+                window=self._window(criterion),
+                subject=subject,
+                outcome=verdict.outcome,
+                code=verdict.code,
+                reason=verdict.reason,
+                observed=verdict.observed,
+                bound=verdict.bound,
+                limit=verdict.limit,
+                scale=verdict.scale,
+                figures=verdict.figures,
+                objective=objective.to_plain(),
+                evidence={name: to_plain(each) for name, each in given.items()},
+                took_s=took_s,
+            )
+        )
+
+    def without_verdict(
+        self,
+        criterion: Criterion,
+        code: str,
+        reason: str,
+        outcome: Outcome = Outcome.INCONCLUSIVE,
+    ) -> Judged:
+        """Keep that a due criterion has no verdict, and why."""
+        return self._keep(
+            Judged(
+                id=criterion.id,
+                sentence=criterion.sentence,
+                group=criterion.group,
+                span=criterion.span,
+                window=self._window(criterion),
+                outcome=outcome,
+                code=code,
+                reason=reason,
+                observed="left out" if outcome == Outcome.NOT_APPLICABLE else "not measured",
+            )
+        )
+
+    def _keep(self, judged: Judged) -> Judged:
+        clean = msgspec.convert(self.redactor.plain(msgspec.to_builtins(judged)), type=Judged)
+        self.journal.write({"kind": "judged", "judged": msgspec.to_builtins(clean)})
+        self.judged.append(clean)
+        return clean
+
+    def _window(self, criterion: Criterion) -> Window | None:
+        if criterion.span == "now":
+            return None
+        whole = criterion.span == "since_t0"
+        return self.checkpoint.since_t0 if whole else self.checkpoint.window
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def due(self) -> tuple[Criterion, ...]:
+        """What is due at this hour, criteria of one's own included."""
+        return tuple(each for each in self.plan.values() if self.checkpoint.hour in each.hours)
+
+    def so_far(self, interrupted: str = "") -> Record:
+        """The record as it would be written now."""
+        judged = list(self.judged)
+        have = {each.id for each in judged}
+        for criterion in self.due():
+            if criterion.id not in have:
+                code, reason = self._why_absent(interrupted)
+                judged.append(
+                    Judged(
+                        id=criterion.id,
+                        sentence=criterion.sentence,
+                        group=criterion.group,
+                        span=criterion.span,
+                        window=self._window(criterion),
+                        outcome=Outcome.INCONCLUSIVE,
+                        code=code,
+                        reason=reason,
+                        observed="not measured",
+                    )
+                )
+        order = {name: place for place, name in enumerate(self.plan)}
+        judged.sort(key=lambda each: (order.get(each.id, len(order)), each.subject))
+        now = self.stage.clock.now()
+        service = self.production.service
+        return Record(
+            watch=self.watch.name,
+            target=self.ledger.genesis.target,
+            rehearsal=self.stage.rehearsal,
+            service={
+                "name": service.name,
+                "environment": service.environment,
+                "release": service.release,
+            },
+            zone=service.time_zone,
+            hour=self.checkpoint.hour,
+            attempt=self.attempt,
+            t0=self.watch.t0,
+            due=self.checkpoint.due,
+            started=self.started,
+            ended=max(now, self.started),
+            late_s=max(0.0, self.checkpoint.late_s(self.started)),
+            early=self.started < self.checkpoint.due,
+            window=self.checkpoint.window,
+            outcome=worst(each.outcome for each in judged),
+            limits=config.limits_digest(self.production),
+            vantage=Vantage(
+                host=socket.gethostname(),
+                user=_user(),
+                pid=os.getpid(),
+                version=__version__,
+                commit=_commit(),
+            ),
+            plan={each.id: tuple(each.hours) for each in self.plan.values()},
+            criteria=tuple(judged),
+            shown=tuple(self._shown(judged)),
+            advisory=tuple(self._advisory()),
+            prober=self._prober(now),
+            notes=tuple(self.redactor.text(note) for note in self.notes),
+            interrupted=interrupted,
+        )
+
+    def _why_absent(self, interrupted: str) -> tuple[str, str]:
+        if interrupted:
+            return "interrupted", f"the run ended before it was judged: {interrupted}"
+        if self.broken:
+            files = ", ".join(self.broken)
+            return "does_not_import", f"it was due, and its test was not found; broken: {files}"
+        return "not_run", "it was due, but its test was not selected or not found"
+
+    def write(self, interrupted: str = "") -> Record:
+        """Write the record; a second call returns the first one's.
+
+        Raises: LedgerError, when it cannot be written.
+        """
+        if self.record is None:
+            record = self.decided(self.so_far(interrupted))
+            self.path = self.ledger.write(record)
+            written = self.ledger.records(self.checkpoint.hour)
+            self.record = next(each for each in written if each.attempt == self.attempt)
+            self.journal.write({"kind": "written", "file": self.path.name})
+        return self.record
+
+    def decided(self, record: Record) -> Record:
+        """The record with what the runbook says to do now."""
+        from hour24 import escalation
+
+        before = [each for each in self.ledger.records() if each.attempt or each.hour]
+        decision = escalation.decide(
+            record,
+            before,
+            contacts=[
+                {"role": each.role, "name": each.name, "reach": each.reach}
+                for each in self.production.contacts
+            ],
+        )
+        return msgspec.structs.replace(record, decision=self.redactor.plain(decision.to_plain()))
+
+    def _prober(self, now: datetime) -> Prober:
+        from hour24 import probes
+
+        folder = self.ledger.folder / "probe"
+        files = tuple(sorted(path.name for path in folder.glob("*.jsonl")))
+        last = probes.last_line(folder)
+        running = last is not None and (now - last).total_seconds() < PROBER_SILENT_AFTER_S
+        return Prober(running=running, files=files, last_line=last)
+
+    def _advisory(self) -> list[dict[str, Any]]:
+        if self.lanes is None or not self.production.status_pages:
+            return []
+        answer = self.lanes.answer("status_pages")
+        pages = answer if isinstance(answer, dict) else {"status": answer}
+        plain: list[dict[str, Any]] = self.redactor.plain([to_plain(e) for e in pages.values()])
+        return plain
+
+    def _shown(self, judged: list[Judged]) -> list[Shown]:
+        shown = []
+        if self.checkpoint.hour == 0:
+            shown += [
+                Shown(
+                    id="ERRORS-TOP",
+                    title="The most frequent errors, unjudged at hour 0",
+                    text=_most_frequent(each.evidence["issues"]),
+                )
+                for each in judged
+                if each.id == "ERRORS-CRITICAL" and "issues" in each.evidence
+            ]
+        return shown
+
+    def standings(self) -> Listing:
+        """How every criterion stands at every checkpoint so far, this run's verdicts included."""
+        now = self.stage.clock.now()
+        standings = self.ledger.standings(now, self.so_far())
+        return Listing(
+            question=Question(
+                source="ledger",
+                asked="every criterion's outcome at every checkpoint",
+                at=now,
+                window=self.checkpoint.since_t0,
+            ),
+            what="standings",
+            items=tuple(
+                {
+                    "hour": each.hour,
+                    "id": each.id,
+                    "subject": each.subject,
+                    "outcome": str(each.outcome),
+                    "code": each.code,
+                    "settled": each.settled_by,
+                    "waived": each.waived_by,
+                }
+                for each in standings
+            ),
+            seen=len(standings),
+        )
+
+    def publish(self) -> None:
+        """The pages and the JUnit file; trouble with them is told, and changes no verdict."""
+        from hour24.report import checkpoint, index, junit
+
+        assert self.record is not None
+        for what, write in (
+            ("page", lambda: checkpoint.write(self.record, self.ledger, self.file(".html"))),
+            ("index", lambda: index.write(self.ledger, self.ledger.folder / "index.html")),
+            ("junit", lambda: junit.write(self.record, self.file(".xml"))),
+        ):
+            try:
+                write()
+            except Exception as problem:  # noqa: BLE001  the record is safe; a page is not a verdict
+                self.trouble.append(f"{what}: {type(problem).__name__}: {problem}")
+
+    def leaks(self) -> list[str]:
+        """A line for each finished file in which a secret was found; the file is put away."""
+        lines = []
+        for path in sorted(self.ledger.folder.rglob("*")):
+            if not path.is_file() or path.suffix == ".quarantined":
+                continue
+            names = self.redactor.found_in(path)
+            if names:
+                away = path.with_name(path.name + ".quarantined")
+                path.rename(away)
+                away.chmod(0o600)
+                lines.append(
+                    f"{path.name}: holds the secret {', '.join(names)}; put away as {away.name}, "
+                    "readable by you alone: change that secret, then delete the file"
+                )
+        return lines
+
+    def farewell(self, exit_code: int) -> None:
+        """What is told to the world outside when everything is written."""
+
+    def close(self) -> None:
+        """Release the lock, stop a rehearsal of our own."""
+        self.resources.close()
+
+
+def open_run(options: Options) -> Run:
+    """Everything that must hold before production is asked.
+
+    Raises: ConfigurationError (exit 4), LedgerLocked (exit 13), LedgerError (exit 12).
+    """
+    resources = ExitStack()
+    try:
+        stage = set_stage(options, resources)
+        watch = stage.ledger.watch
+        if options.hour not in watch.hours:
+            raise ConfigurationError(
+                [f"watch {watch.name}: hour: expected one of {watch.hours}, got {options.hour}"]
+            )
+        checkpoint = watch.checkpoint(options.hour)
+        started = stage.clock.now()
+        if started < checkpoint.due and not options.early:
+            wait = (checkpoint.due - started).total_seconds() / 60
+            raise ConfigurationError(
+                [
+                    f"hour {options.hour}: expected to run from {checkpoint.due:%Y-%m-%d %H:%M}Z "
+                    f"on, got {started:%H:%M}Z, {wait:.0f} min early; "
+                    "--early runs it all the same, and it then does not count"
+                ]
+            )
+        resources.enter_context(stage.ledger.locked(options.hour))
+        stage.ledger.writable()
+        attempt = stage.ledger.next_attempt(options.hour)
+        path = stage.ledger.folder / "journal" / f"hour{options.hour:02d}.a{attempt}.jsonl"
+        journal = Journal(path)
+        resources.callback(journal.close)
+        run = Run(
+            options=options,
+            stage=stage,
+            checkpoint=checkpoint,
+            started=started,
+            redactor=Redactor((each.name, each.reveal()) for each in stage.production.secrets),
+            resources=resources,
+            attempt=attempt,
+            journal=journal,
+            plan=planned(stage.production, stage.ledger),
+        )
+        if stage.rehearsal is not None:
+            _simulate_prober(run)
+        return run
+    except BaseException:
+        resources.close()
+        raise
+
+
+def planned(production: Production, ledger: Ledger) -> dict[str, Criterion]:
+    """Every criterion of this watch: the table's, production.toml's own, earlier records'."""
+    plan = dict(CRITERIA)
+    for name, stated in production.criteria.items():
+        if name not in plan and stated.sentence:
+            plan[name] = own_criterion(name, stated.sentence, stated.hours)
+    for record in ledger.records():
+        for name, hours in record.plan.items():
+            if name not in plan:
+                sentence = next((e.sentence for e in record.criteria if e.id == name), name)
+                plan[name] = own_criterion(name, sentence, hours)
+    return plan
+
+
+def _simulate_prober(run: Run) -> None:
+    from hour24.rehearsal import probing
+
+    assert run.stage.rehearsal is not None
+    probing.simulate(
+        run.production,
+        run.watch,
+        run.ledger.folder / "probe",
+        run.checkpoint.window,
+        seed=run.stage.rehearsal["seed"],
+        faults=tuple(run.stage.rehearsal["faults"]),
+    )
+
+
+def _most_frequent(plain: Mapping[str, Any]) -> str:
+    from hour24.evidence import from_plain
+
+    listing = from_plain(plain)
+    if isinstance(listing, Unanswered):
+        return f"not measured: {listing.reason}"
+    assert isinstance(listing, Listing)
+    top = sorted(listing.items, key=lambda item: -int(item["count"]))[:3]
+    return "; ".join(f"{item['count']} x {item['title'][:120]}" for item in top) or "none"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())
+
+
+def _commit() -> str:
+    """The commit of this clone; empty where it is none."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return answer.stdout.strip()
+
+
+def finalise(ledger: Ledger, path: Path) -> Record | None:
+    """The record of a run that was killed, rebuilt from its journal; none when it is there.
+
+    Raises: LedgerError, when the journal has no beginning.
+    """
+    from hour24 import journal
+
+    lines = journal.read(path)
+    if any(line.get("kind") == "written" for line in lines):
+        return None
+    begin = next((line for line in lines if line.get("kind") == "begin"), None)
+    if begin is None:
+        raise LedgerError(f"{path}: expected a first line that begins the run, got none")
+    judged = [
+        msgspec.convert(line["judged"], type=Judged)
+        for line in lines
+        if line.get("kind") == "judged"
+    ]
+    record = msgspec.convert(begin["record"], type=Record)
+    have = {each.id for each in judged}
+    missing = [
+        msgspec.structs.replace(each, code="interrupted", reason="the run was killed before it")
+        for each in record.criteria
+        if each.id not in have
+    ]
+    everything = (*judged, *missing)
+    whole = msgspec.structs.replace(
+        record,
+        criteria=everything,
+        outcome=worst(each.outcome for each in everything),
+        interrupted="the process was killed; rebuilt from its journal",
+        notes=(*record.notes, f"rebuilt at {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"),
+    )
+    ledger.write(whole)
+    return whole
+
+
+def begin(run: Run) -> None:
+    """Journal what a record of this run would hold if nothing more happened."""
+    plain = msgspec.to_builtins(run.so_far("not finished"))
+    run.journal.write({"kind": "begin", "record": plain, "at": time.time()})

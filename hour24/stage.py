@@ -1,0 +1,195 @@
+"""Where a checkpoint plays: the production described, its clock, its watch's ledger.
+
+Rules of this module:
+
+- ``--target`` is a production.toml, or the word ``rehearsal``: then the embedded production is
+  started (or found where it is being served), and its clock stands at the checkpoint's due time.
+- Without ``--watch`` the watch still open for this target is meant; hour 0 opens one.
+- A rehearsal and a production never share a watch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hour24 import config
+from hour24.clock import Clock, WallClock
+from hour24.config import Production
+from hour24.errors import ConfigurationError
+from hour24.ledger import Genesis, Ledger
+from hour24.watch import to_minute
+
+REHEARSAL = "rehearsal"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says.
+
+    Args:
+        rehearsal_at: a file that tells where a rehearsal is already being served.
+    """
+
+    hour: int
+    target: str = "production.toml"
+    reports: Path = Path("reports")
+    watch: str = ""
+    t0: datetime | None = None
+    early: bool = False
+    follows: str = ""
+    seed: int = 1
+    faults: tuple[str, ...] = ()
+    rehearsal_at: Path | None = None
+
+
+@dataclass
+class Stage:
+    """Where a checkpoint plays: the production described, its clock, its ledger."""
+
+    production: Production
+    clock: Clock
+    ledger: Ledger
+    rehearsal: dict[str, Any] | None = None
+
+
+def set_stage(options: Options, resources: ExitStack) -> Stage:
+    """Find or open the watch, and load the production it watches."""
+    if options.target == REHEARSAL:
+        return _rehearsal_stage(options, resources)
+    path = Path(options.target)
+    production = config.load(path)
+    ledger = _watch_of(options, str(path), production, WallClock().now(), None)
+    production = _with_classes(production, ledger)
+    problem = config.launch_problem(production, ledger.watch.t0)
+    if problem:
+        raise ConfigurationError([problem])
+    return Stage(production, WallClock(), ledger)
+
+
+def _rehearsal_stage(options: Options, resources: ExitStack) -> Stage:
+    from hour24.rehearsal.client import Rehearsal
+    from hour24.rehearsal.clock import RehearsalClock
+
+    known = Ledger.find(options.reports, options.watch, REHEARSAL)
+    if known is not None and options.hour == 0 and not options.watch and known.records(0):
+        known = None
+    if known is not None and known.genesis.rehearsal is not None:
+        seed, faults = known.genesis.rehearsal["seed"], tuple(known.genesis.rehearsal["faults"])
+        t0 = known.genesis.t0
+    else:
+        seed, faults = options.seed, options.faults
+        t0 = options.t0 or datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0)
+    if options.rehearsal_at is not None:
+        served = Rehearsal.served(options.rehearsal_at)
+    else:
+        served = Rehearsal.start(seed=seed, faults=faults, t0=t0, hour=options.hour)
+        resources.callback(served.stop)
+    production = config.load(Path(served.toml), {**os.environ, **served.environ})
+    due = t0 + timedelta(hours=options.hour)
+    clock = RehearsalClock(served.control, due)
+    clock.step_to(due)
+    told = {"seed": seed, "faults": list(faults)}
+    ledger = known or _watch_of(options, REHEARSAL, production, t0, told)
+    return Stage(_with_classes(production, ledger), clock, ledger, told)
+
+
+def _watch_of(
+    options: Options,
+    target: str,
+    production: Production,
+    now: datetime,
+    rehearsal: dict[str, Any] | None,
+) -> Ledger:
+    plan = production.schedule
+    known = None
+    if rehearsal is None and not options.follows:
+        known = Ledger.find(options.reports, options.watch, target)
+    if known is not None and options.hour == 0 and not options.watch and known.records(0):
+        # A second hour 0 soon after the first is another attempt; later it is another watch.
+        late = known.watch.checkpoint(0).late_s(now) > plan.tolerance_s
+        known = None if late or options.t0 is not None else known
+    if known is not None:
+        if options.t0 is not None and to_minute(options.t0) != known.watch.t0:
+            raise ConfigurationError(
+                [
+                    f"--t0: expected {known.watch.t0:%Y-%m-%dT%H:%MZ} as in watch "
+                    f"{known.watch.name}, got {to_minute(options.t0):%Y-%m-%dT%H:%MZ}"
+                ]
+            )
+        return known
+    if options.hour != 0 and rehearsal is None and options.t0 is None:
+        named = f"named {options.watch!r} " if options.watch else ""
+        raise ConfigurationError(
+            [
+                f"{options.reports}: expected an open watch {named}of {target}, got none; "
+                "start one with `pytest -m hour0`, or give --t0 to go on without a baseline"
+            ]
+        )
+    if options.follows and Ledger.find(options.reports, options.follows) is None:
+        raise ConfigurationError(
+            [f"--follows: expected a watch in {options.reports}, got {options.follows!r}"]
+        )
+    t0 = to_minute(options.t0 or now)
+    service = production.service
+    return Ledger.create(
+        options.reports,
+        Genesis(
+            name=options.watch or _fresh_name(options.reports, service.name, t0, rehearsal),
+            t0=t0,
+            zone=service.time_zone,
+            hours=plan.checkpoints,
+            tolerance_s=plan.tolerance_s,
+            settle_s=plan.settle_s,
+            follows=options.follows,
+            target=target,
+            rehearsal=rehearsal,
+            service={
+                "name": service.name,
+                "environment": service.environment,
+                "release": service.release,
+            },
+            limits=config.limits_digest(production),
+            opened=now,
+        ),
+    )
+
+
+def _fresh_name(reports: Path, service: str, t0: datetime, rehearsal: Any) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")[:40] or "watch"
+    stem = f"{'rehearsal' if rehearsal else plain}-{t0:%Y%m%d-%H%M}"
+    names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
+    return next(name for name in names if not (reports / name).exists())
+
+
+def _with_classes(production: Production, ledger: Ledger) -> Production:
+    """The production with the classes that people added to the ledger."""
+    normal, critical = ledger.classes()
+    return msgspec.structs.replace(
+        production,
+        normal=(*production.normal, *normal),
+        critical=(*production.critical, *critical),
+    )
+
+
+def moment(text: str, where: str) -> datetime:
+    """A moment as people type it: ISO 8601, with its offset or Z.
+
+    Raises: ConfigurationError.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise ConfigurationError(
+            [f"{where}: expected a moment such as 2026-12-01T06:00Z, got {text!r}"]
+        )
+    return to_minute(read)

@@ -1,0 +1,141 @@
+"""What the terminal shows of a checkpoint: one line a verdict, and the closing block.
+
+Rules of this module:
+
+- Text of the system under watch cannot act on the terminal: control characters are shown.
+- A line is a pair: the text, and the markup that pytest's terminal writer knows.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from hour24.record import Judged
+from hour24.verdict import Outcome
+
+if TYPE_CHECKING:
+    from hour24.run import Run
+
+Line = tuple[str, dict[str, Any]]
+COLOURS: dict[Outcome, dict[str, Any]] = {
+    Outcome.PASS: {"green": True},
+    Outcome.FAIL: {"red": True, "bold": True},
+    Outcome.INCONCLUSIVE: {"yellow": True},
+    Outcome.NOT_APPLICABLE: {},
+}
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line, with every control character shown as a sign."""
+    flat = " ".join(text.split())
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in flat)
+
+
+def verdict_lines(judged: Judged, width: int) -> list[Line]:
+    """One criterion: outcome, id, observed against limit; and why, when it is not PASS."""
+    name = f"{judged.id} {judged.subject}".strip()
+    against = one_line(judged.observed)
+    if judged.limit:
+        against = f"{against}  ({one_line(judged.limit)})" if against else one_line(judged.limit)
+    head = f"{judged.outcome!s:<14} {one_line(name):<28} {against}"
+    lines: list[Line] = [(head[: max(60, width)].rstrip(), COLOURS[judged.outcome])]
+    if judged.outcome != Outcome.PASS:
+        code = f"{judged.code}: " if judged.code else ""
+        lines += [(text, {}) for text in _wrapped(f"{code}{judged.reason}", width, 15)]
+    return lines
+
+
+def closing_lines(run: Run, width: int) -> list[Line]:
+    """The end of a checkpoint: outcome, what was measured, what is next, where the page is."""
+    record = run.record
+    if record is None:
+        return [("hour24: no record was written", {"red": True})]
+    measured = [each for each in record.criteria if each.outcome in (Outcome.PASS, Outcome.FAIL)]
+    counted = Counter(str(each.outcome) for each in record.criteria)
+    due = len({each.id for each in record.criteria})
+    seen = len({each.id for each in measured})
+    told = ", ".join(f"{counted[str(o)]} {o}" for o in Outcome if counted[str(o)])
+    rehearsal = "REHEARSAL " if record.rehearsal else ""
+    lines: list[Line] = [
+        ("", {}),
+        (
+            f"{rehearsal}hour {record.hour} of {record.watch}: {record.outcome}",
+            {**COLOURS[record.outcome], "bold": True},
+        ),
+        (f"  {due} criteria due, {seen} measured, {due - seen} not; verdicts: {told}", {}),
+    ]
+    if record.decision:
+        lines += _decision(record.decision, width)
+    late = f"{record.late_s / 60:.0f} min late" if record.late_s >= 60 else "on time"
+    lines.append((f"  run {'EARLY, does not count' if record.early else late}", {}))
+    lines += _prober(run)
+    lines.append((f"  {_next(run)}", {}))
+    for note in (*record.notes, *run.trouble):
+        lines += [(text, {"yellow": True}) for text in _wrapped(f"note: {note}", width, 2)]
+    lines.append((f"  record {run.path}", {}))
+    lines.append((f"  page   {run.file('.html')}", {}))
+    return lines
+
+
+def _decision(decision: dict[str, Any], width: int) -> list[Line]:
+    action = one_line(str(decision.get("action", "")))
+    good = action == "PROCEED"
+    lines: list[Line] = [
+        (text, {"green": True} if good else {"red": True, "bold": True})
+        for text in _wrapped(f"{action}: {decision.get('why', '')}", width, 2)
+    ]
+    if good:
+        return lines
+    for cause in decision.get("causes", ()):
+        share = f"{100 * float(cause.get('share', 0)):.0f} %"
+        lines.append((f"    {one_line(str(cause.get('cause', '')))}: {share}", {}))
+    for number, step in enumerate(decision.get("steps", ()), start=1):
+        lines += [(t, {}) for t in _wrapped(f"{number}. {step.get('text', '')}", width, 4)]
+        if step.get("command"):
+            lines.append((f"       $ {one_line(str(step['command']))}", {"bold": True}))
+    for who in decision.get("call", ()):
+        told = f"    call {who.get('role', '')}: {who.get('name', '')}, {who.get('reach', '')}"
+        lines.append((one_line(told), {"bold": True}))
+    return lines
+
+
+def _prober(run: Run) -> list[Line]:
+    record = run.record
+    assert record is not None
+    if record.prober.running:
+        return [("  a prober is running", {})]
+    if record.rehearsal:
+        return [("  the rehearsal's prober is simulated", {})]
+    return [
+        (
+            "  NO PROBER IS RUNNING: nothing is seen between the checkpoints; start one with",
+            {"yellow": True, "bold": True},
+        ),
+        (f"    python -m hour24 probe --watch {record.watch}", {"bold": True}),
+    ]
+
+
+def _next(run: Run) -> str:
+    record = run.record
+    assert record is not None
+    after = run.watch.next_after(record.hour)
+    if after is None:
+        return f"that was the last checkpoint: python -m hour24 signoff {run.ledger.folder}"
+    due = after.due.astimezone(ZoneInfo(record.zone))
+    target = run.options.target
+    named = "" if target == "production.toml" else f" --target {target}"
+    return (
+        f"next: hour {after.hour}, due {due:%Y-%m-%d %H:%M} {record.zone}: "
+        f"pytest -m hour{after.hour}{named}"
+    )
+
+
+def _wrapped(text: str, width: int, indent: int) -> list[str]:
+    pad = " " * indent
+    room = max(60, width - 1)
+    return textwrap.wrap(
+        one_line(text), room, initial_indent=pad, subsequent_indent=pad, max_lines=6
+    )

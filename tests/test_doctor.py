@@ -1,0 +1,305 @@
+"""The doctor: what it finds wrong, what it advises, how long it takes, what it never prints."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hour24.clock import WallClock
+from hour24.config import Production, load
+from hour24.criteria import CRITERIA
+from hour24.doctor import NEEDED_BY, Finding, examine
+from hour24.doctor import trial as trials
+from tests.answering import Answer, Asked, Server, document, free_port
+
+SECRET = "knock-knock-knock"
+
+
+def healthy() -> Answer:
+    return document(
+        status="ok",
+        database=True,
+        supabase=True,
+        backgroundJobs=True,
+        timestamp=datetime.now(UTC).isoformat(),
+        uptime=17,
+    )
+
+
+def backend(asked: Asked) -> Answer:
+    """A service that knows its caller."""
+    if asked.path == "/health":
+        return healthy()
+    if asked.headers.get("authorization") != f"Bearer {SECRET}":
+        return Answer(status=401)
+    return Answer() if asked.path == "/calls" else Answer(status=404)
+
+
+def described(
+    folder: Path, base: str, more: str = "", control: str = "", **variables: str
+) -> Production:
+    (folder / "production.toml").write_text(
+        f"""
+[service]
+name = "orders"
+environment = "production"
+url = "{base}"
+control_url = "{control or base}"
+
+[health]
+url = "/health"
+timeout_s = 2
+
+{more}
+"""
+    )
+    return load(folder / "production.toml", {"CALLS_AUTH": SECRET, **variables})
+
+
+CALLS = """
+[endpoints.calls]
+url = "/calls"
+target_ms = 500
+timeout_s = 2
+headers = { Authorization = { env = "CALLS_AUTH", prefix = "Bearer " } }
+"""
+
+
+def found(production: Production) -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine(production, WallClock())}
+
+
+def test_healthy_service_is_found_well(tmp_path: Path) -> None:
+    """What answers as agreed is ok, with what it said, and needs no remedy."""
+    with Server(backend) as server:
+        all_of_it = found(described(tmp_path, server.url, CALLS))
+    well = {name: each.says for name, each in all_of_it.items() if each.ok}
+    assert well["health"] == "answers with the agreed document"
+    assert well["endpoint calls"].startswith("200 in ")
+    assert well["control address"].startswith("answers")
+    assert all(not each.remedy for each in all_of_it.values() if each.ok)
+    assert all(each.remedy for each in all_of_it.values() if not each.ok)
+
+
+def test_what_is_not_described_is_told_with_its_criteria(tmp_path: Path) -> None:
+    """A section that is not there is told with what cannot be judged without it."""
+    leave_out = '[criteria.{}]\napplies = false\nbecause = "there is none"\n'
+    more = CALLS + "".join(leave_out.format(name) for name in NEEDED_BY["websocket"])
+    with Server(backend) as server:
+        all_of_it = found(described(tmp_path, server.url, more))
+    assert all_of_it["supabase"].says == "not described, so DB-SIZE will be INCONCLUSIVE"
+    assert "[criteria.DB-SIZE] applies = false" in all_of_it["supabase"].remedy
+    assert "websocket" not in all_of_it
+    assert "endpoints" not in all_of_it
+
+
+def test_sections_are_needed_by_criteria_that_exist() -> None:
+    """The table of what needs which section names criteria of hour24."""
+    assert {name for names in NEEDED_BY.values() for name in names} <= set(CRITERIA)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says", "remedy"),
+    [
+        (Answer(status=401), "expected 200, got 401", "check what CALLS_AUTH holds"),
+        (Answer(status=404), "expected 200, got 404", "check the address http://127.0.0.1"),
+        (Answer(status=429), "expected 200, got 429", "wait some minutes"),
+        (Answer(status=503), "expected 200, got 503", "try again later"),
+        (Answer(status=302), "expected 200, got 302", "check endpoints.calls: url, method"),
+        (Answer(raw=b""), "closed", "check the address http://127.0.0.1"),
+    ],
+)
+def test_each_wrong_answer_has_its_remedy(
+    tmp_path: Path, answer: Answer, says: str, remedy: str
+) -> None:
+    """Refused, absent, limited, failing, moved and broken endpoints are told apart."""
+    with Server(lambda asked: healthy() if asked.path == "/health" else answer) as server:
+        wrong = found(described(tmp_path, server.url, CALLS))["endpoint calls"]
+    assert not wrong.ok
+    assert says in wrong.says
+    assert wrong.remedy.startswith(remedy)
+
+
+def test_endpoint_is_asked_as_it_is_described(tmp_path: Path) -> None:
+    """Method, body, headers and the status that counts as well come from the file."""
+    hook = """
+[endpoints.hook]
+url = "/hook"
+method = "POST"
+body = '{"unsigned": true}'
+headers = { Content-Type = "application/json" }
+expect_status = [401, 403]
+target_ms = 200
+"""
+    with Server(backend) as server:
+        all_of_it = found(described(tmp_path, server.url, hook))
+        sent = next(each for each in server.asked if each.path == "/hook")
+    assert all_of_it["endpoint hook"].says.startswith("401 in ")
+    assert (sent.method, json.loads(sent.body)) == ("POST", {"unsigned": True})
+    assert sent.headers["content-type"] == "application/json"
+    assert sent.headers["user-agent"].startswith("hour24/")
+
+
+@pytest.mark.parametrize(
+    ("members", "says", "remedy"),
+    [
+        ({"database": False}, "schema: /database: expected true", "repair the service"),
+        ({"uptime": "17"}, "schema: /uptime: expected number", "repair the service"),
+    ],
+)
+def test_health_document_is_held_against_its_schema(
+    tmp_path: Path, members: dict[str, Any], says: str, remedy: str
+) -> None:
+    """A document other than agreed is told with the place."""
+    other = document(**{**json.loads(healthy().body), **members})
+    with Server(other) as server:
+        wrong = found(described(tmp_path, server.url))["health"]
+    assert (wrong.ok, wrong.says) == (False, says)
+    assert wrong.remedy.startswith(remedy)
+
+
+def test_pointer_to_nothing_is_told(tmp_path: Path) -> None:
+    """A document that satisfies its schema, and has no member where one was promised."""
+    (tmp_path / "true.json").write_text('{"const": true}')
+    toml = described(tmp_path, "http://127.0.0.1:1")
+    text = Path(toml.path).read_text().replace("timeout_s", 'schema = "true.json"\ntimeout_s')
+    Path(toml.path).write_text(text)
+    with Server(Answer(body=b"true")) as server:
+        Path(toml.path).write_text(text.replace("http://127.0.0.1:1", server.url))
+        wrong = found(load(Path(toml.path), {}))["health"]
+    assert wrong.says == "timestamp: expected a member at /timestamp, got none"
+    assert wrong.remedy == 'name the right member in [health], or "" where the document has none'
+
+
+def test_clock_that_is_wrong_is_told(tmp_path: Path) -> None:
+    """A control address whose clock is not ours is told: windows would be of another time."""
+    old = Answer(headers={"Date": "Tue, 01 Jan 2019 00:00:00 GMT"})
+    with Server(backend) as server, Server(old) as control:
+        wrong = found(described(tmp_path, server.url, control=control.url))["control address"]
+    assert not wrong.ok
+    assert "expected its clock and ours to agree" in wrong.says
+    assert "timedatectl" in wrong.remedy
+
+
+SENTRY = """
+[sentry]
+url = "{0}"
+organization = "acme"
+project = "orders"
+token_env = "SENTRY_TOKEN"
+dsn_env = "SENTRY_DSN"
+timeout_s = 1
+
+[render]
+url = "{0}/v1"
+service = "srv-d0cjkelq67qs70c2pugg"
+owner = "tea-d0cjkelq67qs70c2pugg"
+token_env = "RENDER_API_KEY"
+timeout_s = 1
+
+[supabase]
+url = "{0}"
+project_ref = "abcdefghijklmnopqrst"
+token_env = "SUPABASE_ACCESS_TOKEN"
+timeout_s = 1
+
+[database]
+dsn_env = "DATABASE_URL"
+connect_timeout_s = 1
+
+[jobs]
+pattern = "heartbeat"
+
+[[status_pages]]
+name = "Vapi"
+url = "{0}"
+form = "betterstack"
+"""
+
+
+def witnesses(folder: Path, base: str, vendor: str) -> Production:
+    host = vendor.removeprefix("http://")
+    return described(
+        folder,
+        base,
+        SENTRY.format(vendor),
+        SENTRY_TOKEN="sntryu_0123456789",
+        SENTRY_DSN=f"http://publickey00@{host}/1",
+        RENDER_API_KEY="rnd_0123456789",
+        SUPABASE_ACCESS_TOKEN="sbp_0123456789",
+        DATABASE_URL=f"postgresql://watch:open-sesame@127.0.0.1:{free_port()}/postgres",
+    )
+
+
+def test_refused_credentials_are_told_with_the_right_they_need(tmp_path: Path) -> None:
+    """A witness that answers 401 to everything: each line names the variable and the right."""
+    with Server(backend) as server, Server(Answer(status=401)) as vendor:
+        production = witnesses(tmp_path, server.url, vendor.url)
+        all_of_it = found(production)
+    for name, variable in (
+        ("sentry: issues", "SENTRY_TOKEN the right event:read"),
+        ("sentry: outcomes", "SENTRY_TOKEN the right org:read"),
+        ("sentry: canary", "the DSN in SENTRY_DSN"),
+        ("render: deploys", "RENDER_API_KEY"),
+        ("render: beats", "RENDER_API_KEY"),
+        ("supabase: services", "SUPABASE_ACCESS_TOKEN"),
+        ("supabase: disk", "SUPABASE_ACCESS_TOKEN"),
+    ):
+        assert not all_of_it[name].ok, name
+        assert variable in all_of_it[name].remedy
+    assert not all_of_it["database: login"].ok
+    assert not all_of_it["status page Vapi"].ok
+    shown = "".join(f"{each.says}{each.remedy}" for each in all_of_it.values())
+    assert "\n" not in shown
+    for secret in production.secrets:
+        assert secret.reveal() not in shown
+
+
+def test_silence_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Witnesses that accept and never answer cost the limit once, not once a question."""
+    monkeypatch.setattr(trials, "LIMIT_S", 2.0)
+    began = time.monotonic()
+    hanging = Answer(raw=b"HTTP/1.1 200 OK\r\n" * 1000, drip_s=0.05)
+    with Server(backend) as server, Server(hanging) as vendor:
+        all_of_it = found(witnesses(tmp_path, server.url, vendor.url))
+    assert time.monotonic() - began < 5
+    late = [each for name, each in all_of_it.items() if name.startswith(("sentry", "render"))]
+    assert len(late) == 5 + 7
+    assert not [each for each in late if each.ok]
+    assert all_of_it["health"].ok
+
+
+def test_bug_of_ours_is_no_finding() -> None:
+    """What is no fault of a source is raised, not told as one."""
+
+    def broken() -> str:
+        raise KeyError("a bug")
+
+    lane = trials.Lane("x", [trials.Trial(name="x", asked=broken)])
+    with pytest.raises(KeyError):
+        list(lane.findings())
+
+
+def test_people_are_looked_for(tmp_path: Path) -> None:
+    """Nobody to call, nobody to alert, nothing to revert: each with its remedy."""
+    with Server(backend) as server:
+        all_of_it = found(described(tmp_path, server.url))
+        told = found(
+            described(
+                tmp_path,
+                server.url,
+                '[[contacts]]\nrole = "on call"\nname = "Ada Byron"\nreach = "+49 30 901820"\n',
+                HOUR24_ALERT_URLS="json://127.0.0.1/alert nonsense://127.0.0.1/x",
+            )
+        )
+    assert all_of_it["contacts"].remedy.startswith("add [[contacts]] to ")
+    assert "HOUR24_ALERT_URLS" in all_of_it["alerts"].remedy
+    assert all_of_it["rollback"].says == "expected a clone with remote origin, got none"
+    assert (told["contacts"].ok, told["contacts"].says) == (True, "on call")
+    assert "HOUR24_ALERT_URLS 2" in told["alerts"].says
+    assert "nonsense" not in told["alerts"].says

@@ -1,0 +1,224 @@
+"""The workflows: what they may do, and what their steps do when they are run.
+
+The steps that fetch and keep records are run here as they stand, against a repository on disk.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hour24.config.loading import SECRETS
+from hour24.watch import CHECKPOINTS
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / ".github" / "workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+
+
+def workflow(name: str) -> dict[str, Any]:
+    found = yaml.safe_load((FOLDER / name).read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    jobs = workflow(path.name)["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_workflow_is_modest(path: Path) -> None:
+    """It may read, it ends in bounded time, and what it uses is pinned to a commit."""
+    found = workflow(path.name)
+    assert found["permissions"] == {"contents": "read"}
+    for job in found["jobs"].values():
+        assert job["timeout-minutes"] <= 30
+        assert set(job.get("permissions", {})) <= {"contents"}
+        assert job["defaults"]["run"]["shell"] == "bash"  # which is bash -e -o pipefail
+    for step in steps(path):
+        assert "uses" not in step or PINNED.fullmatch(step["uses"])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_nothing_is_interpolated_into_the_shell(path: Path) -> None:
+    """What a person typed, and every secret, reaches the shell as a variable only."""
+    for step in steps(path):
+        assert "${{" not in step["run"], step["name"]
+        parsed = subprocess.run(
+            ["bash", "-n"], input=step["run"], text=True, capture_output=True, check=False
+        )
+        assert (parsed.returncode, parsed.stderr) == (0, ""), step["name"]
+
+
+def test_signals_reach_pytest() -> None:
+    """pytest replaces the shell, and what follows it runs however it ended."""
+    by_name = {step["name"]: step for step in steps(FOLDER / "watch.yml")}
+    last = by_name["checkpoint"]["run"].strip().splitlines()[-1]
+    assert last.startswith("exec ")
+    for name in ("finalise", "keep the records"):
+        assert by_name[name]["if"].startswith("always()")
+    limit = int(re.findall(r"--hard-limit (\d+)", by_name["checkpoint"]["run"])[0])
+    job = workflow("watch.yml")["jobs"]["checkpoint"]
+    assert limit + 180 <= job["timeout-minutes"] * 60
+
+
+def test_checkpoint_is_given_what_the_shipped_file_names() -> None:
+    """Every variable that production.toml names reaches the checkpoint, and by its own name."""
+    text = (ROOT / "production.toml").read_text()
+    named = set(re.findall(r'_env = "(\w+)"', text)) | set(re.findall(r'env = "(\w+)"', text))
+    assert len(named) > len(SECRETS)
+    given = next(s for s in steps(FOLDER / "watch.yml") if s["name"] == "checkpoint")["env"]
+    for name in named | {"HOUR24_ALERT_URLS", "HOUR24_HEARTBEAT_URL"}:
+        assert given[name] == f"${{{{ secrets.{name} }}}}"
+
+
+def test_every_checkpoint_can_be_started_by_hand() -> None:
+    """The choice of hours is the table's."""
+    triggers = workflow("watch.yml")[True]  # YAML 1.1 reads the key "on" as true
+    options = triggers["workflow_dispatch"]["inputs"]["hour"]["options"]
+    assert options == [str(hour) for hour in CHECKPOINTS]
+    minutes = triggers["schedule"][0]["cron"].split()[0].split(",")
+    assert "0" not in minutes
+
+
+class Machine:
+    """A runner: an empty folder, the repository it fetches from, and a python that only notes."""
+
+    def __init__(self, folder: Path, origin: Path, run: str) -> None:
+        self.folder = folder / run
+        self.folder.mkdir()
+        self.outputs = self.folder.with_suffix(".outputs")
+        self.summary = self.folder.with_suffix(".summary")
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GITHUB_SERVER_URL": f"file://{origin.parent}",
+            "GITHUB_REPOSITORY": origin.name,
+            "GITHUB_RUN_ID": run,
+            "GITHUB_TOKEN": "a-token-of-github",
+            "GITHUB_OUTPUT": str(self.outputs),
+            "GITHUB_STEP_SUMMARY": str(self.summary),
+            "RECORDS": "hour24-records",
+            "COMMIT": git(origin, "rev-parse", "main"),
+        }
+
+    def step(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        script = next(s for s in steps(FOLDER / "watch.yml") if s["name"] == name)["run"]
+        return subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+
+    def python(self, script: str) -> None:
+        path = self.folder / ".venv" / "bin" / "python"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(folder), *arguments],
+        check=True,
+        text=True,
+        capture_output=True,
+    ).stdout.strip()
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    """A repository with one commit on main."""
+    clone, bare = tmp_path / "clone", tmp_path / "origin.git"
+    subprocess.run(["git", "init", "-q", "-b", "main", str(clone)], check=True)
+    (clone / "production.toml").write_text("[service]\n")
+    (clone / ".gitignore").write_text("reports/\n*.secret\n")
+    git(clone, "add", "--all")
+    git(clone, "commit", "-q", "-m", "one")
+    subprocess.run(["git", "clone", "-q", "--bare", str(clone), str(bare)], check=True)
+    return bare
+
+
+def test_records_pass_from_run_to_run(tmp_path: Path, origin: Path) -> None:
+    """The second run finds the records of the first, and nothing but records."""
+    first = Machine(tmp_path, origin, "1")
+    assert first.step("fetch the commit and the records").returncode == 0
+    assert (first.folder / "production.toml").exists()
+    watch = first.folder / "reports" / "orders-20261124-0600"
+    watch.mkdir()
+    (watch / "watch.json").write_text("{}")
+    kept = first.step("keep the records", HOUR="0")
+    assert (kept.returncode, kept.stderr) == (0, "")
+    second = Machine(tmp_path, origin, "2")
+    assert second.step("fetch the commit and the records").returncode == 0
+    assert git(second.folder / "reports", "ls-files") == "orders-20261124-0600/watch.json"
+    (second.folder / "reports" / "orders-20261124-0600" / "hour04.a1.json").write_text("{}")
+    assert second.step("keep the records", HOUR="4").returncode == 0
+    assert git(origin, "log", "--format=%s", "hour24-records") == "Record hour 4\nRecord hour 0"
+    assert "on branch `hour24-records`" in second.summary.read_text()
+    assert "a-token-of-github" not in first.step("keep the records", HOUR="0").stdout
+
+
+def test_two_runs_at_once_lose_no_record(tmp_path: Path, origin: Path) -> None:
+    """Who comes second is refused, and its records are kept on a branch of their own."""
+    machines = [Machine(tmp_path, origin, run) for run in ("1", "2")]
+    for machine in machines:
+        assert machine.step("fetch the commit and the records").returncode == 0
+        (machine.folder / "reports" / "watch.json").write_text(machine.environment["GITHUB_RUN_ID"])
+    codes = [machine.step("keep the records", HOUR="0").returncode for machine in machines]
+    assert codes == [0, 13]
+    assert git(origin, "show", "hour24-records:watch.json") == "1"
+    assert git(origin, "show", "hour24-records-refused-2:watch.json") == "2"
+
+
+@pytest.mark.parametrize(
+    ("hour", "watch", "code", "output"),
+    [
+        ("8", "", 0, "hour=8\n"),
+        ("0", "orders-2", 0, "hour=0\n"),
+        ("", "", 0, "hour=12\n"),
+        ("7", "", 4, ""),
+        ("8 or hour0", "", 4, ""),
+        ("8", "$(touch /tmp/x)", 4, ""),
+        ("8", "--reports=/", 4, ""),
+    ],
+)
+def test_what_a_person_typed_is_looked_at_first(
+    tmp_path: Path, origin: Path, hour: str, watch: str, code: int, output: str
+) -> None:
+    """An hour that is none and a name that is none end the run; without one, the clock says it."""
+    machine = Machine(tmp_path, origin, "1")
+    machine.python("echo 12")
+    ended = machine.step("what is due", HOUR=hour, WATCH=watch)
+    assert ended.returncode == code
+    assert (machine.outputs.read_text() if machine.outputs.exists() else "") == output
+
+
+def test_checkpoint_is_run_as_it_was_asked_for(tmp_path: Path, origin: Path) -> None:
+    """Hour, watch and predecessor reach pytest as arguments, one each."""
+    machine = Machine(tmp_path, origin, "1")
+    machine.python('for each in "$@"; do echo "$each"; done')
+    ended = machine.step("checkpoint", HOUR="0", WATCH="", FOLLOWS="orders 1; id")
+    assert ended.stdout.splitlines() == [
+        "-m",
+        "pytest",
+        "-m",
+        "hour0",
+        "--reports",
+        "reports",
+        "--hard-limit",
+        "1200",
+        "--follows=orders 1; id",
+    ]
