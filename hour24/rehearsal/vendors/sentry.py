@@ -88,6 +88,9 @@ class Sentry(Vendor):
             case ["organizations", org, "projects"]:
                 self._of(org)
                 return self._paged(request, [shapes.project(PROJECT, PROJECT_ID, ENVIRONMENT)])
+            case ["organizations", org, "environments"]:
+                self._of(org)
+                found = [{"id": "1", "name": ENVIRONMENT}]
             case ["organizations", org, "issues"]:
                 self._of(org)
                 return self._paged(request, self._issues(request), per="limit")

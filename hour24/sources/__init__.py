@@ -1,0 +1,1 @@
+"""One file per outside system: it asks, it never judges."""

@@ -1,0 +1,418 @@
+"""Sentry: whether it receives, what it dropped, its errors, its issues, its transactions.
+
+Rules of this module:
+
+- An empty answer is believed only once Sentry has shown that the token sees the project, and
+  that it knows the environment: without either, it would be empty whatever happens.
+- Every page is read, as long as ``rel="next"`` has ``results="true"``; a page that fails or is
+  beyond the cap makes the whole incomplete, never short.
+- Start and end are always sent, and what lies outside of them is not ours. The canary is left
+  out by the search, and again here.
+- The one event that is sent is sent once; only the event read back shows that it is stored.
+
+Source: Sentry's API below ``/api/0/``: organization issues, Explore, usage, project events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, timedelta
+from typing import Any
+
+import requests
+
+from hour24.answers import holds, member, misread, object_of, objects, text
+from hour24.asking import Asking, Params, Witness
+from hour24.clock import Clock
+from hour24.config import SentryAt
+from hour24.errors import (
+    SourceEmpty,
+    SourceError,
+    SourceIncomplete,
+    SourceLacks,
+    SourceMisread,
+    SourceRefused,
+    SourceTooMany,
+)
+from hour24.evidence import Counts, Document, Listing
+from hour24.sources.sentry import canary, rows
+from hour24.watch import Window
+
+MOST_PAGES = 100
+PER_PAGE = "100"
+RECEIPT_S = 60.0
+POLLS_S = (1.0, 2.0, 3.0, 5.0)
+KEPT = ("eventID", "groupID", "projectID", "dateCreated", "dateReceived", "type", "title", "tags")
+
+
+class NoDsn(SourceError):
+    """production.toml names no DSN, so that nothing can be sent."""
+
+    code = "not_described"
+
+
+class Sentry:
+    """Sentry as the token sees it; used by one thread."""
+
+    def __init__(self, at: SentryAt, clock: Clock) -> None:
+        self.at = at
+        self.clock = clock
+        self._ingest = canary.ingest(at.dsn) if at.dsn is not None else None
+        self._witness = Witness(
+            "sentry",
+            at.url,
+            clock,
+            token=at.token,
+            secrets=[secret for secret in (at.dsn, self._ingest and self._ingest.key) if secret],
+            timeout_s=at.timeout_s,
+        )
+        self._organization = f"/api/0/organizations/{at.organization}"
+        self._project = f"/api/0/projects/{at.organization}/{at.project}"
+        self._id = ""
+        self._environment_known = False
+
+    def receipt(self) -> Document:
+        """The canary, sent now and read back.
+
+        Returns: the event as Sentry stored it, 200; 404 when it never appeared within
+            ``RECEIPT_S``; 429 when it was answered with a limit, and so not accepted.
+        Raises: NoDsn; SourceRefused, when the DSN is not the project's; SourceError.
+        Source: ``POST /api/{project}/envelope/``, ``GET /projects/{o}/{p}/events/{id}/``.
+        """
+        at = self._ingest
+        if self.at.dsn is None:
+            raise NoDsn("production.toml: sentry.dsn_env: expected to be described, got nothing")
+        project = self._seen_project()
+        event = canary.event_id()
+        with self._asking("canary") as asking:
+            if at is None or at.project != project:
+                expected = f"the DSN of project {project}" if at else "SCHEME://KEY@HOST/PROJECT"
+                found = f"one of project {at.project}" if at else "something else"
+                asking.refuse(
+                    SourceRefused, f"{self.at.dsn.name}: expected {expected}, got {found}"
+                )
+            sent = asking.answer(
+                at.envelope,
+                right="a key of this project",
+                tries=1,
+                body=canary.envelope(event, self.clock.now()),
+                headers=canary.headers(at),
+            )
+            limit = canary.refusal(sent.headers)
+            if limit:
+                return self._document(
+                    asking, 429, problem=f"not accepted: {sent.status} came with the limit {limit}"
+                )
+            accepted = object_of(asking.parsed(sent), asking.where)
+            if member(accepted, "id", asking.where, text) != event:
+                raise misread(f"{asking.where}.id", f"the id sent, {event}", accepted["id"])
+            return self._read_back(asking, event)
+
+    def outcomes(self, window: Window) -> Counts:
+        """Error events of all environments by what became of them; ``bad``: not accepted.
+
+        The window is widened to whole hours, which is how Sentry counts usage.
+
+        Source: ``GET /organizations/{o}/stats_v2/``.
+        """
+        hours = _whole_hours(window)
+        project = self._seen_project()
+        with self._asking("outcomes", hours) as asking:
+            body = asking.document(
+                f"{self._organization}/stats_v2/",
+                [
+                    ("project", project),
+                    ("category", "error"),
+                    ("field", rows.QUANTITY),
+                    ("groupBy", "outcome"),
+                    ("groupBy", "reason"),
+                    ("interval", "1h"),
+                    *_ends(hours),
+                ],
+                right="org:read",
+            )
+            until = self.clock.now().timestamp()
+            parts, by_design = rows.usage(body, asking.where, hours, until)
+            total = sum(parts.values())
+            notes = ["whole hours and every environment, as Sentry counts usage; canaries included"]
+            if by_design:
+                notes.append(f"{by_design} more were discarded by the client's own settings")
+            return Counts(
+                question=asking.question(),
+                note="; ".join(notes),
+                total=total,
+                bad=total - parts.get("accepted", 0),
+                what="error events",
+                parts=parts,
+            )
+
+    def error_events(self, window: Window) -> Listing:
+        """Every error event of the environment in the window, oldest first.
+
+        Returns: items of :func:`rows.event`.
+        Source: ``GET /organizations/{o}/events/``, ``dataset=errors``.
+        """
+        project = self._seen_environment()
+        with self._asking("error events", window) as asking:
+            params = [
+                *self._where(project, window),
+                ("dataset", "errors"),
+                *(("field", field) for field in rows.EVENT_FIELDS),
+                ("query", canary.NOT_CANARY),
+                ("sort", "-timestamp"),
+                ("per_page", PER_PAGE),
+            ]
+            found: dict[str, rows.Item] = {}
+            seen = 0
+            for body, place in self._pages(asking, "/events/", params, "org:read"):
+                for where, row in rows.table(body, place, "errors"):
+                    seen += 1
+                    item = rows.event(row, where)
+                    if holds(window, item["at"], f"{where}.timestamp") and not canary.is_canary(
+                        item["title"], item["environment"]
+                    ):
+                        found[item["id"]] = item
+            return Listing(
+                question=asking.question(),
+                what="error events",
+                items=tuple(sorted(found.values(), key=lambda item: (item["at"], item["id"]))),
+                seen=seen,
+            )
+
+    def issues(self, window: Window) -> Listing:
+        """Every issue of the environment, whatever its status, with events in the window.
+
+        Returns: items of :func:`rows.issue`, the most frequent first.
+        Source: ``GET /organizations/{o}/issues/``.
+        """
+        project = self._seen_environment()
+        with self._asking("issues", window) as asking:
+            params = [
+                *self._where(project, window),
+                ("query", canary.NOT_CANARY),
+                ("sort", "new"),
+                ("limit", PER_PAGE),
+            ]
+            found: dict[str, rows.Item] = {}
+            seen = 0
+            for body, place in self._pages(asking, "/issues/", params, "event:read"):
+                for where, row in objects(body, place):
+                    seen += 1
+                    item = rows.issue(row, where, window)
+                    if not canary.is_canary(item["title"]):
+                        found[item["id"]] = item
+            return Listing(
+                question=asking.question(),
+                what="issues",
+                items=tuple(sorted(found.values(), key=lambda item: (-item["count"], item["id"]))),
+                seen=seen,
+            )
+
+    def transactions(self, window: Window) -> Listing:
+        """Every transaction of the environment with its durations, the most frequent first.
+
+        Returns: items of :func:`rows.transaction`, in milliseconds; a census only where every
+            transaction is sent.
+        Raises: SourceEmpty, when there is none: no traces are no fast traces.
+        Source: ``GET /organizations/{o}/events/``, ``dataset=spans``.
+        """
+        project = self._seen_environment()
+        rate = self.at.traces_sample_rate
+        with self._asking("transactions", window) as asking:
+            params = [
+                *self._where(project, window),
+                ("dataset", "spans"),
+                *(("field", field) for field in rows.SPAN_FIELDS),
+                ("query", "is_transaction:true"),
+                ("sort", "-count()"),
+                ("per_page", PER_PAGE),
+            ]
+            found: dict[str, rows.Item] = {}
+            seen = 0
+            for body, place in self._pages(asking, "/events/", params, "org:read"):
+                table = rows.table(body, place, "spans")
+                units = rows.durations(body["meta"], f"{place}.meta") if table else {}
+                for where, row in table:
+                    seen += 1
+                    item = rows.transaction(row, where, units, 1.0 if rate is None else rate)
+                    found[item["transaction"]] = item
+            if not found:
+                asking.refuse(SourceEmpty, "expected transactions in the window, got none")
+            return Listing(
+                question=asking.question(),
+                basis="census" if rate == 1.0 else "sample",
+                note=""
+                if rate == 1.0
+                else "durations of the transactions that were sent; which share that is, "
+                + ("is not told" if rate is None else f"production.toml tells: {rate:g}"),
+                what="transactions",
+                items=tuple(found.values()),
+                seen=seen,
+            )
+
+    # --- asking -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _asking(self, what: str, window: Window | None = None) -> Iterator[Asking]:
+        """A question; a SourceError that leaves it carries the question."""
+        asking = self._witness.asking(what, window)
+        try:
+            yield asking
+        except SourceError as problem:
+            problem.question = asking.question()
+            raise
+
+    def _seen_project(self) -> str:
+        """The project's id, once Sentry has shown that the token sees it.
+
+        Raises: SourceRefused, when it does not.
+        """
+        if not self._id:
+            name = f"project {self.at.project} of {self.at.organization}"
+            with self._asking("project") as asking:
+                told = object_of(
+                    asking.document(
+                        f"{self._project}/",
+                        right="project:read",
+                        missing=f"expected a token that sees {name}, got no sight of it",
+                    ),
+                    asking.where,
+                )
+                if told.get("hasAccess") is False:
+                    asking.refuse(SourceRefused, f"expected access to {name}, got none")
+                self._id = member(told, "id", asking.where, text)
+        return self._id
+
+    def _seen_environment(self) -> str:
+        """The project's id, once Sentry has shown that it knows the environment as well.
+
+        A server that cannot list its environments is believed: it refuses one it does not know.
+
+        Raises: SourceEmpty, when nothing ever came from it.
+        """
+        project = self._seen_project()
+        if not self._environment_known:
+            with self._asking("environments") as asking:
+                try:
+                    body = asking.document(
+                        f"{self._organization}/environments/",
+                        [("visibility", "all")],
+                        right="org:read",
+                    )
+                except SourceLacks:
+                    return project
+                known = {
+                    member(each, "name", place, text) for place, each in objects(body, asking.where)
+                }
+                if self.at.environment not in known:
+                    names = ", ".join(sorted(known))[:200] or "none"
+                    asking.refuse(
+                        SourceEmpty,
+                        f"expected one named {self.at.environment!r}, got {names}: whatever is "
+                        "asked of it would be empty",
+                    )
+            self._environment_known = True
+        return project
+
+    def _where(self, project: str, window: Window) -> list[tuple[str, str]]:
+        return [("project", project), ("environment", self.at.environment), *_ends(window)]
+
+    def _pages(
+        self, asking: Asking, path: str, params: Params, right: str
+    ) -> Iterator[tuple[Any, str]]:
+        """Every page's document, and its place for error texts.
+
+        Raises: SourceIncomplete, when a page after the first fails; SourceTooMany, when there
+            are more than ``MOST_PAGES``.
+        """
+        cursor = ""
+        for page in range(1, MOST_PAGES + 1):
+            more = [*params, ("cursor", cursor)] if cursor else params
+            try:
+                answer = asking.answer(self._organization + path, more, right=right)
+                body = asking.parsed(answer)
+                following = _following(answer.headers.get("Link", ""), asking.where)
+            except SourceError as problem:
+                if page == 1:
+                    raise
+                why = str(problem).removeprefix(f"{asking.where}: ")
+                asking.refuse(SourceIncomplete, f"page {page}: {why}")
+            yield body, asking.where if page == 1 else f"{asking.where}: page {page}"
+            if not following:
+                return
+            if following == cursor:
+                asking.refuse(SourceMisread, f"expected a page after {page}, got the same again")
+            cursor = following
+        asking.refuse(SourceTooMany, f"expected at most {MOST_PAGES} pages of {PER_PAGE}, got more")
+
+    # --- the canary ---------------------------------------------------------------------------
+
+    def _read_back(self, asking: Asking, event: str) -> Document:
+        """The event, polled until it is there or its time is over."""
+        deadline = self.clock.now() + timedelta(seconds=RECEIPT_S)
+        polls = 0
+        while True:
+            wait = POLLS_S[min(polls, len(POLLS_S) - 1)]
+            if self.clock.now() + timedelta(seconds=wait) > deadline:
+                problem = f"not stored within {RECEIPT_S:g} s"
+                return self._document(asking, 404, problem=problem)
+            self.clock.sleep(wait)
+            polls += 1
+            answer = asking.answer(
+                f"{self._project}/events/{event}/", right="project:read", absent=True
+            )
+            if answer.status == 404:
+                continue
+            told = object_of(asking.parsed(answer), asking.where)
+            if member(told, "eventID", asking.where, text) != event:
+                raise misread(f"{asking.where}.eventID", event, told["eventID"])
+            return self._document(
+                asking, answer.status, body={key: told[key] for key in KEPT if key in told}
+            )
+
+    def _document(
+        self, asking: Asking, status: int, *, body: Any = None, problem: str = ""
+    ) -> Document:
+        return Document(
+            question=asking.question(),
+            status=status,
+            body=body,
+            problem=problem,
+            took_ms=asking.attempts[-1].took_ms,
+        )
+
+
+def _ends(window: Window) -> list[tuple[str, str]]:
+    """``start`` and ``end`` in the form that is documented: UTC, without a zone."""
+    return [
+        (name, moment.astimezone(UTC).replace(tzinfo=None).isoformat())
+        for name, moment in (("start", window.start), ("end", window.end))
+    ]
+
+
+def _whole_hours(window: Window) -> Window:
+    """The whole hours, UTC, that hold the window."""
+    start = window.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    end = window.end.astimezone(UTC)
+    whole = end.replace(minute=0, second=0, microsecond=0)
+    return Window(start, whole if whole == end else whole + timedelta(hours=1))
+
+
+def _following(link: str, where: str) -> str:
+    """The cursor of the page after this one; empty when this is the last.
+
+    Both links are always there, and the one to the previous page of a first page says
+    ``results="false"`` too.
+
+    Raises: SourceMisread, when there is no ``rel="next"``: then nobody knows whether it is.
+    """
+    for each in requests.utils.parse_header_links(link):
+        if each.get("rel") == "next":
+            results, cursor = each.get("results"), each.get("cursor", "")
+            if results == "false":
+                return ""
+            if results == "true" and cursor:
+                return cursor
+            raise misread(f"{where}: Link", 'results="true" with a cursor, or "false"', each)
+    raise misread(f"{where}: Link", 'rel="next"', link)
