@@ -1,0 +1,75 @@
+"""Render, asked through its published web API: logs, metrics, events and deploys of one service.
+
+Rules of this package:
+
+- One room a subject; :class:`Render` is the door. Nothing here judges.
+- What Render answers is believed only as far as it speaks of this service and of the window
+  asked; nothing at all, where a running service has something, is
+  :class:`~hour24.errors.SourceEmpty`.
+- Units are read from the answer. Moments are epoch seconds.
+
+Source: Render's public API, v1.
+"""
+
+from __future__ import annotations
+
+from hour24.asking import Witness
+from hour24.clock import Clock
+from hour24.config import Jobs, RenderAt
+from hour24.evidence import Counts, Listing, Series
+from hour24.sources.render import beats, deploys, events, lines, metrics
+from hour24.sources.render.place import Place
+from hour24.watch import Window
+
+__all__ = ["Render"]
+
+
+class Render:
+    """One service on Render; used by one thread. Every method raises SourceError."""
+
+    def __init__(self, at: RenderAt, clock: Clock) -> None:
+        witness = Witness("render", at.url, clock, token=at.token, timeout_s=at.timeout_s)
+        self._place = Place(witness, at)
+
+    def responses(self, window: Window) -> Counts:
+        """Requests that the platform answered in the window, by status; bad are 5xx."""
+        return metrics.responses(self._place, window)
+
+    def responses_over_time(self, window: Window) -> Series:
+        """Requests in steps of five minutes, one line a status: ``{"status": "200"}``."""
+        return metrics.responses_over_time(self._place, window)
+
+    def memory(self, window: Window) -> Series:
+        """Memory a minute in MB (2^20 bytes), one line an instance."""
+        return metrics.memory(self._place, window)
+
+    def memory_limit(self, window: Window) -> Series:
+        """Memory at which an instance is killed, a minute, in MB, one line an instance."""
+        return metrics.memory_limit(self._place, window)
+
+    def load(self, window: Window) -> Series:
+        """Requests a second, of each minute, in one line."""
+        return metrics.load(self._place, window)
+
+    def events(self, window: Window) -> Listing:
+        """What the platform did to the service: ``{id, at, type, details, instance, deploy}``."""
+        return events.events(self._place, window)
+
+    def deploys(self, window: Window) -> Listing:
+        """Deploys in the window, and the one that is live now:
+
+        ``{id, status, trigger, commit, created, started, finished}``.
+        """
+        return deploys.deploys(self._place, window)
+
+    def error_lines(self, window: Window) -> Listing:
+        """ERROR lines of the logs: ``{id, at, message, level, instance}``."""
+        return lines.error_lines(self._place, window)
+
+    def watched_lines(self, window: Window) -> Listing:
+        """How many lines hold a watched word: ``{at, hours, word, count}``."""
+        return lines.watched_lines(self._place, window)
+
+    def beats(self, window: Window, jobs: Jobs) -> Series:
+        """Beats of the background jobs, one line a worker: ``{"worker": "dialer"}``."""
+        return beats.beats(self._place, window, jobs)

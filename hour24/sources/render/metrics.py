@@ -1,0 +1,252 @@
+"""Requests and memory, as the platform measures them.
+
+Rules of this room:
+
+- The answer is a bare list of series; each tells its unit, and an unknown one is misread. An
+  empty list, and one without any value, is no answer. Null is no value, never 0.
+- A value belongs to the window that its moment lies in: so windows that touch share none and
+  lose none. Values outside are left out.
+- Memory and the load are asked for a minute: that is what the statistics of leaks expect, and
+  25 h are 1 500 values an instance. Requests are summed over minutes, and shown in steps of
+  five.
+- A count of requests is a census when every minute of the window has a value; else a sample.
+- MB are 2^20 bytes, GB 2^30, as the platform's plans count.
+
+Source: ``GET /metrics/http-requests``, ``/metrics/memory``, ``/metrics/memory-limit``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from hour24.answers import holds, member, misread, moment, number, objects, stamp, text
+from hour24.asking import Asking
+from hour24.errors import SourceEmpty, SourceMisread
+from hour24.evidence import Counts, Line, Series
+from hour24.sources.render.place import Place
+from hour24.watch import Window
+
+MINUTE_S = 60
+STEP_S = 300
+DIGITS = 4
+"""Kept behind the point, in MB: a hundred bytes."""
+MB = {
+    **dict.fromkeys(("b", "byte", "bytes"), 2.0**-20),
+    **dict.fromkeys(("kb", "kib", "kilobytes"), 2.0**-10),
+    **dict.fromkeys(("mb", "mib", "megabytes"), 1.0),
+    **dict.fromkeys(("gb", "gib", "gigabytes"), 2.0**10),
+}
+"""Unit, in lower case -> MB."""
+REQUESTS = dict.fromkeys(("request", "requests", "count"), 1.0)
+_STATUS = re.compile(r"[1-5](?:\d\d|xx)")
+
+
+class Measured(NamedTuple):
+    """One series: its labels, and its values by their moments, ascending, in the unit wanted."""
+
+    labels: dict[str, str]
+    values: dict[float, float | None]
+
+
+def responses(place: Place, window: Window) -> Counts:
+    """Requests of the window by status; bad are those of 500 and above.
+
+    Raises: SourceEmpty, without a value.
+    """
+    with place.asking("responses", window) as asking:
+        found = _requests(place, asking, window, MINUTE_S, by_status=True)
+        parts: dict[str, float] = {}
+        for each in found:
+            status = each.labels["statusCode"]
+            known = (value for value in each.values.values() if value is not None)
+            parts[status] = parts.get(status, 0.0) + sum(known)
+        counted = {status: round(parts[status]) for status in sorted(parts)}
+        minutes = math.ceil(window.seconds / MINUTE_S)
+        told = len({at for each in found for at, v in each.values.items() if v is not None})
+        holes = sum(value is None for each in found for value in each.values.values())
+        return Counts(
+            question=asking.question(),
+            basis="census" if told >= minutes and not holes else "sample",
+            total=sum(counted.values()),
+            bad=sum(count for status, count in counted.items() if status.startswith("5")),
+            what="requests",
+            parts=counted,
+            note=f"{told} of {minutes} minutes have a value"
+            + (f"; {holes} values are null, and count as nothing known" if holes else "")
+            + "; a value belongs to the window that its moment lies in",
+        )
+
+
+def responses_over_time(place: Place, window: Window) -> Series:
+    """Requests in steps of five minutes, one line a status."""
+    with place.asking("responses over time", window) as asking:
+        found = _requests(place, asking, window, STEP_S, by_status=True)
+        by_status: dict[str, list[Measured]] = {}
+        for each in found:
+            by_status.setdefault(each.labels["statusCode"], []).append(each)
+        return Series(
+            question=asking.question(),
+            unit="requests",
+            lines=tuple(
+                _line({"status": status}, _summed(each))
+                for status, each in sorted(by_status.items())
+            ),
+            note=f"in steps of {STEP_S} s that begin in the window",
+        )
+
+
+def load(place: Place, window: Window) -> Series:
+    """Requests a second, of each minute.
+
+    Raises: SourceMisread, when the steps are not of a minute as asked.
+    """
+    with place.asking("load", window) as asking:
+        summed = _summed(_requests(place, asking, window, MINUTE_S, by_status=False))
+        steps = [b - a for a, b in pairwise(summed)]
+        if steps and min(steps) != MINUTE_S:
+            raise misread(f"{asking.where}: values", f"one every {MINUTE_S} s", min(steps))
+        rate = {at: None if v is None else round(v / MINUTE_S, DIGITS) for at, v in summed.items()}
+        return Series(question=asking.question(), unit="requests/s", lines=(_line({}, rate),))
+
+
+def memory(place: Place, window: Window) -> Series:
+    """Memory a minute, MB, one line an instance."""
+    return _memory(place, window, "memory", "memory")
+
+
+def memory_limit(place: Place, window: Window) -> Series:
+    """The memory an instance may have, a minute, MB, one line an instance."""
+    return _memory(place, window, "memory limit", "memory-limit")
+
+
+def _memory(place: Place, window: Window, what: str, name: str) -> Series:
+    with place.asking(what, window) as asking:
+        found = _measured(place, asking, window, name, MINUTE_S, MB)
+        return Series(
+            question=asking.question(),
+            unit="MB",
+            lines=tuple(
+                _line({k: v for k, v in each.labels.items() if k == "instance"}, each.values)
+                for each in sorted(found, key=lambda one: one.labels.get("instance", ""))
+            ),
+            note="MB of 2^20 bytes",
+        )
+
+
+def _requests(
+    place: Place, asking: Asking, window: Window, step_s: int, *, by_status: bool
+) -> list[Measured]:
+    more = [("aggregateBy", "statusCode")] if by_status else []
+    found = _measured(place, asking, window, "http-requests", step_s, REQUESTS, *more)
+    for index, each in enumerate(found if by_status else []):
+        status = each.labels.get("statusCode")
+        if status is None or not _STATUS.fullmatch(status):
+            raise misread(f"{asking.where}: [{index}].labels.statusCode", "an HTTP status", status)
+    return found
+
+
+def _measured(
+    place: Place,
+    asking: Asking,
+    window: Window,
+    name: str,
+    step_s: int,
+    units: Mapping[str, float],
+    *more: tuple[str, str],
+) -> list[Measured]:
+    """The series of a metric that have a value in the window.
+
+    Args:
+        step_s: at least 30.
+        units: those known, in lower case, and what a value is multiplied by.
+    Raises: SourceEmpty, when there is none.
+    """
+    params = [
+        ("resource", place.at.service),
+        *more,
+        ("startTime", stamp(window.start)),
+        ("endTime", stamp(window.end)),
+        ("resolutionSeconds", str(step_s)),
+    ]
+    document = place.document(asking, f"/metrics/{name}", params)
+    found: dict[tuple[tuple[str, str], ...], Measured] = {}
+    for where, told in objects(document, asking.where):
+        labels = _labels(place, told, where)
+        scale = _scale(member(told, "unit", where, text), units, f"{where}.unit")
+        values = _values(told, where, window, step_s, scale)
+        key = tuple(sorted(labels.items()))
+        if key in found:
+            raise misread(f"{where}.labels", "those of no other series", labels)
+        found[key] = Measured(labels, values)
+    if not any(value is not None for each in found.values() for value in each.values.values()):
+        got = "an empty list" if not found else f"{len(found)} series without one"
+        asking.refuse(
+            SourceEmpty, f"expected values of {place.at.service} in the window, got {got}"
+        )
+    return [each for each in found.values() if each.values]
+
+
+def _labels(place: Place, told: dict[str, Any], where: str) -> dict[str, str]:
+    """The series' labels, without the service's own."""
+    labels = {
+        member(label, "field", at, text): member(label, "value", at, text)
+        for at, label in member(told, "labels", where, objects)
+    }
+    for field in ("resource", "service"):
+        if labels.pop(field, place.at.service) != place.at.service:
+            raise SourceMisread(f"{where}.labels: expected {field} {place.at.service}, got another")
+    return labels
+
+
+def _scale(unit: str, units: Mapping[str, float], where: str) -> float:
+    if unit.lower() not in units:
+        raise misread(where, f"one of {', '.join(units)}", unit)
+    return units[unit.lower()]
+
+
+def _values(
+    told: dict[str, Any], where: str, window: Window, step_s: int, scale: float
+) -> dict[float, float | None]:
+    # the step that the window begins in may begin before it
+    step = timedelta(seconds=step_s)
+    near = Window(window.start - step, window.end + step)
+    start, end = window.start.timestamp(), window.end.timestamp()
+    values: dict[float, float | None] = {}
+    for place, each in member(told, "values", where, objects):
+        at = member(each, "timestamp", place, moment)
+        value = member(each, "value", place, _value)
+        if not holds(near, at, f"{place}.timestamp") or not start <= at < end:
+            continue
+        if at in values:
+            raise misread(f"{place}.timestamp", "a moment of its own", each["timestamp"])
+        values[at] = None if value is None else round(value * scale, DIGITS)
+    return dict(sorted(values.items()))
+
+
+def _value(value: Any, where: str) -> float | None:
+    """A number, at least 0; null is no value."""
+    if value is None:
+        return None
+    read = number(value, where)
+    if read < 0:
+        raise misread(where, "at least 0", value)
+    return read
+
+
+def _summed(found: list[Measured]) -> dict[float, float | None]:
+    """One value a moment; a moment with a null among its values has none."""
+    total: dict[float, float | None] = {}
+    for each in found:
+        for at, value in each.values.items():
+            before = total.get(at, 0.0)
+            total[at] = None if value is None or before is None else before + value
+    return dict(sorted(total.items()))
+
+
+def _line(labels: dict[str, str], values: Mapping[float, float | None]) -> Line:
+    return Line(labels=labels, times=tuple(values), values=tuple(values.values()))
