@@ -28,7 +28,7 @@ from hour24.record import Record
 
 FIRST = "watch.json"
 SIGNOFF = "signoff.json"
-NUMBERED = ("waive", "classify", "deploy", "rollback")
+NUMBERED = ("waive", "classify", "deploy", "rollback", "alert")
 NAME = re.compile(
     r"watch\.json|signoff\.json"
     r"|hour(?P<hour>\d{2,3})\.a(?P<attempt>[1-9]\d*)\.json"
@@ -40,7 +40,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One file of the ledger.
 
     Args:
-        kind: watch, checkpoint, waive, classify, deploy, rollback, signoff; as its name says.
+        kind: watch, checkpoint, waive, classify, deploy, rollback, alert, signoff; as its name says.
         sha256: of its exact bytes.
         content: the JSON object in it; empty when it cannot be read.
         problem: why it cannot be read; empty when it can.

@@ -277,7 +277,7 @@ class Ledger:
         """Write what a person adds as the newest entry; ``previous`` is filled in.
 
         Args:
-            kind: waive, classify, deploy, rollback or signoff.
+            kind: waive, classify, deploy, rollback, alert or signoff.
             fields: its content; moments may be datetimes or ISO texts.
             after: the entry it must follow directly; none: whichever is newest.
             seal: called with the exact bytes before they are there; what it raises stops them.

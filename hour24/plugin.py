@@ -64,16 +64,17 @@ def criterion(name: str, *, hours: tuple[int, ...] = ()) -> Callable[[Any], Any]
         for decorate in (
             pytest.mark.usefixtures("checkpoint"),
             pytest.mark.criterion(name),
-            pytest.mark.parametrize(
-                "checkpoint",
-                [pytest.param(h, id=f"hour{h}", marks=getattr(pytest.mark, f"hour{h}")) for h in at],
-                indirect=True,
-            ),
+            pytest.mark.parametrize("checkpoint", [_at(hour) for hour in at], indirect=True),
         ):
             test = decorate(test)
         return test
 
     return mark
+
+
+def _at(hour: int) -> Any:
+    name = f"hour{hour}"
+    return pytest.param(hour, id=name, marks=getattr(pytest.mark, name))
 
 
 # --- the command line -------------------------------------------------------------------------
@@ -142,6 +143,7 @@ def _open(config: pytest.Config, hour: int) -> CheckpointPlugin:
     except LedgerError as problem:
         pytest.exit(str(problem), returncode=EXIT_NOT_WRITTEN)
     begin(run)
+    run.sign_of_life("start")
     option.continue_on_collection_errors = True
     option.tbstyle = "short"
     option.showlocals = False
@@ -208,7 +210,14 @@ def ask(request: pytest.FixtureRequest) -> Any:
     """Questions of one's own: ``ask.json(url, pointer)``, ``ask.sql(query)``."""
     from hour24.asked import Ask
 
-    return Ask(_run_of(request))
+    return Ask(_run_of(request).asking())
+
+
+@pytest.fixture
+def taken(request: pytest.FixtureRequest) -> Any:
+    """``taken(name=answer, ...)``: the baseline's evidence, and which measures were taken."""
+    run = _run_of(request)
+    return lambda **answers: run.taken(answers)
 
 
 @pytest.fixture
@@ -425,8 +434,9 @@ class CheckpointPlugin:
         if self._ended.wait(limit):
             return
         try:
-            self.run.write(f"the hard limit of {limit:g} s struck")
-            os.write(2, f"\nhour24: the hard limit of {limit:g} s struck; {self.run.path}\n".encode())
+            struck = f"the hard limit of {limit:g} s struck"
+            self.run.write(struck)
+            os.write(2, f"\nhour24: {struck}; {self.run.path}\n".encode())
         finally:
             os._exit(EXIT_HARD_LIMIT)
 
@@ -445,6 +455,7 @@ class CheckpointPlugin:
             record = self.run.write(self.interrupted)
             if exitstatus not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
                 session.exitstatus = EXIT[record.outcome]
+            self.run.alert()
             self.run.publish()
         except LedgerError as problem:
             session.exitstatus = EXIT_NOT_WRITTEN

@@ -233,6 +233,11 @@ def memory(inquiry: Inquiry) -> Answer:
 
 
 @question("render-metrics")
+def memory_window(inquiry: Inquiry) -> Answer:
+    return inquiry.render_metrics.memory(inquiry.checkpoint.settled)
+
+
+@question("render-metrics")
 def memory_limit(inquiry: Inquiry) -> Answer:
     return inquiry.render_metrics.memory_limit(inquiry.checkpoint.settled)
 

@@ -43,6 +43,8 @@ from hour24.verdict import Outcome, worst
 from hour24.watch import Checkpoint, Watch, Window
 
 PROBER_SILENT_AFTER_S = 180.0
+REHEARSED_PER_S = 100.0
+"""Latency samples a second that a rehearsal takes of an endpoint: it is its own server."""
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     plan: dict[str, Criterion] = field(default_factory=dict)
     broken: tuple[str, ...] = ()
+    inquiry: Inquiry | None = None
     lanes: Lanes | None = None
     record: Record | None = None
     path: Path | None = None
@@ -91,19 +94,23 @@ class Run:
 
     def ask(self, names: set[str]) -> None:
         """Start the questions that the selected criteria name."""
-        sampling = 100.0 if self.stage.rehearsal is not None else None
-        inquiry = Inquiry(
-            self.production,
-            self.watch,
-            self.checkpoint,
-            self.stage.clock,
-            self.ledger,
-            sampling=sampling,
-        )
         wanted = set(names)
         if self.production.status_pages:
             wanted.add("status_pages")
-        self.lanes = Lanes(inquiry, wanted)
+        self.lanes = Lanes(self.asking(), wanted)
+
+    def asking(self) -> Inquiry:
+        """The sources of this checkpoint, made once."""
+        if self.inquiry is None:
+            self.inquiry = Inquiry(
+                self.production,
+                self.watch,
+                self.checkpoint,
+                self.stage.clock,
+                self.ledger,
+                sampling=REHEARSED_PER_S if self.stage.rehearsal is not None else None,
+            )
+        return self.inquiry
 
     def answer(self, name: str) -> Any:
         """The answer to one question, waited for."""
@@ -111,6 +118,27 @@ class Run:
             self.ask({name})
         assert self.lanes is not None
         return self.lanes.answer(name)
+
+    def taken(self, answers: Mapping[str, Any]) -> dict[str, Evidence]:
+        """The baseline's evidence by name; see :func:`hour24.baseline.taken`."""
+        from hour24 import baseline
+        from hour24.objectives.health import HealthDocument
+
+        at = self.production.health
+        agreed = HealthDocument(
+            schema=at.schema,
+            timestamp=at.timestamp,
+            uptime=at.uptime,
+            database=at.database,
+            fresh_s=at.fresh_s,
+        )
+        each = {
+            name: {one: answer[one] for one in self.production.endpoints}
+            if isinstance(answer, Mapping)
+            else answer
+            for name, answer in answers.items()
+        }
+        return baseline.taken(each, self.applies, agreed, self.asking().question("the baseline"))
 
     # --- judging ------------------------------------------------------------------------------
 
@@ -391,8 +419,54 @@ class Run:
                 )
         return lines
 
+    def alert(self) -> None:
+        """Tell people when the decision changed; what came of it goes into the ledger.
+
+        A rehearsal calls nobody.
+        """
+        from hour24 import alerts
+
+        assert self.record is not None
+        before = [r for r in self.ledger.records() if _place(r) != _place(self.record)]
+        message = alerts.due(self.record, before)
+        urls = self.production.alert_urls
+        if message is None or not urls:
+            return
+        if self.stage.rehearsal is not None:
+            self.trouble.append(f"a rehearsal calls nobody; this would be sent: {message.title}")
+            return
+        problems = alerts.sent(message, urls)
+        self.trouble += problems
+        entry = {
+            "at": self.stage.clock.now(),
+            "by": "hour24",
+            "because": message.title,
+            "hour": self.checkpoint.hour,
+            "attempt": self.attempt,
+            "addresses": len(urls),
+            "problems": [self.redactor.text(problem) for problem in problems],
+        }
+        try:
+            self.ledger.append("alert", entry)
+        except LedgerError as problem:
+            self.trouble.append(f"the alert is not in the ledger: {problem}")
+
+    def sign_of_life(self, signal: str) -> None:
+        """Tell whoever watches from outside that this run starts, or how it ended."""
+        from hour24 import alerts
+
+        if self.stage.rehearsal is None:
+            problem = alerts.beat(self.production.heartbeat_url, signal)
+            if problem:
+                self.trouble.append(problem)
+
     def farewell(self, exit_code: int) -> None:
-        """What is told to the world outside when everything is written."""
+        """The last sign of life, when everything is written."""
+        from hour24 import alerts
+
+        signal = alerts.signal_of(exit_code)
+        if signal is not None:
+            self.sign_of_life(signal)
 
     def close(self) -> None:
         """Release the lock, stop a rehearsal of our own."""
@@ -485,6 +559,10 @@ def _most_frequent(plain: Mapping[str, Any]) -> str:
     assert isinstance(listing, Listing)
     top = sorted(listing.items, key=lambda item: -int(item["count"]))[:3]
     return "; ".join(f"{item['count']} x {item['title'][:120]}" for item in top) or "none"
+
+
+def _place(record: Record) -> tuple[int, int]:
+    return record.hour, record.attempt
 
 
 def _user() -> str:

@@ -30,8 +30,12 @@ COLOURS: dict[Outcome, dict[str, Any]] = {
 
 def one_line(text: str) -> str:
     """``text`` on one line, with every control character shown as a sign."""
-    flat = " ".join(text.split())
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in flat)
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str) -> str:
+    """``text`` with every control character shown as a sign."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def verdict_lines(judged: Judged, width: int) -> list[Line]:
@@ -105,10 +109,10 @@ def _decision(decision: dict[str, Any], width: int) -> list[Line]:
 def _prober(run: Run) -> list[Line]:
     record = run.record
     assert record is not None
-    if record.prober.running:
-        return [("  a prober is running", {})]
     if record.rehearsal:
         return [("  the rehearsal's prober is simulated", {})]
+    if record.prober.running:
+        return [("  a prober is running", {})]
     return [
         (
             "  NO PROBER IS RUNNING: nothing is seen between the checkpoints; start one with",

@@ -226,7 +226,7 @@ def test_the_whole_watch_settles_what_one_checkpoint_could_not() -> None:
 def test_a_verdict_on_the_ledger_settles_nothing(tmp_path: Path) -> None:
     """It has no evidence of its own, or it would settle what it rests on."""
     first = record(4, few("ERRORS-RATE", 4))
-    ledger = watch_of(tmp_path, first)
+    ledger = small.whole(tmp_path, hour4=first)
     objective, evidence = small.held(24, ledger, "DB-POOL")
     verdict = judged("SIGNOFF-ERROR-RATE", 24, evidence, objective)
     assert verdict.outcome == Outcome.PASS
@@ -306,7 +306,7 @@ def test_a_pass_is_not_waived_and_a_missed_checkpoint_may_be() -> None:
 
 def test_a_verdict_on_the_ledger_is_the_newest_attempts(tmp_path: Path) -> None:
     """After a waiver, running hour 24 again may turn it; the FAIL below it sticks all the same."""
-    ledger = watch_of(tmp_path, record(8, failed("DB-POOL", 8)))
+    ledger = small.whole(tmp_path, hour8=record(8, failed("DB-POOL", 8)))
     objective, evidence = small.held(24, ledger, "DB-POOL")
     first = record(24, judged("SIGNOFF-DATABASE", 24, evidence, objective))
     assert stood(first)[24, "SIGNOFF-DATABASE", ""].outcome == Outcome.FAIL

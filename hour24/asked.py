@@ -1,0 +1,133 @@
+"""Questions of one's own, for criteria of one's own.
+
+Rules of this module:
+
+- What cannot be answered is :class:`~hour24.evidence.Unanswered`, as with every other source; an
+  answer that is no finite number is misread, never 0.
+- What is asked exists only now: past the checkpoint's tolerance it is not asked.
+- The database is only read, in one transaction of its own, bounded in time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urljoin
+
+from hour24.answers import misread
+from hour24.config import Production, Secret
+from hour24.errors import SourceError, SourceMisread
+from hour24.evidence import Evidence, Question, Total, Unanswered
+from hour24.inquiry import Inquiry, NotDescribed
+
+
+class Ask:
+    """Asks one number at a time.
+
+    Args:
+        inquiry: the checkpoint that is being run.
+    """
+
+    def __init__(self, inquiry: Inquiry) -> None:
+        self._inquiry = inquiry
+
+    def json(self, url: str, pointer: str = "", *, like: str = "", unit: str = "") -> Evidence:
+        """The number at a JSON pointer of a document.
+
+        Args:
+            url: an address, or a path beside the health document's.
+            pointer: where the number stands: ``/queue/length``; "" for the document itself.
+            like: an endpoint of production.toml whose headers are sent.
+            unit: of the number, for a reader.
+        """
+        production = self._inquiry.production
+        whole = urljoin(production.health.url, url)
+        return self._answered(f"GET {whole}", lambda: self._json(whole, pointer, like, unit))
+
+    def sql(self, query: str, *, unit: str = "") -> Evidence:
+        """The number that a SELECT of one row and one column answers."""
+        return self._answered(query, lambda: self._sql(query, unit))
+
+    def _answered(self, asked: str, ask: Callable[[], Evidence]) -> Evidence:
+        inquiry = self._inquiry
+        late = inquiry.checkpoint.late_s(inquiry.started)
+        question = inquiry.question(asked, source="own")
+        if late > inquiry.checkpoint.tolerance_s:
+            reason = f"own: it exists only now, and this checkpoint was due {late / 60:.0f} min ago"
+            return Unanswered(question=question, code="late", reason=reason)
+        try:
+            return ask()
+        except SourceError as problem:
+            asked_so_far = problem.question
+            return Unanswered(
+                question=asked_so_far if isinstance(asked_so_far, Question) else question,
+                code=problem.code,
+                reason=str(problem),
+            )
+
+    def _json(self, url: str, pointer: str, like: str, unit: str) -> Total:
+        from hour24.asking import Witness
+        from hour24.sources.health import pointed
+
+        production = self._inquiry.production
+        headers, secrets = _headers(production, like)
+        witness = Witness(
+            "own",
+            url,
+            self._inquiry.clock,
+            secrets=secrets,
+            budget_s=production.schedule.source_budget_s,
+            same_clock=False,
+        )
+        asking = witness.asking(f"{pointer or 'document'} of {url}")
+        found = pointed(asking.parsed(asking.answer(url, headers=headers)), pointer)
+        return Total(question=asking.question(), value=_number(found, asking.where), unit=unit)
+
+    def _sql(self, query: str, unit: str) -> Total:
+        from hour24.sources.postgres.session import Session
+
+        at = self._inquiry.described(self._inquiry.production.database, "database")
+        session = Session(at, self._inquiry.clock)
+        try:
+            rows = session.rows("own", query.replace("%", "%%"))
+        finally:
+            session.close()
+        if len(rows) != 1 or len(rows[0]) != 1:
+            raise SourceMisread(
+                "own: sql: expected one row of one column, got "
+                f"{len(rows)} rows of {len(rows[0]) if rows else 0}"
+            )
+        question = Question(
+            source="database",
+            asked=" ".join(query.split()),
+            at=self._inquiry.started,
+            attempts=tuple(session.attempts),
+        )
+        (value,) = rows[0].values()
+        return Total(question=question, value=_number(value, "own: sql"), unit=unit)
+
+
+def _number(value: Any, where: str) -> float:
+    from decimal import Decimal
+
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise misread(where, "a number", value)
+    if not math.isfinite(value):
+        raise misread(where, "a number", str(value))
+    return float(value)
+
+
+def _headers(production: Production, like: str) -> tuple[dict[str, str], list[Secret]]:
+    if not like:
+        return {}, []
+    endpoint = production.endpoints.get(like)
+    if endpoint is None:
+        known = ", ".join(sorted(production.endpoints)) or "none"
+        raise NotDescribed(f"own: like: expected an endpoint ({known}), got {like!r}")
+    secrets = [value for value in endpoint.headers.values() if isinstance(value, Secret)]
+    plain = {
+        name: value.reveal() if isinstance(value, Secret) else value
+        for name, value in endpoint.headers.items()
+    }
+    return plain, secrets

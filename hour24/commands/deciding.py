@@ -1,0 +1,326 @@
+"""verify, report, signoff, waive, classify, declare, finalise: they read and write a ledger."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hour24.clock import WallClock
+from hour24.commands import say
+from hour24.commands.watches import chosen
+from hour24.errors import ConfigurationError
+from hour24.ledger import Ledger
+from hour24.stage import moment
+
+REFUSED = 1
+Commands = Any
+
+
+def add(commands: Commands) -> None:
+    _verify(_parser(commands, "verify", "derive every verdict again, and check the chain"))
+    _report(_parser(commands, "report", "write a watch's pages again from its ledger"))
+    _signoff(_parser(commands, "signoff", "approve the launch, or say exactly what is missing"))
+    _waive(_parser(commands, "waive", "a named person accepts what a criterion found", last=False))
+    _classify(_parser(commands, "classify", "say what an error is: normal, critical", last=False))
+    _declare(_parser(commands, "declare", "declare a deploy, so that its restart is expected"))
+    _finalise(_parser(commands, "finalise", "rebuild the record of a run that was killed"))
+
+
+def _parser(
+    commands: Commands, name: str, says: str, *, last: bool = True
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=says, description=says[0].upper() + says[1:] + "."
+    )
+    if last:
+        _watch(parser)
+    parser.add_argument(
+        "--reports", type=Path, default=Path("reports"), metavar="DIR", help="where watches are"
+    )
+    return parser
+
+
+def _watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "watch",
+        nargs="?",
+        default="",
+        metavar="WATCH",
+        help="folder or name of the watch (default: the newest in --reports)",
+    )
+
+
+# --- verify ---------------------------------------------------------------------------------------
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--head", default="", metavar="SHA256", help="a head that was published")
+    parser.add_argument(
+        "--signers", type=Path, default=None, metavar="FILE", help="allowed signers of a sign-off"
+    )
+    parser.set_defaults(run=verify)
+
+
+def verify(options: argparse.Namespace) -> int:
+    """One line for each thing looked at; 1 when one does not hold."""
+    from hour24.verify import verify as looked
+
+    ledger = chosen(options.watch, options.reports)
+    say.line(f"{ledger.folder}")
+    findings = looked(ledger.folder, head=options.head, signers=options.signers)
+    for finding in findings:
+        mark = "ok  " if finding.ok else "NOT "
+        say.line(f"{mark} {finding.what:<9} {finding.says}", "" if finding.ok else "bold red")
+    wrong = sum(not finding.ok for finding in findings)
+    if wrong:
+        say.line(f"the ledger does not hold: {wrong} of {len(findings)} looks", "bold red")
+        return REFUSED
+    say.line("the ledger holds", "green")
+    return 0
+
+
+# --- report ---------------------------------------------------------------------------------------
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=report)
+
+
+def report(options: argparse.Namespace) -> int:
+    """The page of every record, of the watch, and of the sign-off as it stands now."""
+    from hour24.record import name_of
+    from hour24.report import checkpoint, index, junit
+
+    ledger = chosen(options.watch, options.reports)
+    for record in ledger.records():
+        path = ledger.folder / name_of(record.hour, record.attempt)
+        checkpoint.write(record, ledger, path.with_suffix(".html"))
+        junit.write(record, path.with_suffix(".xml"))
+        say.line(f"{path.with_suffix('.html')}")
+    index.write(ledger, ledger.folder / "index.html", _now(ledger))
+    say.line(f"{ledger.folder / 'index.html'}")
+    _signoff_page(ledger, None)
+    return 0
+
+
+def _now(ledger: Ledger) -> datetime:
+    """The moment that the watch's standings are read at: a rehearsal's clock stood at its own."""
+    if ledger.genesis.rehearsal is None:
+        return WallClock().now()
+    ended = [record.ended for record in ledger.records()]
+    return max(ended, default=ledger.genesis.opened)
+
+
+def _signoff_page(ledger: Ledger, launch_at: datetime | None) -> tuple[str, ...]:
+    from hour24 import signoff as signing
+    from hour24.report import signoff as page
+
+    now = _now(ledger)
+    signed = (ledger.folder / "signoff.json").exists()
+    missing = () if signed else signing.missing(ledger, now, launch_at)
+    path = ledger.folder / "signoff.html"
+    page.write(ledger, path, now, missing)
+    say.line(f"{path}")
+    return missing
+
+
+# --- signoff --------------------------------------------------------------------------------------
+
+
+def _signoff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", default="", metavar="NAME", help="who approves")
+    parser.add_argument("--role", default="", metavar="ROLE", help="as what")
+    parser.add_argument("--because", default="", metavar="WHY")
+    parser.add_argument("--key", type=Path, default=None, help="your SSH key, to sign with")
+    parser.add_argument(
+        "--launch-at", default="", metavar="ISO", help="when customers are let in, if planned"
+    )
+    parser.set_defaults(run=signoff)
+
+
+def signoff(options: argparse.Namespace) -> int:
+    """Approve, and write signoff.json and signoff.html; or say what is missing."""
+    from hour24 import signoff as signing
+    from hour24.signature import SignatureError
+
+    ledger = chosen(options.watch, options.reports)
+    launch_at = moment(options.launch_at, "--launch-at") if options.launch_at else None
+    try:
+        path = signing.sign(
+            ledger,
+            options.by,
+            options.role,
+            options.because,
+            _now(ledger),
+            key=options.key,
+            launch_at=launch_at,
+        )
+    except signing.Refused as refusal:
+        _signoff_page(ledger, launch_at)
+        say.line(f"{ledger.watch.name}: NOT APPROVED, {len(refusal.missing)} missing:", "bold red")
+        for one in refusal.missing:
+            say.line(f"  - {one}")
+        return REFUSED
+    except SignatureError as problem:
+        raise ConfigurationError([str(problem)]) from None
+    _signoff_page(ledger, launch_at)
+    say.line(f"{path}")
+    head = ledger.head()
+    say.line(f"{ledger.watch.name}: {signing.APPROVED}", "bold green")
+    say.line(f"publish the head, so that nobody can change the end: {head.file} {head.sha256}")
+    return 0
+
+
+# --- waive, classify, declare ---------------------------------------------------------------------
+
+
+def _person(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", default="", metavar="NAME", help="who says so")
+    parser.add_argument("--because", default="", metavar="WHY", help="the reason, for everybody")
+
+
+def _waive(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("criterion", metavar="CRITERION")
+    _watch(parser)
+    parser.add_argument("--hour", type=int, default=None, help="default: every checkpoint")
+    parser.add_argument("--subject", default="", help="one endpoint or part (default: all)")
+    parser.add_argument("--until", default="", metavar="DATE", help="when the waiver ends")
+    _person(parser)
+    parser.set_defaults(run=waive)
+
+
+def waive(options: argparse.Namespace) -> int:
+    """Write a waiver into the ledger."""
+    from hour24 import waivers
+
+    ledger = chosen(options.watch, options.reports)
+    path = waivers.waive(
+        ledger,
+        options.criterion,
+        by=options.by,
+        because=options.because,
+        until=options.until,
+        now=_now(ledger),
+        hour=options.hour,
+        subject=options.subject,
+    )
+    _written(ledger, path)
+    return 0
+
+
+def _classify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("issue", nargs="?", default="", metavar="ISSUE", help="id or short id")
+    parser.add_argument("watch", nargs="?", default="", metavar="WATCH")
+    parser.add_argument("--as", dest="kind", default="", metavar="normal|critical")
+    parser.add_argument("--pattern", default="", help="instead of an issue: a regular expression")
+    parser.add_argument("--where", default="", help="title, culprit, message, type or any")
+    parser.add_argument("--name", default="", help="what to call the class")
+    parser.add_argument("--at-most-per-hour", type=int, default=None, metavar="N")
+    parser.add_argument("--severity", default="medium", help="critical, high, medium, low")
+    parser.add_argument("--cause", default="other", help="vapi, database, code, other")
+    _person(parser)
+    parser.set_defaults(run=classify)
+
+
+def classify(options: argparse.Namespace) -> int:
+    """Write a class into the ledger; with a pattern, the only name given is the watch's."""
+    from hour24 import waivers
+
+    issue, watch = options.issue, options.watch
+    if options.pattern and issue and not watch:
+        issue, watch = "", issue
+    ledger = chosen(watch, options.reports)
+    path = waivers.classify(
+        ledger,
+        options.kind,
+        by=options.by,
+        because=options.because,
+        now=_now(ledger),
+        issue=issue,
+        name=options.name,
+        pattern=options.pattern,
+        where=options.where,
+        at_most_per_hour=options.at_most_per_hour,
+        severity=options.severity,
+        cause=options.cause,
+    )
+    _written(ledger, path)
+    return 0
+
+
+def _declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--start", default="", metavar="ISO", help="when it begins (default: now)")
+    parser.add_argument("--end", default="", metavar="ISO", help="default: 15 min after the start")
+    parser.add_argument("--deploy", default="", metavar="ID", help="the platform's own id")
+    parser.add_argument("--commit", default="")
+    _person(parser)
+    parser.set_defaults(run=declare)
+
+
+def declare(options: argparse.Namespace) -> int:
+    """Write a declared deploy into the ledger."""
+    from hour24 import declaring
+
+    ledger = chosen(options.watch, options.reports)
+    path = declaring.declare_deploy(
+        ledger,
+        start=options.start,
+        end=options.end,
+        by=options.by,
+        because=options.because,
+        now=_now(ledger),
+        deploy=options.deploy,
+        commit=options.commit,
+    )
+    _written(ledger, path)
+    return 0
+
+
+def _written(ledger: Ledger, path: Path) -> None:
+    from hour24.report import index
+
+    index.write(ledger, ledger.folder / "index.html", _now(ledger))
+    say.line(f"{path}")
+    head = ledger.head()
+    say.line(f"head of the ledger: {head.file} {head.sha256}")
+
+
+# --- finalise -------------------------------------------------------------------------------------
+
+
+def _finalise(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--annotate", action="store_true", help="say it to GitHub: annotations, step summary"
+    )
+    parser.set_defaults(run=finalise)
+
+
+def finalise(options: argparse.Namespace) -> int:
+    """Rebuild what was killed; nothing to do is fine."""
+    from hour24 import run
+    from hour24.commands.github import annotate
+    from hour24.report import checkpoint, index, junit
+
+    try:
+        ledger = chosen(options.watch, options.reports)
+    except ConfigurationError:
+        if options.annotate:
+            say.line("no watch: nothing was recorded")
+            return 0
+        raise
+    for path in sorted((ledger.folder / "journal").glob("hour*.jsonl")):
+        if (ledger.folder / f"{path.stem}.json").exists():
+            continue
+        record = run.finalise(ledger, path)
+        if record is None:
+            continue
+        stem = ledger.folder / path.stem
+        checkpoint.write(record, ledger, stem.with_name(f"{stem.name}.html"))
+        junit.write(record, stem.with_name(f"{stem.name}.xml"))
+        index.write(ledger, ledger.folder / "index.html")
+        say.line(f"{stem}.json: rebuilt from its journal: {record.outcome}", "yellow")
+    if options.annotate:
+        annotate(ledger)
+    return 0

@@ -1,0 +1,81 @@
+"""A checkpoint told to GitHub: annotations, and a summary of the step.
+
+Rules of this module:
+
+- At most nine annotations of a kind: GitHub drops the eleventh without a word.
+- Text of the system under watch cannot speak workflow commands, Markdown or HTML.
+- Outside GitHub nothing is written but the annotations, to standard output.
+"""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from pathlib import Path
+
+from hour24.ledger import Ledger
+from hour24.record import Judged, Record
+from hour24.terminal import one_line
+from hour24.verdict import Outcome
+
+MOST = 9
+LONGEST_SUMMARY = 900_000
+_IN_PROPERTY = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
+_IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+
+
+def annotate(ledger: Ledger) -> None:
+    """Tell of the newest record."""
+    records = ledger.records()
+    if not records:
+        return
+    record = max(records, key=lambda each: (each.ended, each.hour, each.attempt))
+    for outcome, word in ((Outcome.FAIL, "error"), (Outcome.INCONCLUSIVE, "warning")):
+        found = [each for each in record.criteria if each.outcome == outcome]
+        for judged in found[:MOST]:
+            print(annotation(word, record, judged))  # noqa: T201  GitHub reads it from there
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(summary(record, ledger))
+
+
+def annotation(word: str, record: Record, judged: Judged) -> str:
+    """One line of GitHub's: ``::error title=hour8 ERRORS-RATE FAIL::...``."""
+    name = f"{judged.id} {judged.subject}".strip()
+    title = _in(f"hour{record.hour} {name} {judged.outcome}", _IN_PROPERTY)
+    return f"::{word} title={title}::{_in(one_line(judged.reason)[:600], _IN_DATA)}"
+
+
+def summary(record: Record, ledger: Ledger) -> str:
+    """The checkpoint as a table in Markdown."""
+    head = ledger.head()
+    lines = [
+        f"## Hour {record.hour} of {_cell(record.watch)}: {record.outcome}",
+        "",
+        f"Decision: {_cell(str((record.decision or {}).get('action', 'none')))}",
+        "",
+        "| outcome | criterion | observed | limit | reason |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {judged.outcome} | {_cell(f'{judged.id} {judged.subject}'.strip())} "
+            f"| {_cell(judged.observed)} | {_cell(judged.limit)} | {_cell(judged.reason)} |"
+            for judged in record.criteria
+        ),
+        "",
+        f"Head of the ledger: `{head.file}` `{head.sha256}`",
+        "",
+    ]
+    text = "\n".join(lines)
+    return text if len(text) <= LONGEST_SUMMARY else f"{text[:LONGEST_SUMMARY]}\n\n(cut)\n"
+
+
+def _cell(text: str) -> str:
+    shown = escape(one_line(text)[:400], quote=False)
+    for sign in "\\`|*_[]":
+        shown = shown.replace(sign, f"\\{sign}")
+    return shown.replace("://", ":&#47;/").replace("@", "&#64;")
+
+
+def _in(text: str, table: dict[str, str]) -> str:
+    return "".join(table.get(sign, sign) for sign in text)

@@ -1,0 +1,223 @@
+"""doctor, due, probe, rollback: they look at a production, or change it when a person says so."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hour24 import config
+from hour24.clock import WallClock
+from hour24.commands import say
+from hour24.commands.watches import chosen, production_of
+from hour24.errors import ConfigurationError
+from hour24.ledger import Ledger
+from hour24.stage import moment
+
+if TYPE_CHECKING:
+    from hour24.config import Production
+    from hour24.probes import Alarm
+
+REFUSED = 1
+TARGET = "production.toml"
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="try every address, credential and right, one line each with the remedy",
+        description="Tries what a checkpoint needs, about the last hour, and judges nothing. "
+        "One event is sent to Sentry, the one that hour 0 sends too.",
+    )
+    _target(parser)
+    parser.add_argument("--alert", action="store_true", help="send a test to HOUR24_ALERT_URLS")
+    parser.set_defaults(run=doctor)
+
+    parser = commands.add_parser(
+        "due",
+        help="which checkpoint is due now",
+        description="Tells which checkpoint of the open watch is due and not yet recorded.",
+    )
+    parser.add_argument("--watch", default="", metavar="NAME")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    parser.add_argument("--target", default="", metavar="FILE", help="only watches of this target")
+    parser.add_argument(
+        "--hour-only", action="store_true", help="print the hour alone, or nothing: for scripts"
+    )
+    parser.add_argument("--now", default="", metavar="ISO", help="default: now")
+    parser.set_defaults(run=due)
+
+    parser = commands.add_parser(
+        "probe",
+        help="look between the checkpoints, until the watch ends",
+        description="Asks health, every endpoint and the WebSocket at their intervals, and writes "
+        "a line a minute into reports/WATCH/probe/. Start it before hour 0 if you can, on a "
+        "machine that stays up; two may run side by side. Ctrl-C ends it in order.",
+    )
+    _target(parser)
+    parser.add_argument("--watch", default="", metavar="NAME", help="default: the one still open")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    parser.set_defaults(run=probe)
+
+    parser = commands.add_parser(
+        "rollback",
+        help="show how to go back to the last good deploy; with --yes, do it",
+        description="Prints the plan and changes nothing. With --yes and the watch's name it rolls "
+        "back, waits for the deploy, verifies health, and writes all of it into the ledger.",
+        epilog="Example: python -m hour24 rollback launch-1 --yes launch-1 --by NAME --because WHY",
+    )
+    parser.add_argument("watch", nargs="?", default="", metavar="WATCH")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    parser.add_argument("--target", default="", metavar="FILE", help="default: the watch's own")
+    parser.add_argument(
+        "--way", choices=("platform", "git"), default="platform", help="default: platform"
+    )
+    parser.add_argument("--yes", default="", metavar="WATCH", help="the watch's name, to do it")
+    parser.add_argument("--by", default="", metavar="NAME")
+    parser.add_argument("--because", default="", metavar="WHY")
+    parser.set_defaults(run=rollback)
+
+
+def _target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--target", default=TARGET, metavar="FILE", help=f"a production.toml (default {TARGET})"
+    )
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """One line a finding; 1 when one is not well."""
+    from hour24.doctor import examine
+
+    production = config.load(Path(options.target))
+    wrong = 0
+    for finding in examine(production, WallClock()):
+        wrong += not finding.ok
+        mark = "ok  " if finding.ok else "NOT "
+        say.line(f"{mark} {finding.name:<24} {finding.says}", "" if finding.ok else "bold red")
+        if finding.remedy:
+            say.line(f"     {'':<24} -> {finding.remedy}", "yellow")
+    if options.alert:
+        wrong += _alert(production)
+    say.line(f"{wrong} to mend" if wrong else "all well", "bold red" if wrong else "green")
+    return REFUSED if wrong else 0
+
+
+def _alert(production: Production) -> int:
+    from hour24 import alerts
+
+    if not production.alert_urls:
+        say.line("NOT  alerts                   HOUR24_ALERT_URLS names no address", "bold red")
+        return 1
+    service = f"{production.service.name} {production.service.environment}"
+    problems = alerts.sent(alerts.trial(service), production.alert_urls)
+    for problem in problems:
+        say.line(f"NOT  alerts                   {problem}", "bold red")
+    if not problems:
+        say.line(f"ok   alerts                   sent to {len(production.alert_urls)} addresses")
+    return len(problems)
+
+
+def due(options: argparse.Namespace) -> int:
+    """The earliest checkpoint that is due and without a record."""
+    ledger = Ledger.find(options.reports, options.watch, options.target)
+    if ledger is None:
+        if not options.hour_only:
+            say.line("no watch is open; `pytest -m hour0` starts one")
+        return 0
+    now = moment(options.now, "--now") if options.now else WallClock().now()
+    watch = ledger.watch
+    open_ones = [
+        hour
+        for hour in watch.hours
+        if watch.checkpoint(hour).due <= now and all(r.early for r in ledger.records(hour))
+    ]
+    # one that was missed altogether comes before none: a late run asks for the same window
+    hour = open_ones[-1] if open_ones else None
+    if options.hour_only:
+        if hour is not None:
+            sys.stdout.write(f"{hour}\n")
+        return 0
+    if hour is None:
+        ahead = [h for h in watch.hours if watch.checkpoint(h).due > now]
+        told = f"hour {ahead[0]} at {say.local(watch.checkpoint(ahead[0]).due, watch.zone)}"
+        say.line(f"{watch.name}: nothing is due; next: {told if ahead else 'nothing, sign off'}")
+        return 0
+    late = now - watch.checkpoint(hour).due
+    say.line(f"{watch.name}: hour {hour} is due since {_minutes(late)}: pytest -m hour{hour}")
+    for missed in open_ones[:-1]:
+        say.line(f"  hour {missed} was missed, and can still be run late", "yellow")
+    return 0
+
+
+def _minutes(late: timedelta) -> str:
+    return f"{late.total_seconds() / 60:.0f} min"
+
+
+def probe(options: argparse.Namespace) -> int:
+    """Probe until the watch ends."""
+    from hour24 import alerts
+    from hour24.prober import run_probe
+
+    production = config.load(Path(options.target))
+    ledger = Ledger.find(options.reports, options.watch, options.target)
+    if ledger is None:
+        raise ConfigurationError(
+            [
+                f"{options.reports}: expected an open watch of {options.target}, got none; start "
+                "one with `pytest -m hour0`"
+            ]
+        )
+    service = f"{production.service.name} {production.service.environment}"
+    on_call = [
+        {"role": each.role, "name": each.name, "reach": each.reach}
+        for each in production.contacts
+        if "call" in each.role
+    ]
+
+    def alarmed(alarm: Alarm) -> None:
+        message = alerts.alarm_message(alarm, service, on_call)
+        for problem in alerts.sent(message, production.alert_urls):
+            say.problem(problem)
+
+    return run_probe(production, ledger.watch, ledger.folder / "probe", alarmed)
+
+
+def rollback(options: argparse.Namespace) -> int:
+    """Show the plan; do it only with ``--yes`` and the watch's name."""
+    from hour24 import rollback as rolling
+
+    ledger = chosen(options.watch, options.reports)
+    production = production_of(ledger, options.target)
+    clock = WallClock()
+    try:
+        plan = rolling.plan(production, ledger, clock, options.way)
+    except rolling.Refused as refusal:
+        say.line(f"{ledger.watch.name}: no rollback:", "bold red")
+        for one in refusal.reasons:
+            say.line(f"  - {one}")
+        return REFUSED
+    for text in plan.lines():
+        say.line(text)
+    if not options.yes:
+        name = ledger.watch.name
+        say.line("Nothing was changed. To do it:", "bold")
+        say.line(
+            f"  python -m hour24 rollback {name} --way {options.way} --yes {name} "
+            "--by NAME --because WHY",
+            "bold",
+        )
+        return 0
+    problems = [
+        f"--{name}: expected who does it and why, got nothing"
+        for name, value in (("by", options.by), ("because", options.because))
+        if not value.strip()
+    ]
+    if options.yes != ledger.watch.name:
+        problems.append(f"--yes: expected the watch's name {ledger.watch.name}, got {options.yes}")
+    if problems:
+        raise ConfigurationError(problems)
+    done = rolling.carry_out(plan, ledger, clock, options.by, options.because, say.line)
+    say.line(done.says, "green" if done.ok else "bold red")
+    return 0 if done.ok else REFUSED

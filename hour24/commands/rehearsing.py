@@ -1,0 +1,183 @@
+"""rehearse and prove: a whole watch on the embedded production, and each criterion seen to fail."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+from hour24.commands import say
+from hour24.errors import ConfigurationError
+from hour24.ledger import Ledger
+from hour24.rehearsal.faults import FAULTS, parsed
+from hour24.rehearsal.play import PROCESS_EXITS, Played, Script, play, worst_exit
+from hour24.stage import moment
+from hour24.standings import outcome_of
+from hour24.terminal import one_line, visible
+from hour24.verdict import Outcome
+from hour24.watch import CHECKPOINTS
+
+EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 10, Outcome.NOT_APPLICABLE: 10}
+NOT_WRITTEN = 12
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "rehearse",
+        help="play a whole 24-hour watch on an embedded production",
+        description="Starts a whole production on loopback (backend, PostgreSQL, the web APIs of "
+        "Sentry, Render and Supabase), and runs every checkpoint against it, about three seconds "
+        "each. A fault changes its story: memory_leak@6 begins at hour 6.",
+        epilog="Example: python -m hour24 rehearse --fault memory_leak@6 --seed 7",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the story (default 1)")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME@HOUR", help="may be repeated"
+    )
+    parser.add_argument("--faults", action="store_true", help="list the faults there are, and end")
+    parser.add_argument("--hours", default="", metavar="0,4,8", help="only these checkpoints")
+    parser.add_argument("--watch", default="", metavar="NAME", help="name of the watch")
+    parser.add_argument("--t0", default="", metavar="ISO", help="default: today, 06:00 UTC")
+    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show each checkpoint whole")
+    parser.set_defaults(run=rehearse)
+
+    parser = commands.add_parser(
+        "prove",
+        help="see each criterion fail, and see it blind",
+        description="For each criterion a rehearsal has a fault that turns it red and a silence "
+        "that turns it INCONCLUSIVE. This plays both and compares.",
+        epilog="Example: python -m hour24 prove ERRORS-RATE RESTARTS",
+    )
+    parser.add_argument("criteria", nargs="*", metavar="CRITERION", help="default: all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.set_defaults(run=prove)
+
+
+def rehearse(options: argparse.Namespace) -> int:
+    """Play a watch, show each checkpoint, and what is settled at the end."""
+    if options.faults:
+        for name, kind in FAULTS.items():
+            say.line(f"{name:<24} {kind.says}")
+        return 0
+    script = Script(
+        seed=options.seed,
+        faults=tuple(map(str, parsed(options.fault))),
+        t0=moment(options.t0, "--t0") if options.t0 else None,
+        hours=_hours(options.hours),
+        reports=options.reports,
+        watch=options.watch,
+    )
+    script = Script(**{**vars(script), "watch": script.name})
+    began = time.monotonic()
+    told = ", ".join(script.faults) or "no faults"
+    say.line(f"REHEARSAL {script.watch}: seed {script.seed}, {told}", "bold magenta")
+    codes = []
+    for played in play(script, _begun):
+        codes.append(played.exit_code)
+        _show(played, options.verbose)
+    return worst_exit(codes, _settled(script, time.monotonic() - began, codes))
+
+
+def _hours(text: str) -> tuple[int, ...]:
+    if not text:
+        return CHECKPOINTS
+    hours = tuple(int(part) if part.strip().isdigit() else -1 for part in text.split(","))
+    if not set(hours) <= set(CHECKPOINTS) or list(hours) != sorted(set(hours)):
+        raise ConfigurationError(
+            [f"--hours: expected some of {CHECKPOINTS}, ascending, got {text!r}"]
+        )
+    return hours
+
+
+def _begun(hour: int) -> None:
+    terminal = say.console()
+    if terminal.is_terminal:
+        terminal.print(f"  hour {hour:>2}  ...", end="\r")
+
+
+def _show(played: Played, verbose: bool) -> None:
+    record = played.record
+    if record is None or verbose:
+        for text in played.output.splitlines():
+            say.console().print(f"  | {visible(text)}")
+    if record is None:
+        say.line(f"  hour {played.hour:>2}  NOT RECORDED, exit {played.exit_code}", "bold red")
+        return
+    counted = Counter(str(judged.outcome) for judged in record.criteria)
+    tally = ", ".join(f"{counted[str(o)]} {o}" for o in Outcome if counted[str(o)])
+    say.line(
+        f"  hour {played.hour:>2}  {record.outcome!s:<13} {tally}  ({played.took_s:.1f} s)",
+        say.STYLES[record.outcome],
+    )
+    for judged in record.criteria:
+        if judged.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
+            name = f"{judged.id} {judged.subject}".strip()
+            told = f"           {judged.outcome!s:<13} {name}: {judged.reason}"
+            say.line(_cut(told, 240), say.STYLES[judged.outcome])
+    action = str((record.decision or {}).get("action", ""))
+    if action not in ("", "PROCEED"):
+        assert record.decision is not None
+        say.line(_cut(f"           {action}: {record.decision.get('rule', '')}", 240), "bold")
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _settled(script: Script, took_s: float, codes: list[int]) -> int:
+    """Say how the watch stands once what could be settled is settled; its exit code."""
+    from hour24.verify import verify
+
+    if not set(codes) <= set(PROCESS_EXITS):
+        return NOT_WRITTEN
+    ledger = Ledger(script.reports / script.watch)
+    watch = ledger.watch
+    now = watch.checkpoint(script.hours[-1]).due + timedelta(minutes=1)
+    standings = [each for each in ledger.standings(now) if each.hour in script.hours]
+    settled = [each for each in standings if each.settled_by]
+    outcome = outcome_of(standings)
+    open_ones = [each for each in standings if each.stands]
+    say.line(
+        f"REHEARSAL {watch.name}: {outcome} after settling; {len(settled)} verdicts settled by "
+        f"later evidence, {len(open_ones)} stand against a launch; {took_s:.0f} s",
+        say.STYLES[outcome],
+    )
+    findings = verify(ledger.folder)
+    wrong = [each for each in findings if not each.ok]
+    for finding in wrong or [each for each in findings if each.what == "verdicts"]:
+        say.line(f"verify: {finding.what}: {finding.says}", "bold red" if wrong else "")
+    page = (ledger.folder / "index.html").absolute()
+    say.line(f"pages   {page}")
+    for hour in script.hours:
+        record = ledger.latest(hour)
+        if record is not None:
+            say.line(f"        {page.parent / f'hour{hour:02d}.a{record.attempt}.html'}")
+    return NOT_WRITTEN if wrong else EXIT[outcome]
+
+
+def prove(options: argparse.Namespace) -> int:
+    """Play each criterion's fault and its silence; 1 when one does not show."""
+    from hour24.rehearsal.proof import PROOF
+    from hour24.rehearsal.proving import prove as proved
+
+    names = options.criteria or list(PROOF)
+    unknown = [name for name in names if name not in PROOF]
+    if unknown:
+        raise ConfigurationError(
+            [f"criterion: expected one of the table, got {name!r}" for name in unknown]
+        )
+    missed = 0
+    for seen in proved(names, seed=options.seed):
+        good = seen.found == seen.wanted
+        missed += not good
+        mark = "as it must" if good else f"EXPECTED {seen.wanted}"
+        say.line(
+            f"{seen.criterion:<20} {seen.found!s:<13} {mark}: {', '.join(seen.faults)}; "
+            f"{one_line(seen.reason)[:160]}",
+            "" if good else "bold red",
+        )
+    say.line(f"{len(names)} criteria, {missed} not as they must be", "bold red" if missed else "")
+    return 1 if missed else 0

@@ -1,0 +1,46 @@
+"""How commands speak to a person: plain lines, colours that survive a pipe."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, TextIO
+from zoneinfo import ZoneInfo
+
+from hour24.terminal import one_line
+from hour24.verdict import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES = {
+    Outcome.PASS: "green",
+    Outcome.FAIL: "bold red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.NOT_APPLICABLE: "dim",
+}
+
+
+@cache
+def console(stream: TextIO | None = None) -> Console:
+    """Where lines go; it colours a terminal, and a pipe only when FORCE_COLOR asks for it."""
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, soft_wrap=True, emoji=False, markup=False)
+
+
+def line(text: str = "", style: str = "") -> None:
+    """One line, foreign text made harmless."""
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    console().print(f"{indent}{one_line(text)}", style=style or None)
+
+
+def problem(text: str) -> None:
+    """One line on standard error."""
+    console(sys.stderr).print(f"hour24: {one_line(text)}", style="red")
+
+
+def local(moment: datetime, zone: str) -> str:
+    """``2026-12-01 09:00 Europe/Berlin``."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"

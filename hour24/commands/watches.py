@@ -1,0 +1,48 @@
+"""Which watch a command speaks of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hour24 import chain, config
+from hour24.config import Production
+from hour24.errors import ConfigurationError
+from hour24.ledger import Ledger
+
+
+def chosen(text: str, reports: Path) -> Ledger:
+    """The watch of this folder or name; without one the newest in ``reports``.
+
+    Raises: ConfigurationError, when there is none.
+    """
+    if text:
+        for folder in (Path(text), reports / text):
+            if (folder / chain.FIRST).is_file():
+                return Ledger(folder)
+        raise ConfigurationError(
+            [f"watch: expected a folder that holds {chain.FIRST}, got {text!r}"]
+        )
+    ledgers = [Ledger(path.parent) for path in sorted(reports.glob(f"*/{chain.FIRST}"))]
+    newest = max(ledgers, key=lambda each: each.genesis.opened, default=None)
+    if newest is None:
+        raise ConfigurationError(
+            [f"{reports}: expected a watch, got none; start one with `pytest -m hour0`"]
+        )
+    return newest
+
+
+def production_of(ledger: Ledger, target: str) -> Production:
+    """The production that this watch watches.
+
+    Args:
+        target: a production.toml; empty: the one the watch was opened with.
+    Raises: ConfigurationError.
+    """
+    if ledger.genesis.rehearsal is not None and not target:
+        raise ConfigurationError(
+            [
+                f"watch {ledger.watch.name}: expected a production's, got a rehearsal's, whose "
+                "servers are gone; give --target with the production.toml of one being served"
+            ]
+        )
+    return config.load(Path(target or ledger.genesis.target))

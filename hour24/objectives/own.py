@@ -1,0 +1,68 @@
+"""Limits for criteria of one's own: one number against one bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from hour24.evidence import Evidence, Total
+from hour24.objectives.base import Objective
+from hour24.verdict import Outcome, Scale, Verdict
+
+
+class ValueBelow(Objective, frozen=True, kw_only=True):
+    """The value lies below the limit.
+
+    Args:
+        limit: in the value's own unit.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("value",)
+
+    limit: float
+
+    def limit_text(self) -> str:
+        return f"below {self.limit:g}"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        value = _total(evidence)
+        return _verdict(self, value, self.limit, "below", value.value < self.limit)
+
+
+class ValueAtLeast(Objective, frozen=True, kw_only=True):
+    """The value reaches the limit.
+
+    Args:
+        limit: in the value's own unit.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("value",)
+
+    limit: float
+
+    def limit_text(self) -> str:
+        return f"at least {self.limit:g}"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        value = _total(evidence)
+        return _verdict(self, value, self.limit, "above", value.value >= self.limit)
+
+
+def _total(evidence: Mapping[str, Evidence]) -> Total:
+    value = evidence["value"]
+    if not isinstance(value, Total):
+        raise TypeError(f"value: expected a Total, got {type(value).__name__}")
+    return value
+
+
+def _verdict(objective: Objective, value: Total, limit: float, better: str, holds: bool) -> Verdict:
+    said = f"{value.value:g} {value.unit}".strip()
+    return Verdict(
+        outcome=Outcome.PASS if holds else Outcome.FAIL,
+        code="" if holds else "beyond_limit",
+        reason=f"It is {said}; expected {objective.limit_text()}",
+        observed=said,
+        limit=objective.limit_text(),
+        scale=Scale(unit=value.unit, limit=limit, observed=value.value, better=better),
+        figures={"value": value.value},
+    )

@@ -1,0 +1,27 @@
+"""Health: the document as it is now, and every probe since the last checkpoint."""
+
+from hour24.objectives.health import HealthDocument
+from hour24.objectives.probes import AlwaysUp
+from hour24.plugin import criterion
+
+
+@criterion("HEALTH-SCHEMA")
+def test_document(health_document, control, production, conclude):
+    """The health endpoint answers with the agreed document: status "ok", database, supabase
+    and backgroundJobs true, a fresh timestamp, an uptime"""
+    at = production.health
+    agreed = HealthDocument(
+        schema=at.schema,
+        timestamp=at.timestamp,
+        uptime=at.uptime,
+        database=at.database,
+        fresh_s=at.fresh_s,
+    )
+    conclude(agreed, health=health_document, control=control)
+
+
+@criterion("HEALTH-ALWAYS")
+def test_always(health_probes, production, conclude):
+    """No health check failed since the last checkpoint (a failed probe counts when the one
+    30 s later fails too)"""
+    conclude(AlwaysUp(retry_after_s=production.health.retry_after_s), probes=health_probes)
