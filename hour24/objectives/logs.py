@@ -1,0 +1,330 @@
+"""Log lines: errors among them, patterns that repeat, words that are watched.
+
+Rules of this module:
+
+- A line of a normal class does not count; a bounded class is normal up to its bound in each
+  calendar hour, and what comes after it counts.
+- Lines are told by their pattern, with samples: what only varies does not part them.
+- What was seen stands: a listing that is not complete can show FAIL, and never PASS.
+- A level has risen when that is both significant and large; the smallest rise that would have
+  shown is told. Fewer lines than at hour 0 are no failure; no line at all is.
+- Lines are foreign text: one line each, cut, nothing that acts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from hour24.classes import IssueClass
+from hour24.evidence import Evidence, Listing
+from hour24.objectives.aside import parted
+from hour24.objectives.base import Objective
+from hour24.objectives.words import (
+    MOST_TOLD,
+    NOT_ALL,
+    clock,
+    count,
+    hours,
+    listing,
+    many,
+    over,
+    said,
+    several,
+    times,
+    window_of,
+)
+from hour24.statistics.counts import (
+    HOUR_S,
+    Ratio,
+    calendar_hours,
+    fullest,
+    least_significant,
+    ratio,
+)
+from hour24.statistics.patterns import grouped
+from hour24.verdict import Outcome, Scale, Verdict
+
+DAY_S = 24 * HOUR_S
+
+
+class Pattern(NamedTuple):
+    """Lines that say the same: what they have in common, and the lines, oldest first."""
+
+    template: str
+    lines: tuple[Mapping[str, Any], ...]
+
+    @property
+    def moments(self) -> list[float]:
+        return [float(line["at"]) for line in self.lines]
+
+    def told(self, samples: int = 1) -> str:
+        """``6 × "ERROR entry <n>", such as "ERROR entry 7" (06:01 UTC)``"""
+        kept = [
+            f'"{said(line["message"])}" ({clock(float(line["at"]))})'
+            for line in self.lines[:samples]
+        ]
+        return f'{count(len(self.lines))} × "{said(self.template)}", such as {", ".join(kept)}'
+
+
+def patterns(lines: Sequence[Mapping[str, Any]]) -> list[Pattern]:
+    """These lines by what they say, the most frequent pattern first."""
+    groups, grouping = grouped(str(line["message"]) for line in lines)
+    members: dict[int, list[Mapping[str, Any]]] = {}
+    for line, group in zip(lines, groups, strict=True):
+        members.setdefault(group, []).append(line)
+    found = [Pattern(grouping.template(group), tuple(each)) for group, each in members.items()]
+    return sorted(found, key=lambda each: (-len(each.lines), each.template))
+
+
+class NoErrorLine(Objective, frozen=True, kw_only=True):
+    """The logs hold no ERROR line, except of a normal class within its bound.
+
+    Args:
+        normal: classes whose lines do not count, a bounded one up to its bound in each hour.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("lines",)
+
+    normal: tuple[IssueClass, ...] = ()
+
+    def limit_text(self) -> str:
+        return "none"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        answer = listing(evidence["lines"], "lines")
+        found = parted(answer.items, self.normal)
+        kinds = patterns(found.counted)
+        lines = len(found.counted)
+        within = over(answer.question.window)
+        outcome, code = Outcome.PASS, ""
+        reason = f"No ERROR line{' of another class' * bool(found.set_aside)}{within}"
+        if lines:
+            outcome, code = Outcome.FAIL, "error_lines"
+            reason = (
+                f"{many(lines, 'ERROR line')} of no normal class{within}, in "
+                f"{many(len(kinds), 'pattern')}: {several([each.told() for each in kinds])}"
+            )
+        elif not answer.complete:
+            outcome, code = Outcome.INCONCLUSIVE, "source_incomplete"
+            reason += f" was seen, but {NOT_ALL}"
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason + found.told(),
+            observed=f"{count(lines)}{' others' * bool(found.set_aside)}",
+            limit=self.limit_text(),
+            scale=Scale(unit="lines", limit=0.0, observed=float(lines)),
+            figures={
+                "counted": float(lines),
+                "patterns": float(len(kinds)),
+                "aside": float(found.set_aside),
+            },
+        )
+
+
+class NoPattern(Objective, frozen=True, kw_only=True):
+    """No pattern of ERROR lines has ``per_hour`` in a clock hour or ``per_day`` in 24 hours.
+
+    Args:
+        normal: classes whose lines do not count, a bounded one up to its bound in each hour.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("lines",)
+
+    per_hour: int = 5
+    per_day: int = 10
+    normal: tuple[IssueClass, ...] = ()
+
+    def limit_text(self) -> str:
+        return f"fewer than {self.per_hour} an hour, {self.per_day} in 24 h"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        answer = listing(evidence["lines"], "lines")
+        window = window_of(answer, "lines")
+        start, end = window.start.timestamp(), window.end.timestamp()
+        found = parted(answer.items, self.normal)
+        kinds = patterns(found.counted)
+        repeated: list[tuple[Pattern, str]] = []
+        hour = day = 0
+        for kind in kinds:
+            in_hour = max(calendar_hours(kind.moments, start, end), key=lambda each: each.count)
+            in_day, _ = fullest(kind.moments, DAY_S)
+            hour, day = max(hour, in_hour.count), max(day, in_day)
+            if in_hour.count >= self.per_hour:
+                when = f"{count(in_hour.count)} in the clock hour from {clock(in_hour.start)}"
+                repeated.append((kind, when))
+            elif in_day >= self.per_day:
+                repeated.append((kind, f"{count(in_day)} within 24 h"))
+        outcome, code = Outcome.PASS, ""
+        reason = (
+            f"No pattern repeats{over(window)}: of {many(len(kinds), 'pattern')} in "
+            f"{many(len(found.counted), 'ERROR line')}, none has more than {count(hour)} in a "
+            f"clock hour and {count(day)} in 24 h"
+            if kinds
+            else f"No ERROR line{' of another class' * bool(found.set_aside)}{over(window)}"
+        )
+        if repeated:
+            outcome, code = Outcome.FAIL, "pattern_repeats"
+            told = [f"{when}: {kind.told(MOST_TOLD)}" for kind, when in repeated]
+            reason = (
+                f"{many(len(repeated), 'pattern repeats', 'patterns repeat')}{over(window)}: "
+                f"{several(told)}"
+            )
+        elif not answer.complete:
+            outcome, code = Outcome.INCONCLUSIVE, "source_incomplete"
+            reason += f"; but {NOT_ALL}"
+        by_day = day * self.per_hour > hour * self.per_day
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason + found.told(),
+            observed=f"{count(day)} in 24 h" if by_day else f"{count(hour)} in an hour",
+            limit=self.limit_text(),
+            scale=Scale(
+                unit="lines",
+                limit=float(self.per_day if by_day else self.per_hour),
+                observed=float(day if by_day else hour),
+            ),
+            figures={
+                "patterns": float(len(kinds)),
+                "repeated": float(len(repeated)),
+                "worst_hour": float(hour),
+                "worst_day": float(day),
+                "counted": float(len(found.counted)),
+                "aside": float(found.set_aside),
+            },
+        )
+
+
+class Level(NamedTuple):
+    """One watched word now and at hour 0.
+
+    Args:
+        now, before: lines with it.
+        shows: so many lines now would have been a rise.
+    """
+
+    word: str
+    now: int
+    before: int
+    ratio: Ratio
+    shows: int
+
+    @property
+    def risen(self) -> bool:
+        return self.now >= self.shows
+
+    def told(self) -> str:
+        """``database 118 against 30 (×0.98)``"""
+        factor = f" ({times(self.ratio.ratio)})" if self.before else ""
+        return f"{said(self.word, 40)} {count(self.now)} against {count(self.before)}{factor}"
+
+    def observed(self) -> str:
+        """``×1.03 (database)``, or that there were none at hour 0."""
+        if self.before:
+            return f"{times(self.ratio.ratio)} ({said(self.word, 40)})"
+        return f"{count(self.now)} {said(self.word, 40)}, none at hour 0"
+
+
+class LevelKept(Objective, frozen=True, kw_only=True):
+    """Lines with each watched word are not more frequent than at hour 0.
+
+    ``now`` and ``baseline`` list ``{word, count, hours}``, one or more a word: so many lines in
+    so many hours. That a log with no line at all is silent, and not quiet, is the source's to say.
+
+    Args:
+        factor: what is a large rise, above 1.
+        clumping: how many lines come at once, on average: what is logged per request or per
+            retry comes in clumps, which single lines by chance would not make.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("now", "baseline")
+
+    factor: float = 2.0
+    clumping: float = 3.0
+
+    def limit_text(self) -> str:
+        return f"below {times(self.factor)}"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        now, before = listing(evidence["now"], "now"), listing(evidence["baseline"], "baseline")
+        here, there = _counted(now), _counted(before)
+        lacking = sorted({*here} ^ {*there})
+        if lacking or not here:
+            told = ", ".join(said(word, 40) for word in lacking) or "any word"
+            return self._open(
+                "no_data", f"Lines with {told} were not counted both now and at hour 0"
+            )
+        if not (now.complete and before.complete):
+            which = "now" if before.complete else "at hour 0"
+            return self._open("source_incomplete", f"Of the lines counted {which}, {NOT_ALL}")
+        levels = [self._level(word, here[word], there[word]) for word in sorted(here)]
+        risen = [level for level in levels if level.risen]
+        worst = max(risen or levels, key=lambda level: (level.ratio.lower, level.now, level.word))
+        spans = max(span for _, span in there.values())
+        within = f"{over(now.question.window)} against {hours(spans)} at hour 0"
+        if risen:
+            reason = (
+                f"More lines{within}: {several([level.told() for level in risen])}; 99 % sure of "
+                f"more than {times(worst.ratio.lower)}"
+            )
+        else:
+            shows = [f"{said(level.word, 40)} {count(level.shows)}" for level in levels]
+            told = several([level.told() for level in levels], len(levels))
+            reason = (
+                f"No level has risen{within}: {told}; fewer lines than {', '.join(shows)} would "
+                "not have shown"
+            )
+        return Verdict(
+            outcome=Outcome.FAIL if risen else Outcome.PASS,
+            code="level_risen" if risen else "",
+            reason=reason,
+            observed=worst.observed(),
+            bound=f"at least {times(worst.ratio.lower)}" if risen else "",
+            limit=self.limit_text(),
+            scale=Scale(
+                unit="times hour 0",
+                limit=self.factor,
+                observed=worst.ratio.ratio,
+                lower=worst.ratio.lower,
+            )
+            if worst.before
+            else None,
+            figures={
+                f"{level.word}_{name}": value
+                for level in levels
+                for name, value in (
+                    ("now", float(level.now)),
+                    ("before", float(level.before)),
+                    ("lower", level.ratio.lower),
+                    ("shows", float(level.shows)),
+                )
+            },
+        )
+
+    def _level(self, word: str, now: tuple[int, float], before: tuple[int, float]) -> Level:
+        (n, span), (m, span_before) = now, before
+        large = math.ceil(self.factor * m * span / span_before - 1e-9)
+        significant = least_significant(span, m, span_before, self.clumping)
+        found = ratio(n, span, m, span_before, self.clumping)
+        return Level(word, n, m, found, max(large, significant))
+
+    def _open(self, code: str, reason: str) -> Verdict:
+        return Verdict(
+            outcome=Outcome.INCONCLUSIVE,
+            code=code,
+            reason=reason,
+            observed="not measured",
+            limit=self.limit_text(),
+        )
+
+
+def _counted(answer: Listing) -> dict[str, tuple[int, float]]:
+    """Of each word, how many lines had it, in how many hours; words without a length left out."""
+    found: dict[str, tuple[int, float]] = {}
+    for item in answer.items:
+        lines, span = found.get(item["word"], (0, 0.0))
+        found[item["word"]] = lines + int(item["count"]), span + float(item["hours"])
+    return {word: each for word, each in found.items() if each[1] > 0}
