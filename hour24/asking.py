@@ -193,6 +193,7 @@ class Asking:
         tries: int = TRIES,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        method: str = "",
     ) -> Answer:
         """The answer to one request, asked again where that is right.
 
@@ -204,17 +205,19 @@ class Asking:
             tries: how often, when there is no connection or 5xx.
             body: sent by POST; none: GET.
             headers: beside the witness's own.
+            method: another than these two.
 
         Raises: SourceError, by whose fault it is.
         """
         url = path if "://" in path else self.witness.base + path
         query = urlencode(list(params))
-        self._note("GET" if body is None else "POST", url, query)
+        method = method or ("GET" if body is None else "POST")
+        self._note(method, url, query)
         self.witness.check_token(self.where)
         allowed = tries if self.witness.answered else 1
         failed = limited = 0
         while True:
-            answer = self._once(f"{url}?{query}" if query else url, body, headers)
+            answer = self._once(method, f"{url}?{query}" if query else url, body, headers)
             if isinstance(answer, Problem):
                 failed += 1
                 if failed >= allowed or not answer.again:
@@ -273,7 +276,7 @@ class Asking:
         self.asked.append(line)
 
     def _once(
-        self, url: str, body: bytes | None, headers: Mapping[str, str] | None
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str] | None
     ) -> Answer | Problem:
         witness = self.witness
         limit = min(witness.timeout_s, witness.left_s)
@@ -281,7 +284,7 @@ class Asking:
             self.refuse(SourceTimeout, f"no answer within its budget of {witness.budget_s:g} s")
         at = witness.clock.now()
         began = time.perf_counter()
-        answer = fetch(witness.session(url), url, body, dict(headers or {}), limit)
+        answer = fetch(witness.session(url), url, body, dict(headers or {}), limit, method)
         took_ms = (time.perf_counter() - began) * 1000
         witness.left_s -= took_ms / 1000
         if isinstance(answer, Problem):

@@ -84,15 +84,18 @@ def fetch(
     body: bytes | None,
     headers: dict[str, str],
     limit: float,
+    method: str = "",
 ) -> Answer | Problem:
     """The answer, or why there is none.
 
     Args:
         body: sent by POST; none: GET.
         limit: of time, for the whole, in seconds.
+        method: another than these two.
     """
+    method = method or ("GET" if body is None else "POST")
     try:
-        return within(limit, lambda: _fetched(session, url, body, headers, limit))
+        return within(limit, lambda: _fetched(session, method, url, body, headers, limit))
     except _Overrun:
         return Problem(SourceUnreachable, f"no answer within {limit:.3g} s", hanging=True)
     except (requests.RequestException, OSError, ValueError) as error:
@@ -193,6 +196,7 @@ def within(seconds: float, call: Callable[[], Done]) -> Done:
 
 def _fetched(
     session: requests.Session,
+    method: str,
     url: str,
     body: bytes | None,
     headers: dict[str, str],
@@ -202,7 +206,7 @@ def _fetched(
     until = time.monotonic() + limit
     for _ in range(REDIRECTS + 1):
         with session.request(
-            "GET" if body is None else "POST",
+            method,
             url,
             data=body,
             headers=headers,

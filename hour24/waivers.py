@@ -53,7 +53,7 @@ def waive(
     """
     end, problem = _end(until, ledger.watch.zone, now)
     problems = [
-        *_unsaid(by, because),
+        *unsaid(by, because),
         *([problem] if problem else []),
         *_unwaivable(ledger, criterion, hour, subject, now),
     ]
@@ -99,7 +99,7 @@ def classify(
     Returns: path of its entry.
     Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
     """
-    problems = list(_unsaid(by, because))
+    problems = list(unsaid(by, because))
     for option, value, known in (
         ("--as", kind, ("normal", "critical")),
         ("--where", where or "any", WHERE),
@@ -140,7 +140,8 @@ def classify(
     )
 
 
-def _unsaid(by: str, because: str) -> Iterator[str]:
+def unsaid(by: str, because: str) -> Iterator[str]:
+    """What is wrong with a name and a reason that a person gave, a line each."""
     for option, value, wanted in (
         ("--by", by, "the name of a person"),
         ("--because", because, "a reason"),

@@ -76,7 +76,7 @@ class Server:
                 self.wfile.write("\r\n".join([*lines, "", ""]).encode() + told.body)
                 asked.took_ms = (time.perf_counter() - begun) * 1000
 
-            do_GET = do_POST = do_HEAD = handle_any  # noqa: N815  http.server's names
+            do_GET = do_POST = do_HEAD = do_PATCH = handle_any  # noqa: N815  http.server's names
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing on the screen."""

@@ -1,0 +1,360 @@
+"""The plan of a rollback: what is live, where it goes back to, each step, or why it cannot.
+
+Rules of this module:
+
+- Nothing is changed. Every reason against it is found before one is told.
+- A person reads the plan in an emergency: what is live and who put it there, what was good, the
+  exact steps, what they do not do, and the command that does them.
+- A deploy under way is waited for by a person, not raced.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hour24.clock import Clock
+from hour24.config import Production
+from hour24.config.production import RenderAt
+from hour24.errors import ConfigurationError, SourceError
+from hour24.exchange import Address
+from hour24.fetching import is_loopback
+from hour24.ledger import Genesis, Ledger
+from hour24.redaction import Redactor
+from hour24.rollback.git import Clone, Commit
+from hour24.rollback.platform import (
+    LISTED,
+    UNDER_WAY,
+    Deploy,
+    Platform,
+    Service,
+    address,
+    last_good,
+)
+from hour24.terminal import one_line
+
+WAYS = ("platform", "git")
+RUNBOOK_WAIT_S = 300.0
+BEGUN_COUNTS_S = 1800.0
+"""A rollback that began longer ago than this and never ended was killed; it stops nobody."""
+BY = {
+    "new_commit": "by a push",
+    "rollback": "by a rollback",
+    "manual": "by hand",
+    "api": "by the API",
+    "deploy_hook": "by a deploy hook",
+}
+
+
+class Refused(ConfigurationError):
+    """The rollback is not done, because of ``problems``: every reason, a line each."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rollback that could be done now.
+
+    Args:
+        way: ``platform`` or ``git``.
+        watch: name of the watch whose ledger it goes into.
+        live, good: the deploy that serves now, and the newest one before it of another commit.
+        known: ids of the deploys there are.
+        head: the clone's last commit; none on the platform's way.
+        ahead: how many commits HEAD is ahead of the good one; none when that is not known.
+    """
+
+    way: str
+    watch: str
+    t0: datetime
+    rehearsal: bool
+    ledger: Path
+    production: Production
+    service: Service
+    live: Deploy
+    good: Deploy
+    known: frozenset[str]
+    head: Commit | None = None
+    ahead: int | None = None
+
+    def clone(self) -> Clone:
+        """The clone that the git way works in."""
+        return clone_of(self.production)
+
+    def same_as(self, other: Plan) -> bool:
+        """Whether both would do the same."""
+
+        def key(plan: Plan) -> tuple[str, ...]:
+            head = plan.head.id if plan.head else ""
+            return (plan.way, plan.watch, plan.live.id, plan.good.id, head)
+
+        return key(self) == key(other)
+
+    def lines(self) -> list[str]:
+        """The plan, for people to read."""
+        stage = "REHEARSAL: " if self.rehearsal else ""
+        how = "on the platform" if self.way == "platform" else "by git revert and push"
+        service = self.production.service
+        return [
+            f"{stage}rollback of {service.name} ({service.environment}) {how}, "
+            f"watch {self.watch}: the plan; nothing is done yet",
+            "",
+            f"live now       {self._told(self.live)}",
+            *(self._written() if self.head else []),
+            f"last good one  {self._told(self.good)}",
+            *(f"note           {note}" for note in self._notes()),
+            "",
+            "what is done",
+            *(f"  {n}. {step}" for n, step in enumerate(self._steps(), 1)),
+            "",
+            "what is not done",
+            *(f"  - {each}" for each in self._left()),
+            "",
+            "to do it",
+            f"  {self.command()}",
+        ]
+
+    def command(self) -> str:
+        """The command that does it."""
+        way = [] if self.way == "platform" else ["--way", self.way]
+        words = ["python", "-m", "hour24", "rollback", self.watch, *way, "--yes"]
+        return f'{shlex.join(words)} --by "NAME" --because "REASON"'
+
+    def switch_on(self) -> str:
+        """The command that switches automatic deploys on again."""
+        at = self.platform_at
+        return (
+            f'curl -sS -X PATCH {shlex.quote(address(at))} -H "Authorization: Bearer '
+            f'${at.token.name}" -H \'Content-Type: application/json\' -d \'{{"autoDeploy":"yes"}}\''
+        )
+
+    @property
+    def platform_at(self) -> RenderAt:
+        """Where the platform is asked; a plan without one is refused."""
+        assert self.production.render is not None
+        return self.production.render
+
+    def when(self, moment: datetime | None) -> str:
+        """A moment in the service's own time zone."""
+        if moment is None:
+            return "a time not told"
+        return f"{moment.astimezone(ZoneInfo(self.production.service.time_zone)):%Y-%m-%d %H:%M %Z}"
+
+    def _told(self, deploy: Deploy) -> str:
+        commit = f"commit {deploy.commit[:12]}" if deploy.commit else "a commit not told"
+        by = BY.get(
+            deploy.trigger, f"by {deploy.trigger}" if deploy.trigger else "by whom not told"
+        )
+        return (
+            f'{deploy.id}, {commit} "{deploy.message}", deployed {by} at '
+            f"{self.when(deploy.created)}, live from {self.when(deploy.finished)}"
+        )
+
+    def _written(self) -> Iterator[str]:
+        assert self.head is not None
+        author = self.head.author
+        yield f'               written by {author} at {self.head.at}: "{self.head.subject}"'
+
+    def _notes(self) -> Iterator[str]:
+        if self.live.finished is not None and self.live.finished <= self.t0:
+            yield (
+                "what is live was live before this watch began: if its first hours held, the "
+                "fault may not be the code's"
+            )
+        if self.head is not None and self.ahead != 1:
+            many = "an unknown number of" if self.ahead is None else str(self.ahead)
+            yield (
+                f"{many} commits lie between the last good deploy and HEAD, and a revert takes "
+                "back the last one alone; --way platform goes back to the whole deploy"
+            )
+
+    def _steps(self) -> Iterator[str]:
+        if self.head is not None:
+            yield from self.clone().commands()
+            yield (
+                f"wait {RUNBOOK_WAIT_S / 60:.0f} minutes, asking for the deploy of the revert "
+                f"(the platform deploys {self.service.branch} of {self.service.repo})"
+            )
+        else:
+            where = address(self.platform_at)
+            if self.service.auto_deploy is False:
+                yield "automatic deploys stay off, as they are"
+            else:
+                yield f'switch automatic deploys off: PATCH {where} {{"autoDeploy":"no"}}'
+            yield f'go back: POST {where}/rollback {{"deployId":"{self.good.id}"}}, once'
+            yield f"wait {RUNBOOK_WAIT_S / 60:.0f} minutes, asking whether the new deploy is live"
+        yield f"verify health: {Address(self.production.health.url).shown}, as HEALTH-SCHEMA does"
+        yield f"write it into {self.ledger}: who, why, what came of it; this declares the restart"
+
+    def _left(self) -> Iterator[str]:
+        yield "migrations of the database, environment variables and settings are not taken back"
+        if self.head is None:
+            yield (
+                f"the commit stays on {self.service.branch or 'its branch'}: revert it before "
+                "automatic deploys are switched on again"
+            )
+            yield f"automatic deploys stay off; to switch them on again: {self.switch_on()}"
+        yield "nobody is alerted; nothing is investigated; no checkpoint is run"
+
+
+def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platform") -> Plan:
+    """What a rollback would do now.
+
+    Args:
+        way: ``platform`` (the platform's own rollback) or ``git`` (``git revert`` and push).
+    Raises: Refused, with every reason; LedgerError, when the ledger cannot be read.
+    """
+    problems = [] if way in WAYS else [f"--way: expected {' or '.join(WAYS)}, got {way!r}"]
+    problems += _not_the_watchs(production, ledger.genesis)
+    at = production.render
+    if at is None:
+        problems.append(
+            "production.toml: [render]: expected to be described, got nothing; what is live is "
+            "not known without it"
+        )
+    if problems or at is None:
+        raise Refused(problems)
+    platform = Platform(at, clock)
+    try:
+        service, deploys = platform.service(), platform.deploys()
+    except SourceError as problem:
+        raise Refused(
+            [
+                str(problem),
+                "what is live is not known; roll back by hand: the platform's dashboard, or "
+                + " && ".join(clone_of(production).commands()),
+            ]
+        ) from None
+    live = next((each for each in deploys if each.status == "live"), None)
+    good = last_good(deploys, live, _went_back(ledger)) if live is not None else None
+    problems += _begun(ledger, clock.now())
+    problems += _of_deploys(deploys, live, good)
+    head, ahead = None, None
+    if way == "git":
+        clone = clone_of(production)
+        problems += _of_service(production, service)
+        against = list(clone.problems(live.commit if live is not None else ""))
+        problems += against
+        if not against:
+            head = clone.head()
+            ahead = clone.since(good.commit) if good is not None else None
+    if problems or live is None or good is None:
+        raise Refused(problems)
+    genesis = ledger.genesis
+    return Plan(
+        way=way,
+        watch=genesis.name,
+        t0=genesis.t0,
+        rehearsal=genesis.rehearsal is not None,
+        ledger=ledger.folder,
+        production=production,
+        service=service,
+        live=live,
+        good=good,
+        known=frozenset(each.id for each in deploys),
+        head=head,
+        ahead=ahead,
+    )
+
+
+def clone_of(production: Production) -> Clone:
+    """The clone that ``[repository]`` names, beside production.toml."""
+    return Clone(
+        production.repository, Path(production.path).resolve().parent, redactor(production).text
+    )
+
+
+def redactor(production: Production) -> Redactor:
+    """What takes this production's secrets out of a text."""
+    return Redactor((each.name, each.reveal()) for each in production.secrets)
+
+
+def _not_the_watchs(production: Production, genesis: Genesis) -> Iterator[str]:
+    """How this production is not the one that the watch watches."""
+    watch = f"watch {genesis.name}"
+    for key in ("name", "environment"):
+        wanted, got = genesis.service.get(key, ""), getattr(production.service, key)
+        if wanted != got:
+            yield (
+                f"{watch}: service {key}: expected {wanted!r}, got {got!r} in {production.path}: "
+                "this is not the watch's service"
+            )
+    if genesis.rehearsal is not None:
+        urls = [production.health.url, *([production.render.url] if production.render else [])]
+        if not all(is_loopback(url) for url in urls):
+            yield f"{watch}: expected the rehearsal that it watches, got {production.path}"
+    elif Path(genesis.target).resolve() != Path(production.path).resolve():
+        yield f"{watch}: target: expected {genesis.target}, got {production.path}"
+
+
+def _went_back(ledger: Ledger) -> dict[str, str]:
+    """The rollbacks that the ledger knows: the new deploy -> the deploy it went back to."""
+    return {
+        str(entry.content["deploy"]): str(entry.content["to_deploy"])
+        for entry in ledger.entries()
+        if entry.kind == "rollback"
+        and entry.content.get("way") == "platform"
+        and entry.content.get("deploy")
+    }
+
+
+def _begun(ledger: Ledger, now: datetime) -> Iterator[str]:
+    """A rollback that somebody began and that has not ended."""
+    entries = [entry for entry in ledger.entries() if entry.kind == "rollback"]
+    ended = {entry.content.get("began") for entry in entries}
+    for entry in entries:
+        if entry.content.get("result") != "begun" or entry.file in ended:
+            continue
+        ago_s = now.timestamp() - entry.content["start"]
+        if 0 <= ago_s < BEGUN_COUNTS_S:
+            yield (
+                f"{entry.file}: expected no rollback under way, got one that "
+                f"{one_line(entry.content['by'])} began {ago_s:.0f} s ago; if it was broken off, "
+                f"look at the platform, and wait until {BEGUN_COUNTS_S / 60:.0f} min are over"
+            )
+
+
+def _of_deploys(
+    deploys: tuple[Deploy, ...], live: Deploy | None, good: Deploy | None
+) -> Iterator[str]:
+    """What of the platform's deploys stands against it."""
+    if live is None:
+        yield (
+            f"render: deploys: expected one that is live, got none of {len(deploys)}; there is "
+            "nothing to take back"
+        )
+        return
+    newer = deploys[: [each.id for each in deploys].index(live.id)]
+    for each in newer:
+        if each.status in UNDER_WAY:
+            yield (
+                f"render: deploys: expected none under way, got {each.id} ({each.status}); wait "
+                "for its end, or cancel it on the platform"
+            )
+    if good is None:
+        newest = f"the newest {LISTED}" if len(deploys) >= LISTED else f"{len(deploys)}"
+        back = "itself a rollback; " if live.trigger == "rollback" else ""
+        yield (
+            f"render: deploys: expected an earlier good deploy, one that was live before "
+            f"{live.id} and is of another commit, got none among {newest}; {back}fix it forward, "
+            "or choose a deploy by hand on the platform's dashboard"
+        )
+
+
+def _of_service(production: Production, service: Service) -> Iterator[str]:
+    """What of the platform's service stands against a push that is to deploy."""
+    wanted = production.repository.branch
+    if service.branch and service.branch != wanted:
+        yield (
+            f"production.toml: [repository] branch: expected {service.branch}, which the platform "
+            f"deploys, got {wanted}"
+        )
+    if service.auto_deploy is not True:
+        got = "off" if service.auto_deploy is False else "not told"
+        yield (
+            f"render: automatic deploys: expected on, got {got}: a push would deploy nothing; "
+            "use the platform's rollback (--way platform), or switch them on first"
+        )
