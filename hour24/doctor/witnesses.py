@@ -117,7 +117,7 @@ def render(production: Production, clock: Clock) -> list[Trial]:
         questions.append(
             (
                 "beats",
-                lambda: f"{len(source.beats(window, jobs).lines)} workers",
+                lambda: _workers(source.beats(window, jobs)),
                 "see that the jobs log their beat, and that jobs.pattern finds it",
             )
         )
@@ -125,6 +125,12 @@ def render(production: Production, clock: Clock) -> list[Trial]:
         Trial(name=f"render: {what}", asked=asked, address=at.url, right=right, empty=empty)
         for what, asked, empty in questions
     ]
+
+
+def _workers(found: Any) -> str:
+    if not found.lines:
+        raise SourceEmpty("render: beats: expected a beat in the last hour, got none")
+    return f"{len(found.lines)} workers"
 
 
 def supabase(production: Production, clock: Clock) -> list[Trial]:

@@ -66,8 +66,8 @@ class Render:
         """ERROR lines of the logs: ``{id, at, message, level, instance}``."""
         return lines.error_lines(self._place, window)
 
-    def watched_lines(self, window: Window) -> Listing:
-        """How many lines hold a watched word: ``{at, hours, word, count}``."""
+    def watched_lines(self, window: Window) -> Counts:
+        """How many lines hold each watched word: ``parts``, word -> lines."""
         return lines.watched_lines(self._place, window)
 
     def beats(self, window: Window, jobs: Jobs) -> Series:

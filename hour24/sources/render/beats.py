@@ -5,24 +5,27 @@ Rules of this room:
 - The platform is asked for lines that hold the longest plain text of the pattern; the pattern
   itself, which it need not understand, is tried here, case not regarded.
 - A beat is at the moment its line tells. When the line arrived is not told, and is no value.
-- No beat at all is no answer: a pattern that finds nothing looks the same as jobs that stand
-  still.
+- No beat is an answer when the window holds a line of another kind; whether jobs stand still or
+  the pattern is wrong, the log does not tell.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+from hour24.answers import misread
 from hour24.config import Jobs
-from hour24.errors import SourceEmpty
 from hour24.evidence import Line, Series
-from hour24.sources.render.logs import lines, newest
+from hour24.sources.render.logs import LogLine, lines, newest
 from hour24.sources.render.place import Place
 from hour24.watch import Window
 
 MOST_PAGES = 200
 """Three workers for 24 h are 87 pages."""
 LEAST_TEXT = 3
+PERIODS = 3
+"""So many are read without a filter when no beat was found with one."""
 _UNREADABLE = re.compile(r"\\[xuUN]|\(\?[aiLmsu]*x")
 """Characters by their number, and patterns with blanks that mean nothing."""
 _SEVERAL = re.compile(r"\\[^\W\d_]|\\\d+|[.^$]|\[\^?\]?(?:\\.|[^\]\\])*\]")
@@ -33,26 +36,31 @@ _REPEAT = re.compile(r"[*?+][?+]?|\{[^}]*\}[?+]?")
 def beats(place: Place, window: Window, jobs: Jobs) -> Series:
     """One line a worker: ``times`` are its beats, ``values`` their arrivals, which are not told.
 
-    Raises: SourceTooMany, past the page cap; SourceEmpty, without a beat.
+    No line, when nothing beat.
+
+    Raises: SourceTooMany, past the page cap; SourceEmpty, when the log holds no line at all.
     """
     expression = re.compile(jobs.pattern, re.IGNORECASE)
     plain = plain_text(jobs.pattern)
+
+    def beat(line: LogLine) -> re.Match[str] | None:
+        return expression.search(line.message) if line.is_message else None
+
     with place.asking("beats", window) as asking:
         filters = [("text", f"*{plain}*")] if plain else []
         found = lines(place, asking, window, *filters, most_pages=MOST_PAGES)
+        newest(place, asking, window, found, lambda line: beat(line) is not None)
         times: dict[str, list[float]] = {}
         for line in found:
-            match = expression.search(line.message)
-            if match is not None and line.is_message:
-                worker = match.groupdict().get("worker") or ""
-                times.setdefault(worker, []).append(line.at)
-        if not times:
-            newest(place, asking, window)
-            asking.refuse(
-                SourceEmpty,
-                f"expected lines that jobs.pattern finds, got none among {len(found)} "
-                + (f"with {plain!r}" if plain else "of all kinds"),
-            )
+            match = beat(line)
+            if match is not None:
+                times.setdefault(match.groupdict().get("worker") or "", []).append(line.at)
+        if not times and plain:
+            # before anybody is told that jobs stand still: the filter may hide their beats
+            since = window.end - timedelta(seconds=PERIODS * jobs.every_s)
+            last = Window(max(window.start, since), window.end)
+            if any(beat(line) for line in lines(place, asking, last)):
+                raise misread(asking.where, "beats by the filter too", f"*{plain}*")
         return Series(
             question=asking.question(),
             unit="s",

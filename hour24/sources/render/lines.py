@@ -7,19 +7,16 @@ Rules of this room:
 - A traceback that a process prints is one line each without a level of its own: only a line
   with the word counts. That is said beside the answer.
 - None found is believed when the window holds a line of any kind.
-- Of watched words only counts are kept, by clock hour (UTC) and word; case does not matter. A
-  line with two of them counts for both.
+- Of watched words only counts are kept. Case does not matter; a line with two of them counts
+  for both.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from hour24.evidence import Listing
+from hour24.evidence import Counts, Listing
 from hour24.sources.render.logs import LogLine, lines, newest
 from hour24.sources.render.place import Place
 from hour24.watch import Window
@@ -27,7 +24,6 @@ from hour24.watch import Window
 WATCHED = ("WARN", "database", "timeout")
 LONGEST = 2000
 """So many characters of a message are kept: more than anybody looks at."""
-HOUR_S = 3600
 _ERROR = re.compile(r"\bERROR\b")
 
 
@@ -39,8 +35,8 @@ def error_lines(place: Place, window: Window) -> Listing:
     with place.asking("error lines", window) as asking:
         by_level = lines(place, asking, window, ("level", "error"))
         by_word = lines(place, asking, window, ("text", "*ERROR*"))
-        last = newest(place, asking, window)
         seen = {line.id: line for line in (*by_level, *by_word)}
+        last = newest(place, asking, window, seen.values(), _is_error)
         found = sorted(line for line in seen.values() if _is_error(line))
         return Listing(
             question=asking.question(),
@@ -56,40 +52,32 @@ def error_lines(place: Place, window: Window) -> Listing:
                 for line in found
             ),
             seen=len(seen),
-            about={"newest_line": last.at},
             note="lines of level error and lines with the word ERROR, lines of requests aside; "
             "a traceback without the word, and other levels such as fatal, are not seen; "
-            f"the newest line of any kind is from {_clock(last.at)}",
+            + _until(last),
         )
 
 
-def watched_lines(place: Place, window: Window) -> Listing:
-    """``{at, hours, word, count}``: how many lines hold the word, in this part of the window.
+def watched_lines(place: Place, window: Window) -> Counts:
+    """How many lines hold each watched word: ``parts``, word -> lines; none of them is bad.
 
-    ``hours`` is the length of that part. ``about`` tells ``hours`` of the whole, ``lines`` (each
-    line once) and each word's count.
+    ``total`` is how many lines were read, the newest ones of any kind among them; the window is
+    the exposure.
 
     Raises: SourceTooMany, past the page cap; SourceEmpty, when the log holds no line at all.
     """
     with place.asking("watched lines", window) as asking:
-        found = {
-            word: _with_word(lines(place, asking, window, _text(word)), word) for word in WATCHED
-        }
-        last = newest(place, asking, window)
-        items = tuple(_by_hour(window, found))
-        distinct = {line.id for each in found.values() for line in each}
-        return Listing(
+        found = {word: lines(place, asking, window, ("text", f"*{word}*")) for word in WATCHED}
+        seen = {line.id: line for each in found.values() for line in each}
+        last = newest(place, asking, window, seen.values(), _is_watched)
+        return Counts(
             question=asking.question(),
-            what="hours and words",
-            items=items,
-            seen=len(items),
-            about={
-                "hours": window.hours,
-                "lines": float(len(distinct)),
-                **{word: float(len(each)) for word, each in found.items()},
-            },
-            note=f"{len(distinct)} lines in {window.hours:g} h, lines of requests aside; "
-            f"the newest line of any kind is from {_clock(last.at)}",
+            what="lines read",
+            total=len({*seen, *(line.id for line in last)}),
+            bad=0,
+            parts={word: sum(_holds(line, word) for line in each) for word, each in found.items()},
+            note=f"lines with each word in {window.hours:g} h, lines of requests aside; "
+            + _until(last),
         )
 
 
@@ -97,27 +85,15 @@ def _is_error(line: LogLine) -> bool:
     return line.is_message and (line.level == "error" or bool(_ERROR.search(line.message)))
 
 
-def _text(word: str) -> tuple[str, str]:
-    return ("text", f"*{word}*")
+def _holds(line: LogLine, word: str) -> bool:
+    return line.is_message and word.casefold() in line.message.casefold()
 
 
-def _with_word(found: list[LogLine], word: str) -> list[LogLine]:
-    return [
-        line for line in found if line.is_message and word.casefold() in line.message.casefold()
-    ]
+def _is_watched(line: LogLine) -> bool:
+    """Whether a search for the words as they are written must find it."""
+    return line.is_message and any(word in line.message for word in WATCHED)
 
 
-def _by_hour(window: Window, found: dict[str, list[LogLine]]) -> Iterator[dict[str, float | str]]:
-    start, end = window.start.timestamp(), window.end.timestamp()
-    counts = {
-        word: Counter(math.floor(line.at / HOUR_S) for line in each) for word, each in found.items()
-    }
-    for hour in range(math.floor(start / HOUR_S), math.ceil(end / HOUR_S)):
-        begin, until = max(start, hour * HOUR_S), min(end, (hour + 1) * HOUR_S)
-        for word in WATCHED:
-            hours = (until - begin) / HOUR_S
-            yield {"at": begin, "hours": hours, "word": word, "count": counts[word][hour]}
-
-
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
+def _until(last: list[LogLine]) -> str:
+    at = datetime.fromtimestamp(last[-1].at, UTC)
+    return f"the newest line of any kind is from {at:%Y-%m-%d %H:%M:%S}Z"

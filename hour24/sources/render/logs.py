@@ -6,7 +6,8 @@ Rules of this room:
   asked for next, as they were told. A stretch that was asked before never ends, and is refused.
 - A line counts once, by its id, however many pages hold it.
 - Filters are asked one at a time: whether several mean "and" or "or" is not documented. What a
-  filter lets through is looked at again.
+  filter lets through is looked at again, and what it should have found among the newest lines
+  is looked for: a filter that hides a line is misread.
 - Past the page cap nothing is answered.
 - Lines of requests (type ``request``) are the platform's own, not the service's messages.
 
@@ -16,6 +17,7 @@ Source: ``GET /logs``.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from hour24.answers import (
@@ -85,18 +87,33 @@ def lines(
     return sorted(found.values())
 
 
-def newest(place: Place, asking: Asking, window: Window) -> LogLine:
-    """The newest line of the window, whatever it says: that the log was kept at all.
+def newest(
+    place: Place,
+    asking: Asking,
+    window: Window,
+    known: Collection[LogLine],
+    sought: Callable[[LogLine], bool],
+) -> list[LogLine]:
+    """The newest lines of the window, whatever they say: that the log was kept, and is searched.
 
-    Raises: SourceEmpty, when there is none: then nothing that was not found proves anything.
+    Args:
+        known: what the filters found.
+        sought: whether a line is one that they should have found.
+
+    Raises: SourceEmpty, when there is no line at all: then nothing that was not found proves
+        anything; SourceMisread, when one of these was sought and is not known.
     """
     where = f"{asking.where}: newest"
     stretch = (stamp(window.start), stamp(window.end))
     page = _page(place, asking, where, stretch, "backward", ())
-    found = _lines(page, where, window)
+    found = sorted(_lines(page, where, window))
     if not found:
         asking.refuse(SourceEmpty, "expected a line of any kind in the window, got none")
-    return max(found)
+    ids = {line.id for line in known}
+    hidden = [line for line in found if sought(line) and line.id not in ids]
+    if hidden:
+        raise misread(where, "lines that its own filters find", f"another, {hidden[0].id}")
+    return found
 
 
 def _page(
