@@ -17,17 +17,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from hour24.classes import IssueClass, class_of
-from hour24.evidence import Evidence, Listing, Series
+from hour24.classes import IssueClass
+from hour24.evidence import Evidence, Series
 from hour24.objectives.aside import parted
 from hour24.objectives.base import Objective
+from hour24.objectives.issues import TITLE, Issues
 from hour24.objectives.words import (
     NOT_ALL,
     clock,
     count,
-    hours,
     listing,
     many,
     over,
@@ -41,8 +41,10 @@ from hour24.statistics.counts import HOUR_S, Rise, Spike, calendar_hours, fulles
 from hour24.statistics.rates import FAIL_CONFIDENCE
 from hour24.verdict import Outcome, Scale, Verdict
 
-TITLE = 80
 CLASSIFY = 'python -m hour24 classify {issue} --as normal --by NAME --because "..."'
+CHANCE = 1 - FAIL_CONFIDENCE
+SHORTEST = 3
+"""Hours; a line through two says nothing of chance."""
 CERTAIN_Z = 2.3263478740408408
 """Standard deviations that 99 % of chance stays below: one-sided, as FAIL is."""
 
@@ -115,97 +117,6 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
         )
 
 
-class Known(NamedTuple):
-    """An issue with what is known of it.
-
-    Args:
-        events: how many it had in the window.
-        new: whether it was first seen since the window's start, ever.
-        critical, normal: the class it is of, if any; a normal class above its bound is none.
-    """
-
-    item: Mapping[str, Any]
-    events: int
-    new: bool
-    critical: IssueClass | None
-    normal: IssueClass | None
-
-    @property
-    def name(self) -> str:
-        """Its short id, or its id."""
-        return said(self.item.get("short_id") or self.item.get("id") or "an issue", 40)
-
-    def told(self) -> str:
-        """``VB-1 KeyError: 'x' (3 events, new, of no known class)``"""
-        kind = self.critical or self.normal
-        known = (
-            "of no known class"
-            if kind is None
-            else f"{'critical' if self.critical else 'normal'}: {said(kind.name, 60)}"
-        )
-        new = "new, " if self.new else ""
-        title = said(self.item.get("title"), TITLE)
-        return f"{self.name} {title} ({many(self.events, 'event')}, {new}{known})"
-
-
-class Issues(NamedTuple):
-    """The issues with events in the window, the most frequent first; of equals the least known.
-
-    Args:
-        above: normal classes with more events than their bound allows, told.
-    """
-
-    found: tuple[Known, ...]
-    above: tuple[str, ...]
-
-    @classmethod
-    def of(
-        cls, issues: Listing, normal: Sequence[IssueClass], critical: Sequence[IssueClass]
-    ) -> Issues:
-        window = window_of(issues, "issues")
-        start = window.start.timestamp()
-        kinds = [
-            (item, kind, class_of(item, normal) if kind is None else None)
-            for item in issues.items
-            for kind in (class_of(item, critical),)
-        ]
-        total: Counter[str] = Counter()
-        for item, _, kind in kinds:
-            if kind is not None:
-                total[kind.name] += int(item["count"])
-        above = {
-            kind.name: f"{said(kind.name, 60)} had {many(total[kind.name], 'event')} in "
-            f"{hours(window.hours)}, more than {kind.at_most_per_hour} an hour: not normal then"
-            for kind in normal
-            if kind.at_most_per_hour is not None
-            and total[kind.name] > kind.at_most_per_hour * window.hours
-        }
-        found = [
-            Known(
-                item=item,
-                events=int(item["count"]),
-                new=float(item["first_seen"]) >= start,
-                critical=bad,
-                normal=None if known is None or known.name in above else known,
-            )
-            for item, bad, known in kinds
-        ]
-        found.sort(
-            key=lambda each: (
-                -each.events,
-                each.normal is not None,
-                each.critical is None,
-                not each.new,
-                each.name,
-            )
-        )
-        return cls(tuple(found), tuple(above.values()))
-
-    def told_above(self) -> str:
-        """What is said of normal classes above their bound; empty when none is."""
-        return f"; {several(self.above)}" if self.above else ""
-
-
 class NoNewIssue(Objective, frozen=True, kw_only=True):
     """No issue was first seen in the window, except of a normal class within its bound.
 
@@ -225,7 +136,7 @@ class NoNewIssue(Objective, frozen=True, kw_only=True):
         answer = listing(evidence["issues"], "issues")
         issues = Issues.of(answer, self.normal, self.critical)
         fresh = [each for each in issues.found if each.new]
-        bad = [each for each in fresh if each.normal is None]
+        bad = [each for each in fresh if not each.as_normal]
         figures = {
             "new": float(len(bad)),
             "new_normal": float(len(fresh) - len(bad)),
@@ -417,12 +328,13 @@ class Hours(NamedTuple):
 class NoRise(Objective, frozen=True, kw_only=True):
     """The share of failed requests does not rise over the window, and no hour of it spikes.
 
-    A rise: significant at 99 %, and to ``factor`` times or more. A spike: an hour with more than
-    the others explain (their neighbours aside, which it may reach into), and ``factor`` times
-    what they let expect.
+    A rise: significant at 99 %, and to ``rise`` times or more. A spike: an hour with more than
+    the others explain at 99 % (its neighbours aside, which it may reach into), and ``spike``
+    times what they let expect. Of steady days 0 to 2 % fail, of those whose errors come in
+    clumps of three up to 5 %.
 
     Args:
-        factor: what is a large change, above 1.
+        rise, spike: what is a large change, above 1.
         least: a share (0 to 1) that a rise must end above, or a spike reach: below a tenth of
             the 1 % that ERRORS-RATE allows, doubling is no matter.
         visible: PASS needs that a rise to this share would have shown (0 to 1).
@@ -431,7 +343,8 @@ class NoRise(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[tuple[str, ...]] = ("responses",)
 
-    factor: float = 2.0
+    rise: float = 2.0
+    spike: float = 3.0
     least: float = 0.001
     visible: float = 0.05
     coverage: float = 0.95
@@ -452,26 +365,19 @@ class NoRise(Objective, frozen=True, kw_only=True):
             "hours": float(len(by_hour.total)),
             "hours_told": float(by_hour.told),
         }
-        if len(by_hour.total) < 3:
+        if len(by_hour.total) < SHORTEST or by_hour.told < SHORTEST:
+            code = "too_early" if len(by_hour.total) < SHORTEST else "too_little_traffic"
             return self._verdict(
                 Outcome.INCONCLUSIVE,
-                "too_early",
-                f"A trend needs three hours, and the window has {hours(window.hours)}",
-                figures,
-            )
-        if by_hour.told < 3:
-            return self._verdict(
-                Outcome.INCONCLUSIVE,
-                "too_little_traffic",
-                f"{by_hour.told} of the {len(by_hour.total)} hours had requests{over(window)}; a "
-                "trend needs three",
+                code,
+                f"{by_hour.told} of {many(len(by_hour.total), 'hour')} had requests{over(window)}; "
+                f"a trend needs {SHORTEST}",
                 figures,
             )
         trend = rise(by_hour.bad, by_hour.total)
         shown = smallest_rise(by_hour.bad, by_hour.total, trend.dispersion if trend else 1.0)
         peaks = self._spikes(by_hour)
-        figures["smallest_rise_to"] = shown
-        figures["spikes"] = float(len(peaks))
+        figures |= {"smallest_rise_to": shown, "spikes": float(len(peaks))}
         if trend is not None:
             figures |= {
                 "first": trend.first,
@@ -480,68 +386,48 @@ class NoRise(Objective, frozen=True, kw_only=True):
                 "p_value": trend.p_value,
                 "dispersion": trend.dispersion,
             }
-        failed = f"{count(bad)} of {count(total)} requests failed ({percent(bad / total)})"
-        found = []
+        failed = (
+            f"{count(bad)} of {count(total)} requests failed ({percent(bad / total)}){over(window)}"
+        )
         if peaks:
-            start = window.start.timestamp()
-            found.append(
-                "spikes: "
-                + several(
-                    [
-                        f"{count(peak.count)} of {count(by_hour.total[peak.index])} requests "
-                        f"failed in the hour from {clock(start + HOUR_S * peak.index)}, "
-                        f"{peak.expected:.1f} expected"
-                        for peak in sorted(peaks, key=lambda each: -each.count)
-                    ]
-                )
-            )
+            shares = [peak.count / by_hour.total[peak.index] for peak in peaks]
+            figures["worst_hour_share"] = max(shares)
+            told = _told(peaks, by_hour, window.start.timestamp())
+            return self._verdict(Outcome.FAIL, "spike", f"{told}; in all, {failed}", figures, trend)
         if trend is not None and self._rises(trend):
-            found.append(
-                f"the share of failed requests rose from {percent(trend.first)} to "
+            told = (
+                f"The share of failed requests rose from {percent(trend.first)} to "
                 f"{percent(trend.last)}, {times(trend.factor)}, beyond chance (p "
                 f"{trend.p_value:.2g})"
             )
-        would_show = f"a rise to less than {percent(shown)} would not have shown"
-        if found:
-            text = "; ".join(found)
-            return self._verdict(
-                Outcome.FAIL,
-                "spike" if peaks else "rise",
-                f"{text[:1].upper()}{text[1:]}; {failed}{over(window)}",
-                figures,
-                trend,
-            )
+            return self._verdict(Outcome.FAIL, "rise", f"{told}; in all, {failed}", figures, trend)
         blind = self._blind(by_hour, shown, bad == total)
         if blind:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "too_little_traffic",
-                f"{failed}{over(window)}, but {blind}",
+                f"{failed}, but {blind}",
                 figures,
                 trend,
             )
         change = (
-            "no request failed"
+            "No request failed"
             if trend is None
-            else f"no rise shown: from {percent(trend.first)} to {percent(trend.last)} (p "
-            f"{trend.p_value:.2g}); no hour spikes"
+            else f"No rise shown, from {percent(trend.first)} to {percent(trend.last)} (p "
+            f"{trend.p_value:.2g}), and no hour spikes"
         )
         unseen = len(by_hour.total) - by_hour.told
         return self._verdict(
             Outcome.PASS,
             "",
-            f"{change[:1].upper()}{change[1:]}; {failed}{over(window)}; {would_show}"
+            f"{change}; {failed}; a rise to less than {percent(shown)} would not have shown"
             + (f"; {many(unseen, 'hour')} had no requests" if unseen else ""),
             figures,
             trend,
         )
 
     def _rises(self, trend: Rise) -> bool:
-        return (
-            trend.p_value < 1 - FAIL_CONFIDENCE
-            and trend.factor >= self.factor
-            and trend.last >= self.least
-        )
+        return trend.p_value < CHANCE and trend.factor >= self.rise and trend.last >= self.least
 
     def _spikes(self, by_hour: Hours) -> list[Spike]:
         """The hours that spike, each held against all but its neighbours."""
@@ -552,9 +438,11 @@ class NoRise(Objective, frozen=True, kw_only=True):
                 if 0 <= beside < len(total):
                     total[beside] = 0
             found += [
-                spike
-                for spike in spikes(by_hour.bad, total, times=self.factor, share=self.least)
-                if spike.index == index
+                peak
+                for peak in spikes(
+                    by_hour.bad, total, chance=CHANCE, times=self.spike, share=self.least
+                )
+                if peak.index == index
             ]
         return found
 
@@ -581,16 +469,34 @@ class NoRise(Objective, frozen=True, kw_only=True):
         trend: Rise | None = None,
     ) -> Verdict:
         shown = figures.get("smallest_rise_to")
-        flat = outcome == Outcome.PASS and trend is None
+        if "worst_hour_share" in figures:
+            observed = f"{percent(figures['worst_hour_share'])} in an hour"
+        elif trend is not None:
+            observed = times(trend.factor)
+        else:
+            observed = "no failures" if outcome == Outcome.PASS else "not measured"
         return Verdict(
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=times(trend.factor) if trend else "no failures" if flat else "not measured",
-            bound="" if shown is None else f"from {percent(shown)} on it would show",
+            observed=observed,
+            bound=f"a rise to {percent(shown)} would show"
+            if outcome == Outcome.PASS and shown is not None
+            else "",
             limit=self.limit_text(),
             figures=figures,
         )
+
+
+def _told(peaks: Sequence[Spike], by_hour: Hours, start: float) -> str:
+    """The hours that spike, the worst first."""
+    return "Spikes: " + several(
+        [
+            f"{count(peak.count)} of {count(by_hour.total[peak.index])} requests failed in the "
+            f"hour from {clock(start + HOUR_S * peak.index)}, {peak.expected:.1f} expected"
+            for peak in sorted(peaks, key=lambda each: -each.count)
+        ]
+    )
 
 
 def smallest_rise(bad: Sequence[int], total: Sequence[int], dispersion: float) -> float:

@@ -60,12 +60,14 @@ class Pattern(NamedTuple):
         return [float(line["at"]) for line in self.lines]
 
     def told(self, samples: int = 1) -> str:
-        """``6 × "ERROR entry <n>", such as "ERROR entry 7" (06:01 UTC)``"""
-        kept = [
+        """``6 × "ERROR entry <n>", such as "ERROR entry 7" (06:01 UTC)``; one line is itself."""
+        kept = ", ".join(
             f'"{said(line["message"])}" ({clock(float(line["at"]))})'
             for line in self.lines[:samples]
-        ]
-        return f'{count(len(self.lines))} × "{said(self.template)}", such as {", ".join(kept)}'
+        )
+        if len(self.lines) == 1:
+            return kept
+        return f'{count(len(self.lines))} × "{said(self.template)}", such as {kept}'
 
 
 def patterns(lines: Sequence[Mapping[str, Any]]) -> list[Pattern]:

@@ -59,7 +59,9 @@ def percent(share: float) -> str:
 
 
 def times(factor: float) -> str:
-    """A factor: ``×1.19``, ``×12``."""
+    """A factor: ``×1.19``, ``×12``, ``over ×100``."""
+    if factor > 100:
+        return "over ×100"
     return f"×{factor:.0f}" if factor >= 10 else f"×{factor:.2f}".rstrip("0").rstrip(".")
 
 
