@@ -1,0 +1,197 @@
+"""Whether background jobs beat.
+
+Rules of this module:
+
+- Beats count when they happened, not when their lines arrived; a stall of the logs is told apart
+  from a missed beat. The window's edges end gaps too.
+- The end of a window is judged once lines as late as the latest seen would have arrived.
+- One line a worker: two workers in one unlabelled stream hide one's death, and are INCONCLUSIVE.
+- The log witness answered and no beat is there: the jobs did not beat, which is FAIL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from hour24.evidence import Evidence, Line, Series
+from hour24.objectives.base import Objective
+from hour24.objectives.measured import moment, span
+from hour24.objectives.words import count, said, several
+from hour24.statistics import beats as rhythm
+from hour24.verdict import Outcome, Scale, Verdict
+
+MOST_NAMED = 8
+MISSED = 1.5
+"""From so many periods on, a gap is a missed beat."""
+
+
+class _Worker(NamedTuple):
+    """One worker's beats: its name, when, its gaps over a missed beat and over the limit, the
+    longest gap, how many workers beat in its stream, how late its lines arrived."""
+
+    name: str
+    beats: int
+    missed: list[tuple[float, float]]
+    over: list[tuple[float, float]]
+    open_: list[tuple[float, float]]
+    longest_s: float
+    streams: int
+    late_s: float
+
+
+class BeatsKept(Objective, frozen=True, kw_only=True):
+    """Background jobs beat every ``every_s``, with no gap over ``max_gap_s``.
+
+    ``baseline`` holds the beats of hour 0: a worker that beat then and not at all now is dead.
+
+    Args:
+        every_s: between two beats, in seconds.
+        max_gap_s: longest time without a beat, in seconds.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("beats",)
+    may: ClassVar[tuple[str, ...]] = ("baseline",)
+
+    every_s: float = 30.0
+    max_gap_s: float = 75.0
+
+    def limit_text(self) -> str:
+        return f"at most {self.max_gap_s:g} s"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        series = _series(evidence["beats"], "beats")
+        start, end = _ends(series)
+        lines = [line for line in series.lines if line.times]
+        gone = _gone(evidence.get("baseline"), lines)
+        if not lines or gone:
+            whose = f" of {', '.join(gone)}, which beat at hour 0," if lines else ""
+            figures = {"beats": float(sum(len(line.times) for line in lines))}
+            return self._verdict(
+                Outcome.FAIL,
+                "no_beat",
+                f"No beat{whose} from {moment(start)} to {moment(end)}, though the logs "
+                f"answered: expected one every {self.every_s:g} s",
+                end - start,
+                {**figures, "longest_gap_s": end - start},
+            )
+        workers = [self._worker(line, start, end, series) for line in lines]
+        worst = max(workers, key=lambda worker: worker.longest_s)
+        over = [(w, gap) for w in workers for gap in w.over]
+        open_ = [(w, gap) for w in workers for gap in w.open_]
+        mixed = [w for w in workers if w.streams > 1]
+        late_s = max(w.late_s for w in workers)
+        missed = sum(len(w.missed) for w in workers)
+        figures = {
+            "beats": float(sum(w.beats for w in workers)),
+            "workers": float(len(workers)),
+            "longest_gap_s": worst.longest_s,
+            "gaps": float(len(over)),
+            "missed": float(missed),
+            "late_s": late_s,
+        }
+        if over:
+            told = [_gap(w, gap) for w, gap in over]
+            return self._verdict(
+                Outcome.FAIL,
+                "gap",
+                f"{several(told)}: expected one every {self.every_s:g} s and no "
+                f"gap over {self.max_gap_s:g} s",
+                worst.longest_s,
+                figures,
+            )
+        if mixed:
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                "mixed_workers",
+                f"{mixed[0].streams} workers seem to beat in one stream"
+                + (f" ({mixed[0].name})" if mixed[0].name else "")
+                + ", so that one's death would not show: name the worker in jobs.pattern, "
+                "(?P<worker>...)",
+                worst.longest_s,
+                figures,
+            )
+        if open_:
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                "too_early",
+                f"{_gap(*open_[0])}, but lines arrive up to {span(late_s)} late, so that its end "
+                "is not known yet",
+                worst.longest_s,
+                figures,
+            )
+        named = [w.name for w in workers if w.name][:MOST_NAMED]
+        reason = (
+            f"{count(int(figures['beats']))} beats"
+            + (f" of {', '.join(named)}" if named else "")
+            + f", longest gap {span(worst.longest_s)}"
+        )
+        if missed:
+            reason += (
+                f"; {count(missed)} gaps of {MISSED * self.every_s:g} to {self.max_gap_s:g} s, "
+                "one missed beat each"
+            )
+        if late_s > self.max_gap_s:
+            reason += f"; lines arrived up to {span(late_s)} late, which is the logs' affair"
+        return self._verdict(Outcome.PASS, "", reason, worst.longest_s, figures)
+
+    def _worker(self, line: Line, start: float, end: float, series: Series) -> _Worker:
+        late_s = rhythm.lateness(line.times, line.values)
+        settled = series.question.at.timestamp() - max(rhythm.WATERMARK_S, late_s)
+        beats = [t for t in rhythm.moments(line.times) if start <= t <= end]
+        long = rhythm.gaps(beats, start, end, MISSED * self.every_s)
+        over = [(a, b) for a, b in long if b - a > self.max_gap_s]
+        # a gap that only reaches so far because lines are still on their way is not one yet
+        open_ = [(a, b) for a, b in over if b >= end and min(b, settled) - a <= self.max_gap_s]
+        return _Worker(
+            name=said(line.labels.get("worker", ""), 60),
+            beats=len(beats),
+            missed=[gap for gap in long if gap not in over],
+            over=[gap for gap in over if gap not in open_],
+            open_=open_,
+            longest_s=max(b - a for a, b in rhythm.gaps(beats, start, end, -1.0)),
+            streams=rhythm.workers_in(beats, self.every_s),
+            late_s=late_s,
+        )
+
+    def _verdict(
+        self, outcome: Outcome, code: str, reason: str, longest: float, figures: dict[str, float]
+    ) -> Verdict:
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=span(longest),
+            limit=self.limit_text(),
+            scale=Scale(unit="s", limit=self.max_gap_s, observed=longest),
+            figures=figures,
+        )
+
+
+def _gap(worker: _Worker, gap: tuple[float, float]) -> str:
+    whose = f" of {worker.name}" if worker.name else ""
+    return f"no beat{whose} for {span(gap[1] - gap[0])} from {moment(gap[0])}"
+
+
+def _gone(baseline: Evidence | None, lines: list[Line]) -> list[str]:
+    """Workers of hour 0 that have no beat now."""
+    if not isinstance(baseline, Series):
+        return []
+    now = {line.labels.get("worker", "") for line in lines}
+    then = {line.labels.get("worker", "") for line in baseline.lines if line.times}
+    return sorted(then - now - {""})
+
+
+def _ends(series: Series) -> tuple[float, float]:
+    """The window, epoch seconds; without one, the first and last beat."""
+    window = series.question.window
+    if window is not None:
+        return window.start.timestamp(), window.end.timestamp()
+    times = [t for line in series.lines for t in line.times] or [series.question.at.timestamp()]
+    return min(times), max(times)
+
+
+def _series(evidence: Evidence, name: str) -> Series:
+    if not isinstance(evidence, Series):
+        raise TypeError(f"{name}: expected a Series, got {type(evidence).__name__}")
+    return evidence

@@ -1,0 +1,427 @@
+"""Whether memory leaks, and how near its limit it came.
+
+Rules of this module:
+
+- Each instance is judged alone: several in one line hide one another's leak. A line that names
+  no instance is INCONCLUSIVE.
+- A leak is told by the floors between collections (:mod:`hour24.statistics.memory`); the smallest
+  one that would have shown is told, and when the limit is reached.
+- The worst instance decides. One that ended before it could be judged is told and no more.
+- Below 95 % of its values, what did not fail is INCONCLUSIVE.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from hour24.evidence import Evidence, Line, Listing, Series, Unanswered
+from hour24.objectives.base import Objective
+from hour24.objectives.measured import epoch, moment, seen, span, value
+from hour24.objectives.words import count, percent, said, several
+from hour24.verdict import Outcome, Scale, Verdict
+
+if TYPE_CHECKING:
+    from hour24.statistics.memory import Trend
+
+COVERAGE = 0.95
+HOUR_S = 3600.0
+ALIVE_S = 900.0
+"""An instance last heard of so long before the end has ended."""
+LOAD_REACH_S = 600.0
+MB = {"MB": 1.0, "MiB": 1.048576, "GB": 1000.0, "GiB": 1073.741824, "bytes": 1e-6, "B": 1e-6}
+SERVES = frozenset({"live", "deactivated"})
+"""What Render calls a deploy that came to serve."""
+CODES = {
+    "too_early": "too_early",
+    "suspect": "too_early",
+    "unsteady": "too_early",
+    "no_collection": "too_few_samples",
+    "wide": "too_few_samples",
+    "near_limit": "near_limit",
+}
+WHY = {
+    "too_early": "too early to tell growth from warm-up",
+    "suspect": "a rise that would be a leak if it goes on, and has not gone on for long enough",
+    "unsteady": "a rise that slows down or comes and goes",
+    "no_collection": "too few collections were seen to know its floor",
+    "wide": "the interval holds a leak and none",
+    "near_limit": "it does not rise by a leak's measure, but is above 90 % of its limit",
+}
+
+
+class _Told(NamedTuple):
+    """One instance: its name, its trend, its limit in MB, whether it was there at the end."""
+
+    name: str
+    trend: Trend
+    limit: float | None
+    alive: bool
+
+
+class NoLeak(Objective, frozen=True, kw_only=True):
+    """Memory does not leak.
+
+    ``load`` is what the service had to do meanwhile; without it a leak hides behind the day's
+    shape more easily. ``deploys`` and ``declared`` tell when processes began anew.
+
+    Args:
+        metric: ``rss`` (what a platform reports of a container) or ``heap_used``.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("memory",)
+    may: ClassVar[tuple[str, ...]] = ("limit", "load", "deploys", "declared")
+
+    metric: str = "rss"
+
+    def limit_text(self) -> str:
+        from hour24.statistics.memory import HARMLESS_MB_H
+
+        return f"below {HARMLESS_MB_H:g} MB/h"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        series = series_of(evidence["memory"], "memory")
+        lines = [line for line in series.lines if _known(line)]
+        if not lines:
+            return self._open("no_data", "No instance told its memory", {})
+        if any(not line.labels.get("instance") for line in lines):
+            return self._open(
+                "mixed_instances",
+                "The memory told names no instance, and several in one line hide one another's "
+                "leak: expected a line for each instance",
+                {},
+            )
+        tops = limits_of(evidence.get("limit"))
+        starts = _starts(evidence)
+        load = _load(evidence.get("load"))
+        end = max(line.times[-1] for line in lines)
+        factor = MB[series.unit]
+        told = [self._judged(line, factor, tops, starts, load, end) for line in lines]
+        judged = [t for t in told if t.alive or t.trend.why != "too_early"]
+        if not judged:
+            judged = told
+        worst = max(judged, key=_badness)
+        trend = worst.trend
+        figures = {
+            "slope": trend.slope,
+            "lower": trend.lower,
+            "upper": trend.upper,
+            "hours": trend.hours,
+            "level": trend.level,
+            "growth": trend.growth,
+            "visible": trend.visible,
+            "collections": float(trend.drops),
+            "instances": float(len(told)),
+            "judged": float(sum(t.trend.standing != "open" for t in told)),
+            "coverage": covered(series, lines),
+        }
+        if trend.exhausted_h is not None:
+            figures["exhausted_h"] = trend.exhausted_h
+        fitted = len(trend.floors) >= 4
+        beside = _beside(told, judged, evidence)
+        if trend.standing == "leaks":
+            reason = (
+                f"{worst.name} leaks: between collections its memory rose by "
+                f"{value(trend.slope)} MB/h over {trend.hours:.1f} h, at least "
+                f"{value(trend.lower)}, from {value(trend.level)} MB"
+            )
+            also = [t.name for t in told if t.trend.standing == "leaks" and t is not worst]
+            reason += f"; so do {several(also)}" if also else ""
+            return self._verdict(
+                Outcome.FAIL, "leak", reason + _until(worst) + beside, trend, figures
+            )
+        if trend.standing == "open":
+            reason = f"{worst.name}: {WHY[trend.why]}, over {trend.hours:.1f} h"
+            if fitted:
+                reason += (
+                    f": {value(trend.slope)} MB/h, between {value(trend.lower)} and "
+                    f"{value(trend.upper)}"
+                )
+                reason += _until(worst) if trend.why == "suspect" else ""
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                CODES[trend.why],
+                reason + beside,
+                trend if fitted else None,
+                figures,
+            )
+        if figures["coverage"] < COVERAGE:
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                "coverage_too_low",
+                f"Memory was told for {seen(figures['coverage'])} of the time: expected at "
+                f"least {seen(COVERAGE)}; what was told shows no leak",
+                trend,
+                figures,
+            )
+        return self._verdict(
+            Outcome.PASS,
+            "",
+            f"Between collections the memory of {worst.name} changed by {value(trend.slope)} "
+            f"MB/h over {trend.hours:.1f} h, at most {value(trend.upper)}"
+            + (f", the most of {count(len(told))} instances" if len(told) > 1 else "")
+            + f"; a leak below {value(trend.visible)} MB/h could not have been seen"
+            + beside,
+            trend,
+            figures,
+        )
+
+    def _judged(
+        self,
+        line: Line,
+        factor: float,
+        tops: Mapping[str, float],
+        starts: Sequence[float],
+        load: tuple[list[float], list[float]],
+        end: float,
+    ) -> _Told:
+        from hour24.statistics import memory
+
+        first = line.times[0]
+        limit = limit_for(line.labels.get("instance", ""), tops)
+        trend = memory.trend(
+            [(t - first) / HOUR_S for t in line.times],
+            [None if v is None else v * factor for v in line.values],
+            load=[_at(t, load) for t in line.times] if load[0] else None,
+            starts=[(at - first) / HOUR_S for at in starts],
+            metric=self.metric,
+            limit=limit,
+        )
+        heard = max(t for t, v in zip(line.times, line.values, strict=True) if v is not None)
+        return _Told(said(line.labels["instance"], 60), trend, limit, heard >= end - ALIVE_S)
+
+    def _open(self, code: str, reason: str, figures: dict[str, float]) -> Verdict:
+        return self._verdict(Outcome.INCONCLUSIVE, code, reason, None, figures)
+
+    def _verdict(
+        self,
+        outcome: Outcome,
+        code: str,
+        reason: str,
+        trend: Trend | None,
+        figures: dict[str, float],
+    ) -> Verdict:
+        from hour24.statistics.memory import HARMLESS_MB_H
+
+        bound = ""
+        if trend is not None:
+            fails = outcome == Outcome.FAIL
+            bound = f"at least {value(trend.lower)}" if fails else f"at most {value(trend.upper)}"
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed="not measured" if trend is None else f"{value(trend.slope)} MB/h",
+            bound=bound,
+            limit=self.limit_text(),
+            scale=None
+            if trend is None
+            else Scale(
+                unit="MB/h",
+                limit=HARMLESS_MB_H,
+                observed=trend.slope,
+                lower=trend.lower,
+                upper=trend.upper,
+            ),
+            figures=figures,
+        )
+
+
+class HeadroomKept(Objective, frozen=True, kw_only=True):
+    """Memory stays below a share of its limit, each instance's below its own.
+
+    Args:
+        max_share: of the limit, 0 to 1.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("memory", "limit")
+
+    max_share: float = 0.85
+
+    def limit_text(self) -> str:
+        return f"below {percent(self.max_share)}"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        memory = series_of(evidence["memory"], "memory")
+        tops = limits_of(evidence["limit"])
+        lines = [line for line in memory.lines if _known(line)]
+        if not lines:
+            return self._open("no_data", "No instance told its memory in the window")
+        if not tops:
+            return self._open("no_data", "The platform told no memory limit")
+        factor = MB[memory.unit]
+        peaks = []
+        for line in lines:
+            name = line.labels.get("instance", "")
+            limit = limit_for(name, tops)
+            if limit is None or limit <= 0:
+                return self._open(
+                    "no_data", f"The platform told no memory limit of {name or 'the service'}"
+                )
+            at, most = max(
+                ((t, v) for t, v in zip(line.times, line.values, strict=True) if v is not None),
+                key=lambda point: point[1],
+            )
+            peaks.append((most * factor / limit, most * factor, limit, at, said(name, 60)))
+        share, most, limit, at, name = max(peaks)
+        coverage = covered(memory, lines)
+        figures = {
+            "share": share,
+            "peak_mb": most,
+            "limit_mb": limit,
+            "instances": float(len(lines)),
+            "coverage": coverage,
+        }
+        reason = (
+            f"{name or 'The service'} reached {value(most)} of {value(limit)} MB, "
+            f"{percent(share)}, at {moment(at)}"
+            + (f", the most of {count(len(lines))} instances" if len(lines) > 1 else "")
+        )
+        if share >= self.max_share:
+            beyond = [p for p in peaks if p[0] >= self.max_share]
+            reason += f": expected below {percent(self.max_share)}"
+            reason += f"; {count(len(beyond))} instances did" if len(beyond) > 1 else ""
+            return self._verdict(Outcome.FAIL, "memory_high", reason, share, figures)
+        if coverage < COVERAGE:
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                "coverage_too_low",
+                f"{reason}; but memory was told for {seen(coverage)} of the time only: "
+                f"expected at least {seen(COVERAGE)}",
+                share,
+                figures,
+            )
+        return self._verdict(Outcome.PASS, "", reason, share, figures)
+
+    def _open(self, code: str, reason: str) -> Verdict:
+        return Verdict(
+            outcome=Outcome.INCONCLUSIVE,
+            code=code,
+            reason=reason,
+            observed="not measured",
+            limit=self.limit_text(),
+        )
+
+    def _verdict(
+        self, outcome: Outcome, code: str, reason: str, share: float, figures: dict[str, float]
+    ) -> Verdict:
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=percent(share),
+            limit=self.limit_text(),
+            scale=Scale(unit="%", limit=100 * self.max_share, observed=100 * share),
+            figures=figures,
+        )
+
+
+def series_of(evidence: Evidence, name: str) -> Series:
+    """``evidence`` as a series. Raises: TypeError, when it is something else (ours)."""
+    if not isinstance(evidence, Series):
+        raise TypeError(f"{name}: expected a Series, got {type(evidence).__name__}")
+    if evidence.unit not in MB:
+        raise TypeError(f"{name}: unit: expected one of {sorted(MB)}, got {evidence.unit!r}")
+    return evidence
+
+
+def limits_of(evidence: Evidence | None) -> dict[str, float]:
+    """Instance ("" where none is named) -> its limit in MB, the last one told."""
+    if not isinstance(evidence, Series):
+        return {}
+    factor = MB[series_of(evidence, "limit").unit]
+    return {
+        line.labels.get("instance", ""): [v for v in line.values if v is not None][-1] * factor
+        for line in evidence.lines
+        if _known(line)
+    }
+
+
+def limit_for(name: str, limits: Mapping[str, float]) -> float | None:
+    """The limit of this instance; of another, when all of them are alike; else none."""
+    if name in limits:
+        return limits[name]
+    alike = set(limits.values())
+    return alike.pop() if len(alike) == 1 else None
+
+
+def covered(series: Series, lines: Sequence[Line]) -> float:
+    """For what share of the window some instance told its memory, by the usual step."""
+    steps = [b - a for line in lines for a, b in pairwise(line.times)]
+    moments = sorted(
+        {t for line in lines for t, v in zip(line.times, line.values, strict=True) if v is not None}
+    )
+    window = series.question.window
+    start = window.start.timestamp() if window else min(line.times[0] for line in lines)
+    end = window.end.timestamp() if window else max(line.times[-1] for line in lines)
+    step = median(steps) if steps else 0.0
+    if end <= start or step <= 0:
+        return 1.0 if moments and end <= start else 0.0
+    seen = sum(min(step, b - a) for a, b in pairwise([*moments, moments[-1] + step]))
+    return min(1.0, seen / (end - start))
+
+
+def _known(line: Line) -> bool:
+    return any(v is not None for v in line.values)
+
+
+def _badness(told: _Told) -> tuple[int, float]:
+    """What is worse sorts higher: by standing, then by how fast it may rise."""
+    return ("flat", "open", "leaks").index(told.trend.standing), told.trend.upper
+
+
+def _starts(evidence: Mapping[str, Evidence]) -> list[float]:
+    """When processes began anew, epoch seconds: the platform's deploys, and declared ones."""
+    found = []
+    deploys, declared = evidence.get("deploys"), evidence.get("declared")
+    for item in deploys.items if isinstance(deploys, Listing) else ():
+        if item.get("status", "live") in SERVES:
+            found.append(epoch(item.get("finished") or item.get("started") or item.get("created")))
+    for item in declared.items if isinstance(declared, Listing) else ():
+        found.append(epoch(item.get("start")))
+    return sorted({at for at in found if at is not None})
+
+
+def _load(evidence: Evidence | None) -> tuple[list[float], list[float]]:
+    """Moments and the load at them, all lines summed up."""
+    total: dict[float, float] = {}
+    for line in evidence.lines if isinstance(evidence, Series) else ():
+        for t, v in zip(line.times, line.values, strict=True):
+            if v is not None:
+                total[t] = total.get(t, 0.0) + v
+    times = sorted(total)
+    return times, [total[t] for t in times]
+
+
+def _at(moment_: float, load: tuple[list[float], list[float]]) -> float | None:
+    """The load at a moment: the newest one told before it, unless that is long ago."""
+    index = bisect_right(load[0], moment_) - 1
+    if index < 0 or moment_ - load[0][index] > LOAD_REACH_S:
+        return None
+    return load[1][index]
+
+
+def _until(told: _Told) -> str:
+    """When the limit is reached at this rate; empty where neither is known."""
+    trend = told.trend
+    if trend.exhausted_h is None or told.limit is None or trend.slope <= 0:
+        return ""
+    hours = trend.exhausted_h * trend.lower / trend.slope
+    return f"; at this rate it reaches its {value(told.limit)} MB in {span(hours * HOUR_S)}"
+
+
+def _beside(
+    told: Sequence[_Told], judged: Sequence[_Told], evidence: Mapping[str, Evidence]
+) -> str:
+    """What limits the verdict, to be added to its reason."""
+    left = [t.name for t in told if t not in judged]
+    parts = [f"{several(left)} ended before it could be judged"] if left else []
+    if not isinstance(evidence.get("load"), Series):
+        why = evidence.get("load")
+        parts.append(
+            "the load is not known" + (f" ({why.reason})" if isinstance(why, Unanswered) else "")
+        )
+    return "".join(f"; {part}" for part in parts)

@@ -1,0 +1,261 @@
+"""Whether the service was up whenever somebody looked, and how much was looked at.
+
+Rules of this module:
+
+- A failed probe counts when the one ``retry_after_s`` later fails too; one that is good again by
+  then is told and no more.
+- What failed while the control address was silent too is our network's: it is no look, and its
+  stretch is unobserved. Silence whose control was not asked shows nothing either way.
+- 401 and 403 speak of our credential, not of the service's health.
+- Too few looks, or too long a stretch without one, keep PASS away; a FAIL stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+from hour24.evidence import Evidence, Failure, Probes
+from hour24.objectives.base import Objective
+from hour24.objectives.measured import moment, seen, span
+from hour24.objectives.words import clock, count, said, several
+from hour24.statistics import coverage as looks
+from hour24.verdict import Outcome, Scale, Verdict
+
+SHORT_S = 5.0
+"""The outage whose chance to be missed is told."""
+REFUSALS = frozenset({"401", "403"})
+
+
+class Look(NamedTuple):
+    """How much of a window was looked at.
+
+    ``kept`` leaves out what our own network kept from us. ``stretches`` are those without a look,
+    longer than an interval, as (from, to) epoch seconds. All lengths in seconds.
+    """
+
+    due: int
+    kept: int
+    interval_s: float
+    window_s: float
+    stretches: tuple[tuple[float, float], ...]
+
+    @property
+    def share(self) -> float:
+        """``kept / due``; 0 when none was due."""
+        return self.kept / self.due if self.due else 0.0
+
+    @property
+    def longest_s(self) -> float:
+        """The longest stretch without a look; an interval when none was missed."""
+        return max((b - a for a, b in self.stretches), default=self.interval_s)
+
+    def steps(self) -> list[float]:
+        """Every stretch between two looks, the usual ones too."""
+        lost = [b - a for a, b in self.stretches]
+        usual = round(max(0.0, self.window_s - sum(lost)) / self.interval_s)
+        return [*lost, *([self.interval_s] * usual)]
+
+    def missed(self, outage_s: float) -> float:
+        """The probability that an outage of this length fell between two looks."""
+        return looks.missed(self.steps(), outage_s, self.window_s)
+
+    def ran(self) -> str:
+        """``2,872 of 2,880 probes ran (99.7 %)``."""
+        return f"{count(self.kept)} of {count(self.due)} probes ran ({seen(self.share)})"
+
+    def unseen(self) -> str:
+        """``longest unobserved stretch 270 s (10:03 UTC to 10:08 UTC)``."""
+        longest = max(self.stretches, key=lambda s: s[1] - s[0], default=None)
+        where = "" if longest is None else f" ({clock(longest[0])} to {clock(longest[1])})"
+        return f"longest unobserved stretch {span(self.longest_s)}{where}"
+
+    def wanting(self, least: float, max_gap_s: float) -> str:
+        """What keeps these looks from showing that nothing happened; empty when nothing does."""
+        if self.share < least:
+            return f"expected at least {seen(least)} of the probes"
+        if self.longest_s > max_gap_s:
+            return f"expected no unobserved stretch over {span(max_gap_s)}"
+        return ""
+
+    def figures(self) -> dict[str, float]:
+        """The numbers behind it."""
+        return {
+            "due": float(self.due),
+            "kept": float(self.kept),
+            "coverage": self.share,
+            "longest_gap_s": self.longest_s,
+        }
+
+
+def looked(probes: Probes) -> Look:
+    """How much of its window these probes looked at."""
+    window = probes.question.window
+    blind = sorted(f.at for f in probes.failures if f.control is False)
+    lost = [*probes.gaps, *((at - probes.interval_s, at + probes.interval_s) for at in blind)]
+    if window is not None:
+        start, end = window.start.timestamp(), window.end.timestamp()
+        lost = [(max(a, start), min(b, end)) for a, b in lost]
+    merged: list[tuple[float, float]] = []
+    for a, b in sorted(lost):
+        if merged and a < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(b, merged[-1][1]))
+        else:
+            merged.append((a, b))
+    return Look(
+        due=probes.due,
+        kept=probes.kept - len(blind),
+        interval_s=probes.interval_s,
+        window_s=window.seconds if window is not None else probes.due * probes.interval_s,
+        stretches=tuple(merged),
+    )
+
+
+def probes_of(evidence: Evidence, name: str = "probes") -> Probes:
+    """``evidence`` as probes. Raises: TypeError, when it is something else (ours)."""
+    if not isinstance(evidence, Probes):
+        raise TypeError(f"{name}: expected Probes, got {type(evidence).__name__}")
+    return evidence
+
+
+def answered(reason: str) -> bool:
+    """Whether a failure with this reason was an answer all the same: a status, or a document."""
+    return reason[:3].isdigit() or reason.startswith(("schema", "document"))
+
+
+class AlwaysUp(Objective, frozen=True, kw_only=True):
+    """No health check failed.
+
+    Args:
+        retry_after_s: a failed probe counts when the one so much later fails too, in seconds.
+        coverage: share of the due probes that must have run, 0 to 1.
+        max_gap_s: longest stretch without a look, in seconds.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("probes",)
+
+    retry_after_s: float = 30.0
+    coverage: float = 0.99
+    max_gap_s: float = 300.0
+
+    def limit_text(self) -> str:
+        return "none allowed"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        probes = probes_of(evidence["probes"])
+        look = looked(probes)
+        theirs = [f for f in probes.failures if f.control is not False]
+        lasting = [f for f in theirs if self._lasts(f, theirs, probes.interval_s)]
+        refused = [f for f in lasting if f.reason in REFUSALS]
+        known = [f for f in lasting if f not in refused]
+        down = [f for f in known if f.control is True or answered(f.reason)]
+        unknown = [f for f in known if f not in down]
+        figures = {
+            **look.figures(),
+            "failed": float(len(theirs)),
+            "counted": float(len(down)),
+            "no_network": float(probes.bad - len(theirs)),
+            "longest_outage_s": max((f.lasted_s for f in down), default=0.0),
+        }
+        blind = probes.bad - len(theirs)
+        beside = f"; {count(blind)} had no answer while the control had none" if blind else ""
+
+        def verdict(outcome: Outcome, code: str, reason: str) -> Verdict:
+            return Verdict(
+                outcome=outcome,
+                code=code,
+                reason=reason,
+                observed=f"{count(len(down))} failed",
+                limit=self.limit_text(),
+                scale=Scale(unit="failed probes", limit=0.0, observed=float(len(down))),
+                figures=figures,
+            )
+
+        if down:
+            return verdict(
+                Outcome.FAIL,
+                "health_failed" if answered(down[0].reason) else "no_answer",
+                f"{count(len(down))} of {count(look.kept)} health probes failed, and the ones "
+                f"{self.retry_after_s:g} s later too: {_outages(down)}{beside}; {look.unseen()}",
+            )
+        if refused:
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                "source_refused",
+                f"{count(len(refused))} probes were answered {refused[0].reason} from "
+                f"{moment(refused[0].at)} on: expected our credential to be accepted; see "
+                "health.headers in production.toml",
+            )
+        if unknown:
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                "no_control",
+                f"{count(len(unknown))} probes had no answer ({_outages(unknown)}), and the "
+                "control address was not asked, so that it may be our own network",
+            )
+        wanting = look.wanting(self.coverage, self.max_gap_s)
+        if wanting:
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                "coverage_too_low",
+                f"Only {look.ran()}; {look.unseen()}: {wanting}{beside}; what ran "
+                + ("showed no failure that lasted" if theirs else "did not fail"),
+            )
+        pending = self._pending(probes, theirs)
+        if pending is not None:
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                "too_early",
+                f"The probe of {moment(pending.at)} failed ({pending.reason}), and the one "
+                f"{self.retry_after_s:g} s later is not of this window",
+            )
+        return verdict(Outcome.PASS, "", self._clean(look, theirs) + beside)
+
+    def _lasts(self, failure: Failure, all_: Sequence[Failure], interval_s: float) -> bool:
+        """Whether the probe ``retry_after_s`` after this one failed too."""
+        if failure.lasted_s > self.retry_after_s:
+            return True
+        due = failure.at + self.retry_after_s
+        return any(abs(other.at - due) < interval_s / 2 for other in all_)
+
+    def _pending(self, probes: Probes, failures: Sequence[Failure]) -> Failure | None:
+        """A failure at the window's end that may yet last; none when there is none."""
+        window = probes.question.window
+        if window is None or not failures:
+            return None
+        last = max(failures, key=lambda f: f.at)
+        rest = window.end.timestamp() - last.at
+        ended = last.lasted_s == 0 and rest > probes.interval_s * (1 + 1e-9)
+        return None if ended or rest > self.retry_after_s else last
+
+    def _clean(self, look: Look, failures: Sequence[Failure]) -> str:
+        """What was seen and what could have hidden, when nothing that failed lasted."""
+        parts = [
+            f"{look.ran()}, "
+            + (
+                f"{count(len(failures))} failed and the next ones were good"
+                if failures
+                else "none failed"
+            ),
+            f"{look.unseen()}, so any outage over {span(look.longest_s)} is excluded",
+        ]
+        if look.longest_s > SHORT_S:
+            chance = look.missed(SHORT_S)
+            hidden = looks.compatible(chance)
+            parts.append(
+                f"a {SHORT_S:g} s outage would be missed with probability {chance:.2f}"
+                + (f", and up to {hidden:.0f} such are compatible at 95 %" if hidden >= 1 else "")
+            )
+        return "; ".join(parts)
+
+
+def _outages(failures: Sequence[Failure]) -> str:
+    """Each outage with its start, its length and its reason."""
+    told: list[str] = []
+    until = float("-inf")
+    for each in sorted(failures, key=lambda f: f.at):
+        if each.at >= until:
+            lasted = f" for {span(each.lasted_s)}" if each.lasted_s else ""
+            told.append(f"{said(each.reason, 60)} from {moment(each.at)}{lasted}")
+        until = max(until, each.at + each.lasted_s)
+    return several(told)

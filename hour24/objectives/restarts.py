@@ -1,0 +1,256 @@
+"""Whether the service restarted without anybody having declared it.
+
+Rules of this module:
+
+- A start is told by uptimes, behind a load balancer too; one inside a deploy that a person
+  declared is expected. A deploy that only the platform tells of was not declared: it is named.
+- The platform's events are a second witness: what it tells happened, what it does not tell
+  proves nothing. Where the two disagree, that is said.
+- A process that lived shorter than it takes to be probed is not seen: counts are "at least".
+- A new instance beside all the old ones is a scale-out where instances have names; without names
+  it looks like a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from hour24.evidence import Evidence, Listing, Unanswered
+from hour24.objectives.base import Objective
+from hour24.objectives.measured import epoch, moment
+from hour24.objectives.probes import Look, looked, probes_of
+from hour24.objectives.words import count, many, said, several
+from hour24.statistics.restarts import (
+    Incarnation,
+    alive_together,
+    incarnations,
+    probes_needed,
+    tolerance,
+)
+from hour24.verdict import Outcome, Scale, Verdict
+
+ENDED = frozenset({"server_failed", "server_restarted", "server_hardware_failure"})
+"""Events with which the platform says that a process ended and another began."""
+PAIRED_S = 300.0
+"""So near a start, the platform's event speaks of that start."""
+
+
+class NoRestart(Objective, frozen=True, kw_only=True):
+    """The service did not restart, except for a declared deploy.
+
+    ``events`` and ``deploys`` are the platform's, ``declared`` what people wrote in the ledger.
+
+    Args:
+        resolution_s: of the uptime that the service tells, in seconds.
+        coverage: share of the due probes that must have run, 0 to 1.
+        max_gap_s: longest stretch without a look, in seconds.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("probes",)
+    may: ClassVar[tuple[str, ...]] = ("events", "deploys", "declared")
+
+    resolution_s: float = 1.0
+    coverage: float = 0.99
+    max_gap_s: float = 300.0
+
+    def limit_text(self) -> str:
+        return "none undeclared"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        probes = probes_of(evidence["probes"])
+        look = looked(probes)
+        apart = tolerance(self.resolution_s)
+        lives = incarnations(
+            [(u.at, u.uptime_s, u.instance) for u in probes.uptimes], self.resolution_s
+        )
+        window = probes.question.window
+        began = window.start.timestamp() if window else min((x.first for x in lives), default=0.0)
+        declared = [
+            (start - apart, end + apart)
+            for start, end in _stretches(evidence.get("declared"), "start", "end")
+        ]
+
+        def expected(at: float) -> bool:
+            return any(start <= at <= end for start, end in declared)
+
+        fresh = [life for life in lives if life.start > began + apart]
+        grown = [life for life in fresh if _scaled_out(life, lives, apart)]
+        undeclared = [x for x in fresh if x not in grown and not expected(x.start)]
+        events = evidence.get("events")
+        told = [each for each in _events(events) if each[0] >= began and not expected(each[0])]
+        unseen = [
+            each for each in told if all(abs(each[0] - x.start) > PAIRED_S for x in undeclared)
+        ]
+        together = alive_together(lives)
+        seen = probes.kept - probes.bad
+        figures = {
+            **look.figures(),
+            "processes": float(len(lives)),
+            "together": float(together),
+            "starts": float(len(fresh)),
+            "undeclared": float(len(undeclared)),
+            "told_by_platform": float(len(told)),
+        }
+        if undeclared or told:
+            return self._fail(undeclared, unseen, evidence, figures, look)
+        problem = self._wanting(look, lives, together, seen)
+        if problem is not None:
+            return self._verdict(Outcome.INCONCLUSIVE, *problem, 0, figures)
+        return self._verdict(
+            Outcome.PASS, "", self._clean(lives, fresh, grown, together, look, evidence), 0, figures
+        )
+
+    def _fail(
+        self,
+        undeclared: Sequence[Incarnation],
+        unseen: Sequence[tuple[float, str]],
+        evidence: Mapping[str, Evidence],
+        figures: dict[str, float],
+        look: Look,
+    ) -> Verdict:
+        parts = []
+        deploys = _deploys(evidence.get("deploys"))
+        if undeclared:
+            starts = [
+                f"{said(x.instance, 60) or 'a process'} at {moment(x.start)}"
+                + _inside(x.start, deploys)
+                for x in undeclared
+            ]
+            parts.append(f"At least {many(len(undeclared), 'undeclared start')}: {several(starts)}")
+            if isinstance(evidence.get("events"), Listing) and not figures["told_by_platform"]:
+                parts.append("the platform tells of no failure and no restart")
+        if unseen:
+            events = [f"{kind} at {moment(at)}" for at, kind in unseen]
+            beside = "which the probes did not see" if not undeclared else "besides"
+            parts.append(f"the platform tells of {several(events)}, {beside}")
+        if any(_inside(x.start, deploys) for x in undeclared):
+            parts.append(
+                "a deploy is declared by a person, in the ledger: python -m hour24 declare"
+            )
+        parts.append(look.unseen())
+        reason = "; ".join(parts)
+        number = len(undeclared) + len(unseen)
+        return self._verdict(
+            Outcome.FAIL, "restarted", reason[:1].upper() + reason[1:], number, figures
+        )
+
+    def _wanting(
+        self, look: Look, lives: Sequence[Incarnation], together: int, seen: int
+    ) -> tuple[str, str] | None:
+        """Code and reason, when the probes could not have seen every start."""
+        wanting = look.wanting(self.coverage, self.max_gap_s)
+        if wanting:
+            return (
+                "coverage_too_low",
+                f"Only {look.ran()}; {look.unseen()}: {wanting}; what ran saw no undeclared start",
+            )
+        if not lives:
+            return (
+                "no_data",
+                f"{look.ran()}, and no answer told an uptime: expected the health document to "
+                "tell one at health.uptime",
+            )
+        needed = probes_needed(together)
+        if seen < needed:
+            return (
+                "too_few_samples",
+                f"{count(seen)} readings of {count(together)} processes saw no undeclared start: "
+                f"expected at least {count(needed)}, to have met each with 99.9 %",
+            )
+        return None
+
+    def _clean(
+        self,
+        lives: Sequence[Incarnation],
+        fresh: Sequence[Incarnation],
+        grown: Sequence[Incarnation],
+        together: int,
+        look: Look,
+        evidence: Mapping[str, Evidence],
+    ) -> str:
+        parts = [
+            f"{many(together, 'process', 'processes')} at a time, the oldest since {moment(lives[0].start)}"
+        ]
+        deployed = [x for x in fresh if x not in grown]
+        if deployed:
+            parts.append(
+                f"{count(len(deployed))} starts inside declared deploys, the last at "
+                f"{moment(deployed[-1].start)}"
+            )
+        if grown:
+            parts.append(
+                f"{count(len(grown))} new instances beside all the old ones, from "
+                f"{moment(grown[0].start)} on: a scale-out, no restart"
+            )
+        events = evidence.get("events")
+        if isinstance(events, Listing):
+            parts.append("the platform tells of no other failure or restart")
+        elif isinstance(events, Unanswered):
+            parts.append(f"what the platform tells is not known: {events.reason}")
+        parts.append(f"{look.ran()}; {look.unseen()}")
+        return "; ".join(parts)
+
+    def _verdict(
+        self, outcome: Outcome, code: str, reason: str, number: int, figures: dict[str, float]
+    ) -> Verdict:
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=f"{count(number)} undeclared",
+            limit=self.limit_text(),
+            scale=Scale(unit="restarts", limit=0.0, observed=float(number)),
+            figures=figures,
+        )
+
+
+def _scaled_out(life: Incarnation, lives: Sequence[Incarnation], apart: float) -> bool:
+    """Whether this is a new name beside all the older ones, each of which was seen after it."""
+    if not life.instance:
+        return False
+    older = [x for x in lives if x.start < life.start - apart]
+    if any(x.instance == life.instance for x in older):
+        return False
+    names = {x.instance for x in older}
+    return bool(names) and all(
+        any(x.instance == name and x.last > life.first + apart for x in older) for name in names
+    )
+
+
+def _stretches(listing: Evidence | None, start: str, end: str) -> list[tuple[float, float]]:
+    """(from, to) of each item that tells both, epoch seconds."""
+    items = listing.items if isinstance(listing, Listing) else ()
+    both = [(epoch(item.get(start)), epoch(item.get(end))) for item in items]
+    return [(a, b) for a, b in both if a is not None and b is not None]
+
+
+def _deploys(listing: Evidence | None) -> list[tuple[float, float, str]]:
+    """The platform's deploys: from, to, and how they are called."""
+    items = listing.items if isinstance(listing, Listing) else ()
+    found = []
+    for item in items:
+        moments = [epoch(item.get(name)) for name in ("created", "started", "finished")]
+        known = [at for at in moments if at is not None]
+        if known:
+            found.append((min(known), max(known), said(item.get("id") or "without an id", 60)))
+    return found
+
+
+def _inside(at: float, deploys: Sequence[tuple[float, float, str]]) -> str:
+    """`` inside the deploy dep-x, which nobody declared``; empty when it is inside none."""
+    for start, end, name in deploys:
+        if start <= at <= end + PAIRED_S:
+            return f" inside the deploy {name}, which nobody declared"
+    return ""
+
+
+def _events(listing: Evidence | None) -> list[tuple[float, str]]:
+    """When a process ended, as the platform tells it, and with which word."""
+    items = listing.items if isinstance(listing, Listing) else ()
+    found = []
+    for item in items:
+        at = epoch(item.get("at"))
+        if at is not None and item.get("type") in ENDED:
+            found.append((at, str(item["type"])))
+    return sorted(found)

@@ -1,0 +1,224 @@
+"""Whether WebSocket connections drop: those the prober held since T0, and those held now.
+
+Rules of this module:
+
+- A share of connections that ended abnormally, with exact bounds. The two are held for different
+  times, so each is judged by itself: FAIL when either shows it, PASS when one shows that few
+  drop, the other does not contradict, and the prober saw enough.
+- A handshake that fails is no drop; it is told apart. When none succeeds, the service is silent:
+  FAIL while the control address answers, else nothing is known.
+- Without a prober that was due, what 30 connections of a minute tell is not enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from hour24.evidence import Counts, Evidence, Probes, Unanswered
+from hour24.objectives.base import Objective
+from hour24.objectives.measured import span, value
+from hour24.objectives.probes import looked
+from hour24.objectives.words import count, percent, several
+from hour24.statistics import rates
+from hour24.verdict import Outcome, Scale, Verdict
+
+REFUSED = "refused: "
+LIMITED = frozenset({"401", "403", "429"})
+"""Statuses that speak of our credential and our haste."""
+
+
+class _Held(NamedTuple):
+    """Connections of one kind: their share that dropped, handshakes refused, seconds held, and
+    the words for them."""
+
+    by: str
+    share: rates.Share
+    refused: int
+    held_s: float
+    told: str
+
+
+class DropsBelow(Objective, frozen=True, kw_only=True):
+    """Fewer than ``limit`` of the WebSocket connections drop.
+
+    Args:
+        limit: a share, above 0 and below 1.
+        coverage: share of the prober's due looks that must have been had, 0 to 1.
+        max_gap_s: longest stretch without a look, in seconds.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    may: ClassVar[tuple[str, ...]] = ("probes", "held")
+
+    limit: float = 0.10
+    coverage: float = 0.99
+    max_gap_s: float = 300.0
+
+    def limit_text(self) -> str:
+        return f"below {percent(self.limit)}"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        probes, held = evidence.get("probes"), evidence.get("held")
+        kinds = [*self._probed(probes), *self._held(held)]
+        opened = [kind for kind in kinds if kind.share.total]
+        beyond = [kind for kind in opened if kind.share.standing == "beyond"]
+        inside = [kind for kind in opened if kind.share.standing == "inside"]
+        if beyond:
+            return self._verdict(Outcome.FAIL, "drops", beyond[0], kinds)
+        silence = self._silence(probes, held)
+        if silence is not None:
+            return self._open(*silence, kinds)
+        for each in (probes, held):
+            if isinstance(each, Unanswered):
+                return self._open(Outcome.INCONCLUSIVE, each.code, each.reason, kinds)
+        if isinstance(probes, Probes) and probes.due:
+            look = looked(probes)
+            wanting = look.wanting(self.coverage, self.max_gap_s)
+            if wanting:
+                return self._open(
+                    Outcome.INCONCLUSIVE,
+                    "coverage_too_low",
+                    f"Only {look.ran()}; {look.unseen()}: {wanting}",
+                    kinds,
+                )
+        if inside:
+            return self._verdict(Outcome.PASS, "", inside[0], kinds)
+        if not opened:
+            return self._open(
+                Outcome.INCONCLUSIVE, "no_data", "No WebSocket connection was opened", kinds
+            )
+        best = max(opened, key=lambda kind: kind.share.total)
+        return self._verdict(Outcome.INCONCLUSIVE, "too_few_samples", best, kinds)
+
+    def _probed(self, evidence: Evidence | None) -> list[_Held]:
+        if not isinstance(evidence, Probes) or not (evidence.connections or evidence.refused):
+            return []
+        drops = min(evidence.drops, evidence.connections)
+        hours = evidence.held_s / 3600
+        often = f", {value(drops / hours)} an hour of connection," if drops and hours else ""
+        return [
+            self._kind(
+                "probes",
+                evidence.connections,
+                drops,
+                evidence.refused,
+                evidence.held_s,
+                f"of the prober{often}",
+            )
+        ]
+
+    def _held(self, evidence: Evidence | None) -> list[_Held]:
+        if not isinstance(evidence, Counts):
+            return []
+        refused = evidence.parts.get("refused", 0)
+        return [self._kind("held", evidence.total, evidence.bad, refused, 0.0, "held now")]
+
+    def _kind(self, by: str, total: int, bad: int, refused: int, held_s: float, what: str) -> _Held:
+        share = rates.against(bad, total, self.limit)
+        told = f"no connection {what} opened"
+        if total:
+            told = (
+                f"{count(bad)} of {count(total)} connections {what} dropped ({percent(share.share)}"
+            )
+            told += (
+                f", at least {percent(share.lower)}"
+                if share.standing == "beyond"
+                else (f", at most {percent(share.upper)}")
+            )
+            told += ")"
+        if refused:
+            told += f", and {count(refused)} handshakes were refused, which are no drops"
+        if held_s:
+            told += f", over {span(held_s)} held"
+        return _Held(by, share, refused, held_s, told)
+
+    def _silence(
+        self, probes: Evidence | None, held: Evidence | None
+    ) -> tuple[Outcome, str, str] | None:
+        """Outcome, code and reason when no handshake succeeds any more; none otherwise."""
+        if isinstance(held, Counts):
+            if held.total or not held.parts.get("refused"):
+                return None
+            how = sorted(k.removeprefix(REFUSED) for k in held.parts if k.startswith(REFUSED))
+            told = f"None of {count(held.parts['refused'])} handshakes succeeded ({several(how)})"
+        elif isinstance(probes, Probes) and not probes.connections and probes.refused:
+            how = sorted({failure.reason for failure in probes.failures})
+            told = f"None of {count(probes.refused)} handshakes succeeded ({several(how)})"
+        else:
+            return None
+        if how and set(how) <= LIMITED:
+            return (
+                Outcome.INCONCLUSIVE,
+                "source_limited" if how == ["429"] else "source_refused",
+                f"{told}: expected our credential to be accepted; see websocket.headers in "
+                "production.toml",
+            )
+        if any(each.isdigit() for each in how):
+            return Outcome.FAIL, "no_answer", f"{told}, though the service answered"
+        failures = probes.failures if isinstance(probes, Probes) else ()
+        last = max(failures, key=lambda failure: failure.at, default=None)
+        if last is not None and last.control is True:
+            return Outcome.FAIL, "no_answer", f"{told}, while the control address answered"
+        if last is not None and last.control is False:
+            return (
+                Outcome.INCONCLUSIVE,
+                "no_network",
+                f"{told}, and neither did the control address answer: our own network may be down",
+            )
+        return (
+            Outcome.INCONCLUSIVE,
+            "no_control",
+            f"{told}, and no probe of the control address stands beside it, so that it may be our "
+            "own network",
+        )
+
+    def _open(self, outcome: Outcome, code: str, reason: str, kinds: list[_Held]) -> Verdict:
+        told = [kind.told for kind in kinds if kind.share.total]
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason + "".join(f"; {each}" for each in told),
+            observed="not measured" if outcome == Outcome.INCONCLUSIVE else "no connection",
+            limit=self.limit_text(),
+            figures=_figures(kinds),
+        )
+
+    def _verdict(self, outcome: Outcome, code: str, by: _Held, kinds: list[_Held]) -> Verdict:
+        share = by.share
+        told = [by.told, *(kind.told for kind in kinds if kind is not by)]
+        reason = "; ".join(told)
+        fails = outcome == Outcome.FAIL
+        if outcome == Outcome.INCONCLUSIVE:
+            needed = rates.needed(share.bad, self.limit)
+            reason += f"; {count(needed)} connections with no more drops would show it below"
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason[:1].upper() + reason[1:],
+            observed=percent(share.share),
+            bound=f"at least {percent(share.lower)}"
+            if fails
+            else f"at most {percent(share.upper)}",
+            limit=self.limit_text(),
+            scale=Scale(
+                unit="ratio",
+                limit=self.limit,
+                observed=share.share,
+                lower=share.lower,
+                upper=share.upper,
+            ),
+            figures=_figures(kinds),
+        )
+
+
+def _figures(kinds: list[_Held]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for kind in kinds:
+        figures[f"{kind.by}_connections"] = float(kind.share.total)
+        figures[f"{kind.by}_drops"] = float(kind.share.bad)
+        figures[f"{kind.by}_refused"] = float(kind.refused)
+        if kind.share.total:
+            figures[f"{kind.by}_lower"] = kind.share.lower
+            figures[f"{kind.by}_upper"] = kind.share.upper
+    return figures
