@@ -9,21 +9,24 @@ Rules of this module:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from hour24.errors import ConfigurationError
 from hour24.ledger import Ledger
 from hour24.waivers import unsaid
+from hour24.watch import Watch
 
 LONGEST = timedelta(hours=2)
+USUAL = timedelta(minutes=15)
 AHEAD = timedelta(days=1)
 
 
 def declare_deploy(
     ledger: Ledger,
-    start: datetime,
-    end: datetime,
+    start: datetime | str,
+    end: datetime | str,
     by: str,
     because: str,
     *,
@@ -35,37 +38,18 @@ def declare_deploy(
     """Write a deploy into the ledger.
 
     Args:
-        start, end: aware; the deploy and its restarts lie between them.
+        start, end: the deploy and its restarts lie between them; moments, or ISO 8601 with its
+            offset or Z. Empty: from now, for 15 minutes.
         deploy, commit, release: what is deployed, as far as it is known.
     Returns: path of its entry.
     Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
     """
-    watch = ledger.watch
     problems = list(unsaid(by, because))
-    naive = [
-        f"{option}: expected a moment with its offset, got {moment.isoformat()}"
-        for option, moment in (("--start", start), ("--end", end))
-        if moment.tzinfo is None
-    ]
-    if naive:
-        raise ConfigurationError([*problems, *naive])
-    if end <= start:
-        problems.append(f"--end: expected it after {start.isoformat()}, got {end.isoformat()}")
-    elif end - start > LONGEST:
-        hours = (end - start).total_seconds() / 3600
-        problems.append(
-            f"--end: expected at most {LONGEST.total_seconds() / 3600:.0f} h after --start, got "
-            f"{hours:.1f} h: it would excuse every restart in it"
-        )
-    first = watch.checkpoint(0).window.start
-    if end <= first:
-        problems.append(
-            f"--end: expected it in watch {watch.name}, which looks from {first.isoformat()} on, "
-            f"got {end.isoformat()}"
-        )
-    if start > now + AHEAD:
-        problems.append(f"--start: expected it within a day from now, got {start.isoformat()}")
-    if problems:
+    begins = _moment(start or now, "--start", problems)
+    ends = _moment(end or (begins or now) + USUAL, "--end", problems)
+    if begins is not None and ends is not None:
+        problems += _misplaced(begins, ends, ledger.watch, now)
+    if problems or begins is None or ends is None:
         raise ConfigurationError(problems)
     return ledger.append(
         "deploy",
@@ -73,10 +57,44 @@ def declare_deploy(
             "at": now,
             "by": by.strip(),
             "because": because.strip(),
-            "start": start.timestamp(),
-            "end": end.timestamp(),
+            "start": begins.timestamp(),
+            "end": ends.timestamp(),
             "deploy": deploy,
             "commit": commit,
             "release": release,
         },
     )
+
+
+def _moment(value: datetime | str, option: str, problems: list[str]) -> datetime | None:
+    """The moment, aware; none, when it is none, which is then among the problems."""
+    try:
+        read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        problems.append(
+            f"{option}: expected a moment such as 2026-12-01T06:00Z, got {str(value)!r}"
+        )
+        return None
+    return read
+
+
+def _misplaced(start: datetime, end: datetime, watch: Watch, now: datetime) -> Iterator[str]:
+    """What is wrong with where the stretch lies, and with its length."""
+    if end <= start:
+        yield f"--end: expected it after {start.isoformat()}, got {end.isoformat()}"
+    elif end - start > LONGEST:
+        hours = (end - start).total_seconds() / 3600
+        yield (
+            f"--end: expected at most {LONGEST.total_seconds() / 3600:.0f} h after --start, got "
+            f"{hours:.1f} h: it would excuse every restart in it"
+        )
+    first = watch.checkpoint(0).window.start
+    if end <= first:
+        yield (
+            f"--end: expected it in watch {watch.name}, which looks from {first.isoformat()} on, "
+            f"got {end.isoformat()}"
+        )
+    if start > now + AHEAD:
+        yield f"--start: expected it within a day from now, got {start.isoformat()}"

@@ -59,7 +59,8 @@ def test_a_declared_deploy_is_what_restarts_are_excused_by(tmp_path):
         ({"because": ""}, "--because: expected a reason, got 'nothing'"),
         ({"start": NOW, "end": NOW}, "--end: expected it after"),
         ({"start": NOW - 3 * HOUR}, "--end: expected at most 2 h after --start, got 3.0 h"),
-        ({"start": NOW.replace(tzinfo=None)}, "--start: expected a moment with its offset"),
+        ({"start": NOW.replace(tzinfo=None)}, "--start: expected a moment such as"),
+        ({"end": "tomorrow"}, "--end: expected a moment such as 2026-12-01T06:00Z, got 'tomorrow'"),
         ({"start": T0 - 3 * HOUR, "end": T0 - 2 * HOUR}, "expected it in watch launch"),
         ({"start": NOW + 25 * HOUR, "end": NOW + 26 * HOUR}, "expected it within a day from now"),
     ],
@@ -70,3 +71,13 @@ def test_what_cannot_be_declared(tmp_path, change, told):
         declare(tmp_path, **change)
     assert told in str(refusal.value)
     assert [path.name for path in (tmp_path / "launch").glob("deploy*")] == []
+
+
+def test_the_usual_deploy_begins_now(tmp_path):
+    """Without moments it is the quarter of an hour from now on; texts are ISO 8601."""
+    ledger, _ = declare(tmp_path, start="", end="")
+    content = ledger.entries()[-1].content
+    assert (content["start"], content["end"]) == (NOW.timestamp(), NOW.timestamp() + 900)
+    declare_deploy(ledger, "2025-12-21T15:00Z", "", "Ada", "again", now=NOW)
+    content = ledger.entries()[-1].content
+    assert (content["end"] - content["start"]) == 900

@@ -67,7 +67,7 @@ def refused(hosting: Hosting, ledger: Ledger, way: str = "platform") -> str:
         plan(production, ledger, hosting.clock, way)
     assert not hosting.sent("POST")
     assert not hosting.sent("PATCH")
-    return "\n".join(refusal.value.problems)
+    return "\n".join(refusal.value.reasons)
 
 
 def entries(ledger: Ledger) -> list[dict]:
@@ -99,7 +99,6 @@ def test_the_plan_says_everything_and_does_nothing(hosting: Hosting, ledger: Led
     assert f"verify health: {hosting.server.url}/health" in text
     assert "migrations of the database" in text
     assert '"autoDeploy":"yes"' in text
-    assert "python -m hour24 rollback launch --yes --by" in text
     assert "Bearer $RENDER_TOKEN" in text
     assert TOKEN not in text
     assert {asked.method for asked in hosting.server.asked} == {"GET"}
@@ -173,8 +172,8 @@ def test_without_a_platform_nobody_knows_what_is_live(hosting: Hosting, ledger: 
     production = msgspec.structs.replace(hosting.production(), render=None)
     with pytest.raises(Refused) as refusal:
         plan(production, ledger, hosting.clock, "svn")
-    assert refusal.value.problems[0] == "--way: expected platform or git, got 'svn'"
-    assert "[render]: expected to be described" in refusal.value.problems[1]
+    assert refusal.value.reasons[0] == "--way: expected platform or git, got 'svn'"
+    assert "[render]: expected to be described" in refusal.value.reasons[1]
 
 
 def told_as(*rows: str) -> list[Deploy]:
@@ -227,6 +226,8 @@ def test_the_platforms_rollback(hosting: Hosting, ledger: Ledger):
     """Auto-deploy off, one POST, five minutes, health, and an entry that declares the restart."""
     came, said = done(hosting, ledger)
     assert (came.outcome, came.result, came.deploy) == (Outcome.PASS, "done", "dep-4")
+    assert came.ok
+    assert "next: run the checkpoint again; the restart is declared" in said
     assert hosting.sent("PATCH") == [("/v1/services/srv-1", {"autoDeploy": "no"})]
     assert hosting.sent("POST") == [("/v1/services/srv-1/rollback", {"deployId": "dep-2"})]
     assert hosting.clock.now() == START + timedelta(minutes=5)
@@ -352,7 +353,7 @@ def test_who_and_why_come_first(hosting: Hosting, ledger: Ledger):
     planned = plan(hosting.production(), ledger, hosting.clock)
     with pytest.raises(Refused) as refusal:
         carry_out(planned, ledger, hosting.clock, "NAME", " ", print)
-    assert refusal.value.problems == (
+    assert refusal.value.reasons == (
         "--by: expected the name of a person, got 'NAME'",
         "--because: expected a reason, got 'nothing'",
     )

@@ -63,6 +63,11 @@ class Carried(Struct, frozen=True, kw_only=True):
     entry: Path
     steps: tuple[str, ...]
 
+    @property
+    def ok(self) -> bool:
+        """Whether the new deploy is live and healthy."""
+        return self.outcome == Outcome.PASS
+
 
 @dataclass
 class _End:
@@ -320,6 +325,9 @@ class _Doing:
         except LedgerError as problem:
             self.say(f"{end.result}: {end.says}; not written down: {problem}")
             raise
+        steps = self._next(end, live)
+        for step in steps:
+            self.say(f"next: {step}")
         return Carried(
             outcome=OUTCOMES.get(end.result, Outcome.INCONCLUSIVE),
             result=end.result,
@@ -329,7 +337,7 @@ class _Doing:
             deploy=content["deploy"],
             health=health,
             entry=path,
-            steps=tuple(self._next(end, live)),
+            steps=tuple(steps),
         )
 
     def _write(

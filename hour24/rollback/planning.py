@@ -4,7 +4,7 @@ Rules of this module:
 
 - Nothing is changed. Every reason against it is found before one is told.
 - A person reads the plan in an emergency: what is live and who put it there, what was good, the
-  exact steps, what they do not do, and the command that does them.
+  exact steps, and what they do not do.
 - A deploy under way is waited for by a person, not raced.
 """
 
@@ -51,7 +51,12 @@ BY = {
 
 
 class Refused(ConfigurationError):
-    """The rollback is not done, because of ``problems``: every reason, a line each."""
+    """The rollback is not done."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why not, a line each."""
+        return self.problems
 
 
 @dataclass(frozen=True)
@@ -112,16 +117,7 @@ class Plan:
             "",
             "what is not done",
             *(f"  - {each}" for each in self._left()),
-            "",
-            "to do it",
-            f"  {self.command()}",
         ]
-
-    def command(self) -> str:
-        """The command that does it."""
-        way = [] if self.way == "platform" else ["--way", self.way]
-        words = ["python", "-m", "hour24", "rollback", self.watch, *way, "--yes"]
-        return f'{shlex.join(words)} --by "NAME" --because "REASON"'
 
     def switch_on(self) -> str:
         """The command that switches automatic deploys on again."""
