@@ -146,7 +146,9 @@ def _requests(
     for index, each in enumerate(found if by_status else []):
         status = each.labels.get("statusCode")
         if status is None or not _STATUS.fullmatch(status):
-            raise misread(f"{asking.where}: [{index}].labels.statusCode", "an HTTP status", status)
+            raise misread(
+                f"{asking.where}: series[{index}].labels.statusCode", "an HTTP status", status
+            )
     return found
 
 
@@ -175,7 +177,7 @@ def _measured(
     ]
     document = place.document(asking, f"/metrics/{name}", params)
     found: dict[tuple[tuple[str, str], ...], Measured] = {}
-    for where, told in objects(document, asking.where):
+    for where, told in objects(document, f"{asking.where}: series"):
         labels = _labels(place, told, where)
         scale = _scale(member(told, "unit", where, text), units, f"{where}.unit")
         values = _values(told, where, window, step_s, scale)
