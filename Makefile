@@ -9,7 +9,7 @@ SEED ?= 1
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-$(VENV)/.product: requirements.txt pyproject.toml
+$(VENV)/.product: requirements.txt $(wildcard anchor/*.py anchor/*.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@

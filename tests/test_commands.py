@@ -1,0 +1,164 @@
+"""``python -m hour24``: every command on a watch that was really played."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hour24.commands.github import annotation, summary
+from hour24.ledger import Ledger
+from tests import small_watch as small
+from tests.played import ROOT, hour24, rehearsed
+
+HOURS = (0, 4)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rehearsal of two checkpoints."""
+    folder = tmp_path_factory.mktemp("reports")
+    played = rehearsed(folder, HOURS)
+    assert played.returncode == 0, played.stdout
+    return folder
+
+
+def test_help_tells_every_command_and_the_exit_codes() -> None:
+    """A person who types the least gets the most."""
+    told = hour24("--help").stdout
+    for name in ("rehearse", "doctor", "verify", "signoff", "waive", "rollback", "probe"):
+        assert f"    {name}" in told
+    assert "13 somebody else" in told
+
+
+def test_a_rehearsal_says_so_and_where_its_pages_are(reports: Path) -> None:
+    """Each checkpoint in a line; the ledger is verified at the end."""
+    again = rehearsed(reports, (0,), watch="another")
+    assert again.returncode == 0
+    assert "REHEARSAL another: seed 1, no faults" in again.stdout
+    assert "hour  0  PASS" in again.stdout
+    assert "verify: verdicts:" in again.stdout
+    assert str(reports / "another" / "index.html") in again.stdout
+
+
+def test_verify_holds_and_names_what_does_not(reports: Path, tmp_path: Path) -> None:
+    """A record that was edited is found, and the exit code says so."""
+    assert hour24("verify", reports / "w").returncode == 0
+    shutil.copytree(reports / "w", tmp_path / "w")
+    record = tmp_path / "w" / "hour00.a1.json"
+    record.chmod(0o600)
+    record.write_text(record.read_text("utf-8").replace('"PASS"', '"FAIL"', 1), "utf-8")
+    forged = hour24("verify", tmp_path / "w")
+    assert forged.returncode == 1
+    assert "NOT  chain" in forged.stdout
+    assert "the ledger does not hold" in forged.stdout
+
+
+def test_report_writes_the_pages_again(reports: Path, tmp_path: Path) -> None:
+    """From the records alone."""
+    shutil.copytree(reports / "w", tmp_path / "w")
+    page = tmp_path / "w" / "hour04.a1.html"
+    page.unlink()
+    assert hour24("report", tmp_path / "w").returncode == 0
+    assert page.stat().st_size > 10_000
+    assert (tmp_path / "w" / "signoff.html").exists()
+
+
+def test_a_rehearsal_is_never_signed_off(reports: Path, tmp_path: Path) -> None:
+    """And everything else that is missing is named too."""
+    shutil.copytree(reports / "w", tmp_path / "w")
+    refused = hour24("signoff", tmp_path / "w", "--by", "Mara", "--role", "tech lead")
+    assert refused.returncode == 1
+    assert "NOT APPROVED" in refused.stdout
+    assert "rehearsal" in refused.stdout
+    assert not (tmp_path / "w" / "signoff.json").exists()
+    assert "NOT APPROVED" in (tmp_path / "w" / "signoff.html").read_text("utf-8").upper()
+
+
+def test_a_waiver_is_refused_with_every_reason(reports: Path) -> None:
+    """Nobody, without a reason, without an end, for what is not there."""
+    refused = hour24("waive", "NOT-THERE", reports / "w")
+    assert refused.returncode == 4
+    for word in ("--by", "--because", "--until", "NOT-THERE"):
+        assert word in refused.stdout
+
+
+def test_a_class_is_written_and_shown(reports: Path, tmp_path: Path) -> None:
+    """Into the ledger, and onto the page of the watch."""
+    shutil.copytree(reports / "w", tmp_path / "w")
+    done = hour24(
+        "classify", tmp_path / "w", "--pattern", "payment declined", "--as", "normal",
+        "--by", "Mara Example", "--because", "the bank's",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "classify.1.json" in done.stdout
+    assert "payment declined" in (tmp_path / "w" / "index.html").read_text("utf-8")
+    assert hour24("verify", tmp_path / "w").returncode == 0
+
+
+def test_a_deploy_is_declared(reports: Path, tmp_path: Path) -> None:
+    """From when to when, by whom, because of what."""
+    shutil.copytree(reports / "w", tmp_path / "w")
+    done = hour24(
+        "declare", tmp_path / "w", "--start", "2026-03-02T09:00Z", "--end", "2026-03-02T09:10Z",
+        "--by", "Mara Example", "--because", "a fix",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    entry = json.loads((tmp_path / "w" / "deploy.1.json").read_text("utf-8"))
+    assert entry["end"] - entry["start"] == 600
+
+
+def test_due_tells_the_hour_to_scripts(tmp_path: Path) -> None:
+    """Of a watch whose hour 0 was recorded, and of none."""
+    assert hour24("due", "--hour-only", "--reports", tmp_path).stdout == ""
+    small.watch_of(tmp_path, small.record(0))
+    watch = small.WATCH
+    now = watch.checkpoint(4).due.isoformat()
+    told = hour24("due", "--hour-only", "--reports", tmp_path, "--now", now)
+    assert told.stdout == "4\n"
+    early = watch.checkpoint(0).due.isoformat()
+    assert hour24("due", "--hour-only", "--reports", tmp_path, "--now", early).stdout == ""
+    assert "next: hour 4" in hour24("due", "--reports", tmp_path, "--now", early).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("rehearse", "--fault", "memory_leek"), "did you mean memory_leak"),
+        (("rehearse", "--hours", "3"), "--hours: expected some of"),
+        (("verify", "nowhere"), "expected a folder that holds watch.json, got 'nowhere'"),
+        (("doctor", "--target", "nowhere.toml"), "nowhere.toml"),
+        (("prove", "NO-SUCH"), "criterion: expected one of the table, got 'NO-SUCH'"),
+        (("waive", "DB-POOL", "nowhere"), "expected a folder"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_a_line(arguments: tuple[str, ...], says: str) -> None:
+    """Exit 4, with the remedy."""
+    refused = hour24(*arguments)
+    assert refused.returncode == 4
+    assert says in refused.stdout
+    assert "Traceback" not in refused.stdout
+
+
+def test_the_runbook_is_the_one_that_the_criteria_write() -> None:
+    """docs/RUNBOOK.md is generated; whoever changes a criterion runs ``make runbook``."""
+    assert hour24("runbook").stdout == (ROOT / "docs" / "RUNBOOK.md").read_text("utf-8")
+
+
+def test_github_is_told_without_a_word_of_its_own_language(tmp_path: Path) -> None:
+    """A title from outside can neither end an annotation nor begin a command or a table cell."""
+    hostile = "a|b\n::set-output name=x::y `code` <img src=x> @everyone http://evil.example"
+    judged = small.judged("DB-POOL", 8)
+    judged = msgspec.structs.replace(judged, reason=hostile)
+    record = small.record(8, judged)
+    line = annotation("error", record, judged)
+    assert line.count("\n") == 0
+    assert line.startswith("::error title=hour8 DB-POOL")
+    table = summary(record, Ledger(small.watch_of(tmp_path, record).folder))
+    row = next(line for line in table.splitlines() if "DB-POOL" in line)
+    assert "<img" not in row
+    assert "@everyone" not in row
+    assert row.replace("\\|", "").count("|") == 6
