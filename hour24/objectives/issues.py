@@ -89,7 +89,7 @@ class Issues(NamedTuple):
                 total[kind.name] += int(item["count"])
         above = {
             kind.name: f"{said(kind.name, 60)} had {many(total[kind.name], 'event')} in "
-            f"{hours(window.hours)}, more than {kind.at_most_per_hour} an hour, and is not normal then"
+            f"{hours(window.hours)}, more than {kind.at_most_per_hour} an hour: that is not normal"
             for kind in normal
             if kind.at_most_per_hour is not None
             and total[kind.name] > kind.at_most_per_hour * window.hours

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from hour24.classes import IssueClass
-from hour24.evidence import Evidence, Listing
+from hour24.evidence import Counts, Evidence
 from hour24.objectives.aside import parted
 from hour24.objectives.base import Objective
 from hour24.objectives.words import (
@@ -233,8 +233,8 @@ class Level(NamedTuple):
 class LevelKept(Objective, frozen=True, kw_only=True):
     """Lines with each watched word are not more frequent than at hour 0.
 
-    ``now`` and ``baseline`` list ``{word, count, hours}``, one or more a word: so many lines in
-    so many hours. That a log with no line at all is silent, and not quiet, is the source's to say.
+    ``now`` and ``baseline`` count lines: ``parts`` tells how many hold each word, the window is
+    the exposure. A log without any line is silent, and not quiet.
 
     Args:
         factor: what is a large rise, above 1.
@@ -251,22 +251,24 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         return f"below {times(self.factor)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        now, before = listing(evidence["now"], "now"), listing(evidence["baseline"], "baseline")
-        here, there = _counted(now), _counted(before)
-        lacking = sorted({*here} ^ {*there})
-        if lacking or not here:
+        now, before = _counts(evidence["now"], "now"), _counts(evidence["baseline"], "baseline")
+        here, there = window_of(now, "now").hours, window_of(before, "baseline").hours
+        if now.total == 0 or before.total == 0:
+            when = "at hour 0" if now.total else "now"
+            return self._open("no_data", f"The log held no line at all {when}")
+        lacking = sorted({*now.parts} ^ {*before.parts})
+        if lacking or not now.parts:
             told = ", ".join(said(word, 40) for word in lacking) or "any word"
             return self._open(
                 "no_data", f"Lines with {told} were not counted both now and at hour 0"
             )
-        if not (now.complete and before.complete):
-            which = "now" if before.complete else "at hour 0"
-            return self._open("source_incomplete", f"Of the lines counted {which}, {NOT_ALL}")
-        levels = [self._level(word, here[word], there[word]) for word in sorted(here)]
+        levels = [
+            self._level(word, (now.parts[word], here), (before.parts[word], there))
+            for word in sorted(now.parts)
+        ]
         risen = [level for level in levels if level.risen]
         worst = max(risen or levels, key=lambda level: (level.ratio.lower, level.now, level.word))
-        spans = max(span for _, span in there.values())
-        within = f"{over(now.question.window)} against {hours(spans)} at hour 0"
+        within = f"{over(now.question.window)} against {hours(there)} at hour 0"
         if risen:
             reason = (
                 f"More lines{within}: {several([level.told() for level in risen])}; 99 % sure of "
@@ -323,10 +325,7 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         )
 
 
-def _counted(answer: Listing) -> dict[str, tuple[int, float]]:
-    """Of each word, how many lines had it, in how many hours; words without a length left out."""
-    found: dict[str, tuple[int, float]] = {}
-    for item in answer.items:
-        lines, span = found.get(item["word"], (0, 0.0))
-        found[item["word"]] = lines + int(item["count"]), span + float(item["hours"])
-    return {word: each for word, each in found.items() if each[1] > 0}
+def _counts(evidence: Evidence, name: str) -> Counts:
+    if not isinstance(evidence, Counts):
+        raise TypeError(f"{name}: expected Counts, got {type(evidence).__name__}")
+    return evidence
