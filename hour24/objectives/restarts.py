@@ -14,7 +14,7 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Listing, Unanswered
 from hour24.objectives.base import Objective
@@ -34,6 +34,33 @@ ENDED = frozenset({"server_failed", "server_restarted", "server_hardware_failure
 """Events with which the platform says that a process ended and another began."""
 PAIRED_S = 300.0
 """So near a start, the platform's event speaks of that start."""
+
+
+class Starts(NamedTuple):
+    """Processes and their starts, all by start; times in epoch seconds.
+
+    Args:
+        began: start of the window.
+        lives: every life of a process that was seen.
+        fresh: those that started in the window.
+        grown: those of ``fresh`` that a scale-out added.
+        declared: when starts are expected, as (from, to).
+    """
+
+    began: float
+    lives: tuple[Incarnation, ...]
+    fresh: tuple[Incarnation, ...]
+    grown: tuple[Incarnation, ...]
+    declared: tuple[tuple[float, float], ...]
+
+    def expected(self, at: float) -> bool:
+        """Whether a person declared a deploy that holds this moment."""
+        return any(start <= at <= end for start, end in self.declared)
+
+    @property
+    def undeclared(self) -> list[Incarnation]:
+        """The starts that nobody declared."""
+        return [x for x in self.fresh if x not in self.grown and not self.expected(x.start)]
 
 
 class NoRestart(Objective, frozen=True, kw_only=True):
@@ -57,48 +84,60 @@ class NoRestart(Objective, frozen=True, kw_only=True):
     def limit_text(self) -> str:
         return "none undeclared"
 
+    def starts(self, evidence: Mapping[str, Evidence]) -> Starts:
+        """What the probes tell of processes and of their starts in the window."""
+        probes = probes_of(evidence["probes"])
+        apart = tolerance(self.resolution_s)
+        readings = [(u.at, u.uptime_s, u.instance) for u in probes.uptimes]
+        lives = incarnations(readings, self.resolution_s)
+        window = probes.question.window
+        began = window.start.timestamp() if window else min((x.first for x in lives), default=0.0)
+        declared = tuple(
+            (start - apart, end + apart) for start, end in _stretches(evidence.get("declared"))
+        )
+        return Starts(
+            began=began,
+            lives=tuple(lives),
+            fresh=tuple(life for life in lives if life.start > began + apart),
+            grown=tuple(
+                life
+                for life in lives
+                if life.start > began + apart and _scaled_out(life, lives, apart)
+            ),
+            declared=declared,
+        )
+
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         probes = probes_of(evidence["probes"])
         look = looked(probes)
-        apart = tolerance(self.resolution_s)
-        lives = incarnations(
-            [(u.at, u.uptime_s, u.instance) for u in probes.uptimes], self.resolution_s
-        )
-        window = probes.question.window
-        began = window.start.timestamp() if window else min((x.first for x in lives), default=0.0)
-        declared = [
-            (start - apart, end + apart)
-            for start, end in _stretches(evidence.get("declared"), "start", "end")
-        ]
-
-        def expected(at: float) -> bool:
-            return any(start <= at <= end for start, end in declared)
-
-        fresh = [life for life in lives if life.start > began + apart]
-        grown = [life for life in fresh if _scaled_out(life, lives, apart)]
-        undeclared = [x for x in fresh if x not in grown and not expected(x.start)]
+        found = self.starts(evidence)
+        undeclared = found.undeclared
         events = evidence.get("events")
-        told = [each for each in _events(events) if each[0] >= began and not expected(each[0])]
+        told = [
+            each
+            for each in _events(events)
+            if each[0] >= found.began and not found.expected(each[0])
+        ]
         unseen = [
             each for each in told if all(abs(each[0] - x.start) > PAIRED_S for x in undeclared)
         ]
-        together = alive_together(lives)
+        together = alive_together(found.lives)
         seen = probes.kept - probes.bad
         figures = {
             **look.figures(),
-            "processes": float(len(lives)),
+            "processes": float(len(found.lives)),
             "together": float(together),
-            "starts": float(len(fresh)),
+            "starts": float(len(found.fresh)),
             "undeclared": float(len(undeclared)),
             "told_by_platform": float(len(told)),
         }
         if undeclared or told:
             return self._fail(undeclared, unseen, evidence, figures, look)
-        problem = self._wanting(look, lives, together, seen)
+        problem = self._wanting(look, found.lives, together, seen)
         if problem is not None:
             return self._verdict(Outcome.INCONCLUSIVE, *problem, 0, figures)
         return self._verdict(
-            Outcome.PASS, "", self._clean(lives, fresh, grown, together, look, evidence), 0, figures
+            Outcome.PASS, "", self._clean(found, together, look, evidence), 0, figures
         )
 
     def _fail(
@@ -162,25 +201,23 @@ class NoRestart(Objective, frozen=True, kw_only=True):
 
     def _clean(
         self,
-        lives: Sequence[Incarnation],
-        fresh: Sequence[Incarnation],
-        grown: Sequence[Incarnation],
+        found: Starts,
         together: int,
         look: Look,
         evidence: Mapping[str, Evidence],
     ) -> str:
-        parts = [
-            f"{many(together, 'process', 'processes')} at a time, the oldest since {moment(lives[0].start)}"
-        ]
-        deployed = [x for x in fresh if x not in grown]
+        oldest = moment(found.lives[0].start)
+        parts = [f"{many(together, 'process', 'processes')} at a time, the oldest since {oldest}"]
+        grown = found.grown
+        deployed = [x for x in found.fresh if x not in grown]
         if deployed:
             parts.append(
-                f"{count(len(deployed))} starts inside declared deploys, the last at "
+                f"{many(len(deployed), 'start')} inside declared deploys, the last at "
                 f"{moment(deployed[-1].start)}"
             )
         if grown:
             parts.append(
-                f"{count(len(grown))} new instances beside all the old ones, from "
+                f"{many(len(grown), 'new instance')} beside all the old ones, from "
                 f"{moment(grown[0].start)} on: a scale-out, no restart"
             )
         events = evidence.get("events")
@@ -218,10 +255,10 @@ def _scaled_out(life: Incarnation, lives: Sequence[Incarnation], apart: float) -
     )
 
 
-def _stretches(listing: Evidence | None, start: str, end: str) -> list[tuple[float, float]]:
-    """(from, to) of each item that tells both, epoch seconds."""
+def _stretches(listing: Evidence | None) -> list[tuple[float, float]]:
+    """(start, end) of each item that tells both, epoch seconds."""
     items = listing.items if isinstance(listing, Listing) else ()
-    both = [(epoch(item.get(start)), epoch(item.get(end))) for item in items]
+    both = [(epoch(item.get("start")), epoch(item.get("end"))) for item in items]
     return [(a, b) for a, b in both if a is not None and b is not None]
 
 
