@@ -22,7 +22,8 @@ NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
 def told(body: Any, kind: str = "application/json") -> Answer:
-    return Answer(body=json.dumps(body).encode(), headers={"Content-Type": kind})
+    headers = {"Content-Type": kind, "Date": "Tue, 01 Jan 2019 00:00:00 GMT"}
+    return Answer(body=json.dumps(body).encode(), headers=headers)
 
 
 def summary(*components: tuple[str, str], indicator: str = "none", **more: Any) -> Answer:
@@ -77,7 +78,7 @@ def words(found: Listing) -> list[tuple[str, str]]:
 
 
 def test_each_form_has_its_address():
-    """Statuspage's summary, Better Stack's index; no token is sent."""
+    """Statuspage's summary, Better Stack's index; no token is sent, and its clock is its own."""
     pages = {"/a/api/v2/summary.json": summary(), "/b/index.json": better("operational")}
     with Server(lambda asked: pages[asked.path]) as server:
         found = StatusPages(
