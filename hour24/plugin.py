@@ -144,6 +144,8 @@ def _open(config: pytest.Config, hour: int) -> CheckpointPlugin:
         pytest.exit(str(problem), returncode=EXIT_NOT_WRITTEN)
     begin(run)
     run.sign_of_life("start")
+    # Filters are the process's, not a thread's: a library's warning must not end a question.
+    config.addinivalue_line("filterwarnings", "default")
     option.continue_on_collection_errors = True
     option.tbstyle = "short"
     option.showlocals = False
@@ -457,9 +459,13 @@ class CheckpointPlugin:
                 session.exitstatus = EXIT[record.outcome]
             self.run.alert()
             self.run.publish()
-        except LedgerError as problem:
+        except Exception as problem:  # noqa: BLE001  the journal still has every verdict
             session.exitstatus = EXIT_NOT_WRITTEN
-            self._say(f"hour24: the record could not be written: {problem}")
+            told = problem if isinstance(problem, LedgerError) else repr(problem)
+            self._say(
+                f"hour24: the record could not be written: {told}; its verdicts are in "
+                f"{self.run.journal.path}: python -m hour24 finalise"
+            )
         self._ended.set()
         try:
             yield

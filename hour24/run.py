@@ -341,7 +341,13 @@ class Run:
     def _advisory(self) -> list[dict[str, Any]]:
         if self.lanes is None or not self.production.status_pages:
             return []
-        answer = self.lanes.answer("status_pages")
+        try:
+            answer = self.lanes.answer("status_pages")
+        except Exception as problem:  # noqa: BLE001  advice: no bug in it may cost the record
+            note = f"status pages: {type(problem).__name__}: {problem}"
+            if note not in self.notes:
+                self.notes.append(note)
+            return []
         pages = answer if isinstance(answer, dict) else {"status": answer}
         plain: list[dict[str, Any]] = self.redactor.plain([to_plain(e) for e in pages.values()])
         return plain

@@ -76,7 +76,7 @@ def rehearse(options: argparse.Namespace) -> int:
     say.line(f"REHEARSAL {script.watch}: seed {script.seed}, {told}", "bold magenta")
     codes = []
     for played in play(script, _begun):
-        codes.append(played.exit_code)
+        codes.append(played.exit_code if played.record is not None else NOT_WRITTEN)
         _show(played, options.verbose)
     return worst_exit(codes, _settled(script, time.monotonic() - began, codes))
 
