@@ -25,6 +25,7 @@ from hour24.errors import (
     SourceTooMany,
 )
 from hour24.evidence import Question, from_plain, to_plain
+from hour24.objectives.errors import EventsBelow
 from hour24.objectives.sentry import EventStored, NothingDropped
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
@@ -463,6 +464,22 @@ def test_there_is_an_end_to_pages(ask, monkeypatch):
     source, _ = ask(issues=page([issue(1)], "0:100:0"))
     with pytest.raises(SourceMisread, match="the same again"):
         source.issues(WINDOW)
+
+
+def test_a_storm_of_errors_is_seen(ask, monkeypatch):
+    """Beyond the cap the newest events stand, and are said not to be all: FAIL, never PASS."""
+    monkeypatch.setattr(sentry, "MOST_PAGES", 2)
+    pages = {
+        "": page(table(event(1), event(2)), "0:100:0"),
+        "0:100:0": page(table(event(3), event(4)), "0:200:0"),
+    }
+    source, server = ask(events=paged(pages))
+    listing = source.error_events(WINDOW)
+    assert (len(listing.items), listing.complete, listing.seen) == (4, False, 4)
+    assert len(asked_of(server, "/events/")) == 2
+    assert EventsBelow(per_hour=4).judge({"events": listing}).outcome == Outcome.FAIL
+    judged = EventsBelow(per_hour=5).judge({"events": listing})
+    assert judged.outcome == Outcome.INCONCLUSIVE
 
 
 # --- what is read -----------------------------------------------------------------------------

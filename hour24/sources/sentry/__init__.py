@@ -5,7 +5,8 @@ Rules of this module:
 - An empty answer is believed only once Sentry has shown that the token sees the project, and
   that it knows the environment: without either, it would be empty whatever happens.
 - Every page is read, as long as ``rel="next"`` has ``results="true"``; a page that fails or is
-  beyond the cap makes the whole incomplete, never short.
+  beyond the cap makes the whole incomplete, never short. Of error events, those beyond the cap
+  are said to be missing, since what was read may already be too many.
 - Start and end are always sent, and what lies outside of them is not ours. The canary is left
   out by the search, and again here.
 - The one event that is sent is sent once; only the event read back shows that it is stored.
@@ -150,7 +151,8 @@ class Sentry:
     def error_events(self, window: Window) -> Listing:
         """Every error event of the environment in the window, oldest first.
 
-        Returns: items of :func:`rows.event`.
+        Returns: items of :func:`rows.event`; beyond the cap of pages the newest of them, and
+            then not complete: a storm of errors must be seen.
         Source: ``GET /organizations/{o}/events/``, ``dataset=errors``.
         """
         project = self._seen_environment()
@@ -164,19 +166,22 @@ class Sentry:
                 ("per_page", PER_PAGE),
             ]
             found: dict[str, rows.Item] = {}
-            seen = 0
-            for body, place in self._pages(asking, "/events/", params, "org:read"):
-                for where, row in rows.table(body, place, "errors"):
-                    seen += 1
-                    item = rows.event(row, where)
-                    if holds(window, item["at"], f"{where}.timestamp") and not canary.is_canary(
-                        item["title"], item["environment"]
-                    ):
-                        found[item["id"]] = item
+            seen, complete = 0, True
+            try:
+                for body, place in self._pages(asking, "/events/", params, "org:read"):
+                    for where, row in rows.table(body, place, "errors"):
+                        seen += 1
+                        item = rows.event(row, where)
+                        ours = canary.is_canary(item["title"], item["environment"])
+                        if holds(window, item["at"], f"{where}.timestamp") and not ours:
+                            found[item["id"]] = item
+            except SourceTooMany:
+                complete = False
             return Listing(
                 question=asking.question(),
                 what="error events",
                 items=tuple(sorted(found.values(), key=lambda item: (item["at"], item["id"]))),
+                complete=complete,
                 seen=seen,
             )
 
