@@ -401,15 +401,12 @@ class NoRise(Objective, frozen=True, kw_only=True):
                 f"{trend.p_value:.2g})"
             )
             return self._verdict(Outcome.FAIL, "rise", f"{told}; in all, {failed}", figures, trend)
-        blind = self._blind(by_hour, shown, bad == total)
-        if blind:
-            return self._verdict(
-                Outcome.INCONCLUSIVE,
-                "too_little_traffic",
-                f"{failed}, but {blind}",
-                figures,
-                trend,
-            )
+        blind = self._blind(by_hour, shown)
+        if bad == total:
+            blind = "nothing_succeeded", "a share that is 100 % throughout cannot rise"
+        if blind is not None:
+            code, why = blind
+            return self._verdict(Outcome.INCONCLUSIVE, code, f"{failed}, but {why}", figures, trend)
         change = (
             "No request failed"
             if trend is None
@@ -446,19 +443,21 @@ class NoRise(Objective, frozen=True, kw_only=True):
             ]
         return found
 
-    def _blind(self, by_hour: Hours, shown: float, all_failed: bool) -> str:
-        """Why nothing can be said of a rise; empty when it can."""
-        if all_failed:
-            return "a share that is 100 % throughout cannot rise"
+    def _blind(self, by_hour: Hours, shown: float) -> tuple[str, str] | None:
+        """Code and reason when a rise could have hidden; none when it could not."""
         if by_hour.told < self.coverage * len(by_hour.total):
             unseen = len(by_hour.total) - by_hour.told
-            return f"{unseen} of the {len(by_hour.total)} hours had no requests"
+            return (
+                "too_little_traffic",
+                f"{unseen} of the {len(by_hour.total)} hours had no requests",
+            )
         if shown > self.visible:
             return (
+                "too_little_traffic",
                 f"a rise to less than {percent(shown)} would not have shown; with more requests "
-                f"in an hour one to {percent(self.visible)} would"
+                f"in an hour one to {percent(self.visible)} would",
             )
-        return ""
+        return None
 
     def _verdict(
         self,

@@ -25,14 +25,14 @@ class Hour(NamedTuple):
 
     start: float
     end: float
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs
 
 
 class Spike(NamedTuple):
     """A block with more than chance explains: its index, its count, what was expected."""
 
-    index: int
-    count: int
+    index: int  # type: ignore[assignment]  # hides tuple.index and tuple.count
+    count: int  # type: ignore[assignment]
     expected: float
 
 

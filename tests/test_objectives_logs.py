@@ -1,0 +1,291 @@
+"""Log lines: errors, patterns, watched words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from hour24 import evidence as ev
+from hour24.classes import IssueClass
+from hour24.evidence import Counts, Listing
+from hour24.objectives.base import Objective, from_plain
+from hour24.objectives.logs import LevelKept, NoErrorLine, NoPattern
+from hour24.verdict import Outcome
+from tests.evidence_of import WATCH, counts, listing, question, unanswered
+
+WINDOW = WATCH.checkpoint(8).settled
+WHOLE = WATCH.checkpoint(24).settled_since_t0
+NORMAL = (
+    IssueClass(name="Vapi API timeouts", pattern="vapi api timeout", cause="vapi"),
+    IssueClass(name="database resets", pattern="reset by database", at_most_per_hour=3),
+)
+HOSTILE = "ERROR <b>\x1b[2J\u202eevil\r\nnext `rm -rf` \x00" + "long " * 200
+PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+
+
+def lines(*at: float, message: str = "ERROR cache: lost", window: Any = WINDOW) -> list[Any]:
+    """Lines, so many minutes after the window's start; ``{n}`` becomes a number."""
+    start = window.start.timestamp()
+    return [
+        {"at": start + 60 * minute, "message": message.replace("{n}", str(n)), "level": "error"}
+        for n, minute in enumerate(at)
+    ]
+
+
+def found(*items: dict[str, Any], window: Any = WINDOW, complete: bool = True) -> Listing:
+    """ERROR lines of the window."""
+    made = listing(*items, what="ERROR lines")
+    asked = msgspec.structs.replace(made.question, window=window)
+    return msgspec.structs.replace(made, question=asked, complete=complete)
+
+
+def judged(objective: Objective, **evidence: ev.Evidence) -> Any:
+    verdict = objective.judge(evidence)
+    again = from_plain(json.loads(json.dumps(objective.to_plain())))
+    stored = {
+        name: ev.from_plain(json.loads(json.dumps(ev.to_plain(each))))
+        for name, each in evidence.items()
+    }
+    assert again == objective
+    assert again.judge(stored) == verdict
+    assert verdict.reason.isprintable()
+    assert verdict.limit
+    return verdict
+
+
+# --- LOGS-ERRORS --------------------------------------------------------------------------------
+
+
+def errors(*items: dict[str, Any], **more: Any) -> Any:
+    return judged(NoErrorLine(normal=NORMAL), lines=found(*items, **more))
+
+
+def test_no_error_line_holds_and_normal_ones_are_told():
+    """The source vouches that it looked."""
+    verdict = errors()
+    assert (verdict.outcome, verdict.observed, verdict.limit) == (PASS, "0", "none")
+    assert verdict.reason == "No ERROR line in the 4 h until 09:55 UTC"
+    verdict = errors(*lines(1, 2, 3, message="ERROR calls: Vapi API timeout, call {n}"))
+    assert (verdict.outcome, verdict.observed) == (PASS, "0 others")
+    assert "3 of normal classes aside (Vapi API timeouts 3)" in verdict.reason
+
+
+def test_one_error_line_fails_with_its_text_and_time():
+    """Whole, with the moment."""
+    verdict = errors(*lines(65, message="ERROR billing: invoice 7 skipped"))
+    assert (verdict.outcome, verdict.code, verdict.observed) == (FAIL, "error_lines", "1")
+    assert '"ERROR billing: invoice 7 skipped" (07:00 UTC)' in verdict.reason
+    assert verdict.figures == {"counted": 1.0, "patterns": 1.0, "aside": 0.0}
+
+
+def test_many_error_lines_are_told_by_pattern_with_a_sample_each():
+    """The three most frequent, and how many more there are."""
+    texts = ("mail: no answer to", "disk: full at", "audit: refused", "ledger: entry lost")
+    many = [
+        line
+        for n, text in enumerate(texts)
+        for line in lines(*range(5 + 4 * n), message=f"ERROR {text} {{n}}")
+    ]
+    verdict = errors(*many)
+    assert "44 ERROR lines of no normal class" in verdict.reason
+    assert "in 4 patterns" in verdict.reason
+    assert '17 × "ERROR ledger: entry lost <n>", such as "ERROR ledger: entry lost 0' in (
+        verdict.reason
+    )
+    assert "mail" not in verdict.reason
+    assert "and 1 more" in verdict.reason
+
+
+def test_of_a_bounded_class_the_excess_of_an_hour_counts():
+    """Three resets an hour are occasional, the fourth is not."""
+    message = "ERROR db: connection reset by database, request {n}"
+    assert errors(*lines(6, 7, 8, 66, 67, 68, message=message)).outcome == PASS
+    verdict = errors(*lines(6, 7, 8, 9, message=message))
+    assert (verdict.outcome, verdict.figures["counted"]) == (FAIL, 1.0)
+    assert "1 of database resets, more than its bound in an hour" in verdict.reason
+
+
+# --- LOGS-PATTERNS ------------------------------------------------------------------------------
+
+
+def patterns(*items: dict[str, Any], window: Any = WHOLE, **more: Any) -> Any:
+    limits = NoPattern(per_hour=5, per_day=10, normal=NORMAL)
+    return judged(limits, lines=found(*items, window=window, **more))
+
+
+def test_four_in_a_clock_hour_pass_and_five_fail():
+    """The window begins at 00:55: minute 5 is 01:00."""
+    message = "ERROR ledger: entry {n} out of balance"
+    four = patterns(*lines(5, 6, 7, 8, 65, message=message, window=WHOLE))
+    assert (four.outcome, four.observed) == (PASS, "4 in an hour")
+    five = patterns(*lines(5, 6, 7, 8, 9, message=message, window=WHOLE))
+    assert (five.outcome, five.code, five.observed) == (FAIL, "pattern_repeats", "5 in an hour")
+    assert "5 in the clock hour from 01:00 UTC" in five.reason
+    assert "ERROR ledger: entry <n> out of balance" in five.reason
+    for sample in ("entry 0 out", "entry 1 out", "entry 2 out"):
+        assert sample in five.reason
+    assert "entry 3 out" not in five.reason
+
+
+def test_nine_within_24_hours_pass_and_ten_fail():
+    """Of the 25 hours that have been seen, any 24."""
+    message = "ERROR ledger: entry {n} out of balance"
+    spread = [120.0 * n for n in range(9)]
+    nine = patterns(*lines(*spread, message=message, window=WHOLE))
+    assert (nine.outcome, nine.observed, nine.scale.limit) == (PASS, "9 in 24 h", 10.0)
+    ten = patterns(*lines(*spread, 1100, message=message, window=WHOLE))
+    assert (ten.outcome, ten.observed) == (FAIL, "10 in 24 h")
+    assert "10 within 24 h" in ten.reason
+    far = patterns(*lines(*spread, 1441, message=message, window=WHOLE))
+    assert far.outcome == PASS
+
+
+def test_different_errors_are_different_patterns():
+    """Twelve lines of twelve kinds in one hour do not repeat."""
+    words = ("mail", "cache", "disk", "queue", "vault", "audit", "flags", "quota", "cron", "ocr")
+    verdict = patterns(
+        *(
+            line
+            for n, word in enumerate(words)
+            for line in lines(5 + n, message=f"ERROR {word} {word}ing", window=WHOLE)
+        )
+    )
+    assert (verdict.outcome, verdict.observed) == (PASS, "1 in an hour")
+    assert "of 10 patterns in 10 ERROR lines" in verdict.reason
+
+
+def test_normal_classes_may_repeat_within_their_bound():
+    """Forty timeouts in an hour do not count; seven resets leave four."""
+    vapi = lines(*range(5, 45), message="ERROR Vapi API timeout, call {n}", window=WHOLE)
+    reset = "ERROR connection reset by database, request {n}"
+    assert patterns(*vapi, *lines(*range(5, 12), message=reset, window=WHOLE)).outcome == PASS
+    assert patterns(*lines(*range(5, 13), message=reset, window=WHOLE)).outcome == FAIL
+
+
+# --- of both ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("objective", [NoErrorLine(normal=NORMAL), NoPattern(normal=NORMAL)])
+def test_what_was_cut_off_can_fail_and_never_pass(objective):
+    """What was seen was there."""
+    none = judged(objective, lines=found(complete=False))
+    assert (none.outcome, none.code) == (OPEN, "source_incomplete")
+    some = judged(objective, lines=found(*lines(5, 6, 7, 8, 9), complete=False))
+    assert some.outcome == FAIL
+
+
+@pytest.mark.parametrize("objective", [NoErrorLine(normal=NORMAL), NoPattern(normal=NORMAL)])
+def test_hostile_lines_are_data(objective):
+    """One line each, cut, printable."""
+    verdict = judged(objective, lines=found(*lines(*range(5, 25), message=HOSTILE)))
+    assert verdict.outcome == FAIL
+    assert "\u202e" not in verdict.reason
+    assert len(verdict.reason) < 900
+
+
+@pytest.mark.parametrize("objective", [NoErrorLine(), NoPattern()])
+def test_lines_that_were_not_had_are_no_verdict(objective):
+    """INCONCLUSIVE with its code; our own mistake is an error."""
+    verdict = judged(objective, lines=unanswered("too_many_lines"))
+    assert (verdict.outcome, verdict.code) == (OPEN, "too_many_lines")
+    with pytest.raises(TypeError, match="lines: expected a Listing"):
+        objective.judge({"lines": counts(1, 0)})
+
+
+# --- LOGS-WATCHED -------------------------------------------------------------------------------
+
+
+def watched(hour: int, total: int = 900, **parts: int) -> Counts:
+    """Lines read in a checkpoint's window, and how many hold each word."""
+    asked = msgspec.structs.replace(question("200"), window=WATCH.checkpoint(hour).settled)
+    return Counts(question=asked, what="lines read", total=total, bad=0, parts=parts)
+
+
+def level(now: dict[str, int], before: dict[str, int], objective: Any = None) -> Any:
+    return judged(objective or LevelKept(), now=watched(8, **now), baseline=watched(0, **before))
+
+
+def test_the_same_level_holds_and_the_smallest_visible_rise_is_told():
+    """Four hours against one: 120 against 30."""
+    verdict = level({"WARN": 118, "database": 126}, {"WARN": 30, "database": 30})
+    assert (verdict.outcome, verdict.limit) == (PASS, "below ×2")
+    assert verdict.observed == "×1.05 (database)"
+    assert "WARN 118 against 30 (×0.98); database 126 against 30 (×1.05)" in verdict.reason
+    assert "in the 4 h until 09:55 UTC against 1 h at hour 0" in verdict.reason
+    shows = int(verdict.figures["WARN_shows"])
+    assert f"fewer lines than WARN {shows}" in verdict.reason
+    assert level({"WARN": shows - 1}, {"WARN": 30}).outcome == PASS
+    assert level({"WARN": shows}, {"WARN": 30}).outcome == FAIL
+
+
+def test_a_rise_that_is_large_and_beyond_chance_fails():
+    """Four times as many, of one word of three."""
+    verdict = level(
+        {"WARN": 480, "database": 118, "timeout": 0}, {"WARN": 30, "database": 30, "timeout": 0}
+    )
+    assert (verdict.outcome, verdict.code) == (FAIL, "level_risen")
+    assert verdict.observed == "×4 (WARN)"
+    assert "WARN 480 against 30 (×4)" in verdict.reason
+    assert "database" not in verdict.reason
+    assert verdict.bound == "at least ×1.92"
+    assert verdict.scale.limit == 2.0
+
+
+@pytest.mark.parametrize(
+    ("now", "before"),
+    [
+        (119_000, 20_000),
+        (40, 3),
+        (0, 30),
+        (0, 0),
+        (10, 0),
+    ],
+)
+def test_small_changes_few_lines_and_fewer_are_no_rise(now, before):
+    """Half as many again, beyond chance; three against ten an hour; fewer; none."""
+    verdict = level({"WARN": now}, {"WARN": before})
+    assert verdict.outcome == PASS
+    assert "would not have shown" in verdict.reason
+
+
+def test_many_lines_where_there_were_none_are_a_rise():
+    """None at hour 0 is a level too; the ratio has no number, its bound has."""
+    verdict = level({"WARN": 200}, {"WARN": 0})
+    assert (verdict.outcome, verdict.observed) == (FAIL, "200 WARN, none at hour 0")
+    assert verdict.scale is None
+    assert all(abs(value) < 1e9 for value in verdict.figures.values())
+
+
+def test_lines_in_clumps_are_less_sure():
+    """Ten at once: 300 are thirty happenings."""
+    now, before = {"WARN": 300}, {"WARN": 30}
+    assert level(now, before).outcome == FAIL
+    assert level(now, before, LevelKept(clumping=10.0)).outcome == PASS
+
+
+@pytest.mark.parametrize(
+    ("now", "before"),
+    [
+        (watched(8, total=0, WARN=0), watched(0, WARN=30)),
+        (watched(8, WARN=30), watched(0, total=0, WARN=0)),
+        (watched(8), watched(0)),
+        (watched(8, WARN=30), watched(0, timeout=30)),
+    ],
+)
+def test_a_silent_log_shows_no_level(now, before):
+    """No line at all, or other words than at hour 0."""
+    verdict = judged(LevelKept(), now=now, baseline=before)
+    assert (verdict.outcome, verdict.code) == (OPEN, "no_data")
+
+
+def test_both_must_have_been_answered():
+    """Each with its own code."""
+    now = unanswered("too_many_lines")
+    assert judged(LevelKept(), now=now, baseline=watched(0, WARN=1)).code == "too_many_lines"
+    before = unanswered("baseline_absent")
+    assert judged(LevelKept(), now=watched(8, WARN=1), baseline=before).code == "baseline_absent"
+    with pytest.raises(TypeError, match="now: expected Counts"):
+        LevelKept().judge({"now": listing(), "baseline": watched(0)})
