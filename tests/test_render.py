@@ -208,19 +208,35 @@ def test_a_later_page_that_fails_is_no_answer(asking):
     assert [each.result for each in refused.value.question.attempts] == ["200"] + ["503"] * 3
 
 
-def test_past_the_page_cap_nothing_is_answered(asking):
-    """A log that goes on for more than a hundred pages is too_many_lines."""
-    number = iter(range(1, 10_000))
+def endless(message: str) -> Callable[[str, dict[str, str]], Answer]:
+    """A log that always has another page."""
+    number = iter(range(1, 100_000))
 
     def answer(path: str, params: dict[str, str]) -> Answer:
-        n = next(number)
-        return told(page(line(n, level="error"), more=True, start=at(n + 0.5)))
+        n = next(number) / 10
+        each = {**line(1, message, n, level="error"), "id": f"log-{n}"}
+        return told(page(each, more=True, start=at(n)))
 
-    render = asking(answer)
-    with pytest.raises(SourceTooMany, match="expected at most 10000 lines, got more") as refused:
-        render.render.error_lines(WINDOW)
+    return answer
+
+
+@pytest.mark.parametrize(("method", "pages"), [("watched_lines", 100), ("beats", 200)])
+def test_past_the_page_cap_there_is_no_answer(asking, method, pages):
+    """A count of a part is no count: too_many_lines."""
+    render = asking(endless("heartbeat worker=a timeout"))
+    with pytest.raises(SourceTooMany, match=f"at most {pages}00 lines, got more") as refused:
+        METHODS[method](render.render)
     assert refused.value.code == "too_many_lines"
-    assert len(render.asked) == 100
+    assert len(render.asked) == pages
+
+
+def test_past_the_page_cap_the_first_error_lines_stand(asking):
+    """They were logged; the listing says that it is not complete."""
+    render = asking(endless("ERROR it broke"))
+    found = render.render.error_lines(WINDOW)
+    assert not found.complete
+    assert len(found.items) == found.seen == 100
+    assert len(render.asked) == 101
 
 
 def test_pages_that_never_end_are_refused(asking):
@@ -343,6 +359,19 @@ def test_beats_are_told_by_worker_at_their_moments(asking):
     assert [(each.labels, len(each.times)) for each in unnamed.lines] == [({}, 3)]
 
 
+def test_a_beat_on_two_pages_is_one(asking):
+    """A line counts once by its id, however many pages hold it."""
+    beats = [line(n, "heartbeat worker=a", 30.0 * n) for n in range(1, 4)]
+
+    def answer(path: str, params: dict[str, str]) -> Answer:
+        if params["startTime"] == at(0) and params["direction"] == "forward":
+            return told(page(*beats[:2], more=True, start=at(60)))
+        return told(page(*beats[1:]))
+
+    (found,) = asking(answer).render.beats(WINDOW, JOBS).lines
+    assert found.times == (epoch(30), epoch(60), epoch(90))
+
+
 def test_no_beat_is_told_after_a_look_without_a_filter(asking):
     """A log without a beat has no line; a beat that only shows without the filter is misread."""
     silent = asking(holding(line(1)))
@@ -439,6 +468,13 @@ def test_null_is_no_value_and_never_zero(asking):
     assert memory.lines[0].values == (5.0, None, 7.0)
     load = asking(metric(series(values, "requests"))).render.load(WINDOW)
     assert load.lines[0].values == (round(5 / 60, 4), None, round(7 / 60, 4))
+
+
+def test_one_null_among_the_statuses_makes_a_sample(asking):
+    """A minute whose failures are not known is not counted whole."""
+    good = series(every_minute(), "requests", statusCode="200")
+    answer = metric(good, series([(60.0, None)], "requests", statusCode="500"))
+    assert asking(answer).render.responses(WINDOW).basis == "sample"
 
 
 def test_a_minute_without_any_value_makes_a_sample(asking):

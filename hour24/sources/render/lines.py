@@ -17,11 +17,13 @@ import re
 from datetime import UTC, datetime
 
 from hour24.evidence import Counts, Listing
-from hour24.sources.render.logs import LogLine, lines, newest
+from hour24.sources.render.logs import LogLine, first_lines, lines, newest
 from hour24.sources.render.place import Place
 from hour24.watch import Window
 
 WATCHED = ("WARN", "database", "timeout")
+MOST = 50
+"""Pages of ERROR lines that are read, of each kind."""
 LONGEST = 2000
 """So many characters of a message are kept: more than anybody looks at."""
 _ERROR = re.compile(r"\bERROR\b")
@@ -30,13 +32,20 @@ _ERROR = re.compile(r"\bERROR\b")
 def error_lines(place: Place, window: Window) -> Listing:
     """``{id, at, message, level, instance}``, oldest first; ``seen`` lines were looked at.
 
-    Raises: SourceTooMany, past the page cap; SourceEmpty, when the log holds no line at all.
+    Past the page cap these are the first ones, and the listing is not complete: what is there
+    was logged.
+
+    Raises: SourceEmpty, when the log holds no line at all.
     """
     with place.asking("error lines", window) as asking:
-        by_level = lines(place, asking, window, ("level", "error"))
-        by_word = lines(place, asking, window, ("text", "*ERROR*"))
+        by_level, whole = first_lines(place, asking, window, ("level", "error"), most_pages=MOST)
+        by_word, all_of_it = first_lines(
+            place, asking, window, ("text", "*ERROR*"), most_pages=MOST
+        )
+        complete = whole and all_of_it
         seen = {line.id: line for line in (*by_level, *by_word)}
-        last = newest(place, asking, window, seen.values(), _is_error)
+        sought = _is_error if complete else _nothing
+        last = newest(place, asking, window, seen.values(), sought)
         found = sorted(line for line in seen.values() if _is_error(line))
         return Listing(
             question=asking.question(),
@@ -51,6 +60,7 @@ def error_lines(place: Place, window: Window) -> Listing:
                 }
                 for line in found
             ),
+            complete=complete,
             seen=len(seen),
             note="lines of level error and lines with the word ERROR, lines of requests aside; "
             "a traceback without the word, and other levels such as fatal, are not seen; "
@@ -92,6 +102,10 @@ def _holds(line: LogLine, word: str) -> bool:
 def _is_watched(line: LogLine) -> bool:
     """Whether a search for the words as they are written must find it."""
     return line.is_message and any(word in line.message for word in WATCHED)
+
+
+def _nothing(line: LogLine) -> bool:
+    return False
 
 
 def _until(last: list[LogLine]) -> str:

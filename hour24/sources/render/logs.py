@@ -8,7 +8,7 @@ Rules of this room:
 - Filters are asked one at a time: whether several mean "and" or "or" is not documented. What a
   filter lets through is looked at again, and what it should have found among the newest lines
   is looked for: a filter that hides a line is misread.
-- Past the page cap nothing is answered.
+- Past the page cap there is no answer; whoever can use a part asks for the first lines.
 - Lines of requests (type ``request``) are the platform's own, not the service's messages.
 
 Source: ``GET /logs``.
@@ -16,7 +16,6 @@ Source: ``GET /logs``.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
@@ -64,27 +63,38 @@ def lines(
 ) -> list[LogLine]:
     """The lines of the window that pass the filters, oldest first.
 
-    Args:
-        most_pages: above it SourceTooMany is raised.
+    Raises: SourceTooMany, when they are more than ``most_pages`` hold.
     """
+    found, whole = first_lines(place, asking, window, *filters, most_pages=most_pages)
+    if not whole:
+        asking.refuse(SourceTooMany, f"expected at most {most_pages * PAGE} lines, got more")
+    return found
+
+
+def first_lines(
+    place: Place,
+    asking: Asking,
+    window: Window,
+    *filters: tuple[str, str],
+    most_pages: int = MOST_PAGES,
+) -> tuple[list[LogLine], bool]:
+    """The first lines of the window that pass the filters, and whether these are all."""
     found: dict[str, LogLine] = {}
     stretch = (stamp(window.start), stamp(window.end))
     asked: set[tuple[str, str]] = set()
-    for number in itertools.count(1):
-        if number > most_pages:
-            asking.refuse(SourceTooMany, f"expected at most {most_pages * PAGE} lines, got more")
+    for number in range(1, most_pages + 1):
         asked.add(stretch)
         where = f"{asking.where}: page {number}"
         page = _page(place, asking, where, stretch, "forward", filters)
         for line in _lines(page, where, window):
             found.setdefault(line.id, line)
         if not member(page, "hasMore", where, _yes_or_no):
-            break
+            return sorted(found.values()), True
         stretch = _next(page, where, window)
         if stretch in asked:
             told = " to ".join(stretch)
             raise misread(f"{where}: nextStartTime, nextEndTime", "a new stretch", told)
-    return sorted(found.values())
+    return sorted(found.values()), False
 
 
 def newest(
