@@ -44,7 +44,7 @@ def declare_deploy(
     Returns: path of its entry.
     Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
     """
-    problems = list(unsaid(by, because))
+    problems = [*closed(ledger), *unsaid(by, because)]
     begins = _moment(start or now, "--start", problems)
     ends = _moment(end or (begins or now) + USUAL, "--end", problems)
     if begins is not None and ends is not None:
@@ -64,6 +64,16 @@ def declare_deploy(
             "release": release,
         },
     )
+
+
+def closed(ledger: Ledger) -> Iterator[str]:
+    """Why nothing can follow in this ledger any more; nothing when something can."""
+    if any(entry.kind == "signoff" for entry in ledger.entries()):
+        name = ledger.watch.name
+        yield (
+            f"watch {name}: expected an open ledger, got one that is signed off; the week after "
+            "has its own, which `pytest -m daily` opens"
+        )
 
 
 def _moment(value: datetime | str, option: str, problems: list[str]) -> datetime | None:

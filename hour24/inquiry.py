@@ -174,6 +174,11 @@ class Inquiry:
         return probes.read(self.probe_folder, self.checkpoint.since_t0)
 
     @property
+    def seen_at_baseline(self) -> Seen:
+        """What the prober saw around T0."""
+        return self.seen
+
+    @property
     def settled_whole(self) -> Window:
         """T0 to now's checkpoint, shifted for what arrives late."""
         return Window(self.watch.t0, self.checkpoint.due).shifted(-self.watch.settle_s)

@@ -34,7 +34,7 @@ from hour24.errors import LedgerError, LedgerLocked
 from hour24.record import Link, Record
 from hour24.standings import Standing, Waiver
 from hour24.verdict import Outcome
-from hour24.watch import Watch
+from hour24.watch import CHECKPOINTS, Watch
 
 __all__ = ["Entry", "Genesis", "Ledger", "Standing"]
 
@@ -68,6 +68,11 @@ class Genesis(Struct, frozen=True, kw_only=True):
     follows: str = ""
     version: int = 1
     kind: str = "watch"
+
+    @property
+    def daily(self) -> bool:
+        """Whether this is the week after a watch (:mod:`hour24.daily`), and not a watch."""
+        return self.hours[-1] > CHECKPOINTS[-1]
 
 
 class Ledger:
@@ -121,6 +126,7 @@ class Ledger:
             ledger
             for ledger in ledgers
             if not (ledger.folder / chain.SIGNOFF).exists()
+            and not ledger.genesis.daily
             and target in ("", ledger.genesis.target)
         ]
         return max(still_open, key=lambda one: (one.genesis.opened, one.genesis.t0), default=None)

@@ -101,7 +101,10 @@ def latencies_window(inquiry: Inquiry) -> Answer:
 def latencies_baseline(inquiry: Inquiry) -> Answer:
     """Every endpoint's latencies in the hour before T0, or else in the first hour after it."""
     window = _baseline_window(inquiry)
-    answers = dict(_latencies(inquiry, window))
+    told = inquiry.seen_at_baseline.latencies
+    answers: dict[str, Evidence] = {
+        name: told(name, window) for name in inquiry.production.endpoints
+    }
     for name, answer in answers.items():
         if not isinstance(answer, Distribution) or answer.n == 0:
             answers[name] = Unanswered(
@@ -116,7 +119,8 @@ def latencies_baseline(inquiry: Inquiry) -> Answer:
 def _baseline_window(inquiry: Inquiry) -> Window:
     hour = timedelta(hours=1)
     before = Window(inquiry.watch.t0 - hour, inquiry.watch.t0)
-    probed = any(inquiry.seen.latencies(name, before).n for name in inquiry.production.endpoints)
+    seen = inquiry.seen_at_baseline
+    probed = any(seen.latencies(name, before).n for name in inquiry.production.endpoints)
     return before if probed else before.shifted(3600)
 
 
@@ -235,6 +239,18 @@ def memory(inquiry: Inquiry) -> Answer:
 @question("render-metrics")
 def memory_window(inquiry: Inquiry) -> Answer:
     return inquiry.render_metrics.memory(inquiry.checkpoint.settled)
+
+
+@question("ledger")
+def memory_baseline(inquiry: Inquiry) -> Answer:
+    """The memory of the whole watch, as its newest record kept it."""
+    earlier = inquiry.earlier("memory")
+    if not earlier:
+        raise BaselineAbsent(
+            "ledger: memory: expected that of an earlier checkpoint, got none; there is nothing "
+            "to compare with"
+        )
+    return earlier[-1][1]
 
 
 @question("render-metrics")

@@ -142,6 +142,11 @@ class Watch(Struct, frozen=True, kw_only=True):
         return Window(self.t0, self.t0 + timedelta(hours=self.hours[-1]))
 
 
+def marker(hour: int) -> str:
+    """What selects the checkpoint at this hour: ``hour8``; past the last one, ``daily``."""
+    return f"hour{hour}" if hour <= CHECKPOINTS[-1] else "daily"
+
+
 def to_minute(moment: datetime) -> datetime:
     """``moment`` in UTC, cut to the minute."""
     return moment.astimezone(UTC).replace(second=0, microsecond=0)

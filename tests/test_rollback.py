@@ -167,6 +167,13 @@ def test_a_rehearsals_ledger_is_not_for_a_production(hosting: Hosting, tmp_path:
     assert not hosting.server.asked
 
 
+def test_a_signed_ledger_is_closed(hosting: Hosting, ledger: Ledger):
+    """Nothing follows a sign-off: the week after has a ledger of its own."""
+    ledger.append("signoff", {"by": "Ada", "role": "CTO", "at": START})
+    assert "expected an open ledger, got one that is signed off" in refused(hosting, ledger)
+    assert not hosting.server.asked
+
+
 def test_without_a_platform_nobody_knows_what_is_live(hosting: Hosting, ledger: Ledger):
     """A file without [render], and a way that is none, are refused by name."""
     production = msgspec.structs.replace(hosting.production(), render=None)

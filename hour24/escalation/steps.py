@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from hour24.record import Record
+from hour24.watch import marker
 
 SUPABASE_STATUS = "https://status.supabase.com/api/v2/summary.json"
 
@@ -43,7 +44,7 @@ class Commands:
         target = [] if record.target == "production.toml" else ["--target", record.target]
         return Step(
             text=why,
-            command=shlex.join(["pytest", "-m", f"hour{record.hour}", *target, *self._watch()]),
+            command=shlex.join(["pytest", "-m", marker(record.hour), *target, *self._watch()]),
         )
 
     def rollback(self) -> list[Step]:

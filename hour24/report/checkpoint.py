@@ -56,7 +56,10 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 class Next(Struct, frozen=True, kw_only=True):
-    """The checkpoint that follows, and its command; ``hour`` -1: none, the sign-off follows."""
+    """The checkpoint that follows, and its command.
+
+    ``hour`` -1: none, and the command is the sign-off's; without one nothing follows at all.
+    """
 
     hour: int
     due: datetime | None
@@ -275,6 +278,8 @@ def _next(record: Record, ledger: Ledger | None) -> Next:
     if after:
         due = record.t0 + timedelta(hours=after[0])
         return Next(hour=after[0], due=due, command=page.command(record, after[0]))
+    if ledger is not None and ledger.genesis.daily:
+        return Next(hour=-1, due=None, command="")
     return Next(
         hour=-1,
         due=None,

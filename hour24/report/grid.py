@@ -67,12 +67,19 @@ class Head(Struct, frozen=True, kw_only=True):
 def heads(ledger: Ledger, now: datetime) -> list[Head]:
     """The columns, one a checkpoint."""
     found = []
-    for hour in ledger.watch.hours:
+    for hour in hours_of(ledger):
         due = ledger.watch.t0 + timedelta(hours=hour)
         record = ledger.latest(hour)
         link = page_of(record) if record is not None else ""
         found.append(Head(hour=hour, due=due, page=link, later=record is None and due > now))
     return found
+
+
+def hours_of(ledger: Ledger) -> tuple[int, ...]:
+    """The checkpoints at which something is due; the week after a watch has none in the watch."""
+    plan = planned([ledger.latest(hour) for hour in ledger.watch.hours])
+    due = {hour for hours in plan.values() for hour in hours}
+    return tuple(hour for hour in ledger.watch.hours if hour in due)
 
 
 def page_of(record: Record) -> str:

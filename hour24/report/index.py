@@ -19,6 +19,7 @@ from hour24.record import Record
 from hour24.report import grid, page, trends
 from hour24.report.words import Times, joined, moment, one_line, span
 from hour24.verdict import Outcome
+from hour24.watch import marker
 
 if TYPE_CHECKING:
     from hour24.ledger import Entry, Ledger
@@ -99,7 +100,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
 def _runs(ledger: Ledger, records: Sequence[Record], now: datetime) -> list[Run]:
     watch = ledger.watch
     found = []
-    for hour in watch.hours:
+    for hour in grid.hours_of(ledger):
         due = watch.t0 + timedelta(hours=hour)
         own = [record for record in records if record.hour == hour]
         latest = ledger.latest(hour)
@@ -126,11 +127,11 @@ def _runs(ledger: Ledger, records: Sequence[Record], now: datetime) -> list[Run]
 def _next(ledger: Ledger, records: Sequence[Record], now: datetime) -> dict[str, Any] | None:
     """The first checkpoint without a record that is not long past, and its command."""
     watch = ledger.watch
-    for hour in watch.hours:
+    for hour in grid.hours_of(ledger):
         due = watch.t0 + timedelta(hours=hour)
         if ledger.latest(hour) is None and now < due + timedelta(seconds=watch.tolerance_s):
             target = "" if genuine(ledger.genesis.target) else f" --target {ledger.genesis.target}"
-            command = f"pytest -m hour{hour}{target} --watch {watch.name}"
+            command = f"pytest -m {marker(hour)}{target} --watch {watch.name}"
             return {"hour": hour, "due": due, "command": command}
     return None
 

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from hour24.record import Judged, Record
 from hour24.report import words
 from hour24.verdict import Outcome, worst
+from hour24.watch import marker
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -138,4 +139,4 @@ def command(record: Record, hour: int) -> str:
         target = " --target rehearsal"
     elif Path(record.target).name != "production.toml":
         target = f" --target {words.one_line(record.target, 200)}"
-    return f"pytest -m hour{hour}{target} --watch {record.watch}"
+    return f"pytest -m {marker(hour)}{target} --watch {record.watch}"

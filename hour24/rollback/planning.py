@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.config.production import RenderAt
+from hour24.declaring import closed
 from hour24.errors import ConfigurationError, SourceError
 from hour24.exchange import Address
 from hour24.fetching import is_loopback
@@ -205,6 +206,7 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
     """
     problems = [] if way in WAYS else [f"--way: expected {' or '.join(WAYS)}, got {way!r}"]
     problems += _not_the_watchs(production, ledger.genesis)
+    problems += closed(ledger)
     at = production.render
     if at is None:
         problems.append(

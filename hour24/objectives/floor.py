@@ -1,0 +1,120 @@
+"""Whether memory stands where it stood.
+
+Rules of this module:
+
+- An hour's floor is its lowest reading of the largest instance: a collector's sawtooth stands on
+  it, and one instance's growth is not hidden by the others.
+- The typical floors of two stretches are compared as medians, each with its bounds from ranks;
+  the shape of memory is not assumed.
+- A rise beyond the limit may have a good reason, such as customers; a person says so, by a waiver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import median
+from typing import ClassVar
+
+from hour24.evidence import Evidence, Series
+from hour24.objectives.base import Objective
+from hour24.objectives.measured import value
+from hour24.objectives.memory import MB, series_of
+from hour24.objectives.words import count, times
+from hour24.statistics.quantiles import least, lower_rank, upper_rank
+from hour24.statistics.rates import FAIL_CONFIDENCE, PASS_CONFIDENCE
+from hour24.verdict import Outcome, Scale, Verdict
+
+HOUR_S = 3600
+READINGS = 20
+"""An hour with fewer readings of an instance does not tell its floor."""
+
+
+class FloorKept(Objective, frozen=True, kw_only=True):
+    """Memory's floor stands where it stood during the watch.
+
+    Args:
+        limit: how many times the baseline's floor is too much.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("now", "baseline")
+
+    limit: float = 1.25
+
+    def limit_text(self) -> str:
+        return f"below {times(self.limit)} of the watch's"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        now = floors(series_of(evidence["now"], "now"))
+        before = floors(series_of(evidence["baseline"], "baseline"))
+        figures = {"hours_now": float(len(now)), "hours_baseline": float(len(before))}
+        wanted = least(0.5, FAIL_CONFIDENCE)
+        if min(len(now), len(before)) < wanted:
+            return Verdict(
+                outcome=Outcome.INCONCLUSIVE,
+                code="too_few_samples",
+                reason=f"Memory was told in {count(len(now))} hours now and {count(len(before))} "
+                f"hours then: expected at least {wanted} on each side",
+                observed="not measured",
+                limit=self.limit_text(),
+                figures=figures,
+            )
+        typical, then = median(now), median(before)
+        ratio = typical / then
+        # a bound of the ratio needs the bounds of both sides, each at its own confidence
+        upper = _above(now, PASS_CONFIDENCE) / _below(before, PASS_CONFIDENCE)
+        lower = _below(now, FAIL_CONFIDENCE) / _above(before, FAIL_CONFIDENCE)
+        figures |= {
+            "now_mb": typical,
+            "baseline_mb": then,
+            "ratio": ratio,
+            "lower": lower,
+            "upper": upper,
+        }
+        reason = (
+            f"The floor is {value(typical)} MB, {times(ratio)} of the {value(then)} MB it was "
+            f"during the watch, by the medians of {count(len(now))} and {count(len(before))} hours"
+        )
+        outcome, code = Outcome.INCONCLUSIVE, "too_few_samples"
+        if lower > self.limit:
+            outcome, code = Outcome.FAIL, "memory_higher"
+            reason += f": at least {times(lower)}, expected below {times(self.limit)}"
+        elif upper < self.limit:
+            outcome, code = Outcome.PASS, ""
+        else:
+            reason += f"; it lies between {times(lower)} and {times(upper)}, and that shows neither"
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=times(ratio),
+            bound=f"{times(lower)} to {times(upper)}",
+            limit=self.limit_text(),
+            scale=Scale(unit="×", limit=self.limit, observed=ratio, lower=lower, upper=upper),
+            figures=figures,
+        )
+
+
+def floors(memory: Series) -> list[float]:
+    """The largest instance's lowest reading of each hour that has enough of them, in MB."""
+    hours: dict[int, list[float]] = {}
+    for line in memory.lines:
+        readings: dict[int, list[float]] = {}
+        for at, told in zip(line.times, line.values, strict=True):
+            if told is not None and told > 0:
+                readings.setdefault(int(at // HOUR_S), []).append(told * MB[memory.unit])
+        for hour, values in readings.items():
+            if len(values) >= READINGS:
+                hours.setdefault(hour, []).append(min(values))
+    return [max(lowest) for _, lowest in sorted(hours.items())]
+
+
+def _above(values: list[float], confidence: float) -> float:
+    """Bounds the median from above."""
+    rank = upper_rank(len(values), 0.5, confidence)
+    return sorted(values)[(rank or len(values)) - 1]
+
+
+def _below(values: list[float], confidence: float) -> float:
+    """Bounds the median from below."""
+    rank = lower_rank(len(values), 0.5, confidence)
+    return sorted(values)[(rank or 1) - 1]
