@@ -108,7 +108,6 @@ class Issues(NamedTuple):
         found.sort(
             key=lambda each: (
                 -each.events,
-                each.as_normal,
                 each.normal is not None,
                 each.critical is None,
                 not each.new,
