@@ -140,7 +140,7 @@ class NoPattern(Objective, frozen=True, kw_only=True):
     normal: tuple[IssueClass, ...] = ()
 
     def limit_text(self) -> str:
-        return f"fewer than {self.per_hour} an hour, {self.per_day} in 24 h"
+        return f"below {self.per_hour} an hour, {self.per_day} a day"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         answer = listing(evidence["lines"], "lines")
