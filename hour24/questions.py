@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hour24.evidence import Distribution, Evidence, Listing, Quantiles, Unanswered
-from hour24.inquiry import QUESTIONS, Answer, BaselineAbsent, Inquiry, question
+from hour24.inquiry import QUESTIONS, Answer, BaselineAbsent, Inquiry, NotDescribed, question
 from hour24.watch import Window
 
 __all__ = ["QUESTIONS"]
@@ -79,7 +79,10 @@ def probed_responses_whole(inquiry: Inquiry) -> Answer:
 
 @question("probes")
 def websocket_probes(inquiry: Inquiry) -> Answer:
+    """Connections held since T0; at hour 0 there is nothing since."""
     inquiry.described(inquiry.production.websocket, "websocket")
+    if inquiry.checkpoint.hour == 0:
+        raise NotDescribed("probes: websocket: no time has passed since T0")
     return inquiry.seen.probes("websocket", Window(inquiry.watch.t0, inquiry.checkpoint.due))
 
 
@@ -302,6 +305,15 @@ def watched_lines_baseline(inquiry: Inquiry) -> Answer:
 def beats(inquiry: Inquiry) -> Answer:
     jobs = inquiry.described(inquiry.production.jobs, "jobs")
     return inquiry.render_logs.beats(inquiry.checkpoint.settled, jobs)
+
+
+@question("ledger")
+def beats_baseline(inquiry: Inquiry) -> Answer:
+    """The beats of hour 0: which workers there are."""
+    inquiry.described(inquiry.production.jobs, "jobs")
+    if inquiry.checkpoint.hour == 0:
+        raise NotDescribed("ledger: beats: hour 0 has no checkpoint before it")
+    return inquiry.from_hour_0("beats")
 
 
 @question("render-logs")

@@ -7,11 +7,11 @@ from hour24.plugin import criterion
 
 
 @criterion("JOBS-RUNNING")
-def test_jobs(beats, production, conclude):
+def test_jobs(beats, beats_baseline, production, conclude):
     """Background jobs beat every 30 seconds, with no gap over 75 seconds"""
     plan = production.jobs
     every = {"every_s": plan.every_s, "max_gap_s": plan.max_gap_s} if plan else {}
-    conclude(BeatsKept(**every), beats=beats)
+    conclude(BeatsKept(**every), beats=beats, baseline=beats_baseline)
 
 
 @criterion("RESTARTS")

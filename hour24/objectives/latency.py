@@ -420,8 +420,8 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             when = "since then" if len(medians) == fewest else "at hour 0"
             return self._open(
                 "too_few_samples",
-                f"{count(fewest)} stretches of 10 min hold enough samples {when}: expected at "
-                f"least {count(shift.LEAST_BLOCKS)} of {count(shift.LEAST_IN_BLOCK)} samples",
+                f"{count(fewest)} stretches of 10 min hold {shift.LEAST_IN_BLOCK} samples or "
+                f"more {when}: expected at least {count(shift.LEAST_BLOCKS)}",
             )
         moved, tail = shift.shift(medians, base), shift.tail(after, before)
         seen = shift.visible(medians, base, self.max_ratio)

@@ -198,8 +198,8 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
             return verdict(
                 Outcome.INCONCLUSIVE,
                 "coverage_too_low",
-                f"Only {look.ran()}; {look.unseen()}: {wanting}{beside}; what ran "
-                + ("showed no failure that lasted" if theirs else "did not fail"),
+                f"Only {look.ran()}; {look.unseen()}: {wanting}{beside}"
+                + ("; of what ran, nothing failed for long" if theirs else ""),
             )
         pending = self._pending(probes, theirs)
         if pending is not None:

@@ -157,8 +157,13 @@ class NoRestart(Objective, frozen=True, kw_only=True):
                 for x in undeclared
             ]
             parts.append(f"At least {many(len(undeclared), 'undeclared start')}: {several(starts)}")
-            if isinstance(evidence.get("events"), Listing) and not figures["told_by_platform"]:
-                parts.append("the platform tells of no failure and no restart")
+            if isinstance(evidence.get("events"), Listing):
+                agrees = figures["told_by_platform"] > len(unseen)
+                parts.append(
+                    "the platform tells of it too"
+                    if agrees
+                    else "the platform tells of no failure and no restart then"
+                )
         if unseen:
             events = [f"{kind} at {moment(at)}" for at, kind in unseen]
             beside = "which the probes did not see" if not undeclared else "besides"
@@ -182,7 +187,8 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         if wanting:
             return (
                 "coverage_too_low",
-                f"Only {look.ran()}; {look.unseen()}: {wanting}; what ran saw no undeclared start",
+                f"Only {look.ran()}; {look.unseen()}: {wanting}"
+                + ("; what ran saw no undeclared start" if look.kept else ""),
             )
         if not lives:
             return (
