@@ -1,0 +1,148 @@
+"""Health probes over a window, judged."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from hour24.evidence import Failure, Probes, Question
+from hour24.objectives.base import from_plain
+from hour24.objectives.probes import AlwaysUp, looked
+from hour24.verdict import Outcome
+from hour24.watch import Window
+from tests.evidence_of import AT, unanswered
+
+START = AT.timestamp()
+
+
+def probes(
+    *failures: Failure, interval_s: float = 30.0, hours: float = 24.0, **more: Any
+) -> Probes:
+    """A window of probes; all that were due ran, unless said otherwise."""
+    due = round(hours * 3600 / interval_s)
+    window = Window(AT, AT + timedelta(hours=hours))
+    fields: dict[str, Any] = {"due": due, "kept": due, "bad": len(failures), "failures": failures}
+    return Probes(
+        question=Question(source="prober", asked="probes", at=window.end, window=window),
+        basis="sample",
+        target="health",
+        interval_s=interval_s,
+        **(fields | more),
+    )
+
+
+def failure(at_s: float, reason: str = "503", lasted_s: float = 0.0, **more: Any) -> Failure:
+    return Failure(at=START + at_s, reason=reason, lasted_s=lasted_s, **more)
+
+
+def judged(evidence: Any, **limits: Any) -> Any:
+    return AlwaysUp(**limits).judge({"probes": evidence})
+
+
+def test_a_clean_window_passes_and_says_what_could_have_hidden():
+    """The published example: 2,872 of 2,880, longest stretch 270 s, 5 s outages 0.83."""
+    gap = (START + 3600.0, START + 3870.0)
+    verdict = judged(probes(kept=2872, gaps=(gap,)))
+    assert verdict.outcome == Outcome.PASS
+    assert verdict.reason == (
+        "2,872 of 2,880 probes ran (99.7 %), none failed; longest unobserved stretch 270 s "
+        "(11:00 UTC to 11:04 UTC), so any outage over 270 s is excluded; a 5 s outage would be "
+        "missed with probability 0.83, and up to 16 such are compatible at 95 %"
+    )
+    assert verdict.figures["coverage"] == pytest.approx(2872 / 2880)
+    assert (verdict.scale.limit, verdict.scale.observed) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("lasted_s", "outcome"), [(0.0, Outcome.PASS), (30.0, Outcome.PASS), (40.0, Outcome.FAIL)]
+)
+def test_a_failure_counts_when_the_probe_30_s_later_fails_too(lasted_s, outcome):
+    """One that was good again by then is told and no more."""
+    verdict = judged(probes(failure(600, lasted_s=lasted_s), interval_s=10.0))
+    assert verdict.outcome == outcome
+    if outcome == Outcome.PASS:
+        assert "1 failed and the next ones were good" in verdict.reason
+
+
+def test_a_good_probe_in_between_does_not_save_a_service_that_flaps():
+    """The probe 30 s later failed; what the ones between did does not matter."""
+    verdict = judged(probes(failure(600), failure(630), interval_s=10.0))
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "health_failed")
+
+
+def test_silence_is_the_services_while_the_control_address_answers():
+    """One outage, told with start, length and reason."""
+    down = [failure(600 + 10 * n, "timeout", 120.0 - 10 * n, control=True) for n in range(12)]
+    verdict = judged(probes(*down, interval_s=10.0))
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "no_answer")
+    assert "timeout from 2026-11-24 10:10:00Z for 120 s" in verdict.reason
+    assert verdict.reason.count("timeout") == 1
+
+
+def test_silence_shows_nothing_without_the_control_address():
+    """It may be our own network."""
+    verdict = judged(probes(failure(600, "timeout", 300.0)))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "no_control")
+
+
+def test_what_our_own_network_hid_is_not_seen_and_no_failure():
+    """A short stretch leaves a PASS, a long one is coverage."""
+    short = [failure(600 + 30 * n, "timeout", 90.0, control=False) for n in range(3)]
+    verdict = judged(probes(*short))
+    assert verdict.outcome == Outcome.PASS
+    assert "3 had no answer while the control had none" in verdict.reason
+    long = [failure(600 + 30 * n, "timeout", 90.0, control=False) for n in range(12)]
+    verdict = judged(probes(*long))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "coverage_too_low")
+    assert looked(probes(*long)).longest_s == pytest.approx(390)
+
+
+@pytest.mark.parametrize("reason", ["401", "403"])
+def test_a_refused_credential_says_nothing_of_health(reason):
+    """Whoever watches has to set it right."""
+    verdict = judged(probes(failure(600, reason, 300.0, control=True)))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_refused")
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"kept": 2800},
+        {"kept": 2870, "gaps": ((START + 60, START + 420),)},
+        {"kept": 0, "gaps": ((START, START + 86400),)},
+        {"due": 0, "kept": 0},
+    ],
+)
+def test_too_few_looks_keep_pass_away(lacking):
+    """99 % of the probes, and no stretch over 5 minutes."""
+    verdict = judged(probes(**lacking))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "coverage_too_low")
+
+
+def test_a_failure_stands_however_little_was_seen():
+    """Coverage keeps PASS away, not FAIL."""
+    verdict = judged(probes(failure(600, lasted_s=90.0), kept=100))
+    assert verdict.outcome == Outcome.FAIL
+
+
+def test_a_failure_at_the_very_end_is_not_known_yet():
+    """Its retry belongs to the next window."""
+    verdict = judged(probes(failure(86400 - 10, lasted_s=10.0), interval_s=10.0))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "too_early")
+
+
+def test_hostile_reasons_are_made_harmless():
+    """A reason comes from the service."""
+    text = "schema: \x1b[2J\u202egnp"
+    verdict = judged(probes(failure(600, text, 90.0)))
+    assert verdict.outcome == Outcome.FAIL
+    assert verdict.reason.isprintable()
+
+
+def test_no_prober_is_inconclusive_and_the_objective_comes_back_equal():
+    """With the code of the source."""
+    assert judged(unanswered("no_prober")).code == "no_prober"
+    objective = AlwaysUp(retry_after_s=20.0)
+    assert from_plain(objective.to_plain()) == objective
