@@ -32,7 +32,8 @@ HOUR_S = 3600.0
 ALIVE_S = 900.0
 """An instance last heard of so long before the end has ended."""
 LOAD_REACH_S = 600.0
-MB = {"MB": 1.0, "MiB": 1.048576, "GB": 1000.0, "GiB": 1073.741824, "bytes": 1e-6, "B": 1e-6}
+MB = {"MB": 1.0, "MiB": 1.0, "GB": 1024.0, "GiB": 1024.0, "bytes": 2.0**-20, "B": 2.0**-20}
+"""Unit -> MB, which are 2^20 bytes, as platforms count them."""
 SERVES = frozenset({"live", "deactivated"})
 """What Render calls a deploy that came to serve."""
 CODES = {

@@ -1,0 +1,123 @@
+"""Whether a saw-tooth leaks: shapes that are no leak, leaks, and what is degenerate."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from hour24.statistics.memory import Trend, trend
+from tests.memory_of import cache, day, heap, leak
+
+
+def judged(values: list[float | None] | list[float], **more: object) -> Trend:
+    return trend([n / 60 for n in range(len(values))], values, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [heap(24), heap(24, cache(60)), heap(24, day(15)), heap(24, leak(-2))],
+    ids=["flat", "cache", "day", "shrinks"],
+)
+def test_what_is_no_leak_is_never_called_one(values):
+    """At any hour."""
+    for hours in (4, 8, 12, 16, 20, 24):
+        assert judged(values[: 60 * hours]).standing != "leaks", hours
+
+
+def test_a_flat_saw_tooth_is_flat():
+    """With its slope near nothing, inside its own bounds."""
+    found = judged(heap(24))
+    assert found.standing == "flat"
+    assert found.lower <= found.slope <= found.upper < 1
+    assert abs(found.slope) < 0.1
+
+
+@pytest.mark.parametrize("rate", [2.0, 5.0, 20.0])
+def test_a_leak_is_called_at_24_hours_with_its_rate(rate):
+    """The slope is the leak's, and what it took is visible."""
+    found = judged(heap(24, leak(rate)))
+    assert found.standing == "leaks"
+    assert found.slope == pytest.approx(rate, rel=0.05)
+    assert found.lower <= rate <= found.upper
+    assert found.visible < rate
+
+
+def test_nothing_is_said_at_four_hours():
+    """Even of 20 MB an hour: a heap may climb for hours before its first collection."""
+    assert judged(heap(4, leak(20))).standing == "open"
+    assert judged(heap(1)).why == "too_early"
+
+
+def test_a_steep_leak_is_called_at_twelve_hours_and_a_slow_one_suspected():
+    """2 % of the level an hour."""
+    assert judged(heap(12, leak(20))).standing == "leaks"
+    slow = judged(heap(12, leak(3)))
+    assert (slow.standing, slow.why) == ("open", "suspect")
+
+
+def test_a_limit_that_is_near_calls_a_leak_early_and_tells_when():
+    """8 hours; exhausted within a day."""
+    found = judged(heap(8, leak(20)), limit=400.0)
+    assert found.standing == "leaks"
+    top = max(heap(8, leak(20)))
+    assert found.exhausted_h == pytest.approx((400 - top) / found.lower)
+
+
+def test_a_level_at_its_limit_is_not_passed():
+    """It does not rise, and has no room."""
+    found = judged(heap(24), limit=220.0)
+    assert (found.standing, found.why) == ("open", "near_limit")
+
+
+def test_a_restart_has_its_own_level():
+    """Two flat lives on different floors are no trend; two leaking ones are."""
+    starts = [12.0]
+    flat = [*heap(12, floor=150), *heap(12, floor=200)]
+    assert judged(flat, starts=starts).standing != "leaks"
+    assert abs(judged(flat, starts=starts).slope) < 0.3
+    leaking = [*heap(12, leak(10)), *heap(12, leak(10))]
+    assert judged(leaking, starts=starts).slope == pytest.approx(10, rel=0.1)
+
+
+def test_memory_that_goes_with_the_load_is_no_leak():
+    """Requests that rise all day take memory with them; without the load it looks like a leak."""
+    load = [10 + 2.0 * n / 60 + 3 * math.sin(n / 50) for n in range(24 * 60)]
+    values = [v + 3 * x for v, x in zip(heap(24), load, strict=True)]
+    assert abs(judged(values, load=load).slope) < 1
+    assert judged(values).slope > 4
+
+
+def test_a_climb_without_collections_is_not_judged():
+    """A heap before its first collection; the resident set has none to show."""
+    climb = [180 + 3.0 * n / 60 for n in range(24 * 60)]
+    found = judged(climb)
+    assert (found.standing, found.why) == ("open", "no_collection")
+    assert judged(climb, metric="rss").standing == "leaks"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], [None] * 1440, [180.0], [180.0] * 10],
+    ids=["empty", "nothing measured", "one", "ten"],
+)
+def test_too_little_is_open(values):
+    """Never flat."""
+    found = judged(values)
+    assert (found.standing, found.why) == ("open", "too_early")
+
+
+@pytest.mark.parametrize("level", [0.0, 180.0])
+def test_identical_values_do_not_leak(level):
+    """No range, no residual, no level: no division by nothing."""
+    found = judged([level] * 1440, metric="rss")
+    assert found.standing == "flat"
+    assert (found.slope, found.growth) == (pytest.approx(0, abs=1e-9), pytest.approx(0, abs=1e-6))
+
+
+def test_holes_are_not_zeros():
+    """Every third reading is missing, and half an hour."""
+    values: list[float | None] = list(heap(24))
+    for n in (*range(0, 1440, 3), *range(600, 630)):
+        values[n] = None
+    assert judged(values).standing == "flat"
