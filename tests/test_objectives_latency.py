@@ -1,0 +1,297 @@
+"""Latency, judged: against targets, over transactions, against hour 0."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from hour24 import histogram
+from hour24.evidence import Block, Distribution, Evidence, Listing, Quantiles, Question, Samples
+from hour24.objectives.base import from_plain
+from hour24.objectives.latency import MostBelow, NotSlower, QuantileBelow
+from hour24.verdict import Outcome
+from tests.evidence_of import AT, question, unanswered
+
+START = AT.timestamp()
+
+
+def distribution(*blocks: Sequence[float], **more: Any) -> Distribution:
+    """Milliseconds, one block of ten minutes each."""
+    vantage = more.pop("vantage", "")
+    return Distribution(
+        question=Question(source="prober", asked="latencies", at=AT, vantage=vantage),
+        basis="sample",
+        unit="ms",
+        blocks=tuple(
+            Block(START + 600 * n, 600.0, {str(i): c for i, c in histogram.counted(each).items()})
+            for n, each in enumerate(blocks)
+        ),
+        **more,
+    )
+
+
+def spans(n: int, basis: str = "census", **values: float) -> Quantiles:
+    known = {name.replace("p", "0.") if name != "p100" else "1": v for name, v in values.items()}
+    return Quantiles(question=question("200"), basis=basis, n=n, unit="ms", values=known)  # type: ignore[arg-type]
+
+
+def samples(*values: float, **more: Any) -> Samples:
+    return Samples(question=question(), basis="sample", values=values, unit="ms", **more)
+
+
+def target(
+    q: float = 0.99, target_ms: float = 500.0, known_slow: str = "", **evidence: Evidence
+) -> Any:
+    return QuantileBelow(target_ms=target_ms, q=q, known_slow=known_slow).judge(evidence)
+
+
+# --- the target ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "slow", "q", "outcome"),
+    [
+        (298, 0, 0.99, Outcome.INCONCLUSIVE),
+        (299, 0, 0.99, Outcome.PASS),
+        (480, 2, 0.99, Outcome.INCONCLUSIVE),
+        (480, 20, 0.99, Outcome.FAIL),
+        (30, 0, 0.9, Outcome.PASS),
+        (28, 0, 0.9, Outcome.INCONCLUSIVE),
+        (5, 1, 0.9, Outcome.INCONCLUSIVE),
+        (0, 0, 0.99, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_sample_is_judged_by_how_many_are_slow(n, slow, q, outcome):
+    """299 for p99 and 29 for p90, as published; the same by values and by histogram."""
+    values = [100.0] * (n - slow) + [900.0] * slow
+    for evidence in (samples(*values), distribution(values)):
+        verdict = target(q, samples=evidence)
+        assert verdict.outcome == outcome
+        if outcome == Outcome.INCONCLUSIVE:
+            assert verdict.code == "too_few_samples"
+    if n == 298:
+        assert "299 requests with no more than these would show it below" in verdict.reason
+
+
+def test_the_target_itself_is_not_below():
+    """A quarter of exactly 500 ms fails; a bucket that holds the target passes nothing."""
+    exact = [100.0] * 300 + [500.0] * 100
+    assert target(samples=samples(*exact)).outcome == Outcome.FAIL
+    assert target(samples=distribution(exact)).outcome == Outcome.INCONCLUSIVE
+
+
+def test_what_had_no_answer_lies_beyond_any_target():
+    """Timeouts count as slow."""
+    verdict = target(probes=distribution([100.0] * 400, censored=20))
+    assert verdict.outcome == Outcome.FAIL
+    assert "20 of 420 took 500 ms or more" in verdict.reason
+    assert "20 had no answer" in verdict.reason
+
+
+def test_the_round_trip_is_taken_off_and_the_vantage_told():
+    """The target is for the server's time."""
+    far = distribution([130.0] * 400, round_trip_ms=60.0, vantage="ci-runner")
+    verdict = target(target_ms=100.0, probes=far)
+    assert verdict.outcome == Outcome.PASS
+    assert verdict.figures["observed_ms"] == pytest.approx(70, rel=0.03)
+    assert "a round trip of 60 ms taken off, from ci-runner" in verdict.reason
+    assert target(target_ms=60.0, probes=far).outcome == Outcome.FAIL
+
+
+def test_a_prober_that_sent_late_shows_nothing():
+    """More than 1 %."""
+    verdict = target(probes=distribution([900.0] * 400, sent_late=5))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "sent_late")
+    assert target(probes=distribution([900.0] * 400, sent_late=4)).outcome == Outcome.FAIL
+
+
+def test_sentrys_spans_speak_first_and_disagreement_is_said():
+    """Server time before time on the way."""
+    slow = distribution([900.0] * 400)
+    verdict = target(spans=spans(2000, p5=40, p99=120, p100=300), probes=slow)
+    assert verdict.outcome == Outcome.PASS
+    assert verdict.observed == "120 ms"
+    assert "probes differ: 400 of 400 took 500 ms or more" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        (spans(2000, p5=40, p99=499.0), Outcome.PASS),
+        (spans(2000, p5=40, p99=500.0), Outcome.FAIL),
+        (spans(150, p5=40, p99=700.0, p100=900.0), Outcome.INCONCLUSIVE),
+        (spans(50, p5=40, p99=120.0, p100=300.0), Outcome.INCONCLUSIVE),
+        (spans(2000, "sample", p5=40, p95=90, p99=120.0, p100=300.0), Outcome.PASS),
+        (spans(2000, "sample", p5=40, p95=90, p99=120.0), Outcome.INCONCLUSIVE),
+        (spans(200, "sample", p5=40, p95=90, p99=120.0, p100=300.0), Outcome.INCONCLUSIVE),
+        (spans(2000, "sample", p5=40, p95=600, p99=700.0), Outcome.FAIL),
+        (spans(0), Outcome.INCONCLUSIVE),
+    ],
+)
+def test_quantiles_of_a_source_are_facts_of_a_census_and_counts_of_a_sample(told, outcome):
+    """One slow request alone is no quantile; of a sample the bounds decide."""
+    assert target(spans=told).outcome == outcome
+
+
+def test_spans_too_few_leave_it_to_the_probes():
+    """The next one that can tell decides; who was not heard is said."""
+    few = spans(20, "sample", p5=40, p99=90, p100=90)
+    verdict = target(spans=few, probes=distribution([100.0] * 400))
+    assert verdict.outcome == Outcome.PASS
+    verdict = target(spans=unanswered(reason="sentry: 503"), probes=distribution([100.0] * 400))
+    assert verdict.outcome == Outcome.PASS
+    assert "not heard: sentry: 503" in verdict.reason
+
+
+def test_nobody_measured_is_inconclusive_with_the_first_code():
+    """Silence is never green."""
+    verdict = target(spans=unanswered("source_failed"), probes=unanswered("no_prober"))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_failed")
+    assert target().code == "not_described"
+
+
+def test_an_endpoint_known_to_be_slow_is_judged_all_the_same():
+    """And the reason stands beside it."""
+    verdict = target(known_slow="waits for Vapi", probes=distribution([900.0] * 400))
+    assert verdict.outcome == Outcome.FAIL
+    assert verdict.reason.endswith("known to be slow: waits for Vapi")
+
+
+# --- most transactions --------------------------------------------------------------------------
+
+
+def transactions(*p99s: float, n: int = 400, basis: str = "sample", **more: Any) -> Listing:
+    items = tuple(
+        {"transaction": f"GET /{i}", "count": n, "p50": ms / 2, "p99": ms, "p100": ms * 1.2}
+        for i, ms in enumerate(p99s)
+    )
+    return Listing(question=question("200"), basis=basis, what="transactions", items=items, **more)  # type: ignore[arg-type]
+
+
+def most(listing: Listing) -> Any:
+    return MostBelow().judge({"transactions": listing})
+
+
+def test_nine_of_ten_pass_and_eight_fail():
+    """The slow ones are named."""
+    assert most(transactions(*[80.0] * 9, 5000.0)).outcome == Outcome.PASS
+    verdict = most(transactions(*[80.0] * 8, 5000.0, 6000.0))
+    assert verdict.outcome == Outcome.FAIL
+    assert "above: GET /8 5,000 ms; GET /9 6,000 ms" in verdict.reason
+
+
+def test_the_verdict_holds_whatever_the_unknown_ones_are():
+    """Of 12, 7 seen too rarely: open; of a census each is a fact."""
+    rare = transactions(*[80.0] * 7, n=100)
+    often = transactions(*[80.0] * 5)
+    both = Listing(
+        question=question(),
+        basis="sample",
+        what="transactions",
+        items=tuple(
+            {**item, "transaction": str(i)} for i, item in enumerate(rare.items + often.items)
+        ),
+    )
+    verdict = most(both)
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "too_little_traffic")
+    assert "7 were seen too rarely to tell (of a sample, it takes 299)" in verdict.reason
+    assert (verdict.figures["share_at_least"], verdict.figures["share_at_most"]) == (5 / 12, 1.0)
+    assert most(transactions(*[80.0] * 7, n=20, basis="census")).outcome == Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("listing", "code"),
+    [(transactions(), "no_data"), (transactions(80.0, complete=False), "source_incomplete")],
+)
+def test_none_and_not_all_are_inconclusive(listing, code):
+    """Of none, 90 % is nothing."""
+    assert (most(listing).outcome, most(listing).code) == (Outcome.INCONCLUSIVE, code)
+
+
+# --- against hour 0 -----------------------------------------------------------------------------
+
+
+def drawn(blocks: int, factor: float = 1.0, tail: float = 0.0, seed: int = 3) -> Distribution:
+    chance = random.Random(seed)
+    return distribution(
+        *[
+            [
+                100 * factor * chance.lognormvariate(0, 0.25) * (5 if chance.random() < tail else 1)
+                for _ in range(20)
+            ]
+            for _ in range(blocks)
+        ]
+    )
+
+
+def stable(now: Evidence, baseline: Evidence) -> Any:
+    return NotSlower().judge({"now": now, "baseline": baseline})
+
+
+@pytest.mark.parametrize(
+    ("now", "outcome", "code"),
+    [
+        (drawn(24), Outcome.PASS, ""),
+        (drawn(24, 0.7), Outcome.PASS, ""),
+        (drawn(24, 1.05), Outcome.PASS, ""),
+        (drawn(24, 2.0), Outcome.FAIL, "slower"),
+        (drawn(24, tail=0.2), Outcome.FAIL, "slower_tail"),
+        (drawn(24, 1.2), Outcome.INCONCLUSIVE, "too_few_samples"),
+        (drawn(5), Outcome.INCONCLUSIVE, "too_few_samples"),
+        (distribution(), Outcome.INCONCLUSIVE, "too_few_samples"),
+    ],
+    ids=["same", "faster", "5 %", "twice", "tail", "20 %", "5 blocks", "none"],
+)
+def test_a_shift_is_judged_by_block_medians_and_the_tail_apart(now, outcome, code):
+    """FAIL beyond 20 %, or when the tail is twice as thick."""
+    verdict = stable(now, drawn(6, seed=8))
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+
+
+def test_a_pass_says_what_could_not_have_been_seen():
+    """The smallest rise that would have failed, with both bounds."""
+    verdict = stable(drawn(24), drawn(6, seed=8))
+    assert "could not have been seen" in verdict.reason
+    assert verdict.figures["lower"] <= verdict.figures["factor"] <= verdict.figures["upper"] < 1.2
+    assert verdict.figures["visible"] > 1.2
+
+
+def test_identical_values_are_not_slower():
+    """No spread at all."""
+    same = distribution(*[[100.0] * 10] * 8)
+    verdict = stable(same, same)
+    assert (verdict.outcome, verdict.observed) == (Outcome.PASS, "×1")
+
+
+def test_silence_of_an_endpoint_is_slower_than_any_value():
+    """A quarter without an answer is a tail beyond measure."""
+    now = distribution(*[[100.0] * 15] * 24, censored=120)
+    verdict = stable(now, distribution(*[[100.0] * 20] * 6))
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "no_answer")
+
+
+@pytest.mark.parametrize("side", ["now", "baseline"])
+def test_a_bottleneck_in_the_prober_shows_nothing_on_either_side(side):
+    """Late sends lengthen latencies."""
+    sides = {"now": drawn(24, 2.0), "baseline": drawn(6)}
+    blocks = sides[side].blocks
+    late = Distribution(question=question(), unit="ms", blocks=blocks, sent_late=20)
+    verdict = NotSlower().judge({**sides, side: late})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "sent_late")
+
+
+def test_without_a_baseline_nothing_is_compared():
+    """With its code."""
+    assert stable(drawn(24), unanswered("baseline_absent")).code == "baseline_absent"
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [QuantileBelow(target_ms=200.0, q=0.9), MostBelow(share=0.8), NotSlower(max_ratio=1.5)],
+)
+def test_the_objectives_come_back_equal(objective):
+    """From the record."""
+    assert from_plain(objective.to_plain()) == objective

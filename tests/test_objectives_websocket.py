@@ -1,0 +1,139 @@
+"""WebSocket connections, judged."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from hour24.evidence import Counts, Failure, Probes, Question
+from hour24.objectives.base import from_plain
+from hour24.objectives.websocket import DropsBelow
+from hour24.verdict import Outcome
+from hour24.watch import Window
+from tests.evidence_of import AT, counts, unanswered
+
+START = AT.timestamp()
+
+
+def held(total: int, bad: int = 0, **refused: int) -> Counts:
+    parts: dict[str, int] = {f"refused: {name}": n for name, n in refused.items()}
+    if refused:
+        parts["refused"] = sum(refused.values())
+    return counts(total, bad, "connections", **parts)
+
+
+def probes(connections: int, drops: int = 0, refused: int = 0, **more: Any) -> Probes:
+    window = Window(AT, AT + timedelta(hours=4))
+    fields: dict[str, Any] = {"due": 240, "kept": 240, "held_s": 3600.0 * 12}
+    return Probes(
+        question=Question(source="prober", asked="probes", at=window.end, window=window),
+        basis="sample",
+        target="websocket",
+        interval_s=60.0,
+        connections=connections,
+        drops=drops,
+        refused=refused,
+        **(fields | more),
+    )
+
+
+def judged(**evidence: Any) -> Any:
+    return DropsBelow().judge(evidence)
+
+
+@pytest.mark.parametrize(
+    ("total", "bad", "outcome"),
+    [
+        (28, 0, Outcome.INCONCLUSIVE),
+        (29, 0, Outcome.PASS),
+        (46, 1, Outcome.PASS),
+        (45, 1, Outcome.INCONCLUSIVE),
+        (100, 4, Outcome.PASS),
+        (300, 21, Outcome.PASS),
+        (30, 4, Outcome.INCONCLUSIVE),
+        (30, 12, Outcome.FAIL),
+        (1, 1, Outcome.INCONCLUSIVE),
+        (0, 0, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_the_share_of_drops_is_bounded(total, bad, outcome):
+    """None of 29, one of 46, 4 of 100, 21 of 300, as published."""
+    assert judged(held=held(total, bad)).outcome == outcome
+    if total:
+        assert judged(probes=probes(total, bad)).outcome == outcome
+
+
+def test_both_are_told_and_the_number_that_would_settle_it():
+    """Sessions of different length are not added up."""
+    verdict = judged(probes=probes(144, 2), held=held(30))
+    assert verdict.outcome == Outcome.PASS
+    assert "2 of 144 connections of the prober" in verdict.reason
+    assert "0 of 30 connections held now dropped" in verdict.reason
+    few = judged(held=held(20))
+    assert few.code == "too_few_samples"
+    assert "29 connections with no more drops would show it below" in few.reason
+
+
+def test_either_can_fail():
+    """Those held now, or those since T0."""
+    assert judged(probes=probes(144), held=held(30, 12)).outcome == Outcome.FAIL
+    assert judged(probes=probes(144, 60), held=held(30)).outcome == Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("seen", "code"),
+    [
+        (probes(144, kept=200), "coverage_too_low"),
+        (probes(144, gaps=((START, START + 400),)), "coverage_too_low"),
+        (unanswered("no_prober"), "no_prober"),
+    ],
+)
+def test_a_prober_that_saw_too_little_keeps_pass_away(seen, code):
+    """Thirty good connections of a minute are not four hours."""
+    verdict = judged(probes=seen, held=held(30))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, code)
+    assert judged(probes=seen, held=held(30, 12)).outcome == Outcome.FAIL
+
+
+def test_refused_handshakes_are_no_drops():
+    """They are told apart."""
+    verdict = judged(held=held(30, 0, timeout=5))
+    assert verdict.outcome == Outcome.PASS
+    assert "5 handshakes were refused, which are no drops" in verdict.reason
+
+
+def down(control: bool | None) -> Probes:
+    last = Failure(at=START + 14300, reason="not connected", control=control)
+    return probes(100, refused=40, failures=(last,))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "outcome", "code"),
+    [
+        ({"held": held(0, 0, timeout=30)}, Outcome.INCONCLUSIVE, "no_control"),
+        ({"held": held(0, 0, timeout=30), "probes": down(True)}, Outcome.FAIL, "no_answer"),
+        (
+            {"held": held(0, 0, timeout=30), "probes": down(False)},
+            Outcome.INCONCLUSIVE,
+            "no_network",
+        ),
+        ({"held": held(0, 0, **{"503": 30})}, Outcome.FAIL, "no_answer"),
+        ({"held": held(0, 0, **{"403": 30})}, Outcome.INCONCLUSIVE, "source_refused"),
+        ({"held": held(0, 0, **{"429": 30})}, Outcome.INCONCLUSIVE, "source_limited"),
+        ({"probes": probes(0, refused=40)}, Outcome.INCONCLUSIVE, "no_control"),
+    ],
+)
+def test_no_handshake_at_all_is_the_services_silence_or_ours(evidence, outcome, code):
+    """By the status, else by the control address."""
+    verdict = judged(**evidence)
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+
+
+def test_nothing_known_is_inconclusive_and_the_objective_comes_back_equal():
+    """Neither asked, neither opened."""
+    assert judged().code == "no_data"
+    assert judged(held=unanswered("late")).code == "late"
+    objective = DropsBelow(limit=0.05)
+    assert from_plain(objective.to_plain()) == objective
