@@ -329,3 +329,33 @@ def own_criterion(name: str, sentence: str, hours: tuple[int, ...]) -> Criterion
     return Criterion(
         id=name, sentence=sentence, hours=tuple(hours), group="Your own", span="now", means="value"
     )
+
+
+LEVEL = Criterion(
+    id="MEMORY-LEVEL",
+    sentence="Memory's floor stands where it stood during the watch",
+    hours=(),
+    group="Process",
+    span="window",
+    means="of the watch's",
+)
+"""Looked at in the week after alone."""
+DAILY = (
+    "SENTRY-FEED",
+    "ERRORS-COUNT",
+    "ERRORS-NEW",
+    "ERRORS-CRITICAL",
+    "ERRORS-TOP",
+    "MEMORY-STABLE",
+    "MEMORY-HEADROOM",
+    "MEMORY-LEVEL",
+    "LATENCY-TARGET",
+    "LATENCY-MOST",
+    "LATENCY-STABLE",
+)
+"""What `pytest -m daily` looks at, in the week after."""
+
+
+def known(name: str) -> Criterion | None:
+    """The criterion of this id, of a checkpoint or of a daily look; none when it is neither."""
+    return LEVEL if name == LEVEL.id else CRITERIA.get(name)

@@ -22,7 +22,7 @@ from msgspec import structs
 
 from hour24.clock import Clock
 from hour24.config import Production
-from hour24.criteria import CRITERIA, Criterion
+from hour24.criteria import DAILY, Criterion, known
 from hour24.errors import ConfigurationError
 from hour24.evidence import Evidence
 from hour24.inquiry import Inquiry
@@ -39,33 +39,11 @@ DAY_S = 86_400.0
 DAYS = 7
 MOST_DAYS = 28
 """Further back the platform keeps no metrics (30 days)."""
-LEVEL = Criterion(
-    id="MEMORY-LEVEL",
-    sentence="Memory's floor stands where it stood during the watch",
-    hours=(),
-    group="Process",
-    span="window",
-    means="of the watch's",
-)
-IDS = (
-    "SENTRY-FEED",
-    "ERRORS-COUNT",
-    "ERRORS-NEW",
-    "ERRORS-CRITICAL",
-    "ERRORS-TOP",
-    "MEMORY-STABLE",
-    "MEMORY-HEADROOM",
-    "MEMORY-LEVEL",
-    "LATENCY-TARGET",
-    "LATENCY-MOST",
-    "LATENCY-STABLE",
-)
 
 
 def criteria(hours: tuple[int, ...]) -> dict[str, Criterion]:
     """The criteria of a daily look, at these hours."""
-    known = {**CRITERIA, LEVEL.id: LEVEL}
-    return {name: structs.replace(known[name], hours=hours) for name in IDS}
+    return {each.id: structs.replace(each, hours=hours) for each in map(known, DAILY) if each}
 
 
 def looks(watch: Watch, until: datetime | None) -> tuple[int, ...]:

@@ -293,11 +293,15 @@ class Lanes:
         try:
             return asked.ask(inquiry)
         except SourceError as problem:
-            return self._unanswered(asked.name, problem.code, str(problem))
+            told = problem.question if isinstance(problem.question, Question) else None
+            return self._unanswered(asked.name, problem.code, str(problem), told)
 
-    def _unanswered(self, name: str, code: str, reason: str) -> Unanswered:
+    def _unanswered(
+        self, name: str, code: str, reason: str, question: Question | None = None
+    ) -> Unanswered:
+        """No answer; with the question as far as it came, its attempts too."""
         return Unanswered(
-            question=self.inquiry.question(name, source=QUESTIONS[name].lane),
+            question=question or self.inquiry.question(name, source=QUESTIONS[name].lane),
             code=code,
             reason=reason,
         )

@@ -26,7 +26,7 @@ from typing import Any
 
 import pytest
 
-from hour24.criteria import CRITERIA, Criterion, own_criterion
+from hour24.criteria import DAILY, Criterion, known, own_criterion
 from hour24.errors import ConfigurationError, LedgerError, LedgerLocked
 from hour24.record import Judged
 from hour24.terminal import closing_lines, one_line, verdict_lines
@@ -37,6 +37,7 @@ EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 10, Outcome.NOT_
 EXIT_HARD_LIMIT = 11
 EXIT_NOT_WRITTEN = 12
 EXIT_LOCKED = 13
+DAILY_LOOK = "daily"
 OWN: dict[str, Criterion] = {}
 """Criteria of somebody's own, as their tests declare them."""
 
@@ -48,15 +49,17 @@ def criterion(name: str, *, hours: tuple[int, ...] = ()) -> Callable[[Any], Any]
         name: an id of :data:`hour24.criteria.CRITERIA`, or one of your own.
         hours: of a criterion of your own; the others' stand in the table.
     """
-    known = CRITERIA.get(name)
-    if known is not None and hours:
+    told = known(name)
+    if told is not None and hours:
         raise ValueError(f"criterion {name}: hours: expected none (the table has them), {hours}")
-    at = known.hours if known is not None else hours
-    if not at or not set(at) <= set(CHECKPOINTS):
+    at = told.hours if told is not None else hours
+    if name not in DAILY and (not at or not set(at) <= set(CHECKPOINTS)):
         raise ValueError(f"criterion {name}: hours: expected some of {CHECKPOINTS}, got {at}")
+    params = [_at(f"hour{hour}", hour) for hour in at]
+    params += [_at(DAILY_LOOK, DAILY_LOOK)] if name in DAILY else []
 
     def mark(test: Any) -> Any:
-        if known is None:
+        if told is None:
             sentence = " ".join((test.__doc__ or "").split())
             if not sentence:
                 raise ValueError(f"criterion {name}: docstring: expected its sentence, got none")
@@ -64,7 +67,7 @@ def criterion(name: str, *, hours: tuple[int, ...] = ()) -> Callable[[Any], Any]
         for decorate in (
             pytest.mark.usefixtures("checkpoint"),
             pytest.mark.criterion(name),
-            pytest.mark.parametrize("checkpoint", [_at(hour) for hour in at], indirect=True),
+            pytest.mark.parametrize("checkpoint", params, indirect=True),
         ):
             test = decorate(test)
         return test
@@ -72,9 +75,8 @@ def criterion(name: str, *, hours: tuple[int, ...] = ()) -> Callable[[Any], Any]
     return mark
 
 
-def _at(hour: int) -> Any:
-    name = f"hour{hour}"
-    return pytest.param(hour, id=name, marks=getattr(pytest.mark, name))
+def _at(name: str, value: int | str) -> Any:
+    return pytest.param(value, id=name, marks=getattr(pytest.mark, name))
 
 
 # --- the command line -------------------------------------------------------------------------
@@ -95,28 +97,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--hard-limit", type=float, default=None, metavar="SECONDS", help="ends a run that hangs")
 
 
-def _selected_hours(config: pytest.Config) -> list[int]:
-    return sorted({int(n) for n in re.findall(r"\bhour(\d+)\b", config.option.markexpr or "")})
+def _selected(config: pytest.Config) -> list[str]:
+    """What ``-m`` names: ``hour8``, ``daily``."""
+    named = set(re.findall(r"\bhour\d+\b|\bdaily\b", config.option.markexpr or ""))
+    return sorted(named, key=lambda name: (len(name), name))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     for hour in CHECKPOINTS:
         config.addinivalue_line("markers", f"hour{hour}: the checkpoint {hour} h after T0")
+    config.addinivalue_line("markers", f"{DAILY_LOOK}: a look of the week after the watch")
     config.addinivalue_line("markers", "criterion(id): the success criterion this test is")
     config.pluginmanager.register(_questions(), "hour24-questions")
-    hours = _selected_hours(config)
-    if not hours or config.option.collectonly:
+    selected = _selected(config)
+    if not selected or config.option.collectonly:
         return
-    if len(hours) > 1:
-        names = " or ".join(f"hour{hour}" for hour in hours)
+    if len(selected) > 1:
+        names = " or ".join(selected)
         raise pytest.UsageError(f"-m: expected one checkpoint, got {names}; run them one by one")
     if getattr(config.option, "numprocesses", None) not in (None, 0):
         raise pytest.UsageError("-n: expected one process, which asks side by side by itself")
-    config.pluginmanager.register(_open(config, hours[0]), "hour24-checkpoint")
+    config.pluginmanager.register(_open(config, selected[0]), "hour24-checkpoint")
 
 
-def _open(config: pytest.Config, hour: int) -> CheckpointPlugin:
+def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     from hour24.run import begin, open_run
     from hour24.stage import Options, moment
 
@@ -124,7 +129,8 @@ def _open(config: pytest.Config, hour: int) -> CheckpointPlugin:
     try:
         run = open_run(
             Options(
-                hour=hour,
+                hour=0 if selected == DAILY_LOOK else int(selected.removeprefix("hour")),
+                daily=selected == DAILY_LOOK,
                 target=option.target,
                 reports=Path(option.reports),
                 watch=option.watch,
@@ -261,7 +267,7 @@ def _questions() -> object:
 
 def _criterion_of(item: Any) -> Criterion:
     name = item.get_closest_marker("criterion").args[0]
-    return CRITERIA.get(name) or OWN[name]
+    return known(name) or OWN[name]
 
 
 # --- one checkpoint ---------------------------------------------------------------------------
@@ -296,9 +302,10 @@ class CheckpointPlugin:
                 f"{strays[0]}: expected @criterion(...), got none; without one no checkpoint "
                 "ever runs it"
             )
-        hours = {item.callspec.params["checkpoint"] for item in items}  # type: ignore[attr-defined]
-        if hours - {self.run.checkpoint.hour}:
-            raise pytest.UsageError(f"-m: expected hour{self.run.checkpoint.hour} alone, {hours}")
+        meant = DAILY_LOOK if self.run.options.daily else self.run.checkpoint.hour
+        found = {item.callspec.params["checkpoint"] for item in items}  # type: ignore[attr-defined]
+        if found - {meant}:
+            raise pytest.UsageError(f"-m: expected one checkpoint, got {sorted(map(str, found))}")
         for own in OWN.values():
             self.run.plan[own.id] = own
         order = {name: place for place, name in enumerate(self.run.plan)}
@@ -358,8 +365,7 @@ class CheckpointPlugin:
         if trouble is not None:
             verdicts.append(self.run.without_verdict(_criterion_of(item), *trouble))
         outcome = worst(judged.outcome for judged in verdicts)
-        report.judged = verdicts
-        report.verdict = str(outcome)
+        report.__dict__.update(judged=verdicts, verdict=str(outcome))
         if outcome == Outcome.PASS:
             report.outcome, report.longrepr = "passed", None
         elif outcome == Outcome.NOT_APPLICABLE:
@@ -409,11 +415,12 @@ class CheckpointPlugin:
     def pytest_report_header(self) -> list[str]:
         run = self.run
         production = f"{run.production.service.name} ({run.production.service.environment})"
-        told = f" REHEARSAL {run.stage.rehearsal}" if run.stage.rehearsal else ""
+        window = run.checkpoint.window
+        told = " REHEARSAL" if run.stage.rehearsal else ""
         return [
             f"hour24: hour {run.checkpoint.hour} of watch {run.watch.name}: {production}{told}",
             f"due {run.checkpoint.due:%Y-%m-%d %H:%M}Z, window "
-            f"{run.checkpoint.window.start:%H:%M}Z to {run.checkpoint.window.end:%H:%M}Z; "
+            f"{window.start:%m-%d %H:%M}Z to {window.end:%m-%d %H:%M}Z; "
             f"{len(run.due())} criteria due",
         ]
 

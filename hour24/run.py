@@ -18,12 +18,12 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -41,6 +41,9 @@ from hour24.redaction import Redactor
 from hour24.stage import Options, Stage, set_stage
 from hour24.verdict import Outcome, worst
 from hour24.watch import Checkpoint, Watch, Window
+
+if TYPE_CHECKING:
+    from hour24.alerts import Signal
 
 PROBER_SILENT_AFTER_S = 180.0
 REHEARSED_PER_S = 100.0
@@ -102,14 +105,14 @@ class Run:
     def asking(self) -> Inquiry:
         """The sources of this checkpoint, made once."""
         if self.inquiry is None:
-            self.inquiry = Inquiry(
-                self.production,
-                self.watch,
-                self.checkpoint,
-                self.stage.clock,
-                self.ledger,
-                sampling=REHEARSED_PER_S if self.stage.rehearsal is not None else None,
-            )
+            sampling = REHEARSED_PER_S if self.stage.rehearsal is not None else None
+            where = (self.production, self.watch, self.checkpoint, self.stage.clock, self.ledger)
+            if self.stage.of is None:
+                self.inquiry = Inquiry(*where, sampling=sampling)
+            else:
+                from hour24 import daily
+
+                self.inquiry = daily.Look(*where, self.stage.of, sampling=sampling)
         return self.inquiry
 
     def answer(self, name: str) -> Any:
@@ -398,11 +401,13 @@ class Run:
         from hour24.report import checkpoint, index, junit
 
         assert self.record is not None
-        for what, write in (
-            ("page", lambda: checkpoint.write(self.record, self.ledger, self.file(".html"))),
-            ("index", lambda: index.write(self.ledger, self.ledger.folder / "index.html")),
-            ("junit", lambda: junit.write(self.record, self.file(".xml"))),
-        ):
+        record, ledger = self.record, self.ledger
+        writers: dict[str, Callable[[], None]] = {
+            "page": lambda: checkpoint.write(record, ledger, self.file(".html")),
+            "index": lambda: index.write(ledger, ledger.folder / "index.html"),
+            "junit": lambda: junit.write(record, self.file(".xml")),
+        }
+        for what, write in writers.items():
             try:
                 write()
             except Exception as problem:  # noqa: BLE001  the record is safe; a page is not a verdict
@@ -457,7 +462,7 @@ class Run:
         except LedgerError as problem:
             self.trouble.append(f"the alert is not in the ledger: {problem}")
 
-    def sign_of_life(self, signal: str) -> None:
+    def sign_of_life(self, signal: Signal) -> None:
         """Tell whoever watches from outside that this run starts, or how it ended."""
         from hour24 import alerts
 
@@ -487,26 +492,22 @@ def open_run(options: Options) -> Run:
     resources = ExitStack()
     try:
         stage = set_stage(options, resources)
-        watch = stage.ledger.watch
-        if options.hour not in watch.hours:
-            raise ConfigurationError(
-                [f"watch {watch.name}: hour: expected one of {watch.hours}, got {options.hour}"]
-            )
-        checkpoint = watch.checkpoint(options.hour)
+        checkpoint = _checkpoint(options, stage)
+        hour = checkpoint.hour
         started = stage.clock.now()
         if started < checkpoint.due and not options.early:
             wait = (checkpoint.due - started).total_seconds() / 60
             raise ConfigurationError(
                 [
-                    f"hour {options.hour}: expected to run from {checkpoint.due:%Y-%m-%d %H:%M}Z "
+                    f"hour {hour}: expected to run from {checkpoint.due:%Y-%m-%d %H:%M}Z "
                     f"on, got {started:%H:%M}Z, {wait:.0f} min early; "
                     "--early runs it all the same, and it then does not count"
                 ]
             )
-        resources.enter_context(stage.ledger.locked(options.hour))
+        resources.enter_context(stage.ledger.locked(hour))
         stage.ledger.writable()
-        attempt = stage.ledger.next_attempt(options.hour)
-        path = stage.ledger.folder / "journal" / f"hour{options.hour:02d}.a{attempt}.jsonl"
+        attempt = stage.ledger.next_attempt(hour)
+        path = stage.ledger.folder / "journal" / f"hour{hour:02d}.a{attempt}.jsonl"
         journal = Journal(path)
         resources.callback(journal.close)
         run = Run(
@@ -518,7 +519,7 @@ def open_run(options: Options) -> Run:
             resources=resources,
             attempt=attempt,
             journal=journal,
-            plan=planned(stage.production, stage.ledger),
+            plan=planned(stage),
         )
         if stage.rehearsal is not None:
             _simulate_prober(run)
@@ -528,8 +529,27 @@ def open_run(options: Options) -> Run:
         raise
 
 
-def planned(production: Production, ledger: Ledger) -> dict[str, Criterion]:
+def _checkpoint(options: Options, stage: Stage) -> Checkpoint:
+    """The checkpoint that is meant. Raises: ConfigurationError, when this watch has none such."""
+    watch = stage.ledger.watch
+    if options.daily:
+        from hour24 import daily
+
+        return daily.checkpoint(watch, daily.due(watch, stage.clock.now()))
+    if options.hour not in watch.hours:
+        raise ConfigurationError(
+            [f"watch {watch.name}: hour: expected one of {watch.hours}, got {options.hour}"]
+        )
+    return watch.checkpoint(options.hour)
+
+
+def planned(stage: Stage) -> dict[str, Criterion]:
     """Every criterion of this watch: the table's, production.toml's own, earlier records'."""
+    production, ledger = stage.production, stage.ledger
+    if stage.of is not None:
+        from hour24 import daily
+
+        return daily.criteria(tuple(h for h in ledger.watch.hours if h > stage.of.watch.hours[-1]))
     plan = dict(CRITERIA)
     for name, stated in production.criteria.items():
         if name not in plan and stated.sentence:

@@ -35,10 +35,12 @@ class Options:
     """What the command line says.
 
     Args:
+        hour: the checkpoint; of a daily look none is given, the day that is due is meant.
         rehearsal_at: a file that tells where a rehearsal is already being served.
     """
 
     hour: int
+    daily: bool = False
     target: str = "production.toml"
     reports: Path = Path("reports")
     watch: str = ""
@@ -52,12 +54,17 @@ class Options:
 
 @dataclass
 class Stage:
-    """Where a checkpoint plays: the production described, its clock, its ledger."""
+    """Where a checkpoint plays: the production described, its clock, its ledger.
+
+    Args:
+        of: of a daily look, the watch's own ledger.
+    """
 
     production: Production
     clock: Clock
     ledger: Ledger
     rehearsal: dict[str, Any] | None = None
+    of: Ledger | None = None
 
 
 def set_stage(options: Options, resources: ExitStack) -> Stage:
@@ -66,6 +73,9 @@ def set_stage(options: Options, resources: ExitStack) -> Stage:
         return _rehearsal_stage(options, resources)
     path = Path(options.target)
     production = config.load(path)
+    if options.daily:
+        of = _watch_before(options, str(path))
+        return _daily_stage(options, production, WallClock(), of)
     ledger = _watch_of(options, str(path), production, WallClock().now(), None)
     production = _with_classes(production, ledger)
     problem = config.launch_problem(production, ledger.watch.t0)
@@ -78,8 +88,12 @@ def _rehearsal_stage(options: Options, resources: ExitStack) -> Stage:
     from hour24.rehearsal.client import Rehearsal
     from hour24.rehearsal.clock import RehearsalClock
 
-    known = Ledger.find(options.reports, options.watch, REHEARSAL)
-    if known is not None and options.hour == 0 and not options.watch and known.records(0):
+    if options.daily:
+        known: Ledger | None = _watch_before(options, REHEARSAL)
+    else:
+        known = Ledger.find(options.reports, options.watch, REHEARSAL)
+    again = options.hour == 0 and not options.daily and not options.watch
+    if known is not None and again and known.records(0):
         known = None
     if known is not None and known.genesis.rehearsal is not None:
         seed, faults = known.genesis.rehearsal["seed"], tuple(known.genesis.rehearsal["faults"])
@@ -95,10 +109,52 @@ def _rehearsal_stage(options: Options, resources: ExitStack) -> Stage:
     production = config.load(Path(served.toml), {**os.environ, **served.environ})
     due = t0 + timedelta(hours=options.hour)
     clock = RehearsalClock(served.control, due)
-    clock.step_to(due)
     told = {"seed": seed, "faults": list(faults)}
+    if options.daily and known is not None:
+        stage = _daily_stage(options, production, clock, known)
+        days = [hour for hour in stage.ledger.watch.hours if hour > known.watch.hours[-1]]
+        ahead = [hour for hour in days if not stage.ledger.records(hour)] or days[-1:]
+        clock.step_to(stage.ledger.watch.checkpoint(ahead[0]).due)
+        return stage
+    clock.step_to(due)
     ledger = known or _watch_of(options, REHEARSAL, production, t0, told)
     return Stage(_with_classes(production, ledger), clock, ledger, told)
+
+
+def _watch_before(options: Options, target: str) -> Ledger:
+    """The watch that a daily look follows: the one named, or the newest, signed off or not."""
+    if options.watch:
+        found = [Ledger.find(options.reports, options.watch, target)]
+    else:
+        paths = sorted(options.reports.glob("*/watch.json"))
+        found = [Ledger.find(options.reports, path.parent.name, target) for path in paths]
+    ledgers = [each for each in found if each is not None and (options.watch or _is_watch(each))]
+    newest = max(ledgers, key=lambda each: each.genesis.opened, default=None)
+    if newest is None:
+        named = f" named {options.watch!r}" if options.watch else ""
+        raise ConfigurationError(
+            [
+                f"{options.reports}: expected a watch of {target}{named}, got none: a daily look "
+                "follows a watch"
+            ]
+        )
+    return newest
+
+
+def _is_watch(ledger: Ledger) -> bool:
+    return not ledger.genesis.daily
+
+
+def _daily_stage(options: Options, production: Production, clock: Clock, of: Ledger) -> Stage:
+    """A look of the week after ``of``."""
+    from hour24 import daily
+
+    ledger = daily.opened(
+        options.reports, of, production, config.limits_digest(production), clock.now()
+    )
+    before = daily.followed(options.reports, ledger)
+    known = _with_classes(_with_classes(production, before), ledger)
+    return Stage(known, clock, ledger, ledger.genesis.rehearsal, before)
 
 
 def _watch_of(

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from hour24.record import Judged
 from hour24.verdict import Outcome
+from hour24.watch import marker
 
 if TYPE_CHECKING:
     from hour24.run import Run
@@ -127,13 +128,15 @@ def _next(run: Run) -> str:
     assert record is not None
     after = run.watch.next_after(record.hour)
     if after is None:
+        if run.ledger.genesis.daily:
+            return "that was the last daily look"
         return f"that was the last checkpoint: python -m hour24 signoff {run.ledger.folder}"
     due = after.due.astimezone(ZoneInfo(record.zone))
     target = run.options.target
     named = "" if target == "production.toml" else f" --target {target}"
     return (
         f"next: hour {after.hour}, due {due:%Y-%m-%d %H:%M} {record.zone}: "
-        f"pytest -m hour{after.hour}{named}"
+        f"pytest -m {marker(after.hour)}{named}"
     )
 
 

@@ -1,6 +1,7 @@
 """The process: its background jobs, its restarts, its memory."""
 
 from hour24.objectives.beats import BeatsKept
+from hour24.objectives.floor import FloorKept
 from hour24.objectives.memory import HeadroomKept, NoLeak
 from hour24.objectives.restarts import NoRestart
 from hour24.plugin import criterion
@@ -44,3 +45,9 @@ def test_headroom(memory_window, memory_limit, production, conclude):
     """Memory stays below 85 % of its limit"""
     below = HeadroomKept(max_share=production.memory.max_share)
     conclude(below, memory=memory_window, limit=memory_limit)
+
+
+@criterion("MEMORY-LEVEL")
+def test_level(memory, memory_baseline, conclude):
+    """Memory's floor stands where it stood during the watch"""
+    conclude(FloorKept(), now=memory, baseline=memory_baseline)
