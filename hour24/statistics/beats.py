@@ -55,12 +55,14 @@ def workers_in(beats: Sequence[float], every_s: float) -> int:
     """
     if len(beats) < 3 * MOST_WORKERS:
         return 1
-    if median(b - a for a, b in pairwise(beats)) > 0.75 * every_s:
+    # the mean, since the median step of two workers that beat together may be a whole period
+    if (beats[-1] - beats[0]) / (len(beats) - 1) > 0.75 * every_s:
         return 1
+    best, off = 1, 0.2 * every_s
     for k in range(2, MOST_WORKERS + 1):
         later = median(b - a for a, b in zip(beats, beats[k:], strict=False))
-        if abs(later - every_s) <= 0.2 * every_s:
-            return k
+        if abs(later - every_s) <= off:
+            best, off = k, abs(later - every_s)
         if later > 1.2 * every_s:
             break
-    return 1
+    return best
