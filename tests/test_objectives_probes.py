@@ -99,6 +99,14 @@ def test_what_our_own_network_hid_is_not_seen_and_no_failure():
     assert looked(probes(*long)).longest_s == pytest.approx(390)
 
 
+def test_many_short_silences_of_our_own_network_add_up():
+    """None is long, and more than 1 % of the looks were not had."""
+    short = [failure(600 + 1800 * n, "timeout", control=False) for n in range(40)]
+    verdict = judged(probes(*short))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "coverage_too_low")
+    assert verdict.reason.startswith("Only 2,840 of 2,880 probes ran (98.6 %)")
+
+
 @pytest.mark.parametrize("reason", ["401", "403"])
 def test_a_refused_credential_says_nothing_of_health(reason):
     """Whoever watches has to set it right."""

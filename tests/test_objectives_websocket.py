@@ -119,6 +119,11 @@ def down(control: bool | None) -> Probes:
             Outcome.INCONCLUSIVE,
             "no_network",
         ),
+        (
+            {"held": held(0, 0, timeout=30), "probes": down(None)},
+            Outcome.INCONCLUSIVE,
+            "no_control",
+        ),
         ({"held": held(0, 0, **{"503": 30})}, Outcome.FAIL, "no_answer"),
         ({"held": held(0, 0, **{"403": 30})}, Outcome.INCONCLUSIVE, "source_refused"),
         ({"held": held(0, 0, **{"429": 30})}, Outcome.INCONCLUSIVE, "source_limited"),

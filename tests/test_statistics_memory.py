@@ -49,6 +49,24 @@ def test_nothing_is_said_at_four_hours():
     assert judged(heap(1)).why == "too_early"
 
 
+def test_a_rise_that_ends_is_no_leak_however_clear_its_slope():
+    """A cache that fills evenly for 18 hours: the slope's bound lies above a leak's."""
+    found = judged(heap(24, lambda hour: 3 * min(hour, 18)))
+    assert found.lower > 0.3
+    assert (found.standing, found.why) == ("open", "unsteady")
+
+
+def test_the_first_hour_after_a_start_is_left_out():
+    """Warming up by 60 MB is no trend, nor is it after a restart."""
+
+    def warming(hour: float) -> float:
+        return -60 * max(0.0, 1 - hour)
+
+    assert abs(judged(heap(24, warming)).slope) < 0.1
+    twice = [*heap(12, warming), *heap(12, warming)]
+    assert abs(judged(twice, starts=[12.0]).slope) < 0.1
+
+
 def test_a_steep_leak_is_called_at_twelve_hours_and_a_slow_one_suspected():
     """2 % of the level an hour."""
     assert judged(heap(12, leak(20))).standing == "leaks"

@@ -25,15 +25,14 @@ def test_the_factor_is_found_and_lies_within_its_bounds(factor):
 
 
 def test_the_interval_is_moses():
-    """1 to 6 against 11 to 16, by hand: of all 36 differences the fourth from each end.
+    """Tens against ones, by hand: of all 36 differences the fourth from each end.
 
     P(U <= 3) is 7 of 924, below 1 %; P(U <= 4) is 12 of 924.
     """
-    a, b = [math.exp(n) for n in range(11, 17)], [math.exp(n) for n in range(1, 7)]
-    found = shift.shift(a, b)
-    assert math.log(found.factor) == pytest.approx(10)
-    assert math.log(found.lower) == pytest.approx(7)
-    assert math.log(found.upper) == pytest.approx(13)
+    found = shift.shift([math.exp(n) for n in range(0, 60, 10)], [math.exp(n) for n in range(6)])
+    assert math.log(found.factor) == pytest.approx(22.5)
+    assert math.log(found.lower) == pytest.approx(-2)
+    assert math.log(found.upper) == pytest.approx(47)
 
 
 def test_too_few_have_no_bound():

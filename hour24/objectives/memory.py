@@ -106,22 +106,25 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             judged = told
         worst = max(judged, key=_badness)
         trend = worst.trend
+        fitted = len(trend.floors) >= 4
         figures = {
-            "slope": trend.slope,
-            "lower": trend.lower,
-            "upper": trend.upper,
             "hours": trend.hours,
-            "level": trend.level,
-            "growth": trend.growth,
-            "visible": trend.visible,
-            "collections": float(trend.drops),
             "instances": float(len(told)),
             "judged": float(sum(t.trend.standing != "open" for t in told)),
             "coverage": covered(series, lines),
         }
+        if fitted:
+            figures |= {
+                "slope": trend.slope,
+                "lower": trend.lower,
+                "upper": trend.upper,
+                "level": trend.level,
+                "growth": trend.growth,
+                "visible": trend.visible,
+                "collections": float(trend.drops),
+            }
         if trend.exhausted_h is not None:
             figures["exhausted_h"] = trend.exhausted_h
-        fitted = len(trend.floors) >= 4
         beside = _beside(told, judged, evidence)
         if trend.standing == "leaks":
             reason = (

@@ -12,6 +12,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -120,7 +121,7 @@ def probes_of(evidence: Evidence, name: str = "probes") -> Probes:
 
 def answered(reason: str) -> bool:
     """Whether a failure with this reason was an answer all the same: a status, or a document."""
-    return reason[:3].isdigit() or reason.startswith(("schema", "document"))
+    return reason[:3].isdigit() or reason.startswith("schema")
 
 
 class AlwaysUp(Objective, frozen=True, kw_only=True):
@@ -144,12 +145,12 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         probes = probes_of(evidence["probes"])
         look = looked(probes)
-        theirs = [f for f in probes.failures if f.control is not False]
+        theirs = sorted((f for f in probes.failures if f.control is not False), key=lambda f: f.at)
         lasting = [f for f in theirs if self._lasts(f, theirs, probes.interval_s)]
         refused = [f for f in lasting if f.reason in REFUSALS]
-        known = [f for f in lasting if f not in refused]
-        down = [f for f in known if f.control is True or answered(f.reason)]
-        unknown = [f for f in known if f not in down]
+        known = [f for f in lasting if f.reason not in REFUSALS]
+        down = [f for f in known if _is_theirs(f)]
+        unknown = [f for f in known if not _is_theirs(f)]
         figures = {
             **look.figures(),
             "failed": float(len(theirs)),
@@ -216,7 +217,8 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
         if failure.lasted_s > self.retry_after_s:
             return True
         due = failure.at + self.retry_after_s
-        return any(abs(other.at - due) < interval_s / 2 for other in all_)
+        first = bisect_left(all_, due - interval_s / 2, key=lambda other: other.at)
+        return first < len(all_) and all_[first].at < due + interval_s / 2
 
     def _pending(self, probes: Probes, failures: Sequence[Failure]) -> Failure | None:
         """A failure at the window's end that may yet last; none when there is none."""
@@ -247,6 +249,11 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
                 + (f", and up to {hidden:.0f} such are compatible at 95 %" if hidden >= 1 else "")
             )
         return "; ".join(parts)
+
+
+def _is_theirs(failure: Failure) -> bool:
+    """Whether it is the service's failure: it answered, or the control address did."""
+    return failure.control is True or answered(failure.reason)
 
 
 def _outages(failures: Sequence[Failure]) -> str:
