@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
+FAULT ?=
 
 .PHONY: help rehearse test lint runbook benchmarks clean
 
@@ -10,6 +11,7 @@ help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(VENV)/.product: requirements.txt $(wildcard anchor/*.py anchor/*.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python: expected 3.11 or newer, got %s; choose one: make PYTHON=python3.11" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
@@ -19,7 +21,7 @@ $(VENV)/.tests: $(VENV)/.product requirements-dev.txt
 	@touch $@
 
 rehearse: $(VENV)/.product  ## play a whole 24-hour watch on the rehearsal production
-	$(BIN)/python -m hour24 rehearse --seed $(SEED)
+	$(BIN)/python -m hour24 rehearse --seed $(SEED) $(addprefix --fault=,$(FAULT))
 
 test: $(VENV)/.tests  ## the project's own tests, style and types
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ Rules of this module:
   ours, a test that never ran. To pytest, and to every tool that does not know our outcomes, all
   but PASS and NOT_APPLICABLE are "failed".
 - The record is written before anything else that happens at the end.
+- Another plugin that throws costs neither a check nor the record: it is noted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 import signal
 import threading
 import time
+import traceback
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping
@@ -29,7 +31,7 @@ import pytest
 from hour24.criteria import DAILY, Criterion, known, own_criterion
 from hour24.errors import ConfigurationError, LedgerError, LedgerLocked
 from hour24.record import Judged
-from hour24.terminal import closing_lines, one_line, verdict_lines
+from hour24.terminal import closing_lines, harmless, one_line, verdict_lines
 from hour24.verdict import Outcome, worst
 from hour24.watch import CHECKPOINTS
 
@@ -37,7 +39,11 @@ EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 10, Outcome.NOT_
 EXIT_HARD_LIMIT = 11
 EXIT_NOT_WRITTEN = 12
 EXIT_LOCKED = 13
+PAGES_WITHIN_S = 20.0
+"""What a run that hangs takes for its pages, when its record is safe."""
 DAILY_LOOK = "daily"
+LOOKS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "markers")
+"""Options with which pytest shows something, and runs nothing."""
 OWN: dict[str, Criterion] = {}
 """Criteria of somebody's own, as their tests declare them."""
 
@@ -103,6 +109,10 @@ def _selected(config: pytest.Config) -> list[str]:
     return sorted(named, key=lambda name: (len(name), name))
 
 
+def _markers() -> str:
+    return ", ".join([*(f"hour{hour}" for hour in CHECKPOINTS), DAILY_LOOK])
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     for hour in CHECKPOINTS:
@@ -111,14 +121,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "criterion(id): the success criterion this test is")
     config.pluginmanager.register(_questions(), "hour24-questions")
     selected = _selected(config)
-    if not selected or config.option.collectonly:
+    if not selected or any(getattr(config.option, name, False) for name in LOOKS):
         return
     if len(selected) > 1:
         names = " or ".join(selected)
         raise pytest.UsageError(f"-m: expected one checkpoint, got {names}; run them one by one")
+    if selected[0] not in (DAILY_LOOK, *(f"hour{hour}" for hour in CHECKPOINTS)):
+        raise pytest.UsageError(f"-m: expected one of {_markers()}, got {selected[0]}")
     if getattr(config.option, "numprocesses", None) not in (None, 0):
         raise pytest.UsageError("-n: expected one process, which asks side by side by itself")
-    config.pluginmanager.register(_open(config, selected[0]), "hour24-checkpoint")
+    plugin = _open(config, selected[0])
+    config.pluginmanager.register(plugin, "hour24-checkpoint")
+    config.pluginmanager.register(Shield(plugin.run), "hour24-shield")
 
 
 def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
@@ -152,10 +166,11 @@ def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     run.sign_of_life("start")
     # Filters are the process's, not a thread's: a library's warning must not end a question.
     config.addinivalue_line("filterwarnings", "default")
+    config.addinivalue_line("filterwarnings", "ignore:SOCKS support in urllib3")
     option.continue_on_collection_errors = True
     option.tbstyle = "short"
     option.showlocals = False
-    if not option.htmlpath:
+    if getattr(option, "htmlpath", "-") is None:  # without pytest-html there is no such option
         option.htmlpath = str(run.file(".pytest.html"))
         option.self_contained_html = True
     return CheckpointPlugin(config, run)
@@ -167,7 +182,7 @@ def pytest_collection_modifyitems(
 ) -> Generator[None]:
     collected = list(items)
     yield
-    if config.option.collectonly:
+    if any(getattr(config.option, name, False) for name in LOOKS):
         return
     plugin = config.pluginmanager.get_plugin("hour24-checkpoint")
     if plugin is not None:
@@ -175,7 +190,7 @@ def pytest_collection_modifyitems(
     elif any(item.get_closest_marker("criterion") for item in items):
         raise pytest.UsageError(
             "-m: expected one checkpoint, got none; choose it with `pytest -m hour8` "
-            f"(one of {', '.join(f'hour{hour}' for hour in CHECKPOINTS)})"
+            f"(one of {_markers()})"
         )
 
 
@@ -285,6 +300,7 @@ class CheckpointPlugin:
         self._old_handlers = {
             number: signal.signal(number, self._stop)
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+            if signal.getsignal(number) != signal.SIG_IGN  # nohup: whoever started us says so
         }
         self._old_factory = logging.getLogRecordFactory()
         logging.setLogRecordFactory(self._log_record)
@@ -296,6 +312,8 @@ class CheckpointPlugin:
 
     def selected(self, collected: list[pytest.Item], items: list[pytest.Item]) -> None:
         """Check that every test is a criterion, and that one hour was selected."""
+        from hour24.run import begin
+
         strays = [item.nodeid for item in collected if not item.get_closest_marker("criterion")]
         if strays:
             raise pytest.UsageError(
@@ -308,6 +326,7 @@ class CheckpointPlugin:
             raise pytest.UsageError(f"-m: expected one checkpoint, got {sorted(map(str, found))}")
         for own in OWN.values():
             self.run.plan[own.id] = own
+        begin(self.run)  # once more, with the plan that is whole now
         order = {name: place for place, name in enumerate(self.run.plan)}
         last = len(order)
         items.sort(key=lambda item: order.get(_criterion_of(item).id, last))
@@ -323,6 +342,14 @@ class CheckpointPlugin:
             for name in getattr(item, "fixturenames", ())
         }
         self.run.ask(names & set(QUESTIONS))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(
+        self,
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        self._scrub(report)
+        return report
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -356,7 +383,10 @@ class CheckpointPlugin:
         self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
     ) -> None:
         verdicts = item.stash.setdefault(VERDICTS, [])
-        trouble = _trouble(call)
+        trouble = _trouble(call, self.run.redactor.text)
+        expected = report.__dict__.pop("wasxfail", None)
+        if trouble is None and expected is not None:
+            trouble = ("skip_not_allowed", "its test is marked as failing, which proves nothing")
         if trouble is None and not verdicts:
             trouble = ("no_evidence", "its test ended without conclude(...)")
         if trouble is not None and call.when == "teardown":
@@ -380,7 +410,7 @@ class CheckpointPlugin:
             label = f"{judged.id} {judged.subject}".strip()
             item.user_properties.append((label, f"{judged.outcome} {judged.code}".strip()))
 
-    def _scrub(self, report: pytest.TestReport) -> None:
+    def _scrub(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         text = self.run.redactor.text
         if isinstance(report.longrepr, tuple):
             path, line, reason = report.longrepr
@@ -388,11 +418,14 @@ class CheckpointPlugin:
         elif report.longrepr is not None:
             report.longrepr = text(report.longreprtext)
         report.sections = [(name, text(content)) for name, content in report.sections]
-        report.user_properties = [(name, text(str(v))) for name, v in report.user_properties]
+        if isinstance(report, pytest.TestReport):
+            report.user_properties = [(name, text(str(v))) for name, v in report.user_properties]
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         if hasattr(report, "judged"):
             return report.verdict, "", ""  # our own lines tell it
+        if report.failed and report.when == "teardown":
+            return "error", "", ""  # its section and a note tell it
         return None
 
     @pytest.hookimpl(trylast=True)
@@ -405,12 +438,14 @@ class CheckpointPlugin:
             for text, markup in verdict_lines(judged, terminal._tw.fullwidth):
                 terminal.write_line(text, **markup)
         if "harness_error" in {judged.code for judged in report.judged}:
-            terminal.write_line(report.longreprtext)
+            for text in report.longreprtext.splitlines():
+                terminal.write_line(harmless(text))
 
     def pytest_sessionstart(self) -> None:
         terminal = self._terminal()
         if terminal is not None:
             terminal.showfspath = False
+            terminal._tw._file = Scrubbed(terminal._tw._file, self.run.redactor.text)
 
     def pytest_report_header(self) -> list[str]:
         run = self.run
@@ -446,43 +481,59 @@ class CheckpointPlugin:
             struck = f"the hard limit of {limit:g} s struck"
             self.run.write(struck)
             os.write(2, f"\nhour24: {struck}; {self.run.path}\n".encode())
+            pages = threading.Thread(target=self.run.publish, daemon=True)
+            pages.start()
+            pages.join(PAGES_WITHIN_S)
+            for text in self.run.leaks():
+                os.write(2, f"hour24: {one_line(text)}\n".encode())
+        except Exception as problem:  # noqa: BLE001  nobody else could tell it
+            os.write(2, f"\nhour24: {self._unwritten(problem)}\n".encode())
         finally:
             os._exit(EXIT_HARD_LIMIT)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None]:
-        if not self.interrupted and exitstatus == pytest.ExitCode.INTERRUPTED:
-            self.interrupted = "interrupted"
-        elif not self.interrupted and (session.shouldfail or session.shouldstop):
-            self.interrupted = str(session.shouldfail or session.shouldstop)
         for number in self._old_handlers:
             signal.signal(number, signal.SIG_IGN)
-        for nodeid in self.broken:
-            self.run.notes.append(f"{nodeid} does not import")
+        if exitstatus == pytest.ExitCode.USAGE_ERROR:
+            self._ended.set()
+            self.run.withdraw()
+            yield
+            return
+        if not self.interrupted and exitstatus == pytest.ExitCode.INTERRUPTED:
+            self.interrupted = "interrupted"
+        elif not self.interrupted and exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+            self.interrupted = "an error inside pytest or one of its plugins"
+        elif not self.interrupted and (session.shouldfail or session.shouldstop):
+            self.interrupted = str(session.shouldfail or session.shouldstop)
+        self.run.notes += [f"{nodeid} does not import" for nodeid in self.broken]
         self.run.broken = tuple(self.broken)
         try:
             record = self.run.write(self.interrupted)
-            if exitstatus not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
-                session.exitstatus = EXIT[record.outcome]
-            self.run.alert()
-            self.run.publish()
         except Exception as problem:  # noqa: BLE001  the journal still has every verdict
             session.exitstatus = EXIT_NOT_WRITTEN
-            told = problem if isinstance(problem, LedgerError) else repr(problem)
-            self._say(
-                f"hour24: the record could not be written: {told}; its verdicts are in "
-                f"{self.run.journal.path}: python -m hour24 finalise"
-            )
+            self._say(f"hour24: {self._unwritten(problem)}")
+        else:
+            if exitstatus not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
+                session.exitstatus = EXIT[record.outcome]
+            self.run.publish()
         self._ended.set()
-        try:
-            yield
-        finally:
-            leaks = self.run.leaks()
-            for text in leaks:
-                self._say(f"hour24: {text}")
-            if leaks:
-                session.exitstatus = EXIT_NOT_WRITTEN
-            self.run.farewell(int(session.exitstatus))
+        yield
+        option = self.config.option
+        beside = [getattr(option, name, None) for name in ("htmlpath", "xmlpath", "log_file")]
+        leaks = self.run.leaks(Path(path) for path in beside if path)
+        for text in leaks:
+            self._say(f"hour24: {text}")
+        if leaks:
+            session.exitstatus = EXIT_NOT_WRITTEN
+        self.run.farewell(int(session.exitstatus))
+
+    def _unwritten(self, problem: Exception) -> str:
+        told = problem if isinstance(problem, LedgerError) else repr(problem)
+        return (
+            f"the record could not be written: {told}; its verdicts are in "
+            f"{self.run.journal.path}: python -m hour24 finalise"
+        )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for text, markup in closing_lines(self.run, terminalreporter._tw.fullwidth):
@@ -499,7 +550,14 @@ class CheckpointPlugin:
 
     def _log_record(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._old_factory(*args, **kwargs)
-        record.msg, record.args = self.run.redactor.text(record.getMessage()), ()
+        try:
+            told = record.getMessage()
+        except Exception:  # noqa: BLE001  a library's slip in its own words ends no question
+            told = f"{record.msg} {record.args}"
+        record.msg, record.args = self.run.redactor.text(told), ()
+        if record.exc_info and record.exc_info[0] is not None:
+            whole = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            record.exc_text = self.run.redactor.text(whole)
         return record
 
     @pytest.hookimpl(tryfirst=True)
@@ -545,12 +603,53 @@ class CheckpointPlugin:
             terminal.write_line(one_line(text), red=True)
 
 
-def _trouble(call: pytest.CallInfo[Any]) -> tuple[str, str] | None:
+class Shield:
+    """What keeps a plugin that throws from costing checks, and the summary at the end.
+
+    Its wrappers are the innermost.
+    """
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_logreport(self) -> Generator[None, Any, Any]:
+        return (yield from self._kept("a reporter"))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
+        return (yield from self._kept("a report beside ours"))
+
+    def _kept(self, what: str) -> Generator[None, Any, Any]:
+        try:
+            return (yield)
+        except Exception as problem:  # noqa: BLE001  not ours, and no verdict on production
+            told = self.run.redactor.text(f"{what} failed: {type(problem).__name__}: {problem}")
+            if told not in self.run.trouble:
+                self.run.trouble.append(told)
+            return None
+
+
+class Scrubbed:
+    """A stream without secrets: the last line of defence of the terminal."""
+
+    def __init__(self, stream: Any, text: Callable[[str], str]) -> None:
+        self._stream = stream
+        self._text = text
+
+    def write(self, told: str) -> Any:
+        return self._stream.write(self._text(told))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _trouble(call: pytest.CallInfo[Any], scrubbed: Callable[[str], str]) -> tuple[str, str] | None:
     """Why this call is not a verdict: its code and reason; none when nothing was raised."""
     if call.excinfo is None:
         return None
     problem = call.excinfo.value
-    told = one_line(str(problem))[:300]
+    told = one_line(scrubbed(str(problem)))[:300]  # cut first, half a secret would be left
     if isinstance(problem, pytest.skip.Exception):
         return "skip_not_allowed", f"its test was skipped, which proves nothing: {told}"
     if isinstance(problem, pytest.xfail.Exception):

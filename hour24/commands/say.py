@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
 
-from hour24.terminal import one_line
+from hour24.terminal import one_line, visible
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ def console(stream: TextIO | None = None) -> Console:
 
 
 def line(text: str = "", style: str = "") -> None:
-    """One line, foreign text made harmless."""
-    indent = text[: len(text) - len(text.lstrip(" "))]
-    console().print(f"{indent}{one_line(text)}", style=style or None)
+    """One line, foreign text made harmless; our own columns stay."""
+    console().print(visible(" ".join(text.splitlines())), style=style or None)
 
 
 def problem(text: str) -> None:
