@@ -255,6 +255,10 @@ class Lanes:
                 target=self._run, args=(asked,), name=f"hour24 {lane}", daemon=True
             ).start()
 
+    def answered(self, name: str) -> bool:
+        """Whether the answer is there, and need not be waited for."""
+        return name in self._answers and self._answers[name].done()
+
     def answer(self, name: str) -> Answer:
         """The answer, waited for within its lane's budget.
 

@@ -17,8 +17,9 @@ import getpass
 import os
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -71,6 +72,7 @@ class Run:
     record: Record | None = None
     path: Path | None = None
     trouble: list[str] = field(default_factory=list)
+    writing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def production(self) -> Production:
@@ -290,7 +292,7 @@ class Run:
             plan={each.id: tuple(each.hours) for each in self.plan.values()},
             criteria=tuple(judged),
             shown=tuple(self._shown(judged)),
-            advisory=tuple(self._advisory()),
+            advisory=tuple(self._advisory(interrupted)),
             prober=self._prober(now),
             notes=tuple(self.redactor.text(note) for note in self.notes),
             interrupted=interrupted,
@@ -309,13 +311,19 @@ class Run:
 
         Raises: LedgerError, when it cannot be written.
         """
-        if self.record is None:
-            record = self.decided(self.so_far(interrupted))
-            self.path = self.ledger.write(record)
-            written = self.ledger.records(self.checkpoint.hour)
-            self.record = next(each for each in written if each.attempt == self.attempt)
-            self.journal.write({"kind": "written", "file": self.path.name})
-        return self.record
+        with self.writing:
+            if self.record is None:
+                record = self.decided(self.so_far(interrupted))
+                self.path = self.ledger.write(record)
+                written = self.ledger.records(self.checkpoint.hour)
+                self.record = next(each for each in written if each.attempt == self.attempt)
+                self.journal.write({"kind": "written", "file": self.path.name})
+            return self.record
+
+    def withdraw(self) -> None:
+        """Leave no trace of an attempt that was refused before anything was asked."""
+        self.journal.close()
+        self.journal.path.unlink(missing_ok=True)
 
     def decided(self, record: Record) -> Record:
         """The record with what the runbook says to do now."""
@@ -341,9 +349,11 @@ class Run:
         running = last is not None and (now - last).total_seconds() < PROBER_SILENT_AFTER_S
         return Prober(running=running, files=files, last_line=last)
 
-    def _advisory(self) -> list[dict[str, Any]]:
+    def _advisory(self, interrupted: str) -> list[dict[str, Any]]:
         if self.lanes is None or not self.production.status_pages:
             return []
+        if interrupted and not self.lanes.answered("status_pages"):
+            return []  # whoever ended the run does not wait for advice
         try:
             answer = self.lanes.answer("status_pages")
         except Exception as problem:  # noqa: BLE001  advice: no bug in it may cost the record
@@ -397,15 +407,16 @@ class Run:
         )
 
     def publish(self) -> None:
-        """The pages and the JUnit file; trouble with them is told, and changes no verdict."""
+        """The pages, the JUnit file, the alert; trouble with them changes no verdict."""
         from hour24.report import checkpoint, index, junit
 
         assert self.record is not None
         record, ledger = self.record, self.ledger
         writers: dict[str, Callable[[], None]] = {
             "page": lambda: checkpoint.write(record, ledger, self.file(".html")),
-            "index": lambda: index.write(ledger, ledger.folder / "index.html"),
             "junit": lambda: junit.write(record, self.file(".xml")),
+            "alert": self.alert,
+            "index": lambda: index.write(ledger, ledger.folder / "index.html"),
         }
         for what, write in writers.items():
             try:
@@ -413,13 +424,21 @@ class Run:
             except Exception as problem:  # noqa: BLE001  the record is safe; a page is not a verdict
                 self.trouble.append(f"{what}: {type(problem).__name__}: {problem}")
 
-    def leaks(self) -> list[str]:
-        """A line for each finished file in which a secret was found; the file is put away."""
+    def leaks(self, beside: Iterable[Path] = ()) -> list[str]:
+        """A line for each finished file in which a secret was found; the file is put away.
+
+        Args:
+            beside: files that were written elsewhere than in the ledger's folder.
+        """
         lines = []
-        for path in sorted(self.ledger.folder.rglob("*")):
+        for path in sorted({*self.ledger.folder.rglob("*"), *beside}):
             if not path.is_file() or path.suffix == ".quarantined":
                 continue
-            names = self.redactor.found_in(path)
+            try:
+                names = self.redactor.found_in(path)
+            except OSError as problem:
+                lines.append(f"{path.name}: not searched for secrets: {problem.strerror}")
+                continue
             if names:
                 away = path.with_name(path.name + ".quarantined")
                 path.rename(away)
@@ -624,7 +643,7 @@ def finalise(ledger: Ledger, path: Path) -> Record | None:
     lines = journal.read(path)
     if any(line.get("kind") == "written" for line in lines):
         return None
-    begin = next((line for line in lines if line.get("kind") == "begin"), None)
+    begin = next((line for line in reversed(lines) if line.get("kind") == "begin"), None)
     if begin is None:
         raise LedgerError(f"{path}: expected a first line that begins the run, got none")
     judged = [

@@ -34,6 +34,17 @@ def one_line(text: str) -> str:
     return visible(" ".join(text.split()))
 
 
+def harmless(line: str) -> str:
+    """A line of foreign text that gives no command to the CI that shows it.
+
+    Source: actions/runner, ``ActionCommand.cs``: ``::`` at a line's start, blanks aside; ``##[``
+    anywhere.
+    """
+    start = len(line) - len(line.lstrip())
+    shown = visible(line).replace("##[", "#\\x23[")
+    return shown if shown[start : start + 2] != "::" else f"{line[:start]}\\x3a{shown[start + 1 :]}"
+
+
 def visible(text: str) -> str:
     """``text`` with every control character shown as a sign."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
@@ -46,7 +57,7 @@ def verdict_lines(judged: Judged, width: int) -> list[Line]:
     if judged.limit:
         against = f"{against}  ({one_line(judged.limit)})" if against else one_line(judged.limit)
     head = f"{judged.outcome!s:<14} {one_line(name):<28} {against}"
-    lines: list[Line] = [(head[: max(60, width)].rstrip(), COLOURS[judged.outcome])]
+    lines: list[Line] = [(harmless(head[: max(60, width)].rstrip()), COLOURS[judged.outcome])]
     if judged.outcome != Outcome.PASS:
         code = f"{judged.code}: " if judged.code else ""
         lines += [(text, {}) for text in _wrapped(f"{code}{judged.reason}", width, 15)]
@@ -102,8 +113,8 @@ def _decision(decision: dict[str, Any], width: int) -> list[Line]:
         if step.get("command"):
             lines.append((f"       $ {one_line(str(step['command']))}", {"bold": True}))
     for who in decision.get("call", ()):
-        told = f"    call {who.get('role', '')}: {who.get('name', '')}, {who.get('reach', '')}"
-        lines.append((one_line(told), {"bold": True}))
+        told = f"call {who.get('role', '')}: {who.get('name', '')}, {who.get('reach', '')}"
+        lines.append((f"    {one_line(told)}", {"bold": True}))
     return lines
 
 
@@ -143,6 +154,7 @@ def _next(run: Run) -> str:
 def _wrapped(text: str, width: int, indent: int) -> list[str]:
     pad = " " * indent
     room = max(60, width - 1)
-    return textwrap.wrap(
+    lines = textwrap.wrap(
         one_line(text), room, initial_indent=pad, subsequent_indent=pad, max_lines=6
     )
+    return [harmless(line) for line in lines]

@@ -1,0 +1,203 @@
+"""Checkpoints run as a person runs them, on a rehearsal that is served once for all tests."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import requests
+
+from hour24.ledger import Ledger
+from hour24.record import Judged, Record
+from hour24.rehearsal.client import Rehearsal
+from tests.answering import Answer, Asked
+from tests.played import ROOT, T0, ran
+
+HOP_BY_HOP = {"connection", "content-encoding", "content-length", "transfer-encoding", "server"}
+
+
+@cache
+def rehearsal(*, near: bool = False) -> Rehearsal:
+    """The rehearsal of all tests of this process; ``near``: one whose T0 is this minute."""
+    t0 = datetime.now(UTC).replace(second=0, microsecond=0) if near else T0
+    served = Rehearsal.start(seed=1, faults=(), t0=t0)
+    atexit.register(served.stop)
+    return served
+
+
+@cache
+def served_at() -> Path:
+    """The file that tells where it is served."""
+    path = Path(tempfile.mkdtemp(prefix="hour24-test-")) / "served.json"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    path.write_text(rehearsal().told(), encoding="utf-8")
+    return path
+
+
+class Project:
+    """A clone of one's own: its conftest.py, its pytest.ini, and the criteria it is given.
+
+    Args:
+        criteria: files of tests_prod/ that are copied: ``database``.
+        own: the text of a test file of one's own; empty: none.
+    """
+
+    def __init__(self, folder: Path, *criteria: str, own: str = "") -> None:
+        self.folder = folder
+        self.reports = folder / "reports"
+        self.tests = folder / "tests_prod"
+        self.tests.mkdir(parents=True)
+        for name in ("conftest.py", "pytest.ini"):
+            shutil.copy(ROOT / name, folder)
+        for name in criteria:
+            shutil.copy(ROOT / "tests_prod" / f"test_{name}.py", self.tests)
+        if own:
+            self.write(own)
+
+    def write(self, own: str, name: str = "test_own.py") -> Path:
+        """Write a test file of one's own; it knows ``criterion``."""
+        path = self.tests / name
+        path.write_text(f"from hour24.plugin import criterion\n{own}", encoding="utf-8")
+        return path
+
+    def command(self, *arguments: object, hour: int | None = 0, watch: str = "w") -> list[str]:
+        """``pytest -m hour0 --watch w ...``"""
+        chosen = [] if hour is None else ["-m", f"hour{hour}", "--watch", watch]
+        return [sys.executable, "-m", "pytest", *chosen, *map(str, arguments)]
+
+    def rehearsed(
+        self,
+        *arguments: object,
+        hour: int = 0,
+        watch: str = "w",
+        served: Path | None = None,
+        faults: Sequence[str] = (),
+        **variables: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """The finished checkpoint on the rehearsal, both streams in ``stdout``."""
+        rehearsal().stand(T0)
+        rehearsal().plague(*faults)
+        command = self.command(*self.on_rehearsal(served), *arguments, hour=hour, watch=watch)
+        return self.ran(*command, **variables)
+
+    def on_rehearsal(self, served: Path | None = None) -> list[str]:
+        """The options that lead to the rehearsal."""
+        at = str(served or served_at())
+        # joined: pytest would take a path of its own for a place to look for tests
+        return ["--target=rehearsal", f"--rehearsal-at={at}", f"--t0={T0.isoformat()}"]
+
+    def ran(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """A command in this folder."""
+        return ran(*command, folder=self.folder, timeout_s=90.0, **{**environment(), **variables})
+
+    def begun(self, *arguments: object, hour: int = 0, watch: str = "w") -> subprocess.Popen[str]:
+        """The checkpoint on the rehearsal, still going on."""
+        rehearsal().stand(T0)
+        rehearsal().plague()
+        return subprocess.Popen(
+            self.command(*self.on_rehearsal(), *arguments, hour=hour, watch=watch),
+            cwd=self.folder,
+            env={**os.environ, "COLUMNS": "110", **environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ledger(self, watch: str = "w") -> Ledger:
+        return Ledger(self.reports / watch)
+
+    def record(self, hour: int = 0, attempt: int = 1, watch: str = "w") -> Record:
+        """A record that was written."""
+        found = self.ledger(watch).records(hour)
+        return next(each for each in found if each.attempt == attempt)
+
+    def files(self) -> list[Path]:
+        """Every file below reports/."""
+        return sorted(path for path in self.reports.rglob("*") if path.is_file())
+
+
+def environment() -> dict[str, str]:
+    """So that a folder elsewhere finds hour24."""
+    return {"PYTHONPATH": str(ROOT), "GITHUB_ACTIONS": "", "PYTEST_ADDOPTS": ""}
+
+
+def codes(record: Record) -> dict[str, str]:
+    """Criterion -> ``OUTCOME code``."""
+    return {each.id: f"{each.outcome} {each.code}".strip() for each in record.criteria}
+
+
+def judged(record: Record, name: str) -> Judged:
+    """One criterion of a record."""
+    return next(each for each in record.criteria if each.id == name)
+
+
+def until(path: Path, holds: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a file below ``path`` that is a journal holds this text."""
+    import time
+
+    end = time.monotonic() + 30
+    while time.monotonic() < end and process.poll() is None:
+        if any(holds in each.read_text("utf-8") for each in path.rglob("*.jsonl")):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no journal said {holds!r}; {process.poll()=}")
+
+
+class Proxy:
+    """Answers as ``upstream`` does, each body changed by ``change``.
+
+    Args:
+        change: the body as text -> as it is told.
+    """
+
+    def __init__(self, upstream: str, change) -> None:
+        self.upstream = upstream.rstrip("/")
+        self.change = change
+        self.url = ""
+
+    def __call__(self, asked: Asked) -> Answer:
+        headers = {k: v for k, v in asked.headers.items() if k not in ("host", "content-length")}
+        with requests.Session() as session:
+            session.trust_env = False
+            told = session.request(
+                asked.method, self.upstream + asked.path, headers=headers, data=asked.body
+            )
+        kept = {
+            name: value.replace(self.upstream, self.url)
+            for name, value in told.headers.items()
+            if name.lower() not in HOP_BY_HOP
+        }
+        text = self.change(told.text).replace(self.upstream, self.url)
+        return Answer(told.status_code, text.encode("utf-8"), kept)
+
+
+def served_with(folder: Path, changes: dict[str, str], **environ: str) -> Path:
+    """A file that tells of the rehearsal, its production.toml changed.
+
+    Args:
+        changes: text of the file -> what stands there instead.
+        environ: variables beside the rehearsal's own, or instead of them.
+    """
+    text = Path(rehearsal().toml).read_text("utf-8")
+    for before, after in changes.items():
+        assert before in text, before
+        text = text.replace(before, after)
+    toml = folder / "changed.toml"
+    toml.write_text(text, "utf-8")
+    shutil.copy(ROOT / "schemas" / "health.schema.json", folder)
+    told = {**json.loads(rehearsal().told()), "toml": str(toml)}
+    told["environ"] = {**told["environ"], **environ}
+    path = folder / "served.json"
+    path.write_text(json.dumps(told), "utf-8")
+    return path
