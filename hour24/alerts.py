@@ -14,11 +14,12 @@ Source: https://healthchecks.io/docs/http_api/, https://github.com/caronc/appris
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -241,6 +242,38 @@ def sent(message: Message, urls: Sequence[Secret]) -> tuple[str, ...]:
         for place, (problem, url) in enumerate(zip(list(problems), urls, strict=True), start=1)
         if problem is not None
     )
+
+
+class Caller:
+    """Sends messages one after another in the background: whoever tells it never waits.
+
+    Args:
+        came_of_it: called, in the background, with each message once it was sent or given up, and
+            with a line for each address that it could not be sent to.
+    """
+
+    def __init__(
+        self, urls: Sequence[Secret], came_of_it: Callable[[Message, tuple[str, ...]], None]
+    ) -> None:
+        self._urls = urls
+        self._came_of_it = came_of_it
+        self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="hour24 caller", daemon=True)
+        self._thread.start()
+
+    def tell(self, message: Message) -> None:
+        """Have it sent."""
+        self._messages.put(message)
+
+    def close(self) -> bool:
+        """Wait, for a bounded time, until all is sent. Returns: whether it is."""
+        self._messages.put(None)
+        self._thread.join(SEND_WITHIN_S + 1.0)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (message := self._messages.get()) is not None:
+            self._came_of_it(message, sent(message, self._urls))
 
 
 def _sent(message: Message, url: Secret) -> str | None:

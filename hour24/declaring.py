@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hour24.errors import ConfigurationError
 from hour24.ledger import Ledger
-from hour24.waivers import unsaid
+from hour24.waivers import closed, unsaid
 from hour24.watch import Watch
 
 LONGEST = timedelta(hours=2)
@@ -64,16 +64,6 @@ def declare_deploy(
             "release": release,
         },
     )
-
-
-def closed(ledger: Ledger) -> Iterator[str]:
-    """Why nothing can follow in this ledger any more; nothing when something can."""
-    if any(entry.kind == "signoff" for entry in ledger.entries()):
-        name = ledger.watch.name
-        yield (
-            f"watch {name}: expected an open ledger, got one that is signed off; the week after "
-            "has its own, which `pytest -m daily` opens"
-        )
 
 
 def _moment(value: datetime | str, option: str, problems: list[str]) -> datetime | None:

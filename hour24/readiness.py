@@ -8,7 +8,8 @@ Rules of this module:
 - No unwaived FAIL, nothing unsettled, no checkpoint missed. The eight criteria of the sign-off
   must have passed themselves: a waiver covers what they rest on, not them. Of these eight,
   production.toml may leave out what the service does not have; never its health.
-- Health was seen throughout: 99 % of the due probes, and no stretch over 5 minutes unseen.
+- Health was seen throughout: 99 % of the due probes, and no stretch over 5 minutes unseen. Probes
+  of a rehearsal are no look at a production.
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ class Coverage(Struct, frozen=True, kw_only=True):
     Args:
         due, kept: probes that were due, and that were made.
         longest_gap_s: longest stretch without any.
+        simulated: whether any of them are a rehearsal's.
     """
 
     due: int
     kept: int
     longest_gap_s: float
+    simulated: bool = False
 
     @property
     def ratio(self) -> float:
@@ -140,6 +143,8 @@ def _unseen(seen: Coverage | None) -> Iterator[str]:
     if seen is None:
         yield "health probes: expected them over 24 hours, got none in the records"
         return
+    if seen.simulated:
+        yield "health probes: expected a production's, got a rehearsal's: they are simulated"
     if seen.ratio < MIN_COVERAGE:
         yield (
             f"health probes: expected at least {MIN_COVERAGE:.0%} of {seen.due}, "
@@ -173,6 +178,7 @@ def _coverage(seen: Sequence[Probes]) -> Coverage:
         due=sum(one.due for one in seen),
         kept=sum(one.kept for one in seen),
         longest_gap_s=max((end - start for one in seen for start, end in one.gaps), default=0.0),
+        simulated=any(one.simulated for one in seen),
     )
 
 

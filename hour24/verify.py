@@ -287,7 +287,9 @@ def _signoff(ledger: Ledger, entries: Sequence[Entry], signers: Path | None) -> 
         return
     at = datetime.fromisoformat(entry.content["at"])
     before = Ledger(ledger.folder, before=entry.file)
-    for line in readiness.standing_against(before, at):
+    launch = entry.content.get("launch_at")
+    launch_at = datetime.fromisoformat(launch) if launch is not None else None
+    for line in readiness.standing_against(before, at, launch_at):
         yield f"{entry.file}: expected nothing to stand against it, got: {line}"
     kept = before.entries()
     counted = {

@@ -4,6 +4,7 @@ Rules of this module:
 
 - By name, with a reason; a waiver with an end. Whatever is unknown is refused by name, and every
   problem at once.
+- Nothing is said to a ledger that is signed off.
 - What holds needs no waiver; the eight criteria of the sign-off cannot be waived, only what they
   rest on.
 - A class is a pattern: it is tried before it is written.
@@ -53,6 +54,7 @@ def waive(
     """
     end, problem = _end(until, ledger.watch.zone, now)
     problems = [
+        *closed(ledger),
         *unsaid(by, because),
         *([problem] if problem else []),
         *_unwaivable(ledger, criterion, hour, subject, now),
@@ -99,7 +101,7 @@ def classify(
     Returns: path of its entry.
     Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
     """
-    problems = list(unsaid(by, because))
+    problems = [*closed(ledger), *unsaid(by, because)]
     for option, value, known in (
         ("--as", kind, ("normal", "critical")),
         ("--where", where or "any", WHERE),
@@ -138,6 +140,16 @@ def classify(
             "cause": cause,
         },
     )
+
+
+def closed(ledger: Ledger) -> Iterator[str]:
+    """Why nothing can follow in this ledger any more; nothing when something can."""
+    if any(entry.kind == "signoff" for entry in ledger.entries()):
+        name = ledger.watch.name
+        yield (
+            f"watch {name}: expected an open ledger, got one that is signed off; the week after "
+            "has its own, which `pytest -m daily` opens"
+        )
 
 
 def unsaid(by: str, because: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hour24 import config
 from hour24.clock import WallClock
 from hour24.commands import say
 from hour24.commands.watches import chosen
@@ -101,7 +102,7 @@ def report(options: argparse.Namespace) -> int:
         say.line(f"{path.with_suffix('.html')}")
     index.write(ledger, ledger.folder / "index.html", _now(ledger))
     say.line(f"{ledger.folder / 'index.html'}")
-    _signoff_page(ledger, None)
+    _signoff_page(ledger, _launch_at(ledger, ""))
     return 0
 
 
@@ -135,7 +136,10 @@ def _signoff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--because", default="", metavar="WHY")
     parser.add_argument("--key", type=Path, default=None, help="your SSH key, to sign with")
     parser.add_argument(
-        "--launch-at", default="", metavar="ISO", help="when customers are let in, if planned"
+        "--launch-at",
+        default="",
+        metavar="ISO",
+        help="when customers are let in (default: production.toml's launch_at)",
     )
     parser.set_defaults(run=signoff)
 
@@ -145,8 +149,8 @@ def signoff(options: argparse.Namespace) -> int:
     from hour24 import signoff as signing
     from hour24.signature import SignatureError
 
-    ledger = chosen(options.watch, options.reports)
-    launch_at = moment(options.launch_at, "--launch-at") if options.launch_at else None
+    ledger = chosen(options.watch, options.reports, daily=False)
+    launch_at = _launch_at(ledger, options.launch_at)
     try:
         path = signing.sign(
             ledger,
@@ -171,6 +175,20 @@ def signoff(options: argparse.Namespace) -> int:
     say.line(f"{ledger.watch.name}: {signing.APPROVED}", "bold green")
     say.line(f"publish the head, so that nobody can change the end: {head.file} {head.sha256}")
     return 0
+
+
+def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
+    """When customers are let in: as stated, else as the watch's production.toml has it."""
+    if stated:
+        return moment(stated, "--launch-at")
+    target = ledger.genesis.target
+    if ledger.genesis.rehearsal is not None:
+        return None
+    try:
+        return config.load(Path(target), secrets=False).service.launch_at
+    except ConfigurationError:
+        say.line(f"{target}: cannot be read now; say with --launch-at when customers are let in")
+        return None
 
 
 # --- waive, classify, declare ---------------------------------------------------------------------

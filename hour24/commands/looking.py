@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hour24 import config
-from hour24.clock import WallClock
+from hour24.clock import Clock, WallClock
 from hour24.commands import say
 from hour24.commands.watches import chosen, production_of
-from hour24.errors import ConfigurationError
+from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import Ledger
 from hour24.stage import moment
 
 if TYPE_CHECKING:
+    from hour24.alerts import Message
     from hour24.config import Production
     from hour24.probes import Alarm
 
@@ -71,6 +73,13 @@ def add(commands: Any) -> None:
     parser.add_argument("watch", nargs="?", default="", metavar="WATCH")
     parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
     parser.add_argument("--target", default="", metavar="FILE", help="default: the watch's own")
+    parser.add_argument(
+        "--rehearsal-at",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="a rehearsal being served: what `python -m hour24.rehearsal.serve` printed",
+    )
     parser.add_argument(
         "--way", choices=("platform", "git"), default="platform", help="default: platform"
     )
@@ -176,12 +185,41 @@ def probe(options: argparse.Namespace) -> int:
         if "call" in each.role
     ]
 
-    def alarmed(alarm: Alarm) -> None:
-        message = alerts.alarm_message(alarm, service, on_call)
-        for problem in alerts.sent(message, production.alert_urls):
-            say.problem(problem)
+    unsent = 0
 
-    return run_probe(production, ledger.watch, ledger.folder / "probe", alarmed)
+    def came_of_it(message: Message, problems: tuple[str, ...]) -> None:
+        nonlocal unsent
+        unsent += bool(problems)
+        for problem in problems:
+            say.problem(problem)
+        _told(ledger, message, len(production.alert_urls), problems)
+
+    caller = alerts.Caller(production.alert_urls, came_of_it)
+
+    def alarmed(alarm: Alarm) -> None:
+        if production.alert_urls:
+            caller.tell(alerts.alarm_message(alarm, service, on_call))
+
+    code = run_probe(production, ledger.watch, ledger.folder / "probe", alarmed)
+    unsent += not caller.close()
+    if unsent:
+        say.problem(f"{unsent} alerts did not reach everybody; the ledger says which")
+    return code
+
+
+def _told(ledger: Ledger, message: Message, addresses: int, problems: tuple[str, ...]) -> None:
+    """Write into the ledger what people were told between checkpoints."""
+    entry = {
+        "at": WallClock().now(),
+        "by": "hour24 probe",
+        "because": message.title,
+        "addresses": addresses,
+        "problems": list(problems),
+    }
+    try:
+        ledger.append("alert", entry)
+    except LedgerError as problem:
+        say.problem(f"the alert is not in the ledger: {problem}")
 
 
 def rollback(options: argparse.Namespace) -> int:
@@ -189,8 +227,7 @@ def rollback(options: argparse.Namespace) -> int:
     from hour24 import rollback as rolling
 
     ledger = chosen(options.watch, options.reports)
-    production = production_of(ledger, options.target)
-    clock = WallClock()
+    production, clock = _stage(ledger, options)
     try:
         plan = rolling.plan(production, ledger, clock, options.way)
     except rolling.Refused as refusal:
@@ -204,7 +241,7 @@ def rollback(options: argparse.Namespace) -> int:
         name = ledger.watch.name
         say.line("Nothing was changed. To do it:", "bold")
         say.line(
-            f"  python -m hour24 rollback {name} --way {options.way} --yes {name} "
+            f"  python -m hour24 rollback {ledger.folder} --way {options.way} --yes {name} "
             "--by NAME --because WHY",
             "bold",
         )
@@ -221,3 +258,19 @@ def rollback(options: argparse.Namespace) -> int:
     done = rolling.carry_out(plan, ledger, clock, options.by, options.because, say.line)
     say.line(done.says, "green" if done.ok else "bold red")
     return 0 if done.ok else REFUSED
+
+
+def _stage(ledger: Ledger, options: argparse.Namespace) -> tuple[Production, Clock]:
+    """The watch's production and its clock; a rehearsal's moves its servers along.
+
+    Raises: ConfigurationError.
+    """
+    if options.rehearsal_at is None:
+        return production_of(ledger, options.target), WallClock()
+    from hour24.rehearsal.client import Rehearsal
+    from hour24.rehearsal.clock import RehearsalClock
+
+    served = Rehearsal.served(options.rehearsal_at)
+    stands = datetime.fromisoformat(served.state()["now"])
+    production = config.load(Path(served.toml), {**os.environ, **served.environ})
+    return production, RehearsalClock(served.control, stands)

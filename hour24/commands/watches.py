@@ -10,9 +10,11 @@ from hour24.errors import ConfigurationError
 from hour24.ledger import Ledger
 
 
-def chosen(text: str, reports: Path) -> Ledger:
+def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:
     """The watch of this folder or name; without one the newest in ``reports``.
 
+    Args:
+        daily: whether the newest may be the week after a watch.
     Raises: ConfigurationError, when there is none.
     """
     if text:
@@ -23,7 +25,8 @@ def chosen(text: str, reports: Path) -> Ledger:
             [f"watch: expected a folder that holds {chain.FIRST}, got {text!r}"]
         )
     ledgers = [Ledger(path.parent) for path in sorted(reports.glob(f"*/{chain.FIRST}"))]
-    newest = max(ledgers, key=lambda each: each.genesis.opened, default=None)
+    meant = (each for each in ledgers if daily or not each.genesis.daily)
+    newest = max(meant, key=lambda each: each.genesis.opened, default=None)
     if newest is None:
         raise ConfigurationError(
             [f"{reports}: expected a watch, got none; start one with `pytest -m hour0`"]
@@ -38,11 +41,11 @@ def production_of(ledger: Ledger, target: str) -> Production:
         target: a production.toml; empty: the one the watch was opened with.
     Raises: ConfigurationError.
     """
-    if ledger.genesis.rehearsal is not None and not target:
+    if ledger.genesis.rehearsal is not None:
         raise ConfigurationError(
             [
                 f"watch {ledger.watch.name}: expected a production's, got a rehearsal's, whose "
-                "servers are gone; give --target with the production.toml of one being served"
+                "servers are gone; give --rehearsal-at with what one being served printed"
             ]
         )
     return config.load(Path(target or ledger.genesis.target))

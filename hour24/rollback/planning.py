@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.config.production import RenderAt
-from hour24.declaring import closed
 from hour24.errors import ConfigurationError, SourceError
 from hour24.exchange import Address
 from hour24.fetching import is_loopback
@@ -37,6 +36,7 @@ from hour24.rollback.platform import (
     last_good,
 )
 from hour24.terminal import one_line
+from hour24.waivers import closed
 
 WAYS = ("platform", "git")
 RUNBOOK_WAIT_S = 300.0
