@@ -14,13 +14,14 @@ Rules of this module:
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from hour24.alerts import Signal
 
 PROBER_SILENT_AFTER_S = 180.0
+CLOCK_TICK_S = 2.0
+"""File systems tell when a file changed no finer than this, at worst."""
 REHEARSED_PER_S = 100.0
 """Latency samples a second that a rehearsal takes of an endpoint: it is its own server."""
 
@@ -427,12 +430,20 @@ class Run:
     def leaks(self, beside: Iterable[Path] = ()) -> list[str]:
         """A line for each finished file in which a secret was found; the file is put away.
 
+        A file that did not change since these secrets were last looked for is not read again.
+
         Args:
             beside: files that were written elsewhere than in the ledger's folder.
         """
         lines = []
+        mark = self.ledger.folder / ".searched"
+        secrets = sorted(each.name for each in self.production.secrets)
+        began = time.time() - CLOCK_TICK_S
+        last = _searched(mark, secrets)
         for path in sorted({*self.ledger.folder.rglob("*"), *beside}):
-            if not path.is_file() or path.suffix == ".quarantined":
+            if path == mark or not path.is_file() or path.suffix == ".quarantined":
+                continue
+            if path.stat().st_ctime < last:
                 continue
             try:
                 names = self.redactor.found_in(path)
@@ -447,6 +458,9 @@ class Run:
                     f"{path.name}: holds the secret {', '.join(names)}; put away as {away.name}, "
                     "readable by you alone: change that secret, then delete the file"
                 )
+        if not lines:
+            with suppress(OSError):
+                mark.write_text(f"{began:.3f}\n{json.dumps(secrets)}\n", encoding="utf-8")
         return lines
 
     def alert(self) -> None:
@@ -604,6 +618,15 @@ def _most_frequent(plain: Mapping[str, Any]) -> str:
     assert isinstance(listing, Listing)
     top = sorted(listing.items, key=lambda item: -int(item["count"]))[:3]
     return "; ".join(f"{item['count']} x {item['title'][:120]}" for item in top) or "none"
+
+
+def _searched(mark: Path, secrets: list[str]) -> float:
+    """When these secrets were last looked for, epoch seconds; 0 when never."""
+    try:
+        moment, names = mark.read_text(encoding="utf-8").splitlines()
+        return float(moment) if json.loads(names) == secrets else 0.0
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _place(record: Record) -> tuple[int, int]:

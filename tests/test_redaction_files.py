@@ -1,0 +1,94 @@
+"""The tripwire: secrets are found in finished files, in whichever encoding, and files put away."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from hour24.config import Secret
+from hour24.redaction import Redactor
+from hour24.run import Run
+
+TOKEN = "s/ntrys_é+9f8e 7d6c"
+DSN = "https://0a1b2c3d4e5f60718293a4b5c6d7e8f9@o1.ingest.example.com/4505000000000001"
+
+WRITTEN = {
+    "as it is": TOKEN,
+    "in an address": quote(TOKEN, safe=""),
+    "in a form": quote_plus(TOKEN),
+    "every byte": "".join(f"%{byte:02x}" for byte in TOKEN.encode()),
+    "hexadecimal": TOKEN.encode().hex(),
+    "hexadecimal, one digit more": TOKEN.encode().hex() + "f",
+    "base64": base64.b64encode(b"{}" + TOKEN.encode()).decode(),
+    "base64 of a page": base64.b64encode(html.escape(quote(TOKEN)).encode()).decode(),
+    "JSON in HTML": html.escape(json.dumps(json.dumps(TOKEN))),
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_a_secret_is_found_in_a_file(how: str, tmp_path: Path) -> None:
+    """Whichever way a secret was written, the finished file is known to hold it."""
+    path = tmp_path / "page.html"
+    path.write_text(f"<p>100 % of 5 + 3 %% here: {WRITTEN[how]}.</p>", encoding="utf-8")
+    assert Redactor([("TOKEN", TOKEN)]).found_in(path) == ["TOKEN"]
+
+
+def test_a_file_without_it_is_clean(tmp_path: Path) -> None:
+    """Percent signs, long numbers and encoded prose are no secret."""
+    path = tmp_path / "page.html"
+    prose = base64.b64encode(b"nothing to be seen here").decode()
+    path.write_text(f"100 % %zz {prose} {'0123456789abcdef' * 3} %41%42", encoding="utf-8")
+    assert Redactor([("TOKEN", TOKEN)]).found_in(path) == []
+
+
+def test_the_number_of_a_project_is_no_secret() -> None:
+    """A DSN's key is scrubbed; its project's number stands in every question, and stays."""
+    asked = "GET /events/?project=4505000000000001&field=count()"
+    redactor = Redactor([("DSN", DSN)])
+    assert redactor.text(asked) == asked
+    assert "0a1b2c3d" not in redactor.text("key 0a1b2c3d4e5f60718293a4b5c6d7e8f9")
+
+
+def _run(folder: Path, *secrets: Secret) -> SimpleNamespace:
+    return SimpleNamespace(
+        ledger=SimpleNamespace(folder=folder),
+        production=SimpleNamespace(secrets=secrets),
+        redactor=Redactor((each.name, each.reveal()) for each in secrets),
+    )
+
+
+def test_only_files_that_changed_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was searched is left alone until it changes, or until there is another secret."""
+    monkeypatch.setattr("hour24.run.CLOCK_TICK_S", -1.0)
+    token = Secret("TOKEN", TOKEN)
+    old = tmp_path / "hour00.a1.html"
+    old.write_text("the key is rnd_1234567890abcdef", encoding="utf-8")
+    assert Run.leaks(_run(tmp_path, token)) == []  # type: ignore[arg-type]
+
+    read: list[str] = []
+    run = _run(tmp_path, token)
+    found_in = run.redactor.found_in
+    run.redactor.found_in = lambda path: read.append(path.name) or found_in(path)
+    assert Run.leaks(run) == []  # type: ignore[arg-type]
+    assert read == []
+
+    lines = Run.leaks(_run(tmp_path, token, Secret("KEY", "rnd_1234567890abcdef")))  # type: ignore[arg-type]
+    assert [line.partition(":")[0] for line in lines] == ["hour00.a1.html"]
+    assert (tmp_path / "hour00.a1.html.quarantined").exists()
+
+
+def test_a_file_written_since_is_read(tmp_path: Path) -> None:
+    """A page that appeared after the last search is searched, and put away."""
+    run = _run(tmp_path, Secret("TOKEN", TOKEN))
+    assert Run.leaks(run) == []  # type: ignore[arg-type]
+    (tmp_path / "hour04.a1.html").write_text(TOKEN, encoding="utf-8")
+    assert len(Run.leaks(run)) == 1  # type: ignore[arg-type]
+    assert not (tmp_path / "hour04.a1.html").exists()
