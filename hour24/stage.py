@@ -25,7 +25,7 @@ from hour24.clock import Clock, WallClock
 from hour24.config import Production
 from hour24.errors import ConfigurationError
 from hour24.ledger import Genesis, Ledger
-from hour24.watch import to_minute
+from hour24.watch import NAME, to_minute
 
 REHEARSAL = "rehearsal"
 
@@ -68,7 +68,14 @@ class Stage:
 
 
 def set_stage(options: Options, resources: ExitStack) -> Stage:
-    """Find or open the watch, and load the production it watches."""
+    """Find or open the watch, and load the production it watches.
+
+    Raises: ConfigurationError; then no watch was opened.
+    """
+    if options.watch and not NAME.fullmatch(options.watch):
+        raise ConfigurationError(
+            [f"--watch: expected a name like {NAME.pattern}, got {options.watch!r}"]
+        )
     if options.target == REHEARSAL:
         return _rehearsal_stage(options, resources)
     path = Path(options.target)
@@ -82,6 +89,14 @@ def set_stage(options: Options, resources: ExitStack) -> Stage:
     if problem:
         raise ConfigurationError([problem])
     return Stage(production, WallClock(), ledger)
+
+
+def open_watch(options: Options, production: Production) -> Ledger:
+    """The watch that hour 0 will find; opened ahead of it where there is none.
+
+    Raises: ConfigurationError; LedgerError, when it cannot be read or written.
+    """
+    return _watch_of(options, options.target, production, WallClock().now(), None)
 
 
 def _rehearsal_stage(options: Options, resources: ExitStack) -> Stage:
@@ -168,10 +183,11 @@ def _watch_of(
     known = None
     if rehearsal is None and not options.follows:
         known = Ledger.find(options.reports, options.watch, target)
-    if known is not None and options.hour == 0 and not options.watch and known.records(0):
+    if known is not None and options.hour == 0 and not options.watch:
         # A second hour 0 soon after the first is another attempt; later it is another watch.
         late = known.watch.checkpoint(0).late_s(now) > plan.tolerance_s
-        known = None if late or options.t0 is not None else known
+        again = options.t0 is not None and bool(known.records(0))
+        known = None if late or again else known
     if known is not None:
         if options.t0 is not None and to_minute(options.t0) != known.watch.t0:
             raise ConfigurationError(
@@ -193,8 +209,17 @@ def _watch_of(
         raise ConfigurationError(
             [f"--follows: expected a watch in {options.reports}, got {options.follows!r}"]
         )
+    if options.watch and (options.reports / options.watch).exists():
+        raise ConfigurationError(
+            [f"--watch: expected a name that is not taken in {options.reports}, {options.watch!r}"]
+        )
     t0 = to_minute(options.t0 or now)
     service = production.service
+    if rehearsal is None:
+        refuse_early(options, t0 + timedelta(hours=options.hour), now)
+        problem = config.launch_problem(production, t0)
+        if problem:
+            raise ConfigurationError([problem])
     return Ledger.create(
         options.reports,
         Genesis(
@@ -216,6 +241,19 @@ def _watch_of(
             opened=now,
         ),
     )
+
+
+def refuse_early(options: Options, due: datetime, now: datetime) -> None:
+    """Raises: ConfigurationError, before the due time, unless ``--early`` is given."""
+    if now < due and not options.early:
+        wait = (due - now).total_seconds() / 60
+        raise ConfigurationError(
+            [
+                f"hour {options.hour}: expected to run from {due:%Y-%m-%d %H:%M}Z on, "
+                f"got {now:%H:%M}Z, {wait:.0f} min early; "
+                "--early runs it all the same, and it then does not count"
+            ]
+        )
 
 
 def _fresh_name(reports: Path, service: str, t0: datetime, rehearsal: Any) -> str:

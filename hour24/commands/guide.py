@@ -17,8 +17,9 @@ from hour24.rehearsal.proof import PROOF
 from hour24.watch import CHECKPOINTS
 
 BEFORE = """\
-Before hour 0: `python -m hour24 doctor`, then `python -m hour24 probe` on a machine that stays up.
-At hour 0 the watch opens; each checkpoint says when the next one is due and how to run it. After
+Before hour 0: `python -m hour24 doctor`, then `python -m hour24 probe --t0 ISO` on a machine that
+stays up, an hour before T0 (without it hour 0 opens the watch, and nothing before it is seen). Each
+checkpoint says when the next one is due and how to run it. After
 hour 24: `python -m hour24 signoff --by NAME --role ROLE`."""
 EACH = """\
 Each checkpoint leaves `hourNN.aM.json` (the record), `.html` (the page), `.pytest.html` and `.xml`

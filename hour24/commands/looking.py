@@ -15,7 +15,7 @@ from hour24.commands import say
 from hour24.commands.watches import chosen, production_of
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import Ledger
-from hour24.stage import moment
+from hour24.stage import Options, moment, open_watch
 
 if TYPE_CHECKING:
     from hour24.alerts import Message
@@ -55,12 +55,17 @@ def add(commands: Any) -> None:
         "probe",
         help="look between the checkpoints, until the watch ends",
         description="Asks health, every endpoint and the WebSocket at their intervals, and writes "
-        "a line a minute into reports/WATCH/probe/. Start it before hour 0 if you can, on a "
-        "machine that stays up; two may run side by side. Ctrl-C ends it in order.",
+        "a line a minute into reports/WATCH/probe/, on a machine that stays up; two may run side "
+        "by side. Ctrl-C ends it in order. With --t0 it opens the watch before hour 0, so that the "
+        "hour before T0 is seen too.",
+        epilog="Example: python -m hour24 probe --t0 2026-12-01T06:00Z",
     )
     _target(parser)
     parser.add_argument("--watch", default="", metavar="NAME", help="default: the one still open")
     parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    parser.add_argument(
+        "--t0", default="", metavar="ISO", help="when the 24 hours begin; opens the watch ahead"
+    )
     parser.set_defaults(run=probe)
 
     parser = commands.add_parser(
@@ -171,11 +176,22 @@ def probe(options: argparse.Namespace) -> int:
 
     production = config.load(Path(options.target))
     ledger = Ledger.find(options.reports, options.watch, options.target)
+    if options.t0:
+        begins = moment(options.t0, "--t0")
+        meant = Options(
+            hour=0,
+            target=options.target,
+            reports=options.reports,
+            watch=options.watch,
+            t0=begins,
+            early=True,
+        )
+        ledger = open_watch(meant, production)
     if ledger is None:
         raise ConfigurationError(
             [
                 f"{options.reports}: expected an open watch of {options.target}, got none; start "
-                "one with `pytest -m hour0`"
+                "one with `pytest -m hour0`, or ahead of it with --t0"
             ]
         )
     service = f"{production.service.name} {production.service.environment}"

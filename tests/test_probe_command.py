@@ -1,0 +1,64 @@
+"""``python -m hour24 probe`` on a served rehearsal, as a production from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hour24.ledger import Ledger
+from hour24.rehearsal.client import Rehearsal
+from tests.played import ROOT, hour24
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Rehearsal]:
+    """A production that answers."""
+    with Rehearsal.start(seed=1, faults=(), t0=datetime.now(UTC)) as rehearsal:
+        yield rehearsal
+
+
+def test_a_prober_may_begin_before_hour_0(served: Rehearsal, tmp_path: Path) -> None:
+    """With --t0 it opens the watch; stopped, it leaves its minute, and hour 0 finds both."""
+    t0 = (datetime.now(UTC) + timedelta(hours=1)).replace(second=0, microsecond=0)
+    command = [sys.executable, "-m", "hour24", "probe", "--target", served.toml]
+    command += ["--reports", str(tmp_path), "--watch", "ahead", "--t0", t0.isoformat()]
+    prober = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **served.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        until = time.monotonic() + 30
+        while not list(tmp_path.glob("ahead/probe/*.jsonl")) and time.monotonic() < until:
+            time.sleep(0.2)
+        time.sleep(12)  # the health probe is due every 10 s
+    finally:
+        prober.send_signal(signal.SIGTERM)
+        output, _ = prober.communicate(timeout=60)
+    assert prober.returncode == 0, output
+    assert Ledger(tmp_path / "ahead").watch.t0 == t0
+    (path,) = tmp_path.glob("ahead/probe/*.jsonl")
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    (health,) = [line for line in lines if line["probe"] == "health"]
+    assert health["due"] >= 1
+    early = hour24("due", "--reports", tmp_path, "--watch", "ahead")
+    assert "next: hour 0" in early.stdout
+
+
+def test_without_a_watch_it_says_how_to_open_one(served: Rehearsal, tmp_path: Path) -> None:
+    """Exit 4, both ways named."""
+    refused = hour24("probe", "--target", served.toml, "--reports", tmp_path, **served.environ)
+    assert refused.returncode == 4
+    assert "pytest -m hour0" in refused.stdout
+    assert "--t0" in refused.stdout
