@@ -40,7 +40,7 @@ from hour24.ledger import Ledger
 from hour24.objectives.base import Objective
 from hour24.record import Judged, Prober, Record, Shown, Vantage
 from hour24.redaction import Redactor
-from hour24.stage import Options, Stage, set_stage
+from hour24.stage import Options, Stage, refuse_early, set_stage
 from hour24.verdict import Outcome, worst
 from hour24.watch import Checkpoint, Watch, Window
 
@@ -528,15 +528,7 @@ def open_run(options: Options) -> Run:
         checkpoint = _checkpoint(options, stage)
         hour = checkpoint.hour
         started = stage.clock.now()
-        if started < checkpoint.due and not options.early:
-            wait = (checkpoint.due - started).total_seconds() / 60
-            raise ConfigurationError(
-                [
-                    f"hour {hour}: expected to run from {checkpoint.due:%Y-%m-%d %H:%M}Z "
-                    f"on, got {started:%H:%M}Z, {wait:.0f} min early; "
-                    "--early runs it all the same, and it then does not count"
-                ]
-            )
+        refuse_early(options, checkpoint.due, started)
         resources.enter_context(stage.ledger.locked(hour))
         stage.ledger.writable()
         attempt = stage.ledger.next_attempt(hour)

@@ -211,7 +211,7 @@ def _watch_of(
         )
     if options.watch and (options.reports / options.watch).exists():
         raise ConfigurationError(
-            [f"--watch: expected a name that is not taken in {options.reports}, {options.watch!r}"]
+            [f"--watch: expected a name not taken in {options.reports}, got {options.watch!r}"]
         )
     t0 = to_minute(options.t0 or now)
     service = production.service

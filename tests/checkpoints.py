@@ -201,3 +201,19 @@ def served_with(folder: Path, changes: dict[str, str], **environ: str) -> Path:
     path = folder / "served.json"
     path.write_text(json.dumps(told), "utf-8")
     return path
+
+
+ONE = '''
+from hour24.objectives.own import ValueBelow
+
+@criterion("OWN-ONE", hours=(0, 4, 8))
+def test_one(ask, conclude):
+    """One is below the limit"""
+    conclude(ValueBelow(limit=100), value=ask.sql("SELECT 1"))
+
+@criterion("OWN-TWO", hours=(0,))
+def test_two(ask, conclude):
+    """Two is below the limit"""
+    conclude(ValueBelow(limit=100), value=ask.sql("SELECT 2"))
+'''
+"""Two criteria of one's own, both held."""

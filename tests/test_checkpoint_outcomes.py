@@ -198,25 +198,3 @@ def test_a_witness_that_is_down(tmp_path: Path) -> None:
     assert token not in run.stdout
     for path in project.files():
         assert token.encode() not in path.read_bytes(), path.name
-
-
-def test_fail_and_inconclusive_is_fail(tmp_path: Path) -> None:
-    """Exit 1, and a second attempt that passes does not erase it."""
-    own = '''
-from hour24.objectives.own import ValueBelow
-LIMIT = {limit}
-
-@criterion("OWN-ONE", hours=(0,))
-def test_one(ask, conclude):
-    """One is below the limit"""
-    conclude(ValueBelow(limit=LIMIT), value=ask.sql("SELECT 1"))
-'''
-    project = Project(tmp_path, own=own.format(limit=1))
-    first = project.rehearsed()
-    assert first.returncode == 1, first.stdout
-    project.write(own.format(limit=100))
-    second = project.rehearsed()
-    assert second.returncode == 10, second.stdout
-    assert [each.attempt for each in project.ledger().records(0)] == [1, 2]
-    standings = project.ledger().standings(project.record(attempt=2).ended)
-    assert {str(s.outcome) for s in standings if s.id == "OWN-ONE"} == {"FAIL"}
