@@ -5,7 +5,8 @@ Rules of this package:
 - PROCEED, RETRY, HOLD (a person must look), ALERT, ROLL BACK: the worst of what the runbook's
   rules find. It is pure: records in, decision out.
 - A witness's outage alone never leads to ALERT or ROLL BACK.
-- Nothing is done here; steps are commands for a person to copy.
+- Nothing is done here; steps are commands for a person to copy: what helps first, then this
+  checkpoint again, and a waiver last; none while the decision is to alert or to roll back.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from hour24.escalation.causes import Cause, Issue
-from hour24.escalation.rules import RULES, Action, Seen, anything_else_failed
+from hour24.escalation.rules import RULES, Action, Finding, Seen, anything_else_failed, blind
 from hour24.escalation.steps import Commands, Step, distinct
 from hour24.record import Record
 from hour24.verdict import Outcome
@@ -92,6 +93,7 @@ def decide(
     seen = Seen.of(record, earlier, Commands(record, repository))
     found = [finding for rule in RULES for finding in rule(seen)]
     found += anything_else_failed(seen, {name for each in found for name in each.about})
+    found += blind(seen)
     found.sort(key=lambda each: -each.action.weight)
     new = tuple(issue for issue in seen.issues if issue.new)
     if not found:
@@ -110,10 +112,21 @@ def decide(
         why="; ".join(each.why for each in found[:MOST_WHY])[:LONGEST],
         causes=seen.causes,
         severities=new,
-        steps=distinct([step for each in found for step in each.steps]),
+        steps=_steps(found, seen.commands),
         call=_called(action, contacts),
         status=seen.pages,
     )
+
+
+def _steps(found: Sequence[Finding], commands: Commands) -> tuple[Step, ...]:
+    """What is to be done, in this order."""
+    steps = [step for each in found for step in each.steps]
+    steps += [commands.again(each.again) for each in found if each.again]
+    if found[0].action == Action.HOLD:
+        held = [name for each in found for name in each.about if each.action == Action.HOLD]
+        waivable = [name for name in dict.fromkeys(held) if not name.startswith("SIGNOFF-")]
+        steps += [commands.waive(name) for name in waivable[:MOST_WHY]]
+    return distinct(steps)
 
 
 def _proceeds(record: Record, before: Sequence[Record]) -> str:

@@ -5,7 +5,9 @@ Rules of this module:
 - Classes come from the record's own objectives, as they were in force when it was made.
 - A critical class is looked up before a normal one. An error of no class is the service's own
   until a person says otherwise.
-- Shares are of the error events; where those were not answered, of the issues' counts.
+- Shares are of the error events; where those were not answered, of the issues' counts. Requests
+  that failed beyond what all error events can explain are a cause of their own: a handful of
+  events does not tell why a thousand requests failed.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from hour24.classes import IssueClass, class_of
 from hour24.record import Judged, Record
 
 NOT_CLASSIFIED = "not classified"
+NO_EVENT = "no error event"
 SEVERITIES = ("critical", "high", "medium", "low")
 LONGEST = 200
 
@@ -86,7 +89,7 @@ def classes(record: Record, kind: str) -> tuple[IssueClass, ...]:
 
 
 def causes(record: Record) -> tuple[Cause, ...]:
-    """The causes of the window's errors with their shares, the largest first."""
+    """The causes of what failed in the window with their shares, the largest first."""
     kinds = (*classes(record, "critical"), *classes(record, "normal"))
     events = listed(record, "events")
     if events is not None:
@@ -98,12 +101,23 @@ def causes(record: Record) -> tuple[Cause, ...]:
     for item, weight in weighted:
         kind = class_of(item, kinds)
         counted[kind.cause if kind else NOT_CLASSIFIED] += weight
+    if events is not None and events.complete:
+        counted[NO_EVENT] = max(0, _failed_requests(record) - sum(counted.values()))
     total = sum(counted.values())
     return tuple(
         Cause(cause=cause, count=count, share=count / total)
         for cause, count in sorted(counted.items(), key=lambda each: (-each[1], each[0]))
         if count
     )
+
+
+def _failed_requests(record: Record) -> int:
+    """How many requests failed by the platform's count; 0 when it did not count them."""
+    for judged in record.criteria:
+        if judged.id == "ERRORS-RATE" and "platform" in judged.evidence:
+            platform = answer(judged, "platform")
+            return platform.bad if isinstance(platform, ev.Counts) else 0
+    return 0
 
 
 def issues(record: Record) -> tuple[Issue, ...]:

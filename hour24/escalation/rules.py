@@ -17,6 +17,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from hour24.escalation.causes import (
+    NO_EVENT,
     Cause,
     Issue,
     answer,
@@ -62,6 +63,13 @@ RUNBOOK_CRITICAL = {
 """Criteria whose failure is itself one of the runbook's critical classes."""
 
 
+AFTERWARDS = {
+    "critical": "Run the checkpoint again; the rollback counts as a declared deploy",
+    "high": "Run the checkpoint again",
+}
+"""Severity of a new issue -> why the checkpoint is run again."""
+
+
 class Action(StrEnum):
     """What is to be done now, the mildest first."""
 
@@ -83,6 +91,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     Args:
         rule: the runbook's row, in its words.
         why: what was seen, one sentence.
+        again: why this checkpoint is run again once the steps are done; empty: it need not be.
         about: ids of the criteria it speaks of.
     """
 
@@ -90,6 +99,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     rule: str
     why: str
     steps: tuple[Step, ...] = ()
+    again: str = ""
     about: tuple[str, ...] = ()
 
 
@@ -162,9 +172,11 @@ def error_rate(seen: Seen) -> Iterator[Finding]:
                 about=(judged.id,),
             )
         else:
+            unknown = main is None or main.cause == NO_EVENT
+            whose = "cause not known: read the logs" if unknown else "mostly code"
             yield Finding(
                 action=Action.ALERT,
-                rule=f"{rule}, mostly code: prepare the rollback",
+                rule=f"{rule}, {whose}{',' if unknown else ':'} prepare the rollback",
                 why=why,
                 steps=(know, seen.commands.logs(), *seen.commands.prepared()),
                 about=(judged.id,),
@@ -228,10 +240,7 @@ def critical_issue(seen: Seen) -> Iterator[Finding]:
         (
             "high",
             "high (some users): fix and redeploy",
-            [
-                Step(text="Fix it and redeploy; declare the deploy"),
-                commands.again("Run the checkpoint again"),
-            ],
+            [commands.declare("Fix it and redeploy; declare the deploy")],
             Action.ALERT,
         ),
         ("medium", "medium: monitor, fix later", [commands.classify()], Action.HOLD),
@@ -246,6 +255,7 @@ def critical_issue(seen: Seen) -> Iterator[Finding]:
                 rule=f"New critical issue, {row}",
                 why=f"new: {_titles(own)}",
                 steps=tuple(steps),
+                again=AFTERWARDS.get(severity, ""),
                 about=judged,
             )
         if elsewhere:
@@ -289,20 +299,25 @@ def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Findin
     Args:
         spoken: ids that other rules speak of.
     """
+    commands = seen.commands
     failed = [each for each in seen.failed() if each.id not in spoken]
     own = [each for each in failed if not each.id.startswith("SIGNOFF-")]
     if not own and not spoken:
         own = failed
     if own:
         ids = tuple(dict.fromkeys(each.id for each in own))
+        steps = [Step(text="Read what failed on this checkpoint's page, and decide")]
+        if "RESTARTS" in ids:
+            steps.append(
+                commands.declare("If the restart was a deploy, declare it: no other is excused")
+            )
+        if any(name.startswith("SIGNOFF-") for name in ids):
+            steps.append(commands.signoff())
         yield Finding(
             action=Action.HOLD,
             rule="A criterion failed: a person must look",
             why=_reasons(own) + _since(seen, set(ids)),
-            steps=(
-                Step(text="Read what failed on this checkpoint's page, and decide"),
-                seen.commands.waive(own[0].id),
-            ),
+            steps=tuple(steps),
             about=ids,
         )
 
@@ -317,18 +332,18 @@ def blind(seen: Seen) -> Iterator[Finding]:
             action=Action.RETRY,
             rule="Not measured, and may be on another try",
             why=_reasons(again),
-            steps=(commands.again("Run this checkpoint again"),),
+            again="Run this checkpoint again",
             about=tuple(dict.fromkeys(each.id for each in again)),
         )
-    else:
-        if again:
-            yield Finding(
-                action=Action.HOLD,
-                rule="Not measured, also on another try: a person must look",
-                why=_reasons(again),
-                steps=(commands.doctor(), commands.waive(again[0].id)),
-                about=tuple(dict.fromkeys(each.id for each in again)),
-            )
+    elif again:
+        yield Finding(
+            action=Action.HOLD,
+            rule="Not measured, also on another try: a person must look",
+            why=_reasons(again),
+            steps=(commands.doctor(),),
+            again="Run this checkpoint again once they answer",
+            about=tuple(dict.fromkeys(each.id for each in again)),
+        )
     rest = [each for each in found if each.code not in AGAIN]
     if rest:
         codes = {each.code for each in rest}
@@ -339,22 +354,24 @@ def blind(seen: Seen) -> Iterator[Finding]:
             steps.append(commands.classify())
         if codes & {"source_refused", "source_lacks", "login_refused", "not_described"}:
             steps.append(commands.doctor())
+        if all(each.id.startswith("SIGNOFF-") for each in rest):
+            steps.append(commands.signoff())
         yield Finding(
             action=Action.HOLD,
             rule="Not measured: a person must look",
             why=_reasons(rest),
-            steps=(*steps, commands.waive(rest[0].id)),
+            steps=tuple(steps),
             about=tuple(dict.fromkeys(each.id for each in rest)),
         )
 
 
 RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
-    critical_issue,
     health_fails,
     error_rate,
+    critical_issue,
     critical_class,
-    blind,
 )
+"""The runbook's table; of several findings of one action the first is the decision's rule."""
 
 
 def _worst_share(judged: Judged) -> tuple[float, str] | None:

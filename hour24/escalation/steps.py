@@ -40,11 +40,9 @@ class Commands:
 
     def again(self, why: str) -> Step:
         """Run this checkpoint again."""
-        record = self.record
-        target = [] if record.target == "production.toml" else ["--target", record.target]
+        where = [*self._target(), *self._watch()]
         return Step(
-            text=why,
-            command=shlex.join(["pytest", "-m", marker(record.hour), *target, *self._watch()]),
+            text=why, command=shlex.join(["pytest", "-m", marker(self.record.hour), *where])
         )
 
     def rollback(self) -> list[Step]:
@@ -54,7 +52,7 @@ class Commands:
         return [
             Step(
                 text="See the plan: which deploy is live, which one was the last good one",
-                command=f"python -m hour24 rollback {shlex.quote(self.record.watch)}",
+                command=f"python -m hour24 rollback {self._name()}",
             ),
             Step(
                 text="Roll back: on the platform with automatic deploys switched off (the plan's "
@@ -63,7 +61,6 @@ class Commands:
                 + shlex.join([*git, "push", at["remote"], f"HEAD:{at['branch']}"]),
             ),
             Step(text="Wait 5 minutes, then verify health", command=self._health()),
-            self.again("Run the checkpoint again; the rollback counts as a declared deploy"),
             Step(text="Investigate, and plan the fix for the next deployment"),
         ]
 
@@ -72,7 +69,7 @@ class Commands:
         return [
             Step(
                 text="Prepare the rollback: see its plan, and have it ready",
-                command=f"python -m hour24 rollback {shlex.quote(self.record.watch)}",
+                command=f"python -m hour24 rollback {self._name()}",
             )
         ]
 
@@ -98,29 +95,57 @@ class Commands:
         return Step(
             text=f"If {criterion} is not to hold the launch up, a named person waives it, with "
             "the reason and until when",
-            command=f"python -m hour24 waive {criterion} --hour {self.record.hour} --by NAME "
-            "--because REASON --until DATE",
+            command=f"python -m hour24 waive {shlex.quote(criterion)} {self._name()} "
+            f"--hour {self.record.hour} --by NAME --because REASON --until DATE",
         )
 
     def classify(self) -> Step:
         """Say what an unknown error is."""
         return Step(
             text="Say of each error that no class knows whether it is normal or critical",
-            command="python -m hour24 classify --by NAME --because REASON",
+            command=f"python -m hour24 classify ISSUE {self._name()} --as normal --by NAME "
+            "--because REASON",
+        )
+
+    def declare(self, why: str) -> Step:
+        """Declare a deploy."""
+        return Step(
+            text=why,
+            command=f"python -m hour24 declare {self._name()} --start MOMENT --by NAME "
+            "--because REASON",
+        )
+
+    def signoff(self) -> Step:
+        """What the sign-off's own criteria miss."""
+        return Step(
+            text="See exactly what is missing; the eight are not waived, but what they rest on "
+            "is, and hour 24 is then run again",
+            command=f"python -m hour24 signoff {self._name()}",
         )
 
     def prober(self) -> Step:
         """Start what looks between the checkpoints."""
         return Step(
             text="Start a prober: nothing is seen between the checkpoints",
-            command=shlex.join(["python", "-m", "hour24", "probe", *self._watch()]),
+            command=shlex.join(
+                ["python", "-m", "hour24", "probe", *self._target(), *self._watch()]
+            ),
         )
 
     def doctor(self) -> Step:
         """Try every credential, address and right."""
+        command = shlex.join(["python", "-m", "hour24", "doctor", *self._target()])
         return Step(
-            text="Try every credential, address and right", command="python -m hour24 doctor"
+            text="Try every credential, address and right",
+            command="" if self.record.rehearsal is not None else command,
         )
+
+    def _target(self) -> list[str]:
+        target = self.record.target
+        return [] if target == "production.toml" else ["--target", target]
+
+    def _name(self) -> str:
+        return shlex.quote(self.record.watch)
 
     def _watch(self) -> list[str]:
         return ["--watch", self.record.watch]
@@ -136,5 +161,8 @@ class Commands:
 
 
 def distinct(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Each step once, where it first stood."""
-    return tuple({(step.text, step.command): step for step in steps}.values())
+    """Each step once, where it first stood; of several with one command the first."""
+    kept: dict[str, Step] = {}
+    for step in steps:
+        kept.setdefault(step.command or step.text, step)
+    return tuple(kept.values())
