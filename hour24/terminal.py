@@ -130,8 +130,13 @@ def _prober(run: Run) -> list[Line]:
             "  NO PROBER IS RUNNING: nothing is seen between the checkpoints; start one with",
             {"yellow": True, "bold": True},
         ),
-        (f"    python -m hour24 probe --watch {record.watch}", {"bold": True}),
+        (f"    python -m hour24 probe{_named(run)} --watch {record.watch}", {"bold": True}),
     ]
+
+
+def _named(run: Run) -> str:
+    target = run.options.target
+    return "" if target == "production.toml" else f" --target {target}"
 
 
 def _next(run: Run) -> str:
@@ -143,11 +148,9 @@ def _next(run: Run) -> str:
             return "that was the last daily look"
         return f"that was the last checkpoint: python -m hour24 signoff {run.ledger.folder}"
     due = after.due.astimezone(ZoneInfo(record.zone))
-    target = run.options.target
-    named = "" if target == "production.toml" else f" --target {target}"
     return (
         f"next: hour {after.hour}, due {due:%Y-%m-%d %H:%M} {record.zone}: "
-        f"pytest -m {marker(after.hour)}{named}"
+        f"pytest -m {marker(after.hour)}{_named(run)}"
     )
 
 
