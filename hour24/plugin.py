@@ -480,14 +480,17 @@ class CheckpointPlugin:
         try:
             struck = f"the hard limit of {limit:g} s struck"
             self.run.write(struck)
-            os.write(2, f"\nhour24: {struck}; {self.run.path}\n".encode())
+            capture = self.config.pluginmanager.get_plugin("capturemanager")
+            if capture is not None:
+                capture.suspend(in_=False)  # the test that hangs still holds the terminal
+            self._say(f"hour24: {struck}; {self.run.path}")
             pages = threading.Thread(target=self.run.publish, daemon=True)
             pages.start()
             pages.join(PAGES_WITHIN_S)
             for text in self.run.leaks():
-                os.write(2, f"hour24: {one_line(text)}\n".encode())
+                self._say(f"hour24: {text}")
         except Exception as problem:  # noqa: BLE001  nobody else could tell it
-            os.write(2, f"\nhour24: {self._unwritten(problem)}\n".encode())
+            self._say(f"hour24: {self._unwritten(problem)}")
         finally:
             os._exit(EXIT_HARD_LIMIT)
 
@@ -601,6 +604,7 @@ class CheckpointPlugin:
         if terminal is not None:
             terminal.ensure_newline()
             terminal.write_line(one_line(text), red=True)
+            terminal.flush()  # whoever ends the process next does not
 
 
 class Shield:

@@ -224,8 +224,8 @@ class Run:
 
     def _keep(self, judged: Judged) -> Judged:
         clean = msgspec.convert(self.redactor.plain(msgspec.to_builtins(judged)), type=Judged)
+        self.judged.append(clean)  # first: a signal may end the run in between
         self.journal.write({"kind": "judged", "judged": msgspec.to_builtins(clean)})
-        self.judged.append(clean)
         return clean
 
     def _window(self, criterion: Criterion) -> Window | None:

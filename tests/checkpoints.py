@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -54,6 +55,8 @@ class Project:
     def __init__(self, folder: Path, *criteria: str, own: str = "") -> None:
         self.folder = folder
         self.reports = folder / "reports"
+        # so that a folder elsewhere finds hour24
+        self.environ = {"PYTHONPATH": str(ROOT), "GITHUB_ACTIONS": "", "PYTEST_ADDOPTS": ""}
         self.tests = folder / "tests_prod"
         self.tests.mkdir(parents=True)
         for name in ("conftest.py", "pytest.ini"):
@@ -97,16 +100,18 @@ class Project:
 
     def ran(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A command in this folder."""
-        return ran(*command, folder=self.folder, timeout_s=90.0, **{**environment(), **variables})
+        return ran(*command, folder=self.folder, timeout_s=90.0, **{**self.environ, **variables})
 
-    def begun(self, *arguments: object, hour: int = 0, watch: str = "w") -> subprocess.Popen[str]:
+    def begun(
+        self, *arguments: object, hour: int = 0, watch: str = "w", served: Path | None = None
+    ) -> subprocess.Popen[str]:
         """The checkpoint on the rehearsal, still going on."""
         rehearsal().stand(T0)
         rehearsal().plague()
         return subprocess.Popen(
-            self.command(*self.on_rehearsal(), *arguments, hour=hour, watch=watch),
+            self.command(*self.on_rehearsal(served), *arguments, hour=hour, watch=watch),
             cwd=self.folder,
-            env={**os.environ, "COLUMNS": "110", **environment()},
+            env={**os.environ, "COLUMNS": "110", **self.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -127,11 +132,6 @@ class Project:
         return sorted(path for path in self.reports.rglob("*") if path.is_file())
 
 
-def environment() -> dict[str, str]:
-    """So that a folder elsewhere finds hour24."""
-    return {"PYTHONPATH": str(ROOT), "GITHUB_ACTIONS": "", "PYTEST_ADDOPTS": ""}
-
-
 def codes(record: Record) -> dict[str, str]:
     """Criterion -> ``OUTCOME code``."""
     return {each.id: f"{each.outcome} {each.code}".strip() for each in record.criteria}
@@ -142,16 +142,17 @@ def judged(record: Record, name: str) -> Judged:
     return next(each for each in record.criteria if each.id == name)
 
 
-def until(path: Path, holds: str, process: subprocess.Popen[str]) -> None:
-    """Wait until a file below ``path`` that is a journal holds this text."""
-    import time
-
-    end = time.monotonic() + 30
+def until(path: Path, holds: str, process: subprocess.Popen[str], kind: str) -> None:
+    """Wait until a journal below ``path`` has a line of this kind that holds this text."""
+    end = time.monotonic() + 40
     while time.monotonic() < end and process.poll() is None:
-        if any(holds in each.read_text("utf-8") for each in path.rglob("*.jsonl")):
-            return
+        for journal in path.glob("*/journal/*.jsonl"):
+            lines = journal.read_text("utf-8").splitlines()
+            if any(holds in line and f'"kind":"{kind}"' in line for line in lines):
+                return
         time.sleep(0.02)
-    raise AssertionError(f"no journal said {holds!r}; {process.poll()=}")
+    told = process.communicate(timeout=5)[0] if process.poll() is not None else "it still runs"
+    raise AssertionError(f"no journal said {holds!r}: {told}")
 
 
 class Proxy:
