@@ -19,6 +19,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
@@ -382,14 +383,17 @@ def _json_read(text: str) -> str:
 
 def _percent_read(text: str) -> str:
     """As ``urllib.parse.unquote``, which takes seconds for the pages of a watch."""
-    return _PERCENT_RUN.sub(
-        lambda found: bytes.fromhex(found[0].replace("%", "")).decode("utf-8", "replace"), text
-    )
+    return _PERCENT_RUN.sub(lambda found: _percent_run(found[0]), text)
+
+
+@lru_cache(maxsize=4096)
+def _percent_run(run: str) -> str:
+    return bytes.fromhex(run.replace("%", "")).decode("utf-8", "replace")
 
 
 def _base64_read(text: str) -> Iterator[str]:
-    for run in _BASE64_RUN.finditer(text):
-        plain = run[0].rstrip("=").replace("-", "+").replace("_", "/")
+    for run in set(_BASE64_RUN.findall(text)):
+        plain = run.rstrip("=").replace("-", "+").replace("_", "/")
         whole = plain[: len(plain) - (len(plain) % 4 == 1)]
         try:
             yield base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
@@ -398,5 +402,5 @@ def _base64_read(text: str) -> Iterator[str]:
 
 
 def _hex_read(text: str) -> Iterator[str]:
-    for run in _HEX_RUN.finditer(text):
-        yield bytes.fromhex(run[0][: len(run[0]) // 2 * 2]).decode("utf-8", "replace")
+    for run in set(_HEX_RUN.findall(text)):
+        yield bytes.fromhex(run[: len(run) // 2 * 2]).decode("utf-8", "replace")

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from hour24.alerts import Signal
 
 PROBER_SILENT_AFTER_S = 180.0
-CLOCK_TICK_S = 2.0
-"""File systems tell when a file changed no finer than this, at worst."""
+CLOCK_TICK_S = 0.05
+"""File systems may tell that a file changed so much earlier than it did."""
 REHEARSED_PER_S = 100.0
 """Latency samples a second that a rehearsal takes of an endpoint: it is its own server."""
 
