@@ -225,7 +225,10 @@ class Run:
     def _keep(self, judged: Judged) -> Judged:
         clean = msgspec.convert(self.redactor.plain(msgspec.to_builtins(judged)), type=Judged)
         self.judged.append(clean)  # first: a signal may end the run in between
-        self.journal.write({"kind": "judged", "judged": msgspec.to_builtins(clean)})
+        try:
+            self.journal.write({"kind": "judged", "judged": msgspec.to_builtins(clean)})
+        except LedgerError as problem:  # the record may still be written
+            self.trouble.append(str(problem))
         return clean
 
     def _window(self, criterion: Criterion) -> Window | None:
