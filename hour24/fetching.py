@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import queue
+import re
 import socket
 import threading
 import time
@@ -33,6 +34,7 @@ LARGEST_BYTES = 20_000_000
 REDIRECTS = 3
 EPOCH_FROM = 1e9
 LONGEST_WAIT_S = 86_400.0
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 Done = TypeVar("Done")
 
 
@@ -150,13 +152,24 @@ def _within_reason(seconds: float) -> float | None:
 
 
 def strict_json(data: bytes) -> Any:
-    """The JSON document. Raises: ValueError, when it is none, or not a finite one."""
+    """The JSON document. Raises: ValueError, when it is none, or not a finite one.
+
+    Half a character, which JSON can spell and UTF-8 cannot, is the replacement character.
+    """
+    text = data.decode("utf-8-sig")
     try:
-        return json.loads(
-            data.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite
-        )
+        found = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        return _whole(found) if _SURROGATE.search(text) else found
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each) for key, each in value.items()}
+    return [_whole(each) for each in value] if isinstance(value, list) else value
 
 
 def _no_constant(name: str) -> NoReturn:
