@@ -1,0 +1,173 @@
+"""What a checkpoint costs beyond its slowest source.
+
+    python benchmarks/checkpoint.py [--runs 5] [--delay 0.4]
+
+A proxy in front of each of Sentry, Render and Supabase holds back every answer for a known time
+and writes down when it was first asked and last answered: the longest of these spans is the
+slowest source. A checkpoint's whole process (start, collection, questions, judgement, record,
+pages) less that span is what hour24 itself costs. The spans together say what asking one source
+after another would have taken. The machine's other work only adds: the cheapest run is judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.figures import Figure, load, tell  # noqa: E402  found beside it, not installed
+
+if TYPE_CHECKING:
+    from hour24.rehearsal.client import Rehearsal
+
+T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
+BEYOND_S = 1.5
+DELAYED = ("sentry", "render", "supabase")
+EARLIER = (0, 4, 8)
+HOUR = 12
+
+
+class Proxy(ThreadingHTTPServer):
+    """In front of one vendor; holds each answer back for ``delay_s``."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, behind: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Held)
+        self.behind = behind
+        self.delay_s = 0.0
+        self.asked: list[tuple[float, float]] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """host:port"""
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    def span_s(self) -> float:
+        """From the first question to the last answer, seconds; forgets them."""
+        asked, self.asked = self.asked, []
+        return max(b for _, b in asked) - min(a for a, _ in asked) if asked else 0.0
+
+
+class _Held(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Proxy
+
+    def _pass(self) -> None:
+        began = time.perf_counter()
+        size = int(self.headers.get("Content-Length") or 0)
+        behind = HTTPConnection(self.server.behind)
+        behind.request(self.command, self.path, self.rfile.read(size), dict(self.headers))
+        answer = behind.getresponse()
+        data = answer.read()
+        behind.close()
+        time.sleep(self.server.delay_s)
+        head = [f"HTTP/1.1 {answer.status} {answer.reason}"]
+        head += [f"{name}: {value}" for name, value in answer.getheaders()]
+        self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + data)
+        self.server.asked.append((began, time.perf_counter()))
+
+    do_GET = do_POST = do_PATCH = _pass  # noqa: N815  names that http.server wants
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The spans are kept, and nothing else."""
+
+
+def behind_proxies(served: Rehearsal, folder: Path) -> tuple[Rehearsal, dict[str, Proxy]]:
+    """The same rehearsal, its vendors asked through a proxy each."""
+    from hour24.rehearsal.client import Rehearsal
+
+    text = Path(served.toml).read_text(encoding="utf-8")
+    told = tomllib.loads(text)
+    proxies = {}
+    for name in DELAYED:
+        address = urlsplit(told[name]["url"]).netloc
+        proxies[name] = Proxy(address)
+        text = text.replace(address, proxies[name].address)
+    shutil.copy(Path(served.toml).parent / told["health"]["schema"], folder)
+    toml = folder / "production.toml"
+    toml.write_text(text, encoding="utf-8")
+    return Rehearsal(str(toml), served.environ, served.control), proxies
+
+
+def measured(runs: int, delay_s: float) -> dict[str, list[float]]:
+    """Of each run: wall and CPU seconds, its slowest source's span and all spans together."""
+    from hour24.rehearsal.client import Rehearsal
+    from hour24.rehearsal.play import PROCESS_EXITS, Script, play
+
+    found: dict[str, list[float]] = {"wall": [], "cpu": [], "slowest": [], "together": []}
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    with (
+        tempfile.TemporaryDirectory(prefix="hour24-bench-") as name,
+        Rehearsal.start(seed=1, faults=(), t0=T0) as started,
+    ):
+        folder = Path(name)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+        served, proxies = behind_proxies(started, folder)
+
+        def run(*hours: int) -> float:
+            script = Script(t0=T0, hours=hours, reports=folder / "reports", watch="bench")
+            took = 0.0
+            for each in play(script, served=served):
+                if each.exit_code not in PROCESS_EXITS:
+                    raise RuntimeError(f"hour {each.hour}: exit {each.exit_code}\n{each.output}")
+                took = each.took_s
+            return took
+
+        run(*EARLIER, HOUR)  # a rehearsal's prober is played once, and a production's never
+        for proxy in proxies.values():
+            proxy.delay_s = delay_s
+            proxy.span_s()
+        for _ in range(runs):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            found["wall"].append(run(HOUR))
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            found["cpu"].append(used)
+            spans = [proxy.span_s() for proxy in proxies.values()]
+            found["slowest"].append(max(spans))
+            found["together"].append(sum(spans))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--delay", type=float, default=0.4, help="of every answer, seconds")
+    options = parser.parse_args()
+    found = measured(options.runs, options.delay)
+    beyond = [a - b for a, b in zip(found["wall"], found["slowest"], strict=True)]
+    return tell(
+        [
+            load(),
+            Figure("a checkpoint, whole process", median(found["wall"]), "s"),
+            Figure("CPU of it and its children", min(found["cpu"]), "s"),
+            Figure("the slowest source of it", median(found["slowest"]), "s"),
+            Figure("three sources, one after another", median(found["together"]), "s"),
+            Figure("a checkpoint beyond its slowest source, median run", median(beyond), "s"),
+            Figure("a checkpoint beyond its slowest source", min(beyond), "s", most=BEYOND_S),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
