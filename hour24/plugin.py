@@ -44,6 +44,7 @@ PAGES_WITHIN_S = 20.0
 DAILY_LOOK = "daily"
 LOOKS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "markers")
 """Options with which pytest shows something, and runs nothing."""
+ID = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*")
 OWN: dict[str, Criterion] = {}
 """Criteria of somebody's own, as their tests declare them."""
 
@@ -56,6 +57,8 @@ def criterion(name: str, *, hours: tuple[int, ...] = ()) -> Callable[[Any], Any]
         hours: of a criterion of your own; the others' stand in the table.
     """
     told = known(name)
+    if not ID.fullmatch(name):
+        raise ValueError(f"criterion: id: expected one such as QUEUE-SHORT, got {name!r}")
     if told is not None and hours:
         raise ValueError(f"criterion {name}: hours: expected none (the table has them), {hours}")
     at = told.hours if told is not None else hours
@@ -69,7 +72,12 @@ def criterion(name: str, *, hours: tuple[int, ...] = ()) -> Callable[[Any], Any]
             sentence = " ".join((test.__doc__ or "").split())
             if not sentence:
                 raise ValueError(f"criterion {name}: docstring: expected its sentence, got none")
-            OWN[name] = own_criterion(name, sentence, tuple(at))
+            own = own_criterion(name, sentence, tuple(at))
+            if OWN.setdefault(name, own) != own:
+                raise ValueError(
+                    f"criterion {name}: expected it once, or each time with the same sentence and "
+                    "hours, got it again with others"
+                )
         for decorate in (
             pytest.mark.usefixtures("checkpoint"),
             pytest.mark.criterion(name),

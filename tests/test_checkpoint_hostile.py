@@ -54,7 +54,7 @@ def checkpoint(
     for each, server in servers.items():
         proxies[each].url = server.url
     at = served_with(folder, {address(each): servers[each].url for each in servers})
-    own = f"HOSTILE = {ascii(HOSTILE)}\n{OWN}"
+    own = f"HOSTILE = {HOSTILE!a}\n{OWN}"
     project = Project(folder / "clone", "errors", "logs", own=own)
     yield project, project.rehearsed("--color=no", "--junitxml=own.xml", served=at)
     for server in servers.values():
@@ -132,6 +132,6 @@ def test_a_number_that_is_none(tmp_path: Path) -> None:
         proxy.url = server.url
         project = Project(tmp_path / "clone", "errors")
         run = project.rehearsed(served=served_with(tmp_path, {address("sentry"): server.url}))
-        assert any(b"" == asked.body for asked in server.asked)
+        assert any(asked.body == b"" for asked in server.asked)
     assert run.returncode == 10, run.stdout
     assert codes(project.record())["ERRORS-CRITICAL"] == "INCONCLUSIVE source_misread"
