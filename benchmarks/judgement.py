@@ -430,8 +430,10 @@ def compared(folder: Path, verdicts: Mapping[str, Any]) -> dict[str, tuple[int, 
 
 
 def _pairs(name: str, label: Case, answer: Any) -> list[tuple[str, Sequence[str]]]:
-    """Each verdict with those that its label allows."""
+    """Each verdict with those that its label allows; none where the label holds no answer."""
     match name:
+        case _ if not {"allowed", "final_allowed", "count_verdict_calendar"} & set(label):
+            return []
         case "error_rate":
             return [(answer["final"], label["final_allowed"])]
         case "error_counts":
