@@ -94,16 +94,13 @@ class Outside:
         *arguments: object,
         watch: str = "w",
         late: timedelta = timedelta(),
-        probed: bool = True,
         **variables: str,
     ) -> tuple[Record, Ran]:
         """``pytest -m hourN``, after a prober has probed until then; what it recorded and said."""
         self.at(hour)
         folder = reports / watch
-        if probed:
-            start = T0 - timedelta(hours=1) if hour == 0 else T0
-            known = Ledger(folder).watch.checkpoint(hour).window if hour else Window(start, T0)
-            self.probe(folder / "probe", known)
+        if hour:  # nobody probes a watch that is not open yet
+            self.probe(folder / "probe", Ledger(folder).watch.checkpoint(hour).window)
         self.now += late
         done = self.pytest(
             "-m", f"hour{hour}", f"--watch={watch}", f"--reports={reports}",
@@ -117,11 +114,12 @@ class Outside:
         """What a prober writes down over a window: its own code, asking the story."""
         folder.mkdir(parents=True, exist_ok=True)
         story = Told(Story(self.seed, self.faults, T0))
-        writer = LineWriter(folder / f"here-{window.start:%d%H%M}.jsonl")
-        chosen, minute = plans(self.production), window.start
+        chosen, minute, lines = plans(self.production), window.start, []
         while minute < window.end:
-            writer.write(*(minute_line(plan, minute.timestamp(), story) for plan in chosen))
+            lines += [minute_line(plan, minute.timestamp(), story) for plan in chosen]
             minute += MINUTE
+        writer = LineWriter(folder / f"here-{window.start:%d%H%M}.jsonl")
+        writer.write(*lines)
         writer.close()
 
     def _ran(self, what: str, *arguments: object, **variables: str) -> Ran:

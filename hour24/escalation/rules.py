@@ -350,7 +350,7 @@ def blind(seen: Seen) -> Iterator[Finding]:
         steps = []
         if codes & {"no_prober", "coverage_too_low"} and not seen.record.prober.running:
             steps.append(commands.prober())
-        if codes & {"unclassified", "not_classified"} or any(e.id == "ERRORS-TOP" for e in rest):
+        if "unclassified" in codes:
             steps.append(commands.classify())
         if codes & {"source_refused", "source_lacks", "login_refused", "not_described"}:
             steps.append(commands.doctor())

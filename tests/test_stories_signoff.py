@@ -1,0 +1,291 @@
+"""Whole watches of a production until somebody approves it, or is told exactly what is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hour24.ledger import Ledger
+from hour24.signoff import APPROVED
+from hour24.signoff import missing as absent
+from hour24.verify import verify
+from hour24.waivers import waive
+from tests.outside import Outside, Ran
+from tests.played import T0
+
+WHO = ("--by", "Mara Lind", "--role", "tech lead")
+SAYS = ("--by", "Mara Lind", "--because", "the report is rebuilt at night")
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """A production without a fault."""
+    made = Outside(tmp_path_factory.mktemp("production"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def until_16(production: Outside, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean watch up to hour 16, nobody to touch it."""
+    reports = tmp_path_factory.mktemp("until-16")
+    for hour in (0, 4, 8, 12, 16):
+        record, done = production.checkpoint(reports, hour)
+        assert (done.returncode, str(record.outcome)) == (0, "PASS"), done.stdout
+        assert (record.decision or {})["action"] == "PROCEED"
+    return reports / "w"
+
+
+@pytest.fixture(scope="module")
+def clean(production: Outside, until_16: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole clean watch, nobody to touch it."""
+    reports = tmp_path_factory.mktemp("clean")
+    shutil.copytree(until_16, reports / "w")
+    for hour in (20, 24):
+        record, done = production.checkpoint(reports, hour)
+        assert (done.returncode, str(record.outcome)) == (0, "PASS"), done.stdout
+    return reports / "w"
+
+
+@pytest.fixture
+def watch(tmp_path: Path, clean: Path) -> Path:
+    """A copy of the whole clean watch, to do with as a test likes."""
+    return Path(shutil.copytree(clean, tmp_path / "w"))
+
+
+def signed(production: Outside, watch: Path, *more: object, hour: float = 24.2) -> Ran:
+    production.at(hour)
+    return production.hour24("signoff", watch, *WHO, *more)
+
+
+def missing(done: Ran) -> list[str]:
+    """What a refused sign-off lists."""
+    assert done.returncode == 1, done.stdout
+    return [line.strip()[2:] for line in done.stdout.splitlines() if line.startswith("  - ")]
+
+
+# --- approved -------------------------------------------------------------------------------------
+
+
+def test_a_clean_watch_is_approved_and_closed(production: Outside, watch: Path) -> None:
+    """By a person, on the strength of all records; nothing is said to that ledger afterwards."""
+    done = signed(production, watch)
+    assert done.returncode == 0, done.stdout
+    assert f"w: {APPROVED}" in done.stdout
+    kept = json.loads((watch / "signoff.json").read_text("utf-8"))
+    assert (kept["by"], kept["role"], kept["decision"]) == ("Mara Lind", "tech lead", APPROVED)
+    assert set(kept["criteria"].values()) == {"PASS"}
+    assert Ledger(watch).head().sha256 in done.stdout
+    assert APPROVED in (watch / "signoff.html").read_text("utf-8").upper()
+    verified = production.hour24("verify", watch)
+    assert verified.returncode == 0, verified.stdout
+    assert "approved by Mara Lind, tech lead, without a signature" in verified.stdout
+
+    assert "it was signed off already" in " ".join(missing(signed(production, watch)))
+    for command in (
+        ("waive", "DB-SLOW", watch, *SAYS, "--until", "2027-01-01"),
+        ("classify", watch, "--pattern", "odd", "--as", "normal", *SAYS),
+        ("declare", watch, *SAYS),
+        ("rollback", watch),
+    ):
+        refused = production.hour24(*command)
+        assert refused.returncode in (1, 4)
+        assert "expected an open ledger, got one that is signed off" in refused.stdout
+    assert wrong(watch) == ""
+
+
+def test_a_signed_approval_holds_until_a_byte_is_changed(
+    production: Outside, watch: Path, tmp_path: Path
+) -> None:
+    """With the person's own SSH key, verified by a list of who may sign."""
+    key, other = tmp_path / "key", tmp_path / "other"
+    for path in (key, other):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "mara", "-f", str(path)]
+        subprocess.run(command, check=True, timeout=30)
+    refused = signed(production, watch, "--key", tmp_path / "nowhere")
+    assert refused.returncode == 4
+    assert "expected an SSH key" in refused.stdout
+    assert not (watch / "signoff.json").exists()
+
+    assert signed(production, watch, "--key", key).returncode == 0
+    signers, others = tmp_path / "signers", tmp_path / "others"
+    signers.write_text(f"mara@example.org {key.with_suffix('.pub').read_text('utf-8')}", "utf-8")
+    others.write_text(f"mara@example.org {other.with_suffix('.pub').read_text('utf-8')}", "utf-8")
+    good = production.hour24("verify", watch, "--signers", signers)
+    assert good.returncode == 0, good.stdout
+    assert "signed with SHA256:" in good.stdout
+    assert "expected the signer in it" in wrong(watch, signers=others)
+
+    sealed = watch / "signoff.json"
+    content = json.loads(sealed.read_text("utf-8"))
+    forged = sealed.read_text("utf-8").replace("Mara Lind", "Mala Lind")
+    sealed.chmod(0o600)
+    sealed.write_text(forged, "utf-8")
+    assert "expected a signature that fits" in wrong(watch)
+    sealed.write_text(forged.replace("Mala", "Mara"), "utf-8")
+    (watch / "signoff.json.sig").unlink()
+    assert f"expected the signature by {content['key']}, got none" in wrong(watch)
+
+
+def test_what_is_done_to_an_approved_watch_is_seen(
+    production: Outside, watch: Path, tmp_path: Path
+) -> None:
+    """A record changed, a record removed, the approval removed, an entry after it."""
+    assert signed(production, watch).returncode == 0
+    head = Ledger(watch).head().sha256
+    record = watch / "hour12.a1.json"
+    changed = Path(shutil.copytree(watch, tmp_path / "changed"))
+    edit(changed / record.name, '"PASS"', '"FAIL"')
+    removed = Path(shutil.copytree(watch, tmp_path / "removed"))
+    (removed / record.name).unlink()
+    cut = Path(shutil.copytree(watch, tmp_path / "cut"))
+    (cut / "signoff.json").unlink()
+    more = Path(shutil.copytree(watch, tmp_path / "more"))
+    Ledger(more).append("deploy", {
+        "at": T0, "by": "x", "because": "y", "start": T0.timestamp(), "end": T0.timestamp() + 1,
+    })  # fmt: skip
+    for folder, says in (
+        (changed, "hour12.a1.json: expected the bytes that hour16.a1.json names"),
+        (removed, "expected hour12.a1.json, got no such file: it was removed"),
+        (cut, "cut at the end"),
+        (more, "expected it to be the last entry, got deploy.1.json after it"),
+    ):
+        assert says in wrong(folder, head)
+
+
+def wrong(folder: Path, head: str = "", signers: Path | None = None) -> str:
+    """All that does not hold of a ledger."""
+    found = verify(folder, head=head, signers=signers)
+    return "\n".join(one.says for one in found if not one.ok)
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text("utf-8")
+    assert before in text
+    path.chmod(0o600)
+    path.write_text(text.replace(before, after, 1), "utf-8")
+
+
+# --- not approved ---------------------------------------------------------------------------------
+
+
+def test_who_approves_must_be_said_and_the_launch_be_late_enough(
+    production: Outside, watch: Path
+) -> None:
+    """Nobody; and customers let in 14 hours before the end, by the file or by the command."""
+    production.at(24.2)
+    assert missing(production.hour24("signoff", watch)) == [
+        "--by: expected who approves, got nothing",
+        "--role: expected who approves, got nothing",
+    ]
+    early = "launch: expected at 2026-03-03 06:00Z or later, got 2026-03-02 16:00Z"
+    assert missing(signed(production, watch, "--launch-at", "2026-03-02T16:00Z")) == [early]
+    production.amend("[service]", "[service]\nlaunch_at = 2026-03-02T16:00:00Z")
+    try:
+        assert missing(signed(production, watch)) == [early]
+    finally:
+        production.amend("[service]\nlaunch_at = 2026-03-02T16:00:00Z", "[service]")
+    away = production.toml.rename(production.toml.with_suffix(".away"))
+    try:
+        done = signed(production, watch, "--launch-at", "2026-03-03T08:00Z")
+    finally:
+        away.rename(production.toml)
+    assert done.returncode == 0, done.stdout
+    assert '"launch_at":"2026-03-03T08:00:00Z"' in (watch / "signoff.json").read_text("utf-8")
+
+
+def test_a_ledger_that_was_tampered_with_is_not_approved(
+    production: Outside, watch: Path, tmp_path: Path
+) -> None:
+    """Edited, cut at the end, reordered: verify and the sign-off say what and where."""
+    head = Ledger(watch).head().sha256
+    edited = Path(shutil.copytree(watch, tmp_path / "edited"))
+    edit(edited / "hour08.a1.json", '"bad":', '"bad": ')
+    cut = Path(shutil.copytree(watch, tmp_path / "cut"))
+    (cut / "hour24.a1.json").unlink()
+    reordered = Path(shutil.copytree(watch, tmp_path / "reordered"))
+    before = json.loads((reordered / "hour08.a1.json").read_text("utf-8"))["previous"]
+    after = json.loads((reordered / "hour12.a1.json").read_text("utf-8"))["previous"]
+    edit(reordered / "hour12.a1.json", after["sha256"], before["sha256"])
+    edit(reordered / "hour12.a1.json", after["file"], before["file"])
+    for folder, says in (
+        (edited, "hour08.a1.json: expected the bytes that hour12.a1.json names"),
+        (cut, "hour24.a1.json: expected it, as its journal says it was written, got none: removed"),
+        (reordered, "expected one entry after it, got hour08.a1.json and hour12.a1.json: a fork"),
+    ):
+        assert says in wrong(folder)
+        assert says in "\n".join(absent(Ledger(folder), T0 + timedelta(hours=24.2)))
+    found = production.hour24("verify", edited)
+    assert found.returncode == 1
+    assert "NOT  chain     hour08.a1.json: expected the bytes" in found.stdout
+    assert any("hour08.a1.json" in line for line in missing(signed(production, edited)))
+    assert not (edited / "signoff.json").exists()
+    for left in (cut / "journal").glob("hour24*"):
+        left.unlink()  # a careful liar; the head that was published still tells
+    assert "cut at the end" in wrong(cut, head)
+
+
+def test_a_missed_checkpoint_stands_in_the_way(
+    production: Outside, until_16: Path, tmp_path: Path
+) -> None:
+    """The next one runs all the same; the sign-off names the hour, and what rests on it."""
+    shutil.copytree(until_16, tmp_path / "w")
+    production.at(20.5)
+    production.probe(tmp_path / "w" / "probe", Ledger(tmp_path / "w").watch.checkpoint(20).window)
+    _, done = production.checkpoint(tmp_path, 24)
+    assert done.returncode == 10, done.stdout
+    told = missing(signed(production, tmp_path / "w"))
+    assert told[0].startswith("hour 20: ")
+    assert "it was not run" in told[0]
+    assert all(line.startswith("SIGNOFF-") for line in told[1:]), told
+    assert "hour 20" in (tmp_path / "w" / "signoff.html").read_text("utf-8")
+
+
+def test_what_was_late_or_failed_is_waived_until_the_waiver_ends(
+    production: Outside, until_16: Path, tmp_path: Path
+) -> None:
+    """Hour 20, 45 minutes late, beside ERROR lines: approved at 24:12, not at 25:00."""
+    watch = Path(shutil.copytree(until_16, tmp_path / "w"))
+    production.plague("log_errors@17..19")
+    record, done = production.checkpoint(tmp_path, 20, late=timedelta(minutes=45))
+    assert done.returncode == 1
+    assert "run 45 min late" in done.stdout
+    late = {each.id for each in record.criteria if each.code == "late"}
+    assert {"HEALTH-SCHEMA", "DB-ONLINE", "DB-POOL"} <= late
+    bad = {each.id for each in record.criteria if str(each.outcome) != "PASS"}
+    assert bad == {*late, "LOGS-ERRORS"}
+    decision = record.decision or {}
+    assert (decision["action"], decision["rule"][:18]) == ("HOLD", "A criterion failed")
+
+    ledger, until = Ledger(watch), (T0 + timedelta(hours=24.5)).isoformat()
+    for name in late:
+        waive(ledger, name, by=SAYS[1], because=SAYS[3], until=until, now=production.now, hour=20)
+    waived = production.hour24(
+        "waive", "LOGS-ERRORS", "--hour", 20, *SAYS, "--until", until, "--reports", tmp_path
+    )
+    assert waived.returncode == 0, waived.stdout
+    record, done = production.checkpoint(tmp_path, 24)
+    assert done.returncode == 0, done.stdout
+    database = next(each for each in record.criteria if each.id == "SIGNOFF-DATABASE")
+    assert "waived (by Mara Lind)" in database.reason
+    assert production.hour24("report", watch).returncode == 0
+    for page in ("index.html", "hour20.a1.html", "hour24.a1.html", "signoff.html"):
+        text = (watch / page).read_text("utf-8")
+        assert "Mara Lind" in text, page
+        assert SAYS[3] in text or page.startswith("hour"), page
+
+    later = Path(shutil.copytree(watch, tmp_path / "later"))
+    told = missing(signed(production, later, hour=25.0))
+    assert {line.split(" ")[0] for line in told} == bad
+    page = (later / "signoff.html").read_text("utf-8")
+    assert "LOGS-ERRORS" in page
+    assert signed(production, watch).returncode == 0
+    kept = json.loads((watch / "signoff.json").read_text("utf-8"))
+    assert len(kept["waived"]) == len(bad)
+    assert wrong(watch) == ""
