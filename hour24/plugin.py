@@ -426,6 +426,9 @@ class CheckpointPlugin:
         elif report.longrepr is not None:
             report.longrepr = text(report.longreprtext)
         report.sections = [(name, text(content)) for name, content in report.sections]
+        for name in ("extras", "extra"):  # what pytest-html was given to attach
+            if name in report.__dict__:
+                setattr(report, name, self.run.redactor.plain(getattr(report, name)))
         if isinstance(report, pytest.TestReport):
             report.user_properties = [(name, text(str(v))) for name, v in report.user_properties]
 

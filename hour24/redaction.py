@@ -5,7 +5,8 @@ Rules of this module:
 - Each secret is known in its encodings (URL, HTML, JSON, Python's repr, hexadecimal, base64 at
   its three alignments), and by the parts that alone give access: the password inside an address.
 - What was cut with ``...`` leaves a head or a tail of a secret behind: these are known from 6
-  characters on. Shorter fragments, and secrets shorter than 4, are not.
+  characters on. Shorter fragments, and secrets shorter than 4, are not. A text that was cut
+  without a sign may end in a head: known from 12 characters on, from 8 with a digit in it.
 - Shapes of secrets nobody told us of (tokens, addresses with a password) are scrubbed as well,
   anchored so that prose is left alone.
 - :meth:`Redactor.found_in` is the tripwire: it decodes a finished file and looks again.
@@ -178,12 +179,14 @@ class Redactor:
         return value
 
     def _uncut(self, text: str) -> str:
-        """Heads and tails of secrets beside a cut are taken out."""
-        if _CUT.search(text) is None:
-            return text
+        """Heads and tails of secrets beside a cut, and heads at an end, are taken out."""
+        cut = _CUT.search(text) is not None
         for form, name in self._forms:
-            if form[:LEAST_INSIDE] in text or form[-LEAST_INSIDE:] in text:
+            begins = form[:LEAST_INSIDE] in text
+            if cut and (begins or form[-LEAST_INSIDE:] in text):
                 text = _without_fragments(text, form, _MARK.format(name))
+            if begins and "://" not in form:  # prose may end in the beginning of an address
+                text = _without_heads(text, form, _MARK.format(name))
         return text
 
     # --- the tripwire -------------------------------------------------------------------------
@@ -325,6 +328,22 @@ def _without_fragments(text: str, form: str, mark: str) -> str:
         pieces += [before, cut[0], mark if taken else ""]
         at = end + taken
     return "".join(pieces) + text[at:]
+
+
+def _without_heads(text: str, form: str, mark: str) -> str:
+    """The text without a head of ``form`` at its end, or at the end of a part (``\\0``) of it."""
+    head = form[:LEAST_INSIDE]
+    parts = text.split("\0")
+    for number, part in enumerate(parts):
+        place = part.rfind(head, max(0, len(part) - len(form)))
+        if place >= 0 and form.startswith(part[place:]) and _telling(part[place:]):
+            parts[number] = part[:place] + mark
+    return "\0".join(parts)
+
+
+def _telling(fragment: str) -> bool:
+    """Whether it can hardly be the end of a word."""
+    return len(fragment) >= 12 or (len(fragment) >= 8 and re.search(r"\d", fragment) is not None)
 
 
 def _shapeless(text: str) -> str:

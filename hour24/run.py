@@ -446,9 +446,9 @@ class Run:
         for path in sorted({*self.ledger.folder.rglob("*"), *beside}):
             if path == mark or not path.is_file() or path.suffix == ".quarantined":
                 continue
-            if path.stat().st_ctime < last:
-                continue
             try:
+                if path.stat().st_ctime < last:
+                    continue
                 names = self.redactor.found_in(path)
             except OSError as problem:
                 lines.append(f"{path.name}: not searched for secrets: {problem.strerror}")
