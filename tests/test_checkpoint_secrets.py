@@ -29,7 +29,8 @@ SECRETS = json.loads(os.environ["PLANTED"])
 
 def encoded(value):
     data = value.encode()
-    return [value, data.hex(), *(base64.b64encode(b"x" * n + data + b"yy").decode() for n in range(3))]
+    shifted = [b"x" * n + data + b"yy" for n in range(3)]
+    return [value, data.hex(), *(base64.b64encode(each).decode() for each in shifted)]
 
 def connect(dsn, token):
     raise RuntimeError(f"could not connect to {dsn} with {token}")
