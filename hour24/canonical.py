@@ -79,7 +79,6 @@ def _validator(schema: str, part: str) -> Any:
     from jsonschema import Draft202012Validator
 
     form = json.loads((SCHEMAS / f"{schema}.schema.json").read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(form)
     if part:
         form = {"$schema": form["$schema"], "$ref": f"#/$defs/{part}", "$defs": form["$defs"]}
     return Draft202012Validator(form)

@@ -14,6 +14,7 @@ Rules of this module:
 from __future__ import annotations
 
 import getpass
+import importlib
 import json
 import os
 import socket
@@ -24,6 +25,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +108,7 @@ class Run:
         if self.production.status_pages:
             wanted.add("status_pages")
         self.lanes = Lanes(self.asking(), wanted)
+        threading.Thread(target=_load, name="hour24 pages", daemon=True).start()
 
     def asking(self) -> Inquiry:
         """The sources of this checkpoint, made once."""
@@ -635,6 +638,20 @@ def _user() -> str:
         return str(os.getuid())
 
 
+def _load() -> None:
+    """Load what judging and the pages need while the sources are still answering."""
+    # whatever fails here fails again, and is told, where it is needed
+    with suppress(Exception):
+        importlib.import_module("scipy.special")
+        from hour24.report import page
+
+        for name in ("checkpoint", "index", "junit"):
+            importlib.import_module(f"hour24.report.{name}")
+        for template in page.environment().list_templates(extensions=["j2"]):
+            page.environment().get_template(template)
+
+
+@lru_cache(maxsize=1)
 def _commit() -> str:
     """The commit of this clone; empty where it is none."""
     try:

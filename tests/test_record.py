@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from hour24 import canonical, record
 from hour24.errors import LedgerError
@@ -202,3 +204,11 @@ def test_the_schema_knows_every_field(struct: type[msgspec.Struct], path: tuple[
         form = form[step]
     assert set(form["properties"]) == set(struct.__struct_fields__)
     assert form["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("path", sorted(canonical.SCHEMAS.iterdir()), ids=lambda path: path.stem)
+def test_each_schema_is_one(path: Path) -> None:
+    """The schemas are JSON Schema of 2020-12; a run takes their word for it."""
+    form = json.loads(path.read_text(encoding="utf-8"))
+    assert form["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    Draft202012Validator.check_schema(form)
