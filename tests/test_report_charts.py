@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -94,3 +96,30 @@ def test_an_axis_without_length_is_drawn_all_the_same(ends: tuple[float, float])
 def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
     """Axes are labelled with round values within their ends."""
     assert charts.steps(low, high) == expected
+
+
+@pytest.mark.parametrize(
+    ("observed", "outcome", "text", "share"),
+    [(7, Outcome.PASS, "none short", 0.0), (5, Outcome.FAIL, "2 short", math.inf)],
+)
+def test_all_of_a_number_is_not_a_margin(
+    observed: float, outcome: Outcome, text: str, share: float
+) -> None:
+    """Seven of seven checkpoints are not at the edge of their limit: none is missing."""
+    scale = Scale(unit="checkpoints", limit=7, observed=observed, better="above")
+    assert charts.margin_text(scale, outcome) == text
+    assert charts.share(scale.observed, scale) == share
+
+
+@pytest.mark.parametrize(("low", "high"), [(151, 249), (0.9, 1.4), (18, 23)])
+def test_an_axis_has_two_words_at_least(low: float, high: float) -> None:
+    """One round value alone tells no height."""
+    assert len(charts.steps(low, high)) > 1
+
+
+def test_words_below_a_narrow_chart_do_not_touch() -> None:
+    """Of two that would, the last one of the axis stays."""
+    plot = Plot((-1, 24), (0, 1))
+    plot.ticks_x((h, "T0" if h == 0 else f"{h} h") for h in (0, 4, 8, 12, 16, 20, 22, 24))
+    words = re.findall(r">([^<]+)</text>", plot.svg("t", "d"))
+    assert words == ["T0", "4 h", "8 h", "12 h", "16 h", "24 h"]

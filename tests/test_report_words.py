@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hour24.report.words import Times, count, moment, number, one_line, percent, span, visible
+from hour24.report.words import (
+    Times,
+    count,
+    lateness,
+    moment,
+    number,
+    one_line,
+    percent,
+    shortened,
+    span,
+    together,
+    visible,
+)
 
 T0 = datetime(2025, 12, 21, 11, 15, tzinfo=UTC)
 
@@ -60,11 +72,11 @@ def test_line_ends_do_not_split_a_cell() -> None:
     [
         (math.nan, "null"),
         (math.inf, "null"),
-        (1354, "1\u202f354"),
+        (1354, "1,354"),
         (0, "0"),
         (0.25349, "0.253"),
         (0.10, "0.1"),
-        (1413.4, "1\u202f413"),
+        (1413.4, "1,413"),
         (99.95, "100"),
         (1.5e-7, "1.5e-07"),
         (-2.5, "-2.5"),
@@ -130,3 +142,26 @@ def test_an_unknown_zone_is_utc_and_says_so() -> None:
 def test_what_is_no_moment_is_none(value: object) -> None:
     """Nonsense in a field of time is shown as it is, never as a wrong time."""
     assert moment(value) is None
+
+
+@pytest.mark.parametrize(
+    ("late_s", "text"),
+    [(0.0, "on time"), (0.4, "on time"), (124.0, "2 min 04 s late"), (-600.0, "10 min early")],
+)
+def test_a_run_within_a_second_is_on_time(late_s: float, text: str) -> None:
+    """Nobody reads "0 ms late"."""
+    assert lateness(late_s) == text
+
+
+def test_a_number_and_its_unit_stay_on_one_line() -> None:
+    """Before a unit the space does not break; before a word it does."""
+    assert together("p99 below 500 ms in 4 h, at most 95 %") == (
+        "p99 below 500\u00a0ms in 4\u00a0h, at most 95\u00a0%"
+    )
+    assert together("3 of 5 samples, 12 monkeys") == "3 of 5 samples, 12 monkeys"
+
+
+def test_what_is_shortened_ends_after_a_word() -> None:
+    """No half word, no dangling comma; what fits stays whole."""
+    assert shortened("one two, three", 9) == "one two …"
+    assert shortened("one two", 8) == "one two"

@@ -21,7 +21,11 @@ from hour24.verdict import Outcome, Scale
 
 SHARE_END = 1.6
 """Margins are drawn from 0 to this many times the limit."""
+LETTER = 6.0
+"""Width in px of a letter of a chart's words, at most on average."""
 Point = tuple[float, float | None]
+ALL = frozenset({"checkpoints", "measures"})
+"""Units of scales whose limit is all there is: none may be missing."""
 
 
 def fig(value: float) -> str:
@@ -37,6 +41,7 @@ class Plot:
         x, y: the ends of both axes, ``low < high``.
         height: in px.
         log_x, log_y: logarithmic axes; values at or below 0 sit at the low end.
+        narrowest: width in px on the narrowest screen, for the words below the plot.
     """
 
     def __init__(
@@ -47,10 +52,12 @@ class Plot:
         *,
         log_x: bool = False,
         log_y: bool = False,
+        narrowest: int = 220,
     ) -> None:
         self._x, self._y = _open(x), _open(y)
         self._height = height
         self._log = (log_x, log_y)
+        self._narrowest = narrowest
         self._under: list[str] = []
         self._inner: list[str] = []
         self._text: list[str] = []
@@ -180,23 +187,25 @@ class Plot:
         )
 
     def ticks_x(self, ticks: Iterable[tuple[float, str]]) -> None:
-        """Marks below the plot: ``(value, text)``; words that would touch are left out."""
-        last = -1000.0
+        """Words below the plot, ascending: ``(value, text)``; of two that would touch the
+        first is kept, but the one at the end always."""
+        kept: list[tuple[float, float, str]] = []
         for value, text in ticks:
             x = self.x(value)
             if not -1 <= x <= 1001:
                 continue
-            self._text.append(
-                f'<line class="tk" x1="{fig(x / 10)}%" x2="{fig(x / 10)}%" y1="100%" y2="100%" '
-                'transform="translate(0 0)"/>'
-            )
-            if x - last >= 118:
-                anchor = "start" if x < 40 else "end" if x > 960 else "middle"
-                self._text.append(
-                    f'<text class="t" x="{fig(x / 10)}%" y="100%" dy="15" '
-                    f'text-anchor="{anchor}">{escape(text)}</text>'
-                )
-                last = x
+            width = 1000 * (len(text) * LETTER + 4) / self._narrowest
+            left = x - width * _ANCHORS[_anchor(x)]
+            if x > 960:
+                while kept and kept[-1][1] > left:
+                    kept.pop()
+            if not kept or kept[-1][1] <= left:
+                kept.append((x, left + width, text))
+        self._text.extend(
+            f'<text class="t" x="{fig(x / 10)}%" y="100%" dy="15" '
+            f'text-anchor="{_anchor(x)}">{escape(text)}</text>'
+            for x, _, text in kept
+        )
 
     def ticks_y(self, ticks: Iterable[tuple[float, str]]) -> None:
         """Words at the left: ``(value, text)``."""
@@ -223,6 +232,13 @@ class Plot:
         )
 
 
+_ANCHORS = {"start": 0.0, "middle": 0.5, "end": 1.0}
+
+
+def _anchor(x: float) -> str:
+    return "start" if x < 40 else "end" if x > 960 else "middle"
+
+
 def _picture(svg: str) -> Markup:
     return Markup(svg)  # noqa: S704 - all words in it went through escape(), the rest is numbers
 
@@ -233,9 +249,17 @@ def _open(ends: tuple[float, float]) -> tuple[float, float]:
 
 
 def steps(low: float, high: float, most: int = 3) -> list[float]:
-    """Round values within ``low..high``, at most ``most`` + 1 of them, ascending."""
+    """Round values within ``low..high``, at least two and some ``most`` of them, ascending."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return []
+    for finer in range(most, most + 6):
+        found = _steps(low, high, finer)
+        if len(found) > 1:
+            return found
+    return found
+
+
+def _steps(low: float, high: float, most: int) -> list[float]:
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * f for f in (1, 2, 2.5, 5, 10) if power * f >= rough * 0.999)
@@ -256,6 +280,8 @@ def share(value: float | None, scale: Scale) -> float | None:
     limit = scale.limit
     if value is None or not (math.isfinite(value) and math.isfinite(limit)):
         return None
+    if scale.unit in ALL:
+        return 0.0 if value >= limit else math.inf
     if scale.better == "above":
         if 0 < limit < 1 and value <= 1:
             return (1 - value) / (1 - limit)
@@ -293,6 +319,9 @@ def margin_text(scale: Scale | None, outcome: Outcome) -> str:
     at = deciding(scale, outcome)
     if at is None:
         return "–"
+    if scale.unit in ALL:
+        missing = round(scale.limit - (scale.observed or 0.0))
+        return f"{missing} short" if missing > 0 else "none short"
     if scale.limit == 0 and scale.better == "below":
         return "none seen" if at == 0 else "over"
     if outcome == Outcome.FAIL:

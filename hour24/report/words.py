@@ -4,7 +4,8 @@ Rules of this module:
 
 - Times are in the watch's zone; the page names the offset once, and beside every time when it
   changes during the watch.
-- Thousands are parted by a narrow no-break space; a number that is none is ``null``.
+- Thousands are parted by a comma, as in the verdicts' own sentences; a number that is none is
+  ``null``. A number and its unit stay on one line.
 - Text of the system under watch is foreign: control characters, direction overrides and
   invisible characters are made visible, and what is too long is cut with a count.
 """
@@ -24,7 +25,7 @@ from markupsafe import Markup, escape
 
 LONGEST = 4000
 """Characters of one text that a page shows."""
-THIN = "\u202f"
+_UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|ms|s|min|h|d|days?|kB|MB|GB|MB/h|UTC|px)(?![A-Za-z0-9]))")
 _NAMES = {0: "NUL", 7: "BEL", 8: "BS", 11: "VT", 12: "FF", 13: "CR", 27: "ESC", 127: "DEL"}
 _FOREIGN = re.compile(r"[^\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e]")
 
@@ -64,9 +65,30 @@ def one_line(text: object, longest: int = 300) -> str:
     return visible(" ⏎ ".join(str(text)[: 4 * longest].split("\n")), longest)
 
 
+def together(text: str) -> str:
+    """``text`` with a no-break space between each number and its unit."""
+    return _UNIT.sub("\u00a0", text)
+
+
+def shortened(text: object, longest: int) -> str:
+    """``text`` on one line, cut after a word; for where the whole stands elsewhere too."""
+    whole = one_line(text, LONGEST)
+    if len(whole) <= longest:
+        return together(whole)
+    kept = whole[:longest].rsplit(" ", 1)[0].rstrip(" ,;:(")
+    return f"{together(kept)} …"
+
+
+def lateness(late_s: float) -> str:
+    """``on time`` within a second, else ``2 min 04 s late`` or ``10 min early``."""
+    if abs(late_s) < 1:
+        return "on time"
+    return f"{span(abs(late_s))} {'late' if late_s > 0 else 'early'}"
+
+
 def count(number: int) -> str:
-    """A whole number: ``1 354``."""
-    return f"{number:,}".replace(",", THIN)
+    """A whole number: ``1,354``."""
+    return f"{number:,}"
 
 
 def number(value: object, digits: int = 3) -> str:
