@@ -16,8 +16,10 @@ def over_time(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
     """Each stretch's median and slowest against the target; what nobody measured is hatched."""
-    found = next((a for a in answers.values() if isinstance(a, ev.Distribution) and a.n), None)
-    if not isinstance(found, ev.Distribution):
+    source, found = next(
+        ((n, a) for n, a in answers.items() if isinstance(a, ev.Distribution) and a.n), ("", None)
+    )
+    if found is None:
         return
     blocks = [block for block in found.blocks if block.counts]
     limit = judged.scale.limit if judged.scale else None
@@ -44,24 +46,37 @@ def over_time(
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, number(v)) for v in steps(0, top))
     name = one_line(judged.subject or judged.id, 60)
-    told = f"p99 {number(quantile(found.merged(), 0.99))} {found.unit} of {count(found.n)}"
-    past = f"; {count(over)} over the target" if over else ""
+    told = f"{source}: p99 {number(quantile(found.merged(), 0.99))} of {count(found.n)}"
+    past = f", {count(over)} over the target" if over else ""
+    spans = answers.get("spans")
+    if isinstance(spans, ev.Quantiles) and "0.99" in spans.values:
+        past += f"; Sentry's spans: {number(spans.values['0.99'])} of {count(spans.n)}"
     title = f"{name}, {found.unit}"
     says = f"{told}{past}; line: median, band: up to the slowest of each stretch"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
 
-def _tail(found: ev.Distribution) -> list[tuple[float, float | None]]:
-    """Share of samples slower than a value, from the histogram, without ones too small to see."""
+def _tail(found: ev.Distribution, low: float, floor: float) -> list[tuple[float, float | None]]:
+    """Share of samples slower than a value, from the histogram: from all of them at ``low``
+    down to the ``floor`` of the picture at the slowest."""
     counts = found.merged()
     left, n = found.n, found.n
-    points: list[tuple[float, float | None]] = []
+    points: list[tuple[float, float | None]] = [(low, 1.0)]
     for index in sorted(counts):
         points.append((middle(index), left / n))
         left -= counts[index]
-        if left > 0:
-            points.append((middle(index), left / n))
+        points.append((middle(index), left / n if left > 0 else floor))
     return points
+
+
+def _round(low: float, high: float) -> list[float]:
+    """Round values for a logarithmic axis: 1, 2 and 5, and all digits where these are few."""
+    for digits in ((1, 2, 5), range(1, 10)):
+        wanted = [v * 10.0**p for p in range(-2, 6) for v in digits]
+        found = [v for v in wanted if low <= v <= high]
+        if len(found) > 2:
+            break
+    return found
 
 
 def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Picture]:
@@ -75,12 +90,12 @@ def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Pi
     whole = merged(d.merged() for d in drawn)
     low, high = quantile(whole, 0.0), quantile(whole, 1.0)
     least = 1 / max(d.n for d in drawn)
-    plot = Plot((low * 0.95, high * 1.05), (least * 0.8, 1.0), 150, log_x=True, log_y=True)
+    start, floor = low * 0.95, least * 0.8
+    plot = Plot((start, high * 1.05), (floor, 1.0), 150, log_x=True, log_y=True)
     if len(drawn) > 1:
-        plot.line(_tail(drawn[1]), "base")
-    plot.line(_tail(now), "ln")
-    wanted = [v * 10**p for p in range(-1, 6) for v in (1, 2, 5)]
-    plot.ticks_x((v, number(v)) for v in wanted if low <= v <= high)
+        plot.line(_tail(drawn[1], start, floor), "base")
+    plot.line(_tail(now, start, floor), "ln")
+    plot.ticks_x((v, number(v)) for v in _round(low, high))
     plot.ticks_y((v, percent(v, 2)) for v in (1.0, 0.1, 0.01, 0.001) if v >= least)
     name = one_line(judged.subject or judged.id, 60)
     title = f"{name}: share slower than a given time, {now.unit}"

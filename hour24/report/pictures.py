@@ -10,13 +10,17 @@ Rules of this module:
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from hour24 import evidence as ev
+from hour24.classes import IssueClass, class_of
 from hour24.record import Judged, Record
 from hour24.report import distributions
 from hour24.report.axes import Picture, between, clock_ticks, ends_of, hour_ticks
@@ -27,6 +31,10 @@ from hour24.verdict import Outcome
 
 MOST = 32
 WIDE = 4
+GAP = 3.5
+"""Usual steps between two values from which nobody saw what was between them."""
+LONG_S = 5.5 * 3600
+"""A strip longer than this, in seconds, is marked by checkpoints."""
 
 
 def of(record: Record, answers: Answers, times: Times) -> tuple[list[Picture], int]:
@@ -67,7 +75,7 @@ def _of_one(
         case "LATENCY-STABLE":
             yield from distributions.beside_hour0(judged, answers)
         case "HEALTH-ALWAYS" | "SIGNOFF-HEALTH":
-            yield from _health(judged, answers, times)
+            yield from _health(judged, answers, record, times)
         case "JOBS-RUNNING":
             yield from _beats(judged, answers, times)
         case "DB-SIZE":
@@ -81,21 +89,32 @@ def _values(lines: Iterable[ev.Line]) -> list[float]:
 
 
 def _thinned(line: ev.Line, most: int = 360) -> list[tuple[float, float | None]]:
-    """At most ``most`` points: of each stretch the least and the largest, so that peaks stay."""
-    points = list(zip(line.times, line.values, strict=False))
-    if len(points) <= most:
-        return points
-    size = math.ceil(2 * len(points) / most)
+    """Some ``most`` points: of each stretch the least and the largest, so that peaks stay.
+
+    A missing value, or a step of more than ``GAP`` usual ones, parts the line.
+    """
+    size = math.ceil(2 * len(line.times) / most) if len(line.times) > most else 1
     kept: list[tuple[float, float | None]] = []
-    for at in range(0, len(points), size):
-        part = points[at : at + size]
-        known = [(v, t) for t, v in part if v is not None]
-        if len(known) < len(part):
-            kept.append((part[0][0], None))
-        if known:
-            low, high = min(known), max(known)
-            kept.extend((t, v) for t, v in sorted({(low[1], low[0]), (high[1], high[0])}))
+    for run in _runs(line):
+        kept.append((run[0][0], None))
+        for at in range(0, len(run), size):
+            part = [(v, t) for t, v in run[at : at + size]]
+            kept.extend(sorted({(t, v) for v, t in (min(part), max(part))}))
     return kept
+
+
+def _runs(line: ev.Line) -> Iterator[list[tuple[float, float]]]:
+    """The stretches of a line without a gap."""
+    longest = GAP * _step(line)
+    run: list[tuple[float, float]] = []
+    for at, value in zip(line.times, line.values, strict=False):
+        if run and (value is None or at - run[-1][0] > longest):
+            yield run
+            run = []
+        if value is not None:
+            run.append((at, value))
+    if run:
+        yield run
 
 
 def _step(line: ev.Line) -> float:
@@ -130,7 +149,7 @@ def _memory(
     ends = ends_of(memory, (t for line in memory.lines for t in line.times))
     plot = Plot(ends, (low, top), 190)
     for line in memory.lines[:8]:
-        plot.line(_thinned(line), "ln" if len(memory.lines) == 1 else "ln2", 3.5 * _step(line))
+        plot.line(_thinned(line), "ln" if len(memory.lines) == 1 else "ln2")
     slope = _figure(judged, "slope")
     told = ""
     if slope is not None and math.isfinite(slope):
@@ -242,31 +261,67 @@ def _events(
     ends = ends_of(events, ())
     first = math.floor(ends[0] / 3600) * 3600
     hours = [first + 3600 * k for k in range(math.ceil((ends[1] - first) / 3600))]
-    moments = [i["at"] for i in events.items if isinstance(i.get("at"), int | float)]
-    bars = [(h, h + 3600, sum(h <= at < h + 3600 for at in moments)) for h in hours]
-    top = max([6, *(n for _, _, n in bars)])
+    moments = [(i, float(i["at"])) for i in events.items if isinstance(i.get("at"), int | float)]
+    counted = _counted(moments, _normal(judged))
+    every = [(h, h + 3600, sum(h <= at < h + 3600 for _, at in moments)) for h in hours]
+    bars = [(h, h + 3600, sum(h <= at < h + 3600 for at in counted)) for h in hours]
+    top = max([6, *(n for _, _, n in every)])
     plot = Plot(ends, (0, top * 1.1), 150)
-    plot.bars(((a + 60, b - 60, float(n)) for a, b, n in bars), "br2")
-    plot.level(5, "fewer than 5, normal classes aside")
+    plot.bars(((a + 60, b - 60, float(n)) for a, b, n in every), "bd")
+    plot.bars(((a + 60, b - 60, float(n)) for a, b, n in bars), "br")
+    limit = judged.scale.limit if judged.scale else 5.0
+    plot.level(limit, f"limit, {judged.limit}")
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, number(v)) for v in steps(0, top))
-    says = f"{count(len(moments))} in all, classes known as normal included"
+    aside = len(moments) - len(counted)
+    says = f"{count(len(counted))} count, dark; {count(aside)} of normal classes do not, pale"
     title = "Error events in each clock hour"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
 
-def _health(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> Iterator[Picture]:
+def _counted(
+    moments: Sequence[tuple[dict[str, Any], float]], normal: Sequence[IssueClass]
+) -> list[float]:
+    """When events happened that are of no normal class, or above what their class may have."""
+    in_hour: Counter[tuple[str, int]] = Counter()
+    found = []
+    for item, at in sorted(moments, key=lambda one: one[1]):
+        kind = class_of(item, normal)
+        if kind is not None:
+            hour = kind.name, math.floor(at / 3600)
+            in_hour[hour] += 1
+            if kind.at_most_per_hour is None or in_hour[hour] <= kind.at_most_per_hour:
+                continue
+        found.append(at)
+    return found
+
+
+def _normal(judged: Judged) -> list[IssueClass]:
+    """The normal classes that the verdict set aside; none where they cannot be read."""
+    try:
+        return msgspec.convert((judged.objective or {}).get("normal") or [], list[IssueClass])
+    except msgspec.ValidationError:
+        return []
+
+
+def _health(
+    judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
+) -> Iterator[Picture]:
     probes = next((a for a in answers.values() if isinstance(a, ev.Probes)), None)
     if probes is None:
         return
     ends = ends_of(probes, (g for gap in probes.gaps for g in gap))
-    plot = Plot(ends, (0, 1), 50)
+    plot = Plot(ends, (0, 1), 50, narrowest=300)
     plot.bars(((a, b, 1.0) for a, b in between(probes.gaps, ends)), "br")
     for start, end in probes.gaps[:500]:
         plot.hole(start, end)
     plot.crosses((failure.at, 0.5) for failure in probes.failures[:500])
-    step = next(s for s in (900, 1800, 3600, 7200, 14400) if (ends[1] - ends[0]) / s <= 8)
-    plot.ticks_x(clock_ticks(ends[0], ends[1], step, times))
+    length = ends[1] - ends[0]
+    if length > LONG_S:
+        plot.ticks_x(hour_ticks(record, ends, times))
+    else:
+        step = next(s for s in (900, 1800, 3600) if length / s <= 8)
+        plot.ticks_x(clock_ticks(ends[0], ends[1], step, times))
     longest = max(probes.gaps, key=lambda g: g[1] - g[0], default=None)
     hole = ""
     if longest is not None:
@@ -274,7 +329,7 @@ def _health(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> It
         hole = f"; longest stretch unseen {span(longest[1] - longest[0])}, at {times.clock(at)}"
     failed = f"{count(probes.bad)} failed" if probes.bad else "none failed"
     says = f"{count(probes.kept)} of {count(probes.due)} probes sent, {failed}{hole}"
-    title = "Health probes; hatched is a stretch that nobody saw"
+    title = f"Health probes over {span(length)}; hatched is a stretch that nobody saw"
     yield Picture(
         title=title,
         says=says,
@@ -285,8 +340,8 @@ def _health(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> It
 
 
 def _beats(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> Iterator[Picture]:
-    series = next((a for a in answers.values() if isinstance(a, ev.Series)), None)
-    if series is None or not any(len(line.times) > 1 for line in series.lines):
+    series = answers.get("beats")
+    if not isinstance(series, ev.Series) or not any(len(line.times) > 1 for line in series.lines):
         return
     ends = ends_of(series, (t for line in series.lines for t in line.times))
     gaps = [
@@ -364,7 +419,7 @@ def _own(
         ends = ends_of(series, (t for line in series.lines for t in line.times))
         plot = Plot(ends, (min(0.0, *values), max(values) * 1.12 or 1), 150)
         for line in series.lines[:8]:
-            plot.line(_thinned(line), "ln", 3.5 * _step(line))
+            plot.line(_thinned(line), "ln")
         if judged.scale and judged.scale.unit == series.unit:
             plot.level(judged.scale.limit, f"limit {number(judged.scale.limit)}")
         plot.ticks_x(hour_ticks(record, ends, times))
