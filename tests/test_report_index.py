@@ -11,7 +11,7 @@ import pytest
 
 from hour24.criteria import CRITERIA
 from hour24.report import index
-from hour24.verdict import Outcome
+from hour24.verdict import Outcome, Scale
 from tests.pages.sample import HOSTILE, WATCH, Sample, changed, failing
 from tests.pages.watch import recorded
 
@@ -163,3 +163,61 @@ def test_the_page_is_written_whole(tmp_path: Path) -> None:
     index.write(ledger, path)
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert [p.name for p in tmp_path.glob(".index*")] == []
+
+
+def test_one_criterion_that_fails_for_hours_is_one_line(tmp_path: Path) -> None:
+    """Its hours stand together with the last reason; so do criteria with the same one."""
+    records = [Sample(0).record()]
+    for hour in (4, 8, 12):
+        kept = Sample(hour).criteria()
+        for name in ("LOGS-ERRORS", "LOGS-PATTERNS"):
+            reason = f"seen at {hour}"
+            kept = changed(kept, name, outcome=Outcome.FAIL, reason=reason)
+        records.append(Sample(hour).record(kept))
+    html = index.text(recorded(tmp_path, records), WATCH.checkpoint(12).due)
+    listed = words(html.split('id="standing"')[1].split("</ul>")[0])
+    told = "LOGS-ERRORS and LOGS-PATTERNS at hours 4, 8 and 12; at hour 12: seen at 12"
+    assert told in listed
+    assert listed.count("LOGS-") == 2
+
+
+def test_a_line_says_the_largest_share_of_its_limit(tmp_path: Path) -> None:
+    """A picture alone tells no number."""
+    scale = Scale(unit="ratio", limit=0.01, observed=0.002, upper=0.0057)
+    records = [
+        Sample(hour).record(changed(Sample(hour).criteria(), "ERRORS-RATE", scale=scale))
+        for hour in (0, 4)
+    ]
+    html = index.text(recorded(tmp_path, records))
+    row = html.split('class="id">ERRORS-RATE<')[1].split("</tr>")[0]
+    assert "57 %" in row
+
+
+def test_what_never_used_any_of_its_limit_is_named_and_not_drawn(tmp_path: Path) -> None:
+    """A line at zero says less than its name in a list."""
+    scale = Scale(unit="events", limit=5.0, observed=0.0)
+    records = [
+        Sample(hour).record(changed(Sample(hour).criteria(), "ERRORS-COUNT", scale=scale))
+        for hour in (0, 4)
+    ]
+    trends = index.text(recorded(tmp_path, records)).split('id="trends"')[1]
+    assert "was ever used: ERRORS-COUNT." in words(trends)
+    assert "<b>ERRORS-COUNT" not in trends
+
+
+def test_the_sign_offs_cell_shows_what_24_hours_gave(tmp_path: Path) -> None:
+    """ "100 %" of failed requests would be read as a disaster."""
+    sample = Sample(24)
+    whole = sample.judged(
+        CRITERIA["SIGNOFF-ERROR-RATE"],
+        "24 hours",
+        observed="0.1 %",
+        scale=Scale(unit="ratio", limit=0.01, observed=0.001),
+    )
+    held = Scale(unit="checkpoints", limit=7, observed=7, better="above")
+    kept = changed(sample.criteria(), "SIGNOFF-ERROR-RATE", observed="7 of 7 held", scale=held)
+    records = [Sample(0).record(), sample.record((*kept, whole))]
+    html = index.text(recorded(tmp_path, records))
+    row = words(html.split('class="id">SIGNOFF-ERROR-RATE<')[1].split("</tr>")[0])
+    assert "PASS 0.1 %" in row
+    assert "100 %" not in row

@@ -19,7 +19,7 @@ from msgspec import Struct, structs
 from hour24.criteria import CRITERIA
 from hour24.record import Judged, Record
 from hour24.report import charts, page
-from hour24.report.words import joined, one_line, percent, plural
+from hour24.report.words import joined, one_line, percent, plural, shortened
 from hour24.verdict import Outcome, worst
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One criterion over the watch."""
+    """One criterion over the watch; ``most``: the largest share of its limit, in words."""
 
     id: str
     group: str
@@ -53,6 +53,31 @@ class Line(Struct, frozen=True, kw_only=True):
     means: str
     cells: tuple[Cell, ...]
     spark: Markup | None
+    most: str = ""
+
+
+class Stood(Struct, frozen=True, kw_only=True):
+    """What did not hold at some hours for one reason, and what became of it.
+
+    Args:
+        name: id, with the subjects that it concerns.
+        why: the reason at the last of these hours.
+        became: ``waived by ...``, ``settled by ...``; empty while it stands.
+    """
+
+    outcome: Outcome
+    name: str
+    hours: tuple[int, ...]
+    why: str
+    became: str = ""
+
+    @property
+    def text(self) -> str:
+        """``LATENCY-TARGET calls at hours 8 and 12; at the last: ...``"""
+        told = joined([str(hour) for hour in self.hours])
+        if len(self.hours) == 1:
+            return f"{self.name} at hour {told}: {self.why}"
+        return f"{self.name} at hours {told}; at hour {self.hours[-1]}: {self.why}"
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -112,6 +137,7 @@ def lines(ledger: Ledger, now: datetime) -> list[Line]:
         )
         known = next((many[name][0] for many in judged.values() if name in many), None)
         told = CRITERIA.get(name)
+        cells = tuple(_short(cell, told.means if told else "") for cell in cells)
         found.append(
             Line(
                 id=name,
@@ -120,9 +146,22 @@ def lines(ledger: Ledger, now: datetime) -> list[Line]:
                 means=told.means if told else "",
                 cells=cells,
                 spark=_spark(name, cells, ledger.watch.hours),
+                most=_most(cells),
             )
         )
     return found
+
+
+def _short(cell: Cell, means: str) -> Cell:
+    """The cell without what the line says already: ``0.0157`` where the line means MB/h."""
+    if means and cell.value.endswith(f" {means}"):
+        return structs.replace(cell, value=cell.value.removesuffix(f" {means}"))
+    return cell
+
+
+def states(groups: Mapping[str, Sequence[Line]]) -> set[str]:
+    """The states that occur, for the legend."""
+    return {cell.state for lines in groups.values() for line in lines for cell in line.cells}
 
 
 def planned(records: Iterable[Record | None]) -> dict[str, tuple[int, ...]]:
@@ -139,32 +178,55 @@ def planned(records: Iterable[Record | None]) -> dict[str, tuple[int, ...]]:
 def standing(ledger: Ledger, now: datetime, until: int = 10**6) -> list[tuple[Outcome, str]]:
     """What stands against the launch: neither waived nor settled, the FAILs first.
 
-    A checkpoint that was not run is one line; one reason at several hours is one line.
+    A checkpoint that was not run is one line, and so is a criterion, however many hours or
+    subjects it concerns for the same reason.
 
     Args:
         until: the last hour that is looked at.
     """
+    standings = [s for s in ledger.standings(now) if s.hour <= until]
     missed: dict[int, int] = {}
-    hours: dict[tuple[Outcome, str, str], list[int]] = {}
-    for s in ledger.standings(now):
-        if s.hour > until or s.waived_by or s.settled_by:
-            continue
-        if s.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE):
-            continue
-        if s.code == "missed":
+    for s in standings:
+        if s.code == "missed" and not s.waived_by and not s.settled_by:
             missed[s.hour] = missed.get(s.hour, 0) + 1
-        else:
-            name = f"{s.id} {one_line(s.subject, 60)}".strip()
-            hours.setdefault((s.outcome, name, one_line(s.reason, 240)), []).append(s.hour)
-    found = [
-        (outcome, f"{name} at hour{'s' if len(at) > 1 else ''} {joined(list(map(str, at)))}: {why}")
-        for (outcome, name, why), at in hours.items()
-    ]
+    found = [(stood.outcome, stood.text) for stood in gathered(standings) if not stood.became]
     found += [
         (Outcome.INCONCLUSIVE, f"Hour {hour} was due and not run: {plural(n, 'verdict')} missing")
         for hour, n in missed.items()
     ]
     return sorted(found, key=lambda pair: pair[0] != Outcome.FAIL)
+
+
+def gathered(standings: Iterable[Standing]) -> list[Stood]:
+    """What did not hold: the hours of one criterion together, then criteria and subjects.
+
+    A checkpoint that was not run is left out.
+    """
+    hours: dict[tuple[Outcome, str, str, str], list[Standing]] = {}
+    for s in standings:
+        if s.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE) and s.code != "missed":
+            hours.setdefault((s.outcome, s.id, s.subject, _became(s)), []).append(s)
+    names: dict[tuple[Outcome, tuple[int, ...], str, str], dict[str, list[str]]] = {}
+    for (outcome, name, subject, became), many in hours.items():
+        why = shortened(many[-1].reason, 240)
+        key = outcome, tuple(s.hour for s in many), why, became
+        names.setdefault(key, {}).setdefault(name, []).append(one_line(subject, 60))
+    return [
+        Stood(
+            outcome=outcome,
+            name=joined([f"{name} {joined(subjects)}".strip() for name, subjects in ids.items()]),
+            hours=at,
+            why=why,
+            became=became,
+        )
+        for (outcome, at, why, became), ids in names.items()
+    ]
+
+
+def _became(standing: Standing) -> str:
+    if standing.waived_by:
+        return f"waived by {one_line(standing.waived_by, 80)}"
+    return f"settled by {one_line(standing.settled_by, 80)}" if standing.settled_by else ""
 
 
 def _cell(head: Head, due: bool, standings: Sequence[Standing], many: Sequence[Judged]) -> Cell:
@@ -216,26 +278,36 @@ def _stood(cell: Cell, bad: Sequence[Standing], open_ones: Sequence[Standing]) -
 
 
 def _value(many: Sequence[Judged], outcome: Outcome) -> tuple[str, float | None]:
-    """What was observed, and the share of the limit, the worst of several subjects."""
-    shares = [
-        at
-        for j in many
-        if j.scale is not None and (at := charts.deciding(j.scale, j.outcome)) is not None
-    ]
-    share = max(shares, default=None)
-    if len(many) == 1:
-        return one_line(many[0].observed, 24), share
+    """What was observed, and the share of the limit, the worst of several subjects.
+
+    Subjects whose limits differ are compared by the share of the limit that was observed.
+    """
     if not many:
         return "", None
-    seen = [
-        at
-        for j in many
-        if j.scale is not None and (at := charts.share(j.scale.observed, j.scale)) is not None
-    ]
-    if seen and max(seen) < 10:
-        return percent(max(seen), 0), share
-    held = sum(j.outcome == Outcome.PASS for j in many)
-    return f"{held} of {len(many)}", share
+    shares = [(_share(j), n) for n, j in enumerate(many) if j.outcome == outcome]
+    share, at = max(shares, default=(-1.0, 0))
+    worst_one = many[at]
+    used = share if share >= 0 else None
+    units = {(j.scale.unit, j.scale.limit) for j in many if j.scale is not None}
+    if len(units) > 1 and len({unit for unit, _ in units}) == 1 and worst_one.scale is not None:
+        seen = charts.share(worst_one.scale.observed, worst_one.scale)
+        if seen is not None and seen < 10:
+            return percent(seen, 0), used
+    return one_line(worst_one.observed, 24), used
+
+
+def _share(judged: Judged) -> float:
+    """The share of its limit that decides; -1 without a scale."""
+    at = charts.deciding(judged.scale, judged.outcome) if judged.scale is not None else None
+    return -1.0 if at is None else at
+
+
+def _most(cells: Sequence[Cell]) -> str:
+    """The largest share of the limit over the watch."""
+    most = max((cell.share for cell in cells if cell.share is not None), default=None)
+    if most is None:
+        return ""
+    return percent(most, 0) if most < 10 else "far over"
 
 
 def _spark(name: str, cells: Sequence[Cell], hours: Sequence[int]) -> Markup | None:

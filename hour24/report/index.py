@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from hour24.record import Record
 from hour24.report import grid, page, trends
-from hour24.report.words import Times, joined, moment, one_line, span
+from hour24.report.words import Times, joined, lateness, moment, one_line, span
 from hour24.verdict import Outcome
 from hour24.watch import marker
 
@@ -69,7 +69,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
     runs = _runs(ledger, records, at)
     outcome = ledger.outcome_of_watch(at)
     lines = grid.lines(ledger, at)
-    pictures = trends.of(ledger, times)
+    pictures, still = trends.of(ledger, times)
     signoff = next((e for e in reversed(entries) if e.kind == "signoff"), None)
     context = {
         "ledger": ledger,
@@ -85,14 +85,17 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "next": _next(ledger, records, at),
         "heads": grid.heads(ledger, at),
         "groups": _grouped(lines),
+        "states": grid.states(_grouped(lines)),
         "standing": grid.standing(ledger, at),
         "changes": _changes(ledger),
         "pictures": pictures,
+        "still": still,
         "entries": [entry_view(n, entry, times) for n, entry in enumerate(entries)],
         "head": entries[-1].sha256 if entries else "",
         "waivers": [waiver_view(e, at, times) for e in entries if e.kind in ("waive", "classify")],
         "signoff": signoff.content if signoff is not None else None,
         "span": span,
+        "lateness": lateness,
     }
     return page.render("index.html.j2", context)
 

@@ -29,20 +29,39 @@ MOST = 24
 TOP = 1.6
 
 
-def of(ledger: Ledger, times: Times) -> list[Picture]:
-    """Each criterion that has a scale at two checkpoints or more, then the health probes."""
+def of(ledger: Ledger, times: Times) -> tuple[list[Picture], list[str]]:
+    """What is worth a line, and the names of what stayed at 0 of its limit throughout.
+
+    Each criterion that has a scale at two checkpoints or more, those that did not always pass
+    first; then the health probes.
+    """
     records = [r for hour in ledger.watch.hours if (r := ledger.latest(hour)) is not None]
     over: dict[tuple[str, str], list[tuple[Record, Judged]]] = {}
     for record in records:
         for judged in record.criteria:
             if judged.scale is not None and judged.scale.limit > 0:
                 over.setdefault((judged.id, judged.subject), []).append((record, judged))
-    found = [
-        _trend(ledger, name, subject, points)
-        for (name, subject), points in over.items()
-        if len(points) > 1
-    ][:MOST]
-    return [*found, *_health(ledger, records, times)]
+    moved, still = [], []
+    for (name, subject), points in over.items():
+        if len(points) < 2:
+            continue
+        if all(_at_zero(judged) for _, judged in points):
+            still.append(f"{name} {one_line(subject, 60)}".strip())
+        else:
+            moved.append(_trend(ledger, name, subject, points))
+    moved.sort(key=lambda picture: _WEIGHT.get(picture.outcome, 2))
+    return [*moved[:MOST], *_health(ledger, records, times)], still
+
+
+_WEIGHT = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1}
+
+
+def _at_zero(judged: Judged) -> bool:
+    """Whether nothing of the limit was used, by the value and by its bound."""
+    assert judged.scale is not None
+    low, high = charts.bounds(judged.scale)
+    known = [v for v in (charts.share(judged.scale.observed, judged.scale), low, high) if v]
+    return judged.outcome == Outcome.PASS and not known
 
 
 def _trend(
@@ -85,10 +104,14 @@ def _trend(
 def _range(values: Sequence[float], unit: str) -> str:
     if not values:
         return "no value observed"
-    if unit == "ratio":
-        return f"{percent(min(values), 2)} to {percent(max(values), 2)}"
-    told = "" if unit in ("", "1") else f" {one_line(unit, 20)}"
-    return f"{number(min(values))} to {number(max(values))}{told}"
+    told = "" if unit in ("", "1", "ratio") else f" {one_line(unit, 20)}"
+    least, most = (
+        percent(value, 2) if unit == "ratio" else number(value)
+        for value in (min(values), max(values))
+    )
+    if least == most:
+        return f"{least}{told} throughout"
+    return f"{least} to {most}{told}"
 
 
 def probes_of(record: Record) -> ev.Probes | None:
@@ -107,7 +130,7 @@ def _health(ledger: Ledger, records: Sequence[Record], times: Times) -> Iterator
         return
     t0 = ledger.watch.t0.timestamp()
     end = t0 + ledger.watch.hours[-1] * 3600
-    plot = Plot((t0, end), (0, 1), 50)
+    plot = Plot((t0, end), (0, 1), 50, narrowest=300)
     plot.hole(t0, end)
     for record, probes in seen:
         window = probes.question.window or record.window
