@@ -12,11 +12,13 @@ import msgspec
 import pytest
 from jinja2 import UndefinedError
 
-from hour24.criteria import due
+from hour24 import evidence as ev
+from hour24.criteria import CRITERIA, due
 from hour24.record import Judged, Link, Prober, Record
 from hour24.report import checkpoint, page, pictures
 from hour24.verdict import Outcome, Scale
-from tests.pages.sample import HOSTILE, Sample, changed, failing
+from tests.pages.sample import HOSTILE, Sample, changed, epoch, failing, question
+from tests.pages.watch import recorded
 
 VOID = {"meta", "link", "br", "path", "rect", "circle", "line", "use", "col"}
 
@@ -138,6 +140,7 @@ def test_no_prober_is_said_loudly_with_the_command_that_starts_one() -> None:
         ({"early": True, "late_s": -600.0}, "does not count"),
         ({"interrupted": "SIGTERM"}, "interrupted: SIGTERM"),
         ({"late_s": 2400.0}, "40 min late"),
+        ({"late_s": 0.0}, "on time"),
         ({"previous": Link(file="hour12.a1.json", sha256="ab" * 32)}, "ab" * 32),
         ({"notes": ("render limited us",)}, "render limited us"),
         ({"attempt": 2}, "attempt 2"),
@@ -369,3 +372,168 @@ def test_a_hundred_endpoints_fit_on_a_page() -> None:
     assert whole.count("<figure") == pictures.MOST
     assert "endpoint-7, ms" in shown
     assert "left out" in shown
+
+
+def test_a_run_that_took_no_time_says_no_time() -> None:
+    """The clock of a rehearsal steps: "took 0 ms" would be nonsense."""
+    sample = Sample(8)
+    assert "; took" not in text(sample.record(ended=sample.at))
+    assert "; took 12 s" in text(sample.record())
+
+
+def test_where_there_is_nothing_to_do_no_decision_is_explained() -> None:
+    """The headline of a PASS says proceed, and that is all."""
+    decision = {
+        "action": "PROCEED",
+        "rule": "Nothing failed",
+        "causes": [{"cause": "vapi", "share": 1.0, "count": 3}],
+        "steps": [],
+    }
+    whole = html(Sample(8).record(decision=decision))
+    assert "PASS at hour 8: proceed" in Elements(whole).text
+    assert 'id="decision"' not in whole
+
+
+def test_the_rule_leads_and_the_steps_come_first() -> None:
+    """What is to be done is read before causes and contacts, on a telephone too."""
+    record = failing()
+    decision = {
+        **(record.decision or {}),
+        "why": "because of this and that",
+        "status": ["Supabase: API: partial_outage"],
+    }
+    whole = html(msgspec.structs.replace(record, decision=decision))
+    parts = (
+        'class="rule',
+        "because of this",
+        "Do this, in this order",
+        "Causes of the errors",
+        "Supabase: API: partial_outage",
+    )
+    places = [whole.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def unanswered(name: str, sample: Sample) -> dict[str, Any]:
+    asked = question("render", "GET x", sample.window, sample.at, ("the connection broke",))
+    answer = ev.Unanswered(question=asked, code="source_unreachable", reason=name)
+    return {
+        "outcome": Outcome.INCONCLUSIVE,
+        "code": "source_unreachable",
+        "reason": f"render: {name}: the connection broke, 1 attempt",
+        "scale": None,
+        "evidence": {"now": ev.to_plain(answer)},
+    }
+
+
+def test_a_witness_that_is_silent_is_named_once_with_how_many_criteria() -> None:
+    """One reason is one card, and the headline names who did not answer."""
+    sample = Sample(8)
+    kept = sample.criteria()
+    for name, asked in (("RESTARTS", "logs"), ("LOGS-ERRORS", "logs"), ("WS-STABLE", "metrics")):
+        kept = changed(kept, name, **unanswered(asked, sample))
+    whole = html(sample.record(kept))
+    shown = Elements(whole).text
+    assert shown.count("No answer from Render (3 criteria)") == 2
+    cards = whole.split('id="not-measured"')[1].split("</ul>")[0].split("<li ")[1:]
+    assert len(cards) == 2
+    assert "RESTARTS" in cards[0]
+    assert "LOGS-ERRORS" in cards[0]
+
+
+def test_attempts_of_an_answer_that_came_are_not_among_those_that_failed() -> None:
+    """Hour 0's answer was fine; its attempts would only confuse."""
+    sample = Sample(8)
+    changes = unanswered("logs", sample)
+    good = sample.evidence(CRITERIA["JOBS-RUNNING"])["beats"]
+    changes["evidence"]["baseline"] = ev.to_plain(good)
+    shown = text(sample.record(changed(sample.criteria(), "LOGS-WATCHED", **changes)))
+    attempts = shown.split("Attempts:")[1].split("To settle")[0]
+    assert "the connection broke" in attempts
+    assert "200" not in attempts
+
+
+def drawn(record: Record, title: str) -> str:
+    """The figure of this title."""
+    found = re.findall(r"<figure.*?</figure>", html(record), re.DOTALL)
+    return next(one for one in found if title in one)
+
+
+def test_the_beats_drawn_are_those_of_now() -> None:
+    """The baseline lies beside them, and is another hour's."""
+    sample = Sample(8)
+    beats = sample.evidence(CRITERIA["JOBS-RUNNING"])["beats"]
+    assert isinstance(beats, ev.Series)
+    moments = tuple(epoch(sample.window.start) - 36000 + 30.0 * k for k in range(9))
+    old = ev.Line(times=moments, values=(None,) * 9)
+    baseline = msgspec.structs.replace(beats, lines=(old,))
+    plain = {"baseline": ev.to_plain(baseline), "beats": ev.to_plain(beats)}
+    kept = changed(sample.criteria(), "JOBS-RUNNING", evidence=plain)
+    assert "479 steps from beat to beat" in drawn(sample.record(kept), "Background jobs")
+
+
+def test_events_of_normal_classes_are_drawn_apart() -> None:
+    """What does not count stands pale, so that no bar breaks a limit that it does not."""
+    sample = Sample(8)
+    normal = [{"name": "Vapi", "pattern": "Vapi API timeout", "at_most_per_hour": 4}]
+    kept = changed(
+        sample.criteria(), "ERRORS-COUNT", objective={"name": "EventsBelow", "normal": normal}
+    )
+    figure = drawn(sample.record(kept), "Error events")
+    assert "1 count, dark; 11 of normal classes do not, pale" in figure
+    assert 'class="br"' in figure
+    assert 'class="bd"' in figure
+
+
+def test_a_long_line_that_is_thinned_stays_whole() -> None:
+    """Fewer points are no gaps; half an hour without values stays one."""
+    figure = drawn(Sample(24).record(), "Memory, MB")
+    lines = re.findall(r'class="ln2" d="([^"]*)"', figure)
+    assert [line.count("M") for line in lines] == [2, 2]
+
+
+def test_a_distribution_of_one_value_is_a_line_that_is_seen() -> None:
+    """All samples alike fall from all to none in one step."""
+    sample = Sample(8)
+    start = epoch(sample.window.start)
+    asked = question("prober", "lines", sample.window, sample.at, ())
+    one = ev.Distribution(question=asked, unit="ms", blocks=(ev.Block(start, 600.0, {"500": 48}),))
+    kept = changed(sample.criteria(), "LATENCY-STABLE", "calls", evidence={"now": ev.to_plain(one)})
+    figure = drawn(sample.record(kept), "calls: share slower")
+    path = re.findall(r'class="ln" d="([^"]*)"', figure)[0]
+    assert path.startswith("M0 0")
+    assert path.count("L") == 2
+
+
+def test_a_verdict_without_subject_beside_others_has_a_name() -> None:
+    """ "and 24 hours" is no sentence."""
+    sample = Sample(24)
+    held = next(j for j in sample.criteria() if j.id == "SIGNOFF-JOBS")
+    failed = msgspec.structs.replace(held, outcome=Outcome.FAIL, reason="it did not hold")
+    whole = msgspec.structs.replace(failed, subject="24 hours")
+    others = tuple(j for j in sample.criteria() if j.id != "SIGNOFF-JOBS")
+    shown = text(sample.record((*others, failed, whole)))
+    assert "at each checkpoint and 24 hours" in shown
+
+
+@pytest.mark.parametrize("rehearsal", [None, {"seed": 7, "faults": []}])
+def test_hour_20_answers_whether_it_is_ready(
+    tmp_path: Path, rehearsal: dict[str, Any] | None
+) -> None:
+    """Yes, where nothing stands; a rehearsal is told what the production it plays would be."""
+    record = Sample(20).record(rehearsal=rehearsal)
+    before = [Sample(h).record(rehearsal=rehearsal) for h in (0, 4, 8, 12, 16)]
+    ledger = recorded(tmp_path, [*before, record], rehearsal=rehearsal)
+    shown = Elements(checkpoint.text(record, ledger, tmp_path / "hour20.a1.html")).text
+    assert "Ready to declare stable? Yes, as far as hour 20 can tell:" in shown
+    assert ("A rehearsal itself is never approved" in shown) == (rehearsal is not None)
+
+
+def test_hour_20_says_no_and_because_of_what_once(tmp_path: Path) -> None:
+    """What stands is listed as the reason, and not a second time as a warning."""
+    record = Sample(20).record()
+    before = [Sample(h).record() for h in (0, 4, 8, 12)]
+    ledger = recorded(tmp_path, [*before, failing(16), record])
+    shown = Elements(checkpoint.text(record, ledger, tmp_path / "hour20.a1.html")).text
+    assert "Ready to declare stable? No. It would not be approved now" in shown
+    assert shown.count("LATENCY-TARGET assistants at hour 16") == 1

@@ -14,19 +14,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from hour24 import evidence as ev
 from hour24.record import Judged, Record
-from hour24.report import charts, grid, page, pictures
+from hour24.report import charts, coverage, grid, page, pictures
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
-from hour24.report.rows import Row, each_part, row_of, unmeasured
-from hour24.report.words import Times, count, one_line, span
+from hour24.report.rows import Row, each_part, row_of, silent, unmeasured
+from hour24.report.words import Times, count, lateness, one_line, shortened, span
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -39,20 +36,11 @@ SAYS = {
     "ALERT": "alert the team",
     "ROLL BACK": "roll back",
 }
+READY = 20
+"""The hour at which the runbook asks whether the system is ready to be declared stable."""
+MOST_TOLD = 12
+"""Lines of what stands that a page of one checkpoint lists; the watch's page has them all."""
 _BY_WEIGHT = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE, Outcome.PASS)
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """How much of something was seen: ``got`` of ``planned``."""
-
-    what: str
-    got: int
-    planned: int
-    note: str
-
-    @property
-    def ratio(self) -> float:
-        return self.got / self.planned if self.planned else 0.0
 
 
 class Next(Struct, frozen=True, kw_only=True):
@@ -104,13 +92,12 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "decision": _decision(record.decision),
         "headline": _headline(record, rows),
         "failed": [row for row in each_part(rows.values()) if row.outcome == Outcome.FAIL],
-        "unmeasured": [unmeasured(j, answers, beside, times) for j in record.criteria if _open(j)],
-        "waived_na": [
-            unmeasured(j, answers, beside, times)
-            for j in record.criteria
-            if j.outcome == Outcome.NOT_APPLICABLE
-        ],
-        "seen": _coverage(record, answers),
+        "unmeasured": unmeasured(filter(_open, record.criteria), answers, beside, times),
+        "silent": silent(record.criteria),
+        "waived_na": unmeasured(filter(_left_out, record.criteria), answers, beside, times),
+        "seen": coverage.seen(
+            (one for j in record.criteria for one in answers.of(j).items()), record.window.seconds
+        ),
         "groups": groups,
         "charts": drawn,
         "undrawn": undrawn,
@@ -122,6 +109,9 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "place": _place(record, ledger, path),
         "advisory": exhibits(Answers([_advisory(record)]), times)[0],
         "span": span,
+        "lateness": lateness,
+        "took_s": (record.ended - record.started).total_seconds(),
+        "most_told": MOST_TOLD,
         "shown_anchor": anchor,
         "objective_text": _objective,
         "tolerance_s": ledger.watch.tolerance_s if ledger else None,
@@ -131,6 +121,10 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
 
 def _open(judged: Judged) -> bool:
     return judged.outcome == Outcome.INCONCLUSIVE
+
+
+def _left_out(judged: Judged) -> bool:
+    return judged.outcome == Outcome.NOT_APPLICABLE
 
 
 def _standings(record: Record, ledger: Ledger | None) -> tuple[Standing, ...]:
@@ -174,8 +168,12 @@ def _headline(record: Record, rows: Mapping[str, Row]) -> list[str]:
     deciding = [row for row in each_part(rows.values()) if row.outcome == record.outcome]
     if record.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE):
         return []
-    told = [
-        f"{row.id}{f' {row.subject}' if row.subject else ''}: {one_line(row.reason, 260)}"
+    told = []
+    if record.outcome == Outcome.INCONCLUSIVE and (nobody := silent(record.criteria)):
+        told.append(f"No answer from {nobody}.")
+        deciding = [row for row in deciding if not row.code.startswith("source_")]
+    told += [
+        f"{row.id}{f' {row.subject}' if row.subject else ''}: {shortened(row.reason, 200)}"
         for row in deciding[:2]
     ]
     if len(deciding) > 2:
@@ -184,13 +182,17 @@ def _headline(record: Record, rows: Mapping[str, Row]) -> list[str]:
 
 
 def _decision(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The decision with every part there, so that a template need not guess."""
-    if decision is None:
+    """The decision with every part there, so that a template need not guess.
+
+    None when there is nothing to do: the headline of a PASS says so already.
+    """
+    if decision is None or (decision.get("action") == "PROCEED" and not decision.get("steps")):
         return None
     return {
         "action": str(decision.get("action", "")),
         "rule": str(decision.get("rule") or decision.get("why") or ""),
-        "why": str(decision.get("why") or "") if decision.get("rule") else "",
+        "why": shortened(decision.get("why") or "", 400) if decision.get("rule") else "",
+        "status": [one_line(told, 300) for told in decision.get("status") or ()],
         "causes": [
             {
                 "cause": str(cause.get("cause", "")),
@@ -214,43 +216,6 @@ def _decision(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:
             for person in decision.get("call") or ()
         ],
     }
-
-
-def _coverage(record: Record, answers: Answers) -> list[Seen]:
-    """How much was seen of what was planned: probes and minutes of series."""
-    found: dict[str, Seen] = {}
-    for judged in record.criteria:
-        for name, answer in answers.of(judged).items():
-            if isinstance(answer, ev.Probes) and answer.due:
-                what = f"{answer.target} probes, every {span(answer.interval_s)}"
-                if answer.question.window and answer.question.window != record.window:
-                    what += f", {span(answer.question.window.seconds)}"
-                longest = max((end - start for start, end in answer.gaps), default=0.0)
-                note = f"longest stretch unseen {span(longest)}" if longest else "no gap"
-                found[what] = Seen(what=what, got=answer.kept, planned=answer.due, note=note)
-            elif isinstance(answer, ev.Series) and answer.question.window is not None:
-                got, planned = _values_of(answer)
-                if planned > 10:
-                    what = f"{name.replace('_', ' ')} ({answer.question.source})"
-                    note = "missing values are gaps" if got < planned else "no value missing"
-                    found[what] = Seen(what=what, got=got, planned=planned, note=note)
-    return list(found.values())
-
-
-def _values_of(series: ev.Series) -> tuple[int, int]:
-    """How many values came of how many the window has room for; 0, 0 where none are planned.
-
-    Only a series with a regular step plans values; events, such as beats, do not.
-    """
-    got = planned = 0
-    for line in series.lines:
-        gaps = [b - a for a, b in pairwise(line.times)]
-        step = median(gaps) if gaps else 0.0
-        if step <= 0 or sum(gap == step for gap in gaps) < 0.9 * len(gaps):
-            return 0, 0
-        got += sum(value is not None for value in line.values)
-        planned += max(len(line.times), round((line.times[-1] - line.times[0]) / step) + 1)
-    return got, planned
 
 
 def _objective(objective: Mapping[str, Any] | None) -> str:
@@ -289,19 +254,20 @@ def _next(record: Record, ledger: Ledger | None) -> Next:
 
 def _stands(record: Record, ledger: Ledger | None) -> list[str]:
     """What of earlier hours still stands against the launch, in words."""
-    if ledger is None:
+    if ledger is None or record.hour == READY:
         return []
     before = [hour for hour in ledger.watch.hours if hour < record.hour]
     return [line for _, line in grid.standing(ledger, record.ended, max(before, default=-1))]
 
 
 def _readiness(record: Record, ledger: Ledger | None) -> tuple[bool, list[str]] | None:
-    """At hour 20: would it be approved now? Yes or no, and because of what."""
-    if record.hour != 20 or ledger is None:
+    """At hour 20: would it be approved now? Yes or no, and because of what.
+
+    A rehearsal is answered as the production that it plays; the page says that it is none.
+    """
+    if record.hour != READY or ledger is None:
         return None
     because = [line for _, line in grid.standing(ledger, record.ended, record.hour)]
-    if record.rehearsal is not None:
-        because.append("a rehearsal is never approved")
     return not because, because
 
 
@@ -327,10 +293,10 @@ def _place(record: Record, ledger: Ledger | None, path: Path) -> dict[str, Any]:
 
 def _advisory(record: Record) -> Judged:
     """The vendors' status pages in the form that exhibits are made of; never judged."""
-    pages = {
-        f"{(plain.get('question') or {}).get('source', 'page')}, {n}": plain
-        for n, plain in enumerate(record.advisory, 1)
-    }
+    pages: dict[str, Any] = {}
+    for n, plain in enumerate(record.advisory, 1):
+        name = str((plain.get("question") or {}).get("source", "page"))
+        pages[f"{name}, {n}" if name in pages else name] = plain
     return Judged(
         id="advisory",
         sentence="",

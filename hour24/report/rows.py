@@ -11,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from hour24.record import Judged
 from hour24.report import charts, page
 from hour24.report.exhibits import Answers, anchor, good, tries
-from hour24.report.words import Times, joined, one_line
+from hour24.report.words import Times, joined, one_line, plural, together
 from hour24.verdict import Outcome
 
 Beside = Mapping[tuple[str, str], str]
 Hour0 = Mapping[tuple[str, str], float]
+WHOLE = "at each checkpoint"
+"""Stands for the subject of a verdict without one, beside others that have one."""
+WITNESSES = {"sentry": "Sentry", "render": "Render", "supabase": "Supabase", "prober": "the prober"}
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -44,16 +47,18 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 class Unmeasured(Struct, frozen=True, kw_only=True):
-    """A criterion without an answer: why, every try, and what would settle it."""
+    """Criteria without an answer for one reason: why, every try, and what would settle it.
 
-    id: str
-    subject: str
+    Args:
+        who: anchor, id and subject of each.
+    """
+
+    who: tuple[tuple[str, str, str], ...]
     sentence: str
     outcome: Outcome
     code: str
     reason: str
     settles: str
-    anchor: str
     attempts: tuple[tuple[bool, str], ...] = ()
     beside: str = ""
 
@@ -72,6 +77,7 @@ def row_of(
     parts = tuple(_single(judged, answers, beside, hour0) for judged in many)
     if len(parts) == 1:
         return parts[0]
+    parts = tuple(structs.replace(part, subject=part.subject or WHOLE) for part in parts)
     outcome = page.outcome_of(many)
     held = sum(part.outcome == Outcome.PASS for part in parts)
     weight = [part for part in parts if part.outcome == outcome]
@@ -106,10 +112,10 @@ def _single(
         sentence=judged.sentence,
         outcome=judged.outcome,
         code=judged.code,
-        reason=judged.reason,
-        observed=judged.observed,
-        bound=judged.bound,
-        limit=judged.limit,
+        reason=together(judged.reason),
+        observed=together(judged.observed),
+        bound=together(judged.bound),
+        limit=together(judged.limit),
         anchor=anchor(judged),
         margin=charts.margin(
             judged.scale, judged.outcome, name, hour0.get((judged.id, judged.subject))
@@ -132,9 +138,38 @@ _SETTLES = {
 }
 
 
-def unmeasured(judged: Judged, answers: Answers, beside: Beside, times: Times) -> Unmeasured:
-    tried = [a for answer in answers.of(judged).values() for a in answer.question.attempts]
-    failed = [attempt for attempt in tried if not good(attempt)]
+def unmeasured(
+    many: Iterable[Judged], answers: Answers, beside: Beside, times: Times
+) -> list[Unmeasured]:
+    """What has no answer, criteria with the same reason together."""
+    found: dict[tuple[str, ...], Unmeasured] = {}
+    for judged in many:
+        one = _unmeasured(judged, answers, beside, times)
+        alone = judged.id if one.outcome == Outcome.NOT_APPLICABLE else ""
+        key = (one.outcome.value, one.code, one.reason, one.beside, alone)
+        before = found.get(key)
+        found[key] = one if before is None else structs.replace(before, who=before.who + one.who)
+    return list(found.values())
+
+
+def silent(many: Iterable[Judged]) -> str:
+    """``Render (9 criteria) and Sentry (6 criteria)``: who did not answer; empty: nobody."""
+    asked: dict[str, set[str]] = {}
+    for judged in many:
+        if judged.outcome == Outcome.INCONCLUSIVE and judged.code.startswith("source_"):
+            name = one_line(judged.reason.partition(":")[0], 40)
+            asked.setdefault(WITNESSES.get(name, name), set()).add(judged.id)
+    ranked = sorted(asked.items(), key=lambda one: -len(one[1]))
+    return joined([f"{name} ({plural(len(ids), 'criterion', 'criteria')})" for name, ids in ranked])
+
+
+def _unmeasured(judged: Judged, answers: Answers, beside: Beside, times: Times) -> Unmeasured:
+    tried = [
+        attempt
+        for answer in answers.of(judged).values()
+        if not all(map(good, answer.question.attempts))
+        for attempt in answer.question.attempts
+    ]
     settles = ""
     if judged.outcome == Outcome.INCONCLUSIVE:
         settles = _SETTLES.get(
@@ -142,17 +177,15 @@ def unmeasured(judged: Judged, answers: Answers, beside: Beside, times: Times) -
             "another attempt at this hour, which asks for the same window; or a waiver",
         )
     return Unmeasured(
-        id=judged.id,
-        subject=judged.subject,
+        who=((anchor(judged), judged.id, judged.subject),),
         sentence=judged.sentence,
         outcome=judged.outcome,
         code=judged.code,
-        reason=judged.reason,
+        reason=together(judged.reason),
         settles=settles,
-        anchor=anchor(judged),
         attempts=tuple(
             (good(attempt), f"{one_line(attempt.result, 40)} {times.clock(attempt.at, True)}")
-            for attempt in (tried[-6:] if failed else ())
+            for attempt in tried[-6:]
         ),
         beside=beside.get((judged.id, judged.subject), ""),
     )
