@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hour24.criteria import CRITERIA
 from hour24.ledger import Ledger
 from hour24.report import signoff
-from tests.pages.sample import WATCH, Sample, failing
+from hour24.verdict import Scale
+from tests.pages.sample import WATCH, Sample, changed, failing
 from tests.pages.watch import recorded
 
 NOW = WATCH.checkpoint(24).due + timedelta(minutes=30)
@@ -116,3 +118,40 @@ def test_the_chain_and_its_head_are_named(tmp_path: Path) -> None:
     assert entries[-1].sha256 in html
     assert "9 entries, of these 7 checkpoint runs" in words(html)
     assert "python -m hour24 verify reports/launch-2025-12-22" in html
+
+
+def test_beats_are_not_counted_as_unseen(tmp_path: Path) -> None:
+    """ "0 of 5,760" moments without a value is no hole in the watch."""
+    html = signoff.text(whole(tmp_path), NOW)
+    seen = words(html.split('id="seen"')[1].split("</table>")[0])
+    assert "beats" not in seen
+    assert "health probes, all checkpoints" in seen
+    assert "memory, Render" in seen
+
+
+def test_what_is_missing_is_one_line_a_criterion(tmp_path: Path) -> None:
+    """However many hours it concerns; what was not told by a verdict stands as it is."""
+    records = [failing(h) if h > 8 else Sample(h).record() for h in WATCH.hours]
+    ledger = recorded(tmp_path, records)
+    told = [
+        *(f"LATENCY-TARGET assistants at hour {h}: FAIL: it was slow" for h in (12, 16, 20, 24)),
+        "the chain is broken",
+    ]
+    html = signoff.text(ledger, NOW, told)
+    missing = words(html.split('id="missing"')[1].split("<h2")[0])
+    assert "LATENCY-TARGET assistants at hours 12, 16, 20 and 24; at hour 24: the p99" in missing
+    assert missing.count("LATENCY-TARGET") == 1
+    assert "the chain is broken" in missing
+
+
+def test_the_margin_of_the_eight_is_that_of_24_hours(tmp_path: Path) -> None:
+    """Not whether all checkpoints held, which is all or nothing."""
+    sample = Sample(24)
+    scale = Scale(unit="s", limit=75, observed=33)
+    day = sample.judged(CRITERIA["SIGNOFF-JOBS"], "24 hours", scale=scale)
+    held = Scale(unit="checkpoints", limit=7, observed=7, better="above")
+    kept = changed(sample.criteria(), "SIGNOFF-JOBS", scale=held)
+    records = [Sample(h).record() for h in WATCH.hours[:-1]]
+    html = signoff.text(recorded(tmp_path, [*records, sample.record((*kept, day))]), NOW)
+    row = words(html.split("Background jobs ran")[1].split("</tr>")[0])
+    assert "56 % left" in row

@@ -20,15 +20,28 @@ from msgspec import Struct
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA
 from hour24.record import Judged, Record
-from hour24.report import charts, grid, index, page, trends
-from hour24.report.exhibits import read
-from hour24.report.words import Times, count, moment, number, one_line, percent, span
+from hour24.report import charts, coverage, grid, index, page, trends
+from hour24.report.coverage import Seen
+from hour24.report.exhibits import Answers, read
+from hour24.report.words import (
+    Times,
+    count,
+    lateness,
+    moment,
+    number,
+    one_line,
+    percent,
+    shortened,
+    span,
+)
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
     from hour24.ledger import Ledger, Standing
 
-MOST = 6
+MOST = 5
+MOST_ISSUES = 24
+MOST_MISSING = 10
 
 
 class Eighth(Struct, frozen=True, kw_only=True):
@@ -41,15 +54,6 @@ class Eighth(Struct, frozen=True, kw_only=True):
     margin: Any
     left: str
     waived: str
-
-
-class Coverage(Struct, frozen=True, kw_only=True):
-    """How much of 24 hours was seen of one thing."""
-
-    what: str
-    seen: str
-    ratio: float | None
-    hole: str
 
 
 def write(ledger: Ledger, path: Path, now: datetime, missing: Sequence[str] = ()) -> None:
@@ -79,6 +83,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
     last = records[-1] if records else None
     outcome = Outcome.PASS if approved else Outcome.FAIL
     at = entries.index(entry) if entry is not None else len(entries)
+    groups = {"": _but_eight(grid.lines(ledger, now))}
     context = {
         "watch": watch,
         "genesis": genesis,
@@ -89,16 +94,18 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "content": {name: one_line(content.get(name) or "", 600) for name in _NAMED},
         "signed": signed,
         "launch": moment(content.get("launch_at")),
-        "missing": missing,
+        "missing": _shown(ledger, now, missing),
+        "most_missing": MOST_MISSING,
         "eight": _eight(ledger, standings),
         "waivers": [index.waiver_view(e, now, times) for e in entries if e.kind == "waive"],
         "classes": [index.says_of(e) for e in entries if e.kind == "classify"],
         "heads": grid.heads(ledger, now),
-        "groups": {"Every criterion": _but_eight(grid.lines(ledger, now))},
-        "coverage": list(_coverage(records)),
+        "groups": groups,
+        "states": grid.states(groups),
+        "coverage": _coverage(records, watch.whole.seconds),
         "state": _state(last),
         "last": last,
-        "issues": _issues(standings),
+        "issues": _issues(standings, approved),
         "found": list(_found(records, times)),
         "slow_endpoints": _endpoints(last),
         "slow_statements": list(_statements(last)),
@@ -113,7 +120,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "verdicts": sum(len(r.criteria) for r in records),
         "tally": {o: sum(s.outcome == o for s in standings) for o in Outcome},
         "now": now,
-        "late": max((r.late_s for r in records), default=0.0),
+        "late": lateness(max((max(0.0, r.late_s) for r in records), default=0.0)),
         "span": span,
     }
     return page.render("signoff.html.j2", context)
@@ -132,6 +139,22 @@ def _missing(ledger: Ledger, now: datetime, signed: bool) -> list[str]:
     return found
 
 
+def _shown(ledger: Ledger, now: datetime, missing: Sequence[str]) -> list[str]:
+    """What is missing, one line a criterion, however many hours it concerns."""
+    stands = grid.standing(ledger, now)
+    open_ones = [s for s in ledger.standings(now) if not s.waived_by and not s.settled_by]
+    bad = [s for s in open_ones if s.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)]
+    told = tuple(
+        {f"{s.id} " for s in bad}
+        | {f"{s.id}:" for s in bad}
+        | {f"hour {s.hour}: " for s in bad if s.code == "missed"}
+        | {"FAIL: ", "INCONCLUSIVE: "}
+    )
+    rest = [line for line in missing if not line.startswith(told)]
+    gone = len(rest) < len(missing)
+    return [*rest, *(f"{outcome.value}: {line}" for outcome, line in stands if gone)]
+
+
 def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
     """The eight criteria as the last checkpoint judged them."""
     hour = ledger.watch.hours[-1]
@@ -142,9 +165,10 @@ def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
         many = grouped.get(name, ())
         own = [s for s in standings if s.id == name and s.hour == hour]
         outcome = page.outcome_of(many) if many else Outcome.INCONCLUSIVE
-        drawn = next((j for j in many if j.scale is not None), None)
+        drawn = _drawn(many, outcome)
         findings = [
-            f"{one_line(j.subject, 40) + ': ' if j.subject else ''}{one_line(j.reason, 360)}"
+            f"{one_line(j.subject, 40) + ': ' if j.subject else ''}"
+            f"{shortened(j.reason, 360 if j.outcome == Outcome.PASS else 110)}"
             for j in many
         ]
         found.append(
@@ -161,6 +185,12 @@ def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
     return found
 
 
+def _drawn(many: Sequence[Judged], outcome: Outcome) -> Judged | None:
+    """The verdict whose margin is drawn: of the worst ones the last that can be drawn at all."""
+    able = [j for j in many if j.scale is not None and j.scale.unit not in charts.ALL]
+    return next((j for j in reversed(able) if j.outcome == outcome), None)
+
+
 def _sentence(name: str, many: Sequence[Judged]) -> str:
     if many:
         return many[0].sentence
@@ -171,61 +201,43 @@ def _but_eight(lines: Sequence[grid.Line]) -> list[grid.Line]:
     return [line for line in lines if not line.id.startswith("SIGNOFF-")]
 
 
-def _coverage(records: Sequence[Record]) -> Iterator[Coverage]:
+def _coverage(records: Sequence[Record], whole_s: float) -> list[Seen]:
+    """Health probes of all checkpoints together, then what the last one saw of the whole watch."""
     probes = [p for r in records if (p := trends.probes_of(r)) is not None]
-    due, kept = sum(p.due for p in probes), sum(p.kept for p in probes)
-    longest = max((b - a for p in probes for a, b in p.gaps), default=0.0)
-    if due:
-        yield Coverage(
-            what="Health probes",
-            seen=f"{count(kept)} of {count(due)}",
-            ratio=kept / due,
-            hole=span(longest) if longest else "none",
+    found = [
+        Seen(
+            what="health probes, all checkpoints",
+            got=sum(p.kept for p in probes),
+            planned=sum(p.due for p in probes),
+            hole_s=max((b - a for p in probes for a, b in p.gaps), default=0.0),
         )
-    seen: dict[str, tuple[int, int]] = {}
-    for record in records[-1:]:
-        for judged in record.criteria:
-            for name, plain in judged.evidence.items():
-                answer = read(plain)
-                if isinstance(answer, ev.Series) and answer.lines:
-                    values = [v for line in answer.lines for v in line.values]
-                    known = sum(v is not None for v in values)
-                    what = f"{name.replace('_', ' ')}, {answer.question.source}"
-                    seen[what] = known, len(values)
-    for what, (known, total) in seen.items():
-        if total:
-            yield Coverage(
-                what=one_line(what, 60),
-                seen=f"{count(known)} of {count(total)}",
-                ratio=known / total,
-                hole="",
-            )
+    ]
+    last = records[-1].criteria if records else ()
+    answers = Answers(last)
+    named = (one for judged in last for one in answers.of(judged).items())
+    rest = (one for one in coverage.seen(named, whole_s) if not one.what.startswith("health"))
+    return [one for one in (*found, *rest) if one.planned]
 
 
 def _state(last: Record | None) -> list[str]:
     """The state of the system as the last checkpoint found it."""
     wanted = ("HEALTH-SCHEMA", "MEMORY-HEADROOM", "DB-ONLINE", "DB-POOL", "DB-SIZE", "RESTARTS")
     return [
-        f"{judged.id}: {one_line(judged.reason, 300)}"
+        f"{judged.id}: {shortened(judged.reason, 160)}"
         for judged in (last.criteria if last is not None else ())
         if judged.id in wanted
     ]
 
 
-def _issues(standings: Sequence[Standing]) -> list[tuple[Outcome, str, str]]:
-    """Whatever did not hold at some hour, and what became of it."""
-    found = []
-    for s in standings:
-        if s.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE) or s.id.startswith("SIGNOFF-"):
-            continue
-        became = "open"
-        if s.waived_by:
-            became = f"waived by {s.waived_by}"
-        elif s.settled_by:
-            became = f"settled by {s.settled_by}"
-        name = f"{s.id} {one_line(s.subject, 40)}".strip()
-        found.append((s.outcome, f"{name}, hour {s.hour}: {one_line(s.reason, 200)}", became))
-    return sorted(found, key=lambda one: one[0] != Outcome.FAIL)[:40]
+def _issues(standings: Sequence[Standing], approved: bool) -> list[tuple[Outcome, str, str]]:
+    """Whatever did not hold at some hour, and what became of it.
+
+    Where it is not approved, what is open stands under what is missing, and not here again.
+    """
+    own = [s for s in standings if not s.id.startswith("SIGNOFF-")]
+    found = [(one.outcome, one.text, one.became or "open") for one in grid.gathered(own)]
+    found = [one for one in found if approved or one[2] != "open"]
+    return sorted(found, key=lambda one: one[0] != Outcome.FAIL)[:MOST_ISSUES]
 
 
 def _listed(record: Record, wanted: Sequence[str], what: str) -> Iterator[dict[str, Any]]:
