@@ -303,6 +303,8 @@ class CheckpointPlugin:
         self.config = config
         self.run = run
         self.broken: list[str] = []
+        self._html: Any = None
+        self._rows: dict[str, list[Judged]] = {}
         self.interrupted = ""
         self.exit_code: int | None = None
         self._old_handlers = {
@@ -585,6 +587,7 @@ class CheckpointPlugin:
     def pytest_html_report_title(self, report: Any) -> None:
         from hour24.report import companion
 
+        self._html = report
         report.title = companion.title(self.run.record)
         report.outcomes["error"]["label"] = "Inconclusive"
 
@@ -593,6 +596,8 @@ class CheckpointPlugin:
         from hour24.report import companion
 
         if self.run.record is not None:
+            self._html.title = companion.title(self.run.record)
+            companion.move_counts(self._html.outcomes, self._rows.values())
             prefix.append(companion.summary(self.run.record))
 
     @pytest.hookimpl(optionalhook=True)
@@ -605,7 +610,10 @@ class CheckpointPlugin:
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
         from hour24.report import companion
 
-        companion.row(getattr(report, "judged", []), cells)
+        judged = getattr(report, "judged", [])
+        if judged:
+            self._rows[report.nodeid] = judged
+        companion.row(judged, cells)
 
     def _terminal(self) -> Any:
         return self.config.pluginmanager.get_plugin("terminalreporter")

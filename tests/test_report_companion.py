@@ -49,7 +49,7 @@ def test_a_row_has_as_many_cells_as_the_head(picked: int) -> None:
     head, row = list(HEAD), list(ROW)
     companion.header(head)
     companion.row(failing().criteria[:picked], row)
-    assert len(head) == len(row) == len(HEAD) + 4
+    assert len(head) == len(row) == len(HEAD) + 5
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,8 @@ def test_the_worst_of_several_verdicts_names_the_row() -> None:
     many = [j for j in failing().criteria if j.id == "LATENCY-TARGET"]
     companion.row(many, row)
     assert "Failed" in row[0]
-    assert "<b>assistants</b> 1 595 ms" in row[3]
+    assert "<td>LATENCY-TARGET</td>" in row[3]
+    assert "<b>assistants</b> 1 595\u00a0ms" in row[4]
 
 
 def test_counts_move_into_a_bucket_of_their_own() -> None:

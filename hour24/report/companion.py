@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from hour24.record import Judged, Record
 from hour24.report.page import WORDS, outcome_of, rehearsal_text, tally
-from hour24.report.words import one_line
+from hour24.report.words import one_line, shortened, together
 from hour24.verdict import Outcome
 
 _RESULT = {
@@ -38,9 +38,13 @@ _STYLE = {
 _READABLE = Markup(
     "<style>body,table,td,th,a,button,.filters *,#environment *,.col-testId{color:#222!important}"
     "td.col-verdict[style*=b5121b]{color:#fff!important}"
-    "td.col-verdict[style*=fff5df]{color:#7d4b00!important}</style>"
+    "td.col-verdict[style*=fff5df]{color:#7d4b00!important}"
+    "noscript th,noscript td{text-align:left;vertical-align:top;padding:3px 10px 3px 4px}"
+    "noscript td{border-bottom:1px solid #d6dae0}noscript caption{text-align:left}"
+    "noscript td[style*=b5121b]{color:#fff!important}"
+    "noscript td[style*=fff5df]{color:#7d4b00!important}</style>"
 )
-_HEAD = ("Observed", "Limit", "Reason")
+_HEAD = ("Criterion", "Observed", "Limit", "Reason")
 
 
 def title(record: Record | None) -> str:
@@ -69,14 +73,15 @@ def row(judged: Sequence[Judged], cells: list[str]) -> None:
     outcome = outcome_of(judged)
     cells[0] = f'<td hidden class="col-result">{_RESULT[outcome]}</td>'
     cells.insert(1, f'<td class="col-verdict" style="{_STYLE[outcome]}">{WORDS[outcome]}</td>')
-    cells[3:3] = [_cell(judged, "observed"), _cell(judged, "limit"), _cell(judged, "reason")]
+    named = Markup("<td>{}</td>").format(one_line(judged[0].id, 60))
+    cells[3:3] = [str(named), *(_cell(judged, name) for name in ("observed", "limit", "reason"))]
 
 
 def _cell(judged: Sequence[Judged], name: str) -> str:
     lines = [
         Markup("{}{}").format(
             Markup("<b>{}</b> ").format(one_line(one.subject, 60)) if one.subject else "",
-            one_line(getattr(one, name), 300),
+            together(shortened(getattr(one, name), 300)),
         )
         for one in judged[:40]
     ]
@@ -125,8 +130,7 @@ def summary(record: Record) -> str:
             stem,
             stem,
             Markup("").join(
-                Markup('<th scope="col">{}</th>').format(name)
-                for name in ("Verdict", "Criterion", *_HEAD)
+                Markup('<th scope="col">{}</th>').format(name) for name in ("Verdict", *_HEAD)
             ),
             rows,
         )
@@ -134,15 +138,16 @@ def summary(record: Record) -> str:
 
 
 def _row(judged: Judged) -> Markup:
-    return Markup("<tr>{}</tr>").format(
-        Markup("").join(
-            Markup("<td>{}</td>").format(text)
-            for text in (
-                WORDS[judged.outcome],
-                one_line(f"{judged.id} {judged.subject}".strip(), 120),
-                one_line(judged.observed, 120),
-                one_line(judged.limit, 120),
-                one_line(judged.reason, 300),
-            )
+    verdict = Markup('<td style="{}">{}</td>').format(
+        _STYLE[judged.outcome], WORDS[judged.outcome]
+    )
+    told = Markup("").join(
+        Markup("<td>{}</td>").format(together(text))
+        for text in (
+            one_line(f"{judged.id} {judged.subject}".strip(), 120),
+            one_line(judged.observed, 120),
+            one_line(judged.limit, 120),
+            shortened(judged.reason, 300),
         )
     )
+    return Markup("<tr>{}{}</tr>").format(verdict, told)
