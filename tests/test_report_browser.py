@@ -25,6 +25,7 @@ from hour24.report import checkpoint, index, signoff
 from hour24.verdict import Outcome
 from tests.pages.sample import HOSTILE, WATCH, Sample, failing
 from tests.pages.watch import recorded
+from tests.played import hour24, rehearsed
 
 EVERY = ["fail", "hostile", "pass", "index", "refused", "approved"]
 CONTRAST = """() => {
@@ -224,9 +225,12 @@ def test_a_page_prints_on_few_sheets(chromium: Browser, pages: dict[str, Path]) 
     page.context.close()
 
 
-def test_the_sign_off_is_at_most_three_sheets(chromium: Browser, pages: dict[str, Path]) -> None:
-    """The document that is archived."""
-    page, _ = opened(chromium, pages["approved"])
+@pytest.mark.parametrize("name", ["approved", "refused"])
+def test_the_sign_off_is_at_most_three_sheets(
+    chromium: Browser, pages: dict[str, Path], name: str
+) -> None:
+    """The document that is archived; a refusal is no longer than an approval."""
+    page, _ = opened(chromium, pages[name])
     assert sheets(page) <= 3
     page.context.close()
 
@@ -234,3 +238,82 @@ def test_the_sign_off_is_at_most_three_sheets(chromium: Browser, pages: dict[str
 def sheets(page: Page) -> int:
     """How many sheets of A4 a page prints on."""
     return len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real rehearsal: hour 0, and hour 8 with errors and a silent witness."""
+    reports = tmp_path_factory.mktemp("played")
+    ended = rehearsed(reports, [0, 8], "error_spike@6", "render_unreachable@5")
+    assert (reports / "w" / "hour08.a1.html").is_file(), ended.stdout
+    hour24("signoff", reports / "w", "--by", "Mara Example", "--role", "tech lead")
+    return reports / "w"
+
+
+REAL = ["hour00.a1", "hour08.a1", "index", "signoff"]
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_page_opens_and_asks_for_nothing(
+    chromium: Browser, played: Path, name: str, scripted: bool
+) -> None:
+    """With and without script: the word of the verdict, the banner, no request, no complaint."""
+    page, noticed = opened(chromium, played / f"{name}.html", java_script_enabled=scripted)
+    shown = page.inner_text("body")
+    assert noticed == []
+    assert "REHEARSAL" in shown
+    word = {"hour00.a1": "PASS", "signoff": "REFUSED"}.get(name, "FAIL")
+    assert word in page.inner_text("h1")
+    assert " 0 ms late" not in shown
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_page_has_contrast_and_fits_every_screen(
+    chromium: Browser, played: Path, name: str
+) -> None:
+    """WCAG AA in both schemes, from a telephone to a desk, with all evidence unfolded."""
+    path = played / f"{name}.html"
+    assert path.stat().st_size < 1_500_000
+    page, _ = opened(chromium, path)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        worst, where = page.evaluate(CONTRAST)
+        assert worst >= 4.5, (scheme, where)
+    for width in (360, 861, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+def test_the_words_below_a_real_chart_do_not_touch(chromium: Browser, played: Path) -> None:
+    """On the narrowest charts and on a telephone."""
+    page, _ = opened(chromium, played / "hour08.a1.html")
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        touching = page.evaluate(
+            """() => [...document.querySelectorAll('svg.plot')].flatMap(plot => {
+              const below = [...plot.querySelectorAll(':scope > text')]
+                .filter(t => t.getAttribute('dy') === '15').map(t => t.getBoundingClientRect());
+              return below.slice(1).filter((box, n) => box.left < below[n].right + 1)
+                .map(() => plot.getAttribute('aria-label').slice(0, 60));
+            })"""
+        )
+        assert touching == [], width
+    page.context.close()
+
+
+def test_the_companion_of_a_real_checkpoint_counts_as_our_page_does(
+    chromium: Browser, played: Path
+) -> None:
+    """Its title is the verdict; INCONCLUSIVE is not counted among what failed."""
+    page, _ = opened(chromium, played / "hour08.a1.pytest.html")
+    assert page.title() == "REHEARSAL FAIL, hour 8, w"
+    verdicts = page.locator("td.col-verdict:visible").all_inner_texts()
+    filters = re.sub(r"\s+", " ", page.inner_text(".filters"))
+    assert verdicts.count("INCONCLUSIVE") > 3
+    assert f"{verdicts.count('INCONCLUSIVE')} Inconclusive" in filters
+    assert f"{verdicts.count('FAIL')} Failed" in filters
+    page.context.close()
