@@ -113,7 +113,8 @@ class Outside:
     def probe(self, folder: Path, window: Window) -> None:
         """What a prober writes down over a window: its own code, asking the story."""
         folder.mkdir(parents=True, exist_ok=True)
-        story = Told(Story(self.seed, self.faults, T0))
+        back = tuple((hour, deploy) for hour, deploy in self.served.state()["rollbacks"])
+        story = Told(Story(self.seed, self.faults, T0, back))
         chosen, minute, lines = plans(self.production), window.start, []
         while minute < window.end:
             lines += [minute_line(plan, minute.timestamp(), story) for plan in chosen]

@@ -142,6 +142,24 @@ def test_one_bad_hour_is_seen_inside_a_good_window():
     assert "40.0 % of requests failed in one hour (480 of 1200)" in decision.why
 
 
+@pytest.mark.parametrize(("before_h", "action"), [(0, Action.ALERT), (4, Action.HOLD)])
+def test_a_bad_hour_of_an_earlier_checkpoint_was_told_then(before_h, action):
+    """The causes of this window are not its causes: a person must look, and that is all."""
+    start = WINDOW.start.timestamp() - 3600 * before_h
+    times = tuple(start + 300 * n for n in range(12))
+    series = Series(
+        question=question("200"),
+        unit="requests",
+        lines=(
+            Line(times=times, values=(40.0,) * 12, labels={"status": "5xx"}),
+            Line(times=times, values=(60.0,) * 12, labels={"status": "2xx"}),
+        ),
+    )
+    decision = decided(judged("ERRORS-TREND", "FAIL", responses=series), errors("unhandled"))
+    assert decision.action == action
+    assert ("Error rate above 5 %" in decision.rule) is (action == Action.ALERT)
+
+
 # --- health check fails -----------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,12 +46,10 @@ def hour_4(production: Outside, watch: Path, *faults: str) -> tuple[dict[str, An
     record, done = production.checkpoint(watch.parent, 4)
     assert record.decision is not None
     assert f"{record.decision['action']}: " in done.stdout
-    for step in record.decision["steps"]:
-        assert shlex.split(step["command"]) == shlex.split(step["command"], comments=True)
-        assert step["text"].split(".")[0][:40] in done.stdout
     return record.decision, done.stdout
 
 
+BLOCKS_CALLS = "New critical issue, critical (blocks calls): roll back"
 ROWS = [
     (["vapi_errors@0..4"], "HOLD", "Error rate above 5 %, mostly Vapi: expected, monitor"),
     (["error_spike@2"], "ALERT", "Error rate above 5 %, mostly code: prepare the rollback"),
@@ -75,14 +72,14 @@ ROWS = [
     (
         ["new_critical_issue@1"],
         "ROLL BACK",
-        "New critical issue, critical (blocks calls): roll back",
+        BLOCKS_CALLS,
     ),
     (["new_issue@1"], "ALERT", "New critical issue, high (some users): fix and redeploy"),
     (["deploy@1"], "HOLD", "A criterion failed: a person must look"),
     (
         ["new_critical_issue@1", "database_down@3.5", "render_failing@1", "supabase_failing@1"],
         "ROLL BACK",
-        "New critical issue, critical (blocks calls): roll back",
+        BLOCKS_CALLS,
     ),
 ]
 
@@ -145,7 +142,8 @@ def test_all_witnesses_together_never_lead_to_a_rollback(production: Outside, wa
     assert first["call"] == []
     second, output = hour_4(production, watch, *faults)
     assert second["action"] == "HOLD"
-    words = [step["command"].split()[:4][-1] for step in second["steps"]]
-    assert words[:2] == ["doctor", "--target"]
-    assert set(words[2:]) == {"waive"}
+    doctor, again, *waivers = [step["command"] for step in second["steps"]]
+    assert doctor.startswith("python -m hour24 doctor --target ")
+    assert again.startswith("pytest -m hour4 --target ")
+    assert all(command.startswith("python -m hour24 waive ") for command in waivers)
     assert "rollback" not in output

@@ -146,7 +146,7 @@ class Seen(Struct, frozen=True, kw_only=True):
 def error_rate(seen: Seen) -> Iterator[Finding]:
     """Error rate above 5 %: by cause, watched, looked up or prepared for."""
     for judged in seen.failed("ERRORS-RATE", "ERRORS-TREND"):
-        worst = _worst_share(judged)
+        worst = _worst_share(judged, seen.record.window.start.timestamp())
         if worst is None or worst[0] <= ERROR_RATE:
             continue
         share, what = worst
@@ -374,26 +374,33 @@ RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
 """The runbook's table; of several findings of one action the first is the decision's rule."""
 
 
-def _worst_share(judged: Judged) -> tuple[float, str] | None:
-    """The largest share of failed requests that its evidence shows, and of when it is."""
+def _worst_share(judged: Judged, since: float) -> tuple[float, str] | None:
+    """The largest share of failed requests that its evidence shows, and of when it is.
+
+    Args:
+        since: begin of the checkpoint's window, epoch seconds; what failed before was told then,
+            and the window's causes are not its own.
+    """
     found = []
     for name in judged.evidence:
         each = answer(judged, name)
         if isinstance(each, Counts) and each.total > 0 and judged.id == "ERRORS-RATE":
             found.append((each.bad / each.total, f"in the window ({each.bad} of {each.total})"))
         elif isinstance(each, Series) and each.unit == "requests":
-            found += _hours(each)
+            found += _hours(each, since)
     return max(found, default=None)
 
 
-def _hours(series: Series) -> Iterator[tuple[float, str]]:
-    """The share of failed requests of every hour with enough of them."""
+def _hours(series: Series, since: float) -> Iterator[tuple[float, str]]:
+    """The share of failed requests of every hour from ``since`` on with enough of them."""
     total: dict[int, float] = {}
     bad: dict[int, float] = {}
     for line in series.lines:
         failing = str(line.labels.get("status", "")).startswith("5")
         for at, value in zip(line.times, line.values, strict=True):
-            hour = int(at // HOUR_S)
+            if at < since:
+                continue
+            hour = int((at - since) // HOUR_S)
             total[hour] = total.get(hour, 0.0) + (value or 0.0)
             bad[hour] = bad.get(hour, 0.0) + (value or 0.0) * failing
     for hour, many in total.items():
