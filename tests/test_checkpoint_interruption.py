@@ -184,7 +184,7 @@ class Tarpit:
 
 
 def test_a_source_that_hangs_does_not_hold_up_an_interruption(tmp_path: Path) -> None:
-    """Status pages and Sentry never answer: SIGTERM is obeyed within seconds all the same."""
+    """Status pages never answer: on SIGTERM the record is written at once all the same."""
     project = Project(tmp_path, own=WAITS)
     with Tarpit() as pit:
         status = next(
@@ -198,10 +198,12 @@ def test_a_source_that_hangs_does_not_hold_up_an_interruption(tmp_path: Path) ->
         )
         process = project.begun(served=at)
         until(project.reports, '"OWN-FIRST"', process, kind="judged")
-        begun = time.monotonic()
         process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + 4
+        while time.monotonic() < end and not project.ledger().records():
+            time.sleep(0.05)
+        assert project.ledger().records()
         told = ended(process)
-        assert time.monotonic() - begun < 10
     assert process.returncode == 2, told
     assert_recorded(project)
 

@@ -155,6 +155,7 @@ def test_trouble_is_told_where_it_happened(broken) -> None:
     assert "its test was skipped, which proves nothing: not today" in " ".join(run.stdout.split())
     assert any("tore at the end" in note for note in project.record().notes)
     assert "INTERNALERROR" not in run.stdout
+    assert "\nFAIL           OWN-BOTH" in run.stdout  # pytest's E of a teardown is not before it
 
 
 @pytest.fixture(scope="module")

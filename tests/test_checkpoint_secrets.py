@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 import pytest
 
 from tests.answering import Server
-from tests.checkpoints import Project, Proxy, codes, rehearsal, served_with
+from tests.checkpoints import ONE, Project, Proxy, codes, rehearsal, served_with
 
 HARD = "sbp_h4rd\"<&>/+\\%40-'~7Qz9x"
 """A secret that no encoding leaves as it is; it stands where nothing of this run asks."""
@@ -291,3 +291,19 @@ def test_a_report_beside_is_searched_too(tmp_path: Path) -> None:
     assert run.returncode == 12, run.stdout
     assert "own.html: holds the secret HOUR24_REHEARSAL_SENTRY_TOKEN" in run.stdout
     assert (project.folder / "own.html.quarantined").exists()
+
+
+def test_an_error_inside_pytest_tells_none(tmp_path: Path) -> None:
+    """What tears pytest itself down is shown without it: exit 3."""
+    project = Project(tmp_path, own=ONE)
+    with (project.folder / "conftest.py").open("a", encoding="utf-8") as file:
+        file.write(
+            "\nimport os\n"
+            "def pytest_runtest_logfinish(nodeid):\n"
+            "    raise OSError('torn over ' + os.environ['PLANTED'])\n"
+        )
+    token = rehearsal().environ["HOUR24_REHEARSAL_SENTRY_TOKEN"]
+    run = project.rehearsed(PLANTED=token)
+    assert run.returncode == 3, run.stdout
+    assert "torn over [redacted:HOUR24_REHEARSAL_SENTRY_TOKEN]" in run.stdout
+    assert token not in run.stdout

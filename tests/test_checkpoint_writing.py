@@ -57,14 +57,6 @@ def _health() -> str:
     return next(line for line in lines[at:] if line.startswith("url")).split(" = ")[1]
 
 
-def test_there_is_something_to_count(tmp_path: Path, asked: tuple[Server, Path]) -> None:
-    """With room, the same command does ask."""
-    server, at = asked
-    project = Project(tmp_path / "clone", "health")
-    assert project.rehearsed(served=at).returncode == 1
-    assert server.asked
-
-
 def test_a_full_disk(tmp_path: Path, asked: tuple[Server, Path]) -> None:
     """Exit 12 in a line, and not one request."""
     server, at = asked
@@ -78,13 +70,17 @@ def test_a_full_disk(tmp_path: Path, asked: tuple[Server, Path]) -> None:
 
 
 def test_files_that_must_stay_small(tmp_path: Path, asked: tuple[Server, Path]) -> None:
-    """The same under a limit of the process: exit 12, and not one request."""
+    """The same in a watch that is there already: exit 12, and not one request."""
     server, at = asked
     project = Project(tmp_path / "clone", "health")
+    assert project.rehearsed(served=at).returncode == 1
+    assert server.asked
+    server.asked.clear()
     command = project.command(*project.on_rehearsal(at))
     run = project.ran("bash", "-c", 'ulimit -f 1024; exec "$@"', "bash", *command)
     assert run.returncode == 12, run.stdout
     assert "expected to write 8 MiB in it, got File too large" in run.stdout
+    assert [each.attempt for each in project.ledger().records()] == [1]
     assert server.asked == []
 
 
