@@ -201,10 +201,11 @@ class Redactor:
         found |= {name for pattern, name in self._words if pattern.search(text)}
         for decoded in _decoded(text):
             found |= {name for value, name in self._raw.items() if value in decoded}
-        if _CUT.search(text) is not None:
+        if _is_cut(text):
             for value, name in self._raw.items():
-                if name not in found and _without_fragments(text, value, "") != text:
-                    found.add(name)
+                ends = value[:LEAST_INSIDE], value[-LEAST_INSIDE:]
+                if name not in found and any(end in text for end in ends):
+                    found |= {name} if _without_fragments(text, value, "") != text else set()
         return sorted(found)
 
 
@@ -306,6 +307,10 @@ def _base64(data: bytes) -> Iterator[str]:
 # --- fragments, shapes, decodings -------------------------------------------------------------
 
 
+def _is_cut(text: str) -> bool:
+    return "..." in text or "…" in text
+
+
 def _without_fragments(text: str, form: str, mark: str) -> str:
     """The text without a head of ``form`` before a cut, or a tail of it after one."""
     head, tail = form[:LEAST_INSIDE], form[-LEAST_INSIDE:]
@@ -387,7 +392,8 @@ def _decoded(text: str) -> Iterator[str]:
                 yield text
         if "+" in text:
             yield _percent_read(text.replace("+", " "))
-        inside = "\n".join([*_base64_read(text), *_hex_read(text)])
+        runs = set(_BASE64_RUN.findall(text))  # hexadecimal ones are among them
+        inside = "\n".join([*_base64_read(runs), *_hex_read(runs)])
         if not inside:
             return
         yield inside
@@ -410,8 +416,8 @@ def _percent_run(run: str) -> str:
     return bytes.fromhex(run.replace("%", "")).decode("utf-8", "replace")
 
 
-def _base64_read(text: str) -> Iterator[str]:
-    for run in set(_BASE64_RUN.findall(text)):
+def _base64_read(runs: Iterable[str]) -> Iterator[str]:
+    for run in runs:
         plain = run.rstrip("=").replace("-", "+").replace("_", "/")
         whole = plain[: len(plain) - (len(plain) % 4 == 1)]
         try:
@@ -420,6 +426,7 @@ def _base64_read(text: str) -> Iterator[str]:
             continue
 
 
-def _hex_read(text: str) -> Iterator[str]:
-    for run in set(_HEX_RUN.findall(text)):
-        yield bytes.fromhex(run[: len(run) // 2 * 2]).decode("utf-8", "replace")
+def _hex_read(runs: Iterable[str]) -> Iterator[str]:
+    for run in runs:
+        for digits in _HEX_RUN.findall(run):
+            yield bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "replace")

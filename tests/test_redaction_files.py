@@ -27,6 +27,8 @@ WRITTEN = {
     "hexadecimal, one digit more": TOKEN.encode().hex() + "f",
     "base64": base64.b64encode(b"{}" + TOKEN.encode()).decode(),
     "base64 of a page": base64.b64encode(html.escape(quote(TOKEN)).encode()).decode(),
+    "its head, cut": f"{TOKEN[:9]}...",
+    "its tail, cut": f"…{TOKEN[-9:]}",
     "JSON in HTML": html.escape(json.dumps(json.dumps(TOKEN))),
 }
 
