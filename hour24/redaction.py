@@ -29,6 +29,8 @@ LEAST = 4
 """Characters from which on a secret is looked for at all, then only as a whole word."""
 LEAST_INSIDE = 6
 """Characters from which on it, an encoding or a fragment is looked for inside other text."""
+PIECE_BYTES = 8_000_000
+"""A longer file, a prober's, is looked through in pieces of whole lines."""
 
 _CUT = re.compile(r"\.\.\.|…")
 _MARK = "[redacted:{}]"
@@ -196,7 +198,13 @@ class Redactor:
 
         Raises: OSError, when it cannot be read.
         """
-        text = path.read_bytes().decode("utf-8", errors="replace")
+        found: set[str] = set()
+        with path.open("rb") as file:
+            while lines := file.readlines(PIECE_BYTES):
+                found |= self._found_in(b"".join(lines).decode("utf-8", errors="replace"))
+        return sorted(found)
+
+    def _found_in(self, text: str) -> set[str]:
         found = {name for form, name in self._forms if form in text}
         found |= {name for pattern, name in self._words if pattern.search(text)}
         for decoded in _decoded(text):
@@ -206,7 +214,7 @@ class Redactor:
                 ends = value[:LEAST_INSIDE], value[-LEAST_INSIDE:]
                 if name not in found and any(end in text for end in ends):
                     found |= {name} if _without_fragments(text, value, "") != text else set()
-        return sorted(found)
+        return found
 
 
 # --- what a secret looks like -----------------------------------------------------------------

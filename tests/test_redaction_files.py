@@ -41,6 +41,17 @@ def test_a_secret_is_found_in_a_file(how: str, tmp_path: Path) -> None:
     assert Redactor([("TOKEN", TOKEN)]).found_in(path) == ["TOKEN"]
 
 
+def test_a_secret_is_found_deep_in_a_long_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prober's file is looked through in pieces, to its end."""
+    monkeypatch.setattr("hour24.redaction.PIECE_BYTES", 100)
+    path = tmp_path / "prober-1.jsonl"
+    lines = [json.dumps({"minute": n, "reason": "timeout"}) for n in range(50)]
+    path.write_text("\n".join([*lines, json.dumps({"reason": TOKEN}), *lines]), encoding="utf-8")
+    assert Redactor([("TOKEN", TOKEN)]).found_in(path) == ["TOKEN"]
+
+
 def test_a_file_without_it_is_clean(tmp_path: Path) -> None:
     """Percent signs, long numbers and encoded prose are no secret."""
     path = tmp_path / "page.html"
