@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from hour24.commands.watches import chosen
 from hour24.ledger import Ledger
 from hour24.signoff import APPROVED
 from hour24.signoff import missing as absent
 from hour24.verify import verify
 from hour24.waivers import waive
+from hour24.watch import CHECKPOINTS
+from tests import small_watch as small
 from tests.outside import Outside, Ran
 from tests.played import T0
 
@@ -289,3 +292,37 @@ def test_what_was_late_or_failed_is_waived_until_the_waiver_ends(
     kept = json.loads((watch / "signoff.json").read_text("utf-8"))
     assert len(kept["waived"]) == len(bad)
     assert wrong(watch) == ""
+
+
+# --- what is never approved -----------------------------------------------------------------------
+
+
+def test_a_rehearsal_that_held_misses_nothing_but_a_production(tmp_path: Path) -> None:
+    """The one thing that is told of a watch that would be approved."""
+    told = {"seed": 1, "faults": []}
+    records = [small.record(hour, rehearsal=told, target="rehearsal") for hour in CHECKPOINTS]
+    ledger = small.watch_of(tmp_path, *records, rehearsal=told, target="rehearsal")
+    assert absent(ledger, small.AFTER) == (
+        "this is a rehearsal, and a rehearsal is never approved",
+    )
+
+
+def test_simulated_probes_are_no_look_at_a_production(tmp_path: Path) -> None:
+    """Whatever else holds."""
+    seen = small.judged(
+        "SIGNOFF-HEALTH", 24, small.probes(24, simulated=True), small.Looked(), subject="24 hours"
+    )
+    ledger = small.whole(tmp_path, hour24=small.record(24, seen))
+    assert absent(ledger, small.AFTER) == (
+        "health probes: expected a production's, got a rehearsal's: they are simulated",
+    )
+
+
+def test_without_a_name_the_newest_watch_is_meant(tmp_path: Path) -> None:
+    """The week after it is not signed off."""
+    watch = small.watch_of(tmp_path)
+    week = (0, 48, 72)
+    later = small.T0 + timedelta(hours=26)
+    small.watch_of(tmp_path, name="launch-daily", hours=week, t0=small.T0, opened=later)
+    assert chosen("", tmp_path).watch.name == "launch-daily"
+    assert chosen("", tmp_path, daily=False).folder == watch.folder
