@@ -279,18 +279,20 @@ def test_the_prober_alerts_at_once_and_is_not_delayed_by_it(tmp_path: Path) -> N
 
 
 def test_the_doctor_tries_the_alerts(tmp_path: Path) -> None:
-    """Sent, or a line for each address that does not take it."""
+    """Sent; or a line, and one thing more to mend, for each address that does not take it."""
     with Server(Answer(body=b"{}")) as server:
-        toml = small(tmp_path, server.url)
-        url = f"json://mara:{SECRET}@127.0.0.1:{server.port}/hook"
-        good = hour24("doctor", "--target", toml, "--alert", HOUR24_ALERT_URLS=url)
+        command = ("doctor", "--target", small(tmp_path, server.url), "--alert")
+        address = f"json://mara:{SECRET}@127.0.0.1"
+        good = hour24(*command, HOUR24_ALERT_URLS=f"{address}:{server.port}/hook")
         assert "ok   alerts" in good.stdout
         (hook,) = [each for each in server.asked if each.path == "/hook"]
         assert json.loads(hook.body)["title"] == "test: voice production"
-    bad = hour24("doctor", "--target", toml, "--alert", HOUR24_ALERT_URLS=url)
+        bad = hour24(*command, HOUR24_ALERT_URLS=f"{address}:{free_port()}/hook")
     assert bad.returncode == 1
     assert "NOT  alerts" in bad.stdout
     assert "address 1 of 1" in bad.stdout
+    wrong = [int(done.stdout.split(" to mend")[0].split()[-1]) for done in (good, bad)]
+    assert wrong[1] == wrong[0] + 1
     assert SECRET not in good.stdout + bad.stdout
 
 
