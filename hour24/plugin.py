@@ -41,6 +41,8 @@ EXIT_NOT_WRITTEN = 12
 EXIT_LOCKED = 13
 PAGES_WITHIN_S = 20.0
 """What a run that hangs takes for its pages, when its record is safe."""
+NUDGE_S = 0.2
+"""After a signal the main thread has so long to notice it by itself."""
 DAILY_LOOK = "daily"
 LOOKS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "markers")
 """Options with which pytest shows something, and runs nothing."""
@@ -173,6 +175,9 @@ def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     begin(run)
     run.sign_of_life("start")
     # Filters are the process's, not a thread's: a library's warning must not end a question.
+    # Nor may it for the moment in which pytest has set "error" and not yet what comes after it.
+    filters = config.getini("filterwarnings")
+    filters[:] = [each for each in filters if not each.startswith("error")]
     config.addinivalue_line("filterwarnings", "default")
     config.addinivalue_line("filterwarnings", "ignore:SOCKS support in urllib3")
     option.continue_on_collection_errors = True
@@ -312,6 +317,10 @@ class CheckpointPlugin:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
             if signal.getsignal(number) != signal.SIG_IGN  # nohup: whoever started us says so
         }
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        threading.Thread(target=self._nudge, daemon=True).start()
         self._old_factory = logging.getLogRecordFactory()
         logging.setLogRecordFactory(self._log_record)
         self._watchdog = threading.Thread(target=self._watch, daemon=True)
@@ -480,6 +489,17 @@ class CheckpointPlugin:
         self.interrupted = f"signal {signal.Signals(number).name}"
         raise KeyboardInterrupt(self.interrupted)
 
+    def _nudge(self) -> None:
+        """Wake the main thread where another one took its signal, or it came just before a wait."""
+        main = threading.main_thread().ident
+        assert main is not None
+        while numbers := os.read(self._woken, 64):
+            for number in self._old_handlers.keys() & set(numbers):
+                time.sleep(NUDGE_S)
+                if not self.interrupted:
+                    signal.pthread_kill(main, number)
+        os.close(self._woken)
+
     def _watch(self) -> None:
         from hour24.inquiry import budget_s
         from hour24.questions import QUESTIONS
@@ -558,6 +578,8 @@ class CheckpointPlugin:
     def pytest_unconfigure(self) -> None:
         self._ended.set()
         logging.setLogRecordFactory(self._old_factory)
+        signal.set_wakeup_fd(-1)
+        os.close(self._waker)
         for number, handler in self._old_handlers.items():
             signal.signal(number, handler)
         self.run.close()

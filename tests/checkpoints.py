@@ -44,6 +44,10 @@ def served_at() -> Path:
     return path
 
 
+BEGUN: list[subprocess.Popen[str]] = []
+"""Checkpoints that were begun, for whoever ends those that a failing test leaves."""
+
+
 class Project:
     """A clone of one's own: its conftest.py, its pytest.ini, and the criteria it is given.
 
@@ -108,8 +112,14 @@ class Project:
         """The checkpoint on the rehearsal, still going on."""
         rehearsal().stand(T0)
         rehearsal().plague()
-        return subprocess.Popen(
-            self.command(*self.on_rehearsal(served), *arguments, hour=hour, watch=watch),
+        return self.started(
+            self.command(*self.on_rehearsal(served), *arguments, hour=hour, watch=watch)
+        )
+
+    def started(self, command: Sequence[str]) -> subprocess.Popen[str]:
+        """A command in this folder, still going on."""
+        process = subprocess.Popen(
+            command,
             cwd=self.folder,
             env={**os.environ, "COLUMNS": "110", **self.environ},
             stdin=subprocess.DEVNULL,
@@ -118,6 +128,8 @@ class Project:
             text=True,
             start_new_session=True,
         )
+        BEGUN.append(process)
+        return process
 
     def ledger(self, watch: str = "w") -> Ledger:
         return Ledger(self.reports / watch)

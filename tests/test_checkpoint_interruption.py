@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hour24.record import Record
 from hour24.verify import verify
-from tests.checkpoints import ONE, Project, codes, rehearsal, served_with, until
+from tests.checkpoints import BEGUN, ONE, Project, codes, rehearsal, served_with, until
 
 GOES_ON = '''
 import time
@@ -48,6 +48,17 @@ class Slow:
 def pytest_configure(config):
     config.pluginmanager.register(Slow())
 """
+
+
+@pytest.fixture(autouse=True)
+def nobody_left() -> Iterator[None]:
+    """A test that fails leaves no checkpoint running."""
+    yield
+    while BEGUN:
+        process = BEGUN.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def ended(process: subprocess.Popen[str]) -> str:
@@ -121,6 +132,20 @@ def test_a_signal_that_was_to_be_ignored(tmp_path: Path) -> None:
     assert codes(project.record())["OWN-THIRD"] == "PASS"
 
 
+def test_a_signal_that_the_main_thread_did_not_see(tmp_path: Path) -> None:
+    """Taken by another thread, or a moment before a wait, it does not wait for the wait's end."""
+    wait = (
+        "import os, signal, threading; threading.Timer(0.5, lambda: "
+        "signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start(); time.sleep(60)"
+    )
+    project = Project(tmp_path, own=GOES_ON.format(limit=100, wait=wait))
+    begun = time.monotonic()
+    run = project.rehearsed()
+    assert run.returncode == 2, run.stdout
+    assert time.monotonic() - begun < 30
+    assert_recorded(project)
+
+
 def test_killed(tmp_path: Path) -> None:
     """After SIGKILL the journal is left; finalise rebuilds the record, once, and it verifies."""
     project = Project(tmp_path, own=WAITS)
@@ -190,7 +215,7 @@ def test_a_source_that_hangs_does_not_hold_up_an_interruption(tmp_path: Path) ->
         status = next(
             line.split('"')[1].rsplit("/", 1)[0]
             for line in Path(rehearsal().toml).read_text("utf-8").splitlines()
-            if line.endswith('/vapi"')
+            if line.endswith('/supabase"')
         )
         at = served_with(
             tmp_path,
@@ -199,7 +224,7 @@ def test_a_source_that_hangs_does_not_hold_up_an_interruption(tmp_path: Path) ->
         process = project.begun(served=at)
         until(project.reports, '"OWN-FIRST"', process, kind="judged")
         process.send_signal(signal.SIGTERM)
-        end = time.monotonic() + 4
+        end = time.monotonic() + 7  # a page alone would be waited for 8 s
         while time.monotonic() < end and not project.ledger().records():
             time.sleep(0.05)
         assert project.ledger().records()
@@ -284,16 +309,7 @@ def test_nobody_is_left(tmp_path: Path) -> None:
     """A rehearsal of its own ends with the checkpoint, however that ends."""
     project = Project(tmp_path, own=WAITS)
     command = project.command("--target=rehearsal", "--t0=2026-03-02T06:00Z")
-    process = subprocess.Popen(
-        command,
-        cwd=project.folder,
-        env={**os.environ, **project.environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = project.started(command)
     until(project.reports, '"OWN-FIRST"', process, kind="judged")
     process.kill()
     ended(process)
