@@ -283,7 +283,12 @@ def _sent(message: Message, url: Secret) -> str | None:
     import apprise
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its lines hold addresses
-    asset = apprise.AppriseAsset(app_id="hour24", app_desc="hour24", async_mode=False)
+    asset = apprise.AppriseAsset(
+        app_id="hour24",
+        app_desc="hour24",
+        async_mode=False,
+        service_timeout=0.0,  # its own thread would keep this process from ending; ours does not
+    )
     service = apprise.Apprise(asset=asset)
     try:
         if not service.add(url.reveal()):

@@ -208,6 +208,19 @@ def test_an_address_that_does_not_answer_costs_a_bounded_time(monkeypatch):
     )
 
 
+def test_an_answer_that_never_ends_does_not_keep_the_process():
+    """Given up after its time, and the process ends with it."""
+    code = (
+        "import sys; from hour24 import alerts; from hour24.config import Secret\n"
+        "alerts.SEND_WITHIN_S = 0.5\n"
+        "print(*alerts.sent(alerts.trial('x'), [Secret('A', sys.argv[1])]))"
+    )
+    with Server(Answer(raw=b"HTTP/1.1 200 OK\r\n" * 40, drip_s=0.05)) as server:
+        command = [sys.executable, "-c", code, f"json://127.0.0.1:{server.port}/"]
+        done = subprocess.run(command, check=True, capture_output=True, timeout=20, text=True)
+    assert done.stdout.startswith("alerts: expected an answer in time, got none")
+
+
 def test_nobody_to_tell_is_no_problem():
     """Alerts are optional."""
     assert sent(Message(title="t", body="b", kind="info"), []) == ()
