@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from hour24.sources.supabase import Supabase
 
 Answer = Evidence | dict[str, Evidence]
+Waiting = Callable[[str, float, float], None]
+"""Told lane, seconds waited and seconds allowed, while an answer is waited for."""
+TELL_EVERY_S = 1.0
 Described = TypeVar("Described")
 
 
@@ -259,22 +262,28 @@ class Lanes:
         """Whether the answer is there, and need not be waited for."""
         return name in self._answers and self._answers[name].done()
 
-    def answer(self, name: str) -> Answer:
+    def answer(self, name: str, waiting: Waiting = lambda lane, waited_s, budget_s: None) -> Answer:
         """The answer, waited for within its lane's budget.
 
+        Args:
+            waiting: told once a second whom we wait for.
         Raises: whatever a bug of ours raised while asking.
         """
         self.ask([name])
         lane = QUESTIONS[name].lane
         budget = budget_s(self.inquiry.production, lane)
-        try:
-            return self._answers[name].result(
-                timeout=max(0.05, budget - (time.monotonic() - self._start))
-            )
-        except TimeoutError:
-            return self._unanswered(
-                name, "source_timeout", f"{lane}: {name}: no answer within {budget:g} s"
-            )
+        while True:
+            waited = time.monotonic() - self._start
+            try:
+                left = max(0.05, budget - waited)
+                return self._answers[name].result(timeout=min(TELL_EVERY_S, left))
+            except TimeoutError:
+                if self._answers[name].done():
+                    raise  # a bug's own
+                if waited + TELL_EVERY_S >= budget:
+                    says = f"{lane}: {name}: no answer within {budget:g} s"
+                    return self._unanswered(name, "source_timeout", says)
+                waiting(lane, waited + TELL_EVERY_S, budget)
 
     def _run(self, asked: list[Asked]) -> None:
         for each in asked:

@@ -23,6 +23,7 @@ import traceback
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ PAGES_WITHIN_S = 20.0
 NUDGE_S = 0.2
 """After a signal the main thread has so long to notice it by itself."""
 DAILY_LOOK = "daily"
+PATIENCE_S = 5.0
+"""So long a run may be silent where its lines are kept."""
 LOOKS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "markers")
 """Options with which pytest shows something, and runs nothing."""
 ID = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*")
@@ -308,6 +311,9 @@ class CheckpointPlugin:
         self.config = config
         self.run = run
         self.broken: list[str] = []
+        self._waited: set[str] = set()
+        self._told_waiting = False
+        run.waiting = self._wait
         self._html: Any = None
         self._rows: dict[str, list[Judged]] = {}
         self.interrupted = ""
@@ -455,7 +461,7 @@ class CheckpointPlugin:
         terminal = self._terminal()
         if terminal is None or not hasattr(report, "judged"):
             return
-        terminal.ensure_newline()
+        self._clear(terminal)
         for judged in report.judged:
             for text, markup in verdict_lines(judged, terminal._tw.fullwidth):
                 terminal.write_line(text, **markup)
@@ -636,6 +642,33 @@ class CheckpointPlugin:
         if judged:
             self._rows[report.nodeid] = judged
         companion.row(judged, cells)
+
+    def _wait(self, lane: str, waited_s: float, budget_s: float) -> None:
+        """Say whom we wait for: on a terminal in one line that goes, elsewhere once a lane."""
+        terminal = self._terminal()
+        if terminal is None or terminal.verbosity < 0:
+            return
+        told = f"waiting for {lane}, {waited_s:.0f} s of at most {budget_s:.0f} s"
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            if terminal.isatty:
+                self._clear(terminal)
+                terminal.write(told, flush=True)
+                self._told_waiting = True
+            elif waited_s >= PATIENCE_S and lane not in self._waited:
+                self._waited.add(lane)
+                terminal.ensure_newline()
+                terminal.write_line(told, flush=True)
+
+    def _clear(self, terminal: Any) -> None:
+        """Take the line away that said whom we wait for."""
+        if self._told_waiting:
+            self._told_waiting = False
+            terminal.rewrite("", erase=True)
+            terminal.write("\r")
+            terminal.currentfspath = None
+        else:
+            terminal.ensure_newline()
 
     def _terminal(self) -> Any:
         return self.config.pluginmanager.get_plugin("terminalreporter")

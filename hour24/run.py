@@ -36,7 +36,7 @@ from hour24.config import Production
 from hour24.criteria import CRITERIA, Criterion, own_criterion
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.evidence import Evidence, Listing, Question, Unanswered, to_plain
-from hour24.inquiry import Inquiry, Lanes
+from hour24.inquiry import Inquiry, Lanes, Waiting
 from hour24.journal import Journal
 from hour24.ledger import Ledger
 from hour24.objectives.base import Objective
@@ -77,6 +77,7 @@ class Run:
     record: Record | None = None
     path: Path | None = None
     trouble: list[str] = field(default_factory=list)
+    waiting: Waiting = lambda lane, waited_s, budget_s: None
     writing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -128,7 +129,7 @@ class Run:
         if self.lanes is None:
             self.ask({name})
         assert self.lanes is not None
-        return self.lanes.answer(name)
+        return self.lanes.answer(name, self.waiting)
 
     def taken(self, answers: Mapping[str, Any]) -> dict[str, Evidence]:
         """The baseline's evidence by name; see :func:`hour24.baseline.taken`."""

@@ -208,7 +208,7 @@ def test_its_pages_speak_of_days(tmp_path):
 def series(start_h: float, hours: int, mb: float, step: float = 60.0, instance: str = "a") -> Line:
     """A sawtooth on this floor, a reading a minute."""
     times = tuple(start_h * 3600 + k * step for k in range(int(hours * 3600 / step)))
-    values = tuple((mb + (k % 23) + 0.1 * (k // 60 % 5)) * 1e6 for k in range(len(times)))
+    values = tuple((mb + (k % 23) + 0.1 * (k // 60 % 5)) * 2**20 for k in range(len(times)))
     return Line(times=times, values=values, labels={"instance": instance})
 
 

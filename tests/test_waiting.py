@@ -1,0 +1,52 @@
+"""Whoever waits for a slow source is told for whom, and for how long at most."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.played import ROOT, pytest_
+
+ASKED = ("-m", "hour0", "--target", "rehearsal", "--fault", "render_slow@-1", "--reports")
+RATE = "tests_prod/test_errors.py::test_rate"
+
+
+def test_a_pipe_is_told_once_a_source(tmp_path: Path) -> None:
+    """One line that stays."""
+    told = pytest_(*ASKED, tmp_path, RATE).stdout
+    assert told.count("waiting for render-metrics, ") == 1
+    assert " s of at most 60 s\n" in told
+
+
+def test_a_terminal_is_told_every_second_on_a_line_that_goes(tmp_path: Path) -> None:
+    """And the verdict stands alone on its line."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pytest", *ASKED, str(tmp_path), RATE]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=theirs)
+    os.close(theirs)
+    told = b""
+    try:
+        while part := os.read(ours, 65536):
+            told += part
+    except OSError:  # the terminal is gone with its last writer
+        pass
+    finally:
+        process.wait(60)
+        os.close(ours)
+    lines = told.decode().split("\r\n")
+    (waited,) = [line for line in lines if "waiting for render-metrics" in line]
+    assert waited.count("waiting for render-metrics") > 1
+    shown = waited.rsplit("\r", 1)[1]
+    assert "INCONCLUSIVE" in shown
+    assert "waiting" not in shown
+
+
+@pytest.mark.parametrize("quiet", ["-q", "-qq"])
+def test_quiet_is_quiet(quiet: str, tmp_path: Path) -> None:
+    """Nobody asked to be told less and is told more."""
+    assert "waiting for" not in pytest_(quiet, *ASKED, tmp_path, RATE).stdout
