@@ -188,7 +188,7 @@ def test_who_approves_must_be_said_and_the_launch_be_late_enough(
         "--role: expected who approves, got nothing",
     ]
     early = "launch: expected at 2026-03-03 06:00Z or later, got 2026-03-02 16:00Z"
-    assert missing(signed(production, watch, "--launch-at", "2026-03-02T16:00Z")) == [early]
+    assert absent(Ledger(watch), production.now, T0 + timedelta(hours=10)) == (early,)
     production.amend("[service]", "[service]\nlaunch_at = 2026-03-02T16:00:00Z")
     try:
         assert missing(signed(production, watch)) == [early]
@@ -222,7 +222,6 @@ def test_a_ledger_that_was_tampered_with_is_not_approved(
         (cut, "hour24.a1.json: expected it, as its journal says it was written, got none: removed"),
         (reordered, "expected one entry after it, got hour08.a1.json and hour12.a1.json: a fork"),
     ):
-        assert says in wrong(folder)
         assert says in "\n".join(absent(Ledger(folder), T0 + timedelta(hours=24.2)))
     found = production.hour24("verify", edited)
     assert found.returncode == 1
