@@ -40,7 +40,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One file of the ledger.
 
     Args:
-        kind: watch, checkpoint, waive, classify, deploy, rollback, alert, signoff; as its name says.
+        kind: watch, checkpoint, waive, classify, deploy, rollback, alert or signoff, as its name
+            says.
         sha256: of its exact bytes.
         content: the JSON object in it; empty when it cannot be read.
         problem: why it cannot be read; empty when it can.

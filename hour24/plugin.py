@@ -568,7 +568,9 @@ class CheckpointPlugin:
             self._say(f"hour24: {text}")
         if leaks:
             session.exitstatus = EXIT_NOT_WRITTEN
-        self.run.farewell(int(session.exitstatus))
+        unsaid = self.run.farewell(int(session.exitstatus))
+        if unsaid:  # the closing lines are told already
+            self._say(f"hour24: {unsaid}")
 
     def _unwritten(self, problem: Exception) -> str:
         told = problem if isinstance(problem, LedgerError) else repr(problem)

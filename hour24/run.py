@@ -44,6 +44,7 @@ from hour24.record import Judged, Prober, Record, Shown, Vantage
 from hour24.redaction import Redactor
 from hour24.stage import Options, Stage, refuse_early, set_stage
 from hour24.verdict import Outcome, worst
+from hour24.waivers import closed
 from hour24.watch import Checkpoint, Watch, Window
 
 if TYPE_CHECKING:
@@ -502,22 +503,28 @@ class Run:
         except LedgerError as problem:
             self.trouble.append(f"the alert is not in the ledger: {problem}")
 
-    def sign_of_life(self, signal: Signal) -> None:
-        """Tell whoever watches from outside that this run starts, or how it ended."""
+    def sign_of_life(self, signal: Signal) -> str:
+        """Tell whoever watches from outside that this run starts, or how it ended.
+
+        Returns: why it could not be told; empty when it was.
+        """
         from hour24 import alerts
 
-        if self.stage.rehearsal is None:
-            problem = alerts.beat(self.production.heartbeat_url, signal)
-            if problem:
-                self.trouble.append(problem)
+        if self.stage.rehearsal is not None:
+            return ""
+        problem = alerts.beat(self.production.heartbeat_url, signal)
+        if problem:
+            self.trouble.append(problem)
+        return problem
 
-    def farewell(self, exit_code: int) -> None:
-        """The last sign of life, when everything is written."""
+    def farewell(self, exit_code: int) -> str:
+        """The last sign of life, when everything is written. Returns: why it was not given."""
         from hour24 import alerts
 
         signal = alerts.signal_of(exit_code)
         if signal is not None:
-            self.sign_of_life(signal)
+            return self.sign_of_life(signal)
+        return ""
 
     def close(self) -> None:
         """Release the lock, stop a rehearsal of our own."""
@@ -532,6 +539,9 @@ def open_run(options: Options) -> Run:
     resources = ExitStack()
     try:
         stage = set_stage(options, resources)
+        problems = tuple(closed(stage.ledger))
+        if problems:
+            raise ConfigurationError(problems)
         checkpoint = _checkpoint(options, stage)
         hour = checkpoint.hour
         started = stage.clock.now()

@@ -31,7 +31,7 @@ def test_a_target_outside_the_checkout_is_read(tmp_path: Path) -> None:
     target = tmp_path / "production.toml"
     target.write_text("[service]\n", encoding="utf-8")
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-m", "hour0", "--target", str(target)]
+        [sys.executable, "-m", "pytest", "-m", "hour0", "--target", str(target)]  # noqa: RUF005
         + ["--reports", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,

@@ -100,6 +100,9 @@ def test_a_clean_watch_is_approved_and_closed(production: Outside, watch: Path) 
         refused = production.hour24(*command)
         assert refused.returncode in (1, 4)
         assert "expected an open ledger, got one that is signed off" in refused.stdout
+    again = production.pytest("-m", "hour24", "--watch=w", f"--reports={watch.parent}")
+    assert again.returncode == 4, again.stdout
+    assert "expected an open ledger, got one that is signed off" in again.stdout
     assert wrong(watch) == ""
 
 

@@ -84,7 +84,7 @@ class Rehearsal:
         line = _first_line(process)
         if not line:
             process.kill()
-            process.wait()
+            process.communicate()
             raise ConfigurationError(
                 ["rehearsal: expected it to start, got no word of it; it says why above"]
             )

@@ -30,6 +30,8 @@ from hour24.errors import Hour24Error
 
 ADMIN = "rehearsal_admin"
 DATABASE = "postgres"
+PORTS = 3
+"""So many ports are tried."""
 READY_WITHIN_S = 20.0
 STOPPED_WITHIN_S = 10.0
 MAX_CONNECTIONS = 40
@@ -163,11 +165,23 @@ class PostgresServer:
         server = cls(binaries, settings)
         try:
             server._initialise()
-            server.up()
+            server._up_somewhere()
         except BaseException:
             server.stop()
             raise
         return server
+
+    def _up_somewhere(self) -> None:
+        """Start it on a port that is free: somebody may take ours between look and start."""
+        for again in reversed(range(PORTS)):
+            try:
+                return self.up()
+            except PostgresAbsent:
+                self.down()
+                if not again:
+                    raise
+                self.port = _free_port()
+        return None
 
     def _become_unprivileged(self) -> None:
         for name in ("postgres", "nobody"):

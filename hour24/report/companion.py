@@ -138,9 +138,7 @@ def summary(record: Record) -> str:
 
 
 def _row(judged: Judged) -> Markup:
-    verdict = Markup('<td style="{}">{}</td>').format(
-        _STYLE[judged.outcome], WORDS[judged.outcome]
-    )
+    verdict = Markup('<td style="{}">{}</td>').format(_STYLE[judged.outcome], WORDS[judged.outcome])
     told = Markup("").join(
         Markup("<td>{}</td>").format(together(text))
         for text in (

@@ -21,6 +21,7 @@ generators and 19 recorded runs of Node and OpenJDK.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def trend(
     leak = LEAK_RSS_MB_H if rss else LEAK_MB_H
     least = max(LEAST_GROWTH_MB, LEAST_GROWTH_SIGMA * line.sigma)
     rises = line.lower > leak and growth > least and persists and not few
+    levelled_off = late < HARMLESS_MB_H and line.slope > 0 and not persists
     standing: Standing = "open"
     why = ""
     if rises:
@@ -162,11 +164,7 @@ def trend(
             or (near and exhausted is not None and exhausted < EXHAUSTED_WITHIN_H)
         )
         standing, why = ("leaks", "") if called else ("open", "suspect")
-    elif (
-        not few
-        and not high
-        and (line.upper < HARMLESS_MB_H or (late < HARMLESS_MB_H and line.slope > 0 and not persists))
-    ):
+    elif not few and not high and (line.upper < HARMLESS_MB_H or levelled_off):
         standing = "flat"
     else:
         why = _why(span, high, few, line.slope > 0 and not persists)
@@ -203,7 +201,7 @@ def _lives(t: Floats, y: Floats, starts: Sequence[float]) -> list[Any]:
     """Which points belong to each life, its first hour left out; short ones left out whole."""
     edges = [float(t[0]), *sorted(s for s in starts if t[0] < s < t[-1]), float(t[-1]) + 1e-9]
     lives = []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         life = (t >= begin + WARM_UP_H) & (t < end)
         if int(life.sum()) >= LEAST_POINTS:
             lives.append(life)
@@ -358,6 +356,6 @@ def _collections(y: Floats, drops: int, growth: float, rss: bool) -> tuple[float
         return level, False
     few = drops < LEAST_DROPS
     if growth > 0:
-        given_back = sum(max(0.0, a - b) for a, b in zip(floors, floors[1:], strict=False))
+        given_back = sum(max(0.0, a - b) for a, b in pairwise(floors))
         few = (few or given_back < 0.5 * growth) and growth < GROWN_SHARE * level
     return level, few

@@ -36,9 +36,7 @@ def lower_rank(n: int, q: float, confidence: float = FAIL_CONFIDENCE) -> int | N
     return rank if rank >= 1 else None
 
 
-def between(
-    n: int, limit: float, values: Mapping[float, float]
-) -> tuple[int, int]:
+def between(n: int, limit: float, values: Mapping[float, float]) -> tuple[int, int]:
     """The least and most of ``n`` that can lie at or above ``limit``, by known quantiles.
 
     Args:
