@@ -138,6 +138,8 @@ def measured(runs: int, delay_s: float) -> dict[str, list[float]]:
             proxy.delay_s = delay_s
             proxy.span_s()
         for _ in range(runs):
+            for path in (folder / "reports").rglob(f"hour{HOUR:02d}*"):
+                path.unlink()  # each run is the first attempt
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             found["wall"].append(run(HOUR))
             after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -78,7 +78,7 @@ def judge(folder: Path, hours: int) -> dict[str, float]:
     """Sum everything up, as sign-off does; figures of this process."""
     from hour24.evidence import Distribution, Probes
 
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     window = Window(START, START + timedelta(hours=hours))
     seen = read(folder, window)
     probes: list[Probes] = [seen.probes(name, window) for name in seen.targets()]
@@ -90,6 +90,7 @@ def judge(folder: Path, hours: int) -> dict[str, float]:
     assert responses.bad
     return {
         "took_s": took,
+        "cpu_s": time.process_time() - used,
         "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "kept": sum(each.kept for each in probes),
         "samples": sum(each.n for each in latencies),
@@ -127,6 +128,7 @@ def main() -> int:
             Figure("probes, as the files tell them", found["kept"], ""),
             Figure("latencies since T0 in blocks", found["samples"], ""),
             Figure("probes of a day on disk", size, "MB", most=LARGEST_MB),
+            Figure("CPU of their judgement", found["cpu_s"], "s"),
             Figure("their judgement at sign-off", found["took_s"], "s", most=LONGEST_S),
             Figure("memory of that process at most", found["mib"], "MiB", most=PEAK_MIB),
         ]

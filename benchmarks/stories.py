@@ -16,6 +16,7 @@ import io
 import math
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -152,21 +153,25 @@ def main() -> int:
     options = parser.parse_args()
     os.chdir(ROOT)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     began = time.perf_counter()
     stories = []
     with ProcessPoolExecutor(
         options.processes, mp_context=multiprocessing.get_context("spawn")
     ) as pool:
         seeds = range(options.first, options.first + options.stories)
-        for done in as_completed([pool.submit(judged, seed) for seed in seeds]):
-            stories.append(done.result())
-            for line in told(stories[-1]):
-                print(line, flush=True)
-            if len(stories) % 20 == 0:
-                print(f"  {len(stories)} stories, {time.perf_counter() - began:.0f} s", flush=True)
-            if time.perf_counter() - began > 60 * options.minutes:
-                pool.shutdown(wait=True, cancel_futures=True)
-                break
+        try:
+            for done in as_completed([pool.submit(judged, seed) for seed in seeds]):
+                stories.append(done.result())
+                for line in told(stories[-1]):
+                    print(line, flush=True)
+                took = time.perf_counter() - began
+                if len(stories) % 20 == 0:
+                    print(f"  {len(stories)} stories, {took:.0f} s", flush=True)
+                if took > 60 * options.minutes:
+                    break
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
     took = time.perf_counter() - began
     failed = [s for s in stories if any(e.outcome == "FAIL" for e in s.standing)]
     unsettled = Counter(

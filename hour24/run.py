@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from hour24.alerts import Signal
 
 PROBER_SILENT_AFTER_S = 180.0
+LOADS_AFTER_S = 0.5
+"""Until then the sources' first questions are under way, and nothing else holds them up."""
 CLOCK_TICK_S = 0.05
 """File systems may tell that a file changed so much earlier than it did."""
 REHEARSED_PER_S = 100.0
@@ -109,8 +111,12 @@ class Run:
         wanted = set(names)
         if self.production.status_pages:
             wanted.add("status_pages")
+        # before the lanes compete for the interpreter: the first question of most waits for it
+        importlib.import_module("hour24.asking")
         self.lanes = Lanes(self.asking(), wanted)
-        threading.Thread(target=_load, name="hour24 pages", daemon=True).start()
+        loading = threading.Timer(LOADS_AFTER_S, _load)
+        loading.daemon = True
+        loading.start()
 
     def asking(self) -> Inquiry:
         """The sources of this checkpoint, made once."""
