@@ -66,9 +66,9 @@ def judged(seed: int) -> Story:
 
     Returns: how it ended; ``trouble`` when a checkpoint was not recorded.
     """
-    from hour24.ledger import Ledger
+    from hour24.checkpoint.run import Run
+    from hour24.ledger.book import Ledger
     from hour24.rehearsal.client import Rehearsal
-    from hour24.run import Run
     from hour24.verdict import Outcome
     from hour24.watch import CHECKPOINTS
 

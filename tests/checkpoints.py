@@ -17,8 +17,8 @@ from pathlib import Path
 
 import requests
 
-from hour24.ledger import Ledger
-from hour24.record import Judged, Record
+from hour24.ledger.book import Ledger
+from hour24.ledger.record import Judged, Record
 from hour24.rehearsal.client import Rehearsal
 from tests.answering import Answer, Asked
 from tests.played import ROOT, T0, ran

@@ -16,7 +16,7 @@ from hour24.evidence import (
     Unanswered,
     to_plain,
 )
-from hour24.record import Judged, Record, Vantage
+from hour24.ledger.record import Judged, Record, Vantage
 from hour24.verdict import Outcome, worst
 from hour24.watch import Watch
 

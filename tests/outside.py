@@ -15,11 +15,11 @@ from pathlib import Path
 
 from hour24 import config
 from hour24.config import Production
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
+from hour24.ledger.record import Record
 from hour24.prober import plans
 from hour24.prober.tally import minute_line
 from hour24.probes.lines import LineWriter
-from hour24.record import Record
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.probing import Told
 from hour24.rehearsal.story import Story

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from hour24 import canonical, chain
 from hour24.criteria import CRITERIA, Criterion, due
 from hour24.evidence import Counts, Evidence, Listing, Probes, Question, Unanswered, to_plain
-from hour24.ledger import Genesis, Ledger
+from hour24.ledger import canonical, chain
+from hour24.ledger.book import Genesis, Ledger
+from hour24.ledger.record import Judged, Prober, Record, Vantage
 from hour24.objectives.base import Objective
 from hour24.objectives.signoff import HeldThroughout
-from hour24.record import Judged, Prober, Record, Vantage
 from hour24.verdict import Outcome, Verdict, worst
 from hour24.watch import Watch
 

@@ -23,8 +23,8 @@ from hour24.alerts import (
     trial,
 )
 from hour24.config import Secret
+from hour24.ledger.record import Record
 from hour24.probes.lines import Alarm
-from hour24.record import Record
 from tests.answering import Answer, Server, free_port
 from tests.evidence_of import judged, record
 

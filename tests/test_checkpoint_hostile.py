@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from hour24.verify import verify
+from hour24.ledger.verify import verify
 from tests.answering import Server
 from tests.checkpoints import Project, Proxy, codes, rehearsal, served_with
 

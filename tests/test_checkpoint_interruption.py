@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from hour24.record import Record
-from hour24.verify import verify
+from hour24.ledger.record import Record
+from hour24.ledger.verify import verify
 from tests.checkpoints import BEGUN, ONE, Project, codes, rehearsal, served_with, until
 
 GOES_ON = '''

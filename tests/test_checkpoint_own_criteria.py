@@ -9,9 +9,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from hour24.record import Record
+from hour24.ledger.record import Record
+from hour24.ledger.verify import verify
 from hour24.verdict import Outcome
-from hour24.verify import verify
 from tests.answering import Answer, Asked, Server
 from tests.checkpoints import Project, codes, judged, rehearsal
 from tests.played import T0

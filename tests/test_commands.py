@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from hour24.commands.github import annotation, summary
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
 from tests import small_watch as small
 from tests.played import ROOT, hour24, rehearsed
 

@@ -9,22 +9,24 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hour24 import chain, config, daily
+from hour24 import config
+from hour24.checkpoint import daily
+from hour24.checkpoint.inquiry import Lanes
 from hour24.clock import SteppingClock
 from hour24.config import Health, Production
 from hour24.config.production import Service
 from hour24.criteria import CRITERIA
 from hour24.errors import ConfigurationError
 from hour24.evidence import Counts, Line, Question, Series, Unanswered
-from hour24.inquiry import Lanes
-from hour24.ledger import Ledger
+from hour24.ledger import chain
+from hour24.ledger.book import Ledger
+from hour24.ledger.verify import verify
 from hour24.objectives.floor import FloorKept, floors
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.report import checkpoint as page
 from hour24.report import index
 from hour24.verdict import Outcome
-from hour24.verify import verify
 from hour24.watch import Watch, Window, marker
 from tests import small_watch
 from tests.small_watch import AFTER, LIMITS, T0, WATCH, changed, judged, watch_of, whole

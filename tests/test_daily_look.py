@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
 from hour24.verdict import Outcome
 from tests.played import hour24, pytest_, rehearsed
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from hour24 import chain
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.questions import declared
 from hour24.clock import SteppingClock
 from hour24.config import Health, Production
 from hour24.config.production import Service
-from hour24.declaring import declare_deploy
 from hour24.errors import ConfigurationError
-from hour24.inquiry import Inquiry
-from hour24.questions import declared
+from hour24.ledger import chain
+from hour24.ledger.declaring import declare_deploy
 from tests.small_watch import T0, watch_of
 
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ import pytest
 from hour24.classes import IssueClass
 from hour24.escalation import Action, decide
 from hour24.evidence import Evidence, Failure, Line, Listing, Probes, Series
-from hour24.record import Judged, Prober
+from hour24.ledger.record import Judged, Prober
 from tests.evidence_of import WATCH, counts, document, judged, listing, question, record, unanswered
 
 WINDOW = WATCH.checkpoint(8).window

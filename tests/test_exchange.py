@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hour24 import exchange
-from hour24.exchange import SAFE, Address, Kept, Request, ask
+from hour24.asking import exchange
+from hour24.asking.exchange import SAFE, Address, Kept, Request, ask
 from tests.answering import Answer, Server, free_port
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

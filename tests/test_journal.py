@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hour24 import journal
 from hour24.errors import LedgerError
-from hour24.journal import Journal
+from hour24.ledger import journal
+from hour24.ledger.journal import Journal
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,7 +53,7 @@ def test_every_acknowledged_line_survives_a_kill(tmp_path: Path) -> None:
     program = (
         "import sys, itertools\n"
         "from pathlib import Path\n"
-        "from hour24.journal import Journal\n"
+        "from hour24.ledger.journal import Journal\n"
         "kept = Journal(Path(sys.argv[1]))\n"
         "for n in itertools.count():\n"
         "    kept.write({'n': n, 'pad': 'x' * 5000})\n"

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from hour24 import chain
 from hour24.errors import LedgerError, LedgerLocked
-from hour24.ledger import Ledger
-from hour24.record import Link
+from hour24.ledger import chain
+from hour24.ledger.book import Ledger
+from hour24.ledger.record import Link
 from hour24.verdict import Outcome
 from tests import small_watch as small
 from tests.small_watch import AFTER, record, watch_of
@@ -285,7 +285,7 @@ def test_twenty_processes_append_one_line(tmp_path: Path) -> None:
     """However they meet: every record is there, in one chain without a fork."""
     ledger = watch_of(tmp_path)
     program = (
-        "import os, sys\nfrom pathlib import Path\nfrom hour24.ledger import Ledger\n"
+        "import os, sys\nfrom pathlib import Path\nfrom hour24.ledger.book import Ledger\n"
         "from tests.small_watch import record\n"
         "ledger = Ledger(Path(sys.argv[1]))\n"
         "made = {n: record(8, attempt=n) for n in range(1, 21)}\n"
@@ -313,7 +313,7 @@ def test_a_kill_while_writing_leaves_no_half_record(tmp_path: Path) -> None:
     """Whatever is there after SIGKILL can be read and is chained, and the next one is written."""
     ledger = watch_of(tmp_path)
     program = (
-        "import sys\nfrom pathlib import Path\nfrom hour24.ledger import Ledger\n"
+        "import sys\nfrom pathlib import Path\nfrom hour24.ledger.book import Ledger\n"
         "from tests.small_watch import record\n"
         "ledger = Ledger(Path(sys.argv[1]))\n"
         "made = record(8, notes=('x' * 2_000_000,))\n"
@@ -344,7 +344,7 @@ def test_a_kill_while_writing_leaves_no_half_record(tmp_path: Path) -> None:
 HOLDING = """
 import sys, time
 from pathlib import Path
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
 with Ledger(Path(sys.argv[1])).locked(8):
     print("held", flush=True)
     time.sleep(60)

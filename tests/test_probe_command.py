@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
 from hour24.rehearsal.client import Rehearsal
 from tests.played import ROOT, hour24
 

@@ -21,9 +21,9 @@ import msgspec
 import pytest
 
 from hour24 import probes
+from hour24.asking.exchange import Reply
 from hour24.clock import WallClock
 from hour24.config import Endpoint, Health, Production, Secret, Service, WebSocketTarget
-from hour24.exchange import Reply
 from hour24.prober import Held, Plan, Prober, Runbook, minute_line, plans, simulate
 from hour24.prober.paper import Paper
 from hour24.prober.plan import phase_s

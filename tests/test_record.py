@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from hour24 import canonical, record
 from hour24.errors import LedgerError
 from hour24.evidence import Question
-from hour24.record import Judged, Link, Prober, Record, Shown, Vantage
+from hour24.ledger import canonical, record
+from hour24.ledger.record import Judged, Link, Prober, Record, Shown, Vantage
 from hour24.verdict import Scale
 from hour24.watch import Window
 from tests import small_watch as small

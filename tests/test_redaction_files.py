@@ -11,9 +11,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from hour24.checkpoint.redaction import Redactor
+from hour24.checkpoint.run import Run
 from hour24.config import Secret
-from hour24.redaction import Redactor
-from hour24.run import Run
 
 TOKEN = "s/ntrys_é+9f8e 7d6c"
 DSN = "https://0a1b2c3d4e5f60718293a4b5c6d7e8f9@o1.ingest.example.com/4505000000000001"
@@ -45,7 +45,7 @@ def test_a_secret_is_found_deep_in_a_long_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A prober's file is looked through in pieces, to its end."""
-    monkeypatch.setattr("hour24.redaction.PIECE_BYTES", 100)
+    monkeypatch.setattr("hour24.checkpoint.redaction.PIECE_BYTES", 100)
     path = tmp_path / "prober-1.jsonl"
     lines = [json.dumps({"minute": n, "reason": "timeout"}) for n in range(50)]
     path.write_text("\n".join([*lines, json.dumps({"reason": TOKEN}), *lines]), encoding="utf-8")
@@ -80,7 +80,7 @@ def test_only_files_that_changed_are_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was searched is left alone until it changes, or until there is another secret."""
-    monkeypatch.setattr("hour24.run.CLOCK_TICK_S", -1.0)
+    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
     token = Secret("TOKEN", TOKEN)
     old = tmp_path / "hour00.a1.html"
     old.write_text("the key is rnd_1234567890abcdef", encoding="utf-8")

@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from hour24.criteria import due
-from hour24.record import Prober
+from hour24.ledger.record import Prober
 from hour24.report import checkpoint, index, signoff
 from hour24.verdict import Outcome
 from tests.pages.sample import HOSTILE, WATCH, Sample, failing

@@ -14,7 +14,7 @@ from jinja2 import UndefinedError
 
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, due
-from hour24.record import Judged, Link, Prober, Record
+from hour24.ledger.record import Judged, Link, Prober, Record
 from hour24.report import checkpoint, page, pictures
 from hour24.verdict import Outcome, Scale
 from tests.pages.sample import HOSTILE, Sample, changed, epoch, failing, question

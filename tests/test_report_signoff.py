@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hour24.criteria import CRITERIA
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
 from hour24.report import signoff
 from hour24.verdict import Scale
 from tests.pages.sample import WATCH, Sample, changed, failing

@@ -10,12 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hour24 import chain, config
+from hour24 import config
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.questions import declared
 from hour24.config import Production
 from hour24.errors import LedgerError
-from hour24.inquiry import Inquiry
-from hour24.ledger import Ledger
-from hour24.questions import declared
+from hour24.ledger import chain
+from hour24.ledger.book import Ledger
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.rollback import Carried, Plan, Refused, carry_out, plan

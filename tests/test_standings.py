@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hour24.criteria import own_criterion
-from hour24.record import Judged, Record
-from hour24.standings import Standing, Waiver, outcome_of, stand
+from hour24.ledger.record import Judged, Record
+from hour24.ledger.standings import Standing, Waiver, outcome_of, stand
 from hour24.verdict import Outcome
 from tests import small_watch as small
 from tests.small_watch import AFTER, WATCH, blind, counts, judged, record, unjudged, watch_of

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from hour24.ledger import Genesis, Ledger
+from hour24.ledger.book import Genesis, Ledger
 from hour24.rehearsal.client import Rehearsal
 from tests.answering import Answer, Asked, Server, free_port
 from tests.outside import Outside, Ran

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from hour24.ledger import Ledger
-from hour24.waivers import classify
+from hour24.ledger.book import Ledger
+from hour24.ledger.waivers import classify
 from tests.outside import Outside
 
 KNOWN = {"by": "Mara Lind", "because": "seen before", "pattern": "transcript_url"}

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from hour24.commands.watches import chosen
-from hour24.ledger import Ledger
-from hour24.signoff import APPROVED
-from hour24.signoff import missing as absent
-from hour24.verify import verify
-from hour24.waivers import waive
+from hour24.ledger.book import Ledger
+from hour24.ledger.signoff import APPROVED
+from hour24.ledger.signoff import missing as absent
+from hour24.ledger.verify import verify
+from hour24.ledger.waivers import waive
 from hour24.watch import CHECKPOINTS
 from tests import small_watch as small
 from tests.outside import Outside, Ran

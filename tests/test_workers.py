@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from hour24.workers import Timetable, Workers
+from hour24.asking.workers import Timetable, Workers
 
 
 def test_calls_come_in_order_and_on_time():

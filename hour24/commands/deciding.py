@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from hour24 import config
+from hour24.checkpoint.stage import moment
 from hour24.clock import WallClock
 from hour24.commands import say
 from hour24.commands.watches import chosen
 from hour24.errors import ConfigurationError
-from hour24.ledger import Ledger
-from hour24.stage import moment
+from hour24.ledger.book import Ledger
 
 REFUSED = 1
 Commands = Any
@@ -66,7 +66,7 @@ def _verify(parser: argparse.ArgumentParser) -> None:
 
 def verify(options: argparse.Namespace) -> int:
     """One line for each thing looked at; 1 when one does not hold."""
-    from hour24.verify import verify as looked
+    from hour24.ledger.verify import verify as looked
 
     ledger = chosen(options.watch, options.reports)
     say.line(f"{ledger.folder}")
@@ -91,7 +91,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 def report(options: argparse.Namespace) -> int:
     """The page of every record, of the watch, and of the sign-off as it stands now."""
-    from hour24.record import name_of
+    from hour24.ledger.record import name_of
     from hour24.report import checkpoint, index, junit
 
     ledger = chosen(options.watch, options.reports)
@@ -115,7 +115,7 @@ def _now(ledger: Ledger) -> datetime:
 
 
 def _signoff_page(ledger: Ledger, launch_at: datetime | None) -> tuple[str, ...]:
-    from hour24 import signoff as signing
+    from hour24.ledger import signoff as signing
     from hour24.report import signoff as page
 
     now = _now(ledger)
@@ -146,8 +146,8 @@ def _signoff(parser: argparse.ArgumentParser) -> None:
 
 def signoff(options: argparse.Namespace) -> int:
     """Approve, and write signoff.json and signoff.html; or say what is missing."""
-    from hour24 import signoff as signing
-    from hour24.signature import SignatureError
+    from hour24.ledger import signoff as signing
+    from hour24.ledger.signature import SignatureError
 
     ledger = chosen(options.watch, options.reports, daily=False)
     launch_at = _launch_at(ledger, options.launch_at)
@@ -211,7 +211,7 @@ def _waive(parser: argparse.ArgumentParser) -> None:
 
 def waive(options: argparse.Namespace) -> int:
     """Write a waiver into the ledger."""
-    from hour24 import waivers
+    from hour24.ledger import waivers
 
     ledger = chosen(options.watch, options.reports)
     path = waivers.waive(
@@ -244,7 +244,7 @@ def _classify(parser: argparse.ArgumentParser) -> None:
 
 def classify(options: argparse.Namespace) -> int:
     """Write a class into the ledger; with a pattern, the only name given is the watch's."""
-    from hour24 import waivers
+    from hour24.ledger import waivers
 
     issue, watch = options.issue, options.watch
     if options.pattern and issue and not watch:
@@ -279,7 +279,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
 
 def declare(options: argparse.Namespace) -> int:
     """Write a declared deploy into the ledger."""
-    from hour24 import declaring
+    from hour24.ledger import declaring
 
     ledger = chosen(options.watch, options.reports)
     path = declaring.declare_deploy(
@@ -317,7 +317,7 @@ def _finalise(parser: argparse.ArgumentParser) -> None:
 
 def finalise(options: argparse.Namespace) -> int:
     """Rebuild what was killed; nothing to do is fine."""
-    from hour24 import run
+    from hour24.checkpoint import killed
     from hour24.commands.github import annotate
     from hour24.report import checkpoint, index, junit
 
@@ -331,7 +331,7 @@ def finalise(options: argparse.Namespace) -> int:
     for path in sorted((ledger.folder / "journal").glob("hour*.jsonl")):
         if (ledger.folder / f"{path.stem}.json").exists():
             continue
-        record = run.finalise(ledger, path)
+        record = killed.finalise(ledger, path)
         if record is None:
             continue
         stem = ledger.folder / path.stem

@@ -13,9 +13,9 @@ import os
 from html import escape
 from pathlib import Path
 
-from hour24.ledger import Ledger
-from hour24.record import Judged, Record
-from hour24.terminal import one_line
+from hour24.checkpoint.terminal import one_line
+from hour24.ledger.book import Ledger
+from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome
 
 MOST = 9

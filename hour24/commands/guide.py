@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hour24.checkpoint.inquiry import Asked
+from hour24.checkpoint.questions import QUESTIONS
 from hour24.criteria import CRITERIA, Criterion, due
-from hour24.inquiry import Asked
-from hour24.questions import QUESTIONS
 from hour24.rehearsal.faults import FAULTS
 from hour24.rehearsal.proof import PROOF
 from hour24.watch import CHECKPOINTS

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hour24 import config
+from hour24.checkpoint.stage import Options, moment, open_watch
 from hour24.clock import Clock, WallClock
 from hour24.commands import say
 from hour24.commands.watches import chosen, production_of
 from hour24.errors import ConfigurationError, LedgerError
-from hour24.ledger import Ledger
-from hour24.stage import Options, moment, open_watch
+from hour24.ledger.book import Ledger
 
 if TYPE_CHECKING:
     from hour24.alerts import Message

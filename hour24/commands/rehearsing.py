@@ -8,14 +8,14 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
+from hour24.checkpoint.stage import moment
+from hour24.checkpoint.terminal import one_line, visible
 from hour24.commands import say
 from hour24.errors import ConfigurationError
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
+from hour24.ledger.standings import outcome_of
 from hour24.rehearsal.faults import FAULTS, parsed
 from hour24.rehearsal.play import PROCESS_EXITS, Played, Script, play, worst_exit
-from hour24.stage import moment
-from hour24.standings import outcome_of
-from hour24.terminal import one_line, visible
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS
 
@@ -129,7 +129,7 @@ def _cut(text: str, longest: int) -> str:
 
 def _settled(script: Script, took_s: float, codes: list[int]) -> int:
     """Say how the watch stands once what could be settled is settled; its exit code."""
-    from hour24.verify import verify
+    from hour24.ledger.verify import verify
 
     if not set(codes) <= set(PROCESS_EXITS):
         return NOT_WRITTEN

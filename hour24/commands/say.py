@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
 
-from hour24.terminal import one_line, visible
+from hour24.checkpoint.terminal import one_line, visible
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:

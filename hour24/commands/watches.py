@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hour24 import chain, config
+from hour24 import config
 from hour24.config import Production
 from hour24.errors import ConfigurationError
-from hour24.ledger import Ledger
+from hour24.ledger import chain
+from hour24.ledger.book import Ledger
 
 
 def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:

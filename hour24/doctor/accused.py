@@ -126,7 +126,7 @@ def _header_remedy(section: str, headers: dict[str, Secret | str]) -> str:
 
 def _answered(where: str, endpoint: Endpoint) -> Any:
     """The reply to one request. Raises: SourceError, by what it was instead."""
-    from hour24.exchange import Address, Kept, Request
+    from hour24.asking.exchange import Address, Kept, Request
     from hour24.sources.health import said
 
     headers = {"User-Agent": f"hour24/{hour24.__version__}", "Accept": "*/*"}

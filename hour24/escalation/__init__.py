@@ -20,7 +20,7 @@ from msgspec import Struct
 from hour24.escalation.causes import Cause, Issue
 from hour24.escalation.rules import RULES, Action, Finding, Seen, anything_else_failed, blind
 from hour24.escalation.steps import Commands, Step, distinct
-from hour24.record import Record
+from hour24.ledger.record import Record
 from hour24.verdict import Outcome
 
 __all__ = ["Action", "Cause", "Decision", "Issue", "Step", "decide"]

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from hour24 import evidence as ev
 from hour24.classes import IssueClass, class_of
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 
 NOT_CLASSIFIED = "not classified"
 NO_EVENT = "no error event"

@@ -27,7 +27,7 @@ from hour24.escalation.causes import (
 )
 from hour24.escalation.steps import Commands, Step
 from hour24.evidence import Counts, Document, Probes, Series
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome
 
 ERROR_RATE = 0.05

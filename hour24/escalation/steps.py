@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from hour24.record import Record
+from hour24.ledger.record import Record
 from hour24.watch import marker
 
 SUPABASE_STATUS = "https://status.supabase.com/api/v2/summary.json"

@@ -14,8 +14,8 @@ import hashlib
 from dataclasses import dataclass, field
 
 import hour24
+from hour24.asking.exchange import Request
 from hour24.config import Health, Production, Secret, WebSocketTarget
-from hour24.exchange import Request
 from hour24.probes.lines import Kind
 
 LEAST_INTERVAL_S = 0.5

@@ -28,9 +28,10 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from hour24.asking.exchange import Address, Flight, Kept, Reply
+from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock, WallClock
 from hour24.config import Production
-from hour24.exchange import Address, Flight, Kept, Reply
 from hour24.prober.paper import Paper
 from hour24.prober.plan import Plan, plans
 from hour24.prober.rules import Runbook
@@ -39,7 +40,6 @@ from hour24.prober.sockets import Sockets
 from hour24.prober.tally import Held, Tally, Transport, look, show_to
 from hour24.probes.lines import MINUTE_S, Alarm, LineWriter, Minute, first_slot
 from hour24.watch import Watch
-from hour24.workers import Timetable, Workers
 
 AHEAD_S = 1.0
 JUMP_S = 0.5

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from hour24 import histogram
-from hour24.exchange import Reply
+from hour24.asking.exchange import Reply
 from hour24.prober.plan import Plan
 from hour24.prober.rules import Runbook
 from hour24.probes.lines import NO_ANSWER, NOT_CONNECTED, Alarm, Drop, LineWriter, Minute, slots_in

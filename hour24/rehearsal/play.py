@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hour24.ledger import Ledger
-from hour24.record import Record
+from hour24.ledger.book import Ledger
+from hour24.ledger.record import Record
 from hour24.rehearsal.client import ROOT, Rehearsal
 from hour24.rehearsal.faults import parsed
 from hour24.watch import CHECKPOINTS

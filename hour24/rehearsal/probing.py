@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from hour24.asking.exchange import Reply
 from hour24.config import Production
-from hour24.exchange import Reply
 from hour24.prober import Held, Plan, plans
 from hour24.prober import simulate as probed
 from hour24.probes import Drop, LineWriter

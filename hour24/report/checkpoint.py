@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, page, pictures
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
 from hour24.report.rows import Row, each_part, row_of, silent, unmeasured
@@ -27,7 +27,7 @@ from hour24.report.words import Times, count, lateness, one_line, shortened, spa
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
-    from hour24.ledger import Ledger, Standing
+    from hour24.ledger.book import Ledger, Standing
 
 SAYS = {
     "PROCEED": "proceed",

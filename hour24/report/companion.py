@@ -17,7 +17,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report.page import WORDS, outcome_of, rehearsal_text, tally
 from hour24.report.words import one_line, shortened, together
 from hour24.verdict import Outcome

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hour24 import evidence as ev
 from hour24.histogram import above, merged, middle, quantile
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report.axes import Picture, between, ends_of, hour_ticks
 from hour24.report.charts import Plot, steps
 from hour24.report.words import Times, count, number, one_line, percent

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from hour24 import evidence as ev
 from hour24.histogram import quantile
-from hour24.record import Judged
+from hour24.ledger.record import Judged
 from hour24.report.words import (
     Times,
     count,

@@ -17,13 +17,13 @@ from markupsafe import Markup
 from msgspec import Struct, structs
 
 from hour24.criteria import CRITERIA
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report import charts, page
 from hour24.report.words import joined, one_line, percent, plural, shortened
 from hour24.verdict import Outcome, worst
 
 if TYPE_CHECKING:
-    from hour24.ledger import Ledger, Standing
+    from hour24.ledger.book import Ledger, Standing
 
 
 class Cell(Struct, frozen=True, kw_only=True):

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from hour24.record import Record
+from hour24.ledger.record import Record
 from hour24.report import grid, page, trends
 from hour24.report.words import Times, joined, lateness, moment, one_line, span
 from hour24.verdict import Outcome
 from hour24.watch import marker
 
 if TYPE_CHECKING:
-    from hour24.ledger import Entry, Ledger
+    from hour24.ledger.book import Entry, Ledger
 
 
 class Run(Struct, frozen=True, kw_only=True):

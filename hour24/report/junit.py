@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from hour24 import evidence as ev
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report import page
 from hour24.report.exhibits import read, tries
 from hour24.report.words import one_line, visible

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report import words
 from hour24.verdict import Outcome, worst
 from hour24.watch import marker

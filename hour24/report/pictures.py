@@ -21,7 +21,7 @@ from msgspec import structs
 
 from hour24 import evidence as ev
 from hour24.classes import IssueClass, class_of
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report import distributions
 from hour24.report.axes import Picture, between, clock_ticks, ends_of, hour_ticks
 from hour24.report.charts import Plot, deciding, steps

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from markupsafe import Markup
 from msgspec import Struct, structs
 
-from hour24.record import Judged
+from hour24.ledger.record import Judged
 from hour24.report import charts, page
 from hour24.report.exhibits import Answers, anchor, good, tries
 from hour24.report.words import Times, joined, one_line, plural, together

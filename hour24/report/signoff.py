@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, index, page, trends
 from hour24.report.coverage import Seen
 from hour24.report.exhibits import Answers, read
@@ -37,7 +37,7 @@ from hour24.report.words import (
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
-    from hour24.ledger import Ledger, Standing
+    from hour24.ledger.book import Ledger, Standing
 
 MOST = 5
 MOST_ISSUES = 24
@@ -61,7 +61,7 @@ def write(ledger: Ledger, path: Path, now: datetime, missing: Sequence[str] = ()
 
     Args:
         missing: what stands in the way of an approval, one sentence each
-            (``hour24.signoff.missing``); none: it is computed from the standings alone.
+            (``hour24.ledger.signoff.missing``); none: it is computed from the standings alone.
     Raises: OSError, when it cannot be written.
     """
     page.put(path, text(ledger, now, missing))

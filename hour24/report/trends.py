@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hour24 import evidence as ev
-from hour24.record import Judged, Record
+from hour24.ledger.record import Judged, Record
 from hour24.report import charts
 from hour24.report.axes import Picture
 from hour24.report.charts import Plot
@@ -23,7 +23,7 @@ from hour24.report.words import Times, count, number, one_line, percent, span
 from hour24.verdict import Outcome, worst
 
 if TYPE_CHECKING:
-    from hour24.ledger import Ledger
+    from hour24.ledger.book import Ledger
 
 MOST = 24
 TOP = 1.6

@@ -22,15 +22,15 @@ from msgspec import Struct
 
 from hour24.clock import Clock
 from hour24.errors import LedgerError, SourceError
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
+from hour24.ledger.record import Link
+from hour24.ledger.waivers import unsaid
 from hour24.objectives.health import HealthDocument
-from hour24.record import Link
 from hour24.rollback.git import GitProblem
 from hour24.rollback.planning import RUNBOOK_WAIT_S, Plan, Refused, plan, redactor
 from hour24.rollback.platform import FAILED, NOTHING_DONE, Deploy, Platform
 from hour24.sources.health import HealthSource
 from hour24.verdict import Outcome, Verdict
-from hour24.waivers import unsaid
 
 EVERY_S = 10.0
 LOOKS = 6

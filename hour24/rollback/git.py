@@ -18,9 +18,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from hour24.checkpoint.terminal import one_line
 from hour24.config.production import Repository
 from hour24.errors import Hour24Error
-from hour24.terminal import one_line
 
 LOOKS_S = 30.0
 PUSHES_S = 180.0

@@ -17,14 +17,16 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from hour24.asking.exchange import Address
+from hour24.asking.fetching import is_loopback
+from hour24.checkpoint.redaction import Redactor
+from hour24.checkpoint.terminal import one_line
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.config.production import RenderAt
 from hour24.errors import ConfigurationError, SourceError
-from hour24.exchange import Address
-from hour24.fetching import is_loopback
-from hour24.ledger import Genesis, Ledger
-from hour24.redaction import Redactor
+from hour24.ledger.book import Genesis, Ledger
+from hour24.ledger.waivers import closed
 from hour24.rollback.git import Clone, Commit
 from hour24.rollback.platform import (
     LISTED,
@@ -35,8 +37,6 @@ from hour24.rollback.platform import (
     address,
     last_good,
 )
-from hour24.terminal import one_line
-from hour24.waivers import closed
 
 WAYS = ("platform", "git")
 RUNBOOK_WAIT_S = 300.0

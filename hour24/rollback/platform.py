@@ -19,7 +19,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from hour24.asking import Asking, Witness
+from hour24.asking.witness import Asking, Witness
+from hour24.checkpoint.terminal import one_line
 from hour24.clock import Clock
 from hour24.config.production import RenderAt
 from hour24.errors import (
@@ -29,7 +30,6 @@ from hour24.errors import (
     SourceMisread,
     SourceRefused,
 )
-from hour24.terminal import one_line
 
 LISTED = 100
 BUDGET_S = 60.0

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import hour24
+from hour24.asking.exchange import Address, Flight, Kept, Request
+from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock
 from hour24.config import Endpoint, Secret
 from hour24.errors import SourceMisread, SourceTimeout
 from hour24.evidence import Attempt, Block, Distribution, Question
-from hour24.exchange import Address, Flight, Kept, Request
 from hour24.histogram import counted
-from hour24.workers import Timetable, Workers
 
 START_S = 20.0
 LEAST_READY, MOST_READY = 2, 32

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hour24.answers import list_of, member, moment, object_of, objects, perhaps, text
-from hour24.asking import Asking, Witness
+from hour24.asking.answers import list_of, member, moment, object_of, objects, perhaps, text
+from hour24.asking.witness import Asking, Witness
 from hour24.clock import Clock
 from hour24.config import StatusPage
 from hour24.errors import SourceError

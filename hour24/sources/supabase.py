@@ -15,8 +15,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from hour24.answers import count, member, misread, moment, object_of, objects, perhaps, stamp, text
-from hour24.asking import Asking, Witness
+from hour24.asking.answers import (
+    count,
+    member,
+    misread,
+    moment,
+    object_of,
+    objects,
+    perhaps,
+    stamp,
+    text,
+)
+from hour24.asking.witness import Asking, Witness
 from hour24.clock import Clock
 from hour24.config import SupabaseAt
 from hour24.errors import SourceError, SourceIncomplete, SourceMisread

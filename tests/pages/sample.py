@@ -11,7 +11,7 @@ from typing import Any
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, Criterion, due
 from hour24.histogram import counted
-from hour24.record import Judged, Prober, Record, Shown, Vantage
+from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage
 from hour24.verdict import Outcome, Scale, worst
 from hour24.watch import Watch, Window
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hour24.ledger import Genesis, Ledger
-from hour24.record import Record
+from hour24.ledger.book import Genesis, Ledger
+from hour24.ledger.record import Record
 from tests.pages.sample import T0, WATCH
 
 

@@ -13,7 +13,7 @@ Source: Render's public API, v1.
 
 from __future__ import annotations
 
-from hour24.asking import Witness
+from hour24.asking.witness import Witness
 from hour24.clock import Clock
 from hour24.config import Jobs, RenderAt
 from hour24.evidence import Counts, Listing, Series

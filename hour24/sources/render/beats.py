@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from hour24.answers import misread
+from hour24.asking.answers import misread
 from hour24.config import Jobs
 from hour24.evidence import Line, Series
 from hour24.sources.render.logs import LogLine, lines, newest

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hour24.answers import member, moment, object_of, perhaps, text
+from hour24.asking.answers import member, moment, object_of, perhaps, text
 from hour24.errors import SourceEmpty
 from hour24.evidence import Listing
 from hour24.sources.render.place import Place

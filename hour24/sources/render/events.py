@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hour24.answers import holds, member, misread, moment, object_of, perhaps, stamp, text
-from hour24.asking import Asking
+from hour24.asking.answers import holds, member, misread, moment, object_of, perhaps, stamp, text
+from hour24.asking.witness import Asking
 from hour24.evidence import Listing
 from hour24.sources.render.place import Place
 from hour24.watch import Window

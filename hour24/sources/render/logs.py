@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from hour24.answers import (
+from hour24.asking.answers import (
     SLACK_S,
     holds,
     member,
@@ -30,7 +30,7 @@ from hour24.answers import (
     stamp,
     text,
 )
-from hour24.asking import Asking
+from hour24.asking.witness import Asking
 from hour24.errors import SourceEmpty, SourceTooMany
 from hour24.sources.render.place import PAGE, Place
 from hour24.watch import Window

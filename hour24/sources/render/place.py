@@ -2,8 +2,8 @@
 
 Rules of this room:
 
-- A question of several pages is one :class:`~hour24.asking.Asking`, whatever it raises carries
-  it.
+- A question of several pages is one :class:`~hour24.asking.witness.Asking`, and whatever it raises
+  carries it.
 - Lists of events and deploys are paged by the cursor of their last item until a page is empty;
   a cursor that leads back, and more pages than the cap, are refusals.
 """
@@ -14,8 +14,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from hour24.answers import member, misread, object_of, objects, text
-from hour24.asking import Asking, Params, Witness
+from hour24.asking.answers import member, misread, object_of, objects, text
+from hour24.asking.witness import Asking, Params, Witness
 from hour24.config import RenderAt
 from hour24.errors import SourceError, SourceIncomplete
 from hour24.watch import Window

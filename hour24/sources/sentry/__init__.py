@@ -23,8 +23,8 @@ from typing import Any
 
 import requests
 
-from hour24.answers import holds, member, misread, object_of, objects, text
-from hour24.asking import Asking, Params, Witness
+from hour24.asking.answers import holds, member, misread, object_of, objects, text
+from hour24.asking.witness import Asking, Params, Witness
 from hour24.clock import Clock
 from hour24.config import SentryAt
 from hour24.errors import (

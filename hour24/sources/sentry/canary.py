@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 import hour24
-from hour24.answers import stamp
+from hour24.asking.answers import stamp
 from hour24.config import Secret
 
 ENVIRONMENT = "hour24"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hour24.answers import (
+from hour24.asking.answers import (
     count,
     count_as_text,
     list_of,

@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hour24 import canonical as canonical_form
 from hour24.errors import LedgerError
 from hour24.evidence import from_plain
+from hour24.ledger import canonical as canonical_form
 from hour24.verdict import Outcome, Scale
 from hour24.watch import Window
 

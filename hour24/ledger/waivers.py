@@ -22,8 +22,8 @@ from zoneinfo import ZoneInfo
 
 from hour24.criteria import CRITERIA
 from hour24.errors import ConfigurationError
-from hour24.ledger import Ledger
-from hour24.readiness import EIGHT
+from hour24.ledger.book import Ledger
+from hour24.ledger.readiness import EIGHT
 from hour24.verdict import Outcome
 
 PLACEHOLDER = re.compile(r"change-?me|name|reason|todo|tbd|xxx+|\.+|<.*>", re.IGNORECASE)

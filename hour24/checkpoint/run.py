@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,19 +32,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hour24 import __version__, config
+from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
+from hour24.checkpoint.redaction import Redactor
+from hour24.checkpoint.stage import Options, Stage
 from hour24.config import Production
-from hour24.criteria import CRITERIA, Criterion, own_criterion
-from hour24.errors import ConfigurationError, LedgerError
+from hour24.criteria import Criterion
+from hour24.errors import LedgerError
 from hour24.evidence import Evidence, Listing, Question, Unanswered, to_plain
-from hour24.inquiry import Inquiry, Lanes, Waiting
-from hour24.journal import Journal
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
+from hour24.ledger.journal import Journal
+from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage
 from hour24.objectives.base import Objective
-from hour24.record import Judged, Prober, Record, Shown, Vantage
-from hour24.redaction import Redactor
-from hour24.stage import Options, Stage, refuse_early, set_stage
 from hour24.verdict import Outcome, worst
-from hour24.waivers import closed
 from hour24.watch import Checkpoint, Watch, Window
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ class Run:
             if self.stage.of is None:
                 self.inquiry = Inquiry(*where, sampling=sampling)
             else:
-                from hour24 import daily
+                from hour24.checkpoint import daily
 
                 self.inquiry = daily.Look(*where, self.stage.of, sampling=sampling)
         return self.inquiry
@@ -139,8 +138,8 @@ class Run:
         return self.lanes.answer(name, self.waiting)
 
     def taken(self, answers: Mapping[str, Any]) -> dict[str, Evidence]:
-        """The baseline's evidence by name; see :func:`hour24.baseline.taken`."""
-        from hour24 import baseline
+        """The baseline's evidence by name; see :func:`hour24.checkpoint.baseline.taken`."""
+        from hour24.checkpoint import baseline
         from hour24.objectives.health import HealthDocument
 
         at = self.production.health
@@ -537,93 +536,6 @@ class Run:
         self.resources.close()
 
 
-def open_run(options: Options) -> Run:
-    """Everything that must hold before production is asked.
-
-    Raises: ConfigurationError (exit 4), LedgerLocked (exit 13), LedgerError (exit 12).
-    """
-    resources = ExitStack()
-    try:
-        stage = set_stage(options, resources)
-        problems = tuple(closed(stage.ledger))
-        if problems:
-            raise ConfigurationError(problems)
-        checkpoint = _checkpoint(options, stage)
-        hour = checkpoint.hour
-        started = stage.clock.now()
-        refuse_early(options, checkpoint.due, started)
-        resources.enter_context(stage.ledger.locked(hour))
-        stage.ledger.writable()
-        attempt = stage.ledger.next_attempt(hour)
-        path = stage.ledger.folder / "journal" / f"hour{hour:02d}.a{attempt}.jsonl"
-        journal = Journal(path)
-        resources.callback(journal.close)
-        run = Run(
-            options=options,
-            stage=stage,
-            checkpoint=checkpoint,
-            started=started,
-            redactor=Redactor((each.name, each.reveal()) for each in stage.production.secrets),
-            resources=resources,
-            attempt=attempt,
-            journal=journal,
-            plan=planned(stage),
-        )
-        if stage.rehearsal is not None:
-            _simulate_prober(run)
-        return run
-    except BaseException:
-        resources.close()
-        raise
-
-
-def _checkpoint(options: Options, stage: Stage) -> Checkpoint:
-    """The checkpoint that is meant. Raises: ConfigurationError, when this watch has none such."""
-    watch = stage.ledger.watch
-    if options.daily:
-        from hour24 import daily
-
-        return daily.checkpoint(watch, daily.due(watch, stage.clock.now()))
-    if options.hour not in watch.hours:
-        raise ConfigurationError(
-            [f"watch {watch.name}: hour: expected one of {watch.hours}, got {options.hour}"]
-        )
-    return watch.checkpoint(options.hour)
-
-
-def planned(stage: Stage) -> dict[str, Criterion]:
-    """Every criterion of this watch: the table's, production.toml's own, earlier records'."""
-    production, ledger = stage.production, stage.ledger
-    if stage.of is not None:
-        from hour24 import daily
-
-        return daily.criteria(tuple(h for h in ledger.watch.hours if h > stage.of.watch.hours[-1]))
-    plan = dict(CRITERIA)
-    for name, stated in production.criteria.items():
-        if name not in plan and stated.sentence:
-            plan[name] = own_criterion(name, stated.sentence, stated.hours)
-    for record in ledger.records():
-        for name, hours in record.plan.items():
-            if name not in plan:
-                sentence = next((e.sentence for e in record.criteria if e.id == name), name)
-                plan[name] = own_criterion(name, sentence, hours)
-    return plan
-
-
-def _simulate_prober(run: Run) -> None:
-    from hour24.rehearsal import probing
-
-    assert run.stage.rehearsal is not None
-    probing.simulate(
-        run.production,
-        run.watch,
-        run.ledger.folder / "probe",
-        run.checkpoint.window,
-        seed=run.stage.rehearsal["seed"],
-        faults=tuple(run.stage.rehearsal["faults"]),
-    )
-
-
 def _most_frequent(plain: Mapping[str, Any]) -> str:
     from hour24.evidence import from_plain
 
@@ -683,46 +595,3 @@ def _commit() -> str:
     except OSError:
         return ""
     return answer.stdout.strip()
-
-
-def finalise(ledger: Ledger, path: Path) -> Record | None:
-    """The record of a run that was killed, rebuilt from its journal; none when it is there.
-
-    Raises: LedgerError, when the journal has no beginning.
-    """
-    from hour24 import journal
-
-    lines = journal.read(path)
-    if any(line.get("kind") == "written" for line in lines):
-        return None
-    begin = next((line for line in reversed(lines) if line.get("kind") == "begin"), None)
-    if begin is None:
-        raise LedgerError(f"{path}: expected a first line that begins the run, got none")
-    judged = [
-        msgspec.convert(line["judged"], type=Judged)
-        for line in lines
-        if line.get("kind") == "judged"
-    ]
-    record = msgspec.convert(begin["record"], type=Record)
-    have = {each.id for each in judged}
-    missing = [
-        msgspec.structs.replace(each, code="interrupted", reason="the run was killed before it")
-        for each in record.criteria
-        if each.id not in have
-    ]
-    everything = (*judged, *missing)
-    whole = msgspec.structs.replace(
-        record,
-        criteria=everything,
-        outcome=worst(each.outcome for each in everything),
-        interrupted="the process was killed; rebuilt from its journal",
-        notes=(*record.notes, f"rebuilt at {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"),
-    )
-    ledger.write(whole)
-    return whole
-
-
-def begin(run: Run) -> None:
-    """Journal what a record of this run would hold if nothing more happened."""
-    plain = msgspec.to_builtins(run.so_far("not finished"))
-    run.journal.write({"kind": "begin", "record": plain, "at": time.time()})

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from hour24.checkpoint.inquiry import Inquiry
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.criteria import DAILY, Criterion, known
 from hour24.errors import ConfigurationError
 from hour24.evidence import Evidence
-from hour24.inquiry import Inquiry
-from hour24.ledger import Genesis, Ledger
+from hour24.ledger.book import Genesis, Ledger
 from hour24.watch import Checkpoint, Watch, Window
 
 if TYPE_CHECKING:

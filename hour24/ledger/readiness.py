@@ -3,7 +3,7 @@
 Rules of this module:
 
 - Pure: the ledger and a moment in, sentences out. An empty answer means that nothing is missing
-  as far as the records say; whether they are genuine is :mod:`hour24.verify`'s to say.
+  as far as the records say; whether they are genuine is :mod:`hour24.ledger.verify`'s to say.
 - A rehearsal is never approved.
 - No unwaived FAIL, nothing unsettled, no checkpoint missed. The eight criteria of the sign-off
   must have passed themselves: a waiver covers what they rest on, not them. Of these eight,
@@ -21,9 +21,9 @@ from msgspec import Struct, ValidationError
 
 from hour24.criteria import CRITERIA
 from hour24.evidence import Probes, from_plain
-from hour24.ledger import Ledger
-from hour24.record import Record
-from hour24.standings import Standing
+from hour24.ledger.book import Ledger
+from hour24.ledger.record import Record
+from hour24.ledger.standings import Standing
 from hour24.verdict import Outcome
 
 EIGHT = tuple(name for name in CRITERIA if name.startswith("SIGNOFF-"))

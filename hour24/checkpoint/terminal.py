@@ -13,12 +13,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from hour24.record import Judged
+from hour24.ledger.record import Judged
 from hour24.verdict import Outcome
 from hour24.watch import marker
 
 if TYPE_CHECKING:
-    from hour24.run import Run
+    from hour24.checkpoint.run import Run
 
 Line = tuple[str, dict[str, Any]]
 COLOURS: dict[Outcome, dict[str, Any]] = {

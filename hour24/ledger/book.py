@@ -26,13 +26,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hour24 import canonical, chain, standings
-from hour24 import record as record_form
-from hour24.chain import Entry
 from hour24.classes import IssueClass
 from hour24.errors import LedgerError, LedgerLocked
-from hour24.record import Link, Record
-from hour24.standings import Standing, Waiver
+from hour24.ledger import canonical, chain, standings
+from hour24.ledger import record as record_form
+from hour24.ledger.chain import Entry
+from hour24.ledger.record import Link, Record
+from hour24.ledger.standings import Standing, Waiver
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS, Watch
 
@@ -71,7 +71,7 @@ class Genesis(Struct, frozen=True, kw_only=True):
 
     @property
     def daily(self) -> bool:
-        """Whether this is the week after a watch (:mod:`hour24.daily`), and not a watch."""
+        """Whether this is the week after (:mod:`hour24.checkpoint.daily`), and not a watch."""
         return self.hours[-1] > CHECKPOINTS[-1]
 
 

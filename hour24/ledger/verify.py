@@ -20,13 +20,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hour24 import __version__, chain, evidence, journal, readiness, signature
-from hour24 import record as record_form
-from hour24.chain import Entry
+from hour24 import __version__, evidence
 from hour24.criteria import CRITERIA
 from hour24.errors import LedgerError
-from hour24.ledger import Genesis, Ledger
-from hour24.record import Judged, Record
+from hour24.ledger import chain, journal, readiness, signature
+from hour24.ledger import record as record_form
+from hour24.ledger.book import Genesis, Ledger
+from hour24.ledger.chain import Entry
+from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome, worst
 
 DIGITS = 1e-6

@@ -14,8 +14,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hour24.canonical import to_bytes
 from hour24.errors import LedgerError
+from hour24.ledger.canonical import to_bytes
 
 
 class Journal:

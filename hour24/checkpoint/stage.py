@@ -24,7 +24,7 @@ from hour24 import config
 from hour24.clock import Clock, WallClock
 from hour24.config import Production
 from hour24.errors import ConfigurationError
-from hour24.ledger import Genesis, Ledger
+from hour24.ledger.book import Genesis, Ledger
 from hour24.watch import NAME, to_minute
 
 REHEARSAL = "rehearsal"
@@ -162,7 +162,7 @@ def _is_watch(ledger: Ledger) -> bool:
 
 def _daily_stage(options: Options, production: Production, clock: Clock, of: Ledger) -> Stage:
     """A look of the week after ``of``."""
-    from hour24 import daily
+    from hour24.checkpoint import daily
 
     ledger = daily.opened(
         options.reports, of, production, config.limits_digest(production), clock.now()

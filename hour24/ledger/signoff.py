@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hour24 import readiness, signature
 from hour24.errors import Hour24Error, LedgerError
-from hour24.ledger import Ledger
-from hour24.standings import Standing
+from hour24.ledger import readiness, signature
+from hour24.ledger.book import Ledger
+from hour24.ledger.standings import Standing
 from hour24.verdict import Outcome
 
 APPROVED = "APPROVED FOR CUSTOMER LAUNCH"
@@ -45,7 +45,7 @@ def missing(ledger: Ledger, now: datetime, launch_at: datetime | None = None) ->
         launch_at: when customers are let in, if that is planned.
     Raises: LedgerError, when there is no watch.
     """
-    from hour24.verify import verify
+    from hour24.ledger.verify import verify
 
     entries = ledger.entries()
     signed = [f"{e.file}: it was signed off already" for e in entries if e.kind == "signoff"]

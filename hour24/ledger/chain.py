@@ -21,10 +21,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from hour24 import canonical, record
 from hour24.errors import LedgerError
-from hour24.journal import sync_folder
-from hour24.record import Record
+from hour24.ledger import canonical, record
+from hour24.ledger.journal import sync_folder
+from hour24.ledger.record import Record
 
 FIRST = "watch.json"
 SIGNOFF = "signoff.json"

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin
 
-from hour24.answers import misread
+from hour24.asking.answers import misread
+from hour24.checkpoint.inquiry import Inquiry, NotDescribed
 from hour24.config import Production, Secret
 from hour24.errors import SourceError, SourceMisread
 from hour24.evidence import Evidence, Question, Total, Unanswered
-from hour24.inquiry import Inquiry, NotDescribed
 
 
 class Ask:
@@ -67,7 +67,7 @@ class Ask:
             )
 
     def _json(self, url: str, pointer: str, like: str, unit: str) -> Total:
-        from hour24.asking import Witness
+        from hour24.asking.witness import Witness
         from hour24.sources.health import pointed
 
         production = self._inquiry.production

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hour24.errors import ConfigurationError
-from hour24.ledger import Ledger
-from hour24.waivers import closed, unsaid
+from hour24.ledger.book import Ledger
+from hour24.ledger.waivers import closed, unsaid
 from hour24.watch import Watch
 
 LONGEST = timedelta(hours=2)

@@ -2,7 +2,7 @@
 
 Rules of this module:
 
-- A question is a name, a lane and a function (:mod:`hour24.questions`); its name is the
+- A question is a name, a lane and a function (:mod:`hour24.checkpoint.questions`); its name is the
   fixture's in tests_prod/.
 - A lane is one daemon thread: all lanes ask side by side, the questions of a lane one after
   another. Only the questions that the selected criteria name are asked.
@@ -34,7 +34,7 @@ from hour24.evidence import (
     Unanswered,
     from_plain,
 )
-from hour24.ledger import Ledger
+from hour24.ledger.book import Ledger
 from hour24.watch import Checkpoint, Watch, Window
 
 if TYPE_CHECKING:

@@ -11,8 +11,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from hour24.checkpoint.inquiry import (
+    QUESTIONS,
+    Answer,
+    BaselineAbsent,
+    Inquiry,
+    NotDescribed,
+    question,
+)
 from hour24.evidence import Distribution, Evidence, Listing, Quantiles, Unanswered
-from hour24.inquiry import QUESTIONS, Answer, BaselineAbsent, Inquiry, NotDescribed, question
 from hour24.watch import Window
 
 __all__ = ["QUESTIONS"]

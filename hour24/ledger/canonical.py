@@ -24,7 +24,7 @@ import msgspec
 
 from hour24.errors import LedgerError
 
-SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 LONGEST = 60
 
 

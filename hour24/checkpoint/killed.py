@@ -1,0 +1,50 @@
+"""The record of a run that was killed, rebuilt from its journal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from hour24.errors import LedgerError
+from hour24.ledger.book import Ledger
+from hour24.ledger.record import Judged, Record
+from hour24.verdict import worst
+
+
+def finalise(ledger: Ledger, path: Path) -> Record | None:
+    """The record of a run that was killed, rebuilt from its journal; none when it is there.
+
+    Raises: LedgerError, when the journal has no beginning.
+    """
+    from hour24.ledger import journal
+
+    lines = journal.read(path)
+    if any(line.get("kind") == "written" for line in lines):
+        return None
+    begin = next((line for line in reversed(lines) if line.get("kind") == "begin"), None)
+    if begin is None:
+        raise LedgerError(f"{path}: expected a first line that begins the run, got none")
+    judged = [
+        msgspec.convert(line["judged"], type=Judged)
+        for line in lines
+        if line.get("kind") == "judged"
+    ]
+    record = msgspec.convert(begin["record"], type=Record)
+    have = {each.id for each in judged}
+    missing = [
+        msgspec.structs.replace(each, code="interrupted", reason="the run was killed before it")
+        for each in record.criteria
+        if each.id not in have
+    ]
+    everything = (*judged, *missing)
+    whole = msgspec.structs.replace(
+        record,
+        criteria=everything,
+        outcome=worst(each.outcome for each in everything),
+        interrupted="the process was killed; rebuilt from its journal",
+        notes=(*record.notes, f"rebuilt at {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"),
+    )
+    ledger.write(whole)
+    return whole

@@ -1,0 +1,164 @@
+"""The pytest plugin: selects a checkpoint, runs its criteria, and leaves the record.
+
+Rules of this package:
+
+- The only package that imports pytest.
+- Without one hour in ``-m`` and without criteria collected it does nothing at all.
+- Whatever is not a verdict is INCONCLUSIVE: a skip, an xfail, a plain assertion, an error of
+  ours, a test that never ran. To pytest, and to every tool that does not know our outcomes, all
+  but PASS and NOT_APPLICABLE are "failed".
+- The record is written before anything else that happens at the end.
+- Another plugin that throws costs neither a check nor the record: it is noted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from hour24.errors import ConfigurationError, LedgerError, LedgerLocked
+from hour24.plugin.companion import Companion
+from hour24.plugin.exits import EXIT_LOCKED, EXIT_NOT_WRITTEN
+from hour24.plugin.fixtures import (
+    CHECKPOINT,
+    ask,
+    checkpoint,
+    conclude,
+    endpoints,
+    production,
+    questions,
+    standings,
+    taken,
+)
+from hour24.plugin.guards import Shield
+from hour24.plugin.marking import DAILY_LOOK, OWN, criterion
+from hour24.plugin.running import CheckpointPlugin
+from hour24.watch import CHECKPOINTS
+
+__all__ = [
+    "OWN",
+    "ask",
+    "checkpoint",
+    "conclude",
+    "criterion",
+    "endpoints",
+    "production",
+    "standings",
+    "taken",
+]
+
+LOOKS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "markers")
+"""Options with which pytest shows something, and runs nothing."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hour24", "hour24: the 24 hours before launch")
+    add = group.addoption
+    add("--target", default="production.toml", help="a production.toml, or the word rehearsal")
+    add("--watch", default="", metavar="NAME", help="the watch (default: the one still open)")
+    add("--reports", default="reports", metavar="DIR", help="where watches are kept")
+    add("--t0", default=None, metavar="ISO", help="when the 24 hours begin (default: now)")
+    add("--early", action="store_true", help="run before the due time; does not count")
+    add("--follows", default="", metavar="NAME", help="open a new watch that follows this one")
+    add("--seed", type=int, default=1, help="the rehearsal's story")
+    add("--fault", action="append", default=[], metavar="NAME@HOUR", help="of the rehearsal")
+    add("--rehearsal-at", default=None, metavar="FILE", help="a rehearsal being served already")
+    add("--hard-limit", type=float, default=None, metavar="SECONDS", help="ends a run that hangs")
+
+
+def _selected(config: pytest.Config) -> list[str]:
+    """What ``-m`` names: ``hour8``, ``daily``."""
+    named = set(re.findall(r"\bhour\d+\b|\bdaily\b", config.option.markexpr or ""))
+    return sorted(named, key=lambda name: (len(name), name))
+
+
+def _markers() -> str:
+    return ", ".join([*(f"hour{hour}" for hour in CHECKPOINTS), DAILY_LOOK])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for hour in CHECKPOINTS:
+        config.addinivalue_line("markers", f"hour{hour}: the checkpoint {hour} h after T0")
+    config.addinivalue_line("markers", f"{DAILY_LOOK}: a look of the week after the watch")
+    config.addinivalue_line("markers", "criterion(id): the success criterion this test is")
+    config.pluginmanager.register(questions(), "hour24-questions")
+    selected = _selected(config)
+    if not selected or any(getattr(config.option, name, False) for name in LOOKS):
+        return
+    if len(selected) > 1:
+        names = " or ".join(selected)
+        raise pytest.UsageError(f"-m: expected one checkpoint, got {names}; run them one by one")
+    if selected[0] not in (DAILY_LOOK, *(f"hour{hour}" for hour in CHECKPOINTS)):
+        raise pytest.UsageError(f"-m: expected one of {_markers()}, got {selected[0]}")
+    if getattr(config.option, "numprocesses", None) not in (None, 0):
+        raise pytest.UsageError("-n: expected one process, which asks side by side by itself")
+    plugin = _open(config, selected[0])
+    config.pluginmanager.register(plugin, CHECKPOINT)
+    config.pluginmanager.register(Companion(plugin.run), "hour24-companion")
+    config.pluginmanager.register(Shield(plugin.run), "hour24-shield")
+
+
+def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
+    from hour24.checkpoint.opening import begin, open_run
+    from hour24.checkpoint.stage import Options, moment
+
+    option = config.option
+    try:
+        run = open_run(
+            Options(
+                hour=0 if selected == DAILY_LOOK else int(selected.removeprefix("hour")),
+                daily=selected == DAILY_LOOK,
+                target=option.target,
+                reports=Path(option.reports),
+                watch=option.watch,
+                t0=moment(option.t0, "--t0") if option.t0 else None,
+                early=option.early,
+                follows=option.follows,
+                seed=option.seed,
+                faults=tuple(option.fault),
+                rehearsal_at=Path(option.rehearsal_at) if option.rehearsal_at else None,
+            )
+        )
+    except ConfigurationError as problem:
+        raise pytest.UsageError("\n       ".join(problem.problems)) from None
+    except LedgerLocked as problem:
+        pytest.exit(str(problem), returncode=EXIT_LOCKED)
+    except LedgerError as problem:
+        pytest.exit(str(problem), returncode=EXIT_NOT_WRITTEN)
+    begin(run)
+    run.sign_of_life("start")
+    # Filters are the process's, not a thread's: a library's warning must not end a question.
+    # Nor may it for the moment in which pytest has set "error" and not yet what comes after it.
+    filters = config.getini("filterwarnings")
+    filters[:] = [each for each in filters if not each.startswith("error")]
+    config.addinivalue_line("filterwarnings", "default")
+    config.addinivalue_line("filterwarnings", "ignore:SOCKS support in urllib3")
+    option.continue_on_collection_errors = True
+    option.tbstyle = "short"
+    option.showlocals = False
+    if getattr(option, "htmlpath", "-") is None:  # without pytest-html there is no such option
+        option.htmlpath = str(run.file(".pytest.html"))
+        option.self_contained_html = True
+    return CheckpointPlugin(config, run)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    collected = list(items)
+    yield
+    if any(getattr(config.option, name, False) for name in LOOKS):
+        return
+    plugin = config.pluginmanager.get_plugin(CHECKPOINT)
+    if plugin is not None:
+        plugin.selected(collected, items)
+    elif any(item.get_closest_marker("criterion") for item in items):
+        raise pytest.UsageError(
+            "-m: expected one checkpoint, got none; choose it with `pytest -m hour8` "
+            f"(one of {_markers()})"
+        )

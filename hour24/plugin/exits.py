@@ -1,0 +1,8 @@
+"""pytest's exit codes that are ours; 2 to 6 stay its own."""
+
+from hour24.verdict import Outcome
+
+EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 10, Outcome.NOT_APPLICABLE: 10}
+EXIT_HARD_LIMIT = 11
+EXIT_NOT_WRITTEN = 12
+EXIT_LOCKED = 13

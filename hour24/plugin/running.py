@@ -1,0 +1,353 @@
+"""The hooks that act while a checkpoint is run, from the first question to the last file.
+
+Rules of this module:
+
+- The record is written before anything else that happens at the end.
+- A signal ends the run in order: what was judged is recorded, the rest says why it was not.
+- What hangs is ended by a limit of its own; the record is written then too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hour24.checkpoint.terminal import closing_lines, harmless, one_line, verdict_lines
+from hour24.errors import LedgerError
+from hour24.plugin.exits import EXIT, EXIT_HARD_LIMIT, EXIT_NOT_WRITTEN
+from hour24.plugin.fixtures import VERDICTS
+from hour24.plugin.guards import Scrubbed
+from hour24.plugin.marking import DAILY_LOOK, OWN, criterion_of
+from hour24.plugin.trouble import trouble as trouble_of
+from hour24.plugin.waiting import WaitingLine
+from hour24.verdict import Outcome, worst
+
+PAGES_WITHIN_S = 20.0
+"""What a run that hangs takes for its pages, when its record is safe."""
+NUDGE_S = 0.2
+"""After a signal the main thread has so long to notice it by itself."""
+
+
+class CheckpointPlugin:
+    """The hooks that act while a checkpoint is run."""
+
+    def __init__(self, config: pytest.Config, run: Any) -> None:
+        self.config = config
+        self.run = run
+        self.broken: list[str] = []
+        self.waiting = WaitingLine(config)
+        run.waiting = self.waiting.tell
+        self.interrupted = ""
+        self.exit_code: int | None = None
+        self._old_handlers = {
+            number: signal.signal(number, self._stop)
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+            if signal.getsignal(number) != signal.SIG_IGN  # nohup: whoever started us says so
+        }
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        threading.Thread(target=self._nudge, daemon=True).start()
+        self._old_factory = logging.getLogRecordFactory()
+        logging.setLogRecordFactory(self._log_record)
+        self._watchdog = threading.Thread(target=self._watch, daemon=True)
+        self._ended = threading.Event()
+        self._watchdog.start()
+
+    # selection
+
+    def selected(self, collected: list[pytest.Item], items: list[pytest.Item]) -> None:
+        """Check that every test is a criterion, and that one hour was selected."""
+        from hour24.checkpoint.opening import begin
+
+        strays = [item.nodeid for item in collected if not item.get_closest_marker("criterion")]
+        if strays:
+            raise pytest.UsageError(
+                f"{strays[0]}: expected @criterion(...), got none; without one no checkpoint "
+                "ever runs it"
+            )
+        meant = DAILY_LOOK if self.run.options.daily else self.run.checkpoint.hour
+        found = {item.callspec.params["checkpoint"] for item in items}  # type: ignore[attr-defined]
+        if found - {meant}:
+            raise pytest.UsageError(f"-m: expected one checkpoint, got {sorted(map(str, found))}")
+        for own in OWN.values():
+            self.run.plan[own.id] = own
+        begin(self.run)  # once more, with the plan that is whole now
+        order = {name: place for place, name in enumerate(self.run.plan)}
+        last = len(order)
+        items.sort(key=lambda item: order.get(criterion_of(item).id, last))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        from hour24.checkpoint.questions import QUESTIONS
+
+        names = {
+            name
+            for item in session.items
+            if self.run.applies(criterion_of(item).id)
+            for name in getattr(item, "fixturenames", ())
+        }
+        self.run.ask(names & set(QUESTIONS))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(
+        self,
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        self._scrub(report)
+        return report
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.broken.append(report.nodeid)
+
+    # a test
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        found = criterion_of(pyfuncitem)
+        if self.run.applies(found.id):
+            return None
+        because = self.run.production.criteria[found.id].because
+        judged = self.run.without_verdict(
+            found, "not_applicable", because, outcome=Outcome.NOT_APPLICABLE
+        )
+        pyfuncitem.stash[VERDICTS] = [judged]
+        return True
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[Any]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "call" or call.excinfo is not None:
+            self._settle(item, call, report)
+        self._scrub(report)
+        return report
+
+    def _settle(
+        self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
+    ) -> None:
+        verdicts = item.stash.setdefault(VERDICTS, [])
+        trouble = trouble_of(call, self.run.redactor.text)
+        expected = report.__dict__.pop("wasxfail", None)
+        if trouble is None and expected is not None:
+            trouble = ("skip_not_allowed", "its test is marked as failing, which proves nothing")
+        if trouble is None and not verdicts:
+            trouble = ("no_evidence", "its test ended without conclude(...)")
+        if trouble is not None and call.when == "teardown":
+            self.run.notes.append(f"{item.nodeid}: teardown: {trouble[1]}")
+            return
+        if trouble is not None:
+            verdicts.append(self.run.without_verdict(criterion_of(item), *trouble))
+        outcome = worst(judged.outcome for judged in verdicts)
+        report.__dict__.update(judged=verdicts, verdict=str(outcome))
+        if outcome == Outcome.PASS:
+            report.outcome, report.longrepr = "passed", None
+        elif outcome == Outcome.NOT_APPLICABLE:
+            report.outcome = "skipped"
+            report.longrepr = (str(item.path), 0, f"not applicable: {verdicts[0].reason}")
+        else:
+            report.outcome = "failed"
+            told = "\n".join(f"{one.id} {one.outcome} {one.reason}" for one in verdicts)
+            harness = trouble is not None and trouble[0] == "harness_error"
+            report.longrepr = f"{told}\n\n{report.longreprtext}" if harness else told
+        for judged in verdicts:
+            label = f"{judged.id} {judged.subject}".strip()
+            item.user_properties.append((label, f"{judged.outcome} {judged.code}".strip()))
+
+    def _scrub(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        text = self.run.redactor.text
+        if isinstance(report.longrepr, tuple):
+            path, line, reason = report.longrepr
+            report.longrepr = (path, line, text(reason))
+        elif report.longrepr is not None:
+            report.longrepr = text(report.longreprtext)
+        report.sections = [(name, text(content)) for name, content in report.sections]
+        for name in ("extras", "extra"):  # what pytest-html was given to attach
+            if name in report.__dict__:
+                setattr(report, name, self.run.redactor.plain(getattr(report, name)))
+        if isinstance(report, pytest.TestReport):
+            report.user_properties = [(name, text(str(v))) for name, v in report.user_properties]
+
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        if hasattr(report, "judged"):
+            return report.verdict, "", ""  # our own lines tell it
+        if report.failed and report.when == "teardown":
+            return "error", "", ""  # its section and a note tell it
+        return None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        terminal = self._terminal()
+        if terminal is None or not hasattr(report, "judged"):
+            return
+        self.waiting.clear(terminal)
+        for judged in report.judged:
+            for text, markup in verdict_lines(judged, terminal._tw.fullwidth):
+                terminal.write_line(text, **markup)
+        if "harness_error" in {judged.code for judged in report.judged}:
+            for text in report.longreprtext.splitlines():
+                terminal.write_line(harmless(text))
+
+    def pytest_sessionstart(self) -> None:
+        terminal = self._terminal()
+        if terminal is not None:
+            terminal.showfspath = False
+            terminal._tw._file = Scrubbed(terminal._tw._file, self.run.redactor.text)
+
+    def pytest_report_header(self) -> list[str]:
+        run = self.run
+        production = f"{run.production.service.name} ({run.production.service.environment})"
+        window = run.checkpoint.window
+        told = " REHEARSAL" if run.stage.rehearsal else ""
+        return [
+            f"hour24: hour {run.checkpoint.hour} of watch {run.watch.name}: {production}{told}",
+            f"due {run.checkpoint.due:%Y-%m-%d %H:%M}Z, window "
+            f"{window.start:%m-%d %H:%M}Z to {window.end:%m-%d %H:%M}Z; "
+            f"{len(run.due())} criteria due",
+        ]
+
+    # the end
+
+    def _stop(self, number: int, frame: Any) -> None:
+        if self.interrupted:
+            return
+        self.interrupted = f"signal {signal.Signals(number).name}"
+        raise KeyboardInterrupt(self.interrupted)
+
+    def _nudge(self) -> None:
+        """Wake the main thread where another one took its signal, or it came just before a wait."""
+        main = threading.main_thread().ident
+        assert main is not None
+        while numbers := os.read(self._woken, 64):
+            for number in self._old_handlers.keys() & set(numbers):
+                time.sleep(NUDGE_S)
+                if not self.interrupted:
+                    signal.pthread_kill(main, number)
+        os.close(self._woken)
+
+    def _watch(self) -> None:
+        from hour24.checkpoint.inquiry import budget_s
+        from hour24.checkpoint.questions import QUESTIONS
+
+        limit = self.config.option.hard_limit
+        if limit is None:
+            lanes = {each.lane for each in QUESTIONS.values()}
+            limit = max(budget_s(self.run.production, lane) for lane in lanes) + 240.0
+        if self._ended.wait(limit):
+            return
+        try:
+            struck = f"the hard limit of {limit:g} s struck"
+            self.run.write(struck)
+            capture = self.config.pluginmanager.get_plugin("capturemanager")
+            if capture is not None:
+                capture.suspend(in_=False)  # the test that hangs still holds the terminal
+            self._say(f"hour24: {struck}; {self.run.path}")
+            pages = threading.Thread(target=self.run.publish, daemon=True)
+            pages.start()
+            pages.join(PAGES_WITHIN_S)
+            for text in self.run.leaks():
+                self._say(f"hour24: {text}")
+        except Exception as problem:  # noqa: BLE001  nobody else could tell it
+            self._say(f"hour24: {self._unwritten(problem)}")
+        finally:
+            os._exit(EXIT_HARD_LIMIT)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None]:
+        for number in self._old_handlers:
+            signal.signal(number, signal.SIG_IGN)
+        if exitstatus == pytest.ExitCode.USAGE_ERROR:
+            self._ended.set()
+            self.run.withdraw()
+            yield
+            return
+        if not self.interrupted and exitstatus == pytest.ExitCode.INTERRUPTED:
+            self.interrupted = "interrupted"
+        elif not self.interrupted and exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+            self.interrupted = "an error inside pytest or one of its plugins"
+        elif not self.interrupted and (session.shouldfail or session.shouldstop):
+            self.interrupted = str(session.shouldfail or session.shouldstop)
+        self.run.notes += [f"{nodeid} does not import" for nodeid in self.broken]
+        self.run.broken = tuple(self.broken)
+        try:
+            record = self.run.write(self.interrupted)
+        except Exception as problem:  # noqa: BLE001  the journal still has every verdict
+            session.exitstatus = EXIT_NOT_WRITTEN
+            self._say(f"hour24: {self._unwritten(problem)}")
+        else:
+            if exitstatus not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
+                session.exitstatus = EXIT[record.outcome]
+            self.run.publish()
+        self._ended.set()
+        yield
+        option = self.config.option
+        beside = [getattr(option, name, None) for name in ("htmlpath", "xmlpath", "log_file")]
+        leaks = self.run.leaks(Path(path) for path in beside if path)
+        for text in leaks:
+            self._say(f"hour24: {text}")
+        if leaks:
+            session.exitstatus = EXIT_NOT_WRITTEN
+        unsaid = self.run.farewell(int(session.exitstatus))
+        if unsaid:  # the closing lines are told already
+            self._say(f"hour24: {unsaid}")
+
+    def _unwritten(self, problem: Exception) -> str:
+        told = problem if isinstance(problem, LedgerError) else repr(problem)
+        return (
+            f"the record could not be written: {told}; its verdicts are in "
+            f"{self.run.journal.path}: python -m hour24 finalise"
+        )
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for text, markup in closing_lines(self.run, terminalreporter._tw.fullwidth):
+            terminalreporter.write_line(text, **markup)
+
+    def pytest_unconfigure(self) -> None:
+        self._ended.set()
+        logging.setLogRecordFactory(self._old_factory)
+        signal.set_wakeup_fd(-1)
+        os.close(self._waker)
+        for number, handler in self._old_handlers.items():
+            signal.signal(number, handler)
+        self.run.close()
+
+    # no secret leaves
+
+    def _log_record(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = self._old_factory(*args, **kwargs)
+        try:
+            told = record.getMessage()
+        except Exception:  # noqa: BLE001  a library's slip in its own words ends no question
+            told = f"{record.msg} {record.args}"
+        record.msg, record.args = self.run.redactor.text(told), ()
+        if record.exc_info and record.exc_info[0] is not None:
+            whole = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            record.exc_text = self.run.redactor.text(whole)
+        return record
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        clean = self.run.redactor.text(str(warning_message.message))
+        warning_message.message = UserWarning(clean)
+
+    def _terminal(self) -> Any:
+        return self.config.pluginmanager.get_plugin("terminalreporter")
+
+    def _say(self, text: str) -> None:
+        terminal = self._terminal()
+        if terminal is not None:
+            terminal.ensure_newline()
+            terminal.write_line(one_line(text), red=True)
+            terminal.flush()  # whoever ends the process next does not
