@@ -126,7 +126,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 
 def room_of(module: str) -> str:
-    """``hour24.ledger.record`` is in room ``ledger.record``, ``hour24.report.page`` in ``report``."""
+    """``hour24.ledger.record`` is in ``ledger.record``, ``hour24.report.page`` in ``report``."""
     parts = module.split(".")[1:]
     return ".".join(parts[:2] if parts[0] in PACKAGES else parts[:1])
 
