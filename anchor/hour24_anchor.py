@@ -39,7 +39,7 @@ def restarted(folder: Path, inipath: Path | None, arguments: Sequence[str]) -> l
         arguments: what was typed behind ``pytest``.
     """
     wanted = folder / "pytest.ini"
-    if inipath == wanted or not wanted.is_file() or not (folder / "hour24" / "plugin.py").is_file():
+    if inipath == wanted or not wanted.is_file() or not (folder / "hour24" / "plugin").is_dir():
         return None
     joined: list[str] = []
     for argument in arguments:
