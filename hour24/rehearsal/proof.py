@@ -66,20 +66,24 @@ PROOF: dict[str, Proof] = {
     "WS-STABLE": Proof(("websocket_flap@1",), ("no_prober@-1", "network_down@3.9")),
     "BASELINE-RECORDED": Proof(("baseline_gone@-1",), ("sentry_unreachable@-1",), 0, ()),
     "SIGNOFF-ERROR-RATE": Proof(
-        ("error_spike@22",), ("render_unreachable@21", "no_prober@20"), 24, _ALL_BEFORE_24
+        ("error_spike@22",), ("render_unreachable@21", "no_prober@20"), 24, _ALL_BEFORE_24, 24, (0,)
     ),
     "SIGNOFF-CRITICAL": Proof(
-        ("new_critical_issue@22",), ("sentry_unreachable@21",), 24, _ALL_BEFORE_24
+        ("new_critical_issue@22",), ("sentry_unreachable@21",), 24, _ALL_BEFORE_24, 24, (0,)
     ),
-    "SIGNOFF-HEALTH": Proof(("backend_down@22",), ("no_prober@20",), 24, _ALL_BEFORE_24),
+    "SIGNOFF-HEALTH": Proof(("backend_down@22",), ("no_prober@20",), 24, _ALL_BEFORE_24, 24, (0,)),
     "SIGNOFF-DATABASE": Proof(
-        ("database_down@23.5",), ("database_unreachable@21",), 24, _ALL_BEFORE_24
+        ("database_down@23.5",), ("database_unreachable@21",), 24, _ALL_BEFORE_24, 24, (0,)
     ),
-    "SIGNOFF-RESTARTS": Proof(("restart@22",), ("no_prober@20",), 24, _ALL_BEFORE_24),
-    "SIGNOFF-LATENCY": Proof(("slow_endpoint@20",), ("no_prober@20",), 24, _ALL_BEFORE_24),
-    "SIGNOFF-JOBS": Proof(("jobs_stalled@22",), ("render_unreachable@21",), 24, _ALL_BEFORE_24),
+    "SIGNOFF-RESTARTS": Proof(("restart@22",), ("no_prober@20",), 24, _ALL_BEFORE_24, 24, (0,)),
+    "SIGNOFF-LATENCY": Proof(
+        ("slow_endpoint@20",), ("no_prober@20",), 24, _ALL_BEFORE_24, 24, (0,)
+    ),
+    "SIGNOFF-JOBS": Proof(
+        ("jobs_stalled@22",), ("render_unreachable@21",), 24, _ALL_BEFORE_24, 24, (0,)
+    ),
     "SIGNOFF-WEBSOCKETS": Proof(
-        ("websocket_flap@20",), ("no_prober@0", "network_down@23.9"), 24, _ALL_BEFORE_24
+        ("websocket_flap@20",), ("no_prober@0", "network_down@23.9"), 24, _ALL_BEFORE_24, 24, (0,)
     ),
 }
 """Criterion -> how it is seen to fail and to be silent."""
