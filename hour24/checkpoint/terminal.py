@@ -99,15 +99,21 @@ def closing_lines(run: Run, width: int) -> list[Line]:
 def _decision(decision: dict[str, Any], width: int) -> list[Line]:
     action = one_line(str(decision.get("action", "")))
     good = action == "PROCEED"
+    why = decision.get("why", "")
+    head = f"{action}: {why if good else decision.get('rule') or why}"
     lines: list[Line] = [
         (text, {"green": True} if good else {"red": True, "bold": True})
-        for text in _wrapped(f"{action}: {decision.get('why', '')}", width, 2)
+        for text in _wrapped(head, width, 2)
     ]
     if good:
         return lines
-    for cause in decision.get("causes", ()):
-        share = f"{100 * float(cause.get('share', 0)):.0f} %"
-        lines.append((f"    {one_line(str(cause.get('cause', '')))}: {share}", {}))
+    lines += [(text, {}) for text in _wrapped(str(why), width, 4)]
+    causes = ", ".join(
+        f"{one_line(str(cause.get('cause', '')))} {100 * float(cause.get('share', 0)):.0f} %"
+        for cause in decision.get("causes", ())
+    )
+    if causes:
+        lines.append((f"    causes of the window's errors: {causes}", {}))
     for number, step in enumerate(decision.get("steps", ()), start=1):
         lines += [(t, {}) for t in _wrapped(f"{number}. {step.get('text', '')}", width, 4)]
         if step.get("command"):
