@@ -98,6 +98,18 @@ def test_only_files_that_changed_are_read_again(
     assert (tmp_path / "hour00.a1.html.quarantined").exists()
 
 
+def test_a_secret_that_was_changed_is_looked_for_in_what_was_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rotated token keeps its name; an old page may hold its new value."""
+    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
+    (tmp_path / "hour00.a1.html").write_text("rnd_1234567890abcdef", encoding="utf-8")
+    (tmp_path / "hour00.lock").touch()
+    assert Run.leaks(_run(tmp_path, Secret("TOKEN", TOKEN))) == []  # type: ignore[arg-type]
+    rotated = Secret("TOKEN", "rnd_1234567890abcdef")
+    assert len(Run.leaks(_run(tmp_path, rotated))) == 1  # type: ignore[arg-type]
+
+
 def test_a_file_written_since_is_read(tmp_path: Path) -> None:
     """A page that appeared after the last search is searched, and put away."""
     run = _run(tmp_path, Secret("TOKEN", TOKEN))

@@ -443,7 +443,8 @@ class Run:
     def leaks(self, beside: Iterable[Path] = ()) -> list[str]:
         """A line for each finished file in which a secret was found; the file is put away.
 
-        A file that did not change since these secrets were last looked for is not read again.
+        A file that did not change since secrets of these names were last looked for has only the
+        quick look: one of them may have another value now.
 
         Args:
             beside: files that were written elsewhere than in the ledger's folder.
@@ -457,9 +458,8 @@ class Run:
             if path == mark or not path.is_file() or path.suffix == ".quarantined":
                 continue
             try:
-                if path.stat().st_ctime < last:
-                    continue
-                names = self.redactor.found_in(path)
+                old = path.stat().st_ctime < last
+                names = self.redactor.plainly_in(path) if old else self.redactor.found_in(path)
             except OSError as problem:
                 lines.append(f"{path.name}: not searched for secrets: {problem.strerror}")
                 continue
