@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     whole = argparse.ArgumentParser(
         prog="python -m hour24",
+        allow_abbrev=False,
         description="hour24 watches a production system for the 24 hours before customers are let "
         "in. The checkpoints themselves are run by pytest:",
         epilog="  pytest -m hour0          opens a watch; then "

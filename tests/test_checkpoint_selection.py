@@ -70,6 +70,17 @@ def test_a_file_that_does_not_import(tmp_path: Path) -> None:
     assert "No module named 'no_such_module'" in run.stdout
 
 
+def test_a_file_that_does_not_import_is_not_green_by_itself(tmp_path: Path) -> None:
+    """Nobody knows what it would have held: INCONCLUSIVE, until an attempt in which it imports."""
+    project = Project(tmp_path, own=ONE)
+    torn = project.write("import no_such_module\n", "test_torn.py")
+    project.rehearsed()
+    assert codes(project.record())["CRITERIA-IMPORT"] == "INCONCLUSIVE does_not_import"
+    torn.unlink()
+    project.rehearsed()
+    assert codes(project.record(attempt=2))["CRITERIA-IMPORT"] == "PASS"
+
+
 def test_x_stops_at_the_first(tmp_path: Path) -> None:
     """-x after a FAIL: exit 1, the rest is said to have been ended."""
     own = BELOW.format(name="BAD", limit=1) + BELOW.format(name="AFTER", limit=9)

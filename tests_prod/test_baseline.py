@@ -17,6 +17,7 @@ def test_baseline(
     database_row,
     statements,
     disk,
+    control,
     taken,
     conclude,
 ):
@@ -35,5 +36,6 @@ def test_baseline(
             row=database_row,
             statements=statements,
             disk=disk,
+            control=control,
         ),
     )

@@ -5,7 +5,7 @@ from hour24.plugin import criterion
 
 
 @criterion("LATENCY-TARGET")
-def test_target(endpoints, server_times, latencies, latency_samples, checkpoint, conclude):
+def test_target(endpoints, server_times, latencies, latency_samples, control, checkpoint, conclude):
     """Each endpoint's p99 is below its target: health 100 ms, calls 500 ms, webhooks 200 ms,
     assistants 1000 ms"""
     for name, endpoint in endpoints.items():
@@ -20,6 +20,7 @@ def test_target(endpoints, server_times, latencies, latency_samples, checkpoint,
             spans=server_times[name],
             probes=latencies[name],
             samples=latency_samples[name],
+            control=control,
         )
 
 

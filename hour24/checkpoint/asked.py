@@ -85,14 +85,8 @@ class Ask:
         return Total(question=asking.question(), value=_number(found, asking.where), unit=unit)
 
     def _sql(self, query: str, unit: str) -> Total:
-        from hour24.sources.postgres.session import Session
-
-        at = self._inquiry.described(self._inquiry.production.database, "database")
-        session = Session(at, self._inquiry.clock)
-        try:
-            rows = session.rows("own", query.replace("%", "%%"))
-        finally:
-            session.close()
+        session = self._inquiry.own_session
+        rows = session.rows("own", query.replace("%", "%%"))
         if len(rows) != 1 or len(rows[0]) != 1:
             raise SourceMisread(
                 "own: sql: expected one row of one column, got "

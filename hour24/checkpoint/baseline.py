@@ -38,6 +38,8 @@ def taken(
     applies: Callable[[str], bool],
     agreed: HealthDocument,
     question: Question,
+    *,
+    no_network: bool = False,
 ) -> dict[str, Evidence]:
     """What is kept of the baseline, by name, and beside it ``measures``: what was taken.
 
@@ -46,11 +48,13 @@ def taken(
         applies: whether a criterion applies.
         agreed: what the health document must be.
         question: in whose name the measures are listed.
+        no_network: whether the control address was silent: then so may have been our network.
     """
     items = []
     for name, answer in answers.items():
         if any(map(applies, NEEDED_FOR[name])):
             code, reason = _absent(name, answer, agreed)
+            code = "no_network" if no_network and code == "no_answer" else code
             items.append({"name": name, "taken": not code, "code": code, "reason": reason})
     measures = Listing(question=question, what="measures", items=tuple(items))
     kept = {name: each for name, each in answers.items() if isinstance(each, Evidence)}

@@ -171,8 +171,11 @@ class Look(Inquiry):
         of: Ledger,
         *,
         sampling: float | None = None,
+        started: datetime | None = None,
     ) -> None:
-        super().__init__(production, watch, checkpoint, clock, ledger, sampling=sampling)
+        super().__init__(
+            production, watch, checkpoint, clock, ledger, sampling=sampling, started=started
+        )
         self.of = of
 
     def earlier(self, name: str) -> list[tuple[int, Evidence]]:

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from hour24.probes import Seen
     from hour24.sources.health import HealthSource
     from hour24.sources.postgres import Postgres
+    from hour24.sources.postgres.session import Session
     from hour24.sources.render import Render
     from hour24.sources.sentry import Sentry
     from hour24.sources.supabase import Supabase
@@ -102,6 +104,7 @@ class Inquiry:
     Args:
         ledger: the watch's earlier records.
         sampling: requests per second an endpoint for the latency samples; none: the plan's.
+        started: when the run began, by which it is late or not; none: now.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class Inquiry:
         ledger: Ledger,
         *,
         sampling: float | None = None,
+        started: datetime | None = None,
     ) -> None:
         self.production = production
         self.watch = watch
@@ -120,7 +124,7 @@ class Inquiry:
         self.clock = clock
         self.ledger = ledger
         self.sampling = sampling
-        self.started = clock.now()
+        self.started = started or clock.now()
 
     def described(self, section: Described | None, name: str) -> Described:
         """The section, or the refusal that names it."""
@@ -164,6 +168,13 @@ class Inquiry:
 
         return HealthSource(self.production.health, self.production.service.control_url, self.clock)
 
+    @cached_property
+    def own_session(self) -> Session:
+        """The database, for questions of one's own: a login that was refused is not tried again."""
+        from hour24.sources.postgres.session import Session
+
+        return Session(self.described(self.production.database, "database"), self.clock)
+
     @property
     def probe_folder(self) -> Path:
         """Where the prober of this watch writes."""
@@ -180,11 +191,6 @@ class Inquiry:
     def seen_at_baseline(self) -> Seen:
         """What the prober saw around T0."""
         return self.seen
-
-    @property
-    def settled_whole(self) -> Window:
-        """T0 to now's checkpoint, shifted for what arrives late."""
-        return Window(self.watch.t0, self.checkpoint.due).shifted(-self.watch.settle_s)
 
     def earlier(self, name: str) -> list[tuple[int, Evidence]]:
         """Evidence of this name in earlier checkpoints' records, oldest first, with the hour."""

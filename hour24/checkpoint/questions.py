@@ -81,7 +81,8 @@ def probed_responses(inquiry: Inquiry) -> Answer:
 
 @question("probes")
 def probed_responses_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.seen.responses(Window(inquiry.watch.t0, inquiry.checkpoint.due))
+    """From the hour before T0 on, so that it can settle hour 0 too."""
+    return inquiry.seen.responses(inquiry.checkpoint.since_t0)
 
 
 @question("probes")
@@ -165,7 +166,7 @@ def issues(inquiry: Inquiry) -> Answer:
 
 @question("sentry")
 def issues_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.sentry.issues(inquiry.settled_whole)
+    return inquiry.sentry.issues(inquiry.checkpoint.settled_since_t0)
 
 
 @question("sentry")
@@ -233,7 +234,7 @@ def responses(inquiry: Inquiry) -> Answer:
 
 @question("render-metrics")
 def responses_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.responses(inquiry.settled_whole)
+    return inquiry.render_metrics.responses(inquiry.checkpoint.settled_since_t0)
 
 
 @question("render-metrics")
@@ -316,17 +317,20 @@ def beats(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def beats_baseline(inquiry: Inquiry) -> Answer:
-    """The beats of hour 0: which workers there are."""
+    """The first beats that were recorded: which workers there are."""
     inquiry.described(inquiry.production.jobs, "jobs")
     if inquiry.checkpoint.hour == 0:
         raise NotDescribed("ledger: beats: hour 0 has no checkpoint before it")
-    return inquiry.from_hour_0("beats")
+    earlier = inquiry.earlier("beats")
+    if not earlier:
+        raise BaselineAbsent("ledger: beats: expected those of an earlier checkpoint, got none")
+    return earlier[0][1]
 
 
 @question("render-logs")
 def beats_whole(inquiry: Inquiry) -> Answer:
     jobs = inquiry.described(inquiry.production.jobs, "jobs")
-    return inquiry.render_logs.beats(inquiry.settled_whole, jobs)
+    return inquiry.render_logs.beats(inquiry.checkpoint.settled_since_t0, jobs)
 
 
 # --- Supabase and PostgreSQL ------------------------------------------------------------------

@@ -21,7 +21,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,9 +36,9 @@ from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
 from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.stage import Options, Stage
 from hour24.config import Production
-from hour24.criteria import Criterion
+from hour24.criteria import Criterion, own_criterion
 from hour24.errors import LedgerError
-from hour24.evidence import Evidence, Listing, Question, Unanswered, to_plain
+from hour24.evidence import Evidence, Listing, Question, Total, Unanswered, from_plain, to_plain
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
 from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage
@@ -54,6 +54,8 @@ LOADS_AFTER_S = 0.5
 """Until then the sources' first questions are under way, and nothing else holds them up."""
 CLOCK_TICK_S = 0.05
 """File systems may tell that a file changed so much earlier than it did."""
+BROKEN = "CRITERIA-IMPORT"
+"""Id of the criterion that stands for files that do not import."""
 REHEARSED_PER_S = 100.0
 """Latency samples a second that a rehearsal takes of an endpoint: it is its own server."""
 
@@ -123,11 +125,13 @@ class Run:
             sampling = REHEARSED_PER_S if self.stage.rehearsal is not None else None
             where = (self.production, self.watch, self.checkpoint, self.stage.clock, self.ledger)
             if self.stage.of is None:
-                self.inquiry = Inquiry(*where, sampling=sampling)
+                self.inquiry = Inquiry(*where, sampling=sampling, started=self.started)
             else:
                 from hour24.checkpoint import daily
 
-                self.inquiry = daily.Look(*where, self.stage.of, sampling=sampling)
+                self.inquiry = daily.Look(
+                    *where, self.stage.of, sampling=sampling, started=self.started
+                )
         return self.inquiry
 
     def answer(self, name: str) -> Any:
@@ -141,6 +145,7 @@ class Run:
         """The baseline's evidence by name; see :func:`hour24.checkpoint.baseline.taken`."""
         from hour24.checkpoint import baseline
         from hour24.objectives.health import HealthDocument
+        from hour24.objectives.measured import unheard
 
         at = self.production.health
         agreed = HealthDocument(
@@ -150,13 +155,16 @@ class Run:
             database=at.database,
             fresh_s=at.fresh_s,
         )
+        silent = unheard(answers.get("control"))
         each = {
             name: {one: answer[one] for one in self.production.endpoints}
             if isinstance(answer, Mapping)
             else answer
             for name, answer in answers.items()
+            if name != "control"
         }
-        return baseline.taken(each, self.applies, agreed, self.asking().question("the baseline"))
+        question = self.asking().question("the baseline")
+        return baseline.taken(each, self.applies, agreed, question, no_network=silent)
 
     # --- judging ------------------------------------------------------------------------------
 
@@ -176,17 +184,18 @@ class Run:
         """Judge, and journal the verdict with all that it rests on.
 
         Evidence that an objective may do without, and that production.toml does not describe, is
-        left out.
+        left out. What is judged is what is stored: without secrets, so that it can be judged again.
         """
-        given = {
-            name: each
-            for name, each in evidence.items()
-            if not (
-                name in objective.may
-                and isinstance(each, Unanswered)
-                and each.code == "not_described"
-            )
-        }
+        given: dict[str, Evidence] = {}
+        stored: dict[str, dict[str, Any]] = {}
+        for name, each in evidence.items():
+            undescribed = isinstance(each, Unanswered) and each.code == "not_described"
+            if name in objective.may and undescribed:
+                continue
+            plain = to_plain(each)
+            clean = self.redactor.plain(plain)
+            given[name] = each if clean is plain else from_plain(clean)
+            stored[name] = clean
         verdict = objective.judge(given)
         return self._keep(
             Judged(
@@ -205,9 +214,9 @@ class Run:
                 scale=verdict.scale,
                 figures=verdict.figures,
                 objective=objective.to_plain(),
-                evidence={name: to_plain(each) for name, each in given.items()},
                 took_s=took_s,
-            )
+            ),
+            stored,
         )
 
     def without_verdict(
@@ -232,8 +241,30 @@ class Run:
             )
         )
 
-    def _keep(self, judged: Judged) -> Judged:
-        clean = msgspec.convert(self.redactor.plain(msgspec.to_builtins(judged)), type=Judged)
+    def imported(self, broken: Sequence[str]) -> None:
+        """Keep that a file of criteria did not import: what it holds is unknown, and not green.
+
+        Once that was so at this hour, another attempt keeps that all of them did.
+        """
+        hour = self.checkpoint.hour
+        if not broken and hour not in getattr(self.plan.get(BROKEN), "hours", ()):
+            return
+        sentence = "Every file of criteria imports"
+        criterion = self.plan.setdefault(BROKEN, own_criterion(BROKEN, sentence, (hour,)))
+        if broken:
+            told = f"{', '.join(broken)} does not import: what it holds was not judged"
+            self.without_verdict(criterion, "does_not_import", told)
+            return
+        from hour24.objectives.own import ValueBelow
+
+        question = self.asking().question("files of criteria that do not import", source="pytest")
+        none = Total(question=question, value=0.0, unit="files")
+        self.conclude(criterion, ValueBelow(limit=1), {"value": none})
+
+    def _keep(self, judged: Judged, stored: Mapping[str, dict[str, Any]] | None = None) -> Judged:
+        """Keep a verdict; ``stored``: its evidence, without secrets already."""
+        plain = self.redactor.plain(msgspec.to_builtins(judged))
+        clean = msgspec.convert({**plain, "evidence": dict(stored or {})}, type=Judged)
         self.judged.append(clean)  # first: a signal may end the run in between
         try:
             self.journal.write({"kind": "judged", "judged": msgspec.to_builtins(clean)})

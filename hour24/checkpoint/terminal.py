@@ -141,8 +141,10 @@ def _prober(run: Run) -> list[Line]:
 
 
 def _named(run: Run) -> str:
-    target = run.options.target
-    return "" if target == "production.toml" else f" --target {target}"
+    """The options that lead to the same watch again."""
+    target, reports = run.options.target, run.options.reports
+    named = "" if target == "production.toml" else f" --target {target}"
+    return named if str(reports) == "reports" else f"{named} --reports {reports}"
 
 
 def _next(run: Run) -> str:

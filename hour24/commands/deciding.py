@@ -156,7 +156,7 @@ def signoff(options: argparse.Namespace) -> int:
             ledger,
             options.by,
             options.role,
-            options.because,
+            _clean(options.because),
             _now(ledger),
             key=options.key,
             launch_at=launch_at,
@@ -194,6 +194,13 @@ def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
 # --- waive, classify, declare ---------------------------------------------------------------------
 
 
+def _clean(text: str) -> str:
+    """What a person wrote, without anything that looks like a secret: a ledger is never changed."""
+    from hour24.checkpoint.redaction import Redactor
+
+    return Redactor(()).text(text)
+
+
 def _person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", default="", metavar="NAME", help="who says so")
     parser.add_argument("--because", default="", metavar="WHY", help="the reason, for everybody")
@@ -218,7 +225,7 @@ def waive(options: argparse.Namespace) -> int:
         ledger,
         options.criterion,
         by=options.by,
-        because=options.because,
+        because=_clean(options.because),
         until=options.until,
         now=_now(ledger),
         hour=options.hour,
@@ -254,7 +261,7 @@ def classify(options: argparse.Namespace) -> int:
         ledger,
         options.kind,
         by=options.by,
-        because=options.because,
+        because=_clean(options.because),
         now=_now(ledger),
         issue=issue,
         name=options.name,
@@ -287,7 +294,7 @@ def declare(options: argparse.Namespace) -> int:
         start=options.start,
         end=options.end,
         by=options.by,
-        because=options.because,
+        because=_clean(options.because),
         now=_now(ledger),
         deploy=options.deploy,
         commit=options.commit,
@@ -328,17 +335,21 @@ def finalise(options: argparse.Namespace) -> int:
             say.line("no watch: nothing was recorded")
             return 0
         raise
+    rebuilt = 0
     for path in sorted((ledger.folder / "journal").glob("hour*.jsonl")):
         if (ledger.folder / f"{path.stem}.json").exists():
             continue
         record = killed.finalise(ledger, path)
         if record is None:
             continue
+        rebuilt += 1
         stem = ledger.folder / path.stem
         checkpoint.write(record, ledger, stem.with_name(f"{stem.name}.html"))
         junit.write(record, stem.with_name(f"{stem.name}.xml"))
         index.write(ledger, ledger.folder / "index.html")
         say.line(f"{stem}.json: rebuilt from its journal: {record.outcome}", "yellow")
+    if not rebuilt:
+        say.line(f"{ledger.folder}: nothing to rebuild")
     if options.annotate:
         annotate(ledger)
     return 0

@@ -159,7 +159,11 @@ def due(options: argparse.Namespace) -> int:
         say.line(f"{watch.name}: nothing is due; next: {told if ahead else 'nothing, sign off'}")
         return 0
     late = now - watch.checkpoint(hour).due
-    say.line(f"{watch.name}: hour {hour} is due since {_minutes(late)}: pytest -m hour{hour}")
+    target = ledger.genesis.target
+    named = "" if target == TARGET else f" --target {target}"
+    say.line(
+        f"{watch.name}: hour {hour} is due since {_minutes(late)}: pytest -m hour{hour}{named}"
+    )
     for missed in open_ones[:-1]:
         say.line(f"  hour {missed} was missed, and can still be run late", "yellow")
     return 0

@@ -4,7 +4,8 @@ Rules of this module:
 
 - Pure: the ledger and a moment in, sentences out. An empty answer means that nothing is missing
   as far as the records say; whether they are genuine is :mod:`hour24.ledger.verify`'s to say.
-- A rehearsal is never approved.
+- A rehearsal is never approved, nor a watch that was served by one.
+- All seven checkpoints are in the plan: a shorter one may run, and is not approved.
 - No unwaived FAIL, nothing unsettled, no checkpoint missed. The eight criteria of the sign-off
   must have passed themselves: a waiver covers what they rest on, not them. Of these eight,
   production.toml may leave out what the service does not have; never its health.
@@ -25,12 +26,15 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
 from hour24.ledger.standings import Standing
 from hour24.verdict import Outcome
+from hour24.watch import CHECKPOINTS
 
 EIGHT = tuple(name for name in CRITERIA if name.startswith("SIGNOFF-"))
 LAST = 24
 MIN_COVERAGE = 0.99
 MAX_GAP_S = 300.0
 HEALTH = "SIGNOFF-HEALTH"
+REHEARSED = "rehearsal"
+"""The release that the production.toml of a rehearsal names."""
 
 
 class Coverage(Struct, frozen=True, kw_only=True):
@@ -78,8 +82,11 @@ def _of_the_watch(
     watch = ledger.watch
     if ledger.genesis.rehearsal is not None or ledger.genesis.target == "rehearsal":
         yield "this is a rehearsal, and a rehearsal is never approved"
-    if watch.hours[-1] < LAST:
-        yield f"checkpoints: expected the last one at hour {LAST}, got hour {watch.hours[-1]}"
+    if ledger.genesis.service.get("release") == REHEARSED:
+        yield f"release: expected a production's, got {REHEARSED!r}: that is a rehearsal's service"
+    if not {*CHECKPOINTS} <= {*watch.hours}:
+        wanted, got = (", ".join(map(str, hours)) for hours in (CHECKPOINTS, watch.hours))
+        yield f"checkpoints: expected checkpoints at hours {wanted}, got {got}"
     spoken = {one.hour for one in standings}
     for hour in watch.hours:
         if ledger.latest(hour) is None and (hour not in spoken or hour == LAST):

@@ -5,6 +5,7 @@ Rules of this module:
 - It reads the folder alone; nothing is asked of anybody, nothing is changed.
 - Every verdict is derived again from the stored objective and evidence; outcome, code and the
   figures to six significant digits must be the same.
+- A limit is the same in every record, whether it stands in production.toml or in an objective.
 - Changing or removing the newest entry cannot be seen from inside, except where the journals or a
   sign-off tell of it: compare the head with the one that was published.
 """
@@ -12,7 +13,7 @@ Rules of this module:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ from hour24.verdict import Outcome, worst
 
 DIGITS = 1e-6
 MOST_TOLD = 20
+OF_THE_SERVICE = ("name", "environment")
+"""What a service keeps throughout a watch; its release may change."""
+
+CLASSIFIED = frozenset({"normal", "critical"})
+"""Fields of an objective that a person may add to during a watch (``classify``)."""
+
+EASIER_AT_FIRST = frozenset({"q", "days"})
+"""Fields of an objective that have another value at hour 0, where little was seen yet."""
+
 UNJUDGED = {
     "not_run",
     "interrupted",
@@ -135,6 +145,10 @@ def _foreign(ledger: Ledger, genesis: Genesis, records: Sequence[Record]) -> Ite
             ("t0", genesis.t0, record.t0),
             ("target", genesis.target, record.target),
             ("rehearsal", genesis.rehearsal, record.rehearsal),
+            *(
+                (f"service.{key}", genesis.service.get(key), record.service.get(key))
+                for key in OF_THE_SERVICE
+            ),
             ("due", point.due, record.due),
             ("window", point.window, record.window),
             ("early", record.started < point.due, record.early),
@@ -172,6 +186,44 @@ def _changed_limits(genesis: Genesis, records: Sequence[Record]) -> Iterator[str
                 f"{name}: limits: expected those of the beginning ({genesis.limits[:16]}), "
                 f"got others ({record.limits[:16]}): production.toml was changed during the watch"
             )
+    yield from _changed_objectives(records)
+
+
+def _changed_objectives(records: Sequence[Record]) -> Iterator[str]:
+    """Limits that stand in an objective and differ from those of the first record that has it."""
+    first: dict[tuple[str, str], tuple[str, Mapping[str, Any]]] = {}
+    later: dict[tuple[str, str], tuple[str, Mapping[str, Any]]] = {}
+    for record in records:
+        name = record_form.name_of(record.hour, record.attempt)
+        for judged in record.criteria:
+            if judged.objective is None:
+                continue
+            key, own = (judged.id, judged.subject), (name, judged.objective)
+            where = f"{name}: {judged.id} {judged.subject}".rstrip()
+            eased = EASIER_AT_FIRST | CLASSIFIED
+            yield from _other_limits(where, *first.setdefault(key, own), judged.objective, eased)
+            if record.hour:
+                file, known = later.setdefault(key, own)
+                others = ({*known} | {*judged.objective}) - EASIER_AT_FIRST
+                yield from _other_limits(where, file, known, judged.objective, others)
+
+
+def _other_limits(
+    where: str,
+    file: str,
+    known: Mapping[str, Any],
+    objective: Mapping[str, Any],
+    aside: Set[str],
+) -> Iterator[str]:
+    """How an objective differs from the one in ``file``, the fields ``aside`` left out."""
+    if "name" not in aside and known.get("name") != objective.get("name"):
+        told = f"({known.get('name')}), got {objective.get('name')}"
+        yield f"{where}: objective: expected that of {file} {told}"
+        return
+    for field in sorted(({*known} | {*objective}) - aside):
+        expected, got = known.get(field), objective.get(field)
+        if expected != got:
+            yield f"{where}: {field}: expected that of {file} ({expected}), got {got}"
 
 
 def _journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
-from hour24.evidence import Evidence, Line, Series
+from hour24.evidence import Evidence, Line, Series, Unanswered
 from hour24.objectives.base import Objective
 from hour24.objectives.measured import moment, span
 from hour24.objectives.words import count, said, several
@@ -117,6 +117,16 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
                 "too_early",
                 f"{_gap(*open_[0])}, but lines arrive up to {span(late_s)} late, so that its end "
                 "is not known yet",
+                worst.longest_s,
+                figures,
+            )
+        baseline = evidence.get("baseline")
+        if isinstance(baseline, Unanswered):
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                baseline.code,
+                f"Nobody knows which workers beat at hour 0, so that one's death would not show: "
+                f"{baseline.reason}",
                 worst.longest_s,
                 figures,
             )

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from hour24 import histogram
 from hour24.evidence import Distribution, Evidence, Listing, Quantiles, Samples, Unanswered
 from hour24.objectives.base import Objective
-from hour24.objectives.measured import value
+from hour24.objectives.measured import unheard, value
 from hour24.objectives.words import count, percent, said, several, times
 from hour24.statistics import quantiles, rates, shift
 from hour24.verdict import Outcome, Scale, Verdict
@@ -54,6 +54,10 @@ class _Look(NamedTuple):
     note: str = ""
 
 
+LOOKED_AT = ("spans", "probes", "samples")
+"""What tells latencies, the one that is closest to the server first."""
+
+
 class QuantileBelow(Objective, frozen=True, kw_only=True):
     """A quantile of an endpoint's latency is below its target.
 
@@ -61,10 +65,12 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         target_ms: in milliseconds.
         q: which quantile, 0 to 1.
         known_slow: why it is known to be slow; judged all the same, and told.
+
+    ``control`` silent: samples taken now that had no answer say nothing of the service.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
-    may: ClassVar[tuple[str, ...]] = ("spans", "probes", "samples")
+    may: ClassVar[tuple[str, ...]] = (*LOOKED_AT, "control")
 
     target_ms: float
     q: float = 0.99
@@ -74,7 +80,8 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         return f"p{100 * self.q:g} below {self.target_ms:g} ms"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        looks = [self._look(name, evidence[name]) for name in self.may if name in evidence]
+        evidence = _of_our_network(evidence)
+        looks = [self._look(name, evidence[name]) for name in LOOKED_AT if name in evidence]
         told = [look for look in looks if look is not None]
         silent = [each for each in evidence.values() if isinstance(each, Unanswered)]
         if not told:
@@ -266,6 +273,21 @@ def _ranked(counts: Sequence[tuple[int, int]], n: int) -> Callable[[int | None],
         return None
 
     return at
+
+
+def _of_our_network(evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
+    """The evidence without the samples that our own network may have cost."""
+    known = {name: each for name, each in evidence.items() if name != "control"}
+    samples = known.get("samples")
+    lost = isinstance(samples, Distribution | Samples) and samples.censored
+    if samples is not None and lost and unheard(evidence.get("control")):
+        known["samples"] = Unanswered(
+            question=samples.question,
+            code="no_network",
+            reason="samples had no answer, and neither had the control address: our own network "
+            "may be down",
+        )
+    return known
 
 
 def _bound(look: _Look) -> str:

@@ -12,6 +12,8 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+from hour24.evidence import Document, Evidence
+
 
 def value(number: float) -> str:
     """A measurement to three digits: ``1.42``, ``123``, ``1,413``."""
@@ -46,3 +48,8 @@ def epoch(told: Any) -> float | None:
             return None
         return found.timestamp() if found.tzinfo is not None else None
     return None
+
+
+def unheard(control: Evidence | None) -> bool:
+    """Whether the control address gave no answer at all: then our own network may be down."""
+    return isinstance(control, Document) and control.silent

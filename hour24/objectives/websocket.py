@@ -15,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
-from hour24.evidence import Counts, Evidence, Probes, Unanswered
+from hour24.evidence import Counts, Document, Evidence, Probes, Unanswered
 from hour24.objectives.base import Objective
-from hour24.objectives.measured import span, value
+from hour24.objectives.measured import span, unheard, value
 from hour24.objectives.probes import looked
 from hour24.objectives.words import count, percent, several
 from hour24.statistics import rates
 from hour24.verdict import Outcome, Scale, Verdict
 
 REFUSED = "refused: "
+EARLY = "closed early"
 LIMITED = frozenset({"401", "403", "429"})
 """Statuses that speak of our credential and our haste."""
 
@@ -49,7 +50,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
-    may: ClassVar[tuple[str, ...]] = ("probes", "held")
+    may: ClassVar[tuple[str, ...]] = ("probes", "held", "control")
 
     limit: float = 0.10
     coverage: float = 0.99
@@ -59,14 +60,15 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         return f"below {percent(self.limit)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        probes, held = evidence.get("probes"), evidence.get("held")
+        probes, held = evidence.get("probes"), self._heard(evidence)
+        control = evidence.get("control")
         kinds = [*self._probed(probes), *self._held(held)]
         opened = [kind for kind in kinds if kind.share.total]
         beyond = [kind for kind in opened if kind.share.standing == "beyond"]
         inside = [kind for kind in opened if kind.share.standing == "inside"]
         if beyond:
             return self._verdict(Outcome.FAIL, "drops", beyond[0], kinds)
-        silence = self._silence(probes, held)
+        silence = self._silence(probes, held, control)
         if silence is not None:
             return self._open(*silence, kinds)
         for each in (probes, held):
@@ -82,6 +84,15 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
                     f"Only {look.ran()}; {look.unseen()}: {wanting}",
                     kinds,
                 )
+        early = held.parts.get(EARLY, 0) if isinstance(held, Counts) else 0
+        if isinstance(held, Counts) and 2 * early > held.total:
+            return self._open(
+                Outcome.INCONCLUSIVE,
+                "closed_early",
+                f"{count(early)} of {count(held.total)} connections were closed by the server "
+                "before their time, normally (1000, 1001): no drops, but they did not hold",
+                kinds,
+            )
         if inside:
             return self._verdict(Outcome.PASS, "", inside[0], kinds)
         if not opened:
@@ -107,6 +118,19 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
                 f"of the prober{often}",
             )
         ]
+
+    def _heard(self, evidence: Mapping[str, Evidence]) -> Evidence | None:
+        """What was held now; unanswered where our own network may have ended it."""
+        held = evidence.get("held")
+        lost = isinstance(held, Counts) and (held.bad or held.parts.get("refused"))
+        if held is None or not lost or not unheard(evidence.get("control")):
+            return held
+        return Unanswered(
+            question=held.question,
+            code="no_network",
+            reason="Connections held now ended or were not opened, and the control address did not "
+            "answer either: our own network may be down",
+        )
 
     def _held(self, evidence: Evidence | None) -> list[_Held]:
         if not isinstance(evidence, Counts):
@@ -134,7 +158,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         return _Held(by, share, refused, held_s, told)
 
     def _silence(
-        self, probes: Evidence | None, held: Evidence | None
+        self, probes: Evidence | None, held: Evidence | None, control: Evidence | None
     ) -> tuple[Outcome, str, str] | None:
         """Outcome, code and reason when no handshake succeeds any more; none otherwise."""
         if isinstance(held, Counts):
@@ -158,7 +182,8 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             return Outcome.FAIL, "no_answer", f"{told}, though the service answered"
         failures = probes.failures if isinstance(probes, Probes) else ()
         last = max(failures, key=lambda failure: failure.at, default=None)
-        if last is not None and last.control is True:
+        answered = isinstance(control, Document) and not control.silent
+        if answered or (last is not None and last.control is True):
             return Outcome.FAIL, "no_answer", f"{told}, while the control address answered"
         if last is not None and last.control is False:
             return (

@@ -281,6 +281,7 @@ class CheckpointPlugin:
             self.interrupted = str(session.shouldfail or session.shouldstop)
         self.run.notes += [f"{nodeid} does not import" for nodeid in self.broken]
         self.run.broken = tuple(self.broken)
+        self.run.imported(self.broken)
         try:
             record = self.run.write(self.interrupted)
         except Exception as problem:  # noqa: BLE001  the journal still has every verdict

@@ -1,0 +1,35 @@
+"""What is judged is what is stored, so that every verdict can be derived again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hour24.checkpoint.redaction import Redactor
+from hour24.checkpoint.run import Run
+from hour24.classes import IssueClass
+from hour24.criteria import CRITERIA
+from hour24.evidence import Listing
+from hour24.ledger.journal import Journal
+from hour24.ledger.verify import differences
+from hour24.objectives.logs import NoErrorLine
+from tests import small_watch as small
+
+
+def test_a_line_whose_class_stands_on_what_is_scrubbed(tmp_path: Path) -> None:
+    """A pattern that would only match the secret does not match what is judged either."""
+    line = "ERROR token=abcd1234efgh5678 expired for caller"
+    asked = small.asked(8)
+    window = asked.window
+    assert window is not None
+    item = {"id": "1", "at": window.start.timestamp() + 60.0, "message": line, "level": "error"}
+    lines = Listing(question=asked, what="ERROR lines", items=(item,), seen=1)
+    run = Run.__new__(Run)
+    run.redactor = Redactor([("TOKEN", "abcd1234efgh5678")])
+    run.checkpoint = small.WATCH.checkpoint(8)
+    run.judged, run.trouble = [], []
+    run.journal = Journal(tmp_path / "hour08.a1.jsonl")
+    known = IssueClass(name="expired tokens", pattern=r"token=\w+ expired")
+    judged = run.conclude(CRITERIA["LOGS-ERRORS"], NoErrorLine(normal=(known,)), {"lines": lines})
+    run.journal.close()
+    assert "abcd1234efgh5678" not in str(judged)
+    assert list(differences(judged)) == []
