@@ -221,3 +221,29 @@ def test_the_sign_offs_cell_shows_what_24_hours_gave(tmp_path: Path) -> None:
     row = words(html.split('class="id">SIGNOFF-ERROR-RATE<')[1].split("</tr>")[0])
     assert "PASS 0.1 %" in row
     assert "100 %" not in row
+
+
+def test_a_pass_by_waiver_says_so_at_the_top(tmp_path: Path) -> None:
+    """Nobody takes a green tick for a day on which nothing failed."""
+    failed = changed(
+        Sample(0).criteria(), "DB-POOL", outcome=Outcome.FAIL, code="beyond_limit", reason="full"
+    )
+    ledger = recorded(tmp_path, [Sample(0).record(failed)])
+    at = WATCH.t0 + timedelta(minutes=30)
+    assert "FAIL" in words(index.text(ledger, at))[:400]
+    ledger.append(
+        "waive",
+        {
+            "at": at,
+            "by": "Mara Lind",
+            "because": "mended",
+            "criterion": "DB-POOL",
+            "subject": "",
+            "hour": 0,
+            "until": at + timedelta(days=2),
+        },
+    )
+    told = words(index.text(ledger, at + timedelta(minutes=1)))
+    assert "PASS after 1 of 7 checkpoints, with waivers" in told
+    assert "Waived: 1 FAIL by Mara Lind." in told
+    assert "Nothing else stands against the launch so far." in told

@@ -8,6 +8,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -87,6 +88,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "groups": _grouped(lines),
         "states": grid.states(_grouped(lines)),
         "standing": grid.standing(ledger, at),
+        "waived": _waived(ledger, at),
         "changes": _changes(ledger),
         "pictures": pictures,
         "still": still,
@@ -98,6 +100,15 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "lateness": lateness,
     }
     return page.render("index.html.j2", context)
+
+
+def _waived(ledger: Ledger, now: datetime) -> str:
+    """What persons accepted: ``6 FAIL and 1 INCONCLUSIVE by Mara Lind``; empty when nothing."""
+    waived = [each for each in ledger.standings(now) if each.waived_by]
+    counted = Counter(each.outcome for each in waived)
+    told = [f"{counted[o]} {o}" for o in (Outcome.FAIL, Outcome.INCONCLUSIVE) if counted[o]]
+    names = dict.fromkeys(one_line(each.waived_by, 40) for each in waived)
+    return f"{' and '.join(told)} by {', '.join(names)}" if told else ""
 
 
 def _runs(ledger: Ledger, records: Sequence[Record], now: datetime) -> list[Run]:
