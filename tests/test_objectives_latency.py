@@ -88,7 +88,7 @@ def test_what_had_no_answer_lies_beyond_any_target():
     verdict = target(probes=distribution([100.0] * 400, censored=20))
     assert verdict.outcome == Outcome.FAIL
     assert "20 of 420 took 500 ms or more" in verdict.reason
-    assert "20 had no answer" in verdict.reason
+    assert "20 had no good answer" in verdict.reason
 
 
 def test_the_round_trip_is_taken_off_and_the_vantage_told():

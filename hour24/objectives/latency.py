@@ -172,7 +172,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         ranked = _ranked(sorted(counts.items()), told.n)
         notes = [f"a round trip of {value(trip)} ms taken off"] if trip else []
         notes += [f"from {said(told.question.vantage, 60)}"] if told.question.vantage else []
-        notes += [f"{count(told.censored)} had no answer"] if told.censored else []
+        notes += [f"{count(told.censored)} had no good answer"] if told.censored else []
         if n and told.sent_late > MOST_LATE * n:
             notes.append(f"{count(told.sent_late)} were sent late: the prober was the bottleneck")
             return _Look(name, "open", n, above, most, why="sent_late", note=", ".join(notes))
@@ -216,7 +216,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
             ranked(quantiles.lower_rank(n, self.q)),
             ranked(quantiles.upper_rank(n, self.q)),
             why="too_few_samples",
-            note=f"{count(told.censored)} had no answer" if told.censored else "",
+            note=f"{count(told.censored)} had no good answer" if told.censored else "",
         )
 
     def _sentence(self, look: _Look) -> str:
@@ -430,7 +430,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "no_answer",
-                f"{count(silent.bad)} of {count(silent.total)} requests had no answer, at least "
+                f"{count(silent.bad)} of {count(silent.total)} requests had no good answer, at least "
                 f"{percent(silent.lower)}: so much of the tail lies beyond any value of hour 0",
                 None,
                 {"censored": float(silent.bad), "n": float(silent.total)},
@@ -464,7 +464,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
         )
         beside = f"; a rise below {times(seen)} could not have been seen"
         if now.censored:
-            beside += f"; {count(now.censored)} had no answer and are not among them"
+            beside += f"; {count(now.censored)} had no good answer and are not among them"
         if moved.lower > self.max_ratio:
             return self._verdict(
                 Outcome.FAIL,
