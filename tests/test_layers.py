@@ -94,7 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.waivers": BOOK | {"ledger.readiness"},
     "ledger.declaring": BOOK | {"ledger.waivers"},
     "ledger.verify": SIGN,
-    "ledger.signoff": SIGN,
+    "ledger.signoff": SIGN | {"ledger.waivers"},
     "escalation": {"classes", "evidence", "ledger.record", "verdict", "watch"},
     "report": BOOK | {"histogram"},
     "probes": {"errors", "evidence", "watch", "histogram"},

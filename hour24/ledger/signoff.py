@@ -21,6 +21,7 @@ from hour24.errors import Hour24Error, LedgerError
 from hour24.ledger import readiness, signature
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import Standing
+from hour24.ledger.waivers import unfilled
 from hour24.verdict import Outcome
 
 APPROVED = "APPROVED FOR CUSTOMER LAUNCH"
@@ -78,11 +79,10 @@ def sign(
         LedgerError, when it cannot be written.
     """
     head = ledger.head()
-    absent = [
-        f"--{name}: expected who approves, got nothing"
-        for name, value in (("by", by), ("role", role))
-        if not value.strip()
-    ]
+    absent = (
+        *unfilled("--by", by, "the name of a person"),
+        *unfilled("--role", role, "what that person is"),
+    )
     stands = (*absent, *missing(ledger, now, launch_at))
     if stands:
         raise Refused(stands)

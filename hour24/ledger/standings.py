@@ -9,7 +9,8 @@ Rules of this module:
 - INCONCLUSIVE for want of evidence is settled by a later PASS of the same property over a window
   that contains its own. What was blind for another reason is settled only by a waiver.
 - A checkpoint that is past and has no record, or an attempt that cannot be read, is INCONCLUSIVE.
-- A waiver counts until its end, for FAIL and INCONCLUSIVE alike; the outcome itself stays.
+- A waiver counts until its end, for FAIL and INCONCLUSIVE alike; the outcome itself stays. It
+  speaks of what was there when it was made, never of what came after it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ SETTLES = {
 }
 """The criterion that judges the same property over the whole watch."""
 
+OF_THE_SIGNOFF = frozenset(name for name in CRITERIA if name.startswith("SIGNOFF-"))
+"""The only criteria whose verdict may rest on the ledger alone."""
+
 WHOLE = "24 hours"
 """Subject of a sign-off criterion's own look at the whole watch."""
 
@@ -48,6 +52,8 @@ class Standing(Struct, frozen=True, kw_only=True):
         settled_by: which later verdict settles it; empty when none does.
         waived_by: the person whose waiver covers it at the moment asked; empty when nobody's.
         waived_until: when that waiver ends.
+        known_from: when it was first seen that it does not hold (the end of that attempt, or the
+            due time of a missed checkpoint); waivers from before it do not cover it.
     """
 
     id: str
@@ -59,6 +65,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     settled_by: str = ""
     waived_by: str = ""
     waived_until: datetime | None = None
+    known_from: datetime | None = None
     sentence: str = ""
     group: str = ""
     attempt: int = 0
@@ -83,6 +90,7 @@ class Waiver(Struct, frozen=True, kw_only=True):
     Args:
         hour: none: at every checkpoint.
         subject: empty: of every subject.
+        at: when it was made; none: it counts as made after all that it speaks of.
     """
 
     criterion: str
@@ -91,9 +99,13 @@ class Waiver(Struct, frozen=True, kw_only=True):
     until: datetime
     hour: int | None = None
     subject: str = ""
+    at: datetime | None = None
 
     def covers(self, standing: Standing, now: datetime) -> bool:
-        """Whether it speaks of this standing, and has not ended."""
+        """Whether it speaks of this standing, was made after it was known, and has not ended."""
+        known = standing.known_from
+        if self.at is not None and known is not None and self.at < known:
+            return False
         return (
             self.criterion == standing.id
             and self.hour in (None, standing.hour)
@@ -123,11 +135,13 @@ def stand(
     found: list[Standing] = []
     for hour, attempts in by_hour.items():
         spoiled = (unreadable or {}).get(hour, "")
-        past = watch.checkpoint(hour).due + timedelta(seconds=watch.tolerance_s) < now
+        due = watch.checkpoint(hour).due
+        past = due + timedelta(seconds=watch.tolerance_s) < now
         if attempts:
             own = _of_hour(hour, attempts, plan)
         elif spoiled or hour < newest or past:
-            own = [_absent(one, hour, kept) for one in plan.values() if hour in one.hours]
+            absent = (_absent(one, hour, kept) for one in plan.values() if hour in one.hours)
+            own = [structs.replace(one, known_from=due) for one in absent]
         else:
             continue
         found += [_doubted(one, spoiled) for one in own] if spoiled else own
@@ -175,22 +189,25 @@ def _of_hour(
     hour: int, attempts: Sequence[Record], plan: Mapping[str, Criterion]
 ) -> list[Standing]:
     """What stands at one hour, over its attempts, oldest first."""
-    verdicts: dict[tuple[str, str], list[tuple[int, Judged]]] = {}
+    verdicts: dict[tuple[str, str], list[tuple[Record, Judged]]] = {}
     for record in attempts:
         own: dict[tuple[str, str], Judged] = {}
         for judged in record.criteria:  # the worst of several in one attempt
             key = (judged.id, judged.subject)
             own[key] = _worse(own[key], judged) if key in own else judged
         for key, judged in own.items():
-            verdicts.setdefault(key, []).append((record.attempt, judged))
+            verdicts.setdefault(key, []).append((record, judged))
     found = [
         _over_attempts(hour, many)
         for (name, subject), many in verdicts.items()
         if subject or not _superseded(name, attempts)
     ]
     have = {standing.id for standing in found}
+    unheld = "it was due, and the record does not hold it"
     found += [
-        _no_verdict(one, hour, "not_recorded", "it was due, and the record does not hold it")
+        structs.replace(
+            _no_verdict(one, hour, "not_recorded", unheld), known_from=attempts[0].ended
+        )
         for one in plan.values()
         if hour in one.hours and one.id not in have and _planned(one.id, hour, attempts)
     ]
@@ -215,7 +232,7 @@ def _superseded(name: str, attempts: Sequence[Record]) -> bool:
     return any(group and all(j.subject for j in group) for group in groups)
 
 
-def _over_attempts(hour: int, many: Sequence[tuple[int, Judged]]) -> Standing:
+def _over_attempts(hour: int, many: Sequence[tuple[Record, Judged]]) -> Standing:
     """One standing from the verdicts of all attempts, oldest first."""
     newest = many[-1][1]
     order = (Outcome.FAIL, Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE)
@@ -224,7 +241,8 @@ def _over_attempts(hour: int, many: Sequence[tuple[int, Judged]]) -> Standing:
     else:
         best = next(o for o in order if any(judged.outcome == o for _, judged in many))
         kept = next(one for one in reversed(many) if one[1].outcome == best)
-    attempt, judged = kept
+    record, judged = kept
+    bad = (r.ended for r, j in many if j.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE))
     return Standing(
         id=judged.id,
         subject=judged.subject,
@@ -234,15 +252,16 @@ def _over_attempts(hour: int, many: Sequence[tuple[int, Judged]]) -> Standing:
         reason=judged.reason,
         sentence=judged.sentence,
         group=judged.group,
-        attempt=attempt,
+        attempt=record.attempt,
+        known_from=next(bad, many[0][0].ended),
         window=judged.window,
         on_ledger=on_ledger(judged),
     )
 
 
 def on_ledger(judged: Judged) -> bool:
-    """Whether this verdict rests on the ledger's standings alone."""
-    return set(judged.evidence) == {"standings"}
+    """Whether this verdict is a sign-off's, and rests on the ledger's standings alone."""
+    return judged.id in OF_THE_SIGNOFF and set(judged.evidence) == {"standings"}
 
 
 def _absent(criterion: Criterion, hour: int, records: Sequence[Record]) -> Standing:
@@ -316,4 +335,5 @@ def waiver_from(content: Mapping[str, Any]) -> Waiver:
         until=datetime.fromisoformat(content["until"]),
         hour=content.get("hour"),
         subject=content.get("subject", ""),
+        at=datetime.fromisoformat(content["at"]) if "at" in content else None,
     )

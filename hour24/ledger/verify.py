@@ -13,7 +13,8 @@ Rules of this module:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -191,39 +192,29 @@ def _changed_limits(genesis: Genesis, records: Sequence[Record]) -> Iterator[str
 
 def _changed_objectives(records: Sequence[Record]) -> Iterator[str]:
     """Limits that stand in an objective and differ from those of the first record that has it."""
-    first: dict[tuple[str, str], tuple[str, Mapping[str, Any]]] = {}
-    later: dict[tuple[str, str], tuple[str, Mapping[str, Any]]] = {}
+    first: dict[tuple[str, str, int, str], tuple[str, Mapping[str, Any]]] = {}
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
+        when = "later" if record.hour else "at first"
+        times: Counter[tuple[str, str]] = Counter()  # one's own test may judge several times
         for judged in record.criteria:
-            if judged.objective is None:
+            objective = judged.objective
+            if objective is None:
                 continue
-            key, own = (judged.id, judged.subject), (name, judged.objective)
-            where = f"{name}: {judged.id} {judged.subject}".rstrip()
-            eased = EASIER_AT_FIRST | CLASSIFIED
-            yield from _other_limits(where, *first.setdefault(key, own), judged.objective, eased)
-            if record.hour:
-                file, known = later.setdefault(key, own)
-                others = ({*known} | {*judged.objective}) - EASIER_AT_FIRST
-                yield from _other_limits(where, file, known, judged.objective, others)
-
-
-def _other_limits(
-    where: str,
-    file: str,
-    known: Mapping[str, Any],
-    objective: Mapping[str, Any],
-    aside: Set[str],
-) -> Iterator[str]:
-    """How an objective differs from the one in ``file``, the fields ``aside`` left out."""
-    if "name" not in aside and known.get("name") != objective.get("name"):
-        told = f"({known.get('name')}), got {objective.get('name')}"
-        yield f"{where}: objective: expected that of {file} {told}"
-        return
-    for field in sorted(({*known} | {*objective}) - aside):
-        expected, got = known.get(field), objective.get(field)
-        if expected != got:
-            yield f"{where}: {field}: expected that of {file} ({expected}), got {got}"
+            key, own = (judged.id, judged.subject), (name, objective)
+            times[key] += 1
+            file, known = first.setdefault((*key, times[key], ""), own)
+            alike = first.setdefault((*key, times[key], when), own)
+            fields = ({*known} | {*objective}) - EASIER_AT_FIRST - CLASSIFIED
+            if known.get("name") != objective.get("name"):
+                fields = {"name"}
+            pairs = [(file, known, field) for field in sorted(fields)]
+            pairs += [(*alike, field) for field in sorted(EASIER_AT_FIRST) if fields != {"name"}]
+            for source, limits, field in pairs:
+                expected, got = limits.get(field), objective.get(field)
+                if expected != got:
+                    where = f"{name}: {judged.id} {judged.subject}".rstrip()
+                    yield f"{where}: {field}: expected that of {source} ({expected}), got {got}"
 
 
 def _journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:

@@ -5,6 +5,8 @@ Rules of this module:
 - By name, with a reason; a waiver with an end. Whatever is unknown is refused by name, and every
   problem at once.
 - Nothing is said to a ledger that is signed off.
+- Nothing is waived in advance: a waiver covers what is there when it is made, and is refused where
+  that is nothing.
 - What holds needs no waiver; the eight criteria of the sign-off cannot be waived, only what they
   rest on.
 - A class is a pattern: it is tried before it is written.
@@ -26,7 +28,7 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import EIGHT
 from hour24.verdict import Outcome
 
-PLACEHOLDER = re.compile(r"change-?me|name|reason|todo|tbd|xxx+|\.+|<.*>", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"change-?me|name|role|reason|todo|tbd|xxx+|\.+|<.*>", re.IGNORECASE)
 WHERE = ("any", "title", "culprit", "message", "type")
 SEVERITIES = ("critical", "high", "medium", "low")
 CAUSES = ("vapi", "database", "code", "other")
@@ -43,10 +45,10 @@ def waive(
     hour: int | None = None,
     subject: str = "",
 ) -> Path:
-    """Write a waiver into the ledger.
+    """Write a waiver into the ledger; it covers what is there now, never what comes later.
 
     Args:
-        hour: which checkpoint; none: every one.
+        hour: which checkpoint; none: every one that has been until now.
         subject: which endpoint or part; empty: all of them.
         until: a date (it then ends with that day, in the watch's zone) or a moment.
     Returns: path of its entry.
@@ -158,8 +160,13 @@ def unsaid(by: str, because: str) -> Iterator[str]:
         ("--by", by, "the name of a person"),
         ("--because", because, "a reason"),
     ):
-        if not value.strip() or PLACEHOLDER.fullmatch(value.strip()):
-            yield f"{option}: expected {wanted}, got {value.strip() or 'nothing'!r}"
+        yield from unfilled(option, value, wanted)
+
+
+def unfilled(option: str, value: str, wanted: str) -> Iterator[str]:
+    """What is wrong with words that a person gave: nothing said, or a placeholder left."""
+    if not value.strip() or PLACEHOLDER.fullmatch(value.strip()):
+        yield f"{option}: expected {wanted}, got {value.strip() or 'nothing'!r}"
 
 
 def _end(until: str, zone: str, now: datetime) -> tuple[datetime | None, str]:
@@ -215,9 +222,21 @@ def _unwaivable(
         return
     meant = [one for one in own if subject in ("", one.subject)]
     bad = [one for one in meant if one.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)]
-    if hour is not None and meant and not bad:
+    if any(one.known_from is None or one.known_from <= now for one in bad):
+        return
+    if not meant:
+        yield f"nothing to waive: {criterion} was not judged{_at(hour)} so far"
+    elif hour is not None:
         stood = meant[0].outcome.value
         yield f"{criterion}: expected a FAIL or INCONCLUSIVE at hour {hour}, got {stood}"
+    elif all(one.outcome == Outcome.PASS for one in meant):
+        yield f"nothing to waive: {criterion} passed at every checkpoint so far"
+    else:
+        yield f"nothing to waive: {criterion} neither failed nor was INCONCLUSIVE so far"
+
+
+def _at(hour: int | None) -> str:
+    return "" if hour is None else f" at hour {hour}"
 
 
 def _title(ledger: Ledger, issue: str) -> str | None:

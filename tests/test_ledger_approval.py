@@ -1,0 +1,272 @@
+"""What must not be approved: changed limits, short plans, foreign records, waivers in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from msgspec import structs
+
+from hour24.criteria import Criterion
+from hour24.errors import ConfigurationError
+from hour24.evidence import Counts, Evidence
+from hour24.ledger import signoff, waivers
+from hour24.ledger.book import Ledger
+from hour24.ledger.standings import on_ledger
+from hour24.objectives.base import Objective
+from hour24.verdict import Outcome, Verdict
+from tests import small_watch as small
+from tests.small_watch import AFTER, WATCH, FewBad, counts, judged, record
+
+SERVICE = {"name": "voice", "environment": "production", "release": "7c1e2fa"}
+WORDS: dict[str, Any] = {"by": "Mara Lind", "because": "known", "until": "2026-02-01"}
+OWN = Criterion(
+    id="OWN-ONE",
+    sentence="Ours holds",
+    hours=(8, 12),
+    group="Your own",
+    span="now",
+    means="value",
+)
+
+
+class Eased(Objective, frozen=True, kw_only=True):
+    """Passes; its fields are those that may differ, and one that may not."""
+
+    needs: ClassVar[tuple[str, ...]] = ("counts",)
+
+    q: float = 0.99
+    days: float = 7.0
+    normal: tuple[str, ...] = ()
+    critical: tuple[str, ...] = ()
+    limit: float = 0.1
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        assert isinstance(evidence["counts"], Counts)
+        return Verdict(outcome=Outcome.PASS, reason="it passes")
+
+
+def missing(ledger: Ledger) -> tuple[str, ...]:
+    return signoff.missing(Ledger(ledger.folder), AFTER)
+
+
+def said(name: str, hour: int, objective: Objective, bad: int = 0) -> Any:
+    return judged(name, hour, counts(hour, bad), objective)
+
+
+def failed(hour: int, name: str = "DB-SLOW", **changes: Any) -> Any:
+    return record(hour, judged(name, hour, counts(hour, 200)), **changes)
+
+
+def test_a_clean_watch_may_be_approved(tmp_path: Path) -> None:
+    """Nothing is missing, or the other tests would say nothing."""
+    assert missing(small.whole(tmp_path)) == ()
+
+
+# --- limits that stand in an objective ---------------------------------------------------------
+
+
+def test_a_limit_in_an_objective_is_that_of_the_beginning(tmp_path: Path) -> None:
+    """A wider one at hour 8 is told with both values, though its own verdict follows from it."""
+    wide = record(8, said("ERRORS-RATE", 8, FewBad(limit=0.9), bad=200))
+    assert missing(small.whole(tmp_path, hour8=wide)) == (
+        "limits: hour08.a1.json: ERRORS-RATE: limit: "
+        "expected that of hour00.a1.json (0.1), got 0.9",
+    )
+
+
+def test_another_objective_is_told_by_its_name(tmp_path: Path) -> None:
+    """One line, and none for the fields that the two do not share."""
+    other = record(12, said("DB-POOL", 12, Eased()))
+    assert missing(small.whole(tmp_path, hour12=other)) == (
+        "limits: hour12.a1.json: DB-POOL: name: "
+        "expected that of hour00.a1.json (FewBad), got Eased",
+    )
+
+
+def eased(hour: int, **fields: Any) -> Any:
+    return record(hour, said("DB-SIZE", hour, Eased(**fields)))
+
+
+def sized(reports: Path, **instead: Any) -> Ledger:
+    start = {"hour0": eased(0, q=0.9, days=0.0)}
+    rest = {f"hour{hour}": eased(hour) for hour in WATCH.hours if hour}
+    return small.whole(reports, **{**start, **rest, **instead})
+
+
+def test_classes_may_be_added_and_hour_0_is_easier(tmp_path: Path) -> None:
+    """``classify`` changes ``normal`` and ``critical``; ``q`` and ``days`` are hour 0's own."""
+    named = eased(8, normal=("resets",), critical=("leak",))
+    assert missing(sized(tmp_path, hour8=named)) == ()
+
+
+@pytest.mark.parametrize("field", ["q", "days"])
+def test_what_is_hour_0s_own_is_the_same_from_hour_4_on(tmp_path: Path, field: str) -> None:
+    """The value that was right at hour 0 is none at hour 16."""
+    found = missing(sized(tmp_path, hour16=eased(16, **{field: 0.0})))
+    got = {"q": 0.99, "days": 7.0}[field]
+    assert found == (
+        f"limits: hour16.a1.json: DB-SIZE: {field}: "
+        f"expected that of hour04.a1.json ({got}), got 0.0",
+    )
+
+
+# --- the plan, the service --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [(0, 24), (0, 4, 8, 12, 16, 24), (0, 4)])
+def test_a_shorter_plan_is_not_approved(tmp_path: Path, hours: tuple[int, ...]) -> None:
+    """It may run; what is missing names both plans."""
+    ledger = small.watch_of(tmp_path, record(0), hours=hours)
+    got = ", ".join(map(str, hours))
+    wanted = f"checkpoints: expected checkpoints at hours 0, 4, 8, 12, 16, 20, 24, got {got}"
+    assert wanted in missing(ledger)
+
+
+@pytest.mark.parametrize(("key", "value"), [("name", "other"), ("environment", "staging")])
+def test_a_record_of_another_service_is_foreign(tmp_path: Path, key: str, value: str) -> None:
+    """Whatever it says, it says it of something else."""
+    foreign = record(8, service={**SERVICE, key: value})
+    assert missing(small.whole(tmp_path, hour8=foreign)) == (
+        f"watch: hour08.a1.json: service.{key}: expected {SERVICE[key]}, got {value}",
+    )
+
+
+def test_the_release_may_change(tmp_path: Path) -> None:
+    """A declared deploy brings another one."""
+    assert (
+        missing(small.whole(tmp_path, hour8=record(8, service={**SERVICE, "release": "2"}))) == ()
+    )
+
+
+def test_what_a_rehearsal_serves_is_no_production(tmp_path: Path) -> None:
+    """Its own production.toml, given as a target, names the release of a rehearsal."""
+    service = {**SERVICE, "release": "rehearsal"}
+    ledger = small.watch_of(tmp_path, *map(record, WATCH.hours), service=service)
+    assert missing(ledger) == (
+        "release: expected a production's, got 'rehearsal': that is a rehearsal's service",
+    )
+
+
+# --- waivers ----------------------------------------------------------------------------------
+
+
+def waived(ledger: Ledger, at: datetime, **changes: Any) -> Path:
+    """An entry as a person may have made it by hand."""
+    fields = {"criterion": "DB-SLOW", "by": "Mara Lind", "because": "known", "at": at}
+    return ledger.append("waive", {**fields, "until": AFTER + timedelta(days=9), **changes})
+
+
+def ended(hour: int) -> datetime:
+    return record(hour).ended
+
+
+@pytest.mark.parametrize("hour", [None, 8])
+def test_a_waiver_does_not_cover_what_came_after_it(tmp_path: Path, hour: int | None) -> None:
+    """From the end of the attempt on it does; a second before it does not."""
+    for late in (False, True):
+        ledger = small.whole(tmp_path / str(late), hour8=failed(8))
+        waived(ledger, ended(8) - timedelta(seconds=not late), hour=hour)
+        lines = [line for line in missing(ledger) if line.startswith("DB-SLOW at hour 8: FAIL")]
+        assert bool(lines) is not late
+
+
+def test_a_waiver_for_every_hour_covers_those_that_were(tmp_path: Path) -> None:
+    """Made after hour 8, it says nothing of hour 16, nor of a later attempt's new FAIL at 4."""
+    again = failed(4, attempt=2, ended=ended(12))
+    ledger = small.whole(tmp_path, hour8=failed(8), hour16=failed(16))
+    ledger.write(again)
+    waived(ledger, ended(8), hour=None)
+    stands = {one.hour for one in Ledger(ledger.folder).standings(AFTER) if one.stands}
+    assert stands == {4, 16}
+
+
+def test_a_second_attempt_leaves_a_waiver_in_force(tmp_path: Path) -> None:
+    """It was made when the FAIL was there; the same FAIL again is no news."""
+    ledger = small.watch_of(tmp_path, failed(8), failed(8, attempt=2, ended=ended(12)))
+    waived(ledger, ended(8), hour=8)
+    found = Ledger(ledger.folder).standings(ended(12))
+    assert [one.waived_by for one in found if one.outcome == Outcome.FAIL] == ["Mara Lind"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_missed_checkpoint_is_waived_after_it_was_due(tmp_path: Path, late: bool) -> None:
+    """Not before."""
+    ledger = small.watch_of(tmp_path, record(0), record(8))
+    waived(ledger, WATCH.checkpoint(4).due - timedelta(seconds=not late), hour=None)
+    found = {one.hour: one for one in Ledger(ledger.folder).standings(ended(8)) if one.code}
+    names = {
+        one.waived_by
+        for one in Ledger(ledger.folder).standings(ended(8))
+        if (one.id, one.hour, one.code) == ("DB-SLOW", 4, "missed")
+    }
+    assert found[4].code == "missed"
+    assert names == {"Mara Lind" if late else ""}
+
+
+@pytest.mark.parametrize(
+    ("records", "hour", "says"),
+    [
+        ((0, 4), None, "nothing to waive: DB-SLOW passed at every checkpoint so far"),
+        ((), None, "nothing to waive: DB-SLOW was not judged so far"),
+        ((0, 4), 8, "nothing to waive: DB-SLOW was not judged at hour 8 so far"),
+        ((0, 4), 4, "DB-SLOW: expected a FAIL or INCONCLUSIVE at hour 4, got PASS"),
+    ],
+)
+def test_nothing_is_waived_in_advance(
+    tmp_path: Path, records: tuple[int, ...], hour: int | None, says: str
+) -> None:
+    """What covers nothing now is refused, and not written."""
+    ledger = small.watch_of(tmp_path, *map(record, records))
+    now = ended(max(records, default=0))
+    with pytest.raises(ConfigurationError) as refusal:
+        waivers.waive(ledger, "DB-SLOW", now=now, hour=hour, **WORDS)
+    assert str(refusal.value) == says
+    assert all(entry.kind != "waive" for entry in ledger.entries())
+
+
+def test_what_is_there_is_waived(tmp_path: Path) -> None:
+    """For every checkpoint so far, by one word."""
+    ledger = small.watch_of(tmp_path, record(0), failed(4))
+    waivers.waive(ledger, "DB-SLOW", now=ended(4), **WORDS)
+    assert not any(one.stands for one in Ledger(ledger.folder).standings(ended(4)))
+
+
+# --- who approves -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["", " ", "TODO", "<name>", "change-me", "..."])
+def test_who_approves_is_a_person(tmp_path: Path, word: str) -> None:
+    """A placeholder is nobody, and has no role."""
+    ledger = small.whole(tmp_path)
+    with pytest.raises(signoff.Refused) as refusal:
+        signoff.sign(ledger, word, word, "", AFTER)
+    got = repr(word.strip() or "nothing")
+    assert refusal.value.missing == (
+        f"--by: expected the name of a person, got {got}",
+        f"--role: expected what that person is, got {got}",
+    )
+    assert not (ledger.folder / "signoff.json").exists()
+
+
+# --- what rests on the ledger alone -------------------------------------------------------------
+
+
+def test_an_own_criterion_on_standings_keeps_its_fail(tmp_path: Path) -> None:
+    """Only the sign-off's eight are turned by a later attempt."""
+    ledger = small.whole(tmp_path / "other", hour8=failed(8, "DB-POOL"))
+    objective, evidence = small.held(12, ledger, "DB-POOL")
+    bad = judged(OWN, 12, evidence, objective)
+    other, same = small.held(12, ledger, "DB-SIZE")
+    good = judged(OWN, 12, same, other)
+    assert (bad.outcome, good.outcome) == (Outcome.FAIL, Outcome.PASS)
+    plan = {**record(12).plan, OWN.id: (12,)}
+    first = record(12, bad, plan=plan)
+    second = record(12, structs.replace(good, objective=bad.objective), attempt=2, plan=plan)
+    kept = small.watch_of(tmp_path, first, second).standings(AFTER)
+    own = next(one for one in kept if one.id == OWN.id and one.hour == 12)
+    assert (own.outcome, own.attempt, own.on_ledger) == (Outcome.FAIL, 1, False)
+    assert on_ledger(structs.replace(bad, id="SIGNOFF-DATABASE"))
