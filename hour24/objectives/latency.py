@@ -430,8 +430,8 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "no_answer",
-                f"{count(silent.bad)} of {count(silent.total)} requests had no good answer, at least "
-                f"{percent(silent.lower)}: so much of the tail lies beyond any value of hour 0",
+                f"{count(silent.bad)} of {count(silent.total)} requests had no good answer, at "
+                f"least {percent(silent.lower)}: so much of the tail lies beyond any value of hour 0",
                 None,
                 {"censored": float(silent.bad), "n": float(silent.total)},
             )
