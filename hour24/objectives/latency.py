@@ -431,7 +431,8 @@ class NotSlower(Objective, frozen=True, kw_only=True):
                 Outcome.FAIL,
                 "no_answer",
                 f"{count(silent.bad)} of {count(silent.total)} requests had no good answer, at "
-                f"least {percent(silent.lower)}: so much of the tail lies beyond any value of hour 0",
+                f"least {percent(silent.lower)}: so much of the tail lies beyond any value "
+                "of hour 0",
                 None,
                 {"censored": float(silent.bad), "n": float(silent.total)},
             )
