@@ -57,7 +57,10 @@ def verdict_lines(judged: Judged, width: int) -> list[Line]:
     if judged.limit:
         against = f"{against}  ({one_line(judged.limit)})" if against else one_line(judged.limit)
     head = f"{judged.outcome!s:<14} {one_line(name):<28} {against}"
-    lines: list[Line] = [(harmless(head[: max(60, width)].rstrip()), COLOURS[judged.outcome])]
+    room = max(60, width)
+    if len(head) > room:
+        head = f"{head[: room - 1]}…"
+    lines: list[Line] = [(harmless(head.rstrip()), COLOURS[judged.outcome])]
     if judged.outcome != Outcome.PASS:
         code = f"{judged.code}: " if judged.code else ""
         lines += [(text, {}) for text in _wrapped(f"{code}{judged.reason}", width, 15)]
