@@ -50,8 +50,7 @@ def test_a_prober_may_begin_before_hour_0(served: Rehearsal, tmp_path: Path) -> 
     assert Ledger(tmp_path / "ahead").watch.t0 == t0
     (path,) = tmp_path.glob("ahead/probe/*.jsonl")
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    (health,) = [line for line in lines if line["probe"] == "health"]
-    assert health["due"] >= 1
+    assert sum(line["due"] for line in lines if line["probe"] == "health") >= 1
     early = hour24("due", "--reports", tmp_path, "--watch", "ahead")
     assert "next: hour 0" in early.stdout
 
