@@ -99,6 +99,18 @@ def test_a_class_is_written_and_shown(reports: Path, tmp_path: Path) -> None:
     assert hour24("verify", tmp_path / "w").returncode == 0
 
 
+def test_what_a_person_writes_is_kept_without_a_secret(reports: Path, tmp_path: Path) -> None:
+    """A ledger is never changed, so a password must not get into it."""
+    shutil.copytree(reports / "w", tmp_path / "w")
+    because = "psql postgresql://app:s3cretPassw0rd99@db.example/x failed"
+    done = hour24(
+        "declare", tmp_path / "w", "--start", "2026-03-02T09:00Z", "--end", "2026-03-02T09:10Z",
+        "--by", "Mara Example", "--because", because,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "s3cretPassw0rd99" not in (tmp_path / "w" / "deploy.1.json").read_text("utf-8")
+
+
 def test_a_deploy_is_declared(reports: Path, tmp_path: Path) -> None:
     """From when to when, by whom, because of what."""
     shutil.copytree(reports / "w", tmp_path / "w")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from hour24.evidence import Counts, Distribution, Document, Line, Series, Unanswered
+from hour24.checkpoint.baseline import taken
+from hour24.evidence import Counts, Distribution, Document, Line, Listing, Series, Unanswered
 from hour24.objectives.beats import BeatsKept
+from hour24.objectives.health import HealthDocument
 from hour24.objectives.latency import QuantileBelow
 from hour24.objectives.websocket import DropsBelow
 from hour24.verdict import Outcome
@@ -54,3 +56,33 @@ def test_beats_without_the_first_ones_may_hide_a_dead_worker() -> None:
     absent = Unanswered(question=ASKED, code="baseline_absent", reason="there is none")
     verdict = BeatsKept().judge({"beats": beats, "baseline": absent})
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "baseline_absent")
+
+
+def test_handshakes_that_all_fail_while_the_control_address_answers() -> None:
+    """The service is silent and our network is not: FAIL; with no look at the control: unknown."""
+    refused = Counts(
+        question=ASKED,
+        total=0,
+        bad=0,
+        what="connections",
+        parts={"refused": 30, "refused: closed": 30},
+    )
+    heard = DropsBelow().judge({"held": refused, "control": ANSWERS})
+    assert (heard.outcome, heard.code) == (Outcome.FAIL, "no_answer")
+    alone = DropsBelow().judge({"held": refused})
+    assert (alone.outcome, alone.code) == (Outcome.INCONCLUSIVE, "no_control")
+
+
+def test_a_baseline_that_our_own_network_cost() -> None:
+    """The measure is missing either way; whose fault that is, the control address tells."""
+    for no_network, code in ((False, "no_answer"), (True, "no_network")):
+        kept = taken(
+            {"latencies": {"calls": LOST}},
+            lambda name: True,
+            HealthDocument(schema={"type": "object"}),
+            ASKED,
+            no_network=no_network,
+        )
+        measures = kept["measures"]
+        assert isinstance(measures, Listing)
+        assert measures.items[0]["code"] == code

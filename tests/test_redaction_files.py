@@ -117,3 +117,15 @@ def test_a_file_written_since_is_read(tmp_path: Path) -> None:
     (tmp_path / "hour04.a1.html").write_text(TOKEN, encoding="utf-8")
     assert len(Run.leaks(run)) == 1  # type: ignore[arg-type]
     assert not (tmp_path / "hour04.a1.html").exists()
+
+
+def test_a_changed_secret_is_found_however_a_file_escapes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger is JSON and HTML: its old files hold a secret with signs in it escaped."""
+    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
+    value = 'n3w"Va<ue&4711-long'
+    (tmp_path / "hour00.a1.json").write_text(json.dumps({"a": value}), encoding="utf-8")
+    (tmp_path / "hour00.a1.html").write_text(html.escape(value), encoding="utf-8")
+    assert Run.leaks(_run(tmp_path, Secret("TOKEN", TOKEN))) == []  # type: ignore[arg-type]
+    assert len(Run.leaks(_run(tmp_path, Secret("TOKEN", value)))) == 2  # type: ignore[arg-type]
