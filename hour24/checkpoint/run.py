@@ -198,12 +198,8 @@ class Run:
             stored[name] = clean
         verdict = objective.judge(given)
         return self._keep(
-            Judged(
-                id=criterion.id,
-                sentence=criterion.sentence,
-                group=criterion.group,
-                span=criterion.span,
-                window=self._window(criterion),
+            self._of(
+                criterion,
                 subject=subject,
                 outcome=verdict.outcome,
                 code=verdict.code,
@@ -228,12 +224,8 @@ class Run:
     ) -> Judged:
         """Keep that a due criterion has no verdict, and why."""
         return self._keep(
-            Judged(
-                id=criterion.id,
-                sentence=criterion.sentence,
-                group=criterion.group,
-                span=criterion.span,
-                window=self._window(criterion),
+            self._of(
+                criterion,
                 outcome=outcome,
                 code=code,
                 reason=reason,
@@ -260,6 +252,17 @@ class Run:
         question = self.asking().question("files of criteria that do not import", source="pytest")
         none = Total(question=question, value=0.0, unit="files")
         self.conclude(criterion, ValueBelow(limit=1), {"value": none})
+
+    def _of(self, criterion: Criterion, **fields: Any) -> Judged:
+        """A verdict on this criterion; ``fields`` are the verdict's own."""
+        return Judged(
+            id=criterion.id,
+            sentence=criterion.sentence,
+            group=criterion.group,
+            span=criterion.span,
+            window=self._window(criterion),
+            **fields,
+        )
 
     def _keep(self, judged: Judged, stored: Mapping[str, dict[str, Any]] | None = None) -> Judged:
         """Keep a verdict; ``stored``: its evidence, without secrets already."""
@@ -292,12 +295,8 @@ class Run:
             if criterion.id not in have:
                 code, reason = self._why_absent(interrupted)
                 judged.append(
-                    Judged(
-                        id=criterion.id,
-                        sentence=criterion.sentence,
-                        group=criterion.group,
-                        span=criterion.span,
-                        window=self._window(criterion),
+                    self._of(
+                        criterion,
                         outcome=Outcome.INCONCLUSIVE,
                         code=code,
                         reason=reason,
