@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from hour24.ledger.record import Record
 from hour24.ledger.verify import verify
 from tests.checkpoints import BEGUN, ONE, Project, codes, rehearsal, served_with, until
+from tests.peers import silent
 
 GOES_ON = '''
 import time
@@ -183,35 +183,10 @@ def test_the_hard_limit(tmp_path: Path) -> None:
     assert holds(project)
 
 
-class Tarpit:
-    """Accepts, and says nothing, ever."""
-
-    def __init__(self) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        self._held: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                self._held.append(self._listening.accept()[0])
-            except OSError:
-                return
-
-    def __enter__(self) -> Tarpit:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listening.close()
-        for each in self._held:
-            each.close()
-
-
 def test_a_source_that_hangs_does_not_hold_up_an_interruption(tmp_path: Path) -> None:
     """Status pages never answer: on SIGTERM the record is written at once all the same."""
     project = Project(tmp_path, own=WAITS)
-    with Tarpit() as pit:
+    with silent() as pit:
         status = next(
             line.split('"')[1].rsplit("/", 1)[0]
             for line in Path(rehearsal().toml).read_text("utf-8").splitlines()
@@ -236,7 +211,7 @@ def test_a_source_that_hangs_does_not_hold_up_an_interruption(tmp_path: Path) ->
 def test_a_driver_that_hangs(tmp_path: Path) -> None:
     """A database that accepts and says nothing: INCONCLUSIVE in the time allowed, exit 10."""
     project = Project(tmp_path, "database", own=ONE)
-    with Tarpit() as pit:
+    with silent() as pit:
         dsn = f"postgresql://u:p4ssw0rd-of-tar@127.0.0.1:{pit.port}/postgres?sslmode=disable"
         at = served_with(
             tmp_path,

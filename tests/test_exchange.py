@@ -16,6 +16,7 @@ import pytest
 from hour24.asking import exchange
 from hour24.asking.exchange import SAFE, Address, Kept, Request, ask
 from tests.answering import Answer, Server, free_port
+from tests.peers import Peer, silent
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -27,26 +28,18 @@ def sent(kept: Kept, timeout_s: float = 2.0, **more: object) -> exchange.Reply:
 @contextlib.contextmanager
 def scripted(*answers: bytes | None):
     """A peer that gives one scripted answer per connection; None: closes without one."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
     seen: list[bytes] = []
+    left = list(answers)
 
-    def run() -> None:
-        for answer in answers:
-            peer, _ = listening.accept()
-            with peer:
-                seen.append(peer.recv(65_536))
-                if answer is not None:
-                    peer.sendall(answer)
+    def answer(connection: socket.socket) -> None:
+        told = left.pop(0) if left else None
+        seen.append(connection.recv(65_536))
+        if told is not None:
+            connection.sendall(told)
+        connection.shutdown(socket.SHUT_RDWR)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/x", seen
-    finally:
-        listening.close()
-        thread.join(1)
+    with Peer(answer) as peer:
+        yield f"{peer.url}/x", seen
 
 
 def test_a_connection_is_kept():
@@ -99,8 +92,6 @@ def test_only_safe_methods_are_sent_again(method):
         if method == "POST":
             assert (reply.status, reply.reason) == (0, "closed")
             assert len(seen) == 1
-            with socket.create_connection(("127.0.0.1", urlsplit(url).port)) as last:
-                last.sendall(b"bye")
         else:
             assert reply.status == 200
             assert len(seen) == 2
@@ -147,11 +138,9 @@ def test_nobody_there():
 
 def test_silence_ends_within_the_limit():
     """A peer that accepts and says nothing is a timeout, on time."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
+    with silent() as peer:
         begun = time.perf_counter()
-        reply = ask(f"http://127.0.0.1:{listening.getsockname()[1]}/", {}, 0.3)
+        reply = ask(f"{peer.url}/", {}, 0.3)
         assert time.perf_counter() - begun < 1.5
     assert reply.reason == "timeout"
     assert 300 <= reply.took_ms < 1500
@@ -247,46 +236,42 @@ def test_tls_through_a_proxy(certificate, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
     heads: list[bytes] = []
 
-    def tunnel(listening: socket.socket, target: int) -> None:
-        inside, _ = listening.accept()
-        heads.append(inside.recv(4096))
-        outside = socket.create_connection(("127.0.0.1", target))
-        inside.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-
-        def pump(a: socket.socket, b: socket.socket) -> None:
-            with contextlib.suppress(OSError):
-                while data := a.recv(65_536):
-                    b.sendall(data)
-            for each in (a, b):
-                with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
-
-        there = threading.Thread(target=pump, args=(inside, outside), daemon=True)
-        there.start()
-        pump(outside, inside)
-        there.join()
-        inside.close()
-        outside.close()
-
     with (
         Server(Answer(body=b"safe")) as server,
         over_tls(certificate, server),
-        socket.socket() as listening,
+        tunnel(server.port, heads) as proxy,
     ):
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        proxy = f"http://me:pw@127.0.0.1:{listening.getsockname()[1]}"
-        monkeypatch.setattr(exchange, "_proxy", lambda scheme, host: _proxy_at(proxy))
-        thread = threading.Thread(target=tunnel, args=(listening, server.port), daemon=True)
-        thread.start()
+        address = f"http://me:pw@127.0.0.1:{proxy.port}"
+        monkeypatch.setattr(exchange, "_proxy", lambda scheme, host: _proxy_at(address))
         assert ask(f"https://localhost:{server.port}/", {}, 2.0).data == b"safe"
-        thread.join(2)
     exchange._context.cache_clear()
     assert heads[0].startswith(f"CONNECT localhost:{server.port} HTTP/1.1".encode())
     assert b"Proxy-Authorization: Basic" in heads[0]
     with scripted(b"HTTP/1.1 403 Forbidden\r\n\r\n") as (url, _):
         monkeypatch.setattr(exchange, "_proxy", lambda scheme, host: _proxy_at(url))
         assert ask("https://localhost:1/", {}, 2.0).reason == "refused"
+
+
+def tunnel(target: int, heads: list[bytes]) -> Peer:
+    """A proxy: keeps the head of each CONNECT, then passes bytes both ways."""
+
+    def pump(a: socket.socket, b: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := a.recv(65_536):
+                b.sendall(data)
+        for each in (a, b):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def answer(inside: socket.socket) -> None:
+        heads.append(inside.recv(4096))
+        outside = peer.keep(socket.create_connection(("127.0.0.1", target)))
+        inside.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        peer.run(pump, inside, outside)
+        pump(outside, inside)
+
+    peer = Peer(answer)
+    return peer
 
 
 def _proxy_at(url: str) -> exchange._Proxy:

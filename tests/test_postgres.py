@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,6 +25,7 @@ from hour24.errors import (
 from hour24.evidence import from_plain, to_plain
 from hour24.rehearsal.postgres import PostgresServer
 from hour24.sources.postgres import LoginRefused, NotAccepting, Postgres, TooManyConnections
+from tests.peers import Peer, silent
 
 PASSWORD = "a-secret-of-the-reader"
 SLOW_MS = 60.0
@@ -67,52 +69,24 @@ def at(dsn: str, **options: object) -> Postgres:
     return Postgres(DatabaseAt(dsn=Secret("DATABASE_URL", dsn), **settings), clock)  # type: ignore[arg-type]
 
 
-class Wire:
+class Wire(Peer):
     """A port before the server; keeps what the client sends, and can cut or hold the answers."""
 
-    def __init__(
-        self, to: int | None, answer: Callable[[bytes], bytes | None] | None = None
-    ) -> None:
-        self.to, self.answer = to, answer
+    def __init__(self, to: int) -> None:
+        self.to = to
         self.sent: list[bytes] = []
-        self.connections = 0
         self.held = threading.Event()
         self.cut_after: int | None = None
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listening.getsockname()[1]
-        self._open: list[socket.socket] = [self._listening]
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(self._between)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._listening.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(client)
-            if self.to is None:
-                threading.Thread(target=self._alone, args=(client,), daemon=True).start()
-                continue
-            there = socket.create_connection(("127.0.0.1", self.to))
-            self._open.append(there)
-            for pair in ((client, there, True), (there, client, False)):
-                threading.Thread(target=self._pump, args=pair, daemon=True).start()
-
-    def _alone(self, client: socket.socket) -> None:
-        try:
-            data = client.recv(65536)
-            told = self.answer(data) if self.answer else None
-            if told is None:
-                time.sleep(30)
-            else:
-                client.sendall(told)
-                client.close()
-        except OSError:
-            return
+    def _between(self, client: socket.socket) -> None:
+        there = self.keep(socket.create_connection(("127.0.0.1", self.to), timeout=10))
+        there.settimeout(None)
+        self.run(self._pump, there, client, False)
+        self._pump(client, there, True)
 
     def _pump(self, here: socket.socket, there: socket.socket, ours: bool) -> None:
-        try:
+        with contextlib.suppress(OSError):
             while data := here.recv(65536):
                 if ours:
                     self.sent.append(data)
@@ -123,25 +97,35 @@ class Wire:
                     there.shutdown(socket.SHUT_RDWR)
                     return
                 there.sendall(data)
-        except OSError:
-            return
 
-    def close(self) -> None:
-        for each in self._open:
-            each.close()
+
+def answering(told: bytes) -> Peer:
+    """Says the same to whoever speaks first, and hangs up."""
+
+    def answer(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(told)
+        client.shutdown(socket.SHUT_RDWR)
+
+    return Peer(answer)
 
 
 @pytest.fixture
 def wire(server: PostgresServer) -> Iterator[Wire]:
-    made = Wire(server.port)
-    yield made
-    made.close()
+    with Wire(server.port) as made:
+        yield made
 
 
-def refusal(state: str, words: str) -> Callable[[bytes], bytes]:
-    """A server that answers every login with this error."""
+def without_tls(peer: Peer) -> Postgres:
+    """The source at a peer that speaks at once."""
+    dsn = f"postgresql://reader:{PASSWORD}@127.0.0.1:{peer.port}/x?sslmode=disable"
+    return at(dsn, clock=SteppingClock(WallClock().now()))
+
+
+def refusal(state: str, words: str) -> bytes:
+    """A server's error, as the answer to a login."""
     fields = f"SFATAL\0VFATAL\0C{state}\0M{words}\0\0".encode()
-    return lambda _: b"E" + struct.pack("!i", len(fields) + 4) + fields
+    return b"E" + struct.pack("!i", len(fields) + 4) + fields
 
 
 def test_the_runbook_s_row_tells_name_connections_and_size(server):
@@ -344,20 +328,19 @@ def test_a_server_that_does_not_keep_its_timeout_is_left(server, wire, monkeypat
 
 def test_a_tarpit_is_left_in_time():
     """A port that accepts and says nothing costs two tries, and later questions nothing."""
-    tarpit = Wire(None)
-    source = at(
-        f"postgresql://reader:{PASSWORD}@127.0.0.1:{tarpit.port}/x",
-        connect_timeout_s=0.2,
-        clock=SteppingClock(WallClock().now()),
-    )
-    begun = time.monotonic()
-    for _ in range(3):
-        with pytest.raises(SourceUnreachable) as refused:
-            source.runbook_row()
-    assert time.monotonic() - begun < 1.5
-    assert tarpit.connections == 2
-    assert PASSWORD not in str(refused.value)
-    tarpit.close()
+    with silent() as tarpit:
+        source = at(
+            f"postgresql://reader:{PASSWORD}@127.0.0.1:{tarpit.port}/x",
+            connect_timeout_s=0.2,
+            clock=SteppingClock(WallClock().now()),
+        )
+        begun = time.monotonic()
+        for _ in range(3):
+            with pytest.raises(SourceUnreachable) as refused:
+                source.runbook_row()
+        assert time.monotonic() - begun < 1.5
+        assert tarpit.connections == 2
+        assert PASSWORD not in str(refused.value)
 
 
 def test_an_answer_cut_off_in_the_middle_is_none(server, wire):
@@ -419,14 +402,8 @@ def test_a_role_without_a_connection_left_is_told_so(server):
 )
 def test_what_a_server_or_pooler_refuses_with_is_told_apart(state, words, kind):
     """Each refusal has its own kind, and none repeats the server's words."""
-    pooler = Wire(None, refusal(state, words))
-    source = at(
-        f"postgresql://reader:{PASSWORD}@127.0.0.1:{pooler.port}/x?sslmode=disable",
-        clock=SteppingClock(WallClock().now()),
-    )
-    with pytest.raises(SourceError) as refused:
-        source.runbook_row()
-    pooler.close()
+    with answering(refusal(state, words)) as pooler, pytest.raises(SourceError) as refused:
+        without_tls(pooler).runbook_row()
     assert type(refused.value) is kind
     assert words not in str(refused.value)
     assert "127.0.0.1" not in str(refused.value)
@@ -434,14 +411,9 @@ def test_what_a_server_or_pooler_refuses_with_is_told_apart(state, words, kind):
 
 def test_what_speaks_another_protocol_is_no_database():
     """A web server at the database's port is misread or unreachable, in time."""
-    web = Wire(None, lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n<html>")
-    source = at(
-        f"postgresql://reader:{PASSWORD}@127.0.0.1:{web.port}/x?sslmode=disable",
-        clock=SteppingClock(WallClock().now()),
-    )
-    with pytest.raises(SourceError) as refused:
-        source.runbook_row()
-    web.close()
+    told = b"HTTP/1.1 400 Bad Request\r\n\r\n<html>"
+    with answering(told) as web, pytest.raises(SourceError) as refused:
+        without_tls(web).runbook_row()
     assert isinstance(refused.value, SourceMisread | SourceUnreachable)
 
 

@@ -19,6 +19,7 @@ from hour24.config import Secret, WebSocketTarget
 from hour24.evidence import Counts, from_plain, to_plain
 from hour24.sources.websocket import WebSocketSource
 from tests.answering import Server, free_port
+from tests.peers import Peer
 
 START = datetime(2026, 11, 24, 6, tzinfo=UTC)
 
@@ -84,26 +85,19 @@ def test_close_codes(code, bad):
 def test_a_ping_without_its_pong_is_a_drop():
     """A server that stops reading and writing drops the connection, though TCP stays open."""
 
-    stuck = socket.socket()
-    stuck.bind(("127.0.0.1", 0))
-    stuck.listen()
-
-    def answer() -> None:
+    def shakes_hands(connection: socket.socket) -> None:
         from websockets.server import ServerProtocol
 
-        peer, _ = stuck.accept()
         protocol = ServerProtocol()
-        protocol.receive_data(peer.recv(65_536))
+        protocol.receive_data(connection.recv(65_536))
         protocol.send_response(protocol.accept(protocol.events_received()[0]))
         for data in protocol.data_to_send():
-            peer.sendall(data)
-        time.sleep(4)
-        peer.close()
+            connection.sendall(data)
+        stuck.wait(60)
 
-    threading.Thread(target=answer, daemon=True).start()
-    url = f"ws://127.0.0.1:{stuck.getsockname()[1]}/"
-    counts = held(url, connections=1, hold_s=3.0, timeout_s=0.4)
-    stuck.close()
+    with Peer(shakes_hands) as stuck:
+        url = f"ws://127.0.0.1:{stuck.port}/"
+        counts = held(url, connections=1, hold_s=3.0, timeout_s=0.4)
     assert (counts.total, counts.bad, counts.parts) == (1, 1, {"1011": 1})
 
 
