@@ -155,7 +155,10 @@ class Distribution(Evidence, frozen=True, kw_only=True, tag="distribution"):
     Args:
         unit: of what was measured.
         blocks: ascending in time; merged they are the whole.
-        censored: how many ended without an answer.
+        censored: how many ended without a good answer; each is at least as long as any value.
+        bad: how these ended, ``503`` or ``timeout`` -> how many.
+        refused: how many were answered 401 or 403: our credential's fault, and no samples.
+        limited: how many were answered 429 (never a sample).
         sent_late: how many were sent later than half their interval after they were due.
         round_trip_ms: median time to open a connection, in milliseconds; 0 when not measured.
     """
@@ -163,6 +166,9 @@ class Distribution(Evidence, frozen=True, kw_only=True, tag="distribution"):
     unit: str
     blocks: tuple[Block, ...]
     censored: int = 0
+    bad: dict[str, int] = {}
+    refused: int = 0
+    limited: int = 0
     sent_late: int = 0
     round_trip_ms: float = 0.0
 
@@ -176,7 +182,7 @@ class Distribution(Evidence, frozen=True, kw_only=True, tag="distribution"):
 
     @property
     def n(self) -> int:
-        """Number of samples, censored ones aside."""
+        """Number of samples: good answers, each with its time."""
         return sum(sum(block.counts.values()) for block in self.blocks)
 
 

@@ -104,32 +104,37 @@ def test_latency_counts_from_when_it_was_due():
 
 
 def test_bad_answers_are_censored_and_limits_are_no_samples():
-    """503, silence and a refused connection are censored; 429 is only told."""
+    """503, silence and a refused connection are censored; 401, 403 and 429 are only told."""
 
     def answer(asked):
         if asked.path == "/hang":
             time.sleep(2.5)
-        return {"/503": Answer(503), "/429": Answer(429), "/404": Answer(404)}.get(
-            asked.path, Answer()
-        )
+        status = asked.path.strip("/")
+        return Answer(int(status)) if status.isdigit() else Answer()
 
     with Server(answer) as server:
         endpoints = {
             name: endpoint(name, f"{server.url}/{name}", timeout_s=0.3)
-            for name in ("503", "429", "hang", "fine")
+            for name in ("503", "429", "401", "403", "hang", "fine")
         }
         endpoints["404"] = endpoint("404", f"{server.url}/404", expect_status=(404,))
+        endpoints["agreed"] = endpoint("agreed", f"{server.url}/401", expect_status=(401,))
         endpoints["dead"] = endpoint("dead", f"http://127.0.0.1:{free_port()}/")
         told = sampled(endpoints, samples=20)
     assert {name: (each.n, each.censored) for name, each in told.items()} == {
         "503": (0, 20),
         "429": (0, 0),
+        "401": (0, 0),
+        "403": (0, 0),
         "hang": (0, 20),
         "fine": (20, 0),
         "404": (20, 0),
+        "agreed": (20, 0),
         "dead": (0, 20),
     }
-    assert told["503"].note == "20 x 503"
+    assert (told["503"].note, told["503"].bad) == ("20 x 503", {"503": 20})
+    assert (told["401"].refused, told["403"].refused, told["429"].limited) == (20, 20, 20)
+    assert told["401"].note == "20 x 401, no samples"
     assert told["hang"].note == "20 x timeout"
     assert told["dead"].note == "20 x refused"
     assert "20 answered 429" in told["429"].note

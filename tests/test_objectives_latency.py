@@ -13,7 +13,7 @@ from hour24.evidence import Block, Distribution, Evidence, Listing, Quantiles, Q
 from hour24.objectives.base import from_plain
 from hour24.objectives.latency import MostBelow, NotSlower, QuantileBelow
 from hour24.verdict import Outcome
-from tests.evidence_of import AT, question, unanswered
+from tests.evidence_of import AT, document, question, unanswered
 
 START = AT.timestamp()
 
@@ -84,11 +84,95 @@ def test_the_target_itself_is_not_below():
 
 
 def test_what_had_no_answer_lies_beyond_any_target():
-    """Timeouts count as slow."""
-    verdict = target(probes=distribution([100.0] * 400, censored=20))
-    assert verdict.outcome == Outcome.FAIL
-    assert "20 of 420 took 500 ms or more" in verdict.reason
-    assert "20 had no good answer" in verdict.reason
+    """Where that alone is more than may be slow, it fails: as silence, or as bad answers."""
+    silence = target(probes=distribution([100.0] * 400, censored=20, bad={"timeout": 20}))
+    assert (silence.outcome, silence.code) == (Outcome.FAIL, "no_answer")
+    assert silence.reason == (
+        "Of 420 probes, 20 had no good answer (timeout 20), at least 2.66 %, 99 % sure: more than "
+        "the 1 % that may be slow"
+    )
+    answered = target(probes=distribution(censored=20, bad={"503": 18, "timeout": 2}))
+    assert (answered.outcome, answered.code) == (Outcome.FAIL, "bad_status")
+    assert answered.observed == "no good answer"
+
+
+DEAD = {"censored": 30, "bad": {"timeout": 30}}
+FAST = spans(2000, p5=40, p99=120, p100=300)
+ANSWERS, SILENT = document(status=204), document(status=0, silent=True)
+
+
+@pytest.mark.parametrize(
+    ("own", "outcome", "code"),
+    [
+        ({"samples": distribution(**DEAD), "control": ANSWERS}, Outcome.FAIL, "no_answer"),
+        ({"probes": distribution(**DEAD)}, Outcome.FAIL, "no_answer"),
+        (
+            {
+                "probes": distribution([100.0] * 2850),
+                "samples": distribution(censored=30, bad={"503": 30}),
+            },
+            Outcome.FAIL,
+            "bad_status",
+        ),
+        (
+            {"samples": distribution(**DEAD), "control": SILENT},
+            Outcome.INCONCLUSIVE,
+            "no_network",
+        ),
+        (
+            {"samples": distribution(**DEAD), "control": unanswered("source_timeout")},
+            Outcome.INCONCLUSIVE,
+            "no_control",
+        ),
+        (
+            {
+                "probes": distribution([100.0] * 400),
+                "samples": distribution(**DEAD),
+                "control": SILENT,
+            },
+            Outcome.PASS,
+            "",
+        ),
+        ({"probes": distribution(refused=400)}, Outcome.INCONCLUSIVE, "source_refused"),
+        ({"samples": distribution(limited=30)}, Outcome.INCONCLUSIVE, "source_limited"),
+        ({"samples": distribution(censored=1)}, Outcome.INCONCLUSIVE, "no_control"),
+        ({"probes": distribution(censored=1)}, Outcome.INCONCLUSIVE, "too_few_samples"),
+        ({"probes": unanswered("no_prober"), "samples": unanswered("late")}, Outcome.PASS, ""),
+        ({"probes": distribution()}, Outcome.PASS, ""),
+        ({}, Outcome.PASS, ""),
+    ],
+)
+def test_spans_alone_pass_no_endpoint_that_gave_us_no_good_answer(own, outcome, code):
+    """Silent: FAIL; our own network, credential or pace: open; not asked: Sentry's word counts."""
+    verdict = target(spans=FAST, **own)
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+    assert "0 of 2,000 took 500 ms or more" in verdict.reason
+
+
+def test_a_refusal_of_our_credential_shows_nothing_of_the_endpoint():
+    """Neither slow nor fast; the reason says what to do, and slow spans fail all the same."""
+    refused = target(samples=distribution(refused=30), control=ANSWERS)
+    assert (refused.outcome, refused.code) == (Outcome.INCONCLUSIVE, "source_refused")
+    assert refused.reason == (
+        "Of our own 30 requests, 30 were refused (401 or 403), and none had a good answer: "
+        "expected our credential to be accepted; see the endpoint's headers and expect_status in "
+        "production.toml"
+    )
+    slow = target(spans=spans(2000, p5=600, p99=900), samples=distribution(refused=30))
+    assert (slow.outcome, slow.code) == (Outcome.FAIL, "slow")
+    later = target(probes=distribution([100.0] * 400, refused=80))
+    assert later.outcome == Outcome.PASS
+    assert "80 were refused (401 or 403)" in later.reason
+
+
+def test_some_answers_and_some_not_are_told():
+    """Sentry's spans decide; what of our own had no good answer stands beside them."""
+    probes = distribution([100.0] * 478, censored=2, bad={"503": 2}, limited=5)
+    verdict = target(spans=FAST, probes=probes, samples=distribution([90.0] * 30))
+    assert verdict.outcome == Outcome.PASS
+    assert verdict.reason.endswith(
+        "; of 485 probes, 2 had no good answer (503 2), 5 were limited (429)"
+    )
 
 
 def test_the_round_trip_is_taken_off_and_the_vantage_told():
@@ -267,10 +351,17 @@ def test_identical_values_are_not_slower():
 
 
 def test_silence_of_an_endpoint_is_slower_than_any_value():
-    """A quarter without an answer is a tail beyond measure."""
+    """A quarter without an answer is a tail beyond measure; a refusal of ours is none at all."""
     now = distribution(*[[100.0] * 15] * 24, censored=120)
-    verdict = stable(now, distribution(*[[100.0] * 20] * 6))
+    hour_0 = distribution(*[[100.0] * 20] * 6)
+    verdict = stable(now, hour_0)
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "no_answer")
+    refused = stable(distribution(refused=480), hour_0)
+    assert (refused.outcome, refused.code) == (Outcome.INCONCLUSIVE, "source_refused")
+    assert "see the endpoint's headers" in refused.reason
+    partly = stable(distribution(*[[100.0] * 15] * 24, refused=120), hour_0)
+    assert partly.outcome == Outcome.PASS
+    assert "120 were refused (401 or 403), and are not among them" in partly.reason
 
 
 @pytest.mark.parametrize("side", ["now", "baseline"])

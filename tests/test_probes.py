@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hour24 import probes
-from hour24.errors import SourceMisread
+from hour24.errors import SourceMisread, SourceRefused
 from hour24.evidence import from_plain, to_plain
 from hour24.probes import Alarm, Drop, LineWriter, Minute, NoProber, read
 from hour24.watch import Window
@@ -129,6 +129,7 @@ def test_limited_is_not_a_look(tmp_path):
     responses = seen.responses(minutes(0, 1))
     assert (responses.total, responses.bad) == (4, 0)
     assert "429" in responses.note
+    assert seen.latencies("health", minutes(0, 1)).limited == 2
 
 
 def test_responses_count_5xx_and_no_answer(tmp_path):
@@ -143,6 +144,38 @@ def test_responses_count_5xx_and_no_answer(tmp_path):
     assert (responses.total, responses.bad) == (12, 2)
     assert responses.parts == {"200": 9, "404": 1, "503": 1, "timeout": 1}
     assert responses.basis == "sample"
+
+
+def test_a_refusal_of_our_credential_is_no_sample(tmp_path):
+    """401 and 403 are neither good nor bad, and told; one that was agreed on is good."""
+    write(
+        tmp_path,
+        line(0, failed={"401": [0], "503": [1]}, statuses={"200": 4, "401": 1, "503": 1}),
+        line(0, "calls", "endpoint", statuses={"403": 6}),
+        line(
+            0,
+            "hooks",
+            "endpoint",
+            failed={"403": [0, 1, 2, 3]},
+            limited=[4],
+            statuses={"403": 4, "429": 1, "200": 1},
+        ),
+    )
+    seen = read(tmp_path, minutes(0, 1))
+    responses = seen.responses(minutes(0, 1))
+    assert (responses.total, responses.bad) == (12, 1)
+    assert responses.parts == {"200": 5, "403": 6, "503": 1}
+    assert "5 answered 401 or 403 to us and are no samples" in responses.note
+    hooks = seen.latencies("hooks", minutes(0, 1))
+    assert (hooks.censored, hooks.bad, hooks.refused, hooks.limited) == (0, {}, 4, 1)
+    assert seen.latencies("health", minutes(0, 1)).bad == {"503": 1}
+
+
+def test_a_credential_that_every_endpoint_refuses_is_no_error_rate(tmp_path):
+    """480 times 401 are not 480 requests that did not fail."""
+    write(tmp_path, line(0, failed={"401": [0, 1, 2, 3, 4, 5]}, statuses={"401": 6}, latency={}))
+    with pytest.raises(SourceRefused, match="got 401 or 403 to 6 probes; see the endpoints' head"):
+        read(tmp_path, minutes(0, 1)).responses(minutes(0, 1))
 
 
 def test_our_own_network_is_told_apart(tmp_path):

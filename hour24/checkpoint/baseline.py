@@ -84,5 +84,9 @@ def _unsaid(answer: Evidence) -> tuple[str, str]:
     if isinstance(answer, Distribution) and not answer.n:
         if answer.censored:
             return "no_answer", f"none of {answer.censored} requests was answered"
+        if answer.refused:
+            return "source_refused", f"our credential was refused by {answer.refused} requests"
+        if answer.limited:
+            return "source_limited", f"{answer.limited} requests were answered 429"
         return "no_data", "no request was sent"
     return "", ""

@@ -5,7 +5,6 @@ Rules of this module:
 - A line of a normal class does not count; a bounded class is normal up to its bound in each
   calendar hour, and what comes after it counts.
 - Lines are told by their pattern, with samples: what only varies does not part them.
-- What was seen stands: a listing that is not complete can show FAIL, and never PASS.
 - A level has risen when that is both significant and large; the smallest rise that would have
   shown is told. Fewer lines than at hour 0 are no failure; no line at all is.
 - Lines are foreign text: one line each, cut, nothing that acts.
@@ -21,9 +20,9 @@ from hour24.classes import IssueClass
 from hour24.evidence import Counts, Evidence
 from hour24.objectives.aside import parted
 from hour24.objectives.base import Objective
+from hour24.objectives.listed import listed
 from hour24.objectives.words import (
     MOST_TOLD,
-    NOT_ALL,
     clock,
     count,
     hours,
@@ -100,23 +99,17 @@ class NoErrorLine(Objective, frozen=True, kw_only=True):
         kinds = patterns(found.counted)
         lines = len(found.counted)
         within = over(answer.question.window)
-        outcome, code = Outcome.PASS, ""
-        reason = f"No ERROR line{' of another class' * bool(found.set_aside)}{within}"
-        if lines:
-            outcome, code = Outcome.FAIL, "error_lines"
-            reason = (
-                f"{many(lines, 'ERROR line')} of no normal class{within}, in "
-                f"{many(len(kinds), 'pattern')}: {several([each.told() for each in kinds])}"
-            )
-        elif not answer.complete:
-            outcome, code = Outcome.INCONCLUSIVE, "source_incomplete"
-            reason += f" was seen, but {NOT_ALL}"
-        return Verdict(
-            outcome=outcome,
-            code=code,
-            reason=reason + found.told(),
+        told = (
+            f"{many(lines, 'ERROR line')} of no normal class{within}, in "
+            f"{many(len(kinds), 'pattern')}: {several([each.told() for each in kinds])}"
+        )
+        return listed(
+            self,
+            answer,
+            clean=f"No ERROR line{' of another class' * bool(found.set_aside)}{within}",
+            bad=("error_lines", told) if lines else None,
+            beside=found.told(),
             observed=f"{count(lines)}{' others' * bool(found.set_aside)}",
-            limit=self.limit_text(),
             scale=Scale(unit="lines", limit=0.0, observed=float(lines)),
             figures={
                 "counted": float(lines),
@@ -159,31 +152,23 @@ class NoPattern(Objective, frozen=True, kw_only=True):
                 repeated.append((kind, when))
             elif in_day >= self.per_day:
                 repeated.append((kind, f"{count(in_day)} within 24 h"))
-        outcome, code = Outcome.PASS, ""
-        reason = (
+        clean = (
             f"No pattern repeats{over(window)}: of {many(len(kinds), 'pattern')} in "
             f"{many(len(found.counted), 'ERROR line')}, none has more than {count(hour)} in a "
             f"clock hour and {count(day)} in 24 h"
             if kinds
             else f"No ERROR line{' of another class' * bool(found.set_aside)}{over(window)}"
         )
-        if repeated:
-            outcome, code = Outcome.FAIL, "pattern_repeats"
-            told = [f"{when}: {kind.told(MOST_TOLD)}" for kind, when in repeated]
-            reason = (
-                f"{many(len(repeated), 'pattern repeats', 'patterns repeat')}{over(window)}: "
-                f"{several(told)}"
-            )
-        elif not answer.complete:
-            outcome, code = Outcome.INCONCLUSIVE, "source_incomplete"
-            reason += f"; but {NOT_ALL}"
+        told = several([f"{when}: {kind.told(MOST_TOLD)}" for kind, when in repeated])
+        repeats = many(len(repeated), "pattern repeats", "patterns repeat")
         by_day = day * self.per_hour > hour * self.per_day
-        return Verdict(
-            outcome=outcome,
-            code=code,
-            reason=reason + found.told(),
+        return listed(
+            self,
+            answer,
+            clean=clean,
+            bad=("pattern_repeats", f"{repeats}{over(window)}: {told}") if repeated else None,
+            beside=found.told(),
             observed=f"{count(day)} in 24 h" if by_day else f"{count(hour)} in an hour",
-            limit=self.limit_text(),
             scale=Scale(
                 unit="lines",
                 limit=float(self.per_day if by_day else self.per_hour),

@@ -34,14 +34,15 @@ Target = tuple[str, str]
 class Block:
     """What ten minutes of one target add up to."""
 
-    __slots__ = ("blind", "censored", "held", "late", "latency", "statuses", "trips", "ws")
+    __slots__ = ("blind", "failed", "held", "late", "latency", "limited", "statuses", "trips", "ws")
 
     def __init__(self) -> None:
         self.latency: dict[str, int] = {}
         self.statuses: dict[str, int] = {}
         self.trips: list[float] = []
         self.late = 0
-        self.censored = 0
+        self.failed: dict[str, int] = {}
+        self.limited = 0
         self.blind = 0
         self.held = 0.0
         self.ws = [0, 0, 0, 0]  # opened, dropped, refused, closed early
@@ -173,7 +174,7 @@ class Reading:
             self.gathered.notes = (*self.gathered.notes, f"{note} are not counted")
 
     def _censor(self, key: Target, states: States) -> None:
-        """Count what failed and what was blind, per block."""
+        """Count what failed, what was limited and what was blind, per block."""
         gathered, grid = self.gathered, states.grid
         if not states.codes.translate(None, _FINE):
             return
@@ -181,8 +182,10 @@ class Reading:
             start = gathered.start + index * BLOCK_S
             codes = states.within(grid.from_(start), grid.from_(start + BLOCK_S))
             for code, n in counts(codes).items():
-                if code >= FAILED:
-                    block.censored += n
+                if code == LIMITED:
+                    block.limited += n
+                elif code >= FAILED:
+                    add(block.failed, {gathered.reasons.name(code): n})
                 elif BLIND <= code < GOOD:
                     block.blind += n
                     name = gathered.reasons.name(code)
@@ -196,5 +199,5 @@ def add(total: dict[str, int], part: dict[str, int]) -> None:
 
 
 _GOODS = bytes([GOOD]) * 3600
-_FINE = bytes([0, LIMITED, GOOD])
+_FINE = bytes([0, GOOD])
 assert len(SILENCES) < GOOD - BLIND

@@ -6,6 +6,7 @@ Rules of this module:
   (:mod:`hour24.probes.states` says how).
 - What is due follows from the window and the interval, not from the lines: hours without a
   prober are gaps.
+- 401 and 403 speak of our credential, and 429 of a limit: none of them is a sample.
 - What had no answer while that prober's own control address had none either is our network's
   failure: it is told apart, and is no sample of the service.
 """
@@ -21,6 +22,7 @@ from statistics import median
 
 import msgspec
 
+from hour24.errors import SourceRefused
 from hour24.evidence import Block as TimeBlock
 from hour24.evidence import Counts, Distribution, Failure, Probes, Question, Uptime
 from hour24.probes.lines import MINUTE_S, NO_ANSWER, Minute, NoProber, decoded, files
@@ -30,6 +32,7 @@ from hour24.watch import Window
 
 MOST_UPTIMES = 2000
 THIN_S = 300.0
+REFUSALS = ("401", "403")
 
 
 class Seen:
@@ -114,22 +117,28 @@ class Seen:
         seen = self._over(window)
         key = seen._key(target, ("endpoint", "health", "control"), must=False)
         blocks: list[TimeBlock] = []
-        censored = late = 0
+        failed: dict[str, int] = {}
+        late = limited = 0
         trips: list[float] = []
         for index, part in seen._numbered(key, window):
-            censored += part.censored
+            add(failed, part.failed)
+            limited += part.limited
             late += part.late
             trips += part.trips
             if part.latency:
                 start = seen._all.start + index * BLOCK_S
                 blocks.append(TimeBlock(start, min(BLOCK_S, seen._all.end - start), part.latency))
+        refused = sum(failed.pop(status, 0) for status in REFUSALS)
         return Distribution(
             question=seen._question(f"latencies of {target}", window),
             basis="sample",
             note="; ".join(seen._all.notes),
             unit="ms",
             blocks=tuple(blocks),
-            censored=censored,
+            censored=sum(failed.values()),
+            bad=dict(sorted(failed.items())),
+            refused=refused,
+            limited=limited,
             sent_late=late,
             round_trip_ms=round(median(trips), 3) if trips else 0.0,
         )
@@ -137,20 +146,33 @@ class Seen:
     def responses(self, window: Window) -> Counts:
         """Probes of health and endpoints: bad are 5xx and no answer.
 
-        Not among them: 429, and what had no answer while our own network was down.
+        Not among them: 401, 403 and 429, and what had no answer while our own network was down.
+
+        Raises: SourceRefused, when our credential was refused and nothing else was answered.
         """
         seen = self._over(window)
         parts: dict[str, int] = {}
-        blind = 0
+        blind = refused = 0
         for key in seen._all.grids:
             if key[0] in ("health", "endpoint"):
                 for part in seen._within(key, window):
                     add(parts, part.statuses)
                     blind += part.blind
+                    for status in REFUSALS:
+                        turned = part.failed.get(status, 0)
+                        refused += turned
+                        parts[status] = parts.get(status, 0) - turned
         limited = parts.pop("429", 0)
+        parts = {name: n for name, n in sorted(parts.items()) if n > 0}
+        if refused and not parts:
+            raise SourceRefused(
+                f"prober: responses: expected our credential to be accepted, got 401 or 403 to "
+                f"{refused} probes; see the endpoints' headers in production.toml"
+            )
         bad = sum(n for status, n in parts.items() if _counts_against(status))
         notes = [*seen._all.notes]
         notes += [f"{limited} answered 429 to us and are no samples"] if limited else []
+        notes += [f"{refused} answered 401 or 403 to us and are no samples"] if refused else []
         notes += [f"{blind} had no answer while the control address had none"] if blind else []
         return Counts(
             question=seen._question("responses to probes", window),
@@ -159,7 +181,7 @@ class Seen:
             total=sum(parts.values()),
             bad=bad,
             what="probes",
-            parts={name: n for name, n in sorted(parts.items()) if n},
+            parts=parts,
         )
 
     def _key(self, target: str, kinds: Iterable[str], *, must: bool = True) -> Target:

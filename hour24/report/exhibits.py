@@ -274,6 +274,10 @@ def _distribution(answer: ev.Distribution) -> Shown:
     facts = [("Answer", f"{blocks}, unit {answer.unit}")]
     if answer.censored:
         facts.append(("Without an answer", f"{count(answer.censored)}, longer than any value"))
+    if answer.refused:
+        facts.append(("Refused (401, 403)", f"{count(answer.refused)}, no samples"))
+    if answer.limited:
+        facts.append(("Limited (429)", f"{count(answer.limited)}, no samples"))
     if answer.sent_late:
         facts.append(("Sent late", count(answer.sent_late)))
     if answer.round_trip_ms:

@@ -7,7 +7,8 @@ Rules of this module:
 - The sampler is its own process: threads beside it would spoil what it measures. Its plan comes
   on standard input, secrets included, and never on the command line.
 - Connections are opened beforehand; how long that took, the median, is the round trip.
-- A request without a good answer is censored, at least as long as any sample. 429 is no sample.
+- A request without a good answer is censored, at least as long as any sample. 429 is no sample,
+  and neither are 401 and 403, which speak of our credential.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ START_S = 20.0
 LEAST_READY, MOST_READY = 2, 32
 OPEN_S = 5.0
 SETTLE_S = 0.1
+REFUSALS = (401, 403)
 
 
 class Sampler:
@@ -113,11 +115,13 @@ class Sampler:
     ) -> Distribution:
         values: list[float] = told["ms"]
         bad = sum(told["bad"].values())
+        refused = sum(told["refused"].values())
         notes = [f"{n} x {why}" for why, n in sorted(told["bad"].items())]
+        notes += [f"{n} x {why}, no samples" for why, n in sorted(told["refused"].items())]
         notes += [f"{told['limited']} answered 429, no samples"] if told["limited"] else []
         counts = {str(index): n for index, n in sorted(counted(values).items())}
         block = Block(at.timestamp(), self.samples / self.per_s, counts)
-        result = f"{len(values)} good, {bad} bad, {told['limited']} limited"
+        result = f"{len(values)} good, {bad} bad, {refused} refused, {told['limited']} limited"
         return Distribution(
             question=Question(
                 source="latency",
@@ -131,6 +135,9 @@ class Sampler:
             unit="ms",
             blocks=(block,) if counts else (),
             censored=bad,
+            bad=told["bad"],
+            refused=refused,
+            limited=told["limited"],
             sent_late=sum(late > self._late_ms(endpoint) for late in told["late_ms"]),
             round_trip_ms=told["round_trip_ms"],
         )
@@ -182,6 +189,7 @@ class _Series:
         replies = [flight.expire() for flight in self.flights]
         ms: list[float] = []
         bad: dict[str, int] = {}
+        refused: dict[str, int] = {}
         limited = 0
         for reply in replies:
             if reply.status == 429 and 429 not in expect:
@@ -190,10 +198,12 @@ class _Series:
                 ms.append(round(reply.took_ms, 3))
             else:
                 why = str(reply.status) if reply.status else reply.reason
-                bad[why] = bad.get(why, 0) + 1
+                ended = refused if reply.status in REFUSALS else bad
+                ended[why] = ended.get(why, 0) + 1
         return {
             "ms": ms,
             "bad": bad,
+            "refused": refused,
             "limited": limited,
             "late_ms": [round(reply.late_ms, 3) for reply in replies],
             "round_trip_ms": round(self.kept.round_trip_ms(), 3),

@@ -1,0 +1,83 @@
+"""Error events, counted by the clock hour."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import ClassVar
+
+from hour24.classes import IssueClass
+from hour24.evidence import Evidence
+from hour24.objectives.aside import parted
+from hour24.objectives.base import Objective
+from hour24.objectives.errors.known import TITLE
+from hour24.objectives.listed import listed
+from hour24.objectives.words import clock, count, listing, many, over, said, several, window_of
+from hour24.statistics.counts import calendar_hours, fullest
+from hour24.verdict import Scale, Verdict
+
+
+class EventsBelow(Objective, frozen=True, kw_only=True):
+    """Fewer than ``per_hour`` error events in every calendar hour, UTC, cut to the window.
+
+    Args:
+        normal: classes whose events do not count, a bounded one up to its bound in each hour.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("events",)
+
+    per_hour: int = 5
+    normal: tuple[IssueClass, ...] = ()
+
+    def limit_text(self) -> str:
+        return f"fewer than {self.per_hour}"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        events = listing(evidence["events"], "events")
+        window = window_of(events, "events")
+        found = parted(events.items, self.normal)
+        moments = [float(item["at"]) for item in found.counted]
+        by_hour = calendar_hours(moments, window.start.timestamp(), window.end.timestamp())
+        worst = max(by_hour, key=lambda hour: hour.count)
+        rolling, since = fullest(moments)
+        clean = (
+            f"At most {many(worst.count, 'error event')} in a clock hour, from "
+            f"{clock(worst.start)}, {count(len(moments))} in all"
+            if moments
+            else "No error event counted"
+        ) + over(window)
+        bad = None
+        if worst.count >= self.per_hour:
+            full = sum(hour.count >= self.per_hour for hour in by_hour)
+            inside = [i for i in found.counted if worst.start <= float(i["at"]) < worst.end]
+            titles = Counter(said(item.get("title"), TITLE) for item in inside)
+            ranked = sorted(titles.items(), key=lambda each: (-each[1], each[0]))
+            told = several([f"{count(n)} of {title}" for title, n in ranked])
+            bad = (
+                "too_many_events",
+                f"{many(worst.count, 'error event')} in the clock hour from {clock(worst.start)}, "
+                f"expected {self.limit_text()} ({full} of {len(by_hour)} hours have as many): "
+                f"{told}",
+            )
+        elif rolling >= self.per_hour and events.complete:
+            clean += (
+                f"; warning: {count(rolling)} within the 60 minutes from {clock(since)}, across "
+                "clock hours"
+            )
+        return listed(
+            self,
+            events,
+            clean=clean,
+            bad=bad,
+            beside=found.told(),
+            observed=f"{count(worst.count)} in an hour",
+            scale=Scale(
+                unit="error events", limit=float(self.per_hour), observed=float(worst.count)
+            ),
+            figures={
+                "worst_hour": float(worst.count),
+                "rolling_hour": float(rolling),
+                "counted": float(len(moments)),
+                "aside": float(found.set_aside),
+            },
+        )

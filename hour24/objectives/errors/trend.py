@@ -1,0 +1,250 @@
+"""Whether the share of failed requests rises over the hours, and whether one of them spikes.
+
+Rules of this module:
+
+- A rate rises when that is both significant and large; the smallest rise that would have shown is
+  told, and where that is too large to mean anything nothing is said of the rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+from hour24.evidence import Evidence, Series
+from hour24.objectives.base import Objective
+from hour24.objectives.words import clock, count, many, over, percent, several, times, window_of
+from hour24.statistics.counts import HOUR_S, Rise, Spike, rise, spikes
+from hour24.statistics.rates import FAIL_CONFIDENCE
+from hour24.verdict import Outcome, Verdict
+
+CHANCE = 1 - FAIL_CONFIDENCE
+SHORTEST = 3
+"""Hours; a line through two says nothing of chance."""
+CERTAIN_Z = 2.3263478740408408
+"""Standard deviations that 99 % of chance stays below: one-sided, as FAIL is."""
+
+
+class Hours(NamedTuple):
+    """Requests by hour of the window: failed and all, and in how many hours any were told."""
+
+    bad: list[int]
+    total: list[int]
+
+    @property
+    def told(self) -> int:
+        return sum(n > 0 for n in self.total)
+
+    @classmethod
+    def of(cls, series: Series) -> Hours:
+        window = window_of(series, "responses")
+        start = window.start.timestamp()
+        length = math.ceil(window.seconds / HOUR_S - 1e-9)
+        bad, total = [0.0] * length, [0.0] * length
+        for line in series.lines:
+            failing = str(line.labels.get("status", "")).startswith("5")
+            for at, value in zip(line.times, line.values, strict=True):
+                hour = math.floor((at - start) / HOUR_S)
+                if value is not None and 0 <= hour < length:
+                    total[hour] += value
+                    bad[hour] += value if failing else 0.0
+        return cls([round(n) for n in bad], [round(n) for n in total])
+
+
+class NoRise(Objective, frozen=True, kw_only=True):
+    """The share of failed requests does not rise over the window, and no hour of it spikes.
+
+    A rise: significant at 99 %, and to ``rise`` times or more. A spike: an hour with more than
+    the others explain at 99 % (its neighbours aside, which it may reach into), and ``spike``
+    times what they let expect. Of steady days 0 to 2 % fail, of those whose errors come in
+    clumps of three up to 5 %.
+
+    Args:
+        rise, spike: what is a large change, above 1.
+        least: a share (0 to 1) that a rise must end above, or a spike reach: below a tenth of
+            the 1 % that ERRORS-RATE allows, doubling is no matter.
+        visible: PASS needs that a rise to this share would have shown (0 to 1).
+        coverage: of the window's hours that must have requests, 0 to 1.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("responses",)
+
+    rise: float = 2.0
+    spike: float = 3.0
+    least: float = 0.001
+    visible: float = 0.05
+    coverage: float = 0.95
+
+    def limit_text(self) -> str:
+        return "no rise, no spike"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        series = evidence["responses"]
+        if not isinstance(series, Series):
+            raise TypeError(f"responses: expected a Series, got {type(series).__name__}")
+        window = window_of(series, "responses")
+        by_hour = Hours.of(series)
+        bad, total = sum(by_hour.bad), sum(by_hour.total)
+        figures = {
+            "failed": float(bad),
+            "requests": float(total),
+            "hours": float(len(by_hour.total)),
+            "hours_told": float(by_hour.told),
+        }
+        if len(by_hour.total) < SHORTEST or by_hour.told < SHORTEST:
+            code = "too_early" if len(by_hour.total) < SHORTEST else "too_little_traffic"
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                code,
+                f"{by_hour.told} of {many(len(by_hour.total), 'hour')} had requests{over(window)}; "
+                f"a trend needs {SHORTEST}",
+                figures,
+            )
+        trend = rise(by_hour.bad, by_hour.total)
+        shown = smallest_rise(by_hour.bad, by_hour.total, trend.dispersion if trend else 1.0)
+        peaks = self._spikes(by_hour)
+        figures |= {"smallest_rise_to": shown, "spikes": float(len(peaks))}
+        if trend is not None:
+            figures |= {
+                "first": trend.first,
+                "last": trend.last,
+                "factor": trend.factor,
+                "p_value": trend.p_value,
+                "dispersion": trend.dispersion,
+            }
+        failed = (
+            f"{count(bad)} of {count(total)} requests failed ({percent(bad / total)}){over(window)}"
+        )
+        if peaks:
+            shares = [peak.count / by_hour.total[peak.index] for peak in peaks]
+            figures["worst_hour_share"] = max(shares)
+            told = _told(peaks, by_hour, window.start.timestamp())
+            return self._verdict(Outcome.FAIL, "spike", f"{told}; in all, {failed}", figures, trend)
+        if trend is not None and self._rises(trend):
+            told = (
+                f"The share of failed requests rose from {percent(trend.first)} to "
+                f"{percent(trend.last)}, {times(trend.factor)}, beyond chance (p "
+                f"{trend.p_value:.2g})"
+            )
+            return self._verdict(Outcome.FAIL, "rise", f"{told}; in all, {failed}", figures, trend)
+        blind = self._blind(by_hour, shown)
+        if bad == total:
+            blind = "nothing_succeeded", "a share that is 100 % throughout cannot rise"
+        if blind is not None:
+            code, why = blind
+            return self._verdict(Outcome.INCONCLUSIVE, code, f"{failed}, but {why}", figures, trend)
+        change = (
+            "No request failed"
+            if trend is None
+            else f"No rise shown, from {percent(trend.first)} to {percent(trend.last)} (p "
+            f"{trend.p_value:.2g}), and no hour spikes"
+        )
+        unseen = len(by_hour.total) - by_hour.told
+        return self._verdict(
+            Outcome.PASS,
+            "",
+            f"{change}; {failed}; a rise to less than {percent(shown)} would not have shown"
+            + (f"; {many(unseen, 'hour')} had no requests" if unseen else ""),
+            figures,
+            trend,
+        )
+
+    def _rises(self, trend: Rise) -> bool:
+        return trend.p_value < CHANCE and trend.factor >= self.rise and trend.last >= self.least
+
+    def _spikes(self, by_hour: Hours) -> list[Spike]:
+        """The hours that spike, each held against all but its neighbours."""
+        found = []
+        for index in range(len(by_hour.total)):
+            total = list(by_hour.total)
+            for beside in (index - 1, index + 1):
+                if 0 <= beside < len(total):
+                    total[beside] = 0
+            found += [
+                peak
+                for peak in spikes(
+                    by_hour.bad, total, chance=CHANCE, times=self.spike, share=self.least
+                )
+                if peak.index == index
+            ]
+        return found
+
+    def _blind(self, by_hour: Hours, shown: float) -> tuple[str, str] | None:
+        """Code and reason when a rise could have hidden; none when it could not."""
+        if by_hour.told < self.coverage * len(by_hour.total):
+            unseen = len(by_hour.total) - by_hour.told
+            return (
+                "too_little_traffic",
+                f"{unseen} of the {len(by_hour.total)} hours had no requests",
+            )
+        if shown > self.visible:
+            return (
+                "too_little_traffic",
+                f"a rise to less than {percent(shown)} would not have shown; with more requests "
+                f"in an hour one to {percent(self.visible)} would",
+            )
+        return None
+
+    def _verdict(
+        self,
+        outcome: Outcome,
+        code: str,
+        reason: str,
+        figures: dict[str, float],
+        trend: Rise | None = None,
+    ) -> Verdict:
+        shown = figures.get("smallest_rise_to")
+        if "worst_hour_share" in figures:
+            observed = f"{percent(figures['worst_hour_share'])} in an hour"
+        elif trend is not None:
+            observed = times(trend.factor)
+        else:
+            observed = "no failures" if outcome == Outcome.PASS else "not measured"
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=observed,
+            bound=f"a rise to {percent(shown)} would show"
+            if outcome == Outcome.PASS and shown is not None
+            else "",
+            limit=self.limit_text(),
+            figures=figures,
+        )
+
+
+def _told(peaks: Sequence[Spike], by_hour: Hours, start: float) -> str:
+    """The hours that spike, the worst first."""
+    return "Spikes: " + several(
+        [
+            f"{count(peak.count)} of {count(by_hour.total[peak.index])} requests failed in the "
+            f"hour from {clock(start + HOUR_S * peak.index)}, {peak.expected:.1f} expected"
+            for peak in sorted(peaks, key=lambda each: -each.count)
+        ]
+    )
+
+
+def smallest_rise(bad: Sequence[int], total: Sequence[int], dispersion: float) -> float:
+    """The share (0 to 1) that an even rise from the present mean must end at to be significant.
+
+    What is expected of such a rise would just reach the 99 % of :func:`rise`'s test: with chance,
+    one of that size shows every other time. With s the trend's spread, c where its centre lies
+    between first and last (0 to 1), p the share at first and d the rise,
+    ``d = k sqrt(p + c d)`` where ``k = 2.33 (last - first) sqrt(dispersion / s)``.
+
+    Args:
+        bad, total: one a block; three blocks or more with trials.
+
+    Source: the same as :func:`rise`, solved for the slope.
+    """
+    pairs = [(i, n) for i, n in enumerate(total) if n > 0]
+    n_all = sum(n for _, n in pairs)
+    mean = sum(i * n for i, n in pairs) / n_all
+    spread = sum(n * (i - mean) ** 2 for i, n in pairs)
+    reach = pairs[-1][0] - pairs[0][0]
+    centre = (mean - pairs[0][0]) / reach
+    share = sum(bad) / n_all
+    square = (CERTAIN_Z * reach) ** 2 * dispersion / spread
+    risen = (square * centre + math.sqrt((square * centre) ** 2 + 4 * square * share)) / 2
+    return min(1.0, share + risen)

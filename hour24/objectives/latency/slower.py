@@ -1,0 +1,172 @@
+"""Whether an endpoint is slower than at hour 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from hour24.evidence import Distribution, Evidence
+from hour24.objectives.base import Objective
+from hour24.objectives.latency.looks import MOST_LATE, REMEDY, lost
+from hour24.objectives.words import count, percent, times
+from hour24.statistics import rates, shift
+from hour24.verdict import Outcome, Scale, Verdict
+
+
+class NotSlower(Objective, frozen=True, kw_only=True):
+    """An endpoint is not slower than at hour 0: neither its middle nor its tail.
+
+    Args:
+        max_ratio: by which factor the medians may have risen.
+        max_tail: by which factor the p95 may have risen.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("now", "baseline")
+
+    max_ratio: float = 1.2
+    max_tail: float = 1.5
+
+    def limit_text(self) -> str:
+        return f"below {times(self.max_ratio)}"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        now, baseline = (_distribution(evidence[name], name) for name in self.needs)
+        for name, each in (("now", now), ("at hour 0", baseline)):
+            sent = each.n + each.censored
+            if each.sent_late > MOST_LATE * sent:
+                return self._open(
+                    "sent_late",
+                    f"Of {count(sent)} requests {name}, {count(each.sent_late)} were sent late: "
+                    "the prober was the bottleneck",
+                )
+        away = lost(now)
+        silent = rates.against(now.censored, now.n + now.censored, shift.TAIL_SHARE)
+        if silent.standing == "beyond":
+            return self._verdict(
+                Outcome.FAIL,
+                away.code,
+                f"Of {count(silent.total)} requests, {away.told()}, at least "
+                f"{percent(silent.lower)}: so much of the tail lies beyond any value of hour 0",
+                None,
+                {"censored": float(silent.bad), "n": float(silent.total)},
+            )
+        if not now.n and (away.refused or away.limited):
+            code = "source_refused" if away.refused else "source_limited"
+            return self._open(code, f"No request had a good answer: {away.told()}; {REMEDY[code]}")
+        after, before = _blocks(now), _blocks(baseline)
+        medians, base = shift.block_medians(after), shift.block_medians(before)
+        fewest = min(len(medians), len(base))
+        if fewest < shift.LEAST_BLOCKS:
+            when = "since then" if len(medians) == fewest else "at hour 0"
+            return self._open(
+                "too_few_samples",
+                f"{count(fewest)} stretches of 10 min hold {shift.LEAST_IN_BLOCK} samples or "
+                f"more {when}: expected at least {count(shift.LEAST_BLOCKS)}",
+            )
+        moved, tail = shift.shift(medians, base), shift.tail(after, before)
+        seen = shift.visible(medians, base, self.max_ratio)
+        figures = {
+            "factor": moved.factor,
+            "lower": moved.lower,
+            "upper": moved.upper,
+            "tail_share": tail.share,
+            "tail_lower": tail.lower,
+            "tail_ratio": tail.ratio,
+            "visible": seen,
+            "n": float(now.n),
+            "n_baseline": float(baseline.n),
+        }
+        middle = (
+            f"medians lie at {times(moved.factor)} of hour 0 ({times(moved.lower)} to "
+            f"{times(moved.upper)}), p95 at {times(tail.ratio)}"
+        )
+        beside = f"; a rise below {times(seen)} could not have been seen"
+        if away.told():
+            beside += f"; {away.told()}, and are not among them"
+        if moved.lower > self.max_ratio:
+            return self._verdict(
+                Outcome.FAIL,
+                "slower",
+                f"Slower: {middle}: expected below {times(self.max_ratio)}",
+                moved,
+                figures,
+            )
+        if tail.lower > shift.TAIL_SHARE and tail.ratio > self.max_tail:
+            return self._verdict(
+                Outcome.FAIL,
+                "slower_tail",
+                f"Its tail is slower: {percent(tail.share)} of the samples lie above the p95 of "
+                f"hour 0, at least {percent(tail.lower)}; {middle}",
+                moved,
+                figures,
+            )
+        if moved.upper < self.max_ratio and tail.ratio < self.max_tail:
+            return self._verdict(
+                Outcome.PASS, "", middle[:1].upper() + middle[1:] + beside, moved, figures
+            )
+        return self._verdict(
+            Outcome.INCONCLUSIVE,
+            "too_few_samples",
+            f"Neither shown: {middle}: expected both bounds on one side of "
+            f"{times(self.max_ratio)}, and p95 below {times(self.max_tail)}{beside}",
+            moved,
+            figures,
+        )
+
+    def _open(self, code: str, reason: str) -> Verdict:
+        return Verdict(
+            outcome=Outcome.INCONCLUSIVE,
+            code=code,
+            reason=reason,
+            observed="not measured",
+            limit=self.limit_text(),
+        )
+
+    def _verdict(
+        self,
+        outcome: Outcome,
+        code: str,
+        reason: str,
+        moved: shift.Shift | None,
+        figures: dict[str, float],
+    ) -> Verdict:
+        if moved is None:
+            return Verdict(
+                outcome=outcome,
+                code=code,
+                reason=reason,
+                observed="no answer",
+                limit=self.limit_text(),
+                figures=figures,
+            )
+        fails = outcome == Outcome.FAIL
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=times(moved.factor),
+            bound=f"at least {times(moved.lower)}" if fails else f"at most {times(moved.upper)}",
+            limit=self.limit_text(),
+            scale=Scale(
+                unit="times hour 0",
+                limit=self.max_ratio,
+                observed=moved.factor,
+                lower=moved.lower,
+                upper=moved.upper,
+            ),
+            figures=figures,
+        )
+
+
+def _blocks(found: Distribution) -> list[dict[int, int]]:
+    return [
+        {int(index): n for index, n in block.counts.items()}
+        for block in found.blocks
+        if block.counts
+    ]
+
+
+def _distribution(evidence: Evidence, name: str) -> Distribution:
+    if not isinstance(evidence, Distribution):
+        raise TypeError(f"{name}: expected a Distribution, got {type(evidence).__name__}")
+    return evidence

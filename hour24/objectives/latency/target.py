@@ -1,0 +1,234 @@
+"""Whether a quantile of an endpoint's latency is below its target.
+
+Rules of this module:
+
+- The target is for the server's time. What Sentry computed of the service's own spans speaks
+  first; then probes, from their slot to the answer, less the round trip of a connection; then
+  the few samples taken now. The first that can tell decides; where another differs, that is said.
+- The endpoint is the accused: where so many of our own requests had no good answer that the
+  quantile cannot be below any target, it fails, whatever its spans tell of those it answered.
+- Spans alone pass no endpoint that we asked ourselves and that gave us no good answer at all: its
+  refusals of our credential, its limits and our own network show nothing, and that is told.
+- Samples without any answer speak of the endpoint only where the control address answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from hour24.evidence import Distribution, Document, Evidence, Samples, Unanswered
+from hour24.objectives.base import Objective
+from hour24.objectives.latency.looks import REMEDY, Look, Lost, look, lost
+from hour24.objectives.measured import unheard, value
+from hour24.objectives.words import count, percent, several
+from hour24.statistics import rates
+from hour24.verdict import Outcome, Scale, Verdict
+
+LOOKED_AT = ("spans", "probes", "samples")
+"""What tells latencies, the one that is closest to the server first."""
+OWN = ("probes", "samples")
+OUR_NETWORK = ("no_network", "no_control")
+_BY = {"spans": "Sentry's spans", "probes": "probes", "samples": "samples taken now"}
+
+
+class QuantileBelow(Objective, frozen=True, kw_only=True):
+    """A quantile of an endpoint's latency is below its target.
+
+    Args:
+        target_ms: in milliseconds.
+        q: which quantile, 0 to 1.
+        known_slow: why it is known to be slow; judged all the same, and told.
+
+    ``control`` is the control address: without its answer, samples taken now that had none say
+    nothing of the service.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    may: ClassVar[tuple[str, ...]] = (*LOOKED_AT, "control")
+
+    target_ms: float
+    q: float = 0.99
+    known_slow: str = ""
+
+    def limit_text(self) -> str:
+        return f"p{100 * self.q:g} below {self.target_ms:g} ms"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        evidence = _of_the_service(evidence)
+        looks = [
+            look(name, evidence[name], self.target_ms, self.q)
+            for name in LOOKED_AT
+            if name in evidence
+        ]
+        told = [each for each in looks if each is not None]
+        silent = [each for each in evidence.values() if isinstance(each, Unanswered)]
+        if not told:
+            code = silent[0].code if silent else "not_described"
+            reasons = [each.reason for each in silent] or ["nothing measured this endpoint"]
+            return Verdict(
+                outcome=Outcome.INCONCLUSIVE,
+                code=code,
+                reason=several(reasons),
+                observed="not measured",
+                limit=self.limit_text(),
+            )
+        dead = next((each for each in told if self._dead(each)), None)
+        if dead is not None:
+            return self._verdict(
+                Outcome.FAIL, dead.lost.code, self._unanswered(dead), dead, told, silent
+            )
+        decided = [each for each in told if each.standing != "open"]
+        first = decided[0] if decided else max(told, key=lambda each: (not each.why, each.n))
+        kept = _kept_from_us(told, silent) if first.standing != "beyond" else None
+        if kept is not None:
+            code, reason = kept
+            if first.standing == "inside":
+                reason = f"{self._sentence(first)}, but {reason}"
+            reason = reason[:1].upper() + reason[1:]
+            return self._verdict(Outcome.INCONCLUSIVE, code, reason, first, (first,), silent)
+        outcome, code = {
+            "beyond": (Outcome.FAIL, "slow"),
+            "inside": (Outcome.PASS, ""),
+            "open": (Outcome.INCONCLUSIVE, first.why),
+        }[first.standing]
+        return self._verdict(outcome, code, self._sentence(first), first, told, silent)
+
+    def _dead(self, each: Look) -> bool:
+        """Whether what had no good answer alone is more than may be slow."""
+        if each.why == "sent_late":
+            return False
+        return rates.against(each.lost.bad, each.n, 1 - self.q).standing == "beyond"
+
+    def _unanswered(self, dead: Look) -> str:
+        share = rates.against(dead.lost.bad, dead.n, 1 - self.q)
+        return (
+            f"Of {count(dead.n)} {_BY[dead.by]}, {dead.lost.told()}, at least "
+            f"{percent(share.lower)}, 99 % sure: more than the {percent(1 - self.q)} that may be "
+            "slow"
+        )
+
+    def _verdict(
+        self,
+        outcome: Outcome,
+        code: str,
+        reason: str,
+        by: Look,
+        told: Sequence[Look],
+        silent: Sequence[Unanswered],
+    ) -> Verdict:
+        """The verdict by one look, with what the others tell beside it."""
+        for other in told:
+            if other is by:
+                continue
+            if other.standing not in ("open", by.standing):
+                reason += f"; {_BY[other.by]} differ: {self._counted(other)}"
+            elif other.lost.told():
+                reason += f"; of {count(other.asked)} {_BY[other.by]}, {other.lost.told()}"
+        reason += "".join(
+            f"; not heard: {each.reason}" for each in silent if each.code != "not_described"
+        )
+        if self.known_slow:
+            reason += f"; known to be slow: {self.known_slow}"
+        figures = {"q": self.q, "n": float(by.n), "at_or_above": float(by.most)}
+        if by.lost.bad:
+            figures["no_good_answer"] = float(by.lost.bad)
+        for name in ("observed", "lower", "upper"):
+            known = getattr(by, name)
+            if known is not None:
+                figures[f"{name}_ms"] = known
+        unmeasured = "no good answer" if outcome == Outcome.FAIL else "not measured"
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=unmeasured if by.observed is None else f"{value(by.observed)} ms",
+            bound=_bound(by),
+            limit=self.limit_text(),
+            scale=Scale(
+                unit="ms",
+                limit=self.target_ms,
+                observed=by.observed,
+                lower=by.lower,
+                upper=by.upper,
+            ),
+            figures=figures,
+        )
+
+    def _sentence(self, by: Look) -> str:
+        reason = f"By {_BY[by.by]}, {self._counted(by)}"
+        if by.standing != "open":
+            return reason + _bounded(by)
+        if by.why == "sent_late":
+            return reason
+        if by.most > by.n * (1 - self.q):
+            return f"{reason}; that shows neither"
+        needed = rates.needed(by.most, 1 - self.q)
+        return f"{reason}; {count(needed)} requests with no more than these would show it below"
+
+    def _counted(self, by: Look) -> str:
+        """``3 of 1,354 took 500 ms or more (p99 402 ms; a sample)``."""
+        many = count(by.most)
+        if by.least != by.most:
+            many = f"{count(by.least)} to {many}"
+        p = "" if by.observed is None else f"p{100 * self.q:g} {value(by.observed)} ms"
+        beside = "; ".join(part for part in (p, by.note) if part)
+        return f"{many} of {count(by.n)} took {self.target_ms:g} ms or more" + (
+            f" ({beside})" if beside else ""
+        )
+
+
+def _of_the_service(evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
+    """The evidence without samples whose silence may be that of our own network."""
+    known = {name: each for name, each in evidence.items() if name != "control"}
+    samples, control = known.get("samples"), evidence.get("control")
+    if not isinstance(samples, Distribution | Samples) or not lost(samples).silent:
+        return known
+    if isinstance(control, Document) and not unheard(control):
+        return known
+    code, and_control = ("no_control", "the control address was not asked, so that it may be")
+    if unheard(control):
+        code, and_control = ("no_network", "neither had the control address: it may be")
+    known["samples"] = Unanswered(
+        question=samples.question,
+        code=code,
+        reason=f"samples had no answer, and {and_control} our own network",
+    )
+    return known
+
+
+def _kept_from_us(told: Sequence[Look], silent: Sequence[Unanswered]) -> tuple[str, str] | None:
+    """Code and reason when we asked the endpoint and had no good answer that would count.
+
+    None when there was one, or when we did not ask: then spans may speak alone.
+    """
+    own = [each for each in told if each.by in OWN and each.asked]
+    if any(each.good for each in own):
+        return None
+    network = next((each for each in silent if each.code in OUR_NETWORK), None)
+    if network is not None:
+        return network.code, "we had no answer of our own"
+    if not own:
+        return None
+    away = Lost(
+        sum(each.lost.bad for each in own),
+        refused=sum(each.lost.refused for each in own),
+        limited=sum(each.lost.limited for each in own),
+    )
+    reason = f"of our own {count(sum(each.asked for each in own))} requests, {away.told()}"
+    if not away.refused and not away.limited:
+        return "too_few_samples", f"{reason}; that shows neither"
+    code = "source_refused" if away.refused else "source_limited"
+    return code, f"{reason}, and none had a good answer: {REMEDY[code]}"
+
+
+def _bound(by: Look) -> str:
+    if by.standing == "beyond":
+        return "" if by.lower is None else f"at least {value(by.lower)} ms"
+    return "" if by.upper is None else f"at most {value(by.upper)} ms"
+
+
+def _bounded(by: Look) -> str:
+    bound = _bound(by)
+    confidence = "99" if by.standing == "beyond" else "95"
+    return f"; {bound}, {confidence} % sure" if bound else ""

@@ -1,0 +1,111 @@
+"""Whether most transactions are fast enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from hour24.evidence import Evidence, Listing
+from hour24.objectives.base import Objective
+from hour24.objectives.latency.looks import Standing, standing
+from hour24.objectives.measured import value
+from hour24.objectives.words import count, percent, said, several
+from hour24.statistics import quantiles
+from hour24.verdict import Outcome, Scale, Verdict
+
+
+class MostBelow(Objective, frozen=True, kw_only=True):
+    """Most transactions have a p99 below a limit.
+
+    Of a census each p99 is a fact; of a sample, a transaction with too few spans is unknown, and
+    the verdict must hold whatever the unknown ones are.
+
+    Args:
+        share: of the transactions, 0 to 1.
+        limit_ms: in milliseconds.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("transactions",)
+
+    share: float = 0.9
+    limit_ms: float = 1000.0
+
+    def limit_text(self) -> str:
+        return f"at least {percent(self.share)}"
+
+    def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        listing = evidence["transactions"]
+        if not isinstance(listing, Listing):
+            raise TypeError(f"transactions: expected a Listing, got {type(listing).__name__}")
+        stands = {str(i["transaction"]): self._stands(i, listing.basis) for i in listing.items}
+        n = len(stands)
+        slow = [name for name, standing in stands.items() if standing == "beyond"]
+        fast = sum(standing == "inside" for standing in stands.values())
+        unknown = n - fast - len(slow)
+        figures = {"transactions": float(n), "fast": float(fast), "unknown": float(unknown)}
+        if n == 0 or not listing.complete:
+            return Verdict(
+                outcome=Outcome.INCONCLUSIVE,
+                code="source_incomplete" if n else "no_data",
+                reason=f"Sentry told {count(n)} transactions"
+                + (", which are not all there are" if n else ": expected at least one"),
+                observed="not measured",
+                limit=self.limit_text(),
+                figures=figures,
+            )
+        least, most = fast / n, (fast + unknown) / n
+        figures |= {"share_at_least": least, "share_at_most": most}
+        reason = (
+            f"{count(fast)} of {count(n)} transactions have a p99 below {self.limit_ms:g} ms, "
+            f"{percent(least)}"
+        )
+        if slow:
+            items = {str(item["transaction"]): item for item in listing.items}
+            told = [f"{said(name)} {value(float(items[name]['p99'] or 0.0))} ms" for name in slow]
+            reason += f"; above: {several(told)}"
+        if unknown:
+            reason += (
+                f"; {count(unknown)} were seen too rarely to tell (of a sample, it takes "
+                f"{count(quantiles.least(0.99))})"
+            )
+        outcome, code = Outcome.INCONCLUSIVE, "too_little_traffic"
+        if least >= self.share:
+            outcome, code = Outcome.PASS, ""
+        elif most < self.share:
+            outcome, code = Outcome.FAIL, "slow"
+            reason += f": expected at least {percent(self.share)}"
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=percent(least),
+            bound=f"{percent(least)} to {percent(most)}" if unknown else "",
+            limit=self.limit_text(),
+            scale=Scale(
+                unit="ratio",
+                limit=self.share,
+                observed=least,
+                lower=least if unknown else None,
+                upper=most if unknown else None,
+                better="above",
+            ),
+            figures=figures,
+        )
+
+    def _stands(self, item: Mapping[str, Any], basis: str) -> Standing:
+        n = int(item["count"])
+        known = {
+            q: float(item[name])
+            for q, name in (
+                (0.5, "p50"),
+                (0.75, "p75"),
+                (0.9, "p90"),
+                (0.95, "p95"),
+                (0.99, "p99"),
+                (1.0, "p100"),
+            )
+            if item.get(name) is not None
+        }
+        least, most = quantiles.between(n, self.limit_ms, known)
+        fact = known.get(0.99) if basis == "census" else None
+        return standing(n, least, most, 0.01, fact, self.limit_ms)
