@@ -61,7 +61,7 @@ def compare(samples: int, busy_threads: int) -> dict[str, tuple[float, ...]]:
     from hour24 import histogram
     from hour24.clock import SteppingClock
     from hour24.config import Endpoint
-    from hour24.sources.latency import Sampler
+    from hour24.sources.latency import Pace, Sampler
 
     ended = threading.Event()
     heavy = json.dumps([{"id": number, "text": "x" * 30} for number in range(50_000)])
@@ -84,7 +84,8 @@ def compare(samples: int, busy_threads: int) -> dict[str, tuple[float, ...]]:
             name: Endpoint(name=name, url=f"{url}/{name}", target_ms=500) for name in SERVICE_S
         }
         clock = SteppingClock(datetime(2026, 11, 24, 6, tzinfo=UTC))
-        told = Sampler(endpoints, clock, per_s=100, samples=samples).latencies()
+        paces = dict.fromkeys(endpoints, Pace(100, samples))
+        told = Sampler(endpoints, clock, paces).latencies()
         ended.set()
         took = json.loads(server.communicate("")[0])
     figures = {}

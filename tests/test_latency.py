@@ -16,12 +16,15 @@ from pathlib import Path
 import pytest
 
 from hour24 import histogram
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.questions import latency_samples
 from hour24.clock import SteppingClock
-from hour24.config import Endpoint, Secret
+from hour24.config import Endpoint, Health, Production, Schedule, Secret, Service
 from hour24.errors import SourceMisread
 from hour24.evidence import from_plain, to_plain
 from hour24.sources import latency
-from hour24.sources.latency import Sampler
+from hour24.sources.latency import Pace, Sampler, paces
+from tests import small_watch as small
 from tests.answering import Answer, Server, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +49,8 @@ def endpoint(name: str, url: str, **more: object) -> Endpoint:
 
 
 def sampled(endpoints: dict[str, Endpoint], per_s: float = 100, samples: int = 30):
-    return Sampler(endpoints, SteppingClock(START), per_s=per_s, samples=samples).latencies()
+    paces = dict.fromkeys(endpoints, Pace(per_s, samples))
+    return Sampler(endpoints, SteppingClock(START), paces).latencies()
 
 
 def test_it_agrees_with_the_servers_own_timing():
@@ -140,6 +144,69 @@ def test_bad_answers_are_censored_and_limits_are_no_samples():
     assert "20 answered 429" in told["429"].note
     assert told["fine"].question.asked.endswith("20 times, 100 a second")
     assert from_plain(to_plain(told["fine"])) == told["fine"]
+
+
+@pytest.mark.parametrize(
+    ("about", "schedule", "per_s", "samples"),
+    [
+        ({"interval_s": 30.0}, {}, 2 - 1 / 30, 30),
+        ({"interval_s": 1.0}, {}, 1.0, 30),
+        ({"interval_s": 30.0}, {"latency_per_s": 1.0}, 1.0, 30),
+        ({"interval_s": 30.0}, {"latency_per_s": 50.0}, 2 - 1 / 30, 30),
+        ({"interval_s": 30.0, "max_per_s": 50.0}, {"latency_per_s": 50.0}, 50 - 1 / 30, 30),
+        ({"interval_s": 10.0, "max_per_s": 0.2}, {}, 0.1, 9),
+        ({"interval_s": 0.1}, {}, 0.0, 0),
+        ({"interval_s": 30.0, "max_per_s": 0.01}, {}, 0.0, 0),
+    ],
+)
+def test_the_sampler_leaves_the_prober_its_requests(about, schedule, per_s, samples):
+    """Both together send an endpoint at most its ``max_per_s``: 2 a second, unless told more."""
+    made = watched(endpoint("calls", "http://shop.example/calls", **about), **schedule)
+    pace = paces(made)["calls"]
+    assert pace == (pytest.approx(per_s), samples)
+    together = pace.per_s + 1 / made.probed_every_s(made.endpoints["calls"])
+    assert together <= made.endpoints["calls"].max_per_s + 1e-9
+
+
+def test_the_health_document_has_the_probers_looks_at_health():
+    """Every 10 s, whatever the endpoint of that name says."""
+    made = watched(endpoint("health", "http://shop.example/health"))
+    assert paces(made)["health"].per_s == pytest.approx(1.9)
+
+
+def test_an_endpoint_without_room_for_samples_is_left_to_the_prober():
+    """Its answer says so; the others are sampled, each at its own pace."""
+    with Server(Answer()) as server:
+        made = watched(
+            endpoint("busy", f"{server.url}/busy", interval_s=0.1),
+            endpoint("slow", f"{server.url}/slow", max_per_s=5.0),
+            endpoint("fast", f"{server.url}/fast", max_per_s=50.0),
+            latency_per_s=50.0,
+            latency_samples=5,
+        )
+        point = small.WATCH.checkpoint(8)
+        inquiry = Inquiry(made, small.WATCH, point, SteppingClock(point.due), None)
+        told = latency_samples(inquiry)
+    assert {name: each.n for name, each in told.items() if name != "busy"} == {"slow": 5, "fast": 5}
+    assert told["busy"].code == "too_few_samples"
+    assert told["slow"].question.asked.endswith("5 times, 4.967 a second")
+    assert told["slow"].blocks[0].seconds == pytest.approx(5 / 4.967, rel=1e-3)
+
+
+def watched(*endpoints: Endpoint, **schedule: object) -> Production:
+    """A production with these endpoints."""
+    return Production(
+        path="production.toml",
+        service=Service(
+            name="shop",
+            environment="production",
+            time_zone="UTC",
+            control_url="http://control.example",
+        ),
+        health=Health(url="http://shop.example/health", schema={}),
+        endpoints={each.name: each for each in endpoints},
+        schedule=Schedule(**schedule),
+    )
 
 
 def test_secrets_reach_the_server_and_nothing_else(monkeypatch):

@@ -41,6 +41,7 @@ from hour24.watch import Checkpoint, Watch, Window
 if TYPE_CHECKING:
     from hour24.probes import Seen
     from hour24.sources.health import HealthSource
+    from hour24.sources.latency import Pace
     from hour24.sources.postgres import Postgres
     from hour24.sources.postgres.session import Session
     from hour24.sources.render import Render
@@ -176,6 +177,16 @@ class Inquiry:
         return Session(self.described(self.production.database, "database"), self.clock)
 
     @property
+    def paces(self) -> dict[str, Pace]:
+        """How each endpoint is sampled."""
+        from hour24.sources.latency import Pace, paces
+
+        if self.sampling is None:
+            return paces(self.production)
+        pace = Pace(self.sampling, self.production.schedule.latency_samples)
+        return dict.fromkeys(self.production.endpoints, pace)
+
+    @property
     def probe_folder(self) -> Path:
         """Where the prober of this watch writes."""
         return self.ledger.folder / "probe"
@@ -233,8 +244,12 @@ def budget_s(production: Production, lane: str) -> float:
     if lane == "websocket" and production.websocket is not None:
         return production.websocket.hold_s + 2 * production.websocket.timeout_s + 15.0
     if lane == "latency":
+        from hour24.sources.latency import paces
+
         slowest = max((e.timeout_s for e in production.endpoints.values()), default=10.0)
-        return plan.latency_samples / plan.latency_per_s + slowest + 15.0
+        paced = [each for each in paces(production).values() if each.samples]
+        longest = max((each.samples / each.per_s for each in paced), default=0.0)
+        return longest + slowest + 15.0
     return plan.source_budget_s
 
 

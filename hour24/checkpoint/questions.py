@@ -42,15 +42,17 @@ def latency_samples(inquiry: Inquiry) -> Answer:
     """A short series of requests to each endpoint, from a process of its own."""
     from hour24.sources.latency import Sampler
 
-    plan = inquiry.production.schedule
-    return dict(
-        Sampler(
-            inquiry.production.endpoints,
-            inquiry.clock,
-            per_s=inquiry.sampling or plan.latency_per_s,
-            samples=plan.latency_samples,
-        ).latencies()
-    )
+    paces = inquiry.paces
+    endpoints = inquiry.production.endpoints
+    asked = {name: each for name, each in endpoints.items() if paces[name].samples}
+    answers: dict[str, Evidence] = dict(Sampler(asked, inquiry.clock, paces).latencies())
+    for name in endpoints.keys() - asked.keys():
+        answers[name] = Unanswered(
+            question=inquiry.question(f"samples of {name}", source="latency"),
+            code="too_few_samples",
+            reason=f"latency: {name}: its max_per_s leaves no sample beside the prober's",
+        )
+    return answers
 
 
 @question("websocket", now=True)

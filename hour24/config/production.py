@@ -69,6 +69,10 @@ class Health(Struct, frozen=True, kw_only=True):
     uptime_resolution_s: float = 1.0
 
 
+LEAST_INTERVAL_S = 0.5
+"""Of the health document's probes: at most 2 a second, as of an endpoint."""
+
+
 class Endpoint(Struct, frozen=True, kw_only=True):
     """``transaction``: the name Sentry knows it by; ``expect_status``: answered well."""
 
@@ -214,3 +218,18 @@ class Production(Struct, frozen=True, kw_only=True):
     alert_urls: tuple[Secret, ...] = ()
     heartbeat_url: Secret | None = None
     secrets: tuple[Secret, ...] = ()
+
+    @property
+    def health_every_s(self) -> float:
+        """Seconds between two of the prober's looks at the health document."""
+        return max(LEAST_INTERVAL_S, self.health.interval_s)
+
+    def is_health(self, endpoint: Endpoint) -> bool:
+        """Whether it is the health document itself, which the prober does not look at twice."""
+        return endpoint.name == "health" and endpoint.url == self.health.url
+
+    def probed_every_s(self, endpoint: Endpoint) -> float:
+        """Seconds between two of the prober's requests to it."""
+        if self.is_health(endpoint):
+            return self.health_every_s
+        return max(endpoint.interval_s, 1 / endpoint.max_per_s)

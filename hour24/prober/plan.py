@@ -18,7 +18,6 @@ from hour24.asking.exchange import Request
 from hour24.config import Health, Production, Secret, WebSocketTarget
 from hour24.probes.lines import Kind
 
-LEAST_INTERVAL_S = 0.5
 CONTROL_INTERVAL_S = 10.0
 USER_AGENT = f"hour24/{hour24.__version__} (prober)"
 
@@ -49,7 +48,7 @@ class Plan:
 def plans(production: Production) -> tuple[Plan, ...]:
     """The probes of a production, health first."""
     health = production.health
-    interval = max(LEAST_INTERVAL_S, health.interval_s)
+    interval = production.health_every_s
     found = [
         Plan(
             name="health",
@@ -63,9 +62,9 @@ def plans(production: Production) -> tuple[Plan, ...]:
         )
     ]
     for name, endpoint in production.endpoints.items():
-        if name == "health" and endpoint.url == health.url:
+        if production.is_health(endpoint):
             continue
-        interval = max(endpoint.interval_s, 1 / endpoint.max_per_s)
+        interval = production.probed_every_s(endpoint)
         found.append(
             Plan(
                 name=name,

@@ -4,6 +4,8 @@ Rules of this module:
 
 - Open-loop: requests are sent when they are due, whatever became of the ones before, and each
   latency counts from then (Tene's coordinated omission). How late they were sent is kept.
+- Sampler and prober together send an endpoint at most its ``max_per_s``: what the prober needs is
+  left to it. Where too little is left for all samples in time, there are fewer.
 - The sampler is its own process: threads beside it would spoil what it measures. Its plan comes
   on standard input, secrets included, and never on the command line.
 - Connections are opened beforehand; how long that took, the median, is the round trip.
@@ -22,13 +24,13 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hour24
 from hour24.asking.exchange import Address, Flight, Kept, Request
 from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock
-from hour24.config import Endpoint, Secret
+from hour24.config import Endpoint, Production, Secret
 from hour24.errors import SourceMisread, SourceTimeout
 from hour24.evidence import Attempt, Block, Distribution, Question
 from hour24.histogram import counted
@@ -40,22 +42,41 @@ SETTLE_S = 0.1
 REFUSALS = (401, 403)
 
 
+class Pace(NamedTuple):
+    """How an endpoint is sampled: requests a second, and how many in all."""
+
+    per_s: float
+    samples: int
+
+
+def paces(production: Production) -> dict[str, Pace]:
+    """The pace of each endpoint's samples: what production.toml leaves beside one prober.
+
+    No samples, where the prober alone needs everything.
+    """
+    plan = production.schedule
+    room_s = max(plan.source_budget_s, plan.latency_samples / plan.latency_per_s)
+    found = {}
+    for name, endpoint in production.endpoints.items():
+        left = endpoint.max_per_s - 1 / production.probed_every_s(endpoint)
+        per_s = max(0.0, min(plan.latency_per_s, left))
+        found[name] = Pace(per_s, min(plan.latency_samples, int(per_s * room_s + 1e-6)))
+    return found
+
+
 class Sampler:
     """Samples the latency of several endpoints, side by side.
 
     Args:
-        per_s: requests a second to each endpoint; its own ``max_per_s`` does not bind here, the
-            plan's ``latency_per_s`` does.
-        samples: requests to each endpoint.
+        paces: of each endpoint, at least one request.
     """
 
     def __init__(
-        self, endpoints: Mapping[str, Endpoint], clock: Clock, *, per_s: float, samples: int
+        self, endpoints: Mapping[str, Endpoint], clock: Clock, paces: Mapping[str, Pace]
     ) -> None:
         self.endpoints = endpoints
         self.clock = clock
-        self.per_s = per_s
-        self.samples = samples
+        self.paces = paces
 
     def latencies(self) -> dict[str, Distribution]:
         """Due to answer, in milliseconds, of every endpoint.
@@ -66,7 +87,8 @@ class Sampler:
             return {}
         at = self.clock.now()
         slowest = max(endpoint.timeout_s for endpoint in self.endpoints.values())
-        limit_s = self.samples / self.per_s + 2 * slowest + START_S
+        longest = max(self.paces[name].samples / self.paces[name].per_s for name in self.endpoints)
+        limit_s = longest + 2 * slowest + START_S
         try:
             ended = subprocess.run(
                 [sys.executable, "-m", "hour24.sources.latency"],
@@ -90,17 +112,17 @@ class Sampler:
 
     def _plan(self) -> dict[str, Any]:
         return {
-            "per_s": self.per_s,
-            "samples": self.samples,
             "endpoints": {
                 name: {
+                    "per_s": self.paces[name].per_s,
+                    "samples": self.paces[name].samples,
                     "url": endpoint.url,
                     "method": endpoint.method,
                     "headers": _headers(endpoint),
                     "body": endpoint.body,
                     "expect": endpoint.expect_status,
                     "timeout_s": endpoint.timeout_s,
-                    "ready": _ready(endpoint, self.per_s),
+                    "ready": _ready(endpoint, self.paces[name].per_s),
                 }
                 for name, endpoint in self.endpoints.items()
             },
@@ -108,11 +130,12 @@ class Sampler:
 
     def _late_ms(self, endpoint: Endpoint) -> float:
         """What is too late: half the interval, but no less than a tenth of the target."""
-        return max(500 / self.per_s, endpoint.target_ms / 10)
+        return max(500 / self.paces[endpoint.name].per_s, endpoint.target_ms / 10)
 
     def _distribution(
         self, name: str, endpoint: Endpoint, told: Mapping[str, Any], at: Any
     ) -> Distribution:
+        per_s, samples = self.paces[name]
         values: list[float] = told["ms"]
         bad = sum(told["bad"].values())
         refused = sum(told["refused"].values())
@@ -120,13 +143,13 @@ class Sampler:
         notes += [f"{n} x {why}, no samples" for why, n in sorted(told["refused"].items())]
         notes += [f"{told['limited']} answered 429, no samples"] if told["limited"] else []
         counts = {str(index): n for index, n in sorted(counted(values).items())}
-        block = Block(at.timestamp(), self.samples / self.per_s, counts)
+        block = Block(at.timestamp(), samples / per_s, counts)
         result = f"{len(values)} good, {bad} bad, {refused} refused, {told['limited']} limited"
         return Distribution(
             question=Question(
                 source="latency",
-                asked=f"{endpoint.method} {Address(endpoint.url).shown}, {self.samples} times, "
-                f"{self.per_s:g} a second",
+                asked=f"{endpoint.method} {Address(endpoint.url).shown}, {samples} times, "
+                f"{per_s:.4g} a second",
                 at=at,
                 attempts=(Attempt(at=at, took_ms=told["took_ms"], result=result),),
             ),
@@ -226,21 +249,20 @@ def sample(plan: Mapping[str, Any]) -> dict[str, Any]:
     for opener in openers:
         opener.join(max(0.0, until - time.perf_counter()))
     start = time.perf_counter() + SETTLE_S
-    step = 1 / plan["per_s"]
     for number, each in enumerate(series.values()):
-        for i in range(plan["samples"]):
+        step = 1 / each.plan["per_s"]
+        for i in range(each.plan["samples"]):
             due = start + (i + number / len(series)) * step
             table.at(due, partial(each.send, table, workers, due))
-    expected = plan["samples"]
-    threading.Thread(target=_end, args=(table, series, expected), daemon=True).start()
+    threading.Thread(target=_end, args=(table, series), daemon=True).start()
     table.run()
     took_ms = round((time.perf_counter() - begun) * 1000, 1)
     return {name: {**each.told(), "took_ms": took_ms} for name, each in series.items()}
 
 
-def _end(table: Timetable, series: Mapping[str, _Series], expected: int) -> None:
+def _end(table: Timetable, series: Mapping[str, _Series]) -> None:
     """End the timetable when all replies are there, not when all limits of time have passed."""
-    while any(each.ended < expected for each in series.values()):
+    while any(each.ended < each.plan["samples"] for each in series.values()):
         time.sleep(0.02)
     table.end()
 
