@@ -87,6 +87,32 @@ def test_each_state_has_its_own_sign_and_word(story: str, state: str, word: str)
     assert all(f'href="#g-{state}"' in cell and word in words(cell) for cell in cells)
 
 
+def test_an_inconclusive_that_is_waived_is_no_fail(tmp_path: Path) -> None:
+    """Its sign, its word and its colour are its own, and no word is broken inside."""
+    blind = changed(
+        Sample(4).criteria(),
+        "WS-STABLE",
+        outcome=Outcome.INCONCLUSIVE,
+        code="source_unreachable",
+        reason="nobody answered",
+    )
+    ledger = recorded(tmp_path, [Sample(0).record(), Sample(4).record(blind)])
+    now = WATCH.checkpoint(4).due + timedelta(minutes=5)
+    assert "source_<wbr>unreachable" in index.text(ledger, now)
+    waiver = {"criterion": "WS-STABLE", "subject": "", "hour": 4, "by": "Mara", "because": "known"}
+    until = (now + timedelta(days=3)).isoformat()
+    ledger.append("waive", {**waiver, "until": until, "at": now.isoformat()})
+    html = index.text(ledger, now)
+    (cell,) = re.findall(r'<td class="k k-excused">(.*?)</td>', html)
+    assert 'href="#g-excused"' in cell
+    assert words(cell).startswith(" INCONCL., waived INCONCLUSIVE, waived ")
+    assert words(cell).endswith(" by Mara ")
+    assert 'class="k k-waived"' not in html
+    legend = html.split('class="legend"')[1].split("</ul>")[0]
+    assert "INCONCLUSIVE, waived" in legend
+    assert "FAIL" not in legend
+
+
 def test_a_waiver_stands_beside_the_outcome_with_name_and_reason(story: str) -> None:
     """The FAIL stays a FAIL; who waived it, why and until when is said."""
     said = words(story)

@@ -30,7 +30,8 @@ class Cell(Struct, frozen=True, kw_only=True):
     """One criterion at one hour.
 
     Args:
-        state: pass, fail, waived, inc, settled, missed, na, not (not due), later (not yet due).
+        state: pass, fail, waived (a FAIL), inc, excused (an INCONCLUSIVE, waived), settled,
+            missed, na, not (not due), later (not yet due).
         word: the state in words; ``value``: what was observed, short; ``more``: who waived, what
             settled, which code.
     """
@@ -269,8 +270,9 @@ def _stood(cell: Cell, bad: Sequence[Standing], open_ones: Sequence[Standing]) -
         return structs.replace(cell, more=more)
     waived = sorted({one_line(s.waived_by, 60) for s in bad if s.waived_by})
     if waived:
-        word = f"{cell.word}, waived"
-        return structs.replace(cell, state="waived", word=word, more=f"by {', '.join(waived)}")
+        failed = cell.outcome == Outcome.FAIL
+        state, word = ("waived", "FAIL, waived") if failed else ("excused", "INCONCLUSIVE, waived")
+        return structs.replace(cell, state=state, word=word, more=f"by {', '.join(waived)}")
     if bad:
         by = sorted({one_line(s.settled_by, 60) for s in bad if s.settled_by})
         return structs.replace(cell, state="settled", word="settled", more=f"by {', '.join(by)}")

@@ -55,6 +55,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
+        breakable=words.breakable,
         one_line=words.one_line,
         number=words.number,
         count=words.count,

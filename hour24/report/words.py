@@ -70,6 +70,11 @@ def together(text: str) -> str:
     return _UNIT.sub("\u00a0", text)
 
 
+def breakable(text: object) -> Markup:
+    """``text`` that may end a line after an underscore, as ``source_unreachable`` must."""
+    return Markup("_<wbr>").join(visible(text).split("_"))
+
+
 def shortened(text: object, longest: int) -> str:
     """``text`` on one line, cut after a word; for where the whole stands elsewhere too."""
     whole = one_line(text, LONGEST)
