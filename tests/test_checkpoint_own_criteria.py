@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -14,7 +15,7 @@ from hour24.ledger.verify import verify
 from hour24.verdict import Outcome
 from tests.answering import Answer, Asked, Server
 from tests.checkpoints import Project, codes, judged, rehearsal
-from tests.played import T0
+from tests.played import ROOT, T0
 
 EXAMPLE = '''
 from hour24.objectives.own import ValueAtLeast, ValueBelow
@@ -159,6 +160,26 @@ def test_one_that_was_there_at_hour_0_is_planned(tmp_path: Path) -> None:
     project.write("", "test_nothing.py")
     project.rehearsed(hour=4)
     assert codes(project.record(4))["QUEUE-SHORT"] == "INCONCLUSIVE not_run"
+
+
+def the_readme_s() -> str:
+    """The criterion of one's own that README.md shows."""
+    shown = (ROOT / "README.md").read_text("utf-8").partition("A criterion of your own is")[2]
+    lines = shown.partition(":\n\n")[2].partition("\n\n`pytest")[0]
+    return textwrap.dedent(lines)
+
+
+def test_the_readme_s_example_holds_and_fails_as_it_says(tmp_path: Path) -> None:
+    """Copied as it stands it is PASS on the rehearsal, and with ``limit=1`` it is FAIL."""
+    example = the_readme_s()
+    project = Project(tmp_path, own=example)
+    run = project.rehearsed()
+    assert codes(project.record())["XIDS-LEFT"] == "PASS", run.stdout
+    assert "limit=1_000_000_000" in example
+    project.write(example.replace("limit=1_000_000_000", "limit=1"))
+    run = project.rehearsed()
+    assert codes(project.record(attempt=2))["XIDS-LEFT"] == "FAIL beyond_limit", run.stdout
+    assert "FAIL           XIDS-LEFT" in run.stdout
 
 
 BAD = {

@@ -55,6 +55,22 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+REQUIRED = ("service.name", "service.environment", "service.control_url", "health.url")
+
+
+@pytest.mark.parametrize("missing", REQUIRED)
+def test_the_shipped_file_names_every_key_that_must_be_there(tmp_path: Path, missing: str) -> None:
+    """Those four suffice, without one of them the file is refused, and its head says so."""
+    head = (ROOT / "production.toml").read_text("utf-8").partition("\n[service]")[0]
+    told = " ".join(head.replace("#", "").split()).partition("These must be there: ")[2]
+    assert told.partition(". A criterion")[0].replace(" and", ",").split(", ") == list(REQUIRED)
+    key = missing.partition(".")[2]
+    lines = [line for line in SMALLEST.splitlines() if not line.startswith(f"{key} =")]
+    assert len(lines) == len(SMALLEST.splitlines()) - 1
+    (told,) = refusal(written(tmp_path, "\n".join(lines)))
+    assert f": {missing}: expected " in told
+
+
 def refusal(path: Path, variables: dict[str, str] | None = None, **more: Any) -> list[str]:
     with pytest.raises(ConfigurationError) as refused:
         load(path, VARIABLES if variables is None else variables, **more)

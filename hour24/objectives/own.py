@@ -22,7 +22,7 @@ class ValueBelow(Objective, frozen=True, kw_only=True):
     limit: float
 
     def limit_text(self) -> str:
-        return f"below {self.limit:g}"
+        return f"below {_number(self.limit)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         value = _total(evidence)
@@ -41,11 +41,17 @@ class ValueAtLeast(Objective, frozen=True, kw_only=True):
     limit: float
 
     def limit_text(self) -> str:
-        return f"at least {self.limit:g}"
+        return f"at least {_number(self.limit)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         value = _total(evidence)
         return _verdict(self, value, self.limit, "above", value.value >= self.limit)
+
+
+def _number(number: float) -> str:
+    """``1,000,000`` as it is, ``0.333333`` to six digits."""
+    whole = float(number).is_integer() and abs(number) < 1e15
+    return f"{number:,.0f}" if whole else f"{number:g}"
 
 
 def _total(evidence: Mapping[str, Evidence]) -> Total:
@@ -56,7 +62,7 @@ def _total(evidence: Mapping[str, Evidence]) -> Total:
 
 
 def _verdict(objective: Objective, value: Total, limit: float, better: str, holds: bool) -> Verdict:
-    said = f"{value.value:g} {value.unit}".strip()
+    said = f"{_number(value.value)} {value.unit}".strip()
     return Verdict(
         outcome=Outcome.PASS if holds else Outcome.FAIL,
         code="" if holds else "beyond_limit",
