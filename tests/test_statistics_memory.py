@@ -106,6 +106,43 @@ def test_memory_that_goes_with_the_load_is_no_leak():
     assert judged(values).slope > 4
 
 
+def daily_load(peak: float) -> list[float]:
+    """Requests a second with a day's shape, highest at hour ``peak``."""
+    return [20 + 14 * math.cos(2 * math.pi * (n / 60 - peak) / 24) for n in range(24 * 60)]
+
+
+@pytest.mark.parametrize("peak", range(0, 24, 3))
+@pytest.mark.parametrize("settles", [20.0, 40.0, 60.0])
+def test_a_heap_that_settles_under_a_daily_load_is_no_leak(peak, settles):
+    """It grows with the logarithm of time, whatever the load does meanwhile."""
+    load = daily_load(peak)
+    values = heap(24, lambda hour: settles * math.log1p(hour / 0.3) / math.log1p(24 / 0.3))
+    with_load = [v + 0.3 * x for v, x in zip(values, load, strict=True)]
+    assert judged(with_load, load=load).standing != "leaks"
+
+
+@pytest.mark.parametrize("peak", range(3, 24, 6))
+@pytest.mark.parametrize("rate", [5.0, 20.0])
+def test_a_leak_by_requests_is_called_whenever_the_day_is_busy(peak, rate):
+    """It leaks by what is served, mostly at the busy hours."""
+    load = daily_load(peak)
+    served = [sum(load[: n + 1]) / sum(load) for n in range(len(load))]
+    values = [v + rate * 24 * share for v, share in zip(heap(24), served, strict=True)]
+    found = judged(values, load=load)
+    assert found.standing == "leaks"
+    assert found.slope == pytest.approx(rate, rel=0.3)
+
+
+@pytest.mark.parametrize("peak", [10, 12, 14])
+def test_a_resident_set_at_its_high_water_mark_is_no_leak(peak):
+    """It rises to the busiest hour and stays there, though the load falls."""
+    load = daily_load(peak)
+    most = [max(load[: n + 1]) for n in range(len(load))]
+    values = [300 + 2 * x + 8 * math.log1p(n / 60) for n, x in enumerate(most)]
+    found = judged(values, load=load, metric="rss")
+    assert (found.standing, found.why) == ("open", "unsteady")
+
+
 def test_a_climb_without_collections_is_not_judged():
     """A heap before its first collection; the resident set has none to show."""
     climb = [180 + 3.0 * n / 60 for n in range(24 * 60)]

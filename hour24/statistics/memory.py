@@ -8,6 +8,12 @@ Rules of this room:
 - A trend is not yet a leak: it must go on through every third of the time on the envelope that
   memory never returns below again, and collections must have been seen. Warm-up, caches that
   fill and the shape of a day do not.
+- Nor is one that a warm-up explains as well: with log(time) beside it, the shape in which heaps
+  and allocators settle, 40 % of the slope must be left. Growth that slows while the load falls
+  looks steady once the load's share is taken off.
+- What leaks per request goes by requests: where the load is known and its sum explains the
+  floors better than the hours do, it is the clock, scaled to as many hours.
+- A resident set does not fall with the load: its rise must go on with and without the share.
 - Before 20 h a leak is only called when it is very steep or the limit is near; at 4 h nothing
   honest can be said.
 - A service whose cache fills for longer than the watch is a leak to any method. Steps after
@@ -52,6 +58,10 @@ HIGH = 0.9
 EXHAUSTED_WITHIN_H = 24.0
 LEAST_DROPS = 4
 GROWN_SHARE = 0.6
+LASTING = 0.4
+LASTING_RSS = 0.6
+LASTING_EARLY = 0.7
+"""At least so much of a leak's rate is left in the last third of the time."""
 
 Standing = Literal["leaks", "flat", "open"]
 
@@ -68,12 +78,14 @@ class Line(NamedTuple):
 
 
 class Floor(NamedTuple):
-    """The least value of a block: hour, MB, which life, and the load around it."""
+    """The least value of a block: hour, MB, which life, the load around it, and the hour by the
+    requests served until then (by the clock, where the load is not known)."""
 
     hour: float
     value: float
     life: int
     load: float
+    served: float
 
 
 class Trend(NamedTuple):
@@ -136,9 +148,10 @@ def trend(
     floors = _floors(t, y, x, lives)
     if len(floors) < 4:
         return Trend("open", "too_early", span, floors=tuple(floors))
-    line, adjusted = _fit(floors)
+    hour = np.array([f.hour for f in floors])
+    line, adjusted = _fit(floors, hour)
     longest = max(range(len(lives)), key=lambda i: int(lives[i].sum()))
-    persists, late = _persistence(floors, adjusted, longest, span, rss)
+    persists, late = _persistence(floors, hour, adjusted, longest, span, rss)
     own = [f for f in floors if f.life == longest]
     growth = line.slope * (floors[-1].hour - floors[0].hour)
     level, few = _collections(_present(y[lives[longest]]), drops, growth, rss)
@@ -152,8 +165,17 @@ def trend(
         and float(np.nanquantile(recent, 0.95)) > HIGH * limit
     )
     leak = LEAK_RSS_MB_H if rss else LEAK_MB_H
-    least = max(LEAST_GROWTH_MB, LEAST_GROWTH_SIGMA * line.sigma)
-    rises = line.lower > leak and growth > least and persists and not few
+    steady = persists
+    if rss:
+        raw = np.array([f.value for f in floors])
+        steady = persists and _persistence(floors, hour, raw, longest, span, rss)[0]
+    rises = not few and steady and _rises(floors, hour, line, leak)
+    if not rss and not few and not rises and x is not None:
+        served = np.array([f.served for f in floors])
+        by_requests, rest = _fit(floors, served)
+        if by_requests.sigma < line.sigma and _rises(floors, served, by_requests, leak):
+            rises, _ = _persistence(floors, served, rest, longest, span, rss)
+            line = by_requests if rises else line
     levelled_off = late < HARMLESS_MB_H and line.slope > 0 and not persists
     standing: Standing = "open"
     why = ""
@@ -167,7 +189,8 @@ def trend(
     elif not few and not high and (line.upper < HARMLESS_MB_H or levelled_off):
         standing = "flat"
     else:
-        why = _why(span, high, few, line.slope > 0 and not persists)
+        slows = not steady or _beside_warm_up(floors, hour) < LASTING * line.slope
+        why = _why(span, high, few, line.slope > 0 and slows)
     across = max(own[-1].hour - own[0].hour, 1e-9)
     return Trend(
         standing,
@@ -178,7 +201,7 @@ def trend(
         upper=line.upper,
         level=level,
         growth=growth,
-        visible=max(leak + line.t_lower * line.error, least / across),
+        visible=max(leak + line.t_lower * line.error, _least_growth(line) / across),
         exhausted_h=exhausted,
         drops=drops,
         floors=tuple(floors),
@@ -257,6 +280,9 @@ def _floors(t: Floats, y: Floats, x: Floats | None, lives: list[Any]) -> list[Fl
     import numpy as np
 
     total = sum(int(life.sum()) for life in lives)
+    served = t
+    if x is not None and float(x.mean()) > 0:
+        served = np.cumsum(np.diff(t, prepend=t[0]) * x) / float(x.mean())
     floors = []
     for number, life in enumerate(lives):
         ts, ys = t[life], y[life]
@@ -269,21 +295,24 @@ def _floors(t: Floats, y: Floats, x: Floats | None, lives: list[Any]) -> list[Fl
             around = 0.0
             if xs is not None:
                 around = float(np.mean(xs[max(0, least - LOAD_MINUTES) : least + 1]))
-            floors.append(Floor(float(ts[least]), float(ys[least]), number, around))
+            clock = float(served[life][least])
+            floors.append(Floor(float(ts[least]), float(ys[least]), number, around, clock))
     return floors
 
 
-def _fit(floors: Sequence[Floor]) -> tuple[Line, Floats]:
-    """One slope over all lives, the load's share taken off; and the floors without that share."""
+def _fit(floors: Sequence[Floor], t: Floats) -> tuple[Line, Floats]:
+    """One slope over all lives, the load's share taken off; and the floors without that share.
+
+    Args:
+        t: when each floor was, by the hour or by the requests served.
+    """
     import numpy as np
 
-    t = np.array([f.hour for f in floors])
     y = np.array([f.value for f in floors])
     x = np.array([f.load for f in floors])
-    life = np.array([f.life for f in floors])
-    levels = [(life == number).astype(float) for number in np.unique(life)]
+    levels = _levels(floors)
     centred = t - t.mean()
-    if len(t) >= 8 and float(np.std(x)) > 0.03 * float(np.mean(x)):
+    if _load_varies(x):
         both = np.column_stack([*levels, centred, x - x.mean()])
         share = float(np.linalg.lstsq(both, y, rcond=None)[0][-1])
         if share > 0:
@@ -291,6 +320,51 @@ def _fit(floors: Sequence[Floor]) -> tuple[Line, Floats]:
             fit = _line(t, y, np.column_stack([*levels, x - x.mean(), centred]))
             return fit, y - share * (x - x.mean())
     return _line(t, y, np.column_stack([*levels, centred])), y
+
+
+def _levels(floors: Sequence[Floor]) -> list[Floats]:
+    """A column of ones and zeros for each life: its own level."""
+    import numpy as np
+
+    life = np.array([f.life for f in floors])
+    return [(life == number).astype(float) for number in np.unique(life)]
+
+
+def _load_varies(x: Floats) -> bool:
+    """Whether the load around the floors can tell its share."""
+    import numpy as np
+
+    return len(x) >= 8 and float(np.std(x)) > 0.03 * float(np.mean(x))
+
+
+def _least_growth(line: Line) -> float:
+    """The least growth that is more than the floors' own scatter, in MB."""
+    return max(LEAST_GROWTH_MB, LEAST_GROWTH_SIGMA * line.sigma)
+
+
+def _rises(floors: Sequence[Floor], t: Floats, line: Line, leak: float) -> bool:
+    """Whether the slope is a leak's, large beside the scatter, and no warm-up's."""
+    growth = line.slope * float(t[-1] - t[0])
+    return (
+        line.lower > leak
+        and growth > _least_growth(line)
+        and _beside_warm_up(floors, t) > max(leak, LASTING * line.slope)
+    )
+
+
+def _beside_warm_up(floors: Sequence[Floor], t: Floats) -> float:
+    """The slope that is left when each floor may also go with log(hours since its life began)."""
+    import numpy as np
+
+    hour = np.array([f.hour for f in floors])
+    y = np.array([f.value for f in floors])
+    x = np.array([f.load for f in floors])
+    began = {f.life: f.hour for f in reversed(floors)}
+    since = hour - np.array([began[f.life] for f in floors]) + WARM_UP_H
+    columns = [*_levels(floors), np.log(since), t - t.mean()]
+    if _load_varies(x):
+        columns.insert(0, x - x.mean())
+    return float(np.linalg.lstsq(np.column_stack(columns), y, rcond=None)[0][-1])
 
 
 def _line(t: Floats, y: Floats, columns: Floats) -> Line:
@@ -318,13 +392,13 @@ def _line(t: Floats, y: Floats, columns: Floats) -> Line:
 
 
 def _persistence(
-    floors: Sequence[Floor], adjusted: Floats, longest: int, span: float, rss: bool
+    floors: Sequence[Floor], t: Floats, adjusted: Floats, longest: int, span: float, rss: bool
 ) -> tuple[bool, float]:
     """Whether the longest life grew in every third; and the late half's upper slope bound."""
     import numpy as np
 
     own = np.array([f.life == longest for f in floors])
-    t, y = np.array([f.hour for f in floors])[own], adjusted[own]
+    t, y = t[own], adjusted[own]
     if len(t) < 2:
         return False, float("inf")
     envelope = np.minimum.accumulate(y[::-1])[::-1]
@@ -332,7 +406,7 @@ def _persistence(
     at_edges = np.interp(edges, t, envelope)
     rates = np.diff(at_edges) / np.maximum(np.diff(edges), 1e-9)
     mean = (at_edges[-1] - at_edges[0]) / max(edges[-1] - edges[0], 1e-9)
-    lasting = 0.7 if span < WHOLE_H else (0.6 if rss else 0.4)
+    lasting = LASTING_EARLY if span < WHOLE_H else (LASTING_RSS if rss else LASTING)
     persists = bool(mean > 0 and (rates >= 0.25 * mean).all() and rates[2] >= lasting * rates[0])
     half = t >= (t[0] + t[-1]) / 2
     late = float("inf")
