@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from typing import NoReturn
 
+import hour24
+from hour24.checkpoint.terminal import Unheard
 from hour24.commands import deciding, guide, looking, rehearsing, say
-from hour24.errors import ConfigurationError, Hour24Error, LedgerError
+from hour24.errors import ConfigurationError, Hour24Error, LedgerError, did_you_mean
 from hour24.watch import CHECKPOINTS
 
 UNUSABLE = 4
@@ -15,9 +20,36 @@ NOT_WRITTEN = 12
 INTERRUPTED = 2
 
 
+class CommandLine(argparse.ArgumentParser):
+    """Refuses as everything else here does: exit 4, what was expected, what was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        say.problem(_in_our_words(message))
+        say.problem(f"`{self.prog} --help` tells what there is")
+        self.exit(UNUSABLE)
+
+
+def _in_our_words(message: str) -> str:
+    """What argparse refuses, as ``where: expected X, got Y``."""
+    if found := re.fullmatch(
+        r"argument (.+?): invalid choice: '(.*?)' \(choose from (.*)\)", message
+    ):
+        where, got, listed = found.groups()
+        known = re.findall(r"[\w-]+", listed)
+        hint = did_you_mean(got, known)
+        return f"{where}: expected one of {', '.join(known)}, got {got!r}{hint}"
+    if found := re.fullmatch(r"argument (.+?): invalid int value: (.*)", message):
+        return f"{found[1]}: expected a whole number, got {found[2]}"
+    if found := re.fullmatch(r"the following arguments are required: (.*)", message):
+        return f"expected {found[1]}, got nothing"
+    if found := re.fullmatch(r"unrecognized arguments: (.*)", message):
+        return f"expected no other arguments, got {found[1]}"
+    return message.removeprefix("argument ")
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = CommandLine(
         prog="python -m hour24",
         allow_abbrev=False,
         description="hour24 watches a production system for the 24 hours before customers are let "
@@ -29,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
         "\nfile, 13 somebody else is recording this checkpoint.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    whole.add_argument("--version", action="version", version=f"hour24 {hour24.__version__}")
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
     for room in (rehearsing, looking, deciding, guide):
         room.add(commands)
@@ -37,7 +70,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns: its exit code."""
-    options = parser().parse_args(arguments)
+    with redirect_stdout(Unheard(sys.stdout)), redirect_stderr(Unheard(sys.stderr)):
+        return _run(parser().parse_args(arguments))
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         code: int = options.run(options)
         return code

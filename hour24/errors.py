@@ -10,7 +10,15 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean NAME?`` for the end of a refusal; empty when no known name is near."""
+    names = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(name.casefold(), names, 1)
+    return f"; did you mean {names[near[0]]}?" if near else ""
 
 
 class Hour24Error(Exception):

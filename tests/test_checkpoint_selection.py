@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -104,11 +105,14 @@ def test_x_stops_at_the_first(tmp_path: Path) -> None:
         ([], "-m: expected one checkpoint, got none; choose it with `pytest -m hour8`"),
         (["-m", "hour0", "--t0", "yesterday"], "--t0: expected a moment such as"),
         (["-m", "hour0", "--t0", "2026-03-02T06:00"], "--t0: expected a moment such as"),
-        (["-m", "hour0", "--watch", "../up"], "--watch: expected a name like"),
+        (["-m", "hour0", "--watch", "../up"], "--watch: expected a name such as launch-1"),
         (["-m", "hour0", "--follows", "nobody"], "--follows: expected a watch in reports, got"),
         (["-m", "hour0", "--target", "none.toml"], "none.toml"),
-        (["-m", "hour4"], "start one with `pytest -m hour0`"),
-        (["-m", "hour4", "--watch", "other"], "expected an open watch named 'other'"),
+        (["-m", "hour4"], "start one with `pytest -m hour0 --target /"),
+        (["-m", "hour4", "--watch", "other"], "--watch: expected an open watch of"),
+        (["-m", "hour4", "--follows", "v"], "--follows: expected it with hour 0"),
+        (["-m", "hour4", "--target", "rehearsal", "--watch", "typo"], "got 'typo'; start one with"),
+        (["-m", "hour0", "--target", "rehearsal", "--fault", "memory_leek"], "mean memory_leak?"),
     ],
 )
 def test_a_slip_on_the_command_line(tmp_path: Path, arguments: list[str], says: str) -> None:
@@ -170,6 +174,45 @@ def test_a_test_that_no_checkpoint_would_run(tmp_path: Path) -> None:
     assert run.returncode == 4, run.stdout
     assert "test_stray.py::test_stray: expected @criterion(...), got none" in run.stdout
     assert project.ledger().records() == ()
+
+
+# --- which watch ----------------------------------------------------------------------------------
+
+
+def test_a_watch_that_is_not_there_opens_none(tmp_path: Path) -> None:
+    """A later hour of a watch that was mistyped: exit 4, those there are, and the one meant."""
+    project = Project(tmp_path, own=ONE)
+    project.rehearsed(watch="launch-1")
+    command = project.command("--target=rehearsal", hour=4, watch="lunch-1")
+    run = project.ran(*command)
+    assert run.returncode == 4, run.stdout
+    assert "got 'lunch-1' (there is launch-1); " in run.stdout
+    assert "did you mean launch-1?" in run.stdout
+    command = project.command(f"--target={rehearsal().toml}", hour=4, watch="launch-1")
+    run = project.ran(*command, **rehearsal().environ)
+    assert "got 'launch-1', which is of rehearsal" in run.stdout
+    assert [path.name for path in project.reports.iterdir()] == ["launch-1"]
+
+
+def test_a_later_hour_that_opens_a_watch_says_so(tmp_path: Path) -> None:
+    """A rehearsal's hour 4 works alone, and nobody takes it for the one that was begun before."""
+    project = Project(tmp_path, own=ONE)
+    run = project.rehearsed(hour=4)
+    assert "A NEW WATCH WAS OPENED, w, and it has no hour 0" in run.stdout
+    assert "hour 4 of watch w, opened now" in run.stdout
+    run = project.rehearsed(hour=8)
+    assert "OPENED" not in run.stdout.upper()
+
+
+def test_a_rehearsal_that_goes_on_keeps_its_story(tmp_path: Path) -> None:
+    """A seed, a fault or a T0 that its watch was not opened with is refused: exit 4."""
+    project = Project(tmp_path, own=ONE)
+    project.rehearsed()
+    run = project.rehearsed("--seed=7", "--fault=memory_leak@6", "--t0=2026-01-01T00:00Z", hour=4)
+    assert run.returncode == 4, run.stdout
+    assert "--t0: expected 2026-03-02T06:00Z as in watch w" in run.stdout
+    assert "--seed: expected 1 as in watch w, got 7" in run.stdout
+    assert "--fault: expected none as in watch w, got memory_leak@6" in run.stdout
 
 
 # --- the plan clock -------------------------------------------------------------------------------
@@ -278,6 +321,16 @@ def test_from_another_folder(tmp_path: Path) -> None:
     project.folder = clone
     assert run.returncode == 10, run.stdout
     assert (elsewhere / "reports" / "w" / "hour00.a1.json").is_file()
+
+
+def test_whoever_reads_it_may_go(tmp_path: Path) -> None:
+    """``pytest -m hour0 | head -1``: the record and its page are written all the same."""
+    project = Project(tmp_path, own=ONE)
+    command = shlex.join(project.command(*project.on_rehearsal()))
+    run = project.ran("bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}")
+    assert run.returncode == 10, run.stdout
+    assert codes(project.record())["OWN-ONE"] == "PASS"
+    assert (project.reports / "w" / "hour00.a1.html").is_file()
 
 
 def test_colours(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from hour24 import __version__ as hour24_version
 from hour24.commands.github import annotation, summary
 from hour24.ledger.book import Ledger
 from tests import small_watch as small
-from tests.played import ROOT, hour24, rehearsed
+from tests.played import ROOT, hour24, ran, rehearsed
 
 HOURS = (0, 4)
 
@@ -32,6 +35,56 @@ def test_help_tells_every_command_and_the_exit_codes() -> None:
     for name in ("rehearse", "doctor", "verify", "signoff", "waive", "rollback", "probe"):
         assert f"    {name}" in told
     assert "13 somebody else" in told
+
+
+def test_the_version_is_told() -> None:
+    """For whoever reports what went wrong."""
+    assert hour24("--version").stdout == f"hour24 {hour24_version}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify",),
+        ("report",),
+        ("signoff",),
+        ("finalise",),
+        ("rollback",),
+        ("waive", "DB-POOL"),
+        ("classify", "X"),
+        ("declare",),
+    ],
+)
+def test_the_watch_that_is_meant_is_named_first(
+    reports: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Nobody waives in one watch what he saw in another."""
+    shutil.copytree(reports, tmp_path / "reports")
+    told = hour24(*arguments, "--reports", tmp_path / "reports").stdout.splitlines()[0]
+    where = tmp_path / "reports" / "w"
+    assert told == f"watch w (REHEARSAL) in {where}; the newest, since none is named"
+
+
+def test_a_mistyped_watch_is_answered_with_those_there_are(reports: Path) -> None:
+    """With the one that was meant."""
+    refused = hour24("verify", "ww", "--reports", reports)
+    assert refused.returncode == 4
+    assert "got 'ww' (there is w); did you mean w?" in refused.stdout
+
+
+def test_whoever_reads_a_command_may_go(reports: Path, tmp_path: Path) -> None:
+    """``hour24 declare ... | head -1`` is done whole, with its own exit code."""
+    shutil.copytree(reports / "w", tmp_path / "w")
+    command = shlex.join(
+        [
+            *(sys.executable, "-m", "hour24", "declare", str(tmp_path / "w")),
+            *("--start=2026-03-02T09:00Z", "--end=2026-03-02T09:10Z", "--by=Mara", "--because=x"),
+        ]
+    )
+    done = ran("bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout == f"watch w (REHEARSAL) in {tmp_path / 'w'}\n"
+    assert (tmp_path / "w" / "deploy.1.json").is_file()
 
 
 def test_a_rehearsal_says_so_and_where_its_pages_are(reports: Path) -> None:
@@ -141,7 +194,18 @@ def test_due_tells_the_hour_to_scripts(tmp_path: Path) -> None:
     [
         (("rehearse", "--fault", "memory_leek"), "did you mean memory_leak"),
         (("rehearse", "--hours", "3"), "--hours: expected some of"),
-        (("verify", "nowhere"), "expected a folder that holds watch.json, got 'nowhere'"),
+        (("rehearse", "--hours", "3"), "0,4,8,12,16,20,24, ascending, got '3'"),
+        (("verify", "nowhere"), "expected a folder that holds watch.json, or a name in reports"),
+        (("due", "--watch", "nowhere"), "--watch: expected a watch of any target in reports"),
+        (("due", "--watch", "nowhere", "--hour-only"), "got 'nowhere'"),
+        (("prove", "ERORS-RATE"), "got 'ERORS-RATE'; did you mean ERRORS-RATE?"),
+        (("doctr",), "got 'doctr'; did you mean doctor?"),
+        (("rollback", "--way", "plattform"), "--way: expected one of platform, git, got"),
+        (("waive", "DB-POOL", "--hour", "four"), "--hour: expected a whole number, got 'four'"),
+        (("waive",), "expected CRITERION, got nothing"),
+        ((), "expected COMMAND, got nothing"),
+        (("verify", "--becuase", "x"), "expected no other arguments, got --becuase"),
+        (("verify", "--head"), "--head: expected one argument"),
         (("doctor", "--target", "nowhere.toml"), "nowhere.toml"),
         (("prove", "NO-SUCH"), "criterion: expected one of the table, got 'NO-SUCH'"),
         (("waive", "DB-POOL", "nowhere"), "expected a folder"),

@@ -55,8 +55,11 @@ def test_a_declared_deploy_is_what_restarts_are_excused_by(tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"by": "NAME"}, "--by: expected the name of a person, got 'NAME'"),
-        ({"because": ""}, "--because: expected a reason, got 'nothing'"),
+        (
+            {"by": "NAME"},
+            "--by: expected the name of a person, such as \"Mara Example\", got 'NAME'",
+        ),
+        ({"because": ""}, "--because: expected a reason, got nothing"),
         ({"start": NOW, "end": NOW}, "--end: expected it after"),
         ({"start": NOW - 3 * HOUR}, "--end: expected at most 2 h after --start, got 3.0 h"),
         ({"start": NOW.replace(tzinfo=None)}, "--start: expected a moment such as"),

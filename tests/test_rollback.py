@@ -362,8 +362,8 @@ def test_who_and_why_come_first(hosting: Hosting, ledger: Ledger):
     with pytest.raises(Refused) as refusal:
         carry_out(planned, ledger, hosting.clock, "NAME", " ", print)
     assert refusal.value.reasons == (
-        "--by: expected the name of a person, got 'NAME'",
-        "--because: expected a reason, got 'nothing'",
+        "--by: expected the name of a person, such as \"Mara Example\", got 'NAME'",
+        "--because: expected a reason, got nothing",
     )
     assert entries(ledger) == []
 

@@ -187,8 +187,8 @@ def test_who_approves_must_be_said_and_the_launch_be_late_enough(
     """Nobody; and customers let in 14 hours before the end, by the file or by the command."""
     production.at(24.2)
     assert missing(production.hour24("signoff", watch)) == [
-        "--by: expected the name of a person, got 'nothing'",
-        "--role: expected what that person is, got 'nothing'",
+        '--by: expected the name of the person who approves, such as "Mara Example", got nothing',
+        '--role: expected the role of that person, such as "tech lead", got nothing',
     ]
     early = "launch: expected at 2026-03-03 06:00Z or later, got 2026-03-02 16:00Z"
     assert absent(Ledger(watch), production.now, T0 + timedelta(hours=10)) == (early,)

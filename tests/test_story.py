@@ -197,7 +197,7 @@ def test_faults_are_parsed():
     [
         (
             "memroy_leak@6",
-            "fault: expected a name of the table, got 'memroy_leak'; did you mean memory_leak",
+            "fault: expected a name of the table, got 'memroy_leak'; did you mean memory_leak?",
         ),
         ("memory_leak@six", "fault: expected NAME@HOUR or NAME@HOUR..HOUR, got 'memory_leak@six'"),
         ("restart@5..4", "fault: restart: expected an end after 5, got 4"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from hour24.checkpoint.terminal import verdict_lines
+from hour24.checkpoint.terminal import COLOURS, decision_lines, verdict_lines
+from hour24.verdict import Outcome
 from tests import small_watch as small
 
 
@@ -18,3 +19,11 @@ def test_a_line_that_is_cut_says_so() -> None:
     (cut, _), *_ = verdict_lines(long, 70)
     assert len(cut) == 70
     assert cut.endswith("…")
+
+
+def test_a_decision_has_the_colour_of_its_outcome() -> None:
+    """A colour has one meaning: what is held for want of evidence is not red."""
+    decision = {"action": "HOLD", "rule": "Not measured: a person must look", "why": "no answer"}
+    for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
+        (_, markup), *_ = decision_lines(decision, COLOURS[outcome], 100)
+        assert markup == {**COLOURS[outcome], "bold": True}

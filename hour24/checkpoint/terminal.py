@@ -4,10 +4,12 @@ Rules of this module:
 
 - Text of the system under watch cannot act on the terminal: control characters are shown.
 - A line is a pair: the text, and the markup that pytest's terminal writer knows.
+- Nobody need listen: what was begun is finished when the reader of a pipe has gone.
 """
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,34 @@ COLOURS: dict[Outcome, dict[str, Any]] = {
     Outcome.INCONCLUSIVE: {"yellow": True},
     Outcome.NOT_APPLICABLE: {},
 }
+
+
+class Unheard:
+    """A stream whose reader may go, as ``head`` does: then what is written goes nowhere."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, told: str) -> int:
+        try:
+            self._stream.write(told)
+        except BrokenPipeError:
+            self._mute()
+        return len(told)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._mute()
+
+    def _mute(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def one_line(text: str) -> str:
@@ -86,8 +116,14 @@ def closing_lines(run: Run, width: int) -> list[Line]:
         ),
         (f"  {due} criteria due, {seen} measured, {due - seen} not; verdicts: {told}", {}),
     ]
+    if run.stage.opened and record.hour > 0:
+        told = (
+            f"A NEW WATCH WAS OPENED, {record.watch}, and it has no hour 0: what is compared with "
+            f"that is INCONCLUSIVE; one with a baseline begins with pytest -m hour0{_named(run)}"
+        )
+        lines += [(text, {"yellow": True, "bold": True}) for text in _wrapped(told, width, 2)]
     if record.decision:
-        lines += _decision(record.decision, width)
+        lines += decision_lines(record.decision, COLOURS[record.outcome], width)
     late = f"{record.late_s / 60:.0f} min late" if record.late_s >= 60 else "on time"
     lines.append((f"  run {'EARLY, does not count' if record.early else late}", {}))
     lines += _prober(run)
@@ -99,14 +135,14 @@ def closing_lines(run: Run, width: int) -> list[Line]:
     return lines
 
 
-def _decision(decision: dict[str, Any], width: int) -> list[Line]:
+def decision_lines(decision: dict[str, Any], colour: dict[str, Any], width: int) -> list[Line]:
+    """The decision in the colour of the outcome it follows from: a colour has one meaning."""
     action = one_line(str(decision.get("action", "")))
     good = action == "PROCEED"
     why = decision.get("why", "")
     head = f"{action}: {why if good else decision.get('rule') or why}"
     lines: list[Line] = [
-        (text, {"green": True} if good else {"red": True, "bold": True})
-        for text in _wrapped(head, width, 2)
+        (text, colour if good else {**colour, "bold": True}) for text in _wrapped(head, width, 2)
     ]
     if good:
         return lines
@@ -145,9 +181,9 @@ def _prober(run: Run) -> list[Line]:
 
 def _named(run: Run) -> str:
     """The options that lead to the same watch again."""
-    target, reports = run.options.target, run.options.reports
+    target, reports = run.options.target, run.options.elsewhere
     named = "" if target == "production.toml" else f" --target {target}"
-    return named if str(reports) == "reports" else f"{named} --reports {reports}"
+    return f"{named} --reports {reports}" if reports else named
 
 
 def _next(run: Run) -> str:

@@ -69,7 +69,6 @@ def verify(options: argparse.Namespace) -> int:
     from hour24.ledger.verify import verify as looked
 
     ledger = chosen(options.watch, options.reports)
-    say.line(f"{ledger.folder}")
     findings = looked(ledger.folder, head=options.head, signers=options.signers)
     for finding in findings:
         mark = "ok  " if finding.ok else "NOT "

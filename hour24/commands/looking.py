@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hour24 import config
-from hour24.checkpoint.stage import Options, moment, open_watch
+from hour24.checkpoint.stage import Options, absent, moment, open_watch
 from hour24.clock import Clock, WallClock
 from hour24.commands import say
 from hour24.commands.watches import chosen, production_of
@@ -137,6 +137,10 @@ def due(options: argparse.Namespace) -> int:
     """The earliest checkpoint that is due and without a record."""
     ledger = Ledger.find(options.reports, options.watch, options.target)
     if ledger is None:
+        if options.watch:
+            meant = Options(hour=0, reports=options.reports, watch=options.watch)
+            whose, remedy = options.target or "any target", "`pytest -m hour0` opens one"
+            raise ConfigurationError([absent("a watch", meant, whose, remedy)])
         if not options.hour_only:
             say.line("no watch is open; `pytest -m hour0` starts one")
         return 0
@@ -192,12 +196,9 @@ def probe(options: argparse.Namespace) -> int:
         )
         ledger = open_watch(meant, production)
     if ledger is None:
-        raise ConfigurationError(
-            [
-                f"{options.reports}: expected an open watch of {options.target}, got none; start "
-                "one with `pytest -m hour0`, or ahead of it with --t0"
-            ]
-        )
+        meant = Options(hour=0, reports=options.reports, watch=options.watch)
+        remedy = "start one with `pytest -m hour0`, or ahead of it with --t0"
+        raise ConfigurationError([absent("an open watch", meant, options.target, remedy)])
     service = f"{production.service.name} {production.service.environment}"
     on_call = [
         {"role": each.role, "name": each.name, "reach": each.reach}

@@ -11,7 +11,7 @@ from pathlib import Path
 from hour24.checkpoint.stage import moment
 from hour24.checkpoint.terminal import one_line, visible
 from hour24.commands import say
-from hour24.errors import ConfigurationError
+from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import outcome_of
 from hour24.rehearsal.faults import FAULTS, parsed
@@ -84,11 +84,10 @@ def rehearse(options: argparse.Namespace) -> int:
 def _hours(text: str) -> tuple[int, ...]:
     if not text:
         return CHECKPOINTS
+    known = ",".join(map(str, CHECKPOINTS))
     hours = tuple(int(part) if part.strip().isdigit() else -1 for part in text.split(","))
     if not set(hours) <= set(CHECKPOINTS) or list(hours) != sorted(set(hours)):
-        raise ConfigurationError(
-            [f"--hours: expected some of {CHECKPOINTS}, ascending, got {text!r}"]
-        )
+        raise ConfigurationError([f"--hours: expected some of {known}, ascending, got {text!r}"])
     return hours
 
 
@@ -167,7 +166,10 @@ def prove(options: argparse.Namespace) -> int:
     unknown = [name for name in names if name not in PROOF]
     if unknown:
         raise ConfigurationError(
-            [f"criterion: expected one of the table, got {name!r}" for name in unknown]
+            [
+                f"criterion: expected one of the table, got {name!r}{did_you_mean(name, PROOF)}"
+                for name in unknown
+            ]
         )
     missed = 0
     for seen in proved(names, seed=options.seed):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from hour24 import config
+from hour24.checkpoint.stage import listed, watches_in
+from hour24.commands import say
 from hour24.config import Production
-from hour24.errors import ConfigurationError
+from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
 
@@ -14,16 +16,31 @@ from hour24.ledger.book import Ledger
 def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:
     """The watch of this folder or name; without one the newest in ``reports``.
 
+    Which one is meant is the first line that is shown.
+
     Args:
         daily: whether the newest may be the week after a watch.
     Raises: ConfigurationError, when there is none.
     """
+    ledger = _found(text, reports, daily)
+    genesis = ledger.genesis
+    told = "REHEARSAL" if genesis.rehearsal is not None else genesis.target
+    which = "" if text else "; the newest, since none is named"
+    say.line(f"watch {genesis.name} ({told}) in {ledger.folder}{which}", "dim")
+    return ledger
+
+
+def _found(text: str, reports: Path, daily: bool) -> Ledger:
     if text:
         for folder in (Path(text), reports / text):
             if (folder / chain.FIRST).is_file():
                 return Ledger(folder)
+        names = watches_in(reports)
         raise ConfigurationError(
-            [f"watch: expected a folder that holds {chain.FIRST}, got {text!r}"]
+            [
+                f"watch: expected a folder that holds {chain.FIRST}, or a name in {reports}, "
+                f"got {text!r}{listed(names)}{did_you_mean(text, names)}"
+            ]
         )
     ledgers = [Ledger(path.parent) for path in sorted(reports.glob(f"*/{chain.FIRST}"))]
     meant = (each for each in ledgers if daily or not each.genesis.daily)

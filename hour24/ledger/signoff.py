@@ -80,8 +80,8 @@ def sign(
     """
     head = ledger.head()
     absent = (
-        *unfilled("--by", by, "the name of a person"),
-        *unfilled("--role", role, "what that person is"),
+        *unfilled("--by", by, 'the name of the person who approves, such as "Mara Example"'),
+        *unfilled("--role", role, 'the role of that person, such as "tech lead"'),
     )
     stands = (*absent, *missing(ledger, now, launch_at))
     if stands:

@@ -14,7 +14,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -23,7 +22,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hour24.criteria import CRITERIA
-from hour24.errors import ConfigurationError
+from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import EIGHT
 from hour24.verdict import Outcome
@@ -157,7 +156,7 @@ def closed(ledger: Ledger) -> Iterator[str]:
 def unsaid(by: str, because: str) -> Iterator[str]:
     """What is wrong with a name and a reason that a person gave, a line each."""
     for option, value, wanted in (
-        ("--by", by, "the name of a person"),
+        ("--by", by, 'the name of a person, such as "Mara Example"'),
         ("--because", because, "a reason"),
     ):
         yield from unfilled(option, value, wanted)
@@ -166,7 +165,8 @@ def unsaid(by: str, because: str) -> Iterator[str]:
 def unfilled(option: str, value: str, wanted: str) -> Iterator[str]:
     """What is wrong with words that a person gave: nothing said, or a placeholder left."""
     if not value.strip() or PLACEHOLDER.fullmatch(value.strip()):
-        yield f"{option}: expected {wanted}, got {value.strip() or 'nothing'!r}"
+        got = repr(value.strip()) if value.strip() else "nothing"
+        yield f"{option}: expected {wanted}, got {got}"
 
 
 def _end(until: str, zone: str, now: datetime) -> tuple[datetime | None, str]:
@@ -200,8 +200,7 @@ def _unwaivable(
         yield f"--hour: expected one of {listed}, got {hour}"
         hour = None
     if criterion not in plan:
-        near = difflib.get_close_matches(criterion.upper(), plan, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(criterion, plan)
         yield f"criterion: expected one of the watch's, got {criterion!r}{hint}"
         return
     if criterion in EIGHT:

@@ -63,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--t0", default=None, metavar="ISO", help="when the 24 hours begin (default: now)")
     add("--early", action="store_true", help="run before the due time; does not count")
     add("--follows", default="", metavar="NAME", help="open a new watch that follows this one")
-    add("--seed", type=int, default=1, help="the rehearsal's story")
+    add("--seed", type=int, default=None, help="the rehearsal's story (default: 1)")
     add("--fault", action="append", default=[], metavar="NAME@HOUR", help="of the rehearsal")
     add("--rehearsal-at", default=None, metavar="FILE", help="a rehearsal being served already")
     add("--hard-limit", type=float, default=None, metavar="SECONDS", help="ends a run that hangs")

@@ -22,7 +22,13 @@ from typing import Any
 
 import pytest
 
-from hour24.checkpoint.terminal import closing_lines, harmless, one_line, verdict_lines
+from hour24.checkpoint.terminal import (
+    Unheard,
+    closing_lines,
+    harmless,
+    one_line,
+    verdict_lines,
+)
 from hour24.errors import LedgerError
 from hour24.plugin.exits import EXIT, EXIT_HARD_LIMIT, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import VERDICTS
@@ -204,15 +210,17 @@ class CheckpointPlugin:
         terminal = self._terminal()
         if terminal is not None:
             terminal.showfspath = False
-            terminal._tw._file = Scrubbed(terminal._tw._file, self.run.redactor.text)
+            terminal._tw._file = Scrubbed(Unheard(terminal._tw._file), self.run.redactor.text)
 
     def pytest_report_header(self) -> list[str]:
         run = self.run
         production = f"{run.production.service.name} ({run.production.service.environment})"
         window = run.checkpoint.window
         told = " REHEARSAL" if run.stage.rehearsal else ""
+        new = ", opened now" if run.stage.opened else ""
         return [
-            f"hour24: hour {run.checkpoint.hour} of watch {run.watch.name}: {production}{told}",
+            f"hour24: hour {run.checkpoint.hour} of watch {run.watch.name}{new}: "
+            f"{production}{told}",
             f"due {run.checkpoint.due:%Y-%m-%d %H:%M}Z, window "
             f"{window.start:%m-%d %H:%M}Z to {window.end:%m-%d %H:%M}Z; "
             f"{len(run.due())} criteria due",

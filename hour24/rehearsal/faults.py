@@ -10,13 +10,12 @@ Rules of this module:
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
 from msgspec import Struct
 
-from hour24.errors import ConfigurationError
+from hour24.errors import ConfigurationError, did_you_mean
 
 FOREVER = float("inf")
 _FORM = re.compile(r"([a-z_]+)(?:@(-?\d+(?:\.\d+)?)(?:\.\.(-?\d+(?:\.\d+)?))?)?")
@@ -136,8 +135,7 @@ def parsed(texts: Iterable[str]) -> tuple[Fault, ...]:
             problems.append(f"fault: expected NAME@HOUR or NAME@HOUR..HOUR, got {text!r}")
             continue
         if match is None or name not in FAULTS:
-            near = difflib.get_close_matches(name, FAULTS, 1)
-            hint = f"; did you mean {near[0]}" if near else ""
+            hint = did_you_mean(name, FAULTS) or "; `python -m hour24 rehearse --faults` lists them"
             problems.append(f"fault: expected a name of the table, got {name!r}{hint}")
             continue
         start = float(match.group(2) or 0)
