@@ -256,6 +256,30 @@ def test_the_rollback_s_steps_are_the_runbook_s():
     assert decision.call[0]["name"] == "Cy Li"
 
 
+@pytest.mark.parametrize("title", ["unhandled rejection", "cannot connect"])
+def test_a_rehearsal_proposes_no_command_that_cannot_work(title: str):
+    """Its servers have ended; nobody reverts his own clone for it."""
+    story = {"seed": 1, "faults": []}
+    health = judged("HEALTH-SCHEMA", "FAIL", health=document({}, 503))
+    blind = judged("WS-STABLE", "INCONCLUSIVE", "no_prober")
+    bad = (new_issues(issue(title)), health, blind, judged("DB-ONLINE", "FAIL"))
+    told = commands(decided(*bad, rehearsal=story, target="rehearsal"))
+    for word in ("rollback", "revert", "curl -sS -i", "probe", "doctor"):
+        assert word not in told
+    assert any(
+        "a rehearsal has nothing to roll back" in step.text
+        for step in decided(*bad, rehearsal=story).steps
+    ) is (title == "unhandled rejection")
+
+
+def test_a_command_says_where_the_watches_are():
+    """Where they are not where it would look by itself."""
+    made = record(judged("RESTARTS", "FAIL"))
+    told = commands(decide(made, contacts=CONTACTS, reports="/srv/our reports"))
+    assert "declare launch-1 --reports '/srv/our reports' --start MOMENT" in told
+    assert "waive RESTARTS launch-1 --hour 8 --reports '/srv/our reports' --by NAME" in told
+
+
 def test_a_critical_issue_that_is_not_new_is_fixed_not_rolled_back():
     """Going back would not undo it."""
     decision = decided(
@@ -396,7 +420,16 @@ def test_what_later_evidence_settles_proceeds():
     """Too few samples at hour 4 hold nobody up."""
     decision = decided(judged("LATENCY-TARGET", "INCONCLUSIVE", "too_few_samples"))
     assert decision.action == Action.PROCEED
-    assert "1 want more evidence" in decision.why
+    assert "LATENCY-TARGET (too_few_samples), judged again at hour 12. Going on" in decision.why
+
+
+def test_what_is_not_judged_again_is_not_promised():
+    """At hour 24 nothing comes after; of many, the first are named and the others counted."""
+    names = ("LATENCY-TARGET", "MEMORY-STABLE", "WS-STABLE", "ERRORS-RATE")
+    blind = [judged(name, "INCONCLUSIVE", "too_early") for name in names]
+    decision = decided(*blind, hour=24)
+    assert "LATENCY-TARGET (too_early), not judged again; " in decision.why
+    assert "; and 1 more. " in decision.why
 
 
 @pytest.mark.parametrize(("running", "told"), [(False, True), (True, False)])

@@ -383,6 +383,8 @@ class Run:
                 {"role": each.role, "name": each.name, "reach": each.reach}
                 for each in self.production.contacts
             ],
+            repository=msgspec.to_builtins(self.production.repository),
+            reports=self.options.elsewhere,
         )
         return msgspec.structs.replace(record, decision=self.redactor.plain(decision.to_plain()))
 

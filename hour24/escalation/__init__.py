@@ -79,6 +79,7 @@ def decide(
     *,
     contacts: Sequence[Mapping[str, str]] = (),
     repository: Mapping[str, str] | None = None,
+    reports: str = "",
 ) -> Decision:
     """The decision on ``record``.
 
@@ -86,11 +87,12 @@ def decide(
         before: the ledger's earlier records; ``record`` itself among them is not looked at.
         contacts: ``role``, ``name``, ``reach`` of everybody who may be called.
         repository: ``path``, ``remote``, ``branch``, where a revert happens.
+        reports: where the watches are kept; empty: where a command looks by itself.
     """
     earlier = [
         each for each in before if (each.hour, each.attempt) != (record.hour, record.attempt)
     ]
-    seen = Seen.of(record, earlier, Commands(record, repository))
+    seen = Seen.of(record, earlier, Commands(record, repository, reports))
     found = [finding for rule in RULES for finding in rule(seen)]
     found += anything_else_failed(seen, {name for each in found for name in each.about})
     found += blind(seen)
@@ -130,10 +132,7 @@ def _steps(found: Sequence[Finding], commands: Commands) -> tuple[Step, ...]:
 
 
 def _proceeds(record: Record, before: Sequence[Record]) -> str:
-    open_ = sum(judged.outcome == Outcome.INCONCLUSIVE for judged in record.criteria)
-    told = "Everything that was due held"
-    if open_:
-        told = f"Nothing failed; {open_} want more evidence, and later checkpoints settle them"
+    told = _unsettled(record) or "Everything that was due held"
     standing = [
         f"{judged.id} at hour {each.hour}"
         for each in before
@@ -149,6 +148,24 @@ def _proceeds(record: Record, before: Sequence[Record]) -> str:
             f"{', '.join(stands[:MOST_WHY])}{more}"
         )
     return told
+
+
+def _unsettled(record: Record) -> str:
+    """Why one may go on with what is INCONCLUSIVE for want of evidence, and when it is settled."""
+    codes = {j.id: j.code for j in record.criteria if j.outcome == Outcome.INCONCLUSIVE}
+    if not codes:
+        return ""
+    open_ones = []
+    for name, code in list(codes.items())[:MOST_WHY]:
+        later = [hour for hour in record.plan.get(name, ()) if hour > record.hour]
+        again = f"judged again at hour {min(later)}" if later else "not judged again"
+        open_ones.append(f"{name} ({code}), {again}")
+    more = f"; and {len(codes) - MOST_WHY} more" if len(codes) > MOST_WHY else ""
+    return (
+        f"Nothing failed. Not settled yet, for want of evidence: {'; '.join(open_ones)}{more}. "
+        "Going on settles it, by a later PASS over a longer window; what is still open after the "
+        "last checkpoint holds the launch up"
+    )
 
 
 def _called(action: Action, contacts: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], ...]:

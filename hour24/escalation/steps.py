@@ -5,6 +5,8 @@ Rules of this module:
 - A command holds nothing that the system under watch wrote: names are ours or production.toml's,
   and quoted for the shell.
 - Nothing here is done; a person does it.
+- A command works as it is printed. A rehearsal's servers end with its checkpoint: what would ask
+  them, or roll them back, is said without one.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from msgspec import Struct
 from hour24.ledger.record import Record
 from hour24.watch import marker
 
+PYTHON = ("python", "-m", "hour24")
+NOTHING_TO_ROLL_BACK = (
+    "a rehearsal has nothing to roll back; on a production the commands stand here"
+)
 SUPABASE_STATUS = "https://status.supabase.com/api/v2/summary.json"
 
 
@@ -32,27 +38,41 @@ class Commands:
 
     Args:
         repository: ``path``, ``remote``, ``branch``, where a revert happens.
+        reports: where the watches are kept; empty: where a command looks by itself.
     """
 
-    def __init__(self, record: Record, repository: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, record: Record, repository: Mapping[str, str] | None = None, reports: str = ""
+    ) -> None:
         self.record = record
+        self.rehearsal = record.rehearsal is not None
+        self.reports = reports
         self.repository = {"path": ".", "remote": "origin", "branch": "main", **(repository or {})}
 
     def again(self, why: str) -> Step:
         """Run this checkpoint again."""
-        where = [*self._target(), *self._watch()]
+        where = [*self._target(), *self._watch(), *self._reports()]
         return Step(
             text=why, command=shlex.join(["pytest", "-m", marker(self.record.hour), *where])
         )
 
     def rollback(self) -> list[Step]:
         """The runbook's rollback, step by step."""
+        investigate = Step(text="Investigate, and plan the fix for the next deployment")
+        if self.rehearsal:
+            return [
+                Step(
+                    text="See the plan, roll back, wait 5 minutes, verify health: "
+                    + NOTHING_TO_ROLL_BACK
+                ),
+                investigate,
+            ]
         at = self.repository
         git = ["git", "-C", at["path"]]
         return [
             Step(
                 text="See the plan: which deploy is live, which one was the last good one",
-                command=f"python -m hour24 rollback {self._name()}",
+                command=self._command("rollback", self._name()),
             ),
             Step(
                 text="Roll back: on the platform with automatic deploys switched off (the plan's "
@@ -61,15 +81,17 @@ class Commands:
                 + shlex.join([*git, "push", at["remote"], f"HEAD:{at['branch']}"]),
             ),
             Step(text="Wait 5 minutes, then verify health", command=self._health()),
-            Step(text="Investigate, and plan the fix for the next deployment"),
+            investigate,
         ]
 
     def prepared(self) -> list[Step]:
         """The rollback, prepared and not done."""
+        if self.rehearsal:
+            return [Step(text=f"Prepare the rollback: {NOTHING_TO_ROLL_BACK}")]
         return [
             Step(
                 text="Prepare the rollback: see its plan, and have it ready",
-                command=f"python -m hour24 rollback {self._name()}",
+                command=self._command("rollback", self._name()),
             )
         ]
 
@@ -88,31 +110,39 @@ class Commands:
 
     def health(self) -> Step:
         """Ask the health endpoint by hand."""
-        return Step(text="Ask the health endpoint by hand", command=self._health())
+        gone = "; this rehearsal's has ended with its checkpoint" if self.rehearsal else ""
+        return Step(text=f"Ask the health endpoint by hand{gone}", command=self._health())
 
     def waive(self, criterion: str) -> Step:
         """Waive what will not be measured any more."""
         return Step(
             text=f"If {criterion} is not to hold the launch up, a named person waives it, with "
             "the reason and until when",
-            command=f"python -m hour24 waive {shlex.quote(criterion)} {self._name()} "
-            f"--hour {self.record.hour} --by NAME --because REASON --until DATE",
+            command=self._command(
+                "waive",
+                f"{shlex.quote(criterion)} {self._name()} --hour {self.record.hour}",
+                "--by NAME --because REASON --until DATE",
+            ),
         )
 
     def classify(self) -> Step:
         """Say what an unknown error is."""
         return Step(
             text="Say of each error that no class knows whether it is normal or critical",
-            command=f"python -m hour24 classify ISSUE {self._name()} --as normal --by NAME "
-            "--because REASON",
+            command=self._command(
+                "classify",
+                f"ISSUE {self._name()}",
+                "--as normal --by NAME --because REASON",
+            ),
         )
 
     def declare(self, why: str) -> Step:
         """Declare a deploy."""
         return Step(
             text=why,
-            command=f"python -m hour24 declare {self._name()} --start MOMENT --by NAME "
-            "--because REASON",
+            command=self._command(
+                "declare", self._name(), "--start MOMENT --by NAME --because REASON"
+            ),
         )
 
     def signoff(self) -> Step:
@@ -120,25 +150,29 @@ class Commands:
         return Step(
             text="See exactly what is missing; the eight are not waived, but what they rest on "
             "is, and hour 24 is then run again",
-            command=f"python -m hour24 signoff {self._name()}",
+            command=self._command("signoff", self._name()),
         )
 
     def prober(self) -> Step:
         """Start what looks between the checkpoints."""
+        where = [*self._target(), *self._watch(), *self._reports()]
         return Step(
             text="Start a prober: nothing is seen between the checkpoints",
-            command=shlex.join(
-                ["python", "-m", "hour24", "probe", *self._target(), *self._watch()]
-            ),
+            command="" if self.rehearsal else shlex.join([*PYTHON, "probe", *where]),
         )
 
     def doctor(self) -> Step:
         """Try every credential, address and right."""
-        command = shlex.join(["python", "-m", "hour24", "doctor", *self._target()])
+        command = shlex.join([*PYTHON, "doctor", *self._target()])
         return Step(
             text="Try every credential, address and right",
-            command="" if self.record.rehearsal is not None else command,
+            command="" if self.rehearsal else command,
         )
+
+    def _command(self, name: str, about: str, said: str = "") -> str:
+        """``python -m hour24 NAME ...``; its parts are quoted already."""
+        parts = (*PYTHON, name, about, shlex.join(self._reports()), said)
+        return " ".join(part for part in parts if part)
 
     def _target(self) -> list[str]:
         target = self.record.target
@@ -150,8 +184,13 @@ class Commands:
     def _watch(self) -> list[str]:
         return ["--watch", self.record.watch]
 
+    def _reports(self) -> list[str]:
+        return ["--reports", self.reports] if self.reports else []
+
     def _health(self) -> str:
         """A command that asks the health endpoint, as the checkpoint did."""
+        if self.rehearsal:
+            return ""
         for judged in self.record.criteria:
             plain = judged.evidence.get("health") or {}
             asked = str((plain.get("question") or {}).get("asked") or "")

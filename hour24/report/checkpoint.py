@@ -89,7 +89,7 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "measured": counts[Outcome.PASS] + counts[Outcome.FAIL],
         "outcomes": [[row.outcome for row in many] for many in groups.values()],
         "says": SAYS.get(str((record.decision or {}).get("action", "")), ""),
-        "decision": _decision(record.decision),
+        "decision": _decision(record),
         "headline": _headline(record, rows),
         "failed": [row for row in each_part(rows.values()) if row.outcome == Outcome.FAIL],
         "unmeasured": unmeasured(filter(_open, record.criteria), answers, beside, times),
@@ -181,12 +181,15 @@ def _headline(record: Record, rows: Mapping[str, Row]) -> list[str]:
     return told
 
 
-def _decision(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _decision(record: Record) -> dict[str, Any] | None:
     """The decision with every part there, so that a template need not guess.
 
-    None when there is nothing to do: the headline of a PASS says so already.
+    None when there is nothing to do: the headline of a PASS says so already. Why one may proceed
+    with what is INCONCLUSIVE it does not say.
     """
-    if decision is None or (decision.get("action") == "PROCEED" and not decision.get("steps")):
+    decision = record.decision
+    idle = record.outcome == Outcome.PASS and not (decision or {}).get("steps")
+    if decision is None or (decision.get("action") == "PROCEED" and idle):
         return None
     return {
         "action": str(decision.get("action", "")),
