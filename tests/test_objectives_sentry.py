@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from hour24.evidence import Document
 from hour24.objectives.sentry import EventStored, NothingDropped
 from hour24.verdict import Outcome
-from tests.evidence_of import counts, document, unanswered
+from tests.evidence_of import counts, document, question, unanswered
 
 
 def test_an_event_read_back_passes_with_how_long_it_took():
@@ -20,7 +21,8 @@ def test_an_event_read_back_passes_with_how_long_it_took():
 @pytest.mark.parametrize(
     ("status", "body", "outcome", "code"),
     [
-        (404, None, Outcome.FAIL, "not_stored"),
+        (429, {"limit": "60:error:organization:quota"}, Outcome.FAIL, "not_accepted"),
+        (404, None, Outcome.INCONCLUSIVE, "source_misread"),
         (200, None, Outcome.INCONCLUSIVE, "source_misread"),
         (200, {}, Outcome.INCONCLUSIVE, "source_misread"),
         (200, "stored", Outcome.INCONCLUSIVE, "source_misread"),
@@ -30,11 +32,72 @@ def test_an_event_read_back_passes_with_how_long_it_took():
     ],
 )
 def test_acceptance_is_not_receipt(status, body, outcome, code):
-    """Only an event that Sentry accepted and never stored is FAIL."""
-    event = document(body, status, problem="not stored within 60 s")
+    """An ingest that says it takes no errors is FAIL; a refusal of ours shows nothing."""
+    event = document(body, status, problem="what was told")
     verdict = EventStored().judge({"event": event})
     assert (verdict.outcome, verdict.code) == (outcome, code)
-    assert "not stored within 60 s" in verdict.reason
+    assert "what was told" in verdict.reason
+
+
+LIMITED = "rate_limited: key_quota"
+
+
+@pytest.mark.parametrize(
+    ("usage", "took_ms", "outcome", "code", "says"),
+    [
+        (({}, {}), 80, Outcome.FAIL, "not_stored", "it counted no error event meanwhile"),
+        (
+            ({"accepted": 7, LIMITED: 2}, {"accepted": 7, LIMITED: 2}),
+            80,
+            Outcome.FAIL,
+            "not_stored",
+            "it counted no error event meanwhile",
+        ),
+        (
+            ({"accepted": 7}, {"accepted": 7, LIMITED: 1}),
+            80,
+            Outcome.FAIL,
+            "dropped",
+            "it counted as dropped meanwhile: 1 rate_limited: key_quota",
+        ),
+        (
+            ({}, {"client_discard: sample_rate": 3}),
+            80,
+            Outcome.FAIL,
+            "not_stored",
+            "it counted no error event meanwhile",
+        ),
+        ({"code": "source_lacks", "reason": "no"}, 80, Outcome.FAIL, "not_stored", "not tell what"),
+        (
+            ({"accepted": 7}, {"accepted": 8, LIMITED: 1}),
+            80,
+            Outcome.INCONCLUSIVE,
+            "source_timeout",
+            "it counted 1 as accepted meanwhile, so that it may only be late",
+        ),
+        (({}, {}), 6000, Outcome.INCONCLUSIVE, "source_timeout", "it took up to 6.0 s to answer"),
+        (
+            {"code": "source_failed", "reason": "sentry: usage: 503"},
+            80,
+            Outcome.INCONCLUSIVE,
+            "source_failed",
+            "what it counted meanwhile is not known: sentry: usage: 503",
+        ),
+    ],
+)
+def test_a_slow_sentry_is_not_one_that_stores_nothing(usage, took_ms, outcome, code, says):
+    """FAIL where it shows no event, counts none and answers quickly; what may be late is open."""
+    told = {"before": usage[0], "after": usage[1]} if isinstance(usage, tuple) else usage
+    event = Document(
+        question=question("200", "404", "404", took_ms=took_ms),
+        status=404,
+        body={"waited_s": 300.0, "usage": told},
+        problem="not stored within 300 s",
+    )
+    verdict = EventStored().judge({"event": event})
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+    assert "not stored within 300 s" in verdict.reason
+    assert says in verdict.reason
 
 
 def test_a_dropped_error_fails_and_how_it_was_dropped_is_told():

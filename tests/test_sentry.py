@@ -721,15 +721,48 @@ def test_two_canaries_are_one_issue_and_two_events(ask):
     assert first.body["eventID"] == first.body["eventID"].lower()
 
 
-def test_a_canary_that_never_appears(ask):
-    """Accepted, and 404 for a minute: not stored, which fails."""
-    source, _ = ask(envelope=accepted, event=stored(1000))
-    document = source.receipt()
-    assert (document.status, document.problem) == (404, "not stored within 60 s")
+def counted(*accepted_: int) -> Told:
+    """Usage, asked once before and once after: so many accepted events each time."""
+    left = list(accepted_)
+
+    def answer(asked: Asked) -> Answer:
+        begun = parse_qs(urlsplit(asked.path).query)["start"][0]
+        group = {
+            "by": {"outcome": "accepted", "reason": None},
+            "series": {"sum(quantity)": [left.pop(0)]},
+        }
+        return told({"intervals": [f"{begun}Z"], "groups": [group]})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("stats", "outcome", "code"),
+    [
+        (counted(7, 7), Outcome.FAIL, "not_stored"),
+        (counted(7, 8), Outcome.INCONCLUSIVE, "source_timeout"),
+        (Answer(404), Outcome.FAIL, "not_stored"),
+        (Answer(503), Outcome.INCONCLUSIVE, "source_failed"),
+    ],
+)
+def test_a_canary_that_never_appears(ask, stats, outcome, code):
+    """Accepted, and 404 for five minutes: not stored, unless Sentry counted one meanwhile."""
+    source, server = ask(envelope=accepted, event=stored(1000), stats=stats)
+    document = source.receipt(300.0)
+    assert (document.status, document.problem) == (404, "not stored within 300 s")
     passed = (source.clock.now() - NOW).total_seconds()
-    assert 55 <= passed <= 60
+    assert 285 <= passed <= 310
+    assert len(asked_of(server, "/orders/events/")) < 35
     verdict = EventStored().judge({"event": document})
-    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "not_stored")
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+
+
+def test_a_canary_that_is_late_is_still_received(ask):
+    """It appears after two minutes: PASS, and it says how long that took."""
+    source, _ = ask(envelope=accepted, event=stored(20), stats=counted(7))
+    verdict = EventStored().judge({"event": source.receipt(300.0)})
+    assert verdict.outcome == Outcome.PASS
+    assert 100 < verdict.figures["took_s"] < 200
 
 
 @pytest.mark.parametrize(
@@ -758,7 +791,16 @@ def test_a_limit_on_a_200_is_no_acceptance(ask, limits, status):
         assert document.problem.startswith("not accepted: 200 came with the limit ")
         assert not asked_of(server, "/orders/events/")
         verdict = EventStored().judge({"event": document})
-        assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_limited")
+        assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "not_accepted")
+
+
+def test_a_429_of_the_ingest_is_refused_by_its_limit_alone(ask):
+    """With a limit on errors Sentry says that it takes none; without one it only limits us."""
+    limit = {"X-Sentry-Rate-Limits": "60:error:organization:quota"}
+    source, server = ask(envelope=Answer(429, b"", limit))
+    document = source.receipt()
+    assert (document.status, document.body) == (429, {"limit": limit["X-Sentry-Rate-Limits"]})
+    assert len(asked_of(server, "/envelope/")) == 1
 
 
 @pytest.mark.parametrize(
@@ -886,7 +928,9 @@ def test_the_rehearsals_sentry():
         assert dropped.parts["rate_limited: key_quota"] == dropped.bad == 240
         assert NothingDropped().judge({"outcomes": dropped}).outcome == Outcome.FAIL
 
-        assert source("sentry_deaf@3").receipt().status == 404
+        deaf = EventStored().judge({"event": source("sentry_deaf@3").receipt(300.0)})
+        assert (deaf.outcome, deaf.code) == (Outcome.FAIL, "not_stored")
+        assert not source("sentry_deaf@-1").issues(CHECKPOINT.settled).items
         for way, code in (
             ("empty", "source_refused"),
             ("refused", "source_refused"),

@@ -7,9 +7,12 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hour24.checkpoint.inquiry import budget_s
+from hour24.config import Health, Schedule
 from tests.played import ROOT, pytest_
 
 ASKED = ("-m", "hour0", "--target", "rehearsal", "--fault", "render_slow@-1", "--reports")
@@ -50,3 +53,11 @@ def test_a_terminal_is_told_every_second_on_a_line_that_goes(tmp_path: Path) -> 
 def test_quiet_is_quiet(quiet: str, tmp_path: Path) -> None:
     """Nobody asked to be told less and is told more."""
     assert "waiting for" not in pytest_(quiet, *ASKED, tmp_path, RATE).stdout
+
+
+def test_the_canary_is_waited_for_as_long_as_events_are_given_to_arrive() -> None:
+    """And a source's usual budget beside it; that is told like any other wait."""
+    schedule = Schedule(settle_s=300.0, source_budget_s=90.0)
+    production = SimpleNamespace(schedule=schedule, health=Health(url="", schema={}))
+    assert budget_s(production, "sentry-canary") == 390.0  # type: ignore[arg-type]
+    assert budget_s(production, "sentry") == 90.0  # type: ignore[arg-type]

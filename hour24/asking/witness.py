@@ -190,6 +190,7 @@ class Asking:
         right: str = "",
         missing: str = "",
         absent: bool = False,
+        limits: bool = False,
         tries: int = TRIES,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
@@ -202,6 +203,7 @@ class Asking:
             right: the token's right that it needs, for a refusal's text.
             missing: what a 404 says of our rights; empty: that the endpoint is not there.
             absent: whether a 404 is an answer like another.
+            limits: whether a 429 is one.
             tries: how often, when there is no connection or 5xx.
             body: sent by POST; none: GET.
             headers: beside the witness's own.
@@ -226,6 +228,8 @@ class Asking:
                 self._wait(WAITS_S[min(failed, len(WAITS_S)) - 1], answer.kind, answer.says)
                 continue
             self.witness.answered = True
+            if answer.status == 429 and limits:
+                return answer
             if answer.status == 429:
                 limited += 1
                 if limited >= LIMITED_TRIES or tries == 1:

@@ -250,6 +250,10 @@ def budget_s(production: Production, lane: str) -> float:
         paced = [each for each in paces(production).values() if each.samples]
         longest = max((each.samples / each.per_s for each in paced), default=0.0)
         return longest + slowest + 15.0
+    if lane == "sentry-canary":
+        from hour24.sources.sentry import RECEIPT_S
+
+        return plan.source_budget_s + max(RECEIPT_S, plan.settle_s)
     return plan.source_budget_s
 
 

@@ -146,9 +146,11 @@ def _latencies(inquiry: Inquiry, window: Window) -> dict[str, Evidence]:
 
 @question("sentry-canary", now=True)
 def canary(inquiry: Inquiry) -> Answer:
+    """An event sent now, looked for as long as Sentry's events are given to arrive."""
     from hour24.sources.sentry import Sentry
 
-    return Sentry(inquiry.described(inquiry.production.sentry, "sentry"), inquiry.clock).receipt()
+    at = inquiry.described(inquiry.production.sentry, "sentry")
+    return Sentry(at, inquiry.clock).receipt(inquiry.production.schedule.settle_s)
 
 
 @question("sentry")

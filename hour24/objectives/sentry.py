@@ -3,6 +3,10 @@
 Rules of this module:
 
 - Acceptance is not receipt: only the event read back proves it.
+- A slow Sentry is not one that loses events. It has lost one when its ingest says that it takes no
+  errors, when it counts as dropped and not as accepted what was sent since, or when it answers
+  every look quickly and after long patience neither shows the event nor counts any. Where it
+  counts events that it does not show yet, or is slow to answer, it may only be late.
 - Nothing dropped of nothing sent holds, and the reason says that nothing was sent.
 """
 
@@ -16,6 +20,8 @@ from hour24.objectives.base import Objective
 from hour24.verdict import Outcome, Scale, Verdict
 
 MOST_PARTS = 5
+QUICK_S = 5.0
+"""A look at the event that took longer shows a Sentry that is slow."""
 
 
 class EventStored(Objective, frozen=True, kw_only=True):
@@ -45,21 +51,64 @@ class EventStored(Objective, frozen=True, kw_only=True):
             )
         told = event.problem or f"it answered {event.status}"
         if event.status == 404:
-            return Verdict(
-                outcome=Outcome.FAIL,
-                code="not_stored",
-                reason=f"Sentry accepted the event sent, but it never appeared: {told}; errors "
-                "of the service may be lost the same way (quota, inbound filters, its workers)",
-                observed="not stored",
-                limit=self.limit_text(),
+            return self._absent(event)
+        if event.status == 429 and isinstance(event.body, dict) and event.body.get("limit"):
+            return self._verdict(
+                Outcome.FAIL,
+                "not_accepted",
+                f"Sentry's ingest takes no errors now: {told}; those of the service are lost too",
+                "not accepted",
             )
         code = {401: "source_refused", 403: "source_refused", 429: "source_limited"}
+        return self._verdict(
+            Outcome.INCONCLUSIVE,
+            code.get(event.status, "source_misread"),
+            f"Whether Sentry stored the event sent cannot be said: {told}",
+        )
+
+    def _absent(self, event: Document) -> Verdict:
+        """The verdict on an event that was accepted and is not there."""
+        about = event.body if isinstance(event.body, dict) else {}
+        usage = about.get("usage")
+        took_s = max((each.took_ms for each in event.question.attempts), default=0.0) / 1000
+        stands = f"Sentry accepted the event sent, but it did not appear: {event.problem}"
+        if not isinstance(usage, dict):
+            usage = {"code": "source_misread", "reason": "nothing is told of what it counted"}
+        if took_s > QUICK_S:
+            why = f"it took up to {took_s:.1f} s to answer, so that it may only be late"
+            return self._verdict(Outcome.INCONCLUSIVE, "source_timeout", f"{stands}; {why}")
+        if usage.get("code", "source_lacks") != "source_lacks":
+            why = f"what it counted meanwhile is not known: {usage['reason']}"
+            return self._verdict(Outcome.INCONCLUSIVE, usage["code"], f"{stands}; {why}")
+        before, after = usage.get("before") or {}, usage.get("after") or {}
+        rose = {name: n - before.get(name, 0) for name, n in after.items()}
+        taken = rose.get("accepted", 0)
+        if taken > 0:
+            why = f"it counted {taken} as accepted meanwhile, so that it may only be late"
+            return self._verdict(Outcome.INCONCLUSIVE, "source_timeout", f"{stands}; {why}")
+        lost = [
+            f"{n} {name}"
+            for name, n in sorted(rose.items())
+            if n > 0 and not name.startswith("client_discard")
+        ]
+        counted = "it counted no error event meanwhile"
+        if lost:
+            counted = f"it counted as dropped meanwhile: {', '.join(lost[:MOST_PARTS])}"
+        elif "code" in usage:
+            counted = "it does not tell what it counted"
+        return self._verdict(
+            Outcome.FAIL,
+            "dropped" if lost else "not_stored",
+            f"{stands}, though it answered every look within {QUICK_S:g} s, and {counted}; errors "
+            "of the service may be lost the same way (quota, inbound filters, its workers)",
+            "not stored",
+        )
+
+    def _verdict(
+        self, outcome: Outcome, code: str, reason: str, observed: str = "not measured"
+    ) -> Verdict:
         return Verdict(
-            outcome=Outcome.INCONCLUSIVE,
-            code=code.get(event.status, "source_misread"),
-            reason=f"Whether Sentry stored the event sent cannot be said: {told}",
-            observed="not measured",
-            limit=self.limit_text(),
+            outcome=outcome, code=code, reason=reason, observed=observed, limit=self.limit_text()
         )
 
 

@@ -186,6 +186,11 @@ class Story:
             found += [event for event in self._events(hour) if start <= event.at < end]
         return found
 
+    def stored_events(self, start: float, end: float) -> list[Event]:
+        """Those of them that Sentry has stored: none of a time when it was deaf."""
+        found = self.events(start, end)
+        return [each for each in found if not self.now("sentry_deaf", each.at)]
+
     def _events_of_hour(self, hour: int) -> tuple[Event, ...]:
         found: list[Event] = []
         begin = self.at(hour)

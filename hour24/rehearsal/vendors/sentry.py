@@ -206,7 +206,7 @@ class Sentry(Vendor):
         groups: dict[str, list[float]] = {}
         users: dict[str, set[str]] = {}
         kinds: dict[str, Kind] = {}
-        for event in self.world.story.events(start, end):
+        for event in self.world.story.stored_events(start, end):
             key = event.kind.key
             kinds[key] = event.kind
             groups.setdefault(key, []).append(event.at)

@@ -348,7 +348,7 @@ def error_rows(
             "user": f"id:{each.user}",
             "platform": "python",
         }
-        for each in world.story.events(start, end)
+        for each in world.story.stored_events(start, end)
     ]
     for sent in world.sent.values():
         if start <= sent["at"] < end:

@@ -178,7 +178,7 @@ def outcomes(
         until = min(begin + seconds, end)
         hours = max(0.0, until - begin) / 3600
         amounts = {
-            ("accepted", "error", ""): len(story.events(begin, until)),
+            ("accepted", "error", ""): len(story.stored_events(begin, until)),
             ("accepted", "transaction", ""): int(hours * 60 * story.rate(story.hour(begin))),
         }
         if story.now("sentry_dropping", begin + seconds / 2):

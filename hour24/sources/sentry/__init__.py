@@ -9,7 +9,8 @@ Rules of this module:
   are said to be missing, since what was read may already be too many.
 - Start and end are always sent, and what lies outside of them is not ours. The canary is left
   out by the search, and again here.
-- The one event that is sent is sent once; only the event read back shows that it is stored.
+- The one event that is sent is sent once; only the event read back shows that it is stored. One
+  that is not there in time is told with what Sentry counted meanwhile: slow is not deaf.
 
 Source: Sentry's API below ``/api/0/``: organization issues, Explore, usage, project events.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -32,6 +33,7 @@ from hour24.errors import (
     SourceError,
     SourceIncomplete,
     SourceLacks,
+    SourceLimited,
     SourceMisread,
     SourceRefused,
     SourceTooMany,
@@ -43,7 +45,9 @@ from hour24.watch import Window
 MOST_PAGES = 100
 PER_PAGE = "100"
 RECEIPT_S = 60.0
+"""So long an event is looked for often, and then every ``LATER_S``."""
 POLLS_S = (1.0, 2.0, 3.0, 5.0)
+LATER_S = 15.0
 KEPT = ("eventID", "groupID", "projectID", "dateCreated", "dateReceived", "type", "title", "tags")
 
 
@@ -73,19 +77,26 @@ class Sentry:
         self._id = ""
         self._environment_known = False
 
-    def receipt(self) -> Document:
+    def receipt(self, patience_s: float = RECEIPT_S) -> Document:
         """The canary, sent now and read back.
 
-        Returns: the event as Sentry stored it, 200; 404 when it never appeared within
-            ``RECEIPT_S``; 429 when it was answered with a limit, and so not accepted.
+        Args:
+            patience_s: how long it is looked for, in seconds; at least ``RECEIPT_S``.
+
+        Returns: the event as Sentry stored it, 200; 404 when it did not appear, with ``waited_s``
+            and ``usage``: the error events counted ``before`` and ``after``, or a ``code`` and
+            ``reason`` why these are not known; 429 when it came with a ``limit`` on errors, and so
+            was not accepted.
         Raises: NoDsn; SourceRefused, when the DSN is not the project's; SourceError.
-        Source: ``POST /api/{project}/envelope/``, ``GET /projects/{o}/{p}/events/{id}/``.
+        Source: ``POST /api/{project}/envelope/``, ``GET /projects/{o}/{p}/events/{id}/``,
+            ``GET /organizations/{o}/stats_v2/``.
         """
         at = self._ingest
         if self.at.dsn is None:
             raise NoDsn("production.toml: sentry.dsn_env: expected to be described, got nothing")
         project = self._seen_project()
         event = canary.event_id()
+        begun = self.clock.now()
         with self._asking("canary") as asking:
             if at is None or at.project != project:
                 expected = f"the DSN of project {project}" if at else "SCHEME://KEY@HOST/PROJECT"
@@ -93,22 +104,38 @@ class Sentry:
                 asking.refuse(
                     SourceRefused, f"{self.at.dsn.name}: expected {expected}, got {found}"
                 )
+            before = self._counted_since(begun)
             sent = asking.answer(
                 at.envelope,
                 right="a key of this project",
                 tries=1,
+                limits=True,
                 body=canary.envelope(event, self.clock.now()),
                 headers=canary.headers(at),
             )
             limit = canary.refusal(sent.headers)
             if limit:
-                return self._document(
-                    asking, 429, problem=f"not accepted: {sent.status} came with the limit {limit}"
-                )
+                problem = f"not accepted: {sent.status} came with the limit {limit}"
+                return self._document(asking, 429, body={"limit": limit}, problem=problem)
+            if sent.status == 429:
+                asking.refuse(SourceLimited, "limited (429)")
             accepted = object_of(asking.parsed(sent), asking.where)
             if member(accepted, "id", asking.where, text) != event:
                 raise misread(f"{asking.where}.id", f"the id sent, {event}", accepted["id"])
-            return self._read_back(asking, event)
+            patience_s = max(RECEIPT_S, patience_s)
+            stored = self._read_back(asking, event, patience_s)
+            if stored is not None:
+                return stored
+            usage: dict[str, Any] = before
+            if "code" not in before:
+                after = self._counted_since(begun)
+                usage = after if "code" in after else {"before": before, "after": after}
+            return self._document(
+                asking,
+                404,
+                body={"waited_s": patience_s, "usage": usage},
+                problem=f"not stored within {patience_s:g} s",
+            )
 
     def outcomes(self, window: Window) -> Counts:
         """Error events of all environments by what became of them; ``bad``: not accepted.
@@ -120,21 +147,7 @@ class Sentry:
         hours = _whole_hours(window)
         project = self._seen_project()
         with self._asking("outcomes", hours) as asking:
-            body = asking.document(
-                f"{self._organization}/stats_v2/",
-                [
-                    ("project", project),
-                    ("category", "error"),
-                    ("field", rows.QUANTITY),
-                    ("groupBy", "outcome"),
-                    ("groupBy", "reason"),
-                    ("interval", "1h"),
-                    *_ends(hours),
-                ],
-                right="org:read",
-            )
-            until = self.clock.now().timestamp()
-            parts, by_design = rows.usage(body, asking.where, hours, until)
+            parts, by_design = self._usage(asking, project, hours)
             total = sum(parts.values())
             notes = ["whole hours and every environment, as Sentry counts usage; canaries included"]
             if by_design:
@@ -147,6 +160,32 @@ class Sentry:
                 what="error events",
                 parts=parts,
             )
+
+    def _usage(self, asking: Asking, project: str, hours: Window) -> tuple[dict[str, int], int]:
+        """:func:`rows.usage` of these whole hours."""
+        body = asking.document(
+            f"{self._organization}/stats_v2/",
+            [
+                ("project", project),
+                ("category", "error"),
+                ("field", rows.QUANTITY),
+                ("groupBy", "outcome"),
+                ("groupBy", "reason"),
+                ("interval", "1h"),
+                *_ends(hours),
+            ],
+            right="org:read",
+        )
+        return rows.usage(body, asking.where, hours, self.clock.now().timestamp())
+
+    def _counted_since(self, begun: datetime) -> dict[str, Any]:
+        """What became of the error events since the hour of ``begun`` began; else why not known."""
+        hours = _whole_hours(Window(begun, self.clock.now() + timedelta(seconds=1)))
+        try:
+            with self._asking("usage", hours) as asking:
+                return self._usage(asking, self._seen_project(), hours)[0]
+        except SourceError as problem:
+            return {"code": problem.code, "reason": str(problem)}
 
     def error_events(self, window: Window) -> Listing:
         """Every error event of the environment in the window, oldest first.
@@ -353,15 +392,16 @@ class Sentry:
 
     # --- the canary ---------------------------------------------------------------------------
 
-    def _read_back(self, asking: Asking, event: str) -> Document:
-        """The event, polled until it is there or its time is over."""
-        deadline = self.clock.now() + timedelta(seconds=RECEIPT_S)
+    def _read_back(self, asking: Asking, event: str, patience_s: float) -> Document | None:
+        """The event, polled until it is there; none when its time is over."""
+        sent = self.clock.now()
         polls = 0
         while True:
-            wait = POLLS_S[min(polls, len(POLLS_S) - 1)]
-            if self.clock.now() + timedelta(seconds=wait) > deadline:
-                problem = f"not stored within {RECEIPT_S:g} s"
-                return self._document(asking, 404, problem=problem)
+            passed_s = (self.clock.now() - sent).total_seconds()
+            often = passed_s < RECEIPT_S
+            wait = POLLS_S[min(polls, len(POLLS_S) - 1)] if often else LATER_S
+            if passed_s + wait > patience_s:
+                return None
             self.clock.sleep(wait)
             polls += 1
             answer = asking.answer(
