@@ -77,11 +77,22 @@ def test_a_refusal_fails_only_where_a_login_worked_before(code):
     row = unanswered(code, "the reason told")
     first = DatabaseAnswers().judge({"row": row})
     assert (first.outcome, first.code) == (Outcome.INCONCLUSIVE, code)
+    assert "no login has worked in this watch yet" in first.reason
     nobody = listing({"hour": 0, "answered": False})
     assert DatabaseAnswers().judge({"row": row, "before": nobody}).outcome == Outcome.INCONCLUSIVE
     later = DatabaseAnswers().judge({"row": row, "before": ANSWERED_BEFORE, "health": UP})
     assert (later.outcome, later.code) == (Outcome.FAIL, code)
     assert "the reason told" in later.reason
+    assert later.reason.endswith("; the health document says that it is up")
+
+
+@pytest.mark.parametrize("code", ["source_refused", "source_unreachable", "source_timeout"])
+def test_what_is_no_refusal_of_the_login_never_fails(code):
+    """Our address, our way there, our patience: the database may be well all the same."""
+    row = unanswered(code)
+    verdict = DatabaseAnswers().judge({"row": row, "before": ANSWERED_BEFORE, "health": UP})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, code)
+    assert "no login has worked" not in verdict.reason
 
 
 def test_everything_that_calls_it_down_is_told():

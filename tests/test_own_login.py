@@ -1,15 +1,21 @@
-"""A login that was refused is not tried again by the next criterion of one's own."""
+"""Our login to the database: refused once, and whether it worked before in this watch."""
 
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 from hour24.checkpoint.asked import Ask
 from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.questions import database_before
 from hour24.clock import SteppingClock
 from hour24.config import DatabaseAt, Schedule, Secret
-from hour24.evidence import Unanswered
+from hour24.evidence import Listing, Unanswered
+from hour24.objectives.database import DatabaseAnswers
+from hour24.verdict import Outcome
 from tests import small_watch as small
 from tests.peers import Peer
 
@@ -38,3 +44,37 @@ def three_questions(port: int) -> list:
     clock = SteppingClock(point.due)
     inquiry = Inquiry(production, small.WATCH, point, clock, None)  # type: ignore[arg-type]
     return [Ask(inquiry).sql("SELECT 1") for _ in range(3)]
+
+
+ROW = Listing(
+    question=small.asked(0, "database"),
+    what="rows",
+    items=({"datname": "x", "numbackends": 3, "size_bytes": 1},),
+)
+REFUSED = Unanswered(question=small.asked(0, "database"), code="login_refused", reason="refused")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "hour", "outcome"),
+    [
+        ([], 0, Outcome.INCONCLUSIVE),
+        ([(0, 1, REFUSED)], 0, Outcome.INCONCLUSIVE),
+        ([(0, 1, ROW)], 0, Outcome.FAIL),
+        ([(0, 1, REFUSED)], 4, Outcome.INCONCLUSIVE),
+        ([(0, 1, REFUSED), (0, 2, ROW)], 4, Outcome.FAIL),
+        ([(0, 1, ROW), (4, 1, REFUSED)], 8, Outcome.FAIL),
+    ],
+)
+def test_a_refused_login_fails_where_it_worked_before_in_this_watch(
+    tmp_path: Path, recorded: list, hour: int, outcome: Outcome
+) -> None:
+    """At an earlier checkpoint or attempt; before the first one it may be our own credential."""
+    records = [
+        small.record(at, small.judged("DB-ONLINE", at, {"row": row}, DatabaseAnswers()), attempt=n)
+        for at, n, row in recorded
+    ]
+    point = small.WATCH.checkpoint(hour)
+    ledger = small.watch_of(tmp_path, *records)
+    inquiry = Inquiry(None, small.WATCH, point, SteppingClock(point.due), ledger)  # type: ignore[arg-type]
+    verdict = DatabaseAnswers().judge({"row": REFUSED, "before": database_before(inquiry)})
+    assert (verdict.outcome, verdict.code) == (outcome, "login_refused")

@@ -379,6 +379,25 @@ def test_a_refused_login_is_tried_once(server, wire):
     assert wire.connections == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "tries"),
+    [
+        ("the database system is starting up", 2),
+        ("sorry, too many clients already", 2),
+        ('database "x" does not exist', 1),
+        ('no pg_hba.conf entry for host "10.0.0.1"', 1),
+    ],
+)
+def test_what_may_be_over_in_a_moment_is_tried_twice(words, tries):
+    """Starting up and a full pool; a refusal stays one."""
+    with answering(refusal("XX000", words)) as pooler:
+        source = without_tls(pooler)
+        for _ in range(2):
+            with pytest.raises(SourceError):
+                source.runbook_row()
+        assert pooler.connections == tries
+
+
 def test_a_role_without_a_connection_left_is_told_so(server):
     """The server's own words for it are read."""
     with pytest.raises(TooManyConnections):
@@ -395,7 +414,9 @@ def test_a_role_without_a_connection_left_is_told_so(server):
         ("08P01", "no more connections allowed (max_client_conn)", TooManyConnections),
         ("XX000", "Max client connections reached", TooManyConnections),
         ("XX000", "Tenant or user not found", LoginRefused),
-        ("28000", 'no pg_hba.conf entry for host "10.0.0.1", no encryption', LoginRefused),
+        ("28000", 'no pg_hba.conf entry for host "10.0.0.1", no encryption', SourceRefused),
+        ("XX000", "address not in tenant allow_list: {10, 0, 0, 1}", SourceRefused),
+        ("28000", 'role "reader" is not permitted to log in', LoginRefused),
         ("3D000", 'database "x" does not exist', LoginRefused),
         ("XX000", "something of its own about reader and its host", SourceRefused),
     ],

@@ -205,9 +205,17 @@ class Inquiry:
 
     def earlier(self, name: str) -> list[tuple[int, Evidence]]:
         """Evidence of this name in earlier checkpoints' records, oldest first, with the hour."""
+        return self._recorded(name, again=False)
+
+    def attempted(self, name: str) -> list[tuple[int, Evidence]]:
+        """Evidence of this name that earlier attempts of this checkpoint recorded."""
+        return self._recorded(name, again=True)
+
+    def _recorded(self, name: str, *, again: bool) -> list[tuple[int, Evidence]]:
         found: list[tuple[int, Evidence]] = []
+        now = self.checkpoint.hour
         for record in self.ledger.records():
-            if record.hour >= self.checkpoint.hour or record.early:
+            if record.hour != now if again else record.hour >= now or record.early:
                 continue
             for judged in record.criteria:
                 if name in judged.evidence:

@@ -373,10 +373,13 @@ def database_row(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def database_before(inquiry: Inquiry) -> Answer:
-    """At which earlier checkpoints the database answered."""
-    items = tuple({"hour": hour, "answered": True} for hour, _ in inquiry.earlier("row"))
+    """At which checkpoints, or attempts of this one, the database answered before."""
+    before = [*inquiry.earlier("row"), *inquiry.attempted("row")]
+    items = tuple({"hour": hour, "answered": True} for hour, _ in before)
     return Listing(
-        question=inquiry.question("database_row, earlier checkpoints"), what="answers", items=items
+        question=inquiry.question("database_row, earlier checkpoints and attempts"),
+        what="answers",
+        items=items,
     )
 
 

@@ -3,8 +3,9 @@
 Rules of this module:
 
 - The database is accused and witness: it is down when the health document or Supabase says so,
-  or when it refuses a login that worked before while its host answers. Our own connection
-  failing alone shows nothing.
+  or when it refuses a login that worked before in this watch while its host answers, whatever
+  others say of it. Our own connection failing alone shows nothing, and neither does the refusal
+  of a login that never worked, or of the address that we ask from.
 - Growth needs two readings an hour apart; it is the median slope of all pairs, so that one odd
   reading does not make a trend.
 
@@ -71,6 +72,8 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
                 if isinstance(row, Listing) and row.items
                 else ""
             )
+            if refused and says:
+                seen = "; the health document says that it is up"
             return self._verdict(
                 Outcome.FAIL, down[0][0], f"Of the database: {told}{seen}", _word(down[0][0])
             )
@@ -82,6 +85,8 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
             )
         if isinstance(row, Unanswered):
             beside = {True: "; the health document says that it is up", None: "", False: ""}[says]
+            if row.code in REFUSALS:
+                beside += "; no login has worked in this watch yet, so that it may be our own fault"
             return self._verdict(Outcome.INCONCLUSIVE, row.code, row.reason + beside)
         if not isinstance(row, Listing):
             raise TypeError(f"row: expected a Listing, got {type(row).__name__}")

@@ -4,6 +4,8 @@ Rules of this module:
 
 - libpq tells no SQLSTATE of a login that failed: its words are read, the server's and those of
   poolers in front of it.
+- A refused login speaks of role, password or database; a refused address speaks of where we are,
+  which changes from one machine to the next.
 - An error text of ours never repeats a connection string, nor the server's own words, in which
   user, host and statement stand.
 
@@ -51,10 +53,14 @@ _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
         "expected the login to be accepted, got its password refused",
     ),
     (
-        r"no pg_hba\.conf entry|pg_hba\.conf rejects|is not permitted to log in|address not in "
-        r"tenant allow_list",
+        r"no pg_hba\.conf entry|pg_hba\.conf rejects|address not in tenant allow_list",
+        SourceRefused,
+        "expected our address to be let in, got it refused",
+    ),
+    (
+        r"is not permitted to log in",
         LoginRefused,
-        "expected the login to be accepted, got role or address refused",
+        "expected the login to be accepted, got its role refused",
     ),
     (
         r"role \S+ does not exist|no such user|Tenant or user not found|tenant/user \S+ not found",

@@ -7,7 +7,7 @@ Rules of this module:
 - A server may accept a timeout and not keep it: every wait has a deadline of ours as well, and
   past it the connection is closed.
 - A login that was refused is not tried again: Supabase bans an address for that. A connection
-  that could not be had is tried twice, and then not again.
+  that could not be had, or that was turned away for the moment, is tried twice, and then not again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hour24.clock import Clock
 from hour24.config import DatabaseAt
 from hour24.errors import SourceError, SourceMisread, SourceTimeout, SourceUnreachable
 from hour24.evidence import Attempt
-from hour24.sources.postgres.refusals import NotAccepting, of_login, of_state
+from hour24.sources.postgres.refusals import NotAccepting, TooManyConnections, of_login, of_state
 
 Answer = TypeVar("Answer")
 GRACE_S = 2.0
@@ -95,7 +95,7 @@ class Session:
             try:
                 self._connection = self._attempt("login", self._login)
                 return self._connection
-            except SourceUnreachable as problem:
+            except (SourceUnreachable, NotAccepting, TooManyConnections) as problem:
                 if tried == TRIES:
                     self._given_up = problem
                     raise
