@@ -4,8 +4,14 @@ Rules of this room:
 
 - First one table of masks, most particular first; then lines of equal length and first word
   join a template when at least 0.7 of their words agree (what differs becomes ``<*>``).
+- A number takes its unit along (``12ms``, ``3KiB``, ``1m20s``): which unit it is only varies. A
+  list of values is one value, however long.
+- A run of 10 or more letters and digits is an id when it holds two numbers, or changes between
+  digits, small and large letters more often than every third character; words in a name are
+  longer.
 - Only the first 400 characters of the first line speak: a stack trace is its first line.
-- On the 16 loghub sets this groups 0.845 of the lines as people did, at one setting for all.
+- On the 16 loghub sets this grouped 0.845 of the lines as people did, at one setting for all,
+  before units, lists and ids of that kind had masks.
 
 Source: He et al., Drain, ICWS 2017; masks and threshold measured on loghub (LogPAI).
 """
@@ -20,8 +26,11 @@ SIMILAR = 0.7
 MOST_TEMPLATES = 5000
 """Above it new templates share one group: hostile logs must not cost memory without end."""
 ANYTHING = "<*>"
+LEAST_ID = 10
+ID_STEP = 3.0
+"""Letters and digits of one kind in a row, on average: an id has fewer, a name more."""
 
-_HEX = r"0[xX][0-9a-fA-F]+|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{6,}\b"
+_HEX = r"\b0[xX][0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{6,}\b"
 _MASKS = tuple(
     (re.compile(pattern), mask)
     for pattern, mask in (
@@ -39,20 +48,37 @@ _MASKS = tuple(
         (r"\b(?:[\w-]{1,63}\.){1,8}(?:[a-zA-Z]{2,24})(?::\d+)\b", "<host>"),
         (r"\b(?=[\w.-]*\d)(?:[\w-]{1,63}\.){2,8}[a-zA-Z]{2,24}\b", "<host>"),
         (_HEX, "<hex>"),
-        (r"(?<![\w<>])(?:~|\.{1,2})?(?:/[\w.@%+=:,-]+){2,}/?", "<path>"),
-        (r"\"[^\"]{0,200}\"|(?<!\w)'[^']{0,200}'(?!\w)", "<quoted>"),
-        (r"(?<![a-zA-Z\d])[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?(?=[a-zA-Z%]{0,3}\b)", "<n>"),
+        (r"(?<![\w<>])(?:~|\.{1,2})?(?:/[\w.@%+=:,-]+){2,}/?(?:\?[^\s\"'<>]*)?", "<path>"),
+        (r"\"[^\"]{0,200}\"|(?<!\w)'[^']{0,200}'(?!\w)|`[^`]{0,200}`", "<quoted>"),
+        (r"“[^”]{0,200}”|„[^“”]{0,200}[“”]|«[^»]{0,200}»|‘[^’]{0,200}’(?!\w)", "<quoted>"),
+        (rf"(?<![a-zA-Z\d])(?=[a-zA-Z]*\d)(?=\d*[a-zA-Z])[a-zA-Z\d]{{{LEAST_ID},}}", "<id>"),
+        (r"\bP(?:\d+[YMWD])*T(?:\d+(?:[.,]\d+)?[HMS]){1,3}\b", "<n>"),
+        (
+            r"(?<![a-zA-Z\d])[+-]?"
+            r"(?:\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?(?:[a-zA-Zµμ]{1,3}(?![a-zA-Zµμ]))?)+",
+            "<n>",
+        ),
         (r"\d+", "<n>"),
+        (r"<(\w+)>(?:\s*,\s*<\1>)+", r"<\1>"),
     )
 )
+_SAME_KIND = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
 def masked(line: str) -> str:
     """The first line of ``line`` with everything that only varies replaced by its kind."""
     text = next(iter(line.strip().splitlines()), "")[:LONGEST]
     for pattern, mask in _MASKS:
-        text = pattern.sub(mask, text)
+        text = pattern.sub(_id_or_name if mask == "<id>" else mask, text)
     return text
+
+
+def _id_or_name(found: re.Match[str]) -> str:
+    """``<id>`` for what looks drawn at random; a name as it is."""
+    run = found.group()
+    kinds = _SAME_KIND.findall(run)
+    numbers = sum(kind[0].isdigit() for kind in kinds)
+    return "<id>" if numbers >= 2 or len(run) < ID_STEP * len(kinds) else run
 
 
 class Grouping:
