@@ -96,6 +96,15 @@ def test_what_had_no_answer_lies_beyond_any_target():
     assert answered.observed == "no good answer"
 
 
+def test_a_prober_that_sent_late_excuses_no_refused_connection():
+    """Its times show nothing, and what ran out of time may be its own fault; a reset is none."""
+    late = {"censored": 30, "sent_late": 30}
+    reset = target(samples=distribution(bad={"reset": 28, "timeout": 2}, **late), control=ANSWERS)
+    assert (reset.outcome, reset.code) == (Outcome.FAIL, "no_answer")
+    slow = target(samples=distribution(bad={"timeout": 30}, **late), control=ANSWERS)
+    assert (slow.outcome, slow.code) == (Outcome.INCONCLUSIVE, "sent_late")
+
+
 DEAD = {"censored": 30, "bad": {"timeout": 30}}
 FAST = spans(2000, p5=40, p99=120, p100=300)
 ANSWERS, SILENT = document(status=204), document(status=0, silent=True)

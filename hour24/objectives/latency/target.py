@@ -96,16 +96,18 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
 
     def _dead(self, each: Look) -> bool:
         """Whether what had no good answer alone is more than may be slow."""
-        if each.why == "sent_late":
-            return False
-        return rates.against(each.lost.bad, each.n, 1 - self.q).standing == "beyond"
+        return self._without(each).standing == "beyond"
+
+    def _without(self, each: Look) -> rates.Share:
+        """The share without a good answer; of a bottleneck's, what ran out of time is no one's."""
+        late = each.lost.ended.get("timeout", 0) if each.why == "sent_late" else 0
+        return rates.against(each.lost.bad - late, each.n, 1 - self.q)
 
     def _unanswered(self, dead: Look) -> str:
-        share = rates.against(dead.lost.bad, dead.n, 1 - self.q)
         return (
             f"Of {count(dead.n)} {_BY[dead.by]}, {dead.lost.told()}, at least "
-            f"{percent(share.lower)}, 99 % sure: more than the {percent(1 - self.q)} that may be "
-            "slow"
+            f"{percent(self._without(dead).lower)}, 99 % sure: more than the "
+            f"{percent(1 - self.q)} that may be slow"
         )
 
     def _verdict(
@@ -217,7 +219,7 @@ def _kept_from_us(told: Sequence[Look], silent: Sequence[Unanswered]) -> tuple[s
     )
     reason = f"of our own {count(sum(each.asked for each in own))} requests, {away.told()}"
     if not away.refused and not away.limited:
-        return "too_few_samples", f"{reason}; that shows neither"
+        return own[0].why, f"{reason}; that shows neither"
     code = "source_refused" if away.refused else "source_limited"
     return code, f"{reason}, and none had a good answer: {REMEDY[code]}"
 
