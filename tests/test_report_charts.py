@@ -122,4 +122,28 @@ def test_words_below_a_narrow_chart_do_not_touch() -> None:
     plot = Plot((-1, 24), (0, 1))
     plot.ticks_x((h, "T0" if h == 0 else f"{h} h") for h in (0, 4, 8, 12, 16, 20, 22, 24))
     words = re.findall(r">([^<]+)</text>", plot.svg("t", "d"))
-    assert words == ["T0", "4 h", "8 h", "12 h", "16 h", "24 h"]
+    assert words == ["T0", "4 h", "8 h", "12 h", "16 h", "20 h", "24 h"]
+
+
+def test_a_word_below_a_chart_stands_under_its_value() -> None:
+    """At both ends too, so that equal steps look equal."""
+    plot = Plot((0, 24), (0, 1))
+    plot.ticks_x((h, str(h)) for h in (0, 12, 24))
+    drawn = re.findall(r'x="([^"]+)" y="100%" dy="17" text-anchor="(\w+)"', plot.svg("t", "d"))
+    assert drawn == [("0%", "middle"), ("50%", "middle"), ("100%", "middle")]
+
+
+def test_a_name_inside_a_chart_fits_the_narrowest_one() -> None:
+    """A limit of a hundred letters would run out of the picture."""
+    plot = Plot((0, 1), (0, 1))
+    plot.level(0.5, "below " + "x" * 100)
+    words = re.findall(r">([^<]+)</text>", plot.svg("t", "d"))
+    assert len(words[0]) * charts.LETTER <= 220
+    assert words[0].startswith("below xxx")
+    assert words[0].endswith("…")
+
+
+def test_what_is_counted_has_whole_numbers_beside_it() -> None:
+    """Nobody sees two and a half events."""
+    assert charts.steps(0, 7, whole=True) == [0.0, 5.0]
+    assert 2.5 in charts.steps(0, 7)

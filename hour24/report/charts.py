@@ -168,7 +168,7 @@ class Plot:
             name = "t tb" if kind == "lim" else "t"
             self._text.append(
                 f'<text class="{name}" x="3" y="{fig(y / 10)}%" dy="{shift}">'
-                f"{escape(one_line(text, 80))}</text>"
+                f"{escape(self._fitting(text))}</text>"
             )
 
     def mark(self, at: float, text: str = "", kind: str = "dep") -> None:
@@ -183,27 +183,35 @@ class Plot:
         """Words at 0..1000."""
         self._text.append(
             f'<text class="t" x="{fig(x / 10)}%" y="{fig(y / 10)}%" dy="{dy}" '
-            f'text-anchor="{anchor}">{escape(one_line(text, 80))}</text>'
+            f'text-anchor="{anchor}">{escape(self._fitting(text))}</text>'
         )
 
+    def _fitting(self, text: str) -> str:
+        """``text`` as far as the narrowest plot holds it; the caption has room for the whole."""
+        most = int(self._narrowest / LETTER)
+        whole = one_line(text)
+        return whole if len(whole) <= most else f"{whole[: most - 1]}…"
+
     def ticks_x(self, ticks: Iterable[tuple[float, str]]) -> None:
-        """Words below the plot, ascending: ``(value, text)``; of two that would touch the
-        first is kept, but the one at the end always."""
+        """Words below the plot, each in the middle of its value, ascending: ``(value, text)``.
+
+        Of two that would touch the first is kept, but the one at the end always.
+        """
         kept: list[tuple[float, float, str]] = []
         for value, text in ticks:
             x = self.x(value)
             if not -1 <= x <= 1001:
                 continue
             width = 1000 * (len(text) * LETTER + 4) / self._narrowest
-            left = x - width * _ANCHORS[_anchor(x)]
+            left = x - width / 2
             if x > 960:
                 while kept and kept[-1][1] > left:
                     kept.pop()
             if not kept or kept[-1][1] <= left:
                 kept.append((x, left + width, text))
         self._text.extend(
-            f'<text class="t" x="{fig(x / 10)}%" y="100%" dy="15" '
-            f'text-anchor="{_anchor(x)}">{escape(text)}</text>'
+            f'<text class="t" x="{fig(x / 10)}%" y="100%" dy="17" '
+            f'text-anchor="middle">{escape(text)}</text>'
             for x, _, text in kept
         )
 
@@ -232,13 +240,6 @@ class Plot:
         )
 
 
-_ANCHORS = {"start": 0.0, "middle": 0.5, "end": 1.0}
-
-
-def _anchor(x: float) -> str:
-    return "start" if x < 40 else "end" if x > 960 else "middle"
-
-
 def _picture(svg: str) -> Markup:
     return Markup(svg)  # noqa: S704 - all words in it went through escape(), the rest is numbers
 
@@ -248,12 +249,18 @@ def _open(ends: tuple[float, float]) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def steps(low: float, high: float, most: int = 3) -> list[float]:
-    """Round values within ``low..high``, at least two and some ``most`` of them, ascending."""
+def steps(low: float, high: float, most: int = 3, *, whole: bool = False) -> list[float]:
+    """Round values within ``low..high``, at least two and some ``most`` of them, ascending.
+
+    Args:
+        whole: whole numbers only, for what is counted.
+    """
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
         return []
     for finer in range(most, most + 6):
         found = _steps(low, high, finer)
+        if whole:
+            found = [value for value in found if value == int(value)]
         if len(found) > 1:
             return found
     return found

@@ -46,12 +46,13 @@ def over_time(
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, number(v)) for v in steps(0, top))
     name = one_line(judged.subject or judged.id, 60)
-    told = f"{source}: p99 {number(quantile(found.merged(), 0.99))} of {count(found.n)}"
+    unit = found.unit
+    told = f"{source}: p99 {number(quantile(found.merged(), 0.99))} {unit} of {count(found.n)}"
     past = f", {count(over)} over the target" if over else ""
     spans = answers.get("spans")
     if isinstance(spans, ev.Quantiles) and "0.99" in spans.values:
-        past += f"; Sentry's spans: {number(spans.values['0.99'])} of {count(spans.n)}"
-    title = f"{name}, {found.unit}"
+        past += f"; Sentry's spans: {number(spans.values['0.99'])} {unit} of {count(spans.n)}"
+    title = f"Latency of {name}, {unit}"
     says = f"{told}{past}; line: median, band: up to the slowest of each stretch"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
@@ -100,9 +101,9 @@ def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Pi
     name = one_line(judged.subject or judged.id, 60)
     title = f"{name}: share slower than a given time, {now.unit}"
     p50 = number(quantile(now.merged(), 0.5))
-    told = f"now: median {p50} of {count(now.n)}"
+    told = f"now: median {p50} {now.unit} of {count(now.n)}"
     if len(drawn) > 1:
         base = number(quantile(drawn[1].merged(), 0.5))
-        told += f"; dashed, hour 0: median {base} of {count(drawn[1].n)}"
+        told += f"; dashed, hour 0: median {base} {now.unit} of {count(drawn[1].n)}"
     says = f"{told}; log scales"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)

@@ -148,21 +148,23 @@ def _memory(
         top = max(tops) * 1.04
     ends = ends_of(memory, (t for line in memory.lines for t in line.times))
     plot = Plot(ends, (low, top), 190)
-    for line in memory.lines[:8]:
-        plot.line(_thinned(line), "ln" if len(memory.lines) == 1 else "ln2")
     slope = _figure(judged, "slope")
     told = ""
     if slope is not None and math.isfinite(slope):
         _trend(plot, values, ends, slope, _figure(judged, "lower"), _figure(judged, "upper"))
-        told = f"; trend {number(slope)} {memory.unit}/h, dashed, with its bounds"
+        told = f"; trend {number(slope)} {memory.unit}/h, dashed, its bounds pale"
+    for line in memory.lines[:8]:
+        plot.line(_thinned(line), "ln" if len(memory.lines) == 1 else "ln2")
     if tops:
-        plot.level(max(tops), f"limit {number(max(tops))}")
+        limited = f"limit {number(max(tops))} {memory.unit}"
+        plot.level(max(tops), limited)
         plot.beyond(above=max(tops))
-        told += "" if shown else f"; limit {number(max(tops))}, above the picture"
+        told += "" if shown else f"; {limited}, above the picture"
     _deploys(plot, answers)
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, number(v)) for v in steps(low, top))
-    says = f"{plural(len(memory.lines), 'instance')}, largest {number(max(values))}{told}"
+    largest = f"largest {number(max(values))} {memory.unit}"
+    says = f"{plural(len(memory.lines), 'instance')}, {largest}{told}"
     title = f"Memory, {memory.unit}"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
@@ -228,7 +230,7 @@ def _responses(
     plot = Plot(ends, (0, max(every.values()) * 1.12 or 1), 150)
     plot.bars(((at, at + step, float(total)) for at, total in sorted(every.items())), "br2")
     plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, number(v)) for v in steps(0, max(every.values()) or 1))
+    plot.ticks_y((v, number(v)) for v in steps(0, max(every.values()) or 1, whole=True))
     says = f"{count(round(sum(every.values())))} {series.unit}, in steps of {span(step)}"
     yield Picture(title="Responses", says=says, svg=plot.svg("Responses", says))
 
@@ -270,11 +272,11 @@ def _events(
     plot.bars(((a + 60, b - 60, float(n)) for a, b, n in every), "bd")
     plot.bars(((a + 60, b - 60, float(n)) for a, b, n in bars), "br")
     limit = judged.scale.limit if judged.scale else 5.0
-    plot.level(limit, f"limit, {judged.limit}")
+    plot.level(limit, f"limit: {judged.limit}")
     plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, number(v)) for v in steps(0, top))
-    aside = len(moments) - len(counted)
-    says = f"{count(len(counted))} count, dark; {count(aside)} of normal classes do not, pale"
+    plot.ticks_y((v, number(v)) for v in steps(0, top, whole=True))
+    pale = f"{plural(len(moments) - len(counted), 'event')} of normal classes, not counted"
+    says = f"dark: {plural(len(counted), 'event')}; pale: {pale}"
     title = "Error events in each clock hour"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
@@ -353,12 +355,12 @@ def _beats(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> Ite
     top = max([limit, *(gap for _, gap in gaps)]) * 1.12
     plot = Plot(ends, (0, top), 150)
     plot.dots(sorted(gaps, key=lambda g: -g[1])[:600])
-    plot.level(limit, f"limit {span(limit)}")
+    plot.level(limit, f"limit {number(limit)} s")
     plot.beyond(above=limit)
     plot.ticks_x(clock_ticks(*ends, 3600 if ends[1] - ends[0] < 6 * 3600 else 14400, times))
     plot.ticks_y((v, number(v)) for v in steps(0, top))
     longest = max(gap for _, gap in gaps)
-    says = f"{count(len(gaps))} steps from beat to beat, the longest {span(longest)}"
+    says = f"{plural(len(gaps), 'step')} from beat to beat, the longest {number(longest)} s"
     title = "Background jobs: time between beats, s"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
@@ -425,5 +427,6 @@ def _own(
         plot.ticks_x(hour_ticks(record, ends, times))
         plot.ticks_y((v, number(v)) for v in steps(0, max(values) or 1))
         title = f"{judged.id}: {name.replace('_', ' ')}, {series.unit}"
-        says = f"largest {number(max(values))}, {plural(len(series.lines), 'line')}"
+        largest = f"largest {number(max(values))} {series.unit}"
+        says = f"{largest}, {plural(len(series.lines), 'line')}"
         yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
