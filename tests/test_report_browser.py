@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -28,6 +30,7 @@ from tests.pages.watch import recorded
 from tests.played import hour24, rehearsed
 
 EVERY = ["fail", "hostile", "pass", "index", "refused", "approved"]
+UNBROKEN = "x" * 5000
 CONTRAST = """() => {
   const parse = text => {
     const found = text.match(/rgba?\\(([^)]+)\\)/g) || [];
@@ -193,6 +196,81 @@ def test_no_page_is_wider_than_its_screen(
     page.context.close()
 
 
+def test_unbroken_words_and_many_endpoints_fit_a_telephone(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """5,000 letters without a space wherever a source may put them, 60 endpoints: nothing runs
+    out of the screen or of a chart, and the page stays below 1.5 MB."""
+    kept = tuple(
+        msgspec.structs.replace(
+            j,
+            reason=f"{UNBROKEN}: why",
+            limit=UNBROKEN,
+            subject=f"{j.subject}{UNBROKEN[:300]}" if j.subject else "",
+            outcome=[Outcome.FAIL, Outcome.INCONCLUSIVE][n % 2],
+            code="source_unreachable",
+        )
+        for n, j in enumerate(Sample(24, text=UNBROKEN).criteria())
+    )
+    latency = next(j for j in kept if j.id == "LATENCY-TARGET")
+    kept += tuple(msgspec.structs.replace(latency, subject=f"endpoint-{n}") for n in range(60))
+    path = tmp_path / "page.html"
+    checkpoint.write(Sample(24).record(kept), None, path)
+    assert path.stat().st_size < 1_500_000
+    page, _ = opened(chromium, path, viewport={"width": 360, "height": 800})
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    out = """() => [...document.querySelectorAll('body *')].filter(e =>
+      !e.closest('.scroll, .gone') && e.getBoundingClientRect().right > innerWidth + 1).length"""
+    assert page.evaluate(out) == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_headings_and_links_lead_somewhere(
+    chromium: Browser, pages: dict[str, Path], name: str
+) -> None:
+    """No level is left out, no id is given twice, and every link within the page arrives."""
+    page, _ = opened(chromium, pages[name])
+    levels = page.eval_on_selector_all("h1,h2,h3,h4", "all => all.map(e => +e.tagName[1])")
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    ids = page.eval_on_selector_all("[id]", "all => all.map(e => e.id)")
+    assert len(ids) == len(set(ids))
+    wanted = page.eval_on_selector_all("a[href^='#']", "all => all.map(a => a.hash.slice(1))")
+    assert set(map(unquote, wanted)) <= set(ids)
+    page.context.close()
+
+
+def test_a_rehearsal_hides_nothing_behind_its_banner(
+    chromium: Browser, pages: dict[str, Path]
+) -> None:
+    """It stays in view, one line of it on a telephone, and what is jumped to stands below it."""
+    page, _ = opened(chromium, pages["index"], viewport={"width": 360, "height": 800})
+    box = "e => e.getBoundingClientRect()"
+    for width, most in ((360, 40), (1280, 80)):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("location.hash = ''; location.hash = 'grid'")
+        strong = page.locator(".reh strong").evaluate(box)
+        assert 0 <= strong["top"] < strong["bottom"] <= most
+        assert page.locator("#grid").evaluate(box)["top"] >= strong["bottom"]
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("index", ".cps"), ("index", ".chg"), ("refused", ".eight")]
+)
+def test_a_table_that_becomes_stacks_stays_one(
+    chromium: Browser, pages: dict[str, Path], name: str, table: str
+) -> None:
+    """Each row and cell says what it is, for browsers that forget it with the layout."""
+    page, _ = opened(chromium, pages[name], viewport={"width": 390, "height": 800})
+    found = page.locator(f"table{table}")
+    assert found.get_attribute("role") == "table"
+    assert found.locator("tr:not([role=row]), td:not([role=cell]), th:not([role])").count() == 0
+    page.context.close()
+
+
 def test_a_narrow_screen_keeps_the_table_for_a_screen_reader(
     chromium: Browser, pages: dict[str, Path]
 ) -> None:
@@ -296,7 +374,7 @@ def test_the_words_below_a_real_chart_do_not_touch(chromium: Browser, played: Pa
         touching = page.evaluate(
             """() => [...document.querySelectorAll('svg.plot')].flatMap(plot => {
               const below = [...plot.querySelectorAll(':scope > text')]
-                .filter(t => t.getAttribute('dy') === '15').map(t => t.getBoundingClientRect());
+                .filter(t => t.getAttribute('dy') === '17').map(t => t.getBoundingClientRect());
               return below.slice(1).filter((box, n) => box.left < below[n].right + 1)
                 .map(() => plot.getAttribute('aria-label').slice(0, 60));
             })"""

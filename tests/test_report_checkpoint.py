@@ -480,7 +480,7 @@ def test_events_of_normal_classes_are_drawn_apart() -> None:
         sample.criteria(), "ERRORS-COUNT", objective={"name": "EventsBelow", "normal": normal}
     )
     figure = drawn(sample.record(kept), "Error events")
-    assert "1 count, dark; 11 of normal classes do not, pale" in figure
+    assert "dark: 1 event; pale: 11 events of normal classes, not counted" in figure
     assert 'class="br"' in figure
     assert 'class="bd"' in figure
 
@@ -537,3 +537,91 @@ def test_hour_20_says_no_and_because_of_what_once(tmp_path: Path) -> None:
     shown = Elements(checkpoint.text(record, ledger, tmp_path / "hour20.a1.html")).text
     assert "Ready to declare stable? No. It would not be approved now" in shown
     assert shown.count("LATENCY-TARGET assistants at hour 16") == 1
+
+
+def test_what_was_not_measured_is_named_in_the_first_lines_with_its_code() -> None:
+    """Before any table: which criteria have no answer, and why."""
+    shown = text(failing())
+    told = shown.split("24 criteria due: 21 measured, 2 not measured, 1 not applicable.")[1]
+    assert told.lstrip().startswith("Not measured: LOGS-WATCHED (source_failed) ; LATENCY-MOST")
+
+
+def test_a_fail_says_how_many_could_not_be_judged() -> None:
+    """What is unknown beside a FAIL is read with the verdict."""
+    hero = html(failing()).split('class="v-fail"')[1].split("</section>")[0]
+    assert "2 more criteria could not be judged." in hero
+
+
+def test_a_part_without_an_answer_is_named_though_its_criterion_failed() -> None:
+    """The criterion counts as failed; its silent part is neither lost nor counted twice."""
+    sample = Sample(8)
+    kept = changed(sample.criteria(), "LATENCY-TARGET", "calls", outcome=Outcome.FAIL)
+    kept = changed(
+        kept,
+        "LATENCY-TARGET",
+        "health",
+        outcome=Outcome.INCONCLUSIVE,
+        code="too_few_samples",
+        reason="20 samples",
+    )
+    shown = text(sample.record(kept))
+    assert ", 0 not measured. Not measured: LATENCY-TARGET health (too_few_samples)" in shown
+    assert "1 criterion that failed has no answer for all that was asked." in shown
+    assert "0 criteria that were due" not in shown
+
+
+def test_the_decision_has_one_name() -> None:
+    """The verdict's line and the heading say the same word."""
+    decision = {"action": "ALERT", "rule": "Error rate above 5 %", "steps": [{"text": "Look"}]}
+    shown = text(failing(decision=decision))
+    assert "Hour 16: alert the team" in shown
+    assert "Decision: alert the team" in shown
+
+
+def test_shares_of_causes_add_up() -> None:
+    """1,874, 18 and 12 of 1,904 are 98, 1 and 1 per cent, and not 98, 0 and 0."""
+    counts = {"code": 1874, "vapi": 18, "database": 12}
+    causes = [{"cause": c, "count": n, "share": n / 1904} for c, n in counts.items()]
+    decision = {"action": "HOLD", "rule": "A criterion failed", "causes": causes}
+    table = html(failing(decision=decision)).split("with their shares")[1].split("</table>")[0]
+    assert re.findall(r'class="r nw">([^<]+)<', table) == ["98 %", "1 %", "1 %"]
+
+
+def test_memory_is_drawn_over_the_bounds_of_its_trend() -> None:
+    """Wide bounds must not hide the line that they speak of."""
+    sample = Sample(12)
+    kept = changed(
+        sample.criteria(),
+        "MEMORY-STABLE",
+        figures={"slope_mb_h": -8.4, "lower_mb_h": -120.0, "upper_mb_h": 45.0},
+    )
+    figure = drawn(sample.record(kept), "Memory, MB")
+    assert 0 < figure.index('class="bd"') < figure.index('class="ln')
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [
+        ("Memory, MB", r"largest [0-9.]+ MB"),
+        ("Latency of calls, ms", r"p99 [0-9.]+ ms of"),
+        ("calls: share slower", r"median [0-9.]+ ms of .*median [0-9.]+ ms of"),
+    ],
+)
+def test_a_figure_in_a_caption_has_its_unit(title: str, told: str) -> None:
+    """No reader guesses what a number counts."""
+    assert re.search(told, drawn(Sample(8).record(), title))
+
+
+def test_the_sign_off_is_not_offered_without_saying_that_it_is_refused() -> None:
+    """After a FAIL at hour 24 the command alone would mislead."""
+    refused = "refused as long as anything stands against the launch"
+    assert refused in text(failing(24))
+    assert refused not in text(Sample(24).record())
+
+
+def test_a_limit_has_the_unit_of_its_axis() -> None:
+    """75 s beside an axis in seconds, and not 1 min 15 s."""
+    sample = Sample(8)
+    scale = Scale(unit="s", limit=75, observed=41)
+    kept = changed(sample.criteria(), "JOBS-RUNNING", scale=scale)
+    assert ">limit 75 s<" in drawn(sample.record(kept), "Background jobs")

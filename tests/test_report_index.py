@@ -273,3 +273,40 @@ def test_a_pass_by_waiver_says_so_at_the_top(tmp_path: Path) -> None:
     assert "PASS after 1 of 7 checkpoints, with waivers" in told
     assert "Waived: 1 FAIL by Mara Lind." in told
     assert "Nothing else stands against the launch so far." in told
+
+
+def test_a_cell_leaves_out_what_its_line_says(tmp_path: Path) -> None:
+    """``0`` where the line means failed probes; a unit or another word stays."""
+    kept = Sample(8).criteria()
+    for name, observed in (
+        ("HEALTH-ALWAYS", "0 failed"),
+        ("ERRORS-TOP", "3 of 3 known"),
+        ("MEMORY-STABLE", "-0.0725 MB/h"),
+        ("MEMORY-HEADROOM", "43.3 %"),
+        ("DB-SLOW", "none above 1000 ms"),
+    ):
+        kept = changed(kept, name, observed=observed)
+    page = index.text(recorded(tmp_path, [Sample(8).record(kept)]))
+    found = re.compile(r'class="id">([A-Z-]+)</span>.*?class="val foreign">([^<]*)<', re.DOTALL)
+    shown = dict(one.groups() for row in page.split("<tr>") if (one := found.search(row)))
+    assert shown["HEALTH-ALWAYS"] == "0"
+    assert shown["ERRORS-TOP"] == "3 of 3"
+    assert shown["MEMORY-STABLE"] == "-0.0725"
+    assert shown["MEMORY-HEADROOM"] == "43.3\u00a0%"
+    assert shown["DB-SLOW"] == "none above 1000\u00a0ms"
+
+
+def test_the_newest_decision_stands_at_the_top(tmp_path: Path) -> None:
+    """Whoever opens the watch at night reads what was decided, and at which hour."""
+    page = index.text(recorded(tmp_path, [Sample(0).record(), failing(4)]))
+    assert "After 2 of 7 checkpoints: hold" in words(page)
+    assert 'hold <small>at <a href="hour04.a1.html">hour 4</a>' in page
+
+
+def test_the_sign_off_is_not_offered_as_if_nothing_stood(tmp_path: Path) -> None:
+    """A finished watch with a FAIL says that its sign-off is refused."""
+    told = "sign-off refused as long as anything stands against the launch"
+    hours = [failing(hour) if hour == 16 else Sample(hour).record() for hour in WATCH.hours]
+    assert told in words(index.text(recorded(tmp_path / "bad", hours)))
+    hours = [Sample(hour).record() for hour in WATCH.hours]
+    assert told not in words(index.text(recorded(tmp_path / "good", hours)))

@@ -10,7 +10,7 @@ from typing import Any
 from hour24.criteria import CRITERIA
 from hour24.ledger.book import Ledger
 from hour24.report import signoff
-from hour24.verdict import Scale
+from hour24.verdict import Outcome, Scale
 from tests.pages.sample import WATCH, Sample, changed, failing
 from tests.pages.watch import recorded
 
@@ -155,3 +155,40 @@ def test_the_margin_of_the_eight_is_that_of_24_hours(tmp_path: Path) -> None:
     html = signoff.text(recorded(tmp_path, [*records, sample.record((*kept, day))]), NOW)
     row = words(html.split("Background jobs ran")[1].split("</tr>")[0])
     assert "56 % left" in row
+
+
+def test_the_verdicts_add_up(tmp_path: Path) -> None:
+    """What a missed checkpoint owes is among what was due."""
+    ledger = recorded(tmp_path, [Sample(0).record(), failing(4)])
+    told = re.search(
+        r"Verdicts due ([0-9]+) ([^A-Z]*[A-Z].*?) (?:Launch|What)", words(signoff.text(ledger, NOW))
+    )
+    assert told is not None
+    assert int(told[1]) == sum(map(int, re.findall(r"[0-9]+", told[2])))
+
+
+def test_only_a_fail_among_what_is_missing_is_red(tmp_path: Path) -> None:
+    """An INCONCLUSIVE has the colour of its own."""
+    page = signoff.text(recorded(tmp_path, [Sample(0).record(), failing(4)]), NOW)
+    lines = page.split('id="missing"')[1].split("</ul>")[0].split("<li ")[1:]
+    for line in lines:
+        assert ("INCONCLUSIVE: " in line) != ("is-fail" in line)
+    assert any("INCONCLUSIVE: " in line for line in lines)
+
+
+def test_what_one_person_waived_for_one_reason_stands_together(tmp_path: Path) -> None:
+    """One block with its year, counted as the two waivers that it is."""
+    kept = Sample(8).criteria()
+    for name in ("DB-SLOW", "DB-POOL", "RESTARTS"):
+        kept = changed(kept, name, outcome=Outcome.INCONCLUSIVE, code="source_slow")
+    hours = [Sample(hour).record(*((kept,) if hour == 8 else ())) for hour in WATCH.hours]
+    ledger = recorded(tmp_path, hours)
+    said = {"by": "Mara Example", "hour": 8, "until": "2026-01-05T00:00:00+01:00"}
+    for name, because in (("DB-SLOW", "a"), ("DB-POOL", "a"), ("RESTARTS", "another reason")):
+        told = {**said, "criterion": name, "because": because, "at": NOW.isoformat()}
+        ledger.append("waive", told)
+    page = signoff.text(ledger, NOW)
+    assert page.count('class="waiver"') == 2
+    assert "Waiver: DB-SLOW at hour 8; DB-POOL at hour 8" in page
+    sign(ledger)
+    assert "with 3 waivers, ending 5 Jan 2026 00:00<" in signoff.text(ledger, NOW)

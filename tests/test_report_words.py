@@ -16,6 +16,7 @@ from hour24.report.words import (
     moment,
     number,
     one_line,
+    part,
     percent,
     shortened,
     span,
@@ -119,7 +120,9 @@ def test_times_are_in_the_zone_of_the_watch_with_its_offset() -> None:
     """11:15 UTC in December is 12:15 in Berlin, and the page says UTC+01:00."""
     times = Times("Europe/Berlin", T0, T0 + timedelta(hours=24))
     assert times.full(T0) == "21 Dec 12:15"
-    assert times.says == "UTC+01:00 (Europe/Berlin)"
+    assert times.says == (
+        "UTC+01:00 (Europe/Berlin); in the sentences of verdicts UTC, and marked so"
+    )
     assert 'datetime="2025-12-21T12:15:00+01:00"' in times.tag(T0)
 
 
@@ -165,3 +168,17 @@ def test_what_is_shortened_ends_after_a_word() -> None:
     """No half word, no dangling comma; what fits stays whole."""
     assert shortened("one two, three", 9) == "one two …"
     assert shortened("one two", 8) == "one two"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(0.0, "0 %"), (0.0005, "below 1 %"), (0.009, "1 %"), (0.984, "98 %"), (0.999, "above 99 %")],
+)
+def test_parts_of_a_whole_are_to_the_nearest_per_cent(ratio: float, text: str) -> None:
+    """Shares add up as far as they can; some is never 0 %, and not all never 100 %."""
+    assert part(ratio) == text
+
+
+def test_a_watch_in_utc_says_so_in_one_word() -> None:
+    """Nobody needs UTC+00:00 (UTC)."""
+    assert Times("UTC", T0, T0 + timedelta(hours=24)).says == "UTC"

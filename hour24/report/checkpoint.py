@@ -23,24 +23,19 @@ from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, page, pictures
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
 from hour24.report.rows import Row, each_part, row_of, silent, unmeasured
-from hour24.report.words import Times, count, lateness, one_line, shortened, span
+from hour24.report.words import Times, count, joined, lateness, one_line, shortened, span
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
     from hour24.ledger.book import Ledger, Standing
 
-SAYS = {
-    "PROCEED": "proceed",
-    "RETRY": "ask again",
-    "HOLD": "hold",
-    "ALERT": "alert the team",
-    "ROLL BACK": "roll back",
-}
 READY = 20
 """The hour at which the runbook asks whether the system is ready to be declared stable."""
 MOST_TOLD = 12
 """Lines of what stands that a page of one checkpoint lists; the watch's page has them all."""
 _BY_WEIGHT = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE, Outcome.PASS)
+MOST_NAMED = 8
+"""Criteria without an answer that the first lines of a page name for one reason."""
 
 
 class Next(Struct, frozen=True, kw_only=True):
@@ -88,12 +83,14 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "due": sum(counts.values()),
         "measured": counts[Outcome.PASS] + counts[Outcome.FAIL],
         "outcomes": [[row.outcome for row in many] for many in groups.values()],
-        "says": SAYS.get(str((record.decision or {}).get("action", "")), ""),
+        "says": page.decided(record),
         "decision": _decision(record),
         "headline": _headline(record, rows),
         "failed": [row for row in each_part(rows.values()) if row.outcome == Outcome.FAIL],
         "unmeasured": unmeasured(filter(_open, record.criteria), answers, beside, times),
         "silent": silent(record.criteria),
+        "blind": _blind(record, grouped),
+        "partly": len({j.id for j in record.criteria if _open(j)}) - counts[Outcome.INCONCLUSIVE],
         "waived_na": unmeasured(filter(_left_out, record.criteria), answers, beside, times),
         "seen": coverage.seen(
             (one for j in record.criteria for one in answers.of(j).items()), record.window.seconds
@@ -128,6 +125,23 @@ def _left_out(judged: Judged) -> bool:
 
 
 def _standings(record: Record, ledger: Ledger | None) -> tuple[Standing, ...]:
+def _blind(record: Record, grouped: Mapping[str, tuple[Judged, ...]]) -> list[tuple[str, str]]:
+    """Each code with the criteria that have no answer because of it, at most ``MOST_NAMED``.
+
+    Of a criterion that failed or holds elsewhere the parts without an answer are named.
+    """
+    ids: dict[str, dict[str, None]] = {}
+    for judged in filter(_open, record.criteria):
+        whole = all(map(_open, grouped[judged.id]))
+        name = judged.id if whole else f"{judged.id} {one_line(judged.subject, 60)}"
+        ids.setdefault(one_line(judged.code or "no code", 40), {})[name.strip()] = None
+    told = []
+    for code, names in ids.items():
+        more = [f"{count(len(names) - MOST_NAMED)} more"] if len(names) > MOST_NAMED else []
+        told.append((code, joined([*list(names)[:MOST_NAMED], *more])))
+    return told
+
+
     if ledger is None:
         return ()
     return tuple(s for s in ledger.standings(record.ended) if s.hour <= record.hour)
@@ -193,7 +207,7 @@ def _decision(record: Record) -> dict[str, Any] | None:
         return None
     return {
         "action": str(decision.get("action", "")),
-        "rule": str(decision.get("rule") or decision.get("why") or ""),
+        "rule": shortened(decision.get("rule") or decision.get("why") or "", 300),
         "why": shortened(decision.get("why") or "", 400) if decision.get("rule") else "",
         "status": [one_line(told, 300) for told in decision.get("status") or ()],
         "causes": [
@@ -211,7 +225,10 @@ def _decision(record: Record) -> dict[str, Any] | None:
             for item in decision.get("severities") or ()
         ],
         "steps": [
-            {"text": str(step.get("text", "")), "command": str(step.get("command") or "")}
+            {
+                "text": shortened(step.get("text", ""), 600),
+                "command": str(step.get("command") or ""),
+            }
             for step in decision.get("steps") or ()
         ],
         "call": [

@@ -9,6 +9,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from hour24.verdict import Outcome, worst
 
 if TYPE_CHECKING:
     from hour24.ledger.book import Ledger, Standing
+
+_NUMBER = re.compile(r"[×+−-]?[0-9][0-9.,]*( of [0-9][0-9,]*)?(\s|$)")
 
 
 class Cell(Struct, frozen=True, kw_only=True):
@@ -154,10 +157,14 @@ def lines(ledger: Ledger, now: datetime) -> list[Line]:
 
 
 def _short(cell: Cell, means: str) -> Cell:
-    """The cell without what the line says already: ``0.0157`` where the line means MB/h."""
-    if means and cell.value.endswith(f" {means}"):
-        return structs.replace(cell, value=cell.value.removesuffix(f" {means}"))
-    return cell
+    """The cell without what the line says already: ``0`` where it means failed probes."""
+    value = cell.value.removeprefix(f"{means} ") if means else cell.value
+    number = _NUMBER.match(value)
+    if number is not None:
+        said = {word.rstrip("s") for word in means.lower().split()} | {"in", "a", "an"}
+        if {word.rstrip("s") for word in value[number.end() :].lower().split()} <= said:
+            value = number.group().rstrip()
+    return structs.replace(cell, value=value)
 
 
 def states(groups: Mapping[str, Sequence[Line]]) -> set[str]:
@@ -295,7 +302,7 @@ def _value(many: Sequence[Judged], outcome: Outcome) -> tuple[str, float | None]
         seen = charts.share(worst_one.scale.observed, worst_one.scale)
         if seen is not None and seen < 10:
             return percent(seen, 0), used
-    return one_line(worst_one.observed, 24), used
+    return shortened(worst_one.observed, 24), used
 
 
 def _share(judged: Judged) -> float:

@@ -85,6 +85,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "done": sum(run.record is not None for run in runs),
         "next": _next(ledger, records, at),
         "heads": grid.heads(ledger, at),
+        "decided": _decided(runs),
         "groups": _grouped(lines),
         "states": grid.states(_grouped(lines)),
         "standing": grid.standing(ledger, at),
@@ -94,7 +95,9 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "still": still,
         "entries": [entry_view(n, entry, times) for n, entry in enumerate(entries)],
         "head": entries[-1].sha256 if entries else "",
-        "waivers": [waiver_view(e, at, times) for e in entries if e.kind in ("waive", "classify")],
+        "waivers": waiver_views(
+            [e for e in entries if e.kind in ("waive", "classify", "moved")], at, times
+        ),
         "signoff": signoff.content if signoff is not None else None,
         "span": span,
         "lateness": lateness,
@@ -141,6 +144,12 @@ def _runs(ledger: Ledger, records: Sequence[Record], now: datetime) -> list[Run]
 def _next(ledger: Ledger, records: Sequence[Record], now: datetime) -> dict[str, Any] | None:
     """The first checkpoint without a record that is not long past, and its command."""
     watch = ledger.watch
+def _decided(runs: Sequence[Run]) -> tuple[str, Run] | None:
+    """The decision of the newest checkpoint that has one, in words, and that checkpoint."""
+    ran = [(page.decided(run.record), run) for run in runs if run.record is not None]
+    return next((one for one in reversed(ran) if one[0]), None)
+
+
     for hour in grid.hours_of(ledger):
         due = watch.t0 + timedelta(hours=hour)
         if ledger.latest(hour) is None and now < due + timedelta(seconds=watch.tolerance_s):
@@ -232,15 +241,31 @@ def _named(entry: Entry, named: bool) -> str:
     return f"{told}, by {one_line(content.get('by', ''), 80)}" if named else told
 
 
-def waiver_view(entry: Entry, now: datetime, times: Times) -> dict[str, Any]:
-    """A waiver or a classification: what, by whom, because, until when, and whether expired."""
+def waiver_views(entries: Sequence[Entry], now: datetime, times: Times) -> list[dict[str, Any]]:
+    """Each waiver and classification; what one person said for one reason stands together."""
+    found: dict[tuple[object, ...], dict[str, Any]] = {}
+    for n, entry in enumerate(entries):
+        view = _waiver_view(entry, now, times)
+        alone = None if entry.kind == "waive" else n
+        key = (view["by"], view["because"], view["until"], view["expired"], alone)
+        if (one := found.setdefault(key, view)) is not view:
+            one["what"] += f"; {view['what'].removeprefix('Waiver: ')}"
+            one["n"] += 1
+            one["last"] = view["at"]
+    return list(found.values())
+
+
+def _waiver_view(entry: Entry, now: datetime, times: Times) -> dict[str, Any]:
+    """What, by whom, because, until when, and whether expired; ``n``: how many entries."""
     content = entry.content
     until = moment(content.get("until"))
     return {
         "what": says_of(entry, named=False),
         "by": one_line(content.get("by", ""), 120),
         "because": one_line(content.get("because", ""), 600),
-        "until": times.full(until) if until else one_line(content.get("until", ""), 40),
+        "until": times.whole(until) if until else one_line(content.get("until", ""), 40),
         "expired": until is not None and until <= now,
         "at": times.full(at) if (at := moment(content.get("at"))) else "",
     }
+        "last": "",
+        "n": 1,

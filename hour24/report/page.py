@@ -40,6 +40,14 @@ GLYPHS = {
     Outcome.NOT_APPLICABLE: "na",
 }
 
+SAYS = {
+    "PROCEED": "proceed",
+    "RETRY": "ask again",
+    "HOLD": "hold",
+    "ALERT": "alert the team",
+    "ROLL BACK": "roll back",
+}
+
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
@@ -60,10 +68,12 @@ def environment() -> Environment:
         number=words.number,
         count=words.count,
         percent=words.percent,
+        part=words.part,
         span=words.span,
         plural=words.plural,
         joined=words.joined,
         short=words.short,
+        shortened=words.shortened,
     )
     made.globals.update(WORDS=WORDS, GLYPHS=GLYPHS, Outcome=Outcome)
     return made
@@ -104,6 +114,11 @@ def outcome_of(many: Iterable[Judged]) -> Outcome:
 def tally(criteria: Iterable[Judged]) -> Counter[Outcome]:
     """Number of criteria per outcome, the worst of its subjects each."""
     return Counter(outcome_of(many) for many in by_criterion(criteria).values())
+
+
+def decided(record: Record) -> str:
+    """The decision of a checkpoint in words; empty when it has none."""
+    return SAYS.get(str((record.decision or {}).get("action", "")), "")
 
 
 def icon(outcome: Outcome, rehearsal: bool) -> str:

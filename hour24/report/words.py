@@ -130,6 +130,15 @@ def percent(ratio: float, places: int = 1) -> str:
     return f"{text} %"
 
 
+def part(ratio: float) -> str:
+    """A part of a whole to the nearest per cent: ``58 %``; never 0 of some, nor all but some."""
+    if 0 < ratio < 0.005:
+        return "below 1 %"
+    if 0.995 <= ratio < 1:
+        return "above 99 %"
+    return f"{ratio:.0%}".replace("%", " %") if math.isfinite(ratio) else "null"
+
+
 def span(seconds: float) -> str:
     """A length of time: ``24 ms``, ``44 s``, ``2 min 04 s``, ``34 h 15 min``, ``3 d 2 h``."""
     if not math.isfinite(seconds):
@@ -203,11 +212,15 @@ class Times:
             self._zone = ZoneInfo("UTC")
             self.zone = f"UTC ({one_line(zone, 60)} is not known here)"
         self.mixed = self.offset(first) != self.offset(last)
-        self.says = (
-            f"{self.zone}; the offset changes, so it stands beside each time"
-            if self.mixed
-            else f"{self.offset(first)} ({self.zone})"
-        )
+        self.says = self._says(first)
+
+    def _says(self, first: datetime) -> str:
+        if self.zone == "UTC":
+            return "UTC"
+        told = "; in the sentences of verdicts UTC, and marked so"
+        if self.mixed:
+            return f"{self.zone}; the offset changes, so it stands beside each time{told}"
+        return f"{self.offset(first)} ({self.zone}){told}"
 
     def local(self, at: datetime) -> datetime:
         """``at`` in the watch's zone."""
@@ -235,6 +248,10 @@ class Times:
     def full(self, at: datetime, seconds: bool = False) -> str:
         """``22 Dec 04:15``."""
         return f"{self.date(at)} {self.clock(at, seconds)}"
+
+    def whole(self, at: datetime) -> str:
+        """``22 Dec 2025 04:15``, for what may lie in another year."""
+        return f"{self.date(at)} {self.local(at).year} {self.clock(at)}"
 
     def dated(self, at: datetime) -> str:
         """``22 December 2025 at 12:41``."""
