@@ -33,9 +33,9 @@ READY = 20
 """The hour at which the runbook asks whether the system is ready to be declared stable."""
 MOST_TOLD = 12
 """Lines of what stands that a page of one checkpoint lists; the watch's page has them all."""
-_BY_WEIGHT = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE, Outcome.PASS)
 MOST_NAMED = 8
 """Criteria without an answer that the first lines of a page name for one reason."""
+_BY_WEIGHT = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE, Outcome.PASS)
 
 
 class Next(Struct, frozen=True, kw_only=True):
@@ -88,9 +88,9 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "headline": _headline(record, rows),
         "failed": [row for row in each_part(rows.values()) if row.outcome == Outcome.FAIL],
         "unmeasured": unmeasured(filter(_open, record.criteria), answers, beside, times),
-        "silent": silent(record.criteria),
         "blind": _blind(record, grouped),
         "partly": len({j.id for j in record.criteria if _open(j)}) - counts[Outcome.INCONCLUSIVE],
+        "silent": silent(record.criteria),
         "waived_na": unmeasured(filter(_left_out, record.criteria), answers, beside, times),
         "seen": coverage.seen(
             (one for j in record.criteria for one in answers.of(j).items()), record.window.seconds
@@ -124,7 +124,6 @@ def _left_out(judged: Judged) -> bool:
     return judged.outcome == Outcome.NOT_APPLICABLE
 
 
-def _standings(record: Record, ledger: Ledger | None) -> tuple[Standing, ...]:
 def _blind(record: Record, grouped: Mapping[str, tuple[Judged, ...]]) -> list[tuple[str, str]]:
     """Each code with the criteria that have no answer because of it, at most ``MOST_NAMED``.
 
@@ -142,6 +141,7 @@ def _blind(record: Record, grouped: Mapping[str, tuple[Judged, ...]]) -> list[tu
     return told
 
 
+def _standings(record: Record, ledger: Ledger | None) -> tuple[Standing, ...]:
     if ledger is None:
         return ()
     return tuple(s for s in ledger.standings(record.ended) if s.hour <= record.hour)

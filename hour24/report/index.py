@@ -84,8 +84,8 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "runs": runs,
         "done": sum(run.record is not None for run in runs),
         "next": _next(ledger, records, at),
-        "heads": grid.heads(ledger, at),
         "decided": _decided(runs),
+        "heads": grid.heads(ledger, at),
         "groups": _grouped(lines),
         "states": grid.states(_grouped(lines)),
         "standing": grid.standing(ledger, at),
@@ -141,15 +141,15 @@ def _runs(ledger: Ledger, records: Sequence[Record], now: datetime) -> list[Run]
     return found
 
 
-def _next(ledger: Ledger, records: Sequence[Record], now: datetime) -> dict[str, Any] | None:
-    """The first checkpoint without a record that is not long past, and its command."""
-    watch = ledger.watch
 def _decided(runs: Sequence[Run]) -> tuple[str, Run] | None:
     """The decision of the newest checkpoint that has one, in words, and that checkpoint."""
     ran = [(page.decided(run.record), run) for run in runs if run.record is not None]
     return next((one for one in reversed(ran) if one[0]), None)
 
 
+def _next(ledger: Ledger, records: Sequence[Record], now: datetime) -> dict[str, Any] | None:
+    """The first checkpoint without a record that is not long past, and its command."""
+    watch = ledger.watch
     for hour in grid.hours_of(ledger):
         due = watch.t0 + timedelta(hours=hour)
         if ledger.latest(hour) is None and now < due + timedelta(seconds=watch.tolerance_s):
@@ -266,6 +266,6 @@ def _waiver_view(entry: Entry, now: datetime, times: Times) -> dict[str, Any]:
         "until": times.whole(until) if until else one_line(content.get("until", ""), 40),
         "expired": until is not None and until <= now,
         "at": times.full(at) if (at := moment(content.get("at"))) else "",
-    }
         "last": "",
         "n": 1,
+    }
