@@ -102,6 +102,14 @@ def test_an_error_rate_above_5_percent_is_told_with_its_causes(titles, action, t
     assert sum(cause.share for cause in decision.causes) == pytest.approx(1.0)
 
 
+def test_the_platforms_events_are_no_error_events():
+    """Sentry is silent: nothing is known of causes, though Render listed no event of its own."""
+    silent = judged("ERRORS-COUNT", "INCONCLUSIVE", "source_unreachable", events=unanswered())
+    decision = decided(rate(80), silent, judged("RESTARTS", events=listing()))
+    assert decision.causes == ()
+    assert "cause not known" in decision.rule
+
+
 def test_a_few_events_do_not_explain_many_failures():
     """Nine of ten events are Vapi's, but 190 of 200 failures left none: nobody knows the cause."""
     decision = decided(rate(200), errors(*["Vapi timeout"] * 9, "x"))

@@ -66,9 +66,12 @@ def answer(judged: Judged, name: str) -> ev.Evidence | None:
 
 
 def listed(record: Record, name: str) -> ev.Listing | None:
-    """The first answered listing of this name; none when no criterion holds one."""
+    """The first answered listing of this name that a criterion of errors rests on; or none.
+
+    The platform's own events, which restarts are read from, are no errors.
+    """
     for judged in record.criteria:
-        if name in judged.evidence:
+        if name in judged.evidence and judged.id.startswith("ERRORS-"):
             found = answer(judged, name)
             if isinstance(found, ev.Listing):
                 return found
