@@ -101,6 +101,9 @@ def test_x_stops_at_the_first(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["-m", "hour9"], "-m: expected one of hour0, hour4"),
+        (["-m", "hour"], "-m: expected one of hour0, hour4"),
+        (["-m", "hour 8"], "got 'hour 8'"),
+        (["-m", "Hour8"], "got 'Hour8'"),
         (["-m", "hour8 or hour12"], "-m: expected one checkpoint, got hour8 or hour12"),
         ([], "-m: expected one checkpoint, got none; choose it with `pytest -m hour8`"),
         (["-m", "hour0", "--t0", "yesterday"], "--t0: expected a moment such as"),

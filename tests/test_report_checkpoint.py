@@ -381,6 +381,21 @@ def test_a_run_that_took_no_time_says_no_time() -> None:
     assert "; took 12 s" in text(sample.record())
 
 
+def test_why_one_may_proceed_with_what_is_not_settled_is_explained() -> None:
+    """Beside INCONCLUSIVE the word "proceed" needs its reason, also where nothing is to be done."""
+    early = changed(
+        Sample(8).criteria(),
+        "MEMORY-STABLE",
+        outcome=Outcome.INCONCLUSIVE,
+        code="too_early",
+        reason="a rise that has not gone on for long enough",
+    )
+    why = "Not settled yet: MEMORY-STABLE (too_early), judged again at hour 12"
+    decision = {"action": "PROCEED", "rule": "Nothing failed", "why": why, "steps": []}
+    whole = html(Sample(8).record(early, decision=decision))
+    assert why in whole.split('id="decision"')[1].split("<h2")[0]
+
+
 def test_where_there_is_nothing_to_do_no_decision_is_explained() -> None:
     """The headline of a PASS says proceed, and that is all."""
     decision = {

@@ -27,3 +27,13 @@ def test_a_decision_has_the_colour_of_its_outcome() -> None:
     for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
         (_, markup), *_ = decision_lines(decision, COLOURS[outcome], 100)
         assert markup == {**COLOURS[outcome], "bold": True}
+
+
+def test_a_narrow_terminal_breaks_between_words() -> None:
+    """At 40 columns too, and says as much as at 100."""
+    long = " ".join(f"word{n}" for n in range(100))
+    decision = {"action": "HOLD", "rule": "Not measured", "why": long}
+    narrow = [text for text, _ in decision_lines(decision, {}, 40)]
+    wide = [text for text, _ in decision_lines(decision, {}, 100)]
+    assert max(map(len, narrow)) < 40
+    assert len(" ".join(narrow).split()) > 0.8 * len(" ".join(wide).split())

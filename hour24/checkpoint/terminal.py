@@ -22,6 +22,9 @@ from hour24.watch import marker
 if TYPE_CHECKING:
     from hour24.checkpoint.run import Run
 
+NARROWEST = 36
+MOST_SHOWN = 600
+"""Characters of one text, about; on a wide terminal six lines."""
 Line = tuple[str, dict[str, Any]]
 COLOURS: dict[Outcome, dict[str, Any]] = {
     Outcome.PASS: {"green": True},
@@ -203,8 +206,12 @@ def _next(run: Run) -> str:
 
 def _wrapped(text: str, width: int, indent: int) -> list[str]:
     pad = " " * indent
-    room = max(60, width - 1)
+    room = max(NARROWEST, width - 1)
     lines = textwrap.wrap(
-        one_line(text), room, initial_indent=pad, subsequent_indent=pad, max_lines=6
+        one_line(text),
+        room,
+        initial_indent=pad,
+        subsequent_indent=pad,
+        max_lines=max(6, MOST_SHOWN // room),
     )
     return [harmless(line) for line in lines]

@@ -101,7 +101,7 @@ def decide(
     if not found:
         return Decision(
             action=Action.PROCEED,
-            rule="Nothing failed, and nothing that must be known is missing",
+            rule="Nothing failed, and nothing that must be known by now is missing",
             why=_proceeds(record, earlier),
             causes=seen.causes,
             severities=new,
