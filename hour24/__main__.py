@@ -61,7 +61,12 @@ def parser() -> argparse.ArgumentParser:
         "\nfile, 13 somebody else is recording this checkpoint.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.add_argument("--version", action="version", version=f"hour24 {hour24.__version__}")
+    whole.add_argument(
+        "--version",
+        action="version",
+        version=f"hour24 {hour24.__version__}",
+        help="show the version and exit",
+    )
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
     for room in (rehearsing, looking, deciding, guide):
         room.add(commands)

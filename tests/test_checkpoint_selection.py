@@ -203,8 +203,10 @@ def test_a_later_hour_that_opens_a_watch_says_so(tmp_path: Path) -> None:
     run = project.rehearsed(hour=4)
     assert "A NEW WATCH WAS OPENED, w, and it has no hour 0" in run.stdout
     assert "hour 4 of watch w, opened now" in run.stdout
-    run = project.rehearsed(hour=8)
+    assert ": pytest -m hour8 --target rehearsal --watch w\n" in run.stdout
+    run = project.rehearsed(hour=24)
     assert "OPENED" not in run.stdout.upper()
+    assert "a rehearsal is never signed off" in run.stdout
 
 
 def test_a_rehearsal_that_goes_on_keeps_its_story(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,10 @@ from tests import small_watch as small
 from tests.played import ROOT, hour24, ran, rehearsed
 
 HOURS = (0, 4)
+COMMANDS = (
+    *("rehearse", "prove", "doctor", "due", "probe", "rollback", "verify", "report", "signoff"),
+    *("waive", "classify", "declare", "finalise", "runbook"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +38,18 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_tells_every_command_and_the_exit_codes() -> None:
     """A person who types the least gets the most."""
     told = hour24("--help").stdout
-    for name in ("rehearse", "doctor", "verify", "signoff", "waive", "rollback", "probe"):
-        assert f"    {name}" in told
+    assert tuple(re.findall(r"^    ([a-z]+) ", told, re.MULTILINE)) == COMMANDS
     assert "13 somebody else" in told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_a_command_says_what_it_is(command: str) -> None:
+    """Nobody has to guess what a word in capitals stands for."""
+    lines = hour24(command, "--help", COLUMNS="100").stdout.splitlines()
+    for line, after in pairwise([*lines, ""]):
+        if re.match(r"  (-|[A-Z]+\b)", line):
+            told = re.match(r"  \S.*?\s{2,}\S", line) or after.startswith(" " * 10)
+            assert told, line
 
 
 def test_the_version_is_told() -> None:
@@ -187,6 +202,25 @@ def test_due_tells_the_hour_to_scripts(tmp_path: Path) -> None:
     early = watch.checkpoint(0).due.isoformat()
     assert hour24("due", "--hour-only", "--reports", tmp_path, "--now", early).stdout == ""
     assert "next: hour 4" in hour24("due", "--reports", tmp_path, "--now", early).stdout
+
+
+def test_due_of_a_watch_that_is_over_leads_to_the_sign_off(tmp_path: Path) -> None:
+    """Every checkpoint recorded: nothing comes next but that, whatever the clock says."""
+    watch = small.watch_of(tmp_path, *(small.record(hour) for hour in small.WATCH.hours))
+    for hour in (0, 24):
+        now = small.WATCH.checkpoint(hour).due.isoformat()
+        told = hour24("due", "--reports", tmp_path, "--now", now)
+        assert told.returncode == 0, told.stdout
+        assert told.stdout == (
+            f"launch: nothing is due; next: python -m hour24 signoff {watch.folder}\n"
+        )
+
+
+def test_a_rehearsal_that_is_refused_is_refused_once(reports: Path) -> None:
+    """Not seven times over, once a checkpoint: exit 4."""
+    refused = hour24("rehearse", "--watch", "A B", "--reports", reports)
+    assert refused.returncode == 4
+    assert refused.stdout.count("--watch: expected a name such as launch-1") == 1
 
 
 @pytest.mark.parametrize(

@@ -196,11 +196,17 @@ def _next(run: Run) -> str:
     if after is None:
         if run.ledger.genesis.daily:
             return "that was the last daily look"
-        return f"that was the last checkpoint: python -m hour24 signoff {run.ledger.folder}"
+        never = (
+            "; a rehearsal is never signed off, but told what is missing"
+            if record.rehearsal
+            else ""
+        )
+        return f"that was the last checkpoint{never}: python -m hour24 signoff {run.ledger.folder}"
+    named = _named(run) + (f" --watch {record.watch}" if run.options.watch else "")
     due = after.due.astimezone(ZoneInfo(record.zone))
     return (
         f"next: hour {after.hour}, due {due:%Y-%m-%d %H:%M} {record.zone}: "
-        f"pytest -m {marker(after.hour)}{_named(run)}"
+        f"pytest -m {marker(after.hour)}{named}"
     )
 
 

@@ -11,7 +11,7 @@ from hour24 import config
 from hour24.checkpoint.stage import moment
 from hour24.clock import WallClock
 from hour24.commands import say
-from hour24.commands.watches import chosen
+from hour24.commands.watches import add_reports, add_watch, chosen
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
 
@@ -22,35 +22,57 @@ Commands = Any
 def add(commands: Commands) -> None:
     _verify(_parser(commands, "verify", "derive every verdict again, and check the chain"))
     _report(_parser(commands, "report", "write a watch's pages again from its ledger"))
-    _signoff(_parser(commands, "signoff", "approve the launch, or say exactly what is missing"))
-    _waive(_parser(commands, "waive", "a named person accepts what a criterion found", last=False))
-    _classify(_parser(commands, "classify", "say what an error is: normal, critical", last=False))
-    _declare(_parser(commands, "declare", "declare a deploy, so that its restart is expected"))
+    _signoff(
+        _parser(
+            commands,
+            "signoff",
+            "approve the launch, or say exactly what is missing",
+            example='--by "Mara Example" --role "tech lead"',
+        )
+    )
+    _waive(
+        _parser(
+            commands,
+            "waive",
+            "a named person accepts what a criterion found",
+            last=False,
+            example='LATENCY-STABLE launch-1 --hour 8 --by "Mara Example" --because "fixed by the '
+            'deploy of 05:52" --until 2026-12-05',
+        )
+    )
+    _classify(
+        _parser(
+            commands,
+            "classify",
+            "say what an error is: normal, critical",
+            last=False,
+            example='VOICE-12 launch-1 --as normal --by "Mara Example" --because "seen before"',
+        )
+    )
+    _declare(
+        _parser(
+            commands,
+            "declare",
+            "declare a deploy, so that its restart is expected",
+            example='launch-1 --start 2026-12-01T09:00Z --by "Mara Example" --because "the fix"',
+        )
+    )
     _finalise(_parser(commands, "finalise", "rebuild the record of a run that was killed"))
 
 
 def _parser(
-    commands: Commands, name: str, says: str, *, last: bool = True
+    commands: Commands, name: str, says: str, *, last: bool = True, example: str = ""
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=says, description=says[0].upper() + says[1:] + "."
+        name,
+        help=says,
+        description=says[0].upper() + says[1:] + ".",
+        epilog=f"Example: python -m hour24 {name} {example}" if example else None,
     )
     if last:
-        _watch(parser)
-    parser.add_argument(
-        "--reports", type=Path, default=Path("reports"), metavar="DIR", help="where watches are"
-    )
+        add_watch(parser)
+    add_reports(parser)
     return parser
-
-
-def _watch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "watch",
-        nargs="?",
-        default="",
-        metavar="WATCH",
-        help="folder or name of the watch (default: the newest in --reports)",
-    )
 
 
 # --- verify ---------------------------------------------------------------------------------------
@@ -131,9 +153,11 @@ def _signoff_page(ledger: Ledger, launch_at: datetime | None) -> tuple[str, ...]
 
 def _signoff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", default="", metavar="NAME", help="who approves")
-    parser.add_argument("--role", default="", metavar="ROLE", help="as what")
-    parser.add_argument("--because", default="", metavar="WHY")
-    parser.add_argument("--key", type=Path, default=None, help="your SSH key, to sign with")
+    parser.add_argument("--role", default="", metavar="ROLE", help="as what, such as tech lead")
+    parser.add_argument("--because", default="", metavar="WHY", help="what is to be remembered")
+    parser.add_argument(
+        "--key", type=Path, default=None, metavar="FILE", help="your SSH key, to sign with"
+    )
     parser.add_argument(
         "--launch-at",
         default="",
@@ -206,11 +230,17 @@ def _person(parser: argparse.ArgumentParser) -> None:
 
 
 def _waive(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("criterion", metavar="CRITERION")
-    _watch(parser)
-    parser.add_argument("--hour", type=int, default=None, help="default: every checkpoint")
-    parser.add_argument("--subject", default="", help="one endpoint or part (default: all)")
-    parser.add_argument("--until", default="", metavar="DATE", help="when the waiver ends")
+    parser.add_argument("criterion", metavar="CRITERION", help="its id, such as DB-POOL")
+    add_watch(parser)
+    parser.add_argument(
+        "--hour", type=int, default=None, metavar="N", help="default: every one that has been"
+    )
+    parser.add_argument(
+        "--subject", default="", metavar="NAME", help="one endpoint or part (default: all)"
+    )
+    parser.add_argument(
+        "--until", default="", metavar="DATE", help="when the waiver ends, such as 2026-12-05"
+    )
     _person(parser)
     parser.set_defaults(run=waive)
 
@@ -236,14 +266,24 @@ def waive(options: argparse.Namespace) -> int:
 
 def _classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("issue", nargs="?", default="", metavar="ISSUE", help="id or short id")
-    parser.add_argument("watch", nargs="?", default="", metavar="WATCH")
-    parser.add_argument("--as", dest="kind", default="", metavar="normal|critical")
-    parser.add_argument("--pattern", default="", help="instead of an issue: a regular expression")
-    parser.add_argument("--where", default="", help="title, culprit, message, type or any")
-    parser.add_argument("--name", default="", help="what to call the class")
-    parser.add_argument("--at-most-per-hour", type=int, default=None, metavar="N")
-    parser.add_argument("--severity", default="medium", help="critical, high, medium, low")
-    parser.add_argument("--cause", default="other", help="vapi, database, code, other")
+    add_watch(parser)
+    parser.add_argument("--as", dest="kind", default="", metavar="CLASS", help="normal or critical")
+    parser.add_argument(
+        "--pattern", metavar="REGEX", default="", help="instead of an issue: a regular expression"
+    )
+    parser.add_argument(
+        "--where", metavar="FIELD", default="", help="title, culprit, message, type or any"
+    )
+    parser.add_argument("--name", metavar="NAME", default="", help="what to call the class")
+    parser.add_argument(
+        "--at-most-per-hour", type=int, default=None, metavar="N", help="of a normal class"
+    )
+    parser.add_argument(
+        "--severity", metavar="LEVEL", default="medium", help="critical, high, medium, low"
+    )
+    parser.add_argument(
+        "--cause", metavar="WHOSE", default="other", help="vapi, database, code, other"
+    )
     _person(parser)
     parser.set_defaults(run=classify)
 
@@ -278,7 +318,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", default="", metavar="ISO", help="when it begins (default: now)")
     parser.add_argument("--end", default="", metavar="ISO", help="default: 15 min after the start")
     parser.add_argument("--deploy", default="", metavar="ID", help="the platform's own id")
-    parser.add_argument("--commit", default="")
+    parser.add_argument("--commit", default="", metavar="SHA", help="what is deployed")
     _person(parser)
     parser.set_defaults(run=declare)
 

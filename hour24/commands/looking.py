@@ -13,7 +13,7 @@ from hour24 import config
 from hour24.checkpoint.stage import Options, absent, moment, open_watch
 from hour24.clock import Clock, WallClock
 from hour24.commands import say
-from hour24.commands.watches import chosen, production_of
+from hour24.commands.watches import add_reports, add_watch, chosen, production_of
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger.book import Ledger
 
@@ -42,8 +42,8 @@ def add(commands: Any) -> None:
         help="which checkpoint is due now",
         description="Tells which checkpoint of the open watch is due and not yet recorded.",
     )
-    parser.add_argument("--watch", default="", metavar="NAME")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    parser.add_argument("--watch", default="", metavar="NAME", help="default: the one still open")
+    add_reports(parser)
     parser.add_argument("--target", default="", metavar="FILE", help="only watches of this target")
     parser.add_argument(
         "--hour-only", action="store_true", help="print the hour alone, or nothing: for scripts"
@@ -62,7 +62,7 @@ def add(commands: Any) -> None:
     )
     _target(parser)
     parser.add_argument("--watch", default="", metavar="NAME", help="default: the one still open")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    add_reports(parser)
     parser.add_argument(
         "--t0", default="", metavar="ISO", help="when the 24 hours begin; opens the watch ahead"
     )
@@ -75,8 +75,8 @@ def add(commands: Any) -> None:
         "back, waits for the deploy, verifies health, and writes all of it into the ledger.",
         epilog="Example: python -m hour24 rollback launch-1 --yes launch-1 --by NAME --because WHY",
     )
-    parser.add_argument("watch", nargs="?", default="", metavar="WATCH")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    add_watch(parser)
+    add_reports(parser)
     parser.add_argument("--target", default="", metavar="FILE", help="default: the watch's own")
     parser.add_argument(
         "--rehearsal-at",
@@ -89,8 +89,8 @@ def add(commands: Any) -> None:
         "--way", choices=("platform", "git"), default="platform", help="default: platform"
     )
     parser.add_argument("--yes", default="", metavar="WATCH", help="the watch's name, to do it")
-    parser.add_argument("--by", default="", metavar="NAME")
-    parser.add_argument("--because", default="", metavar="WHY")
+    parser.add_argument("--by", default="", metavar="NAME", help="who does it, with --yes")
+    parser.add_argument("--because", default="", metavar="WHY", help="the reason, with --yes")
     parser.set_defaults(run=rollback)
 
 
@@ -158,9 +158,11 @@ def due(options: argparse.Namespace) -> int:
             sys.stdout.write(f"{hour}\n")
         return 0
     if hour is None:
-        ahead = [h for h in watch.hours if watch.checkpoint(h).due > now]
-        told = f"hour {ahead[0]} at {say.local(watch.checkpoint(ahead[0]).due, watch.zone)}"
-        say.line(f"{watch.name}: nothing is due; next: {told if ahead else 'nothing, sign off'}")
+        ahead = [h for h in watch.hours if all(r.early for r in ledger.records(h))]
+        told = f"python -m hour24 signoff {ledger.folder}"
+        if ahead:
+            told = f"hour {ahead[0]} at {say.local(watch.checkpoint(ahead[0]).due, watch.zone)}"
+        say.line(f"{watch.name}: nothing is due; next: {told}")
         return 0
     late = now - watch.checkpoint(hour).due
     target = ledger.genesis.target

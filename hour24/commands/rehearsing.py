@@ -6,11 +6,11 @@ import argparse
 import time
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 
 from hour24.checkpoint.stage import moment
 from hour24.checkpoint.terminal import one_line, visible
 from hour24.commands import say
+from hour24.commands.watches import add_reports
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import outcome_of
@@ -20,6 +20,7 @@ from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS
 
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 10, Outcome.NOT_APPLICABLE: 10}
+UNUSABLE = 4
 NOT_WRITTEN = 12
 
 
@@ -32,15 +33,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "each. A fault changes its story: memory_leak@6 begins at hour 6.",
         epilog="Example: python -m hour24 rehearse --fault memory_leak@6 --seed 7",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the story (default 1)")
+    _seed(parser)
     parser.add_argument(
-        "--fault", action="append", default=[], metavar="NAME@HOUR", help="may be repeated"
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME@HOUR",
+        help="what goes wrong, and from when on; may be repeated",
     )
     parser.add_argument("--faults", action="store_true", help="list the faults there are, and end")
     parser.add_argument("--hours", default="", metavar="0,4,8", help="only these checkpoints")
-    parser.add_argument("--watch", default="", metavar="NAME", help="name of the watch")
-    parser.add_argument("--t0", default="", metavar="ISO", help="default: today, 06:00 UTC")
-    parser.add_argument("--reports", type=Path, default=Path("reports"), metavar="DIR")
+    parser.add_argument("--watch", default="", metavar="NAME", help="default: by T0 and seed")
+    parser.add_argument(
+        "--t0", default="", metavar="ISO", help="when it begins (default: today, 06:00 UTC)"
+    )
+    add_reports(parser)
     parser.add_argument("-v", "--verbose", action="store_true", help="show each checkpoint whole")
     parser.set_defaults(run=rehearse)
 
@@ -52,8 +59,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         epilog="Example: python -m hour24 prove ERRORS-RATE RESTARTS",
     )
     parser.add_argument("criteria", nargs="*", metavar="CRITERION", help="default: all")
-    parser.add_argument("--seed", type=int, default=1)
+    _seed(parser)
     parser.set_defaults(run=prove)
+
+
+def _seed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of the story (default: 1)"
+    )
 
 
 def rehearse(options: argparse.Namespace) -> int:
@@ -78,6 +91,8 @@ def rehearse(options: argparse.Namespace) -> int:
     for played in play(script, _begun):
         codes.append(played.exit_code if played.record is not None else NOT_WRITTEN)
         _show(played, options.verbose)
+        if played.exit_code == UNUSABLE:
+            return UNUSABLE
     return worst_exit(codes, _settled(script, time.monotonic() - began, codes))
 
 

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from hour24 import config
-from hour24.checkpoint.stage import listed, watches_in
+from hour24.checkpoint.stage import REPORTS, listed, watches_in
 from hour24.commands import say
 from hour24.config import Production
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
+
+
+def add_reports(parser: argparse.ArgumentParser) -> None:
+    """``--reports DIR``, the same for every command."""
+    parser.add_argument(
+        "--reports",
+        type=Path,
+        default=Path(REPORTS),
+        metavar="DIR",
+        help=f"where watches are kept (default: {REPORTS})",
+    )
+
+
+def add_watch(parser: argparse.ArgumentParser) -> None:
+    """``WATCH``, the same for every command."""
+    parser.add_argument(
+        "watch",
+        nargs="?",
+        default="",
+        metavar="WATCH",
+        help="folder or name of the watch (default: the newest in --reports)",
+    )
 
 
 def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:
@@ -62,8 +85,9 @@ def production_of(ledger: Ledger, target: str) -> Production:
     if ledger.genesis.rehearsal is not None:
         raise ConfigurationError(
             [
-                f"watch {ledger.watch.name}: expected a production's, got a rehearsal's, whose "
-                "servers are gone; give --rehearsal-at with what one being served printed"
+                f"watch {ledger.watch.name}: expected a production's, got a rehearsal's: its "
+                "servers are gone, and there is nothing to roll back; one being served is named by "
+                "--rehearsal-at, with what it printed"
             ]
         )
     return config.load(Path(target or ledger.genesis.target))

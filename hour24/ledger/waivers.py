@@ -28,6 +28,8 @@ from hour24.ledger.readiness import EIGHT
 from hour24.verdict import Outcome
 
 PLACEHOLDER = re.compile(r"change-?me|name|role|reason|todo|tbd|xxx+|\.+|<.*>", re.IGNORECASE)
+LONGEST_NAME = 100
+LONGEST_TOLD = 60
 WHERE = ("any", "title", "culprit", "message", "type")
 SEVERITIES = ("critical", "high", "medium", "low")
 CAUSES = ("vapi", "database", "code", "other")
@@ -163,10 +165,22 @@ def unsaid(by: str, because: str) -> Iterator[str]:
 
 
 def unfilled(option: str, value: str, wanted: str) -> Iterator[str]:
-    """What is wrong with words that a person gave: nothing said, or a placeholder left."""
+    """What is wrong with words that a person gave: none, a placeholder, not fit to be shown."""
     if not value.strip() or PLACEHOLDER.fullmatch(value.strip()):
-        got = repr(value.strip()) if value.strip() else "nothing"
-        yield f"{option}: expected {wanted}, got {got}"
+        told = value.strip()
+        yield f"{option}: expected {wanted}, got {shortly(told) if told else 'nothing'}"
+    elif not "".join(value.split()).isprintable():
+        yield f"{option}: expected {wanted}, without control characters, got {shortly(value)}"
+    elif option != "--because" and (len(value) > LONGEST_NAME or not value.isprintable()):
+        yield (
+            f"{option}: expected {wanted}, on one line of at most {LONGEST_NAME} characters, "
+            f"got {shortly(value)}"
+        )
+
+
+def shortly(text: str) -> str:
+    """``text`` in quotes, as a refusal repeats it: its beginning, where it is long."""
+    return repr(text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD - 1]}…")
 
 
 def _end(until: str, zone: str, now: datetime) -> tuple[datetime | None, str]:

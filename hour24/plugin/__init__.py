@@ -87,7 +87,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "criterion(id): the success criterion this test is")
     config.pluginmanager.register(questions(), "hour24-questions")
     selected = _selected(config)
-    if not selected or any(getattr(config.option, name, False) for name in LOOKS):
+    if any(getattr(config.option, name, False) for name in LOOKS):
+        return
+    if not selected:
+        if re.search("hour|daily", config.option.markexpr or "", re.IGNORECASE):
+            raise pytest.UsageError(
+                f"-m: expected one of {_markers()}, got {config.option.markexpr!r}"
+            )
         return
     if len(selected) > 1:
         names = " or ".join(selected)

@@ -96,10 +96,14 @@ class Rehearsal:
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
             return cls(told["toml"], told["environ"], told["control"])
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+        except OSError as problem:
+            got = (problem.strerror or "no answer").lower()
             raise ConfigurationError(
-                [f"{path}: expected what a rehearsal prints, got {type(problem).__name__}"]
+                [f"{path}: expected what a rehearsal prints, got {got}"]
             ) from None
+        except (ValueError, KeyError, TypeError):
+            wrong = f"{path}: expected what a rehearsal prints, got something else"
+            raise ConfigurationError([wrong]) from None
 
     def told(self) -> str:
         """What it printed, as a line, for :meth:`served`."""
