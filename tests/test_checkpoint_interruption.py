@@ -183,6 +183,25 @@ def test_the_hard_limit(tmp_path: Path) -> None:
     assert holds(project)
 
 
+WATCHED_OVER = """
+import warnings
+from types import SimpleNamespace as Some
+from hour24.plugin.running import CheckpointPlugin
+
+warnings.simplefilter("error")
+plugin = CheckpointPlugin(Some(option=Some(hard_limit=60.0)), Some())
+plugin._watchdog.join(1.0)
+print(plugin._watchdog.is_alive())
+"""
+
+
+def test_a_library_that_warns_does_not_end_the_watchdog(tmp_path: Path) -> None:
+    """Where a warning is still an error, as while pytest begins, the hard limit holds."""
+    project = Project(tmp_path)
+    run = project.ran(sys.executable, "-c", WATCHED_OVER)
+    assert run.stdout == "True\n"
+
+
 def test_a_source_that_hangs_does_not_hold_up_an_interruption(tmp_path: Path) -> None:
     """Status pages never answer: on SIGTERM the record is written at once all the same."""
     project = Project(tmp_path, own=WAITS)

@@ -66,8 +66,9 @@ class CheckpointPlugin:
         threading.Thread(target=self._nudge, daemon=True).start()
         self._old_factory = logging.getLogRecordFactory()
         logging.setLogRecordFactory(self._log_record)
-        self._watchdog = threading.Thread(target=self._watch, daemon=True)
         self._ended = threading.Event()
+        limit = self._hard_limit()
+        self._watchdog = threading.Thread(target=self._watch, args=(limit,), daemon=True)
         self._watchdog.start()
 
     # selection
@@ -245,14 +246,24 @@ class CheckpointPlugin:
                     signal.pthread_kill(main, number)
         os.close(self._woken)
 
-    def _watch(self) -> None:
-        from hour24.checkpoint.inquiry import budget_s
-        from hour24.checkpoint.questions import QUESTIONS
+    def _hard_limit(self) -> float:
+        """Seconds after which a run that hangs is ended.
 
-        limit = self.config.option.hard_limit
-        if limit is None:
-            lanes = {each.lane for each in QUESTIONS.values()}
-            limit = max(budget_s(self.run.production, lane) for lane in lanes) + 240.0
+        Found before the watchdog starts: a library that warns as it is imported would end that
+        thread, where pytest's filters are not whole yet and a warning is an error.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from hour24.checkpoint.inquiry import budget_s
+            from hour24.checkpoint.questions import QUESTIONS
+
+        stated: float | None = self.config.option.hard_limit
+        if stated is not None:
+            return stated
+        lanes = {each.lane for each in QUESTIONS.values()}
+        return max(budget_s(self.run.production, lane) for lane in lanes) + 240.0
+
+    def _watch(self, limit: float) -> None:
         if self._ended.wait(limit):
             return
         try:
