@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from hour24.evidence import Document
+import pytest
+from msgspec import structs
+
+from hour24.evidence import Counts, Document, Line, Series
 from hour24.objectives.sentry import EventStored, NothingDropped
 from hour24.verdict import Outcome
-from tests.evidence_of import counts, document, question, unanswered
+from hour24.watch import Window
+from tests.evidence_of import AT, counts, document, question, unanswered
 
 
 def test_an_event_read_back_passes_with_how_long_it_took():
@@ -115,6 +119,60 @@ def test_nothing_dropped_passes_and_nothing_sent_is_said():
     nothing = NothingDropped().judge({"outcomes": counts(0, 0)})
     assert nothing.outcome == Outcome.PASS
     assert "counted no error events" in nothing.reason
+
+
+def window_of(total: int, hours: float, bad: int = 0) -> Counts:
+    """Events counted in so many hours."""
+    told = counts(total, bad)
+    asked = structs.replace(told.question, window=Window(AT - timedelta(hours=hours), AT))
+    return structs.replace(told, question=asked)
+
+
+def day(*values: float | None) -> Series:
+    """Events accepted, hour by hour."""
+    line = Line(times=tuple(3600.0 * n for n in range(len(values))), values=values)
+    return Series(question=question("ok"), unit="error events an hour", lines=(line,))
+
+
+@pytest.mark.parametrize(
+    ("total", "hours", "before", "code"),
+    [
+        (0, 4, day(*[3] * 24), "feed_silent"),
+        (1, 4, day(*[3] * 24), "feed_silent"),
+        (2, 4, day(*[3] * 24), ""),
+        (0, 4, day(*[2] * 24), ""),
+        (0, 5, day(*[2] * 24), "feed_silent"),
+        (0, 4, day(*[0] * 7, *[900] * 17), ""),
+        (0, 4, day(*[0] * 6, *[3] * 18), "feed_silent"),
+        (0, 4, day(*[None] * 7, *[9] * 17), ""),
+        (0, 4, day(), ""),
+    ],
+)
+def test_a_feed_that_falls_silent_is_no_pass(total, hours, before, code):
+    """Where even the day before's quiet hours had errors, none at all may be deafness."""
+    verdict = NothingDropped().judge({"outcomes": window_of(total, hours), "day_before": before})
+    outcome = Outcome.INCONCLUSIVE if code else Outcome.PASS
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+
+
+def test_a_silent_feed_says_what_was_expected_and_what_to_do():
+    """And what was dropped fails all the same."""
+    before = {"day_before": day(*[6] * 24)}
+    silent = NothingDropped().judge({"outcomes": window_of(0, 5), **before})
+    assert "0 error events in 5 h" in silent.reason
+    assert "had 6 an hour" in silent.reason
+    assert "Let the service report an error" in silent.reason
+    dropped = NothingDropped().judge({"outcomes": window_of(1, 5, bad=1), **before})
+    assert dropped.outcome == Outcome.FAIL
+
+
+def test_whether_silence_is_usual_must_be_known_where_there_is_silence():
+    """Events that came speak for themselves."""
+    before = {"day_before": unanswered("source_timeout")}
+    verdict = NothingDropped().judge({"outcomes": window_of(0, 4), **before})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_timeout")
+    heard = NothingDropped().judge({"outcomes": window_of(3, 4), **before})
+    assert heard.outcome == Outcome.PASS
 
 
 @pytest.mark.parametrize(

@@ -192,18 +192,21 @@ QUESTIONS: dict[str, Callable[[Sentry], Any]] = {
     "error_events": lambda source: source.error_events(WINDOW),
     "transactions": lambda source: source.transactions(WINDOW),
     "outcomes": lambda source: source.outcomes(WINDOW),
+    "accepted": lambda source: source.accepted(WINDOW),
 }
 PATHS = {
     "issues": "issues",
     "error_events": "events",
     "transactions": "events",
     "outcomes": "stats",
+    "accepted": "stats",
 }
 GOOD = {
     "issues": page([issue(1)]),
     "error_events": page(table(event(1))),
     "transactions": page(spans(span("GET /orders"))),
     "outcomes": told(usage(("accepted", "", [1, 2, 3, 4, 5]))),
+    "accepted": told(usage(("accepted", "", [1, 2, 3, 4, 5]))),
 }
 
 
@@ -270,6 +273,7 @@ def test_an_empty_answer_to_a_blind_token_is_no_answer(ask, name):
         "error_events": page(table()),
         "transactions": page(spans()),
         "outcomes": told(usage()),
+        "accepted": told(usage()),
     }
     for blind in (Answer(404), Answer(403), told({**PROJECT, "hasAccess": False})):
         source, server = ask(project=blind, **{PATHS[name]: nothing[name]})
@@ -614,6 +618,23 @@ def test_usage_is_counted_by_outcome_and_reason(ask):
     assert "environment" not in sent
 
 
+def test_what_was_accepted_is_told_by_the_hour(ask):
+    """Groups of one hour are summed; what was not accepted does not count."""
+    source, server = ask(
+        stats=told(
+            usage(
+                ("accepted", "", [1, 0, 3, 4, 5]),
+                ("accepted", "other", [0, 0, 10, 0, 0]),
+                ("filtered", "localhost", [9, 9, 9, 9, 9]),
+            )
+        )
+    )
+    (line,) = source.accepted(WINDOW).lines
+    assert line.values == (1.0, 0.0, 13.0, 4.0, 5.0)
+    assert line.times[0] == NOW.replace(hour=5).timestamp()
+    assert params(asked_of(server, "/stats_v2/")[0])["category"] == ["error"]
+
+
 def test_no_usage_at_all_is_zero_of_zero(ask):
     """Nothing sent, nothing dropped; the hours are there."""
     source, _ = ask(stats=told(usage()))
@@ -931,6 +952,11 @@ def test_the_rehearsals_sentry():
         deaf = EventStored().judge({"event": source("sentry_deaf@3").receipt(300.0)})
         assert (deaf.outcome, deaf.code) == (Outcome.FAIL, "not_stored")
         assert not source("sentry_deaf@-1").issues(CHECKPOINT.settled).items
+        day = Window(T0 - timedelta(hours=25), T0 - timedelta(hours=1))
+        before = healthy.accepted(day)
+        silent = source("sentry_deaf@-1").outcomes(CHECKPOINT.settled)
+        silent = NothingDropped().judge({"outcomes": silent, "day_before": before})
+        assert (silent.outcome, silent.code) == (Outcome.INCONCLUSIVE, "feed_silent")
         for way, code in (
             ("empty", "source_refused"),
             ("refused", "source_refused"),

@@ -159,6 +159,13 @@ def sentry_outcomes(inquiry: Inquiry) -> Answer:
 
 
 @question("sentry")
+def sentry_day_before(inquiry: Inquiry) -> Answer:
+    """Errors that Sentry accepted, hour by hour, in the day before the watch."""
+    begin = inquiry.watch.t0 - timedelta(hours=1)
+    return inquiry.sentry.accepted(Window(begin - timedelta(days=1), begin))
+
+
+@question("sentry")
 def error_events(inquiry: Inquiry) -> Answer:
     return inquiry.sentry.error_events(inquiry.checkpoint.settled)
 

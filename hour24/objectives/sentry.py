@@ -7,7 +7,9 @@ Rules of this module:
   errors, when it counts as dropped and not as accepted what was sent since, or when it answers
   every look quickly and after long patience neither shows the event nor counts any. Where it
   counts events that it does not show yet, or is slow to answer, it may only be late.
-- Nothing dropped of nothing sent holds, and the reason says that nothing was sent.
+- Nothing dropped of nothing sent holds where little or nothing is usual, and the reason says that
+  nothing was sent. Where the day before the watch had errors in its quiet hours too, a Sentry that
+  suddenly hears of none may be deaf: INCONCLUSIVE, since everything else it says is empty then.
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from hour24.evidence import Counts, Document, Evidence
+from hour24.evidence import Counts, Document, Evidence, Series, Unanswered
 from hour24.objectives.base import Objective
 from hour24.verdict import Outcome, Scale, Verdict
 
 MOST_PARTS = 5
+LEAST_EXPECTED = 10.0
+SILENT_SHARE = 0.1
+"""Of ten events or more that are expected, less than a tenth is silence: a Poisson count of mean 10
+is 0 once in 22,000 windows, and what is expected is taken from the quieter hours."""
 QUICK_S = 5.0
 """A look at the event that took longer shows a Sentry that is slow."""
 
@@ -113,9 +119,13 @@ class EventStored(Objective, frozen=True, kw_only=True):
 
 
 class NothingDropped(Objective, frozen=True, kw_only=True):
-    """Every error event of the window was accepted."""
+    """Every error event of the window was accepted, and Sentry did not fall silent.
+
+    ``day_before`` is what it accepted hour by hour before the watch began.
+    """
 
     needs: ClassVar[tuple[str, ...]] = ("outcomes",)
+    may: ClassVar[tuple[str, ...]] = ("day_before",)
 
     def limit_text(self) -> str:
         return "none dropped"
@@ -141,6 +151,18 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
                 scale=scale,
                 figures=figures,
             )
+        silent = self._silent(outcomes, evidence.get("day_before"))
+        if silent is not None:
+            code, reason = silent
+            return Verdict(
+                outcome=Outcome.INCONCLUSIVE,
+                code=code,
+                reason=reason,
+                observed="silent" if code == "feed_silent" else "not measured",
+                limit=self.limit_text(),
+                scale=scale,
+                figures=figures,
+            )
         return Verdict(
             outcome=Outcome.PASS,
             reason=f"Sentry accepted all {outcomes.total} {outcomes.what} of the window"
@@ -151,4 +173,32 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             limit=self.limit_text(),
             scale=scale,
             figures=figures,
+        )
+
+    def _silent(self, outcomes: Counts, before: Evidence | None) -> tuple[str, str] | None:
+        """Why this count may be that of a Sentry that hears of nothing; its code, and why."""
+        if isinstance(before, Unanswered):
+            if outcomes.total:
+                return None
+            return before.code, (
+                f"Sentry counted no {outcomes.what} in the window, and whether that is usual is "
+                f"not known: {before.reason}"
+            )
+        if before is None:
+            return None
+        if not isinstance(before, Series):
+            raise TypeError(f"day_before: expected a Series, got {type(before).__name__}")
+        window = outcomes.question.window
+        hours = sorted(each or 0.0 for line in before.lines for each in line.values)
+        if window is None or not hours:
+            return None
+        quiet = hours[len(hours) // 4]
+        expected = quiet * window.hours
+        if expected < LEAST_EXPECTED or outcomes.total >= expected * SILENT_SHARE:
+            return None
+        return "feed_silent", (
+            f"Sentry counted {outcomes.total} {outcomes.what} in {window.hours:g} h, where the "
+            f"quieter hours of the day before the watch had {quiet:g} an hour: perhaps nothing "
+            "fails any more, perhaps nothing reaches it. Let the service report an error, and see "
+            "that it arrives (DSN, inbound filters, quota, firewall)"
         )

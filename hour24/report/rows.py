@@ -133,6 +133,7 @@ _SETTLES = {
     "late": "only a waiver: what is true now cannot be asked for the past",
     "no_prober": "only a waiver for these hours; a prober from now on",
     "coverage_too_low": "only a waiver for these hours; a prober from now on",
+    "feed_silent": "only a waiver, once an error of the service was seen to arrive",
     "baseline_absent": "a watch that begins with hour 0",
     "missed": "only a waiver: the checkpoint was not run",
 }

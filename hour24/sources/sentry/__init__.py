@@ -38,7 +38,7 @@ from hour24.errors import (
     SourceRefused,
     SourceTooMany,
 )
-from hour24.evidence import Counts, Document, Listing
+from hour24.evidence import Counts, Document, Line, Listing, Series
 from hour24.sources.sentry import canary, rows
 from hour24.watch import Window
 
@@ -161,9 +161,35 @@ class Sentry:
                 parts=parts,
             )
 
+    def accepted(self, window: Window) -> Series:
+        """Error events of all environments that were accepted, hour by hour.
+
+        The window is widened to whole hours.
+
+        Returns: one line; each value stands at the begin of its hour.
+        Source: ``GET /organizations/{o}/stats_v2/``.
+        """
+        hours = _whole_hours(window)
+        project = self._seen_project()
+        with self._asking("accepted events", hours) as asking:
+            body = self._stats(asking, project, hours)
+            told = rows.accepted(body, asking.where, hours, self.clock.now().timestamp())
+            values = tuple(float(each) for each in told.values())
+            return Series(
+                question=asking.question(),
+                note="every environment, as Sentry counts usage",
+                unit="error events an hour",
+                lines=(Line(times=tuple(told), values=values),),
+            )
+
     def _usage(self, asking: Asking, project: str, hours: Window) -> tuple[dict[str, int], int]:
         """:func:`rows.usage` of these whole hours."""
-        body = asking.document(
+        body = self._stats(asking, project, hours)
+        return rows.usage(body, asking.where, hours, self.clock.now().timestamp())
+
+    def _stats(self, asking: Asking, project: str, hours: Window) -> Any:
+        """Sentry's counts of error events, by the hour, what became of them, and why."""
+        return asking.document(
             f"{self._organization}/stats_v2/",
             [
                 ("project", project),
@@ -176,7 +202,6 @@ class Sentry:
             ],
             right="org:read",
         )
-        return rows.usage(body, asking.where, hours, self.clock.now().timestamp())
 
     def _counted_since(self, begun: datetime) -> dict[str, Any]:
         """What became of the error events since the hour of ``begun`` began; else why not known."""

@@ -10,6 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from hour24.asking.answers import (
@@ -171,30 +172,10 @@ def usage(body: Any, where: str, hours: Window, until: float) -> tuple[dict[str,
     Returns: ``accepted`` and ``OUTCOME: REASON`` -> events, zeros left out; and a count.
     Raises: SourceIncomplete, when an hour is absent; SourceMisread.
     """
-    told = object_of(body, where)
-    moments = [
-        moment(each, f"{where}.intervals[{i}]")
-        for i, each in enumerate(member(told, "intervals", where, list_of))
-    ]
-    first, last = hours.start.timestamp(), hours.end.timestamp()
-    wanted = {first + 3600.0 * n for n in range(int(hours.hours)) if first + 3600.0 * n < until}
-    absent = wanted - set(moments)
-    if absent:
-        raise SourceIncomplete(
-            f"{where}.intervals: expected {len(wanted)} hours, got {len(wanted) - len(absent)}"
-        )
     found: dict[str, int] = {}
     by_design = 0
-    for place, group in objects(member(told, "groups", where, list_of), f"{where}.groups"):
-        by = member(group, "by", place, object_of)
-        outcome = member(by, "outcome", f"{place}.by", text)
-        reason = perhaps(by, "reason", f"{place}.by", text) or ""
-        series = member(group, "series", place, object_of)
-        values = member(series, QUANTITY, f"{place}.series", list_of)
-        if len(values) != len(moments):
-            raise misread(f"{place}.series", f"{len(moments)} numbers", values)
-        counts = [count(v, f"{place}.series[{i}]") for i, v in enumerate(values)]
-        events = sum(n for at, n in zip(moments, counts, strict=True) if first <= at < last)
+    for place, outcome, reason, counted in _usage(body, where, hours, until):
+        events = sum(counted.values())
         if not events:
             continue
         if outcome == "client_discard" and reason in BY_DESIGN:
@@ -207,6 +188,49 @@ def usage(body: Any, where: str, hours: Window, until: float) -> tuple[dict[str,
         else:
             raise misread(f"{place}.by.outcome", "an outcome that is documented", outcome)
     return found, by_design
+
+
+def accepted(body: Any, where: str, hours: Window, until: float) -> dict[float, int]:
+    """Error events that were accepted, by the hour (epoch seconds of its begin), ascending.
+
+    Raises: SourceIncomplete, when an hour is absent; SourceMisread.
+    """
+    first = hours.start.timestamp()
+    found = {first + 3600.0 * n: 0 for n in range(int(hours.hours))}
+    for _, outcome, _, counted in _usage(body, where, hours, until):
+        for at, events in counted.items():
+            if outcome == "accepted":
+                found[at] += events
+    return found
+
+
+def _usage(
+    body: Any, where: str, hours: Window, until: float
+) -> Iterator[tuple[str, str, str, dict[float, int]]]:
+    """Each group's place, outcome, reason, and events by the hour."""
+    told = object_of(body, where)
+    moments = [
+        moment(each, f"{where}.intervals[{i}]")
+        for i, each in enumerate(member(told, "intervals", where, list_of))
+    ]
+    first, last = hours.start.timestamp(), hours.end.timestamp()
+    wanted = {first + 3600.0 * n for n in range(int(hours.hours)) if first + 3600.0 * n < until}
+    absent = wanted - set(moments)
+    if absent:
+        raise SourceIncomplete(
+            f"{where}.intervals: expected {len(wanted)} hours, got {len(wanted) - len(absent)}"
+        )
+    for place, group in objects(member(told, "groups", where, list_of), f"{where}.groups"):
+        by = member(group, "by", place, object_of)
+        outcome = member(by, "outcome", f"{place}.by", text)
+        reason = perhaps(by, "reason", f"{place}.by", text) or ""
+        series = member(group, "series", place, object_of)
+        values = member(series, QUANTITY, f"{place}.series", list_of)
+        if len(values) != len(moments):
+            raise misread(f"{place}.series", f"{len(moments)} numbers", values)
+        counts = [count(v, f"{place}.series[{i}]") for i, v in enumerate(values)]
+        told_of = {at: n for at, n in zip(moments, counts, strict=True) if first <= at < last}
+        yield place, outcome, reason, told_of
 
 
 def _said(about: Item, key: str) -> str:
