@@ -151,9 +151,11 @@ def look(ledger: Ledger, hour: int):
     """A record of a day in which everything passes."""
     watch, point = ledger.watch, daily.checkpoint(ledger.watch, hour)
     plan = daily.criteria(tuple(h for h in watch.hours if h > 24))
+    asked = Question(source="render", asked="GET /", at=point.due, window=point.window)
+    seen = {"counts": Counts(question=asked, total=300, bad=0, what="requests")}
     kept = tuple(
         msgspec.structs.replace(
-            judged(each, 24), window=None if each.span == "now" else point.window
+            judged(each, 24, seen), window=None if each.span == "now" else point.window
         )
         for each in plan.values()
     )

@@ -36,6 +36,7 @@ BOOK = RECORD | {
     "ledger.book",
     "ledger.chain",
     "ledger.journal",
+    "ledger.moved",
     "ledger.record",
     "ledger.standings",
 }
@@ -89,6 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.standings": {"criteria", "ledger.record", "verdict", "watch"},
     "ledger.chain": RECORD | {"ledger.journal", "ledger.record"},
     "ledger.book": BOOK,
+    "ledger.moved": {"ledger.book", "ledger.record"},
     "ledger.signature": {"errors"},
     "ledger.readiness": BOOK,
     "ledger.waivers": BOOK | {"ledger.readiness"},
@@ -102,6 +104,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "alerts": {"asking.exchange", "config", "ledger.record", "probes"},
     "doctor": ASK | {"criteria", "sources"},
     "checkpoint.redaction": set(),
+    "checkpoint.place": {"checkpoint.redaction", "config"},
     "checkpoint.baseline": {"evidence", "objectives", "verdict"},
     "checkpoint.inquiry": ASK | {"ledger.book", "probes", "sources"},
     "checkpoint.questions": {"checkpoint.inquiry", "evidence", "sources", "watch"},

@@ -244,10 +244,10 @@ def test_who_approves_is_a_person(tmp_path: Path, word: str) -> None:
     ledger = small.whole(tmp_path)
     with pytest.raises(signoff.Refused) as refusal:
         signoff.sign(ledger, word, word, "", AFTER)
-    got = repr(word.strip() or "nothing")
+    got = repr(word.strip()) if word.strip() else "nothing"
     assert refusal.value.missing == (
-        f"--by: expected the name of a person, got {got}",
-        f"--role: expected what that person is, got {got}",
+        f'--by: expected the name of the person who approves, such as "Mara Example", got {got}',
+        f'--role: expected the role of that person, such as "tech lead", got {got}',
     )
     assert not (ledger.folder / "signoff.json").exists()
 

@@ -88,6 +88,7 @@ def genesis(
             "release": service.release,
         },
         limits=limits,
+        watched={},
         opened=now,
         follows=of.name,
     )

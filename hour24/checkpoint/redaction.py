@@ -21,7 +21,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
@@ -141,11 +140,6 @@ class Redactor:
                 elif len(part) >= LEAST:
                     pattern = re.compile(rf"(?<!\w){re.escape(part)}(?!\w)")
                     self._words.append((pattern, name))
-        self._written = {
-            form.encode("utf-8", errors="surrogatepass"): name
-            for value, name in self._raw.items()
-            for form in (value, *_escaped(value), html.escape(_json(value)), _json(_json(value)))
-        }
         encoded = {
             form: name
             for value, name in self._raw.items()
@@ -209,16 +203,6 @@ class Redactor:
             while lines := file.readlines(PIECE_BYTES):
                 found |= self._found_in(b"".join(lines).decode("utf-8", errors="replace"))
         return sorted(found)
-
-    def plainly_in(self, path: Path) -> list[str]:
-        """Names of the secrets that stand in a file as text, escaped or not: the quick look.
-
-        Raises: OSError, when it cannot be read.
-        """
-        if not path.stat().st_size:
-            return []
-        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
-            return sorted({n for form, n in self._written.items() if whole.find(form) >= 0})
 
     def _found_in(self, text: str) -> set[str]:
         found = {name for form, name in self._forms if form in text}

@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import getpass
 import importlib
-import json
 import os
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +31,14 @@ import msgspec
 
 from hour24 import __version__, config
 from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
+from hour24.checkpoint.place import place
 from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.stage import Options, Stage
 from hour24.config import Production
-from hour24.criteria import Criterion, own_criterion
+from hour24.criteria import Criterion, own_criterion, subjects, unfit
 from hour24.errors import LedgerError
 from hour24.evidence import Evidence, Listing, Question, Total, Unanswered, from_plain, to_plain
+from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
 from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 PROBER_SILENT_AFTER_S = 180.0
 LOADS_AFTER_S = 0.5
 """Until then the sources' first questions are under way, and nothing else holds them up."""
-CLOCK_TICK_S = 0.05
-"""File systems may tell that a file changed so much earlier than it did."""
 BROKEN = "CRITERIA-IMPORT"
 """Id of the criterion that stands for files that do not import."""
 REHEARSED_PER_S = 100.0
@@ -100,6 +98,11 @@ class Run:
     def stem(self) -> str:
         """``hour08.a1``"""
         return f"hour{self.checkpoint.hour:02d}.a{self.attempt}"
+
+    @cached_property
+    def found(self) -> dict[str, str]:
+        """Where production is found by this run."""
+        return place(self.production, self.stage.rehearsal)
 
     def file(self, ending: str) -> Path:
         """A file of this attempt: ``file(".html")``."""
@@ -185,7 +188,12 @@ class Run:
 
         Evidence that an objective may do without, and that production.toml does not describe, is
         left out. What is judged is what is stored: without secrets, so that it can be judged again.
+
+        Raises: TypeError, when this objective may not judge this criterion (ours).
         """
+        stated = objective.to_plain()
+        if wrong := unfit(criterion.id, subject, self.checkpoint.hour, stated):
+            raise TypeError(f"{criterion.id}: {wrong}")
         given: dict[str, Evidence] = {}
         stored: dict[str, dict[str, Any]] = {}
         for name, each in evidence.items():
@@ -209,7 +217,7 @@ class Run:
                 limit=verdict.limit,
                 scale=verdict.scale,
                 figures=verdict.figures,
-                objective=objective.to_plain(),
+                objective=stated,
                 took_s=took_s,
             ),
             stored,
@@ -307,6 +315,9 @@ class Run:
         judged.sort(key=lambda each: (order.get(each.id, len(order)), each.subject))
         now = self.stage.clock.now()
         service = self.production.service
+        limits = config.limits_digest(self.production)
+        found = self.found
+        changed = self._changed(limits, found)
         return Record(
             watch=self.watch.name,
             target=self.ledger.genesis.target,
@@ -327,7 +338,10 @@ class Run:
             early=self.started < self.checkpoint.due,
             window=self.checkpoint.window,
             outcome=worst(each.outcome for each in judged),
-            limits=config.limits_digest(self.production),
+            limits=limits,
+            watched=found,
+            launch_at=service.launch_at,
+            subjects=self._subjects(),
             vantage=Vantage(
                 host=socket.gethostname(),
                 user=_user(),
@@ -340,9 +354,23 @@ class Run:
             shown=tuple(self._shown(judged)),
             advisory=tuple(self._advisory(interrupted)),
             prober=self._prober(now),
-            notes=tuple(self.redactor.text(note) for note in self.notes),
+            notes=tuple(self.redactor.text(each) for each in (*self.notes, *changed)),
             interrupted=interrupted,
         )
+
+    def _subjects(self) -> dict[str, tuple[str, ...]]:
+        """What each due criterion is judged of, where that is not just one."""
+        endpoints = tuple(self.production.endpoints)
+        each = {one.id: subjects(one.id, endpoints) for one in self.due()}
+        return {name: many for name, many in each.items() if many != ("",)}
+
+    def _changed(self, limits: str, found: Mapping[str, str]) -> Iterator[str]:
+        """What of production.toml is not as it was at the beginning of this watch."""
+        if limits != self.ledger.genesis.limits:
+            yield "the limits are not those of the beginning: production.toml was changed"
+        before = moved.beginning(self.ledger) or found
+        for line in moved.differences(before, found):
+            yield f"production is found elsewhere than at the beginning: {line}"
 
     def _why_absent(self, interrupted: str) -> tuple[str, str]:
         if interrupted:
@@ -475,23 +503,17 @@ class Run:
     def leaks(self, beside: Iterable[Path] = ()) -> list[str]:
         """A line for each finished file in which a secret was found; the file is put away.
 
-        A file that did not change since secrets of these names were last looked for has only the
-        quick look: one of them may have another value now.
+        Older files are searched like new ones: a secret may have another value now.
 
         Args:
             beside: files that were written elsewhere than in the ledger's folder.
         """
         lines = []
-        mark = self.ledger.folder / ".searched"
-        secrets = sorted(each.name for each in self.production.secrets)
-        began = time.time() - CLOCK_TICK_S
-        last = _searched(mark, secrets)
         for path in sorted({*self.ledger.folder.rglob("*"), *beside}):
-            if path == mark or not path.is_file() or path.suffix == ".quarantined":
+            if not path.is_file() or path.suffix == ".quarantined":
                 continue
             try:
-                old = path.stat().st_ctime < last
-                names = self.redactor.plainly_in(path) if old else self.redactor.found_in(path)
+                names = self.redactor.found_in(path)
             except OSError as problem:
                 lines.append(f"{path.name}: not searched for secrets: {problem.strerror}")
                 continue
@@ -503,9 +525,6 @@ class Run:
                     f"{path.name}: holds the secret {', '.join(names)}; put away as {away.name}, "
                     "readable by you alone: change that secret, then delete the file"
                 )
-        if not lines:
-            with suppress(OSError):
-                mark.write_text(f"{began:.3f}\n{json.dumps(secrets)}\n", encoding="utf-8")
         return lines
 
     def alert(self) -> None:
@@ -577,15 +596,6 @@ def _most_frequent(plain: Mapping[str, Any]) -> str:
     assert isinstance(listing, Listing)
     top = sorted(listing.items, key=lambda item: -int(item["count"]))[:3]
     return "; ".join(f"{item['count']} x {item['title'][:120]}" for item in top) or "none"
-
-
-def _searched(mark: Path, secrets: list[str]) -> float:
-    """When these secrets were last looked for, epoch seconds; 0 when never."""
-    try:
-        moment, names = mark.read_text(encoding="utf-8").splitlines()
-        return float(moment) if json.loads(names) == secrets else 0.0
-    except (OSError, ValueError):
-        return 0.0
 
 
 def _place(record: Record) -> tuple[int, int]:

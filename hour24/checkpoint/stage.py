@@ -26,6 +26,7 @@ from typing import Any
 import msgspec
 
 from hour24 import config
+from hour24.checkpoint.place import place
 from hour24.clock import Clock, WallClock
 from hour24.config import Production
 from hour24.errors import ConfigurationError, did_you_mean
@@ -349,6 +350,7 @@ def _new(
                 "release": service.release,
             },
             limits=config.limits_digest(production),
+            watched=place(production, rehearsal),
             opened=now,
         ),
     )

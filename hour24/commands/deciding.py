@@ -14,6 +14,7 @@ from hour24.commands import say
 from hour24.commands.watches import add_reports, add_watch, chosen
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
+from hour24.ledger.readiness import launch_of
 
 REFUSED = 1
 Commands = Any
@@ -53,7 +54,7 @@ def add(commands: Commands) -> None:
         _parser(
             commands,
             "declare",
-            "declare a deploy, so that its restart is expected",
+            "declare a deploy, or that production moved",
             example='launch-1 --start 2026-12-01T09:00Z --by "Mara Example" --because "the fix"',
         )
     )
@@ -162,7 +163,7 @@ def _signoff(parser: argparse.ArgumentParser) -> None:
         "--launch-at",
         default="",
         metavar="ISO",
-        help="when customers are let in (default: production.toml's launch_at)",
+        help="when customers are let in (default: production.toml's launch_at, or the records')",
     )
     parser.set_defaults(run=signoff)
 
@@ -201,7 +202,10 @@ def signoff(options: argparse.Namespace) -> int:
 
 
 def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
-    """When customers are let in: as stated, else as the watch's production.toml has it."""
+    """When customers are let in: as stated, else as the watch's production.toml has it.
+
+    Returns: none where that cannot be read; what its records say counts then.
+    """
     if stated:
         return moment(stated, "--launch-at")
     target = ledger.genesis.target
@@ -210,7 +214,9 @@ def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
     try:
         return config.load(Path(target), secrets=False).service.launch_at
     except ConfigurationError:
-        say.line(f"{target}: cannot be read now; say with --launch-at when customers are let in")
+        launch = launch_of(ledger)
+        known = f"its records say {launch:%Y-%m-%dT%H:%MZ}" if launch else "its records do not say"
+        say.line(f"{target}: cannot be read now: when customers are let in, {known} (--launch-at)")
         return None
 
 
@@ -315,6 +321,11 @@ def classify(options: argparse.Namespace) -> int:
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--moved",
+        action="store_true",
+        help="not a deploy: production is rightly found where the records found it",
+    )
     parser.add_argument("--start", default="", metavar="ISO", help="when it begins (default: now)")
     parser.add_argument("--end", default="", metavar="ISO", help="default: 15 min after the start")
     parser.add_argument("--deploy", default="", metavar="ID", help="the platform's own id")
@@ -324,10 +335,12 @@ def _declare(parser: argparse.ArgumentParser) -> None:
 
 
 def declare(options: argparse.Namespace) -> int:
-    """Write a declared deploy into the ledger."""
+    """Write into the ledger a deploy, or that production moved."""
     from hour24.ledger import declaring
 
     ledger = chosen(options.watch, options.reports)
+    if options.moved:
+        return _declare_moved(ledger, options)
     path = declaring.declare_deploy(
         ledger,
         start=options.start,
@@ -339,6 +352,21 @@ def declare(options: argparse.Namespace) -> int:
         commit=options.commit,
     )
     _written(ledger, path)
+    return 0
+
+
+def _declare_moved(ledger: Ledger, options: argparse.Namespace) -> int:
+    from hour24.ledger import declaring, moved
+
+    if stated := [n for n in ("start", "end", "deploy", "commit") if getattr(options, n)]:
+        raise ConfigurationError([f"--{stated[0]}: expected it of a deploy, got --moved"])
+    changes = [change for change in moved.changes(ledger) if not change.by]
+    paths = declaring.declare_moved(ledger, options.by, _clean(options.because), now=_now(ledger))
+    for change in changes:
+        for line in change.says:
+            say.line(f"{change.file}: {line}")
+    for path in paths:
+        _written(ledger, path)
     return 0
 
 

@@ -10,6 +10,7 @@ Rules of this package:
 - A placeholder is not a value.
 """
 
+from hour24.config.addresses import watched
 from hour24.config.digest import limits_digest
 from hour24.config.loading import launch_problem, load
 from hour24.config.production import (
@@ -53,4 +54,5 @@ __all__ = [
     "launch_problem",
     "limits_digest",
     "load",
+    "watched",
 ]

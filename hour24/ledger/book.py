@@ -51,6 +51,8 @@ class Genesis(Struct, frozen=True, kw_only=True):
         target: path of the production.toml, or ``rehearsal``.
         rehearsal: ``{"seed", "faults"}``; none for a production.
         limits: SHA-256 over the limits at the start.
+        watched: where production was found then; empty for a rehearsal, and for the week after,
+            whose first look says it.
         opened: when.
     """
 
@@ -65,6 +67,7 @@ class Genesis(Struct, frozen=True, kw_only=True):
     limits: str
     opened: datetime
     rehearsal: dict[str, Any] | None = None
+    watched: dict[str, str] = {}
     follows: str = ""
     version: int = 1
     kind: str = "watch"
@@ -283,7 +286,7 @@ class Ledger:
         """Write what a person adds as the newest entry; ``previous`` is filled in.
 
         Args:
-            kind: waive, classify, deploy, rollback, alert or signoff.
+            kind: waive, classify, moved, deploy, rollback, alert or signoff.
             fields: its content; moments may be datetimes or ISO texts.
             after: the entry it must follow directly; none: whichever is newest.
             seal: called with the exact bytes before they are there; what it raises stops them.

@@ -28,7 +28,7 @@ from hour24.ledger.record import Record
 
 FIRST = "watch.json"
 SIGNOFF = "signoff.json"
-NUMBERED = ("waive", "classify", "deploy", "rollback", "alert")
+NUMBERED = ("waive", "classify", "moved", "deploy", "rollback", "alert")
 NAME = re.compile(
     r"watch\.json|signoff\.json"
     r"|hour(?P<hour>\d{2,3})\.a(?P<attempt>[1-9]\d*)\.json"
@@ -40,8 +40,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One file of the ledger.
 
     Args:
-        kind: watch, checkpoint, waive, classify, deploy, rollback, alert or signoff, as its name
-            says.
+        kind: watch, checkpoint, waive, classify, moved, deploy, rollback, alert or signoff, as its
+            name says.
         sha256: of its exact bytes.
         content: the JSON object in it; empty when it cannot be read.
         problem: why it cannot be read; empty when it can.

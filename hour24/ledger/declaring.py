@@ -1,10 +1,12 @@
-"""A deploy that a person declares: a restart inside it is expected.
+"""What a person declares: a deploy, whose restart is expected; that production moved.
 
 Rules of this module:
 
 - By name, with a reason, from a moment to a moment. It excuses restarts and nothing else.
 - A stretch of hours would excuse every crash in it: the longest is two hours.
 - It may be declared before the deploy, or after it.
+- That production is rightly found elsewhere is declared once a record has found it there, never in
+  advance.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hour24.errors import ConfigurationError
+from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.ledger.waivers import closed, unsaid
 from hour24.watch import Watch
@@ -64,6 +67,28 @@ def declare_deploy(
             "release": release,
         },
     )
+
+
+def declare_moved(ledger: Ledger, by: str, because: str, *, now: datetime) -> tuple[Path, ...]:
+    """Write into the ledger that production is rightly found where the records found it.
+
+    Returns: paths of its entries, one for each place it was found at that nobody declared yet.
+    Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
+    """
+    changes = [one for one in moved.changes(ledger) if one.watched and not one.by]
+    problems = [*closed(ledger), *unsaid(by, because)]
+    if not changes:
+        problems.append(
+            "nothing to declare: every record found production where it was at the beginning, or "
+            "where somebody declared it"
+        )
+    if problems:
+        raise ConfigurationError(problems)
+    distinct = [
+        one for n, one in enumerate(changes) if one.watched not in [c.watched for c in changes[:n]]
+    ]
+    said = {"at": now, "by": by.strip(), "because": because.strip()}
+    return tuple(ledger.append("moved", {**said, "watched": one.watched}) for one in distinct)
 
 
 def _moment(value: datetime | str, option: str, problems: list[str]) -> datetime | None:

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec import Struct, ValidationError
 
 from hour24.criteria import CRITERIA
 from hour24.evidence import Probes, from_plain
+from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
 from hour24.ledger.standings import Standing
@@ -63,17 +65,64 @@ def standing_against(
     """What stands in the way of an approval, one sentence each; none when nothing does.
 
     Args:
-        launch_at: when customers are let in, if that is planned.
+        launch_at: when customers are let in; none: as the newest record has it.
     Raises: LedgerError, when there is no watch.
     """
     standings = ledger.standings(now)
     return (
-        *_of_the_watch(ledger, standings, launch_at),
+        *_of_the_watch(ledger, standings, launch_at or launch_of(ledger)),
         *_missed(standings),
         *_open(one for one in standings if one.id not in EIGHT),
         *_of_the_eight(standings),
         *_unseen(coverage(ledger)),
     )
+
+
+def launch_of(ledger: Ledger) -> datetime | None:
+    """When customers are let in, as the newest record has it; none where nothing is planned."""
+    newest = max(ledger.records(), key=lambda one: one.ended, default=None)
+    return newest.launch_at if newest is not None else None
+
+
+def told(ledger: Ledger, now: datetime) -> dict[str, Any]:
+    """What an approval says of its ledger, for ``signoff.json``.
+
+    Args:
+        ledger: as it was before the approval.
+        now: moment of the approval.
+    """
+    entries, records = ledger.entries(), ledger.records()
+    standings = ledger.standings(now)
+    seen = coverage(ledger)
+    newest = max(records, key=lambda one: one.ended, default=None)
+    return {
+        "watch": ledger.genesis.name,
+        "release": ledger.genesis.service.get("release", ""),
+        "entries": len(entries),
+        "records": sum(entry.kind == "checkpoint" for entry in entries),
+        "criteria": {one.id: str(one.outcome) for one in standings if one.id in EIGHT},
+        "waived": [f"{_named(s)}: waived by {s.waived_by}" for s in standings if s.waived_by],
+        "settled": [
+            f"{_named(s)}: settled by {s.settled_by}"
+            for s in standings
+            if s.settled_by and not s.waived_by
+        ],
+        "left_out": sorted(
+            {f"{s.id}: {s.reason}" for s in standings if s.outcome == Outcome.NOT_APPLICABLE}
+        ),
+        "watched": newest.watched if newest is not None else {},
+        "moved": [
+            f"{one.file}: {line}: declared by {one.by}: {one.because}"
+            for one in moved.changes(ledger)
+            for line in one.says
+        ],
+        "coverage": seen.ratio if seen is not None else None,
+    }
+
+
+def _named(standing: Standing) -> str:
+    name = f"{standing.id} {standing.subject}".strip()
+    return f"{name} at hour {standing.hour}, {standing.outcome.value}"
 
 
 def _of_the_watch(
@@ -84,6 +133,8 @@ def _of_the_watch(
         yield "this is a rehearsal, and a rehearsal is never approved"
     if ledger.genesis.service.get("release") == REHEARSED:
         yield f"release: expected a production's, got {REHEARSED!r}: that is a rehearsal's service"
+    if ledger.genesis.rehearsal is None and not moved.beginning(ledger):
+        yield "addresses: expected where production was found in the records, got none"
     if not {*CHECKPOINTS} <= {*watch.hours}:
         wanted, got = (", ".join(map(str, hours)) for hours in (CHECKPOINTS, watch.hours))
         yield f"checkpoints: expected checkpoints at hours {wanted}, got {got}"

@@ -98,6 +98,10 @@ class Record(Struct, frozen=True, kw_only=True):
         late_s: seconds after the due time.
         early: whether it ran before its due time, and so does not count.
         limits: SHA-256 over the limits in force.
+        watched: where production was found (:func:`hour24.config.watched`); empty for a
+            rehearsal, whose servers are others every time.
+        launch_at: when customers are let in, as production.toml has it.
+        subjects: what each criterion that was due is judged of, where that is not just one.
         plan: every criterion's hours, those of one's own included.
         advisory: what the vendors' status pages say; never judged.
         decision: what the runbook says to do now (``hour24.escalation``); none while undecided.
@@ -123,6 +127,9 @@ class Record(Struct, frozen=True, kw_only=True):
     plan: dict[str, tuple[int, ...]]
     criteria: tuple[Judged, ...]
     previous: Link | None = None
+    watched: dict[str, str] = {}
+    launch_at: datetime | None = None
+    subjects: dict[str, tuple[str, ...]] = {}
     early: bool = False
     shown: tuple[Shown, ...] = ()
     advisory: tuple[dict[str, Any], ...] = ()

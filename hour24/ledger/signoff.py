@@ -20,9 +20,7 @@ from typing import Any
 from hour24.errors import Hour24Error, LedgerError
 from hour24.ledger import readiness, signature
 from hour24.ledger.book import Ledger
-from hour24.ledger.standings import Standing
 from hour24.ledger.waivers import unfilled
-from hour24.verdict import Outcome
 
 APPROVED = "APPROVED FOR CUSTOMER LAUNCH"
 
@@ -43,7 +41,7 @@ def missing(ledger: Ledger, now: datetime, launch_at: datetime | None = None) ->
     """What is missing for an approval, one sentence each; none when it may be approved.
 
     Args:
-        launch_at: when customers are let in, if that is planned.
+        launch_at: when customers are let in; none: as the newest record has it.
     Raises: LedgerError, when there is no watch.
     """
     from hour24.ledger.verify import verify
@@ -73,7 +71,7 @@ def sign(
         by, role: who approves, and as what.
         because: why; may be empty.
         key: the signer's own SSH key; none: it is not signed.
-        launch_at: when customers are let in, if that is planned.
+        launch_at: when customers are let in; none: as the newest record has it.
     Returns: path of ``signoff.json``.
     Raises: Refused, with everything that is missing; SignatureError, when the key does not sign;
         LedgerError, when it cannot be written.
@@ -86,7 +84,17 @@ def sign(
     stands = (*absent, *missing(ledger, now, launch_at))
     if stands:
         raise Refused(stands)
-    fields = _content(ledger, by, role, because, now, launch_at)
+    fields: dict[str, Any] = {
+        "at": now,
+        "by": by.strip(),
+        "role": role.strip(),
+        "because": because.strip(),
+        "decision": APPROVED,
+        **readiness.told(ledger, now),
+    }
+    launch = launch_at or readiness.launch_of(ledger)
+    if launch is not None:
+        fields["launch_at"] = launch
     if key is None:
         return ledger.append("signoff", fields, after=head)
     private = key
@@ -102,47 +110,3 @@ def sign(
             raise LedgerError(f"{path}: expected to write it, got {problem.strerror}") from None
 
     return ledger.append("signoff", fields, after=head, seal=seal)
-
-
-def _content(
-    ledger: Ledger,
-    by: str,
-    role: str,
-    because: str,
-    now: datetime,
-    launch_at: datetime | None,
-) -> dict[str, Any]:
-    entries = ledger.entries()
-    standings = ledger.standings(now)
-    seen = readiness.coverage(ledger)
-    eight = {one.id: str(one.outcome) for one in standings if one.id in readiness.EIGHT}
-    content: dict[str, Any] = {
-        "at": now,
-        "by": by.strip(),
-        "role": role.strip(),
-        "because": because.strip(),
-        "decision": APPROVED,
-        "watch": ledger.genesis.name,
-        "release": ledger.genesis.service.get("release", ""),
-        "entries": len(entries),
-        "records": sum(entry.kind == "checkpoint" for entry in entries),
-        "criteria": eight,
-        "waived": [f"{_named(s)}: waived by {s.waived_by}" for s in standings if s.waived_by],
-        "settled": [
-            f"{_named(s)}: settled by {s.settled_by}"
-            for s in standings
-            if s.settled_by and not s.waived_by
-        ],
-        "left_out": sorted(
-            {f"{s.id}: {s.reason}" for s in standings if s.outcome == Outcome.NOT_APPLICABLE}
-        ),
-        "coverage": seen.ratio if seen is not None else None,
-    }
-    if launch_at is not None:
-        content["launch_at"] = launch_at
-    return content
-
-
-def _named(standing: Standing) -> str:
-    name = f"{standing.id} {standing.subject}".strip()
-    return f"{name} at hour {standing.hour}, {standing.outcome.value}"

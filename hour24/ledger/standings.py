@@ -21,7 +21,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from hour24.criteria import CRITERIA, Criterion
+from hour24.criteria import CRITERIA, WHOLE, Criterion
 from hour24.ledger.record import Judged, Record
 from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome, worst
 from hour24.watch import Watch, Window
@@ -38,9 +38,6 @@ SETTLES = {
 
 OF_THE_SIGNOFF = frozenset(name for name in CRITERIA if name.startswith("SIGNOFF-"))
 """The only criteria whose verdict may rest on the ledger alone."""
-
-WHOLE = "24 hours"
-"""Subject of a sign-off criterion's own look at the whole watch."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):

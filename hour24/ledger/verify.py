@@ -6,6 +6,9 @@ Rules of this module:
 - Every verdict is derived again from the stored objective and evidence; outcome, code and the
   figures to six significant digits must be the same.
 - A limit is the same in every record, whether it stands in production.toml or in an objective.
+  Production is found where it was at the beginning, unless a person declared otherwise.
+- A criterion of the table is judged by an objective of the table, on evidence of its own time.
+- What stands beside the records (journals, alerts) must agree with them.
 - Changing or removing the newest entry cannot be seen from inside, except where the journals or a
   sign-off tell of it: compare the head with the one that was published.
 """
@@ -15,25 +18,27 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from hour24 import __version__, evidence
-from hour24.criteria import CRITERIA
+from hour24 import evidence
+from hour24.criteria import CRITERIA, DAILY, EACH_ENDPOINT, known, unfit
 from hour24.errors import LedgerError
-from hour24.ledger import chain, journal, readiness, signature
+from hour24.ledger import chain, journal, moved, readiness, signature
 from hour24.ledger import record as record_form
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.chain import Entry
 from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome, worst
+from hour24.watch import Window
 
 DIGITS = 1e-6
 MOST_TOLD = 20
+MOST_SHOWN = 80
 OF_THE_SERVICE = ("name", "environment")
 """What a service keeps throughout a watch; its release may change."""
 
@@ -42,6 +47,17 @@ CLASSIFIED = frozenset({"normal", "critical"})
 
 EASIER_AT_FIRST = frozenset({"q", "days"})
 """Fields of an objective that have another value at hour 0, where little was seen yet."""
+
+OF_A_RUN = ("watch", "target", "rehearsal", "t0", "hour", "attempt", "started", "watched", "limits")
+"""What a run knows when it begins."""
+
+SLACK_S = 120.0
+"""The clocks of two machines may differ so much."""
+AROUND_S = 3600.0
+"""A source may tell whole hours alone: the window it was asked for is longer than the one meant."""
+
+LATER = ("watched", "moved")
+"""What an approval of an older ledger does not say."""
 
 UNJUDGED = {
     "not_run",
@@ -59,7 +75,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     """One thing that was looked at.
 
     Args:
-        what: readable, chain, head, numbers, watch, plan, limits, journals, verdicts, signoff.
+        what: readable, chain, order, numbers, watch, plan, limits, watched, journals, evidence,
+            verdicts, signoff, head.
         ok: whether it holds.
         says: one sentence; what was expected and what was found when it does not.
     """
@@ -88,11 +105,14 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
     looks: Sequence[tuple[str, Iterable[str], str]] = (
         ("readable", _unreadable(entries), f"{len(entries)} entries, each of its form"),
         ("chain", chain.breaks(entries), f"one chain from {chain.FIRST} to {entries[-1].file}"),
+        ("order", _backwards(genesis, entries), "each entry was written after the one before it"),
         ("numbers", _gaps(folder, entries), "no attempt and no number is missing"),
         ("watch", _foreign(ledger, genesis, records), f"every record is of {genesis.name}"),
-        ("plan", _incomplete(records), "every record holds every criterion that was due"),
+        ("plan", _incomplete(genesis, records), "every record holds every criterion that was due"),
         ("limits", _changed_limits(genesis, records), "the limits are those of the beginning"),
+        ("watched", _moved(ledger), _found(ledger)),
         ("journals", _journals(folder, entries), "every run that began has its record"),
+        ("evidence", _untimely(ledger, records), "it was asked at its checkpoint, of its window"),
         ("verdicts", _differing(records), f"{verdicts} verdicts, derived again: all the same"),
         ("signoff", _signoff(ledger, entries, signers), _signed(entries)),
     )
@@ -114,6 +134,25 @@ def _unreadable(entries: Sequence[Entry]) -> Iterator[str]:
             yield entry.problem
         elif not entry.canonical:
             yield f"{entry.file}: expected its canonical bytes, got another form of the content"
+
+
+def _backwards(genesis: Genesis, entries: Sequence[Entry]) -> Iterator[str]:
+    """Entries that say they are older than what stands before them in the chain.
+
+    A rehearsal's clock may step back, and a record rebuilt from its journal is written late.
+    """
+    if genesis.rehearsal is not None:
+        return
+    newest, before = genesis.opened, chain.FIRST
+    for entry in entries:
+        stated = entry.content.get("ended") or entry.content.get("at")
+        if entry.problem or stated is None or entry.content.get("interrupted"):
+            continue
+        at = datetime.fromisoformat(stated)
+        if (newest - at).total_seconds() > SLACK_S:
+            yield f"{entry.file}: expected it after {before} ({_told(newest)}), got {_told(at)}"
+        if at > newest:
+            newest, before = at, entry.file
 
 
 def _gaps(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
@@ -157,26 +196,54 @@ def _foreign(ledger: Ledger, genesis: Genesis, records: Sequence[Record]) -> Ite
         for what, expected, got in pairs:
             if expected != got:
                 yield f"{name}: {what}: expected {_told(expected)}, got {_told(got)}"
+        if record.ended < record.started:
+            begun, ended = _told(record.started), _told(record.ended)
+            yield f"{name}: ended: expected after {begun}, got {ended}"
 
 
 def _told(value: object) -> str:
+    if isinstance(value, Window):
+        return f"{_told(value.start)} to {_told(value.end)}"
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)
 
 
-def _incomplete(records: Sequence[Record]) -> Iterator[str]:
+def _incomplete(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
+    planned = next((one.subjects for one in records if one.subjects), {})
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
         have = {judged.id for judged in record.criteria}
         for criterion, hours in record.plan.items():
             if record.hour in hours and criterion not in have:
                 yield f"{name}: {criterion}: expected a verdict, got none"
-        if record.vantage.version == __version__:
-            for known in CRITERIA.values():
-                if record.hour in known.hours and record.hour not in record.plan.get(known.id, ()):
-                    yield f"{name}: plan: expected {known.id} at this hour, got none"
+        week = genesis.daily and record.hour > genesis.hours[1]
+        due = DAILY if week else [one.id for one in CRITERIA.values() if record.hour in one.hours]
+        for criterion in due:
+            if record.hour not in record.plan.get(criterion, ()):
+                yield f"{name}: plan: expected {criterion} at this hour, got none"
+        yield from _subjectless(name, record, planned)
         outcome = worst(judged.outcome for judged in record.criteria)
         if record.outcome != outcome:
             yield f"{name}: outcome: expected {outcome.value}, got {record.outcome.value}"
+
+
+def _subjectless(name: str, record: Record, first: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Endpoints and parts that were due and have no verdict, though their criterion has one."""
+    endpoints = {
+        place.split(".", 2)[1] for place in record.watched if place.startswith("endpoints.")
+    }
+    for criterion, many in record.subjects.items():
+        if criterion in EACH_ENDPOINT and record.watched and endpoints != set(many):
+            expected, got = (", ".join(sorted(each)) for each in (endpoints, many))
+            yield f"{name}: subjects: {criterion}: expected {expected}, got {got}"
+        missing = set(first.get(criterion, many)) - set(many)
+        have = {one.subject for one in record.criteria if one.id == criterion}
+        for one in record.criteria:
+            if one.id == criterion and one.objective is None and not one.subject:
+                have |= set(many)  # not one of them was judged, and it says why
+        for subject in sorted(missing | set(many) - have):
+            yield f"{name}: {criterion} {subject}".rstrip() + ": expected a verdict, got none"
+    if first and not record.subjects and any(one in record.plan for one in first):
+        yield f"{name}: subjects: expected what each criterion is judged of, got none"
 
 
 def _changed_limits(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
@@ -188,6 +255,22 @@ def _changed_limits(genesis: Genesis, records: Sequence[Record]) -> Iterator[str
                 f"got others ({record.limits[:16]}): production.toml was changed during the watch"
             )
     yield from _changed_objectives(records)
+    yield from _left_out(records)
+
+
+def _left_out(records: Sequence[Record]) -> Iterator[str]:
+    """Criteria that production.toml leaves out of one record and not of another."""
+    first: dict[str, tuple[str, bool]] = {}
+    for record in records:
+        name = record_form.name_of(record.hour, record.attempt)
+        for judged in record.criteria:
+            out = judged.outcome == Outcome.NOT_APPLICABLE
+            if not out and judged.objective is None:
+                continue
+            file, before = first.setdefault(judged.id, (name, out))
+            if before != out:
+                told = ("a verdict", "it left out")
+                yield f"{name}: {judged.id}: expected {told[before]} as in {file}, got {told[out]}"
 
 
 def _changed_objectives(records: Sequence[Record]) -> Iterator[str]:
@@ -217,18 +300,46 @@ def _changed_objectives(records: Sequence[Record]) -> Iterator[str]:
                     yield f"{where}: {field}: expected that of {source} ({expected}), got {got}"
 
 
+def _moved(ledger: Ledger) -> Iterator[str]:
+    """Records that found production elsewhere than at the beginning, and nobody declared it."""
+    for change in moved.changes(ledger):
+        if not change.by:
+            for line in change.says:
+                yield (
+                    f"{change.file}: {line}: production.toml was changed during the watch; a "
+                    "person may declare it (python -m hour24 declare --moved)"
+                )
+
+
+def _found(ledger: Ledger) -> str:
+    changes = moved.changes(ledger)
+    if not changes:
+        return "production was found where it was at the beginning"
+    told = ", ".join(f"{one.file} by {one.by}" for one in changes)
+    return f"production was found where it was at the beginning, or as declared: {told}"
+
+
 def _journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
-    """Runs that a journal tells of and the ledger does not."""
-    known = {entry.file for entry in entries}
+    """Runs that a journal or an alert tells of and the ledger does not, or tells otherwise."""
+    known = {entry.file: entry for entry in entries}
+    for entry in entries:
+        if entry.kind == "alert" and {"hour", "attempt"} <= set(entry.content):
+            file = record_form.name_of(entry.content["hour"], entry.content["attempt"])
+            if file not in known:
+                yield f"{file}: expected it, as people were alerted of it ({entry.file}), got none"
     for path in sorted((folder / "journal").glob("hour*.jsonl")):
         file = f"{path.stem}.json"
-        if chain.kind_of(file) != "checkpoint" or file in known:
+        if chain.kind_of(file) != "checkpoint":
             continue
         try:
-            kinds = [line.get("kind") for line in journal.read(path)]
+            lines = journal.read(path)
         except LedgerError as problem:
             yield str(problem)
             continue
+        if file in known:
+            yield from _unlike(known[file], lines)
+            continue
+        kinds = [line.get("kind") for line in lines]
         if "written" in kinds:
             yield f"{file}: expected it, as its journal says it was written, got none: removed"
         elif "judged" in kinds:
@@ -238,11 +349,81 @@ def _journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
             )
 
 
+def _unlike(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Verdicts of a record that its journal has otherwise, or does not have."""
+    if entry.problem:
+        return
+    begins = (line["record"] for line in lines[::-1] if line.get("kind") == "begin")
+    begun: Mapping[str, Any] = next(begins, {})
+    for what in OF_A_RUN:
+        expected, got = (str(one.get(what))[:MOST_SHOWN] for one in (begun, entry.content))
+        if begun and begun.get(what) != entry.content.get(what):
+            yield f"{entry.file}: {what}: expected that of its journal ({expected}), got {got}"
+    fell = [line["judged"] for line in lines if line.get("kind") == "judged"]
+    stored = [one for one in entry.content["criteria"] if one.get("objective") or one in fell]
+    for one in fell:
+        if one not in stored:
+            yield f"{entry.file}: {_who(one)}: expected the verdict of its journal, got another"
+    for one in stored:
+        if one not in fell:
+            yield f"{entry.file}: {_who(one)}: expected it in its journal, got none such"
+
+
+def _who(judged: Mapping[str, Any]) -> str:
+    return f"{judged.get('id')} {judged.get('subject')}".rstrip()
+
+
 def _verdicts_in(path: Path) -> bool:
     try:
         return any(line.get("kind") in ("judged", "written") for line in journal.read(path))
     except LedgerError:
         return True
+
+
+# --- evidence ---------------------------------------------------------------------------------
+
+
+def _untimely(ledger: Ledger, records: Sequence[Record]) -> Iterator[str]:
+    """Verdicts of another stretch, or on evidence that was not asked by its own run."""
+    daily, settle_s = ledger.genesis.daily, ledger.watch.settle_s
+    for record in records:
+        if record.hour not in ledger.watch.hours:
+            continue  # told by another look
+        point = ledger.watch.checkpoint(record.hour)
+        whole = point.window if daily else point.since_t0
+        spans = {"now": None, "since_t0": whole, "window": point.window}
+        name = record_form.name_of(record.hour, record.attempt)
+        for judged in record.criteria:
+            one = known(judged.id)
+            if one is None:
+                continue  # of one's own
+            where = f"{name}: {judged.id} {judged.subject}".rstrip()
+            if judged.span != one.span or judged.window != spans[one.span]:
+                yield f"{where}: window: expected that of {one.span} here, got another"
+            if judged.objective is not None:
+                for problem in _asked_otherwise(judged, record, settle_s):
+                    yield f"{where}: {problem}"
+
+
+def _asked_otherwise(judged: Judged, record: Record, settle_s: float) -> Iterator[str]:
+    """How evidence was asked at another time, or of another time, than its record says."""
+    try:
+        asked = [evidence.from_plain(each).question for each in judged.evidence.values()]
+    except (msgspec.ValidationError, ValueError):
+        return  # told by another look
+    if not asked:
+        return
+    newest = max(one.at for one in asked)
+    # what a prober saw counts as asked at the due time, whenever its files are read
+    first, last = min(record.started, record.due), max(record.ended, record.due)
+    slack = AROUND_S if record.interrupted else SLACK_S
+    if not first - timedelta(seconds=SLACK_S) <= newest <= last + timedelta(seconds=slack):
+        yield f"evidence: expected it of {_told(first)} to {_told(last)}, got {_told(newest)}"
+    ends = [one.window.end for one in asked if one.window is not None]
+    if ends and judged.window is not None:
+        end, told = judged.window.end, max(ends)
+        if not -AROUND_S - settle_s <= (told - end).total_seconds() <= AROUND_S:
+            yield f"evidence: expected it of the time until {_told(end)}, got {_told(told)}"
 
 
 # --- verdicts ---------------------------------------------------------------------------------
@@ -252,8 +433,12 @@ def _differing(records: Sequence[Record]) -> Iterator[str]:
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
         for judged in record.criteria:
-            for problem in differences(judged):
-                yield f"{name}: {judged.id} {judged.subject}".rstrip() + f": {problem}"
+            where = f"{name}: {judged.id} {judged.subject}".rstrip()
+            if judged.objective is not None and (
+                wrong := unfit(judged.id, judged.subject, record.hour, judged.objective)
+            ):
+                yield f"{where}: {wrong}"
+            yield from (f"{where}: {problem}" for problem in differences(judged))
 
 
 def differences(judged: Judged) -> Iterator[str]:
@@ -336,13 +521,11 @@ def _signoff(ledger: Ledger, entries: Sequence[Entry], signers: Path | None) -> 
     for line in readiness.standing_against(before, at, launch_at):
         yield f"{entry.file}: expected nothing to stand against it, got: {line}"
     kept = before.entries()
-    counted = {
-        "entries": len(kept),
-        "records": sum(one.kind == "checkpoint" for one in kept),
-    }
-    for what, number in counted.items():
-        if entry.content.get(what, number) != number:
-            yield f"{entry.file}: {what}: expected {entry.content[what]}, got {number}"
+    for what, expected in readiness.told(before, at).items():
+        absent = expected if what in LATER and not expected else None
+        got = entry.content.get(what, absent)
+        if got != expected:
+            yield f"{entry.file}: {what}: expected {expected} by its ledger, got {got}"
     after = [one.file for one in entries[len(kept) + 1 :]]
     if after:
         yield f"{entry.file}: expected it to be the last entry, got {', '.join(after)} after it"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from hour24.ledger import moved
 from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, page, pictures
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
@@ -305,6 +306,7 @@ def _place(record: Record, ledger: Ledger | None, path: Path) -> dict[str, Any]:
         "position": position,
         "sha256": sha,
         "unchanged": unchanged,
+        "moved": [one for one in moved.changes(ledger) if one.file == file.name] if ledger else [],
         "follows": ledger.genesis.follows if ledger is not None else "",
         "pytest": path.with_suffix(".pytest.html").name,
         "xml": path.with_suffix(".xml").name,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from hour24.ledger import moved
 from hour24.ledger.record import Record
 from hour24.report import grid, page, trends
 from hour24.report.words import Times, joined, lateness, moment, one_line, span
@@ -90,6 +91,8 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "states": grid.states(_grouped(lines)),
         "standing": grid.standing(ledger, at),
         "waived": _waived(ledger, at),
+        "moved": moved.changes(ledger),
+        "limited": [r for r in records if r.limits != genesis.limits],
         "changes": _changes(ledger),
         "pictures": pictures,
         "still": still,
@@ -217,6 +220,9 @@ def says_of(entry: Entry, named: bool = True) -> str:
             )
         case "waive" | "classify":
             return _named(entry, named)
+        case "moved":
+            by = f", by {one_line(content.get('by', ''), 80)}" if named else ""
+            return f"Production is found elsewhere than at the beginning{by}"
     told = [
         f"{name} {one_line(content[name], 120)}"
         for name in ("criterion", "subject", "hour", "hours", "class", "issue", "by", "until")

@@ -10,15 +10,17 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA
+from hour24.ledger import moved
 from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, index, page, trends
 from hour24.report.coverage import Seen
@@ -116,6 +118,9 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "before": entries[at - 1] if at else None,
         "own": entry,
         "number": at,
+        "moved": moved.changes(ledger),
+        "watched": last.watched if last is not None else {},
+        "local": last is not None and _local(last.watched),
         "unchanged": all(r.limits == genesis.limits for r in records),
         "verdicts": len(standings),
         "tally": {o: sum(s.outcome == o for s in standings) for o in Outcome},
@@ -183,6 +188,15 @@ def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
             )
         )
     return found
+
+
+def _local(watched: Mapping[str, str]) -> bool:
+    """Whether all that is asked of the service itself is asked of the machine that asks."""
+    parts = [urlsplit(each) for place, each in watched.items() if place.endswith(".url")]
+    own = [one for one in parts if one.scheme and one.hostname]
+    return bool(own) and all(
+        one.hostname in ("localhost", "::1") or str(one.hostname).startswith("127.") for one in own
+    )
 
 
 def _drawn(many: Sequence[Judged], outcome: Outcome) -> Judged | None:
