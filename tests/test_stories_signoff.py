@@ -19,6 +19,7 @@ from hour24.ledger.verify import verify
 from hour24.ledger.waivers import waive
 from hour24.watch import CHECKPOINTS
 from tests import small_watch as small
+from tests.forging import FORGERIES, OF_A_VERDICT, OF_AN_APPROVAL, Forger
 from tests.outside import Outside, Ran
 from tests.played import T0
 
@@ -135,6 +136,12 @@ def test_a_signed_approval_holds_until_a_byte_is_changed(
     sealed.write_text(forged, "utf-8")
     assert "expected a signature that fits" in wrong(watch)
     sealed.write_text(forged.replace("Mala", "Mara"), "utf-8")
+    assert wrong(watch) == ""
+    whole = Path(shutil.copytree(watch, tmp_path / "whole"))
+    small.resealed(whole, {"hour08.a1.json": lambda record: record["vantage"].update(user="x")})
+    told = wrong(whole).splitlines()
+    assert len(told) == 1
+    assert told[0].startswith("signoff.json.sig: expected a signature that fits, got")
     (watch / "signoff.json.sig").unlink()
     assert f"expected the signature by {content['key']}, got none" in wrong(watch)
 
@@ -163,6 +170,53 @@ def test_what_is_done_to_an_approved_watch_is_seen(
         (more, "expected it to be the last entry, got deploy.1.json after it"),
     ):
         assert says in wrong(folder, head)
+
+
+@pytest.fixture(scope="module")
+def approved(production: Outside, clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole clean watch, approved, nobody to touch it."""
+    folder = Path(shutil.copytree(clean, tmp_path_factory.mktemp("approved") / "w"))
+    assert signed(production, folder).returncode == 0
+    return folder
+
+
+def without_pages(folder: Path, to: Path) -> Path:
+    """A copy of the ledger and what it is compared with."""
+    return Path(shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*.html", "probe")))
+
+
+@pytest.mark.parametrize(("forge", "says"), OF_A_VERDICT.values(), ids=OF_A_VERDICT)
+def test_a_forged_verdict_is_seen(clean: Path, tmp_path: Path, forge: Forger, says: str) -> None:
+    """It does not follow from its evidence, or is not what its criterion says."""
+    folder = without_pages(clean, tmp_path / "w")
+    forge(folder)
+    assert says in wrong(folder)
+
+
+@pytest.fixture
+def not_derived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts are not derived again, which takes the longest."""
+    monkeypatch.setattr("hour24.ledger.verify._differing", lambda records: ())
+
+
+@pytest.mark.usefixtures("not_derived")
+@pytest.mark.parametrize(("forge", "says"), FORGERIES.values(), ids=FORGERIES)
+def test_a_forged_record_is_seen(clean: Path, tmp_path: Path, forge: Forger, says: str) -> None:
+    """By the chain, by what stands beside it, or by what the records say of each other."""
+    folder = without_pages(clean, tmp_path / "w")
+    forge(folder)
+    assert says in wrong(folder)
+
+
+@pytest.mark.usefixtures("not_derived")
+@pytest.mark.parametrize(("forge", "says"), OF_AN_APPROVAL.values(), ids=OF_AN_APPROVAL)
+def test_a_forged_approval_is_seen(
+    approved: Path, tmp_path: Path, forge: Forger, says: str
+) -> None:
+    """All that it says of its ledger is counted again, though nobody signed it with a key."""
+    folder = without_pages(approved, tmp_path / "w")
+    forge(folder)
+    assert says in wrong(folder)
 
 
 def wrong(folder: Path, head: str = "", signers: Path | None = None) -> str:
@@ -199,6 +253,13 @@ def test_who_approves_must_be_said_and_the_launch_be_late_enough(
         production.amend("[service]\nlaunch_at = 2026-03-02T16:00:00Z", "[service]")
     away = production.toml.rename(production.toml.with_suffix(".away"))
     try:
+        told = Path(shutil.copytree(watch, watch.with_name("told")))
+        record = Ledger(told).records()[-1]
+        (told / "hour24.a1.json").unlink()
+        Ledger(told).write(small.changed(record, launch_at=T0 + timedelta(hours=10)))
+        refused = signed(production, told)
+        assert "cannot be read now: when customers are let in, its records say" in refused.stdout
+        assert early in missing(refused)
         done = signed(production, watch, "--launch-at", "2026-03-03T08:00Z")
     finally:
         away.rename(production.toml)
@@ -294,6 +355,48 @@ def test_what_was_late_or_failed_is_waived_until_the_waiver_ends(
     kept = json.loads((watch / "signoff.json").read_text("utf-8"))
     assert len(kept["waived"]) == len(bad)
     assert wrong(watch) == ""
+
+
+def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
+    production: Outside, until_16: Path, tmp_path: Path
+) -> None:
+    """By a person who saw that production is found elsewhere; every page says both."""
+    production.plague()
+    watch = Path(shutil.copytree(until_16, tmp_path / "w"))
+    early = production.hour24("declare", watch, "--moved", *SAYS)
+    assert early.returncode == 4
+    assert "nothing to declare: every record found production where it was" in early.stdout
+    before, after = 'control_url = "http://127.0.0.1:', 'control_url = "http://localhost:'
+    production.amend(before, after)
+    try:
+        record, done = production.checkpoint(tmp_path, 20)
+        production.checkpoint(tmp_path, 24)
+    finally:
+        production.amend(after, before)
+    change = f"service.control_url: expected {production.production.service.control_url}, got "
+    assert change in record.notes[0]
+    assert "note: production is found elsewhere" in done.stdout
+    for page, says in (("hour20.a1.html", "declared by nobody"), ("index.html", "found elsewhere")):
+        assert says in (watch / page).read_text("utf-8"), page
+    assert f"hour20.a1.json: {change}" in wrong(watch)
+    told = missing(signed(production, watch))
+    assert [line[:24] for line in told] == [
+        "watched: hour20.a1.json:", "watched: hour24.a1.json:",
+    ]  # fmt: skip
+    assert all(line.endswith("(python -m hour24 declare --moved)") for line in told)
+
+    declared = production.hour24("declare", watch, "--moved", *SAYS)
+    assert declared.returncode == 0, declared.stdout
+    assert change in declared.stdout
+    assert wrong(watch) == ""
+    assert "as declared: hour20.a1.json by Mara Lind" in production.hour24("verify", watch).stdout
+    assert signed(production, watch).returncode == 0
+    kept = json.loads((watch / "signoff.json").read_text("utf-8"))
+    assert all(f"declared by Mara Lind: {SAYS[3]}" in line for line in kept["moved"])
+    assert kept["watched"]["service.control_url"].startswith("http://localhost:")
+    page = (watch / "signoff.html").read_text("utf-8")
+    assert "declared by Mara Lind" in page
+    assert "Every address is this machine's own." in page
 
 
 # --- what is never approved -----------------------------------------------------------------------
