@@ -252,16 +252,16 @@ class CheckpointPlugin:
         Found before the watchdog starts: a library that warns as it is imported would end that
         thread, where pytest's filters are not whole yet and a warning is an error.
         """
+        stated: float | None = self.config.option.hard_limit
+        if stated is not None:
+            return stated
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from hour24.checkpoint.inquiry import budget_s
             from hour24.checkpoint.questions import QUESTIONS
 
-        stated: float | None = self.config.option.hard_limit
-        if stated is not None:
-            return stated
-        lanes = {each.lane for each in QUESTIONS.values()}
-        return max(budget_s(self.run.production, lane) for lane in lanes) + 240.0
+            lanes = {each.lane for each in QUESTIONS.values()}
+            return max(budget_s(self.run.production, lane) for lane in lanes) + 240.0
 
     def _watch(self, limit: float) -> None:
         if self._ended.wait(limit):
