@@ -290,7 +290,7 @@ def test_collecting_needs_no_secret_and_writes_nothing(tmp_path: Path) -> None:
         run = project.ran(*project.command(option))
         assert run.returncode == 0, run.stdout
         assert "Error:" not in run.stdout
-        assert "Traceback" not in run.stdout
+        assert "Traceback (most recent call last)" not in run.stdout
     assert not project.reports.exists()
 
 
