@@ -235,6 +235,17 @@ def test_what_is_there_is_waived(tmp_path: Path) -> None:
     assert not any(one.stands for one in Ledger(ledger.folder).standings(ended(4)))
 
 
+def test_a_production_whose_records_do_not_say_where_it_was_found_is_not_approved(
+    tmp_path: Path,
+) -> None:
+    """As those of an older hour24, or of a rehearsal that was made to look like a production."""
+    records = [record(hour, watched={}) for hour in WATCH.hours]
+    ledger = small.watch_of(tmp_path, *records, watched={})
+    assert missing(ledger) == (
+        "addresses: expected where production was found in the records, got none",
+    )
+
+
 # --- who approves -----------------------------------------------------------------------------
 
 

@@ -410,6 +410,8 @@ def test_a_rehearsal_that_held_misses_nothing_but_a_production(tmp_path: Path) -
     assert absent(ledger, small.AFTER) == (
         "this is a rehearsal, and a rehearsal is never approved",
     )
+    watched = next(one for one in verify(ledger.folder) if one.what == "watched")
+    assert (watched.ok, "do not say where it was found" in watched.says) == (True, True)
 
 
 def test_simulated_probes_are_no_look_at_a_production(tmp_path: Path) -> None:

@@ -313,6 +313,8 @@ def _moved(ledger: Ledger) -> Iterator[str]:
 
 def _found(ledger: Ledger) -> str:
     changes = moved.changes(ledger)
+    if not moved.beginning(ledger):
+        return "the records do not say where it was found, as those of a rehearsal do not"
     if not changes:
         return "production was found where it was at the beginning"
     told = ", ".join(f"{one.file} by {one.by}" for one in changes)
