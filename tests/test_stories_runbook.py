@@ -105,11 +105,11 @@ def test_each_row_leads_to_its_decision(
             assert leading == "vapi"
         case "error_spike":
             assert leading == "not classified"
-            assert "python -m hour24 rollback w" in commands
+            assert any(command.startswith("python -m hour24 rollback w ") for command in commands)
         case "database_down":
             assert leading == "database"
             assert any("status.supabase.com" in command for command in commands)
-            assert "python -m hour24 rollback w" not in commands
+            assert not any("hour24 rollback" in command for command in commands)
         case "backend_down":
             assert leading == "no error event"
         case "new_critical_issue":
