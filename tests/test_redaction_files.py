@@ -76,8 +76,33 @@ def _run(folder: Path, *secrets: Secret) -> SimpleNamespace:
     )
 
 
-def test_a_secret_that_was_changed_is_looked_for_in_what_was_searched(tmp_path: Path) -> None:
+def test_only_files_that_changed_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was searched is left alone until it changes, or until there is another secret."""
+    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
+    token = Secret("TOKEN", TOKEN)
+    old = tmp_path / "hour00.a1.html"
+    old.write_text("the key is rnd_1234567890abcdef", encoding="utf-8")
+    assert Run.leaks(_run(tmp_path, token)) == []  # type: ignore[arg-type]
+
+    read: list[str] = []
+    run = _run(tmp_path, token)
+    found_in = run.redactor.found_in
+    run.redactor.found_in = lambda path: read.append(path.name) or found_in(path)
+    assert Run.leaks(run) == []  # type: ignore[arg-type]
+    assert read == []
+
+    lines = Run.leaks(_run(tmp_path, token, Secret("KEY", "rnd_1234567890abcdef")))  # type: ignore[arg-type]
+    assert [line.partition(":")[0] for line in lines] == ["hour00.a1.html"]
+    assert (tmp_path / "hour00.a1.html.quarantined").exists()
+
+
+def test_a_secret_that_was_changed_is_looked_for_in_what_was_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A rotated token keeps its name; an old page may hold its new value."""
+    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
     (tmp_path / "hour00.a1.html").write_text("rnd_1234567890abcdef", encoding="utf-8")
     (tmp_path / "hour00.lock").touch()
     assert Run.leaks(_run(tmp_path, Secret("TOKEN", TOKEN))) == []  # type: ignore[arg-type]
@@ -94,12 +119,14 @@ def test_a_file_written_since_is_read(tmp_path: Path) -> None:
     assert not (tmp_path / "hour04.a1.html").exists()
 
 
-def test_a_changed_secret_is_found_however_a_file_escapes_it(tmp_path: Path) -> None:
-    """A ledger is JSON and HTML: old files hold it escaped, or in base64 inside of base64."""
+def test_a_changed_secret_is_found_however_a_file_escapes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger is JSON and HTML: its old files hold a secret escaped, or in base64."""
+    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
     value = 'n3w"Va<ue&4711-long'
     (tmp_path / "hour00.a1.json").write_text(json.dumps({"a": value}), encoding="utf-8")
     (tmp_path / "hour00.a1.html").write_text(html.escape(value), encoding="utf-8")
-    once = base64.b64encode(f"user:{value}".encode())
-    (tmp_path / "hour00.a1.xml").write_bytes(base64.b64encode(b"Basic " + once))
+    (tmp_path / "hour00.a1.xml").write_bytes(base64.b64encode(f"user:{value}".encode()))
     assert Run.leaks(_run(tmp_path, Secret("TOKEN", TOKEN))) == []  # type: ignore[arg-type]
     assert len(Run.leaks(_run(tmp_path, Secret("TOKEN", value)))) == 3  # type: ignore[arg-type]

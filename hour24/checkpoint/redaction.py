@@ -21,6 +21,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
@@ -148,6 +149,9 @@ class Redactor:
         }
         # The longest first: an address is one secret, not two with a host between them.
         self._forms = sorted(encoded.items(), key=lambda item: (-len(item[0]), item[0]))
+        self._written = [
+            (form.encode("utf-8", errors="surrogatepass"), name) for form, name in self._forms
+        ]
 
     # --- scrubbing ----------------------------------------------------------------------------
 
@@ -203,6 +207,18 @@ class Redactor:
             while lines := file.readlines(PIECE_BYTES):
                 found |= self._found_in(b"".join(lines).decode("utf-8", errors="replace"))
         return sorted(found)
+
+    def quickly_in(self, path: Path) -> list[str]:
+        """Names of the secrets that stand in a file, in whichever encoding: the quick look.
+
+        Left to :meth:`found_in`: encodings of encodings, short secrets, heads and tails at a cut.
+
+        Raises: OSError, when it cannot be read.
+        """
+        if not path.stat().st_size:
+            return []
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
+            return sorted({name for form, name in self._written if whole.find(form) >= 0})
 
     def _found_in(self, text: str) -> set[str]:
         found = {name for form, name in self._forms if form in text}
