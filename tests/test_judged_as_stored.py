@@ -9,8 +9,8 @@ from hour24.checkpoint.run import Run
 from hour24.classes import IssueClass
 from hour24.criteria import CRITERIA
 from hour24.evidence import Listing
+from hour24.ledger.derived import differences
 from hour24.ledger.journal import Journal
-from hour24.ledger.verify import differences
 from hour24.objectives.logs import NoErrorLine
 from tests import small_watch as small
 

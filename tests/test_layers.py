@@ -40,7 +40,13 @@ BOOK = RECORD | {
     "ledger.record",
     "ledger.standings",
 }
-SIGN = BOOK | {"ledger.readiness", "ledger.signature", "ledger.verify", "objectives"}
+SIGN = BOOK | {
+    "ledger.compared",
+    "ledger.derived",
+    "ledger.readiness",
+    "ledger.signature",
+    "ledger.verify",
+}
 CHECKPOINT = {
     f"checkpoint.{path.stem}"
     for path in (PACKAGE / "checkpoint").glob("*.py")
@@ -95,6 +101,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.readiness": BOOK,
     "ledger.waivers": BOOK | {"ledger.readiness"},
     "ledger.declaring": BOOK | {"ledger.waivers"},
+    "ledger.compared": BOOK,
+    "ledger.derived": {"criteria", "evidence", "ledger.record", "objectives", "verdict"},
     "ledger.verify": SIGN,
     "ledger.signoff": SIGN | {"ledger.waivers"},
     "escalation": {"classes", "evidence", "ledger.record", "verdict", "watch"},

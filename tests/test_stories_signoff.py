@@ -196,7 +196,7 @@ def test_a_forged_verdict_is_seen(clean: Path, tmp_path: Path, forge: Forger, sa
 @pytest.fixture
 def not_derived(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verdicts are not derived again, which takes the longest."""
-    monkeypatch.setattr("hour24.ledger.verify._differing", lambda records: ())
+    monkeypatch.setattr("hour24.ledger.verify.differing", lambda records: ())
 
 
 @pytest.mark.usefixtures("not_derived")

@@ -1,0 +1,275 @@
+"""What the records of a watch say, compared with its beginning, its plan and what stands beside.
+
+Rules of this module:
+
+- Each look yields one line a thing that is not as it must be; nothing when all is.
+- A limit is the same in every record, whether it stands in production.toml or in an objective.
+- A criterion of the table is judged on evidence of its own time.
+- Journals and alerts must agree with the records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hour24 import evidence
+from hour24.criteria import CRITERIA, DAILY, EACH_ENDPOINT, known
+from hour24.errors import LedgerError
+from hour24.ledger import chain, journal
+from hour24.ledger import record as record_form
+from hour24.ledger.book import Genesis, Ledger
+from hour24.ledger.chain import Entry
+from hour24.ledger.record import Judged, Record
+from hour24.verdict import Outcome, worst
+from hour24.watch import Window
+
+SLACK_S = 120.0
+"""The clocks of two machines may differ so much."""
+MOST_SHOWN = 80
+
+OF_THE_SERVICE = ("name", "environment")
+"""What a service keeps throughout a watch; its release may change."""
+
+CLASSIFIED = frozenset({"normal", "critical"})
+"""Fields of an objective that a person may add to during a watch (``classify``)."""
+
+EASIER_AT_FIRST = frozenset({"q", "days"})
+"""Fields of an objective that have another value at hour 0, where little was seen yet."""
+
+OF_A_RUN = ("watch", "target", "rehearsal", "t0", "hour", "attempt", "started", "watched", "limits")
+"""What a run knows when it begins."""
+
+AROUND_S = 3600.0
+"""A source may tell whole hours alone: the window it was asked for is longer than the one meant."""
+
+
+def foreign(ledger: Ledger, genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
+    """Records that are not of this watch, or not of the checkpoint they say."""
+    watch = ledger.watch
+    for record in records:
+        name = record_form.name_of(record.hour, record.attempt)
+        if record.hour not in watch.hours:
+            yield f"{name}: hour: expected one of {watch.hours}, got {record.hour}"
+            continue
+        point = watch.checkpoint(record.hour)
+        pairs = (
+            ("watch", genesis.name, record.watch),
+            ("t0", genesis.t0, record.t0),
+            ("target", genesis.target, record.target),
+            ("rehearsal", genesis.rehearsal, record.rehearsal),
+            *(
+                (f"service.{key}", genesis.service.get(key), record.service.get(key))
+                for key in OF_THE_SERVICE
+            ),
+            ("due", point.due, record.due),
+            ("window", point.window, record.window),
+            ("early", record.started < point.due, record.early),
+        )
+        for what, expected, got in pairs:
+            if expected != got:
+                yield f"{name}: {what}: expected {told_as(expected)}, got {told_as(got)}"
+        if record.ended < record.started:
+            begun, ended = told_as(record.started), told_as(record.ended)
+            yield f"{name}: ended: expected after {begun}, got {ended}"
+
+
+def incomplete(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
+    planned = next((one.subjects for one in records if one.subjects), {})
+    for record in records:
+        name = record_form.name_of(record.hour, record.attempt)
+        have = {judged.id for judged in record.criteria}
+        for criterion, hours in record.plan.items():
+            if record.hour in hours and criterion not in have:
+                yield f"{name}: {criterion}: expected a verdict, got none"
+        week = genesis.daily and record.hour > genesis.hours[1]
+        due = DAILY if week else [one.id for one in CRITERIA.values() if record.hour in one.hours]
+        for criterion in due:
+            if record.hour not in record.plan.get(criterion, ()):
+                yield f"{name}: plan: expected {criterion} at this hour, got none"
+        yield from _subjectless(name, record, planned)
+        outcome = worst(judged.outcome for judged in record.criteria)
+        if record.outcome != outcome:
+            yield f"{name}: outcome: expected {outcome.value}, got {record.outcome.value}"
+
+
+def _subjectless(name: str, record: Record, first: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Endpoints and parts that were due and have no verdict, though their criterion has one."""
+    endpoints = {
+        place.split(".", 2)[1] for place in record.watched if place.startswith("endpoints.")
+    }
+    for criterion, many in record.subjects.items():
+        if criterion in EACH_ENDPOINT and record.watched and endpoints != set(many):
+            expected, got = (", ".join(sorted(each)) for each in (endpoints, many))
+            yield f"{name}: subjects: {criterion}: expected {expected}, got {got}"
+        missing = set(first.get(criterion, many)) - set(many)
+        have = {one.subject for one in record.criteria if one.id == criterion}
+        for one in record.criteria:
+            if one.id == criterion and one.objective is None and not one.subject:
+                have |= set(many)  # not one of them was judged, and it says why
+        for subject in sorted(missing | set(many) - have):
+            yield f"{name}: {criterion} {subject}".rstrip() + ": expected a verdict, got none"
+    if first and not record.subjects and any(one in record.plan for one in first):
+        yield f"{name}: subjects: expected what each criterion is judged of, got none"
+
+
+def changed_limits(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
+    for record in records:
+        if record.limits != genesis.limits:
+            name = record_form.name_of(record.hour, record.attempt)
+            yield (
+                f"{name}: limits: expected those of the beginning ({genesis.limits[:16]}), "
+                f"got others ({record.limits[:16]}): production.toml was changed during the watch"
+            )
+    yield from _changed_objectives(records)
+    yield from _left_out(records)
+
+
+def _left_out(records: Sequence[Record]) -> Iterator[str]:
+    """Criteria that production.toml leaves out of one record and not of another."""
+    first: dict[str, tuple[str, bool]] = {}
+    for record in records:
+        name = record_form.name_of(record.hour, record.attempt)
+        for judged in record.criteria:
+            out = judged.outcome == Outcome.NOT_APPLICABLE
+            if not out and judged.objective is None:
+                continue
+            file, before = first.setdefault(judged.id, (name, out))
+            if before != out:
+                told = ("a verdict", "it left out")
+                yield f"{name}: {judged.id}: expected {told[before]} as in {file}, got {told[out]}"
+
+
+def _changed_objectives(records: Sequence[Record]) -> Iterator[str]:
+    """Limits that stand in an objective and differ from those of the first record that has it."""
+    first: dict[tuple[str, str, int, str], tuple[str, Mapping[str, Any]]] = {}
+    for record in records:
+        name = record_form.name_of(record.hour, record.attempt)
+        when = "later" if record.hour else "at first"
+        times: Counter[tuple[str, str]] = Counter()  # one's own test may judge several times
+        for judged in record.criteria:
+            objective = judged.objective
+            if objective is None:
+                continue
+            key, own = (judged.id, judged.subject), (name, objective)
+            times[key] += 1
+            file, known = first.setdefault((*key, times[key], ""), own)
+            alike = first.setdefault((*key, times[key], when), own)
+            fields = ({*known} | {*objective}) - EASIER_AT_FIRST - CLASSIFIED
+            if known.get("name") != objective.get("name"):
+                fields = {"name"}
+            pairs = [(file, known, field) for field in sorted(fields)]
+            pairs += [(*alike, field) for field in sorted(EASIER_AT_FIRST) if fields != {"name"}]
+            for source, limits, field in pairs:
+                expected, got = limits.get(field), objective.get(field)
+                if expected != got:
+                    where = f"{name}: {judged.id} {judged.subject}".rstrip()
+                    yield f"{where}: {field}: expected that of {source} ({expected}), got {got}"
+
+
+def journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
+    """Runs that a journal or an alert tells of and the ledger does not, or tells otherwise."""
+    known = {entry.file: entry for entry in entries}
+    for entry in entries:
+        if entry.kind == "alert" and {"hour", "attempt"} <= set(entry.content):
+            file = record_form.name_of(entry.content["hour"], entry.content["attempt"])
+            if file not in known:
+                yield f"{file}: expected it, as people were alerted of it ({entry.file}), got none"
+    for path in sorted((folder / "journal").glob("hour*.jsonl")):
+        file = f"{path.stem}.json"
+        if chain.kind_of(file) != "checkpoint":
+            continue
+        try:
+            lines = journal.read(path)
+        except LedgerError as problem:
+            yield str(problem)
+            continue
+        if file in known:
+            yield from _unlike(known[file], lines)
+            continue
+        kinds = [line.get("kind") for line in lines]
+        if "written" in kinds:
+            yield f"{file}: expected it, as its journal says it was written, got none: removed"
+        elif "judged" in kinds:
+            yield (
+                f"{file}: expected a record of {kinds.count('judged')} verdicts in its journal, "
+                "got none: it is still running, or was killed (python -m hour24 finalise)"
+            )
+
+
+def _unlike(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Verdicts of a record that its journal has otherwise, or does not have."""
+    if entry.problem:
+        return
+    begins = (line["record"] for line in lines[::-1] if line.get("kind") == "begin")
+    begun: Mapping[str, Any] = next(begins, {})
+    for what in OF_A_RUN:
+        expected, got = (str(one.get(what))[:MOST_SHOWN] for one in (begun, entry.content))
+        if begun and begun.get(what) != entry.content.get(what):
+            yield f"{entry.file}: {what}: expected that of its journal ({expected}), got {got}"
+    fell = [line["judged"] for line in lines if line.get("kind") == "judged"]
+    stored = [one for one in entry.content["criteria"] if one.get("objective") or one in fell]
+    for one in fell:
+        if one not in stored:
+            yield f"{entry.file}: {_who(one)}: expected the verdict of its journal, got another"
+    for one in stored:
+        if one not in fell:
+            yield f"{entry.file}: {_who(one)}: expected it in its journal, got none such"
+
+
+def _who(judged: Mapping[str, Any]) -> str:
+    return f"{judged.get('id')} {judged.get('subject')}".rstrip()
+
+
+def untimely(ledger: Ledger, records: Sequence[Record]) -> Iterator[str]:
+    """Verdicts of another stretch, or on evidence that was not asked by its own run."""
+    daily, settle_s = ledger.genesis.daily, ledger.watch.settle_s
+    for record in records:
+        if record.hour not in ledger.watch.hours:
+            continue  # told by another look
+        point = ledger.watch.checkpoint(record.hour)
+        whole = point.window if daily else point.since_t0
+        spans = {"now": None, "since_t0": whole, "window": point.window}
+        name = record_form.name_of(record.hour, record.attempt)
+        for judged in record.criteria:
+            one = known(judged.id)
+            if one is None:
+                continue  # of one's own
+            where = f"{name}: {judged.id} {judged.subject}".rstrip()
+            if judged.span != one.span or judged.window != spans[one.span]:
+                yield f"{where}: window: expected that of {one.span} here, got another"
+            if judged.objective is not None:
+                for problem in _asked_otherwise(judged, record, settle_s):
+                    yield f"{where}: {problem}"
+
+
+def _asked_otherwise(judged: Judged, record: Record, settle_s: float) -> Iterator[str]:
+    """How evidence was asked at another time, or of another time, than its record says."""
+    try:
+        asked = [evidence.from_plain(each).question for each in judged.evidence.values()]
+    except (msgspec.ValidationError, ValueError):
+        return  # told by another look
+    if not asked:
+        return
+    newest = max(one.at for one in asked)
+    # what a prober saw counts as asked at the due time, whenever its files are read
+    first, last = min(record.started, record.due), max(record.ended, record.due)
+    slack = AROUND_S if record.interrupted else SLACK_S
+    if not first - timedelta(seconds=SLACK_S) <= newest <= last + timedelta(seconds=slack):
+        yield f"evidence: expected it of {told_as(first)} to {told_as(last)}, got {told_as(newest)}"
+    ends = [one.window.end for one in asked if one.window is not None]
+    if ends and judged.window is not None:
+        end, told = judged.window.end, max(ends)
+        if not -AROUND_S - settle_s <= (told - end).total_seconds() <= AROUND_S:
+            yield f"evidence: expected it of the time until {told_as(end)}, got {told_as(told)}"
+
+
+def told_as(value: object) -> str:
+    if isinstance(value, Window):
+        return f"{told_as(value.start)} to {told_as(value.end)}"
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)
