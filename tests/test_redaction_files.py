@@ -6,13 +6,12 @@ import base64
 import html
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from hour24.checkpoint.redaction import Redactor
-from hour24.checkpoint.run import Run
+from hour24.checkpoint.tripwire import leaks
 from hour24.config import Secret
 
 TOKEN = "s/ntrys_é+9f8e 7d6c"
@@ -68,32 +67,29 @@ def test_the_number_of_a_project_is_no_secret() -> None:
     assert "0a1b2c3d" not in redactor.text("key 0a1b2c3d4e5f60718293a4b5c6d7e8f9")
 
 
-def _run(folder: Path, *secrets: Secret) -> SimpleNamespace:
-    return SimpleNamespace(
-        ledger=SimpleNamespace(folder=folder),
-        production=SimpleNamespace(secrets=secrets),
-        redactor=Redactor((each.name, each.reveal()) for each in secrets),
-    )
+def _run(folder: Path, *secrets: Secret) -> tuple[Path, Redactor, list[str]]:
+    redactor = Redactor((each.name, each.reveal()) for each in secrets)
+    return folder, redactor, [each.name for each in secrets]
 
 
 def test_only_files_that_changed_are_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was searched is left alone until it changes, or until there is another secret."""
-    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
+    monkeypatch.setattr("hour24.checkpoint.tripwire.CLOCK_TICK_S", -1.0)
     token = Secret("TOKEN", TOKEN)
     old = tmp_path / "hour00.a1.html"
     old.write_text("the key is rnd_1234567890abcdef", encoding="utf-8")
-    assert Run.leaks(_run(tmp_path, token)) == []  # type: ignore[arg-type]
+    assert leaks(*_run(tmp_path, token)) == []
 
     read: list[str] = []
     run = _run(tmp_path, token)
-    found_in = run.redactor.found_in
-    run.redactor.found_in = lambda path: read.append(path.name) or found_in(path)
-    assert Run.leaks(run) == []  # type: ignore[arg-type]
+    found_in = run[1].found_in
+    run[1].found_in = lambda path: read.append(path.name) or found_in(path)
+    assert leaks(*run) == []
     assert read == []
 
-    lines = Run.leaks(_run(tmp_path, token, Secret("KEY", "rnd_1234567890abcdef")))  # type: ignore[arg-type]
+    lines = leaks(*_run(tmp_path, token, Secret("KEY", "rnd_1234567890abcdef")))
     assert [line.partition(":")[0] for line in lines] == ["hour00.a1.html"]
     assert (tmp_path / "hour00.a1.html.quarantined").exists()
 
@@ -102,20 +98,20 @@ def test_a_secret_that_was_changed_is_looked_for_in_what_was_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rotated token keeps its name; an old page may hold its new value."""
-    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
+    monkeypatch.setattr("hour24.checkpoint.tripwire.CLOCK_TICK_S", -1.0)
     (tmp_path / "hour00.a1.html").write_text("rnd_1234567890abcdef", encoding="utf-8")
     (tmp_path / "hour00.lock").touch()
-    assert Run.leaks(_run(tmp_path, Secret("TOKEN", TOKEN))) == []  # type: ignore[arg-type]
+    assert leaks(*_run(tmp_path, Secret("TOKEN", TOKEN))) == []
     rotated = Secret("TOKEN", "rnd_1234567890abcdef")
-    assert len(Run.leaks(_run(tmp_path, rotated))) == 1  # type: ignore[arg-type]
+    assert len(leaks(*_run(tmp_path, rotated))) == 1
 
 
 def test_a_file_written_since_is_read(tmp_path: Path) -> None:
     """A page that appeared after the last search is searched, and put away."""
     run = _run(tmp_path, Secret("TOKEN", TOKEN))
-    assert Run.leaks(run) == []  # type: ignore[arg-type]
+    assert leaks(*run) == []
     (tmp_path / "hour04.a1.html").write_text(TOKEN, encoding="utf-8")
-    assert len(Run.leaks(run)) == 1  # type: ignore[arg-type]
+    assert len(leaks(*run)) == 1
     assert not (tmp_path / "hour04.a1.html").exists()
 
 
@@ -123,10 +119,10 @@ def test_a_changed_secret_is_found_however_a_file_escapes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ledger is JSON and HTML: its old files hold a secret escaped, or in base64."""
-    monkeypatch.setattr("hour24.checkpoint.run.CLOCK_TICK_S", -1.0)
+    monkeypatch.setattr("hour24.checkpoint.tripwire.CLOCK_TICK_S", -1.0)
     value = 'n3w"Va<ue&4711-long'
     (tmp_path / "hour00.a1.json").write_text(json.dumps({"a": value}), encoding="utf-8")
     (tmp_path / "hour00.a1.html").write_text(html.escape(value), encoding="utf-8")
     (tmp_path / "hour00.a1.xml").write_bytes(base64.b64encode(f"user:{value}".encode()))
-    assert Run.leaks(_run(tmp_path, Secret("TOKEN", TOKEN))) == []  # type: ignore[arg-type]
-    assert len(Run.leaks(_run(tmp_path, Secret("TOKEN", value)))) == 3  # type: ignore[arg-type]
+    assert leaks(*_run(tmp_path, Secret("TOKEN", TOKEN))) == []
+    assert len(leaks(*_run(tmp_path, Secret("TOKEN", value)))) == 3

@@ -13,49 +13,39 @@ Rules of this module:
 
 from __future__ import annotations
 
-import getpass
 import importlib
-import json
-import os
-import socket
-import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hour24 import __version__, config
+from hour24.checkpoint import recording, telling, tripwire
 from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
 from hour24.checkpoint.place import place
 from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.stage import Options, Stage
 from hour24.config import Production
-from hour24.criteria import Criterion, own_criterion, subjects, unfit
+from hour24.criteria import Criterion, own_criterion, unfit
 from hour24.errors import LedgerError
 from hour24.evidence import Evidence, Listing, Question, Total, Unanswered, from_plain, to_plain
-from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
-from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage
+from hour24.ledger.record import Judged, Record
 from hour24.objectives.base import Objective
-from hour24.verdict import Outcome, worst
+from hour24.verdict import Outcome
 from hour24.watch import Checkpoint, Watch, Window
 
 if TYPE_CHECKING:
-    from hour24.alerts import Signal
+    pass
 
-PROBER_SILENT_AFTER_S = 180.0
 LOADS_AFTER_S = 0.5
 """Until then the sources' first questions are under way, and nothing else holds them up."""
-CLOCK_TICK_S = 0.05
-"""File systems may tell that a file changed so much earlier than it did."""
 BROKEN = "CRITERIA-IMPORT"
 """Id of the criterion that stands for files that do not import."""
 REHEARSED_PER_S = 100.0
@@ -210,7 +200,7 @@ class Run:
             stored[name] = clean
         verdict = objective.judge(given)
         return self._keep(
-            self._of(
+            self.of(
                 criterion,
                 subject=subject,
                 outcome=verdict.outcome,
@@ -236,7 +226,7 @@ class Run:
     ) -> Judged:
         """Keep that a due criterion has no verdict, and why."""
         return self._keep(
-            self._of(
+            self.of(
                 criterion,
                 outcome=outcome,
                 code=code,
@@ -265,7 +255,7 @@ class Run:
         none = Total(question=question, value=0.0, unit="files")
         self.conclude(criterion, ValueBelow(limit=1), {"value": none})
 
-    def _of(self, criterion: Criterion, **fields: Any) -> Judged:
+    def of(self, criterion: Criterion, **fields: Any) -> Judged:
         """A verdict on this criterion; ``fields`` are the verdict's own."""
         return Judged(
             id=criterion.id,
@@ -301,88 +291,7 @@ class Run:
 
     def so_far(self, interrupted: str = "") -> Record:
         """The record as it would be written now."""
-        judged = list(self.judged)
-        have = {each.id for each in judged}
-        for criterion in self.due():
-            if criterion.id not in have:
-                code, reason = self._why_absent(interrupted)
-                judged.append(
-                    self._of(
-                        criterion,
-                        outcome=Outcome.INCONCLUSIVE,
-                        code=code,
-                        reason=reason,
-                        observed="not measured",
-                    )
-                )
-        order = {name: place for place, name in enumerate(self.plan)}
-        judged.sort(key=lambda each: (order.get(each.id, len(order)), each.subject))
-        now = self.stage.clock.now()
-        service = self.production.service
-        limits = config.limits_digest(self.production)
-        found = self.found
-        changed = self._changed(limits, found)
-        return Record(
-            watch=self.watch.name,
-            target=self.ledger.genesis.target,
-            rehearsal=self.stage.rehearsal,
-            service={
-                "name": service.name,
-                "environment": service.environment,
-                "release": service.release,
-            },
-            zone=service.time_zone,
-            hour=self.checkpoint.hour,
-            attempt=self.attempt,
-            t0=self.watch.t0,
-            due=self.checkpoint.due,
-            started=self.started,
-            ended=max(now, self.started),
-            late_s=max(0.0, self.checkpoint.late_s(self.started)),
-            early=self.started < self.checkpoint.due,
-            window=self.checkpoint.window,
-            outcome=worst(each.outcome for each in judged),
-            limits=limits,
-            watched=found,
-            launch_at=service.launch_at,
-            subjects=self._subjects(),
-            vantage=Vantage(
-                host=socket.gethostname(),
-                user=_user(),
-                pid=os.getpid(),
-                version=__version__,
-                commit=_commit(),
-            ),
-            plan={each.id: tuple(each.hours) for each in self.plan.values()},
-            criteria=tuple(judged),
-            shown=tuple(self._shown(judged)),
-            advisory=tuple(self._advisory(interrupted)),
-            prober=self._prober(now),
-            notes=tuple(self.redactor.text(each) for each in (*self.notes, *changed)),
-            interrupted=interrupted,
-        )
-
-    def _subjects(self) -> dict[str, tuple[str, ...]]:
-        """What each due criterion is judged of, where that is not just one."""
-        endpoints = tuple(self.production.endpoints)
-        each = {one.id: subjects(one.id, endpoints) for one in self.due()}
-        return {name: many for name, many in each.items() if many != ("",)}
-
-    def _changed(self, limits: str, found: Mapping[str, str]) -> Iterator[str]:
-        """What of production.toml is not as it was at the beginning of this watch."""
-        if limits != self.ledger.genesis.limits:
-            yield "the limits are not those of the beginning: production.toml was changed"
-        before = moved.beginning(self.ledger) or found
-        for line in moved.differences(before, found):
-            yield f"production is found elsewhere than at the beginning: {line}"
-
-    def _why_absent(self, interrupted: str) -> tuple[str, str]:
-        if interrupted:
-            return "interrupted", f"the run ended before it was judged: {interrupted}"
-        if self.broken:
-            files = ", ".join(self.broken)
-            return "does_not_import", f"it was due, and its test was not found; broken: {files}"
-        return "not_run", "it was due, but its test was not selected or not found"
+        return recording.so_far(self, interrupted)
 
     def write(self, interrupted: str = "") -> Record:
         """Write the record; a second call returns the first one's.
@@ -420,45 +329,6 @@ class Run:
         )
         return msgspec.structs.replace(record, decision=self.redactor.plain(decision.to_plain()))
 
-    def _prober(self, now: datetime) -> Prober:
-        from hour24 import probes
-
-        folder = self.ledger.folder / "probe"
-        files = tuple(sorted(path.name for path in folder.glob("*.jsonl")))
-        last = probes.last_line(folder)
-        running = last is not None and (now - last).total_seconds() < PROBER_SILENT_AFTER_S
-        return Prober(running=running, files=files, last_line=last)
-
-    def _advisory(self, interrupted: str) -> list[dict[str, Any]]:
-        if self.lanes is None or not self.production.status_pages:
-            return []
-        if interrupted and not self.lanes.answered("status_pages"):
-            return []  # whoever ended the run does not wait for advice
-        try:
-            answer = self.lanes.answer("status_pages")
-        except Exception as problem:  # noqa: BLE001  advice: no bug in it may cost the record
-            note = f"status pages: {type(problem).__name__}: {problem}"
-            if note not in self.notes:
-                self.notes.append(note)
-            return []
-        pages = answer if isinstance(answer, dict) else {"status": answer}
-        plain: list[dict[str, Any]] = self.redactor.plain([to_plain(e) for e in pages.values()])
-        return plain
-
-    def _shown(self, judged: list[Judged]) -> list[Shown]:
-        shown = []
-        if self.checkpoint.hour == 0:
-            shown += [
-                Shown(
-                    id="ERRORS-TOP",
-                    title="The most frequent errors, unjudged at hour 0",
-                    text=_most_frequent(each.evidence["issues"]),
-                )
-                for each in judged
-                if each.id == "ERRORS-CRITICAL" and "issues" in each.evidence
-            ]
-        return shown
-
     def standings(self) -> Listing:
         """How every criterion stands at every checkpoint so far, this run's verdicts included."""
         now = self.stage.clock.now()
@@ -495,7 +365,7 @@ class Run:
         writers: dict[str, Callable[[], None]] = {
             "page": lambda: checkpoint.write(record, ledger, self.file(".html")),
             "junit": lambda: junit.write(record, self.file(".xml")),
-            "alert": self.alert,
+            "alert": lambda: telling.alert(self),
             "index": lambda: index.write(ledger, ledger.folder / "index.html"),
         }
         for what, write in writers.items():
@@ -505,130 +375,13 @@ class Run:
                 self.trouble.append(f"{what}: {type(problem).__name__}: {problem}")
 
     def leaks(self, beside: Iterable[Path] = ()) -> list[str]:
-        """A line for each finished file in which a secret was found; the file is put away.
-
-        A file that did not change since secrets of these names were last looked for has only the
-        quick look: one of them may have another value now.
-
-        Args:
-            beside: files that were written elsewhere than in the ledger's folder.
-        """
-        lines = []
-        mark = self.ledger.folder / ".searched"
-        secrets = sorted(each.name for each in self.production.secrets)
-        began = time.time() - CLOCK_TICK_S
-        last = _searched(mark, secrets)
-        for path in sorted({*self.ledger.folder.rglob("*"), *beside}):
-            if path == mark or not path.is_file() or path.suffix == ".quarantined":
-                continue
-            try:
-                old = path.stat().st_ctime < last
-                names = self.redactor.quickly_in(path) if old else self.redactor.found_in(path)
-            except OSError as problem:
-                lines.append(f"{path.name}: not searched for secrets: {problem.strerror}")
-                continue
-            if names:
-                away = path.with_name(path.name + ".quarantined")
-                path.rename(away)
-                away.chmod(0o600)
-                lines.append(
-                    f"{path.name}: holds the secret {', '.join(names)}; put away as {away.name}, "
-                    "readable by you alone: change that secret, then delete the file"
-                )
-        if not lines:
-            with suppress(OSError):
-                mark.write_text(f"{began:.3f}\n{json.dumps(secrets)}\n", encoding="utf-8")
-        return lines
-
-    def alert(self) -> None:
-        """Tell people when the decision changed; what came of it goes into the ledger.
-
-        A rehearsal calls nobody.
-        """
-        from hour24 import alerts
-
-        assert self.record is not None
-        before = [r for r in self.ledger.records() if _place(r) != _place(self.record)]
-        message = alerts.due(self.record, before)
-        urls = self.production.alert_urls
-        if message is None or not urls:
-            return
-        if self.stage.rehearsal is not None:
-            self.trouble.append(f"a rehearsal calls nobody; this would be sent: {message.title}")
-            return
-        problems = alerts.sent(message, urls)
-        self.trouble += problems
-        entry = {
-            "at": self.stage.clock.now(),
-            "by": "hour24",
-            "because": message.title,
-            "hour": self.checkpoint.hour,
-            "attempt": self.attempt,
-            "addresses": len(urls),
-            "problems": [self.redactor.text(problem) for problem in problems],
-        }
-        try:
-            self.ledger.append("alert", entry)
-        except LedgerError as problem:
-            self.trouble.append(f"the alert is not in the ledger: {problem}")
-
-    def sign_of_life(self, signal: Signal) -> str:
-        """Tell whoever watches from outside that this run starts, or how it ended.
-
-        Returns: why it could not be told; empty when it was.
-        """
-        from hour24 import alerts
-
-        if self.stage.rehearsal is not None:
-            return ""
-        problem = alerts.beat(self.production.heartbeat_url, signal)
-        if problem:
-            self.trouble.append(problem)
-        return problem
-
-    def farewell(self, exit_code: int) -> str:
-        """The last sign of life, when everything is written. Returns: why it was not given."""
-        from hour24 import alerts
-
-        signal = alerts.signal_of(exit_code)
-        if signal is not None:
-            return self.sign_of_life(signal)
-        return ""
+        """:func:`hour24.checkpoint.tripwire.leaks` of this watch's folder."""
+        secrets = (each.name for each in self.production.secrets)
+        return tripwire.leaks(self.ledger.folder, self.redactor, secrets, beside)
 
     def close(self) -> None:
         """Release the lock, stop a rehearsal of our own."""
         self.resources.close()
-
-
-def _most_frequent(plain: Mapping[str, Any]) -> str:
-    from hour24.evidence import from_plain
-
-    listing = from_plain(plain)
-    if isinstance(listing, Unanswered):
-        return f"not measured: {listing.reason}"
-    assert isinstance(listing, Listing)
-    top = sorted(listing.items, key=lambda item: -int(item["count"]))[:3]
-    return "; ".join(f"{item['count']} x {item['title'][:120]}" for item in top) or "none"
-
-
-def _searched(mark: Path, secrets: list[str]) -> float:
-    """When these secrets were last looked for, epoch seconds; 0 when never."""
-    try:
-        moment, names = mark.read_text(encoding="utf-8").splitlines()
-        return float(moment) if json.loads(names) == secrets else 0.0
-    except (OSError, ValueError):
-        return 0.0
-
-
-def _place(record: Record) -> tuple[int, int]:
-    return record.hour, record.attempt
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return str(os.getuid())
 
 
 def _load() -> None:
@@ -642,20 +395,3 @@ def _load() -> None:
             importlib.import_module(f"hour24.report.{name}")
         for template in page.environment().list_templates(extensions=["j2"]):
             page.environment().get_template(template)
-
-
-@lru_cache(maxsize=1)
-def _commit() -> str:
-    """The commit of this clone; empty where it is none."""
-    try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except OSError:
-        return ""
-    return answer.stdout.strip()

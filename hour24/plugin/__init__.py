@@ -111,6 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     from hour24.checkpoint.opening import begin, open_run
     from hour24.checkpoint.stage import Options, moment
+    from hour24.checkpoint.telling import sign_of_life
 
     option = config.option
     try:
@@ -136,7 +137,7 @@ def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     except LedgerError as problem:
         pytest.exit(str(problem), returncode=EXIT_NOT_WRITTEN)
     begin(run)
-    run.sign_of_life("start")
+    sign_of_life(run, "start")
     # Filters are the process's, not a thread's: a library's warning must not end a question.
     # Nor may it for the moment in which pytest has set "error" and not yet what comes after it.
     filters = config.getini("filterwarnings")

@@ -319,7 +319,9 @@ class CheckpointPlugin:
             self._say(f"hour24: {text}")
         if leaks:
             session.exitstatus = EXIT_NOT_WRITTEN
-        unsaid = self.run.farewell(int(session.exitstatus))
+        from hour24.checkpoint.telling import farewell
+
+        unsaid = farewell(self.run, int(session.exitstatus))
         if unsaid:  # the closing lines are told already
             self._say(f"hour24: {unsaid}")
 

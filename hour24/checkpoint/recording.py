@@ -1,0 +1,195 @@
+"""The record of a run, as it would be written now.
+
+Rules of this module:
+
+- What was due and has no verdict stands in the record as INCONCLUSIVE, with the code that says why.
+- Nothing is judged here, and nothing is asked of production.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hour24 import __version__, config
+from hour24.criteria import subjects
+from hour24.evidence import Listing, Unanswered, from_plain, to_plain
+from hour24.ledger import moved
+from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage
+from hour24.verdict import Outcome, worst
+
+if TYPE_CHECKING:
+    from hour24.checkpoint.run import Run
+
+PROBER_SILENT_AFTER_S = 180.0
+
+
+def so_far(run: Run, interrupted: str = "") -> Record:
+    """The record as it would be written now."""
+    judged = list(run.judged)
+    have = {each.id for each in judged}
+    for criterion in run.due():
+        if criterion.id not in have:
+            code, reason = _why_absent(run, interrupted)
+            judged.append(
+                run.of(
+                    criterion,
+                    outcome=Outcome.INCONCLUSIVE,
+                    code=code,
+                    reason=reason,
+                    observed="not measured",
+                )
+            )
+    order = {name: place for place, name in enumerate(run.plan)}
+    judged.sort(key=lambda each: (order.get(each.id, len(order)), each.subject))
+    now = run.stage.clock.now()
+    service = run.production.service
+    limits = config.limits_digest(run.production)
+    found = run.found
+    changed = _changed(run, limits, found)
+    return Record(
+        watch=run.watch.name,
+        target=run.ledger.genesis.target,
+        rehearsal=run.stage.rehearsal,
+        service={
+            "name": service.name,
+            "environment": service.environment,
+            "release": service.release,
+        },
+        zone=service.time_zone,
+        hour=run.checkpoint.hour,
+        attempt=run.attempt,
+        t0=run.watch.t0,
+        due=run.checkpoint.due,
+        started=run.started,
+        ended=max(now, run.started),
+        late_s=max(0.0, run.checkpoint.late_s(run.started)),
+        early=run.started < run.checkpoint.due,
+        window=run.checkpoint.window,
+        outcome=worst(each.outcome for each in judged),
+        limits=limits,
+        watched=found,
+        launch_at=service.launch_at,
+        subjects=_subjects(run),
+        vantage=Vantage(
+            host=socket.gethostname(),
+            user=_user(),
+            pid=os.getpid(),
+            version=__version__,
+            commit=_commit(),
+        ),
+        plan={each.id: tuple(each.hours) for each in run.plan.values()},
+        criteria=tuple(judged),
+        shown=tuple(_shown(run, judged)),
+        advisory=tuple(_advisory(run, interrupted)),
+        prober=_prober(run, now),
+        notes=tuple(run.redactor.text(each) for each in (*run.notes, *changed)),
+        interrupted=interrupted,
+    )
+
+
+def _subjects(run: Run) -> dict[str, tuple[str, ...]]:
+    """What each due criterion is judged of, where that is not just one."""
+    endpoints = tuple(run.production.endpoints)
+    each = {one.id: subjects(one.id, endpoints) for one in run.due()}
+    return {name: many for name, many in each.items() if many != ("",)}
+
+
+def _changed(run: Run, limits: str, found: Mapping[str, str]) -> Iterator[str]:
+    """What of production.toml is not as it was at the beginning of this watch."""
+    if limits != run.ledger.genesis.limits:
+        yield "the limits are not those of the beginning: production.toml was changed"
+    before = moved.beginning(run.ledger) or found
+    for line in moved.differences(before, found):
+        yield f"production is found elsewhere than at the beginning: {line}"
+
+
+def _why_absent(run: Run, interrupted: str) -> tuple[str, str]:
+    if interrupted:
+        return "interrupted", f"the run ended before it was judged: {interrupted}"
+    if run.broken:
+        files = ", ".join(run.broken)
+        return "does_not_import", f"it was due, and its test was not found; broken: {files}"
+    return "not_run", "it was due, but its test was not selected or not found"
+
+
+def _prober(run: Run, now: datetime) -> Prober:
+    from hour24 import probes
+
+    folder = run.ledger.folder / "probe"
+    files = tuple(sorted(path.name for path in folder.glob("*.jsonl")))
+    last = probes.last_line(folder)
+    running = last is not None and (now - last).total_seconds() < PROBER_SILENT_AFTER_S
+    return Prober(running=running, files=files, last_line=last)
+
+
+def _advisory(run: Run, interrupted: str) -> list[dict[str, Any]]:
+    if run.lanes is None or not run.production.status_pages:
+        return []
+    if interrupted and not run.lanes.answered("status_pages"):
+        return []  # whoever ended the run does not wait for advice
+    try:
+        answer = run.lanes.answer("status_pages")
+    except Exception as problem:  # noqa: BLE001  advice: no bug in it may cost the record
+        note = f"status pages: {type(problem).__name__}: {problem}"
+        if note not in run.notes:
+            run.notes.append(note)
+        return []
+    pages = answer if isinstance(answer, dict) else {"status": answer}
+    plain: list[dict[str, Any]] = run.redactor.plain([to_plain(e) for e in pages.values()])
+    return plain
+
+
+def _shown(run: Run, judged: list[Judged]) -> list[Shown]:
+    shown = []
+    if run.checkpoint.hour == 0:
+        shown += [
+            Shown(
+                id="ERRORS-TOP",
+                title="The most frequent errors, unjudged at hour 0",
+                text=_most_frequent(each.evidence["issues"]),
+            )
+            for each in judged
+            if each.id == "ERRORS-CRITICAL" and "issues" in each.evidence
+        ]
+    return shown
+
+
+def _most_frequent(plain: Mapping[str, Any]) -> str:
+    listing = from_plain(plain)
+    if isinstance(listing, Unanswered):
+        return f"not measured: {listing.reason}"
+    assert isinstance(listing, Listing)
+    top = sorted(listing.items, key=lambda item: -int(item["count"]))[:3]
+    return "; ".join(f"{item['count']} x {item['title'][:120]}" for item in top) or "none"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())
+
+
+@lru_cache(maxsize=1)
+def _commit() -> str:
+    """The commit of this clone; empty where it is none."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return answer.stdout.strip()
