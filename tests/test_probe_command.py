@@ -53,6 +53,23 @@ def test_a_prober_may_begin_before_hour_0(served: Rehearsal, tmp_path: Path) -> 
     assert sum(line["due"] for line in lines if line["probe"] == "health") >= 1
     early = hour24("due", "--reports", tmp_path, "--watch", "ahead")
     assert "next: hour 0" in early.stdout
+    _elsewhere_is_refused(served, tmp_path)
+
+
+def _elsewhere_is_refused(served: Rehearsal, reports: Path) -> None:
+    """Of a prober that asks another address than its watch, no line is written."""
+    toml = Path(served.toml)
+    kept = toml.read_text("utf-8")
+    toml.write_text(kept.replace("/health", "/healthz", 1), "utf-8")
+    try:
+        command = ("probe", "--target", toml, "--reports", reports, "--watch", "ahead")
+        refused = hour24(*command, **served.environ)
+    finally:
+        toml.write_text(kept, "utf-8")
+    assert refused.returncode == 4, refused.stdout
+    assert "health.url: expected http://127.0.0.1:" in refused.stdout
+    assert "not where ahead looks" in refused.stdout
+    assert len(list(reports.glob("ahead/probe/*.jsonl"))) == 1
 
 
 def test_without_a_watch_it_says_how_to_open_one(served: Rehearsal, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from hour24.checkpoint.place import place
 from hour24.config import load, watched
+from hour24.ledger.moved import elsewhere
+from tests import small_watch as small
 from tests.test_config import SMALLEST, VARIABLES, written
 
 WHOLE = (
@@ -106,3 +108,16 @@ def test_what_a_ledger_says_of_it_is_scrubbed_and_no_rehearsals(tmp_path: Path) 
     told = place(production, None)["endpoints.calls.url"]
     assert told == "https://orders.internal.net/api/[redacted:CALLS_AUTH]"
     assert place(production, {"seed": 1, "faults": []}) == {}
+
+
+def test_a_prober_asks_what_its_watch_asks(tmp_path: Path) -> None:
+    """Another address of what it probes is told, until a record has found production there."""
+    there = {**small.WATCHED, "health.url": "https://other.net/health"}
+    ledger = small.watch_of(tmp_path, small.record(0))
+    assert elsewhere(ledger, small.WATCHED) == ()
+    assert elsewhere(ledger, {**small.WATCHED, "render.service": "srv-other"}) == ()
+    (told,) = elsewhere(ledger, there)
+    assert told.startswith("health.url: expected ")
+    assert told.endswith("got https://other.net/health")
+    ledger.write(small.record(4, watched=there))
+    assert elsewhere(ledger, there) == ()

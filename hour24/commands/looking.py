@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hour24 import config
+from hour24.checkpoint.place import place
 from hour24.checkpoint.stage import Options, absent, moment, open_watch
 from hour24.clock import Clock, WallClock
 from hour24.commands import say
 from hour24.commands.watches import add_reports, add_watch, chosen, production_of
 from hour24.errors import ConfigurationError, LedgerError
+from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 
 if TYPE_CHECKING:
@@ -201,6 +203,10 @@ def probe(options: argparse.Namespace) -> int:
         meant = Options(hour=0, reports=options.reports, watch=options.watch)
         remedy = "start one with `pytest -m hour0`, or ahead of it with --t0"
         raise ConfigurationError([absent("an open watch", meant, options.target, remedy)])
+    if elsewhere := moved.elsewhere(ledger, place(production, ledger.genesis.rehearsal)):
+        remedy = f"{options.target}: not where {ledger.watch.name} looks; if production moved, run "
+        remedy += "the next checkpoint first, then start the prober again"
+        raise ConfigurationError([*elsewhere, remedy])
     service = f"{production.service.name} {production.service.environment}"
     on_call = [
         {"role": each.role, "name": each.name, "reach": each.reach}

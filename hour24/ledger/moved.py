@@ -18,6 +18,9 @@ from msgspec import Struct
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import name_of
 
+PROBED = ("service.control_url", "health.", "endpoints.", "websocket.")
+"""Places in production.toml that a prober asks."""
+
 
 class Change(Struct, frozen=True, kw_only=True):
     """One record that found production elsewhere.
@@ -77,6 +80,22 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[st
         for place in sorted({*before, *after})
         if before.get(place) != after.get(place)
     )
+
+
+def elsewhere(ledger: Ledger, found: Mapping[str, str]) -> tuple[str, ...]:
+    """How what a prober would ask differs from what this watch asked at the beginning.
+
+    Nothing, where a record has already found it there: the change is told by the ledger then.
+    """
+    before = _probed(beginning(ledger))
+    mine = _probed(found)
+    if not before or any(_probed(one.watched) == mine for one in ledger.records()):
+        return ()
+    return differences(before, mine)
+
+
+def _probed(watched: Mapping[str, str]) -> dict[str, str]:
+    return {place: told for place, told in watched.items() if place.startswith(PROBED)}
 
 
 def _key(watched: Mapping[str, str]) -> frozenset[tuple[str, str]]:
