@@ -12,12 +12,14 @@ from msgspec import structs
 
 from hour24.criteria import Criterion
 from hour24.errors import ConfigurationError
-from hour24.evidence import Counts, Evidence
+from hour24.evidence import Counts, Evidence, Unanswered
 from hour24.ledger import signoff, waivers
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import on_ledger
+from hour24.ledger.verify import verify
 from hour24.objectives.base import Objective
 from hour24.verdict import Outcome, Verdict
+from hour24.watch import Window
 from tests import small_watch as small
 from tests.small_watch import AFTER, WATCH, FewBad, counts, judged, record
 
@@ -47,6 +49,15 @@ class Eased(Objective, frozen=True, kw_only=True):
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         assert isinstance(evidence["counts"], Counts)
         return Verdict(outcome=Outcome.PASS, reason="it passes")
+
+
+class Beside(FewBad, frozen=True, kw_only=True):
+    """The same beside a baseline, which it does not judge."""
+
+    may: ClassVar[tuple[str, ...]] = ("before",)
+
+
+LOOKED = small.Looked()
 
 
 def missing(ledger: Ledger) -> tuple[str, ...]:
@@ -281,3 +292,42 @@ def test_an_own_criterion_on_standings_keeps_its_fail(tmp_path: Path) -> None:
     own = next(one for one in kept if one.id == OWN.id and one.hour == 12)
     assert (own.outcome, own.attempt, own.on_ledger) == (Outcome.FAIL, 1, False)
     assert on_ledger(structs.replace(bad, id="SIGNOFF-DATABASE"))
+
+
+# --- what an honest record may hold ---------------------------------------------------------------
+
+
+def wrong(ledger: Ledger) -> list[str]:
+    """What ``verify`` says against a ledger, its verdicts apart."""
+    return [one.says for one in verify(ledger.folder) if not one.ok and one.what != "verdicts"]
+
+
+@pytest.mark.parametrize("minutes", [-240, -5, 5])
+def test_a_prober_has_its_own_clock_and_may_have_stopped(tmp_path: Path, minutes: int) -> None:
+    """Its last line may be of another minute than the checkpoint; another source's may not."""
+    for source in ("prober", "render"):
+        seen = small.probes(8)["probes"]
+        at = seen.question.at + timedelta(minutes=minutes)
+        question = structs.replace(seen.question, at=at, source=source)
+        one = judged(
+            "HEALTH-ALWAYS", 8, {"probes": structs.replace(seen, question=question)}, LOOKED
+        )
+        ledger = small.watch_of(tmp_path / source, record(8, one))
+        assert bool(wrong(ledger)) is (source != "prober")
+
+
+@pytest.mark.parametrize("absent", ["answer", "window", "nothing"])
+def test_a_baseline_alone_does_not_say_of_when_the_evidence_is(tmp_path: Path, absent: str) -> None:
+    """An answer that is absent or of no stretch leaves only the window of the day before."""
+    now, before = counts(8)["counts"], counts(8)["counts"]
+    day = timedelta(days=1)
+    window = Window(WATCH.checkpoint(8).window.start - day, WATCH.checkpoint(8).window.end - day)
+    before = structs.replace(before, question=structs.replace(before.question, window=window))
+    question = structs.replace(now.question, window=window if absent == "nothing" else None)
+    now = structs.replace(now, question=question)
+    if absent == "answer":
+        question = structs.replace(question, window=window)
+        now = Unanswered(question=question, code="source_failed", reason="503")
+    one = judged("SENTRY-FEED", 8, {"counts": now, "before": before}, Beside())
+    ledger = small.watch_of(tmp_path, record(8, one))
+    assert bool(wrong(ledger)) is (absent == "nothing")

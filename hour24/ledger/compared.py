@@ -45,6 +45,9 @@ EASIER_AT_FIRST = frozenset({"q", "days"})
 OF_A_RUN = ("watch", "target", "rehearsal", "t0", "hour", "attempt", "started", "watched", "limits")
 """What a run knows when it begins."""
 
+PROBER = "prober"
+"""The source whose lines are of its own machine's clock, and may have ended before the due time."""
+
 AROUND_S = 3600.0
 """A source may tell whole hours alone: the window it was asked for is longer than the one meant."""
 
@@ -251,19 +254,21 @@ def untimely(ledger: Ledger, records: Sequence[Record]) -> Iterator[str]:
 def _asked_otherwise(judged: Judged, record: Record, settle_s: float) -> Iterator[str]:
     """How evidence was asked at another time, or of another time, than its record says."""
     try:
-        asked = [evidence.from_plain(each).question for each in judged.evidence.values()]
+        answers = [evidence.from_plain(each) for each in judged.evidence.values()]
     except (msgspec.ValidationError, ValueError):
         return  # told by another look
-    if not asked:
-        return
-    newest = max(one.at for one in asked)
-    # what a prober saw counts as asked at the due time, whenever its files are read
+    asked = [one.question for one in answers]
     first, last = min(record.started, record.due), max(record.ended, record.due)
     slack = AROUND_S if record.interrupted else SLACK_S
+    newest = max((one.at for one in asked if one.source != PROBER), default=first)
     if not first - timedelta(seconds=SLACK_S) <= newest <= last + timedelta(seconds=slack):
         yield f"evidence: expected it of {told_as(first)} to {told_as(last)}, got {told_as(newest)}"
+    # where an answer is absent, or is of no stretch, a baseline's window alone may be left
+    blind = judged.outcome == Outcome.INCONCLUSIVE and any(
+        isinstance(one, evidence.Unanswered) for one in answers
+    )
     ends = [one.window.end for one in asked if one.window is not None]
-    if ends and judged.window is not None:
+    if asked and len(ends) == len(asked) and judged.window is not None and not blind:
         end, told = judged.window.end, max(ends)
         if not -AROUND_S - settle_s <= (told - end).total_seconds() <= AROUND_S:
             yield f"evidence: expected it of the time until {told_as(end)}, got {told_as(told)}"
