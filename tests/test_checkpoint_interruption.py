@@ -88,9 +88,14 @@ def assert_recorded(project: Project) -> Record:
 def test_a_signal(tmp_path: Path, name: str) -> None:
     """The record says by which, the pages are there, exit 2."""
     project = Project(tmp_path, own=WAITS)
-    process = project.begun()
+    number = getattr(signal, name)
+    ours = signal.signal(number, signal.SIG_DFL)  # what we ignore it would ignore, under nohup
+    try:
+        process = project.begun()
+    finally:
+        signal.signal(number, ours)
     until(project.reports, '"OWN-FIRST"', process, kind="judged")
-    process.send_signal(getattr(signal, name))
+    process.send_signal(number)
     told = ended(process)
     assert process.returncode == 2, told
     assert assert_recorded(project).interrupted == f"signal {name}"

@@ -117,7 +117,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint.recording": BOOK | {"checkpoint.run", "config", "probes"},
     "checkpoint.telling": {"alerts", "checkpoint.run", "errors", "ledger.record"},
     "checkpoint.baseline": {"evidence", "objectives", "verdict"},
-    "checkpoint.inquiry": ASK | {"ledger.book", "probes", "sources"},
+    "checkpoint.inquiry": ASK | {"checkpoint.place", "ledger.book", "probes", "sources"},
     "checkpoint.questions": {"checkpoint.inquiry", "evidence", "sources", "watch"},
     "checkpoint.asked": ASK | {"checkpoint.inquiry", "sources"},
     "checkpoint.daily": BOOK | ASK | {"checkpoint.inquiry", "probes"},

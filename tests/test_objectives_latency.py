@@ -158,6 +158,40 @@ def test_spans_alone_pass_no_endpoint_that_gave_us_no_good_answer(own, outcome, 
     assert "0 of 2,000 took 500 ms or more" in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("bad", "probes", "outcome"),
+    [
+        (3, 2880, Outcome.PASS),
+        (15, 2880, Outcome.PASS),
+        (16, 2880, Outcome.FAIL),
+        (3, 0, Outcome.FAIL),
+    ],
+)
+def test_a_blip_of_a_few_samples_does_not_outvote_a_longer_look(bad, probes, outcome):
+    """Unless most of them had no good answer; without a longer look they speak for themselves."""
+    taken = distribution([100.0] * (30 - bad), censored=bad, bad={"refused": bad})
+    own = {"probes": distribution([100.0] * probes)} if probes else {}
+    verdict = target(samples=taken, control=ANSWERS, **own)
+    assert verdict.outcome == outcome
+    if verdict.outcome == Outcome.PASS:
+        assert f"{bad} had no good answer" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "outcome", "code"),
+    [
+        (29, {"timeout": 1}, Outcome.PASS, ""),
+        (0, {"503": 29, "timeout": 1}, Outcome.FAIL, "bad_status"),
+        (0, {"timeout": 30}, Outcome.INCONCLUSIVE, "no_network"),
+    ],
+)
+def test_a_silent_control_excuses_only_samples_without_any_answer(good, bad, outcome, code):
+    """One answer shows that our network worked."""
+    taken = distribution([100.0] * good, censored=sum(bad.values()), bad=bad)
+    verdict = target(spans=FAST, samples=taken, control=SILENT)
+    assert (verdict.outcome, verdict.code) == (outcome, code)
+
+
 def test_a_refusal_of_our_credential_shows_nothing_of_the_endpoint():
     """Neither slow nor fast; the reason says what to do, and slow spans fail all the same."""
     refused = target(samples=distribution(refused=30), control=ANSWERS)

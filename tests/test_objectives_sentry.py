@@ -166,6 +166,15 @@ def test_a_silent_feed_says_what_was_expected_and_what_to_do():
     assert dropped.outcome == Outcome.FAIL
 
 
+def test_hours_that_have_not_passed_are_not_expected():
+    """Usage is asked for in whole hours, the last of which may go on."""
+    told = window_of(0, 2)
+    begun = structs.replace(told.question, at=AT - timedelta(minutes=50))
+    told = structs.replace(told, question=begun)
+    verdict = NothingDropped().judge({"outcomes": told, "day_before": day(*[6] * 24)})
+    assert verdict.outcome == Outcome.PASS
+
+
 def test_whether_silence_is_usual_must_be_known_where_there_is_silence():
     """Events that came speak for themselves."""
     before = {"day_before": unanswered("source_timeout")}

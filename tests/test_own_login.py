@@ -10,14 +10,16 @@ import pytest
 
 from hour24.checkpoint.asked import Ask
 from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.place import place
 from hour24.checkpoint.questions import database_before
 from hour24.clock import SteppingClock
-from hour24.config import DatabaseAt, Schedule, Secret
+from hour24.config import DatabaseAt, Production, Schedule, Secret, load
 from hour24.evidence import Listing, Unanswered
 from hour24.objectives.database import DatabaseAnswers
 from hour24.verdict import Outcome
 from tests import small_watch as small
 from tests.peers import Peer
+from tests.test_config import SMALLEST, VARIABLES, written
 
 REFUSAL = b"SFATAL\0C28P01\0Mpassword authentication failed\0\0"
 
@@ -54,6 +56,35 @@ ROW = Listing(
 REFUSED = Unanswered(question=small.asked(0, "database"), code="login_refused", reason="refused")
 
 
+DATABASE = """
+[database]
+dsn_env = "DATABASE_URL"
+"""
+HERE = "postgresql://watch:open-sesame-1@db.internal.net:5432/postgres"
+
+
+def production_at(folder: Path, dsn: str) -> Production:
+    return load(written(folder, SMALLEST + DATABASE), {**VARIABLES, "DATABASE_URL": dsn})
+
+
+def before(folder: Path, hour: int, recorded: list, dsn: str = HERE) -> Listing:
+    """What the ledger tells of earlier logins, today's being ``dsn``."""
+    there = place(production_at(folder, HERE), None)
+    records = [
+        small.record(
+            at,
+            small.judged("DB-ONLINE", at, {"row": row}, DatabaseAnswers()),
+            attempt=n,
+            watched=there,
+        )
+        for at, n, row in recorded
+    ]
+    ledger = small.watch_of(folder, *records)
+    point = small.WATCH.checkpoint(hour)
+    now = production_at(folder, dsn)
+    return database_before(Inquiry(now, small.WATCH, point, SteppingClock(point.due), ledger))
+
+
 @pytest.mark.parametrize(
     ("recorded", "hour", "outcome"),
     [
@@ -69,12 +100,21 @@ def test_a_refused_login_fails_where_it_worked_before_in_this_watch(
     tmp_path: Path, recorded: list, hour: int, outcome: Outcome
 ) -> None:
     """At an earlier checkpoint or attempt; before the first one it may be our own credential."""
-    records = [
-        small.record(at, small.judged("DB-ONLINE", at, {"row": row}, DatabaseAnswers()), attempt=n)
-        for at, n, row in recorded
-    ]
-    point = small.WATCH.checkpoint(hour)
-    ledger = small.watch_of(tmp_path, *records)
-    inquiry = Inquiry(None, small.WATCH, point, SteppingClock(point.due), ledger)  # type: ignore[arg-type]
-    verdict = DatabaseAnswers().judge({"row": REFUSED, "before": database_before(inquiry)})
+    verdict = DatabaseAnswers().judge({"row": REFUSED, "before": before(tmp_path, hour, recorded)})
     assert (verdict.outcome, verdict.code) == (outcome, "login_refused")
+
+
+@pytest.mark.parametrize(
+    ("dsn", "outcome"),
+    [
+        (HERE.replace("sesame-1", "sesame-2"), Outcome.FAIL),
+        (HERE.replace("watch:", "wacht:"), Outcome.INCONCLUSIVE),
+        (HERE.replace("/postgres", "/other"), Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_login_that_is_another_one_now_did_not_work_before(
+    tmp_path: Path, dsn: str, outcome: Outcome
+) -> None:
+    """Another role or database is ours; a new password of the same role is not told apart."""
+    told = before(tmp_path, 8, [(0, 1, ROW), (4, 1, ROW)], dsn)
+    assert DatabaseAnswers().judge({"row": REFUSED, "before": told}).outcome == outcome

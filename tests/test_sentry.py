@@ -635,6 +635,16 @@ def test_what_was_accepted_is_told_by_the_hour(ask):
     assert params(asked_of(server, "/stats_v2/")[0])["category"] == ["error"]
 
 
+def test_an_hour_that_is_none_is_misread(ask):
+    """An interval between two hours belongs to neither."""
+    body = usage(("accepted", "", [1, 1, 1, 1, 1, 1]))
+    body["intervals"] = [*body["intervals"][:5], "2026-11-24T07:30:00Z"]
+    source, _ = ask(stats=told(body))
+    for question in (source.accepted, source.outcomes):
+        with pytest.raises(SourceMisread, match="expected whole hours"):
+            question(WINDOW)
+
+
 def test_no_usage_at_all_is_zero_of_zero(ask):
     """Nothing sent, nothing dropped; the hours are there."""
     source, _ = ask(stats=told(usage()))

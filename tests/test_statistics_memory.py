@@ -128,9 +128,12 @@ def test_a_leak_by_requests_is_called_whenever_the_day_is_busy(peak, rate):
     load = daily_load(peak)
     served = [sum(load[: n + 1]) / sum(load) for n in range(len(load))]
     values = [v + rate * 24 * share for v, share in zip(heap(24), served, strict=True)]
-    found = judged(values, load=load)
+    found = judged(values, load=load, limit=1000.0)
     assert found.standing == "leaks"
     assert found.slope == pytest.approx(rate, rel=0.3)
+    assert found.growth == pytest.approx(found.slope * 23, rel=0.1)
+    left = 1000.0 - max(values)
+    assert found.exhausted_h == pytest.approx(left / found.lower)
 
 
 @pytest.mark.parametrize("peak", [10, 12, 14])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 
 import pytest
@@ -143,3 +144,30 @@ def test_hostile_lines_cost_no_more_than_others():
     for line in hostile * 20:
         masked(line)
     assert time.perf_counter() - start < 2.0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["OAuth2Error", "TLSv1Failed", "getX509Cert", "Base64Utf8Decoder", "MD5Sha1Mismatch"],
+)
+def test_the_name_of_an_error_is_no_id(name):
+    """A name that is words by half and more keeps them; only its numbers vary."""
+    assert masked(f"{name}: request failed") == f"{re.sub('[0-9]+', '<n>', name)}: request failed"
+
+
+def test_lines_that_differ_in_every_word_cost_no_more_each(monkeypatch):
+    """Beyond so many of one length and first word they join the last."""
+    monkeypatch.setattr("hour24.statistics.patterns.MOST_ALIKE", 5)
+    words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
+    groups, grouping = grouped(f"failed {word * 3} {word} {word}{word}" for word in words)
+    assert groups == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4]
+    assert grouping.template(4).startswith("failed <*>")
+
+
+def test_long_lines_are_alike_by_all_their_words():
+    """Half of them may say that they are not, never that they are."""
+    head = [f"w{chr(97 + n)}" for n in range(20)]
+    same = " ".join(head)
+    near = " ".join([*head[:15], *"vwxyz"])
+    far = " ".join([head[0], *"abcdefghijk", *head[12:]])
+    assert grouped([same, near, far])[0] == [0, 0, 1]

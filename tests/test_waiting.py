@@ -6,11 +6,13 @@ import os
 import pty
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from hour24.checkpoint import inquiry
 from hour24.checkpoint.inquiry import budget_s
 from hour24.config import Health, Schedule
 from tests.played import ROOT, pytest_
@@ -61,3 +63,22 @@ def test_the_canary_is_waited_for_as_long_as_events_are_given_to_arrive() -> Non
     production = SimpleNamespace(schedule=schedule, health=Health(url="", schema={}))
     assert budget_s(production, "sentry-canary") == 390.0  # type: ignore[arg-type]
     assert budget_s(production, "sentry") == 90.0  # type: ignore[arg-type]
+
+
+class JustNow(Future[str]):
+    """Whose answer comes between the end of a wait and the look whether it is there."""
+
+    def done(self) -> bool:
+        if not super().done():
+            self.set_result("the answer")
+        return super().done()
+
+
+def test_an_answer_that_comes_as_the_wait_ends_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no bug of its own that a wait of a second ended."""
+    monkeypatch.setattr(inquiry, "TELL_EVERY_S", 0.02)
+    production = SimpleNamespace(schedule=Schedule(), health=None)
+    lanes = inquiry.Lanes(SimpleNamespace(production=production), [])  # type: ignore[arg-type]
+    lanes._answers["sentry_outcomes"] = JustNow()
+    monkeypatch.setattr(lanes, "ask", lambda names: None)
+    assert lanes.answer("sentry_outcomes") == "the answer"

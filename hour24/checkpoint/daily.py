@@ -179,10 +179,10 @@ class Look(Inquiry):
         )
         self.of = of
 
-    def earlier(self, name: str) -> list[tuple[int, Evidence]]:
+    def earlier(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
         """Evidence of this name in the watch's records, oldest first, with the hour."""
         watch = Inquiry(self.production, self.watch, self.checkpoint, self.clock, self.of)
-        return watch.earlier(name)
+        return watch.earlier(name, *same)
 
     @cached_property
     def seen_at_baseline(self) -> Seen:

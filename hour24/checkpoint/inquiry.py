@@ -26,6 +26,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from hour24.checkpoint.place import place
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.errors import SourceEmpty, SourceError
@@ -203,19 +204,28 @@ class Inquiry:
         """What the prober saw around T0."""
         return self.seen
 
-    def earlier(self, name: str) -> list[tuple[int, Evidence]]:
-        """Evidence of this name in earlier checkpoints' records, oldest first, with the hour."""
-        return self._recorded(name, again=False)
+    def earlier(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
+        """Evidence of this name in earlier checkpoints' records, oldest first, with the hour.
 
-    def attempted(self, name: str) -> list[tuple[int, Evidence]]:
+        Args:
+            same: places in production.toml that must be as they are now.
+        """
+        return self._recorded(name, same, again=False)
+
+    def attempted(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
         """Evidence of this name that earlier attempts of this checkpoint recorded."""
-        return self._recorded(name, again=True)
+        return self._recorded(name, same, again=True)
 
-    def _recorded(self, name: str, *, again: bool) -> list[tuple[int, Evidence]]:
+    def _recorded(
+        self, name: str, same: tuple[str, ...], *, again: bool
+    ) -> list[tuple[int, Evidence]]:
+        here = place(self.production, self.ledger.genesis.rehearsal) if same else {}
         found: list[tuple[int, Evidence]] = []
         now = self.checkpoint.hour
         for record in self.ledger.records():
             if record.hour != now if again else record.hour >= now or record.early:
+                continue
+            if any(record.watched.get(each) != here.get(each) for each in same):
                 continue
             for judged in record.criteria:
                 if name in judged.evidence:
@@ -311,8 +321,8 @@ class Lanes:
                 left = max(0.05, budget - waited)
                 return self._answers[name].result(timeout=min(TELL_EVERY_S, left))
             except TimeoutError:
-                if self._answers[name].done():
-                    raise  # a bug's own
+                if self._answers[name].done():  # just now; or a bug's own, raised again
+                    return self._answers[name].result()
                 if waited + TELL_EVERY_S >= budget:
                     says = f"{lane}: {name}: no answer within {budget:g} s"
                     return self._unanswered(name, "source_timeout", says)

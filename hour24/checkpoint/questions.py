@@ -380,8 +380,9 @@ def database_row(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def database_before(inquiry: Inquiry) -> Answer:
-    """At which checkpoints, or attempts of this one, the database answered before."""
-    before = [*inquiry.earlier("row"), *inquiry.attempted("row")]
+    """At which checkpoints, or attempts of this one, this database answered this login before."""
+    login = ("database", "database.role")
+    before = [*inquiry.earlier("row", *login), *inquiry.attempted("row", *login)]
     items = tuple({"hour": hour, "answered": True} for hour, _ in before)
     return Listing(
         question=inquiry.question("database_row, earlier checkpoints and attempts"),

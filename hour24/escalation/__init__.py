@@ -156,15 +156,18 @@ def _unsettled(record: Record) -> str:
     if not codes:
         return ""
     open_ones = []
+    again = {name: [h for h in record.plan.get(name, ()) if h > record.hour] for name in codes}
     for name, code in list(codes.items())[:MOST_WHY]:
-        later = [hour for hour in record.plan.get(name, ()) if hour > record.hour]
-        again = f"judged again at hour {min(later)}" if later else "not judged again"
-        open_ones.append(f"{name} ({code}), {again}")
+        later = again[name]
+        when = f"judged again at hour {min(later)}" if later else "not judged again"
+        open_ones.append(f"{name} ({code}), {when}")
     more = f"; and {len(codes) - MOST_WHY} more" if len(codes) > MOST_WHY else ""
+    told = f"Nothing failed. Not settled yet, for want of evidence: {'; '.join(open_ones)}{more}. "
+    if not any(again.values()):
+        return f"{told}It holds the launch up, unless a person waives it"
     return (
-        f"Nothing failed. Not settled yet, for want of evidence: {'; '.join(open_ones)}{more}. "
-        "Going on settles it, by a later PASS over a longer window; what is still open after the "
-        "last checkpoint holds the launch up"
+        f"{told}Going on settles it, by a later PASS over a longer window; what is still open "
+        "after the last checkpoint holds the launch up"
     )
 
 

@@ -39,6 +39,7 @@ START_S = 20.0
 LEAST_READY, MOST_READY = 2, 32
 OPEN_S = 5.0
 SETTLE_S = 0.1
+MOST_LATE_MS = 250.0
 REFUSALS = (401, 403)
 
 
@@ -129,8 +130,9 @@ class Sampler:
         }
 
     def _late_ms(self, endpoint: Endpoint) -> float:
-        """What is too late: half the interval, but no less than a tenth of the target."""
-        return max(500 / self.paces[endpoint.name].per_s, endpoint.target_ms / 10)
+        """What is too late: half the interval, at most 250 ms; or a tenth of the target."""
+        half_ms = min(500 / self.paces[endpoint.name].per_s, MOST_LATE_MS)
+        return max(half_ms, endpoint.target_ms / 10)
 
     def _distribution(
         self, name: str, endpoint: Endpoint, told: Mapping[str, Any], at: Any

@@ -156,7 +156,6 @@ def trend(
     growth = line.slope * (floors[-1].hour - floors[0].hour)
     level, few = _collections(_present(y[lives[longest]]), drops, growth, rss)
     head = None if limit is None else limit - float(np.nanmax(y))
-    exhausted = head / line.lower if head is not None and line.lower > 0 else None
     near = limit is not None and floors[-1].value > (NEAR_LIMIT_RSS if rss else NEAR_LIMIT) * limit
     recent = y[-max(10, len(y) // 8) :]
     high = (
@@ -176,6 +175,8 @@ def trend(
         if by_requests.sigma < line.sigma and _rises(floors, served, by_requests, leak):
             rises, _ = _persistence(floors, served, rest, longest, span, rss)
             line = by_requests if rises else line
+    growth = line.slope * (floors[-1].hour - floors[0].hour)
+    exhausted = head / line.lower if head is not None and line.lower > 0 else None
     levelled_off = late < HARMLESS_MB_H and line.slope > 0 and not persists
     standing: Standing = "open"
     why = ""

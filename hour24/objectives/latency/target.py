@@ -10,6 +10,8 @@ Rules of this module:
 - Spans alone pass no endpoint that we asked ourselves and that gave us no good answer at all: its
   refusals of our credential, its limits and our own network show nothing, and that is told.
 - Samples without any answer speak of the endpoint only where the control address answered.
+- Samples are a quarter of a minute: where a longer look shows the endpoint below its target, they
+  outvote it only when most of them had no good answer.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
                 observed="not measured",
                 limit=self.limit_text(),
             )
-        dead = next((each for each in told if self._dead(each)), None)
+        dead = next((each for each in told if self._dead(each, told)), None)
         if dead is not None:
             return self._verdict(
                 Outcome.FAIL, dead.lost.code, self._unanswered(dead), dead, told, silent
@@ -94,9 +96,12 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         }[first.standing]
         return self._verdict(outcome, code, self._sentence(first), first, told, silent)
 
-    def _dead(self, each: Look) -> bool:
+    def _dead(self, each: Look, told: Sequence[Look]) -> bool:
         """Whether what had no good answer alone is more than may be slow."""
-        return self._without(each).standing == "beyond"
+        if self._without(each).standing != "beyond":
+            return False
+        longer = any(other.standing == "inside" and other.n > each.n for other in told)
+        return each.by != "samples" or not longer or 2 * each.lost.bad > each.n
 
     def _without(self, each: Look) -> rates.Share:
         """The share without a good answer; of a bottleneck's, what ran out of time is no one's."""
@@ -184,7 +189,7 @@ def _of_the_service(evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
     """The evidence without samples whose silence may be that of our own network."""
     known = {name: each for name, each in evidence.items() if name != "control"}
     samples, control = known.get("samples"), evidence.get("control")
-    if not isinstance(samples, Distribution | Samples) or not lost(samples).silent:
+    if not isinstance(samples, Distribution | Samples) or _heard(samples):
         return known
     if isinstance(control, Document) and not unheard(control):
         return known
@@ -197,6 +202,14 @@ def _of_the_service(evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
         reason=f"samples had no answer, and {and_control} our own network",
     )
     return known
+
+
+def _heard(samples: Distribution | Samples) -> bool:
+    """Whether any of them was answered, in whichever way; of none there is nothing to ask."""
+    away = lost(samples)
+    good = len(samples.values) if isinstance(samples, Samples) else samples.n
+    answered = good + away.refused + away.limited + away.bad - away.silent
+    return answered > 0 or not away.silent
 
 
 def _kept_from_us(told: Sequence[Look], silent: Sequence[Unanswered]) -> tuple[str, str] | None:

@@ -220,6 +220,11 @@ def _usage(
         raise SourceIncomplete(
             f"{where}.intervals: expected {len(wanted)} hours, got {len(wanted) - len(absent)}"
         )
+    odd = {at for at in moments if first <= at < last} - {
+        first + 3600.0 * n for n in range(int(hours.hours))
+    }
+    if odd:
+        raise misread(f"{where}.intervals", "whole hours", sorted(odd)[0])
     for place, group in objects(member(told, "groups", where, list_of), f"{where}.groups"):
         by = member(group, "by", place, object_of)
         outcome = member(by, "outcome", f"{place}.by", text)
