@@ -293,7 +293,7 @@ def _encodings(value: str) -> set[str]:
 
 
 def _escaped(value: str) -> tuple[str, ...]:
-    return (_json(value), html.escape(value), quote(value, safe=""))
+    return (_json(value), html.escape(value), quote(value, safe="", errors="replace"))
 
 
 def _json(text: str) -> str:

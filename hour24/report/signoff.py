@@ -192,7 +192,10 @@ def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
 
 def _local(watched: Mapping[str, str]) -> bool:
     """Whether all that is asked of the service itself is asked of the machine that asks."""
-    parts = [urlsplit(each) for place, each in watched.items() if place.endswith(".url")]
+    try:
+        parts = [urlsplit(each) for place, each in watched.items() if place.endswith(".url")]
+    except ValueError:  # a host that was scrubbed was a secret: no machine's own is
+        return False
     own = [one for one in parts if one.scheme and one.hostname]
     return bool(own) and all(
         one.hostname in ("localhost", "::1") or str(one.hostname).startswith("127.") for one in own
