@@ -218,7 +218,10 @@ def test_an_alert_on_the_host_of_production_moves_nothing(tmp_path: Path) -> Non
     text = text.replace("/ws", "/mail-for-team-7-of-ours")
     before = place(load(written(tmp_path, text), VARIABLES), None)
     assert before["health.url"] == "https://api2.voice-platform.com/health"
-    for alert in ("json://api2.voice-platform.com/alert", "jsons://API2.voice-platform.com:8443"):
+    for alert in (
+        "json://api2.voice-platform.com/alert?to=a@b.org",
+        "jsons://API2.voice-platform.com:8443",
+    ):
         variables = {**VARIABLES, "HOUR24_ALERT_URLS": alert}
         assert place(load(written(tmp_path, text), variables), None) == before
 
@@ -229,7 +232,10 @@ def test_what_else_an_alert_holds_stays_a_secret(tmp_path: Path) -> None:
     text = WHOLE.replace("orders.internal.net", "api2.voice-platform.com")
     text = text.replace("/api/calls", "/wint-er25/a-slack-11-token")
     variables = {**VARIABLES, "HOUR24_ALERT_URLS": f"{alert} slack://a-slack-11-token/b/c"}
+    variables["HOUR24_ALERT_URLS"] += " xmpp://a-chat-123-token/room@api2.voice-platform.com"
+    text = text.replace("/ws", "/a-chat-123-token")
     told = place(load(written(tmp_path, text), variables), None)
+    assert told["websocket.url"].endswith("/[redacted:HOUR24_ALERT_URLS 3]")
     assert told["endpoints.calls.url"] == (
         "https://api2.voice-platform.com/[redacted:HOUR24_ALERT_URLS 1]/"
         "[redacted:HOUR24_ALERT_URLS 2]"

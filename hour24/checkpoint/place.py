@@ -51,8 +51,8 @@ def _secrets(production: Production, in_clear: set[str]) -> Iterator[tuple[str, 
 
 def _host(address: str) -> str:
     """The host of an address, without its login and its port; empty where there is none."""
-    host = re.split(r"[/?#]", address.partition("://")[2].rpartition("@")[2])[0]
-    return _named(host)
+    authority = re.split(r"[/?#]", address.partition("://")[2])[0]
+    return _named(authority.rpartition("@")[2])
 
 
 def _named(host: str) -> str:
