@@ -9,7 +9,7 @@ import msgspec
 
 from hour24.errors import LedgerError
 from hour24.ledger.book import Ledger
-from hour24.ledger.record import Judged, Record
+from hour24.ledger.record import Judged, Record, absent
 from hour24.verdict import worst
 
 
@@ -32,11 +32,12 @@ def finalise(ledger: Ledger, path: Path) -> Record | None:
         if line.get("kind") == "judged"
     ]
     record = msgspec.convert(begin["record"], type=Record)
-    have = {each.id for each in judged}
+    due = {each.id: each for each in record.criteria}
     missing = [
-        msgspec.structs.replace(each, code="interrupted", reason="the run was killed before it")
-        for each in record.criteria
-        if each.id not in have
+        msgspec.structs.replace(
+            due[name], subject=subject, code="interrupted", reason="the run was killed before it"
+        )
+        for name, subject in absent(due, judged, record.subjects)
     ]
     everything = (*judged, *missing)
     whole = msgspec.structs.replace(

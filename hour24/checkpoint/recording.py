@@ -22,7 +22,7 @@ from hour24 import __version__, config
 from hour24.criteria import subjects
 from hour24.evidence import Listing, Unanswered, from_plain, to_plain
 from hour24.ledger import moved
-from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage
+from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage, absent
 from hour24.verdict import Outcome, worst
 
 if TYPE_CHECKING:
@@ -34,19 +34,20 @@ PROBER_SILENT_AFTER_S = 180.0
 def so_far(run: Run, interrupted: str = "") -> Record:
     """The record as it would be written now."""
     judged = list(run.judged)
-    have = {each.id for each in judged}
-    for criterion in run.due():
-        if criterion.id not in have:
-            code, reason = _why_absent(run, interrupted)
-            judged.append(
-                run.of(
-                    criterion,
-                    outcome=Outcome.INCONCLUSIVE,
-                    code=code,
-                    reason=reason,
-                    observed="not measured",
-                )
+    due = {each.id: each for each in run.due()}
+    many = _subjects(run)
+    for name, subject in tuple(absent(due, judged, many)):
+        code, reason = _why_absent(run, interrupted)
+        judged.append(
+            run.of(
+                due[name],
+                subject=subject,
+                outcome=Outcome.INCONCLUSIVE,
+                code=code,
+                reason=reason,
+                observed="not measured",
             )
+        )
     order = {name: place for place, name in enumerate(run.plan)}
     judged.sort(key=lambda each: (order.get(each.id, len(order)), each.subject))
     now = run.stage.clock.now()
@@ -77,7 +78,7 @@ def so_far(run: Run, interrupted: str = "") -> Record:
         limits=limits,
         watched=found,
         launch_at=service.launch_at,
-        subjects=_subjects(run),
+        subjects=many,
         vantage=Vantage(
             host=socket.gethostname(),
             user=_user(),

@@ -11,6 +11,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -139,6 +140,23 @@ class Record(Struct, frozen=True, kw_only=True):
     interrupted: str = ""
     version: int = 1
     kind: str = "checkpoint"
+
+
+def absent(
+    due: Iterable[str], judged: Sequence[Judged], subjects: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, str]]:
+    """Criterion and subject of what was due and has no verdict.
+
+    A verdict that was never judged, of no subject, speaks for all of them; where there is no
+    verdict at all, one such is absent.
+    """
+    for name in due:
+        own = [one for one in judged if one.id == name]
+        have = {one.subject for one in own}
+        if not own:
+            yield name, ""
+        elif not any(one.objective is None and not one.subject for one in own):
+            yield from ((name, each) for each in subjects.get(name, ()) if each not in have)
 
 
 def name_of(hour: int, attempt: int) -> str:
