@@ -238,5 +238,12 @@ def resealed(folder: Path, edits: Mapping[str, Callable[[dict[str, Any]], Any]])
     assert list(chain.breaks(Ledger(folder).entries())) == []
 
 
+def by_hand(ledger: Ledger, kind: str, fields: Mapping[str, Any]) -> Path:
+    """An entry of its form and in the chain, at whatever time it says."""
+    path = ledger.append(kind, {**fields, "at": datetime.max.replace(tzinfo=UTC)})
+    resealed(ledger.folder, {path.name: lambda content: content.update(at=fields["at"])})
+    return path
+
+
 def changed(one: Record, **to: Any) -> Record:
     return msgspec.structs.replace(one, **to)

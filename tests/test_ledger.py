@@ -164,7 +164,7 @@ def test_the_newest_open_watch_of_the_target_is_found(tmp_path: Path) -> None:
     watch_of(tmp_path, name="a-new", opened=small.T0 + timedelta(days=1))
     watch_of(tmp_path, name="r", target="rehearsal", rehearsal=rehearsal)
     done = watch_of(tmp_path, name="z-done", opened=small.T0 + timedelta(days=2))
-    done.append("signoff", {"at": AFTER, "by": "Mara", "role": "CTO"})
+    done.append("signoff", {"at": AFTER + timedelta(days=1), "by": "Mara", "role": "CTO"})
     (tmp_path / "not-a-watch").mkdir()
 
     def found(name: str = "", target: str = "") -> str | None:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from msgspec import structs
+from msgspec import structs, to_builtins
 
+from hour24.checkpoint import killed
 from hour24.criteria import Criterion
-from hour24.errors import ConfigurationError
+from hour24.errors import ConfigurationError, LedgerError
 from hour24.evidence import Counts, Evidence, Unanswered
-from hour24.ledger import signoff, waivers
+from hour24.ledger import journal, readiness, signoff, waivers
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import on_ledger
 from hour24.ledger.verify import verify
@@ -58,6 +59,7 @@ class Beside(FewBad, frozen=True, kw_only=True):
 
 
 LOOKED = small.Looked()
+TWO = ("calls", "health")
 
 
 def missing(ledger: Ledger) -> tuple[str, ...]:
@@ -168,7 +170,8 @@ def test_what_a_rehearsal_serves_is_no_production(tmp_path: Path) -> None:
 def waived(ledger: Ledger, at: datetime, **changes: Any) -> Path:
     """An entry as a person may have made it by hand."""
     fields = {"criterion": "DB-SLOW", "by": "Mara Lind", "because": "known", "at": at}
-    return ledger.append("waive", {**fields, "until": AFTER + timedelta(days=9), **changes})
+    until = AFTER + timedelta(days=9)
+    return small.by_hand(ledger, "waive", {**fields, "until": until, **changes})
 
 
 def ended(hour: int) -> datetime:
@@ -331,3 +334,101 @@ def test_a_baseline_alone_does_not_say_of_when_the_evidence_is(tmp_path: Path, a
     one = judged("SENTRY-FEED", 8, {"counts": now, "before": before}, Beside())
     ledger = small.watch_of(tmp_path, record(8, one))
     assert bool(wrong(ledger)) is (absent == "nothing")
+
+
+def endpoints(hour: int, *of: str, **changes: Any) -> Any:
+    """A record that judges each of these endpoints, of the two that production.toml names."""
+    watched = {**small.WATCHED, **{f"endpoints.{one}.url": "https://x" for one in TWO}}
+    each = [judged("LATENCY-TARGET", hour, subject=one) for one in of]
+    fields = {"watched": watched, "subjects": {"LATENCY-TARGET": TWO}, **changes}
+    return record(hour, *each, **fields)
+
+
+def killed_before(ledger: Ledger, ran: Any, *left: tuple[str, str]) -> Any:
+    """The record, rebuilt from its journal, of a run that was killed before these verdicts."""
+    path = ledger.folder / "journal" / f"hour{ran.hour:02d}.a1.jsonl"
+    lines = journal.Journal(path)
+    unsaid = {"outcome": Outcome.INCONCLUSIVE, "code": "not_run", "subject": ""}
+    nothing = {"objective": None, "evidence": {}, "figures": {}}
+    due = {one.id: structs.replace(one, **unsaid, **nothing) for one in ran.criteria}
+    begun = structs.replace(ran, criteria=tuple(due.values()))
+    lines.write({"kind": "begin", "record": to_builtins(begun)})
+    for one in ran.criteria:
+        if (one.id, one.subject) not in left:
+            lines.write({"kind": "judged", "judged": to_builtins(one)})
+    lines.close()
+    return killed.finalise(ledger, path)
+
+
+@pytest.mark.parametrize("whole", ["", "24 hours"])
+def test_a_run_killed_between_two_endpoints_misses_none(tmp_path: Path, whole: str) -> None:
+    """The other one, or the other half of a sign-off's, stands as INCONCLUSIVE."""
+    subjects = {"LATENCY-TARGET": TWO, "SIGNOFF-HEALTH": ("", "24 hours")}
+    ran = endpoints(24, *TWO, subjects=subjects)
+    ledger = small.watch_of(tmp_path, watched=ran.watched)
+    left = (("LATENCY-TARGET", "health"), ("SIGNOFF-HEALTH", whole))
+    rebuilt = killed_before(ledger, ran, *left)
+    assert wrong(ledger) == []
+    absent = [one for one in rebuilt.criteria if (one.id, one.subject) in left]
+    assert [(one.outcome, one.code) for one in absent] == [
+        (Outcome.INCONCLUSIVE, "interrupted")
+    ] * 2
+    stands = {(one.id, one.subject) for one in ledger.standings(AFTER) if one.code == "interrupted"}
+    assert stands == {*left}
+
+
+# --- a watch that an older version began ----------------------------------------------------------
+
+
+def test_an_approval_by_an_older_version_still_holds(tmp_path: Path) -> None:
+    """Neither its records nor itself say where production was found; a newer one must."""
+    for newer in (False, True):
+        records = [record(hour, watched={}) for hour in WATCH.hours]
+        ledger = small.watch_of(tmp_path / str(newer), *records, watched={})
+        told = readiness.told(ledger, AFTER)
+        if not newer:
+            told = {what: one for what, one in told.items() if what not in ("watched", "moved")}
+        ledger.append("signoff", {"at": AFTER, "by": "Mara Lind", "role": "CTO", **told})
+        assert [line.split(", got: ")[1][:9] for line in wrong(ledger)] == ["addresses"] * newer
+
+
+def test_an_older_version_may_have_begun_what_this_one_goes_on_with(tmp_path: Path) -> None:
+    """Before the first record with addresses and endpoints they may be absent; after it not."""
+    old = [endpoints(hour, *TWO, watched={}, subjects={}) for hour in (0, 4)]
+    ledger = small.watch_of(tmp_path, *old, endpoints(8, *TWO), watched={})
+    assert wrong(ledger) == []
+    ledger.write(endpoints(12, *TWO, watched={}, subjects={}))
+    assert wrong(ledger) == [
+        "hour12.a1.json: subjects: expected what each criterion is judged of, got none",
+        "hour12.a1.json: expected where production was found, got none",
+    ]
+
+
+# --- clocks of several machines -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [9, 11])
+def test_clocks_may_differ_by_ten_minutes(tmp_path: Path, minutes: int) -> None:
+    """What is older is not written, as no ledger holds that has it."""
+    ledger = small.watch_of(tmp_path, record(0))
+    fields = {"at": ended(0) - timedelta(minutes=minutes), "by": "hour24", "because": "FAIL"}
+    fields |= {"addresses": 1, "problems": []}
+    if minutes == 11:
+        with pytest.raises(LedgerError, match=r"alert.1.json: at: expected after hour00.a1.json"):
+            ledger.append("alert", fields)
+        assert len(ledger.entries()) == 2
+        small.by_hand(ledger, "alert", fields)
+    else:
+        ledger.append("alert", fields)
+    assert bool(wrong(Ledger(ledger.folder))) is (minutes == 11)
+
+
+def test_a_waiver_by_a_clock_that_is_behind_says_so(tmp_path: Path) -> None:
+    """Nothing was recorded yet, as that machine sees it."""
+    ledger = small.watch_of(tmp_path, failed(4))
+    with pytest.raises(ConfigurationError) as refusal:
+        waivers.waive(ledger, "DB-SLOW", now=ended(4) - timedelta(minutes=3), hour=4, **WORDS)
+    assert str(refusal.value) == (
+        "DB-SLOW: it was recorded at 2025-12-21T15:17:09Z, this machine's clock says "
+        "2025-12-21T15:14:09Z"
+    )

@@ -160,8 +160,9 @@ def test_what_is_done_to_an_approved_watch_is_seen(
     cut = Path(shutil.copytree(watch, tmp_path / "cut"))
     (cut / "signoff.json").unlink()
     more = Path(shutil.copytree(watch, tmp_path / "more"))
+    at = T0 + timedelta(days=2)
     Ledger(more).append("deploy", {
-        "at": T0, "by": "x", "because": "y", "start": T0.timestamp(), "end": T0.timestamp() + 1,
+        "at": at, "by": "x", "because": "y", "start": T0.timestamp(), "end": T0.timestamp() + 1,
     })  # fmt: skip
     for folder, says in (
         (changed, "hour12.a1.json: expected the bytes that hour16.a1.json names"),

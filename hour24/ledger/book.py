@@ -172,6 +172,12 @@ class Ledger:
         ]
         return tuple(sorted(found, key=lambda one: (one.hour, one.attempt)))
 
+    def as_written(self) -> tuple[Record, ...]:
+        """Every record that can be read, in the order of the chain."""
+        place = {entry.file: number for number, entry in enumerate(self.entries())}
+        names = {record_form.name_of(one.hour, one.attempt): one for one in self.records()}
+        return tuple(names[file] for file in sorted(names, key=place.__getitem__))
+
     def latest(self, hour: int) -> Record | None:
         """The newest record of this hour that counts; none when there is none."""
         return next((one for one in reversed(self.records(hour)) if not one.early), None)
@@ -291,8 +297,8 @@ class Ledger:
             after: the entry it must follow directly; none: whichever is newest.
             seal: called with the exact bytes before they are there; what it raises stops them.
         Returns: its path.
-        Raises: LedgerError, when it is not of its form, the ledger has moved on, or it cannot be
-            written.
+        Raises: LedgerError, when it is not of its form, the ledger has moved on, it is older than
+            the newest entry by more than clocks may differ, or it cannot be written.
         """
         if kind not in (*chain.NUMBERED, "signoff"):
             raise LedgerError(f"{self.folder}: kind: expected an entry of a ledger, got {kind!r}")
@@ -313,6 +319,8 @@ class Ledger:
             }
             data = canonical.to_bytes(content, name)
             chain.check_entry(canonical.from_bytes(data, name), kind, name)
+            if kind != "rollback":  # a production that fails does not wait for clocks
+                self._in_order(name, content["at"])
             if seal is not None and not (self.folder / name).exists():
                 seal(data)
             path = self.folder / name
@@ -378,6 +386,19 @@ class Ledger:
         if not entries:
             raise LedgerError(f"{self.folder}: expected a watch, got no {chain.FIRST}")
         return Link(file=entries[-1].file, sha256=entries[-1].sha256)
+
+    def _in_order(self, name: str, at: datetime) -> None:
+        """Refuse an entry that ``verify`` would find out of its order. Raises: LedgerError."""
+        if self.genesis.rehearsal is not None:
+            return  # its clock may step back
+        found = ((moment, one.file) for one in self.entries() if (moment := chain.stated(one)))
+        newest, file = max(found)
+        if (newest - at).total_seconds() > chain.BACKWARDS_S:
+            raise LedgerError(
+                f"{name}: at: expected after {file} ({newest:%Y-%m-%dT%H:%M:%SZ}), got "
+                f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}: nothing was written; the clock of one "
+                "machine is wrong, set it and do this again"
+            )
 
     def _number(self, kind: str) -> int:
         found = [chain.NAME.fullmatch(path.name) for path in self._paths()]

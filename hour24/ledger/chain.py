@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ NAME = re.compile(
     r"|hour(?P<hour>\d{2,3})\.a(?P<attempt>[1-9]\d*)\.json"
     rf"|(?P<kind>{'|'.join(NUMBERED)})\.(?P<number>[1-9]\d*)\.json"
 )
+BACKWARDS_S = 600.0
+"""The clocks of the machines that write one ledger may differ so much."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -62,6 +65,17 @@ class Entry(Struct, frozen=True, kw_only=True):
         if not isinstance(link, dict):
             return "", ""
         return str(link.get("file", "")), str(link.get("sha256", ""))
+
+
+def stated(entry: Entry) -> datetime | None:
+    """When an entry says it was written.
+
+    None where it does not say, cannot be read, or was rebuilt from its journal, which is later.
+    """
+    told = entry.content.get("ended") or entry.content.get("at") or entry.content.get("opened")
+    if entry.problem or told is None or entry.content.get("interrupted"):
+        return None
+    return datetime.fromisoformat(told)
 
 
 def kind_of(file: str) -> str:

@@ -30,7 +30,7 @@ from hour24.verdict import Outcome, worst
 from hour24.watch import Window
 
 SLACK_S = 120.0
-"""The clocks of two machines may differ so much."""
+"""A run's evidence may be so much older than its start, or younger than its end."""
 MOST_SHOWN = 80
 
 OF_THE_SERVICE = ("name", "environment")
@@ -83,8 +83,15 @@ def foreign(ledger: Ledger, genesis: Genesis, records: Sequence[Record]) -> Iter
 
 
 def incomplete(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
-    planned = next((one.subjects for one in records if one.subjects), {})
+    """Verdicts that were due and are not there.
+
+    Args:
+        records: in the order they were written: before the first that says what each criterion is
+            judged of, an older version may have written some that do not.
+    """
+    planned: Mapping[str, tuple[str, ...]] = {}
     for record in records:
+        planned = planned or record.subjects
         name = record_form.name_of(record.hour, record.attempt)
         have = {judged.id for judged in record.criteria}
         for criterion, hours in record.plan.items():
@@ -117,7 +124,8 @@ def _subjectless(name: str, record: Record, first: Mapping[str, tuple[str, ...]]
                 have |= set(many)  # not one of them was judged, and it says why
         for subject in sorted(missing | set(many) - have):
             yield f"{name}: {criterion} {subject}".rstrip() + ": expected a verdict, got none"
-    if first and not record.subjects and any(one in record.plan for one in first):
+    due = (one for one in first if record.hour in record.plan.get(one, ()))
+    if not record.subjects and any(due):
         yield f"{name}: subjects: expected what each criterion is judged of, got none"
 
 

@@ -5,13 +5,14 @@ Rules of this module:
 - The beginning is ``watch.json``; in a ledger that says nothing there, the first record.
 - A change is declared by a person, after it was seen: ``moved.N.json`` names the addresses of a
   record. It covers every record with just these, and no other.
-- A record that does not say where it looked, in a ledger that does, is a change that nobody can
-  declare.
+- A record that does not say where it looked, after the ledger has said it, is a change that nobody
+  can declare. Before, an older version may have written it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import takewhile
 
 from msgspec import Struct
 
@@ -41,7 +42,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
 def beginning(ledger: Ledger) -> dict[str, str]:
     """Where production was found at the beginning; empty for a rehearsal."""
-    first = next((one.watched for one in ledger.records() if one.watched), {})
+    first = next((one.watched for one in ledger.as_written() if one.watched), {})
     return ledger.genesis.watched or first
 
 
@@ -53,9 +54,12 @@ def changes(ledger: Ledger) -> tuple[Change, ...]:
         for entry in ledger.entries()
         if entry.kind == "moved" and not entry.problem
     }
+    written = ledger.as_written()
+    silent = takewhile(lambda one: not (ledger.genesis.watched or one.watched), written)
+    older = {(one.hour, one.attempt) for one in silent}
     found = []
     for record in ledger.records():
-        if record.watched == before:
+        if record.watched == before or (record.hour, record.attempt) in older:
             continue
         says = differences(before, record.watched)
         by, because = declared.get(_key(record.watched), ("", ""))

@@ -78,6 +78,12 @@ def standing_against(
     )
 
 
+def nowhere(ledger: Ledger) -> Iterator[str]:
+    """That no record says where production was found, as an older version's do not."""
+    if ledger.genesis.rehearsal is None and not moved.beginning(ledger):
+        yield "addresses: expected where production was found in the records, got none"
+
+
 def launch_of(ledger: Ledger) -> datetime | None:
     """When customers are let in, as the newest record has it; none where nothing is planned."""
     newest = max(ledger.records(), key=lambda one: one.ended, default=None)
@@ -133,8 +139,6 @@ def _of_the_watch(
         yield "this is a rehearsal, and a rehearsal is never approved"
     if ledger.genesis.service.get("release") == REHEARSED:
         yield f"release: expected a production's, got {REHEARSED!r}: that is a rehearsal's service"
-    if ledger.genesis.rehearsal is None and not moved.beginning(ledger):
-        yield "addresses: expected where production was found in the records, got none"
     if not {*CHECKPOINTS} <= {*watch.hours}:
         wanted, got = (", ".join(map(str, hours)) for hours in (CHECKPOINTS, watch.hours))
         yield f"checkpoints: expected checkpoints at hours {wanted}, got {got}"

@@ -52,6 +52,7 @@ def missing(ledger: Ledger, now: datetime, launch_at: datetime | None = None) ->
     return (
         *signed,
         *readiness.standing_against(ledger, now, launch_at),
+        *readiness.nowhere(ledger),
         *(f"{one.what}: {one.says}" for one in found if not one.ok and one.what != "signoff"),
     )
 

@@ -23,7 +23,6 @@ from hour24.ledger import chain, journal, moved, readiness, signature
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.chain import Entry
 from hour24.ledger.compared import (
-    SLACK_S,
     changed_limits,
     foreign,
     incomplete,
@@ -77,7 +76,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
         ("watch", foreign(ledger, genesis, records), f"every record is of {genesis.name}"),
         (
             "plan",
-            incomplete(genesis, records),
+            incomplete(genesis, ledger.as_written()),
             "every record holds every criterion that was due",
         ),
         (
@@ -128,11 +127,10 @@ def _backwards(genesis: Genesis, entries: Sequence[Entry]) -> Iterator[str]:
         return
     newest, before = genesis.opened, chain.FIRST
     for entry in entries:
-        stated = entry.content.get("ended") or entry.content.get("at")
-        if entry.problem or stated is None or entry.content.get("interrupted"):
+        at = chain.stated(entry)
+        if at is None:
             continue
-        at = datetime.fromisoformat(stated)
-        if (newest - at).total_seconds() > SLACK_S:
+        if (newest - at).total_seconds() > chain.BACKWARDS_S:
             yield f"{entry.file}: expected it after {before} ({told_as(newest)}), got {told_as(at)}"
         if at > newest:
             newest, before = at, entry.file
@@ -159,10 +157,11 @@ def _moved(ledger: Ledger) -> Iterator[str]:
     for change in moved.changes(ledger):
         if not change.by:
             for line in change.says:
-                yield (
-                    f"{change.file}: {line}: production.toml was changed during the watch; a "
-                    "person may declare it (python -m hour24 declare --moved)"
+                remedy = (
+                    ": production.toml was changed during the watch; a person may declare it "
+                    "(python -m hour24 declare --moved)"
                 )
+                yield f"{change.file}: {line}{remedy if change.watched else ''}"
 
 
 def _found(ledger: Ledger) -> str:
@@ -193,7 +192,8 @@ def _signoff(ledger: Ledger, entries: Sequence[Entry], signers: Path | None) -> 
     before = Ledger(ledger.folder, before=entry.file)
     launch = entry.content.get("launch_at")
     launch_at = datetime.fromisoformat(launch) if launch is not None else None
-    for line in readiness.standing_against(before, at, launch_at):
+    unsaid = readiness.nowhere(before) if "watched" in entry.content else ()
+    for line in (*readiness.standing_against(before, at, launch_at), *unsaid):
         yield f"{entry.file}: expected nothing to stand against it, got: {line}"
     kept = before.entries()
     for what, expected in readiness.told(before, at).items():

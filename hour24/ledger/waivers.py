@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -237,7 +237,13 @@ def _unwaivable(
     bad = [one for one in meant if one.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)]
     if any(one.known_from is None or one.known_from <= now for one in bad):
         return
-    if not meant:
+    known = [one.known_from for one in bad if one.known_from is not None]
+    if known:
+        yield (
+            f"{criterion}: it was recorded at {min(known):%Y-%m-%dT%H:%M:%SZ}, this machine's "
+            f"clock says {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        )
+    elif not meant:
         yield f"nothing to waive: {criterion} was not judged{_at(hour)} so far"
     elif hour is not None:
         stood = meant[0].outcome.value
