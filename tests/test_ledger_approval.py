@@ -432,3 +432,12 @@ def test_a_waiver_by_a_clock_that_is_behind_says_so(tmp_path: Path) -> None:
         "DB-SLOW: it was recorded at 2025-12-21T15:17:09Z, this machine's clock says "
         "2025-12-21T15:14:09Z"
     )
+
+
+def test_a_rollback_does_not_wait_for_a_clock(tmp_path: Path) -> None:
+    """It is written down, however far behind the machine is that does it."""
+    ledger = small.watch_of(tmp_path, record(8))
+    start = ended(0).timestamp()
+    said = {"at": ended(0), "by": "Mara Lind", "because": "FAIL", "start": start, "end": None}
+    said |= {"way": "platform", "from_deploy": "dep-2", "to_deploy": "dep-1", "result": "begun"}
+    assert ledger.append("rollback", said).exists()
