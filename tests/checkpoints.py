@@ -6,14 +6,17 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
 
 import requests
 
@@ -46,6 +49,22 @@ def served_at() -> Path:
 
 BEGUN: list[subprocess.Popen[str]] = []
 """Checkpoints that were begun, for whoever ends those that a failing test leaves."""
+
+
+@contextmanager
+def _inherited(ignoring: Sequence[int]) -> Iterator[None]:
+    """What is begun meanwhile ignores these signals alone, whatever we ourselves were told to.
+
+    Under nohup, or in the background of a script, we would hand on that some are ignored.
+    """
+    ours = {each: signal.getsignal(each) for each in (SIGHUP, SIGINT, SIGTERM)}
+    try:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN if each in ignoring else signal.SIG_DFL)
+        yield
+    finally:
+        for each, handler in ours.items():
+            signal.signal(each, handler)
 
 
 class Project:
@@ -107,27 +126,34 @@ class Project:
         return ran(*command, folder=self.folder, timeout_s=90.0, **{**self.environ, **variables})
 
     def begun(
-        self, *arguments: object, hour: int = 0, watch: str = "w", served: Path | None = None
+        self,
+        *arguments: object,
+        hour: int = 0,
+        watch: str = "w",
+        served: Path | None = None,
+        ignoring: Sequence[int] = (),
     ) -> subprocess.Popen[str]:
         """The checkpoint on the rehearsal, still going on."""
         rehearsal().stand(T0)
         rehearsal().plague()
-        return self.started(
-            self.command(*self.on_rehearsal(served), *arguments, hour=hour, watch=watch)
-        )
+        command = self.command(*self.on_rehearsal(served), *arguments, hour=hour, watch=watch)
+        return self.started(command, ignoring)
 
-    def started(self, command: Sequence[str]) -> subprocess.Popen[str]:
-        """A command in this folder, still going on."""
-        process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env={**os.environ, "COLUMNS": "110", **self.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+    def started(
+        self, command: Sequence[str], ignoring: Sequence[int] = ()
+    ) -> subprocess.Popen[str]:
+        """A command in this folder, still going on; it ignores no other signals."""
+        with _inherited(ignoring):
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, "COLUMNS": "110", **self.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
         BEGUN.append(process)
         return process
 

@@ -88,14 +88,9 @@ def assert_recorded(project: Project) -> Record:
 def test_a_signal(tmp_path: Path, name: str) -> None:
     """The record says by which, the pages are there, exit 2."""
     project = Project(tmp_path, own=WAITS)
-    number = getattr(signal, name)
-    ours = signal.signal(number, signal.SIG_DFL)  # what we ignore it would ignore, under nohup
-    try:
-        process = project.begun()
-    finally:
-        signal.signal(number, ours)
+    process = project.begun()
     until(project.reports, '"OWN-FIRST"', process, kind="judged")
-    process.send_signal(number)
+    process.send_signal(getattr(signal, name))
     told = ended(process)
     assert process.returncode == 2, told
     assert assert_recorded(project).interrupted == f"signal {name}"
@@ -126,11 +121,7 @@ def test_two_signals(tmp_path: Path) -> None:
 def test_a_signal_that_was_to_be_ignored(tmp_path: Path) -> None:
     """Under nohup the end of a terminal does not end a checkpoint."""
     project = Project(tmp_path, own=GOES_ON.format(limit=100, wait="time.sleep(1)"))
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        process = project.begun()
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    process = project.begun(ignoring=[signal.SIGHUP])
     until(project.reports, '"OWN-FIRST"', process, kind="judged")
     process.send_signal(signal.SIGHUP)
     told = ended(process)
