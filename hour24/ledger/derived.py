@@ -84,6 +84,8 @@ def differences(judged: Judged) -> Iterator[str]:
 
 def _holds(read: Any, stored: Any) -> bool:
     """Whether all that was stored was read; what was not stored had its default."""
+    if read == stored:
+        return True
     if isinstance(stored, dict):
         if not isinstance(read, dict):
             return False
@@ -92,7 +94,7 @@ def _holds(read: Any, stored: Any) -> bool:
         if not isinstance(read, list | tuple) or len(read) != len(stored):
             return False
         return all(_holds(a, b) for a, b in zip(read, stored, strict=True))
-    return bool(read == stored)
+    return False
 
 
 def _unjudged(judged: Judged) -> Iterator[str]:

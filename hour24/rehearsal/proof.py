@@ -35,6 +35,9 @@ class Proof(Struct, frozen=True):
 _ALL_BEFORE_24 = (0, 4, 8, 12, 16, 20)
 _RENDER, _SENTRY = ("render_unreachable@0.5",), ("sentry_unreachable@0.5",)
 _DATABASE = ("database_unreachable@0.5",)
+_BOTH_GONE = ("sentry_unreachable@21", "database_unreachable@21")
+_NO_COUNTS = ("render_unreachable@21", "no_prober@20")
+"""A whole watch each: criteria of different witnesses share one."""
 
 PROOF: dict[str, Proof] = {
     "HEALTH-SCHEMA": Proof(("health_degraded@3",), ("network_down@3.9",)),
@@ -65,23 +68,15 @@ PROOF: dict[str, Proof] = {
     "DB-SIZE": Proof(("disk_filling@1",), ("supabase_unreachable@0.5",)),
     "WS-STABLE": Proof(("websocket_flap@1",), ("no_prober@-1", "network_down@3.9")),
     "BASELINE-RECORDED": Proof(("baseline_gone@-1",), ("sentry_unreachable@-1",), 0, ()),
-    "SIGNOFF-ERROR-RATE": Proof(
-        ("error_spike@22",), ("render_unreachable@21", "no_prober@20"), 24, _ALL_BEFORE_24, 24, (0,)
-    ),
-    "SIGNOFF-CRITICAL": Proof(
-        ("new_critical_issue@22",), ("sentry_unreachable@21",), 24, _ALL_BEFORE_24, 24, (0,)
-    ),
+    "SIGNOFF-ERROR-RATE": Proof(("error_spike@22",), _NO_COUNTS, 24, _ALL_BEFORE_24, 24, (0,)),
+    "SIGNOFF-CRITICAL": Proof(("new_critical_issue@22",), _BOTH_GONE, 24, _ALL_BEFORE_24, 24, (0,)),
     "SIGNOFF-HEALTH": Proof(("backend_down@22",), ("no_prober@20",), 24, _ALL_BEFORE_24, 24, (0,)),
-    "SIGNOFF-DATABASE": Proof(
-        ("database_down@23.5",), ("database_unreachable@21",), 24, _ALL_BEFORE_24, 24, (0,)
-    ),
+    "SIGNOFF-DATABASE": Proof(("database_down@23.5",), _BOTH_GONE, 24, _ALL_BEFORE_24, 24, (0,)),
     "SIGNOFF-RESTARTS": Proof(("restart@22",), ("no_prober@20",), 24, _ALL_BEFORE_24, 24, (0,)),
     "SIGNOFF-LATENCY": Proof(
         ("slow_endpoint@20",), ("no_prober@20",), 24, _ALL_BEFORE_24, 24, (0,)
     ),
-    "SIGNOFF-JOBS": Proof(
-        ("jobs_stalled@22",), ("render_unreachable@21",), 24, _ALL_BEFORE_24, 24, (0,)
-    ),
+    "SIGNOFF-JOBS": Proof(("jobs_stalled@22",), _NO_COUNTS, 24, _ALL_BEFORE_24, 24, (0,)),
     "SIGNOFF-WEBSOCKETS": Proof(
         ("websocket_flap@20",), ("no_prober@0", "network_down@23.9"), 24, _ALL_BEFORE_24, 24, (0,)
     ),
