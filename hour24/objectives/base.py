@@ -49,18 +49,25 @@ class Objective(Struct, frozen=True, kw_only=True):
         for name in self.needs:
             answer = evidence[name]
             if isinstance(answer, Unanswered):
-                return Verdict(
-                    outcome=Outcome.INCONCLUSIVE,
-                    code=answer.code,
-                    reason=answer.reason,
-                    observed="not measured",
-                    limit=self.limit_text(),
-                )
+                return self.unmeasured(answer.code, answer.reason)
         return self.conclude(evidence)
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         """The verdict, once everything needed was answered."""
         raise NotImplementedError
+
+    def unmeasured(
+        self, code: str, reason: str, figures: Mapping[str, float] | None = None
+    ) -> Verdict:
+        """INCONCLUSIVE, since nothing that could be held against the limit was measured."""
+        return Verdict(
+            outcome=Outcome.INCONCLUSIVE,
+            code=code,
+            reason=reason,
+            observed="not measured",
+            limit=self.limit_text(),
+            figures=dict(figures or {}),
+        )
 
     def limit_text(self) -> str:
         """The limit in a few words: ``below 1 %``."""

@@ -222,12 +222,8 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         item = _reading(evidence["connections"], "connections")
         if item is None or not all(is_number(item.get(n)) for n in ("in_use", "available")):
-            return Verdict(
-                outcome=Outcome.INCONCLUSIVE,
-                code="no_data",
-                reason="The database did not say how many connections are in use and available",
-                observed="not measured",
-                limit=self.limit_text(),
+            return self.unmeasured(
+                "no_data", "The database did not say how many connections are in use and available"
             )
         rooms = [
             ("connections", item["in_use"], item["available"]),

@@ -49,14 +49,11 @@ class FloorKept(Objective, frozen=True, kw_only=True):
         figures = {"hours_now": float(len(now)), "hours_baseline": float(len(before))}
         wanted = least(0.5, FAIL_CONFIDENCE)
         if min(len(now), len(before)) < wanted:
-            return Verdict(
-                outcome=Outcome.INCONCLUSIVE,
-                code="too_few_samples",
-                reason=f"Memory was told in {count(len(now))} hours now and {count(len(before))} "
+            return self.unmeasured(
+                "too_few_samples",
+                f"Memory was told in {count(len(now))} hours now and {count(len(before))} "
                 f"hours then: expected at least {wanted} on each side",
-                observed="not measured",
-                limit=self.limit_text(),
-                figures=figures,
+                figures,
             )
         typical, then = median(now), median(before)
         ratio = typical / then

@@ -240,11 +240,11 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         here, there = window_of(now, "now").hours, window_of(before, "baseline").hours
         if now.total == 0 or before.total == 0:
             when = "at hour 0" if now.total else "now"
-            return self._open("no_data", f"The log held no line at all {when}")
+            return self.unmeasured("no_data", f"The log held no line at all {when}")
         lacking = sorted({*now.parts} ^ {*before.parts})
         if lacking or not now.parts:
             told = ", ".join(said(word, 40) for word in lacking) or "any word"
-            return self._open(
+            return self.unmeasured(
                 "no_data", f"Lines with {told} were not counted both now and at hour 0"
             )
         levels = [
@@ -299,15 +299,6 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         significant = least_significant(span, m, span_before, self.clumping)
         found = ratio(n, span, m, span_before, self.clumping)
         return Level(word, n, m, found, max(large, significant))
-
-    def _open(self, code: str, reason: str) -> Verdict:
-        return Verdict(
-            outcome=Outcome.INCONCLUSIVE,
-            code=code,
-            reason=reason,
-            observed="not measured",
-            limit=self.limit_text(),
-        )
 
 
 def _counts(evidence: Evidence, name: str) -> Counts:

@@ -253,16 +253,16 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
         tops = limits_of(evidence["limit"])
         lines = [line for line in memory.lines if _known(line)]
         if not lines:
-            return self._open("no_data", "No instance told its memory in the window")
+            return self.unmeasured("no_data", "No instance told its memory in the window")
         if not tops:
-            return self._open("no_data", "The platform told no memory limit")
+            return self.unmeasured("no_data", "The platform told no memory limit")
         factor = MB[memory.unit]
         peaks = []
         for line in lines:
             name = line.labels.get("instance", "")
             limit = limit_for(name, tops)
             if limit is None or limit <= 0:
-                return self._open(
+                return self.unmeasured(
                     "no_data", f"The platform told no memory limit of {name or 'the service'}"
                 )
             at, most = max(
@@ -299,15 +299,6 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
                 figures,
             )
         return self._verdict(Outcome.PASS, "", reason, share, figures)
-
-    def _open(self, code: str, reason: str) -> Verdict:
-        return Verdict(
-            outcome=Outcome.INCONCLUSIVE,
-            code=code,
-            reason=reason,
-            observed="not measured",
-            limit=self.limit_text(),
-        )
 
     def _verdict(
         self, outcome: Outcome, code: str, reason: str, share: float, figures: dict[str, float]

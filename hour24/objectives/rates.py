@@ -90,13 +90,10 @@ class RateBelow(Objective, frozen=True, kw_only=True):
         if isinstance(probe, Unanswered):
             return self._unanswered(probe, looks)
         if "probe" not in looks:
-            return Verdict(
-                outcome=Outcome.INCONCLUSIVE,
-                code="not_described",
-                reason="Nobody counts requests: production.toml describes no platform, and "
+            return self.unmeasured(
+                "not_described",
+                "Nobody counts requests: production.toml describes no platform, and "
                 "nothing was probed",
-                observed="not measured",
-                limit=self.limit_text(),
             )
         return self._by_probe(looks, (platform, probe))
 
@@ -172,13 +169,10 @@ class RateBelow(Objective, frozen=True, kw_only=True):
         probes = looks.get("probe")
         if probes is not None and probes.share.standing == "inside":
             beside += ", which says nothing of paths that are not probed"
-        return Verdict(
-            outcome=Outcome.INCONCLUSIVE,
-            code=answer.code,
-            reason=answer.reason + beside,
-            observed="not measured",
-            limit=self.limit_text(),
-            figures={name: v for look in looks.values() for name, v in look.figures().items()},
+        return self.unmeasured(
+            answer.code,
+            answer.reason + beside,
+            {name: v for look in looks.values() for name, v in look.figures().items()},
         )
 
     def _verdict(

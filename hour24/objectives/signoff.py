@@ -74,13 +74,7 @@ class AllTaken(Objective, frozen=True, kw_only=True):
         )
         missing = [item for item in items if item["taken"] is not True]
         if not items:
-            return Verdict(
-                outcome=Outcome.INCONCLUSIVE,
-                code="no_data",
-                reason="No measure of the baseline was asked for",
-                observed="not measured",
-                limit=self.limit_text(),
-            )
+            return self.unmeasured("no_data", "No measure of the baseline was asked for")
         if not missing:
             return Verdict(
                 outcome=Outcome.PASS,

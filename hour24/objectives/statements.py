@@ -78,7 +78,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
                 figures=figures,
             )
         if not isinstance(before, Listing) or not compared:
-            return self._open(
+            return self.unmeasured(
                 "baseline_absent",
                 "Nothing slow is running, but there is no earlier snapshot of the statements to "
                 "compare with"
@@ -92,7 +92,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
             )
         hidden = self._hidden(before, statements)
         if hidden:
-            return self._open(*hidden, figures)
+            return self.unmeasured(*hidden, figures)
         masks = len(self._judged(before))
         return Verdict(
             outcome=Outcome.PASS,
@@ -168,16 +168,6 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         """Whether the earlier snapshot holds all that had been slow by this limit."""
         limit = before.about.get("slow_ms")
         return limit is None or float(limit) <= self.slow_ms
-
-    def _open(self, code: str, reason: str, figures: dict[str, float]) -> Verdict:
-        return Verdict(
-            outcome=Outcome.INCONCLUSIVE,
-            code=code,
-            reason=reason,
-            observed="not measured",
-            limit=self.limit_text(),
-            figures=figures,
-        )
 
 
 def _restarted(old: Mapping[str, Any], now: Mapping[str, Any], read_at: Moment) -> bool:

@@ -24,7 +24,11 @@ FEWEST = 10
 """Planned values below which a share says nothing."""
 REGULAR = 0.9
 """Share of equal steps from which a series is one with a regular step."""
-_NAMES = {"limit": "memory limit", "load": "requests, for the load"}
+_NAMES = {
+    "limit": "memory limit",
+    "load": "requests, for the load",
+    "day_before": "errors of the day before the watch",
+}
 _SOURCES = {"render": "Render", "sentry": "Sentry", "supabase": "Supabase"}
 
 

@@ -34,7 +34,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
         for name, each in (("now", now), ("at hour 0", baseline)):
             sent = each.n + each.censored
             if each.sent_late > MOST_LATE * sent:
-                return self._open(
+                return self.unmeasured(
                     "sent_late",
                     f"Of {count(sent)} requests {name}, {count(each.sent_late)} were sent late: "
                     "the prober was the bottleneck",
@@ -52,13 +52,15 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             )
         if not now.n and (away.refused or away.limited):
             code = "source_refused" if away.refused else "source_limited"
-            return self._open(code, f"No request had a good answer: {away.told()}; {REMEDY[code]}")
+            return self.unmeasured(
+                code, f"No request had a good answer: {away.told()}; {REMEDY[code]}"
+            )
         after, before = _blocks(now), _blocks(baseline)
         medians, base = shift.block_medians(after), shift.block_medians(before)
         fewest = min(len(medians), len(base))
         if fewest < shift.LEAST_BLOCKS:
             when = "since then" if len(medians) == fewest else "at hour 0"
-            return self._open(
+            return self.unmeasured(
                 "too_few_samples",
                 f"{count(fewest)} stretches of 10 min hold {shift.LEAST_IN_BLOCK} samples or "
                 f"more {when}: expected at least {count(shift.LEAST_BLOCKS)}",
@@ -111,15 +113,6 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             f"{times(self.max_ratio)}, and p95 below {times(self.max_tail)}{beside}",
             moved,
             figures,
-        )
-
-    def _open(self, code: str, reason: str) -> Verdict:
-        return Verdict(
-            outcome=Outcome.INCONCLUSIVE,
-            code=code,
-            reason=reason,
-            observed="not measured",
-            limit=self.limit_text(),
         )
 
     def _verdict(

@@ -68,13 +68,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         if not told:
             code = silent[0].code if silent else "not_described"
             reasons = [each.reason for each in silent] or ["nothing measured this endpoint"]
-            return Verdict(
-                outcome=Outcome.INCONCLUSIVE,
-                code=code,
-                reason=several(reasons),
-                observed="not measured",
-                limit=self.limit_text(),
-            )
+            return self.unmeasured(code, several(reasons))
         dead = next((each for each in told if self._dead(each, told)), None)
         if dead is not None:
             return self._verdict(

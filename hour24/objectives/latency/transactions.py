@@ -44,14 +44,11 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         unknown = n - fast - len(slow)
         figures = {"transactions": float(n), "fast": float(fast), "unknown": float(unknown)}
         if n == 0 or not listing.complete:
-            return Verdict(
-                outcome=Outcome.INCONCLUSIVE,
-                code="source_incomplete" if n else "no_data",
-                reason=f"Sentry told {count(n)} transactions"
+            return self.unmeasured(
+                "source_incomplete" if n else "no_data",
+                f"Sentry told {count(n)} transactions"
                 + (", which are not all there are" if n else ": expected at least one"),
-                observed="not measured",
-                limit=self.limit_text(),
-                figures=figures,
+                figures,
             )
         least, most = fast / n, (fast + unknown) / n
         figures |= {"share_at_least": least, "share_at_most": most}
