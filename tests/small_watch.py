@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from hour24.criteria import CRITERIA, Criterion, due, unfit
+from hour24.criteria import CRITERIA, Criterion, due
 from hour24.evidence import Counts, Evidence, Listing, Probes, Question, Unanswered, to_plain
+from hour24.judging import unfit
 from hour24.ledger import canonical, chain, derived
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.record import Judged, Prober, Record, Vantage

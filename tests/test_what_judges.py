@@ -7,16 +7,8 @@ from pathlib import Path
 import pytest
 
 import hour24.objectives  # noqa: F401  registers every objective
-from hour24.criteria import (
-    CRITERIA,
-    JUDGED_BY,
-    LEVEL,
-    RESTS_ON,
-    STATED,
-    STATED_AT_0,
-    subjects,
-    unfit,
-)
+from hour24.criteria import CRITERIA, LEVEL
+from hour24.judging import JUDGED_BY, RESTS_ON, STATED, STATED_AT_0, subjects, unfit
 from hour24.objectives.base import _BY_NAME, from_plain
 from hour24.objectives.own import ValueBelow
 from hour24.objectives.rates import RateBelow

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hour24 import __version__, config
-from hour24.criteria import subjects
 from hour24.evidence import Listing, Unanswered, from_plain, to_plain
+from hour24.judging import subjects
 from hour24.ledger import moved
 from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage, absent
 from hour24.verdict import Outcome, worst

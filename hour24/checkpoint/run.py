@@ -31,9 +31,10 @@ from hour24.checkpoint.place import place
 from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.stage import Options, Stage
 from hour24.config import Production
-from hour24.criteria import Criterion, own_criterion, unfit
+from hour24.criteria import Criterion, own_criterion
 from hour24.errors import LedgerError
 from hour24.evidence import Evidence, Listing, Question, Total, Unanswered, from_plain, to_plain
+from hour24.judging import unfit
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
 from hour24.ledger.record import Judged, Record

@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 
 from hour24 import evidence
-from hour24.criteria import CRITERIA, DAILY, EACH_ENDPOINT, known
+from hour24.criteria import CRITERIA, DAILY, known
 from hour24.errors import LedgerError
+from hour24.judging import EACH_ENDPOINT
 from hour24.ledger import chain, journal
 from hour24.ledger import record as record_form
 from hour24.ledger.book import Genesis, Ledger

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from hour24 import evidence
-from hour24.criteria import unfit
+from hour24.judging import unfit
 from hour24.ledger import record as record_form
 from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome

@@ -21,7 +21,8 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from hour24.criteria import CRITERIA, WHOLE, Criterion
+from hour24.criteria import CRITERIA, Criterion
+from hour24.judging import WHOLE
 from hour24.ledger.record import Judged, Record
 from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome, worst
 from hour24.watch import Watch, Window
