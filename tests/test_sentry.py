@@ -34,6 +34,7 @@ from hour24.sources.sentry import NoDsn, Sentry, canary, rows
 from hour24.verdict import Outcome
 from hour24.watch import Watch, Window
 from tests.answering import Answer, Asked, Server
+from tests.played import pytest_
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 WINDOW = Window(NOW - timedelta(hours=4, minutes=5), NOW - timedelta(minutes=5))
@@ -984,3 +985,12 @@ def test_the_rehearsals_sentry():
                 with pytest.raises(SourceError) as raised:
                     question(blind)
                 assert raised.value.code == code
+
+
+def test_a_sentry_that_went_deaf_is_seen_by_the_checkpoint(tmp_path):
+    """From the question of the day before to the verdict."""
+    feed = "tests_prod/test_errors.py::test_feed"
+    on = ("-m", "hour4", "--target", "rehearsal", "--reports", tmp_path)
+    told = pytest_(*on, "--fault", "sentry_deaf@-1", feed)
+    assert told.returncode == 10, told.stdout
+    assert "feed_silent: Sentry counted 0 error events in 5 h" in told.stdout

@@ -28,8 +28,7 @@ def open_run(options: Options) -> Run:
 
     Raises: ConfigurationError (exit 4), LedgerLocked (exit 13), LedgerError (exit 12).
     """
-    resources = ExitStack()
-    try:
+    with ExitStack() as resources:
         stage = set_stage(options, resources)
         problems = tuple(closed(stage.ledger))
         if problems:
@@ -57,10 +56,8 @@ def open_run(options: Options) -> Run:
         )
         if stage.rehearsal is not None:
             _simulate_prober(run)
+        run.resources = resources.pop_all()
         return run
-    except BaseException:
-        resources.close()
-        raise
 
 
 def _checkpoint(options: Options, stage: Stage) -> Checkpoint:

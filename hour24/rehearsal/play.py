@@ -130,10 +130,10 @@ def _checkpoint(script: Script, name: str, hour: int, where: Path, ledger: Ledge
     )
     try:
         output, _ = process.communicate()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+    finally:
+        if process.poll() is None:  # we are being ended: so is it
+            process.terminate()
+            process.wait()
     code = process.returncode
     return Played(
         hour=hour,

@@ -163,12 +163,11 @@ class PostgresServer:
     ) -> PostgresServer:
         """A server that answers. Raises: PostgresAbsent."""
         server = cls(binaries, settings)
-        try:
+        with contextlib.ExitStack() as undone:
+            undone.callback(server.stop)
             server._initialise()
             server._up_somewhere()
-        except BaseException:
-            server.stop()
-            raise
+            undone.pop_all()
         return server
 
     def _up_somewhere(self) -> None:

@@ -103,18 +103,15 @@ def simulate(
     begun = folder / f"{path.name}.{os.getpid()}.part"
     alarms = folder / "alarms"
     writer = LineWriter(begun)
-    try:
-        chosen, transport = plans(production), Told(story)
-        for stretch in stretches:
-            for _ in probed(chosen, stretch, transport, writer, vantage=VANTAGE):
-                continue
-    except BaseException:
+    with contextlib.ExitStack() as undone:
         for each in (begun, alarms / begun.name):
-            with contextlib.suppress(FileNotFoundError):
-                each.unlink()
-        raise
-    finally:
-        writer.close()
+            undone.callback(each.unlink, missing_ok=True)
+        with contextlib.closing(writer):
+            chosen, transport = plans(production), Told(story)
+            for stretch in stretches:
+                for _ in probed(chosen, stretch, transport, writer, vantage=VANTAGE):
+                    continue
+        undone.pop_all()
     with contextlib.suppress(FileNotFoundError):
         (alarms / begun.name).replace(alarms / path.name)
     begun.replace(path)

@@ -101,12 +101,12 @@ class Production:
     ) -> None:
         self.world = World(seed, faults, t0, now)
         self._backend = Backend(self.world)
-        try:
+        with contextlib.ExitStack() as undone:
+            undone.callback(self._backend.stop)
             self._database = Database(self.world, found(packaged=packaged))
+            undone.callback(self._database.stop)
             self._backend.ready()
-        except BaseException:
-            self._backend.stop()
-            raise
+            undone.pop_all()
         self._vendors: dict[str, Vendor] = {
             "sentry": Sentry(self.world),
             "render": Render(self.world),
