@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from hour24.checkpoint import opening
+from hour24.checkpoint.stage import Options, Stage
+from hour24.errors import ConfigurationError
 from hour24.verdict import Outcome
 from tests.checkpoints import ONE, Project, codes, rehearsal
 from tests.played import ANSI
@@ -347,3 +351,17 @@ def test_colours(tmp_path: Path) -> None:
     assert "OWN-ONE" in ANSI.sub("", run.stdout)
     run = project.rehearsed("--color=no")
     assert "\x1b" not in run.stdout
+
+
+def test_what_was_taken_before_a_refusal_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rehearsal of one's own is stopped, a lock released."""
+    given: list[str] = []
+
+    def taken(options: Options, resources: ExitStack) -> Stage:
+        resources.callback(given.append, "back")
+        raise ConfigurationError(["refused"])
+
+    monkeypatch.setattr(opening, "set_stage", taken)
+    with pytest.raises(ConfigurationError):
+        opening.open_run(Options(hour=4))
+    assert given == ["back"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.run import Run
 from hour24.classes import IssueClass
@@ -33,3 +35,13 @@ def test_a_line_whose_class_stands_on_what_is_scrubbed(tmp_path: Path) -> None:
     run.journal.close()
     assert "abcd1234efgh5678" not in str(judged)
     assert list(differences(judged)) == []
+
+
+def test_evidence_that_holds_more_than_its_kind_is_told() -> None:
+    """What nobody reads when it is judged again could be believed by whoever reads the record."""
+    one = small.judged("ERRORS-COUNT", 8, small.counts(8))
+    ((name, stored),) = one.evidence.items()
+    assert list(differences(one)) == []
+    for more in ({"seen_by": "Mara"}, {"question": {**stored["question"], "trusted": True}}):
+        told = list(differences(replace(one, evidence={name: {**stored, **more}})))
+        assert told == [f"evidence: {name}: expected what its kind holds, got more"]

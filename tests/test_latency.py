@@ -53,6 +53,17 @@ def sampled(endpoints: dict[str, Endpoint], per_s: float = 100, samples: int = 3
     return Sampler(endpoints, SteppingClock(START), paces).latencies()
 
 
+@pytest.mark.parametrize(
+    ("per_s", "target_ms", "late_ms"),
+    [(100.0, 40.0, 5.0), (100.0, 500.0, 50.0), (2.0, 500.0, 250.0), (0.05, 500.0, 250.0)],
+)
+def test_a_slow_pace_excuses_no_late_request(per_s, target_ms, late_ms):
+    """Half the interval, at most 250 ms, and no less than a tenth of the target."""
+    calls = endpoint("calls", "http://127.0.0.1:9/", target_ms=target_ms)
+    source = Sampler({"calls": calls}, SteppingClock(START), {"calls": Pace(per_s, 30)})
+    assert source._late_ms(calls) == late_ms
+
+
 def test_it_agrees_with_the_servers_own_timing():
     """Also while this process is busy, which in a thread beside it would cost 60 ms.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -132,3 +133,19 @@ def test_a_window_is_simulated_once(production: config.Production, tmp_path: Pat
     assert probing.simulate(production, WATCH, tmp_path, window, seed=1) == first
     assert first.read_bytes() == data
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
+
+
+def test_what_was_begun_and_not_finished_is_not_left(
+    production: config.Production, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a window of lines would read as a prober that stopped."""
+
+    def interrupted(*_: object, **__: object) -> Iterator[None]:
+        assert list(tmp_path.glob("*.part"))
+        yield
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(probing, "probed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        seen(production, tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -23,6 +24,7 @@ from websockets.exceptions import ConnectionClosed
 
 from hour24 import config
 from hour24.errors import ConfigurationError, SourceUnreachable
+from hour24.rehearsal import play, serve
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.rehearsal.postgres import PostgresServer, found
@@ -366,3 +368,60 @@ def test_the_packaged_postgres_starts_stops_and_starts():
             cursor.execute("SELECT n FROM kept")
             assert cursor.fetchall() == [(17,)]
     assert not server.home.exists()
+
+
+# --- what does not come up ------------------------------------------------------------------------
+
+
+def test_a_postgres_that_does_not_start_leaves_nothing(monkeypatch):
+    """Neither its folder nor a process."""
+    made: list[PostgresServer] = []
+
+    def refused(server: PostgresServer) -> None:
+        made.append(server)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PostgresServer, "_up_somewhere", refused)
+    with pytest.raises(KeyboardInterrupt):
+        PostgresServer.start()
+    assert not made[0].home.exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "stopped"), [("Database", ["backend"]), ("Backend.ready", ["database", "backend"])]
+)
+def test_what_came_up_before_is_stopped(monkeypatch, part, stopped):
+    """The newest first, whatever the reason."""
+    ended: list[str] = []
+
+    def fails(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def part_of(name: str) -> SimpleNamespace:
+        ready = fails if part == "Backend.ready" else lambda: None
+        return SimpleNamespace(stop=lambda: ended.append(name), ready=ready)
+
+    monkeypatch.setattr(serve, "Backend", lambda world: part_of("backend"))
+    database = fails if part == "Database" else lambda world, found: part_of("database")
+    monkeypatch.setattr(serve, "Database", database)
+    with pytest.raises(KeyboardInterrupt):
+        serve.Production(1, [], T0, T0)
+    assert ended == stopped
+
+
+def test_a_checkpoint_that_is_broken_off_is_ended(tmp_path, served, monkeypatch):
+    """Ctrl-C at a rehearsal leaves no pytest behind."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def interrupted(process: subprocess.Popen[bytes]) -> None:
+        begun.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    script = play.Script(seed=7, faults=(), hours=(0,), reports=tmp_path, t0=T0)
+    with pytest.raises(KeyboardInterrupt):
+        list(play.play(script, served=served))
+    (process,) = begun
+    assert process.poll() is not None
+    assert process.stdout is not None
+    process.stdout.close()

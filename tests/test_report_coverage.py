@@ -49,6 +49,14 @@ def test_a_missing_value_is_a_hole_with_its_length() -> None:
     assert seen(("load", series(holed))) == [("requests, for the load, Render", 230, 240, "10 min")]
 
 
+def test_whose_hours_they_are_is_said() -> None:
+    """The day before the watch is not of this window."""
+    day: list[float | None] = [6.0] * 24
+    ((what, got, planned, _),) = seen(("day_before", series(day, step=600.0)))
+    assert what == "errors of the day before the watch, Render"
+    assert (got, planned) == (24, 24)
+
+
 def test_beats_are_moments_and_not_planned() -> None:
     """A line of moments without values is no series that nobody saw."""
     start = epoch(T0)
