@@ -28,9 +28,9 @@ from msgspec import Struct
 
 import hour24
 from hour24.asking.exchange import ask
-from hour24.config import Secret
 from hour24.ledger.record import Record
 from hour24.probes.lines import Alarm
+from hour24.secrets import Secret
 
 CALLING = frozenset({"HOLD", "ALERT", "ROLL BACK"})
 """Actions for which a person is told."""

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hour24.clock import SteppingClock
-from hour24.config import Health, Production, Secret
+from hour24.config import Health, Production
 from hour24.config.production import RenderAt, Repository, Service
+from hour24.secrets import Secret
 from tests.answering import Answer, Asked, Server
 
 START = datetime(2025, 12, 21, 19, 15, tzinfo=UTC)

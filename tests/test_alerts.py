@@ -22,9 +22,9 @@ from hour24.alerts import (
     signal_of,
     trial,
 )
-from hour24.config import Secret
 from hour24.ledger.record import Record
 from hour24.probes.lines import Alarm
+from hour24.secrets import Secret
 from tests.answering import Answer, Server, free_port
 from tests.evidence_of import judged, record
 
@@ -211,7 +211,7 @@ def test_an_address_that_does_not_answer_costs_a_bounded_time(monkeypatch):
 def test_an_answer_that_never_ends_does_not_keep_the_process():
     """Given up after its time, and the process ends with it."""
     code = (
-        "import sys; from hour24 import alerts; from hour24.config import Secret\n"
+        "import sys; from hour24 import alerts; from hour24.secrets import Secret\n"
         "alerts.SEND_WITHIN_S = 0.5\n"
         "print(*alerts.sent(alerts.trial('x'), [Secret('A', sys.argv[1])]))"
     )

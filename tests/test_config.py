@@ -23,10 +23,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from hour24.classes import class_of
-from hour24.config import Production, Secret, launch_problem, limits_digest, load
+from hour24.config import Production, launch_problem, limits_digest, load
+from hour24.config.placeholders import is_nobody, is_placeholder
 from hour24.config.problems import walked
-from hour24.config.suspicion import is_nobody, is_placeholder
 from hour24.errors import ConfigurationError
+from hour24.secrets import Secret
 
 ROOT = Path(__file__).resolve().parents[1]
 BAD = Path(__file__).with_name("configurations") / "bad"

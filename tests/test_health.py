@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hour24.clock import SteppingClock
-from hour24.config import Health, Secret
+from hour24.config import Health
 from hour24.evidence import from_plain, to_plain
+from hour24.secrets import Secret
 from hour24.sources.health import HealthSource, pointed, unmet
 from tests.answering import Answer, Server, document, free_port
 

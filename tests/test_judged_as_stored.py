@@ -6,7 +6,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.run import Run
 from hour24.classes import IssueClass
 from hour24.criteria import CRITERIA
@@ -14,6 +13,7 @@ from hour24.evidence import Listing
 from hour24.ledger.derived import differences
 from hour24.ledger.journal import Journal
 from hour24.objectives.logs import NoErrorLine
+from hour24.secrets.redactor import Redactor
 from tests import small_watch as small
 
 

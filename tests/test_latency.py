@@ -19,9 +19,10 @@ from hour24 import histogram
 from hour24.checkpoint.inquiry import Inquiry
 from hour24.checkpoint.questions import latency_samples
 from hour24.clock import SteppingClock
-from hour24.config import Endpoint, Health, Production, Schedule, Secret, Service
+from hour24.config import Endpoint, Health, Production, Schedule, Service
 from hour24.errors import SourceMisread
 from hour24.evidence import from_plain, to_plain
+from hour24.secrets import Secret
 from hour24.sources import latency
 from hour24.sources.latency import Pace, Sampler, paces
 from tests import small_watch as small

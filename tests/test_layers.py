@@ -26,6 +26,7 @@ ASK = {
     "config",
     "errors",
     "evidence",
+    "secrets",
     "watch",
 }
 PROBE = ASK | {"asking.workers", "histogram"}
@@ -81,11 +82,12 @@ ANYTHING_BUT_PYTEST = (
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{room: set() for room in NOTHING},
+    "secrets": set(),
     "statistics": {"histogram"},
     "criteria": {"watch"},
     "judging": set(),
     "evidence": {"watch"},
-    "config": {"classes", "criteria", "errors", "watch"},
+    "config": {"classes", "criteria", "errors", "secrets", "watch"},
     "asking.exchange": set(),
     "asking.workers": set(),
     "asking.answers": {"errors", "watch"},
@@ -112,11 +114,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": BOOK | {"histogram"},
     "probes": {"errors", "evidence", "watch", "histogram"},
     "prober": PROBE | {"probes", "sources"},
-    "alerts": {"asking.exchange", "config", "ledger.record", "probes"},
+    "alerts": {"asking.exchange", "config", "ledger.record", "probes", "secrets"},
     "doctor": ASK | {"criteria", "sources"},
-    "checkpoint.redaction": set(),
-    "checkpoint.place": {"checkpoint.redaction", "config"},
-    "checkpoint.tripwire": {"checkpoint.redaction"},
+    "checkpoint.place": {"config", "secrets"},
     "checkpoint.recording": BOOK | {"checkpoint.run", "config", "probes"},
     "checkpoint.telling": {"alerts", "checkpoint.run", "errors", "ledger.record"},
     "checkpoint.baseline": {"evidence", "objectives", "verdict"},

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from hour24.clock import SteppingClock, WallClock
-from hour24.config import DatabaseAt, Secret
+from hour24.config import DatabaseAt
 from hour24.errors import (
     SourceError,
     SourceFailed,
@@ -24,6 +24,7 @@ from hour24.errors import (
 )
 from hour24.evidence import from_plain, to_plain
 from hour24.rehearsal.postgres import PostgresServer
+from hour24.secrets import Secret
 from hour24.sources.postgres import LoginRefused, NotAccepting, Postgres, TooManyConnections
 from tests.peers import Peer, silent
 

@@ -23,13 +23,14 @@ import pytest
 from hour24 import probes
 from hour24.asking.exchange import Reply
 from hour24.clock import WallClock
-from hour24.config import Endpoint, Health, Production, Secret, Service, WebSocketTarget
+from hour24.config import Endpoint, Health, Production, Service, WebSocketTarget
 from hour24.prober import Held, Plan, Prober, Runbook, minute_line, plans, simulate
 from hour24.prober.paper import Paper
 from hour24.prober.plan import phase_s
 from hour24.prober.rules import chance, error_rate_calls
 from hour24.prober.show import Show, alarm_in_words, in_words
 from hour24.probes import Alarm, Drop, LineWriter, Minute, read
+from hour24.secrets import Secret
 from hour24.statistics.rates import calls_for_a_person
 from hour24.watch import Watch, Window
 from tests.answering import Answer, Server, document, free_port

@@ -1,4 +1,4 @@
-"""The tripwire: secrets are found in finished files, in whichever encoding, and files put away."""
+"""The secret scan finds secrets in finished files, in any encoding, and quarantines the file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from hour24.checkpoint.redaction import Redactor
-from hour24.checkpoint.tripwire import leaks
-from hour24.config import Secret
+from hour24.secrets import Secret
+from hour24.secrets.redactor import Redactor
+from hour24.secrets.scan import leaks
 
 TOKEN = "s/ntrys_é+9f8e 7d6c"
 DSN = "https://0a1b2c3d4e5f60718293a4b5c6d7e8f9@o1.ingest.example.com/4505000000000001"
@@ -44,7 +44,7 @@ def test_a_secret_is_found_deep_in_a_long_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A prober's file is looked through in pieces, to its end."""
-    monkeypatch.setattr("hour24.checkpoint.redaction.PIECE_BYTES", 100)
+    monkeypatch.setattr("hour24.secrets.redactor.PIECE_BYTES", 100)
     path = tmp_path / "prober-1.jsonl"
     lines = [json.dumps({"minute": n, "reason": "timeout"}) for n in range(50)]
     path.write_text("\n".join([*lines, json.dumps({"reason": TOKEN}), *lines]), encoding="utf-8")
@@ -76,7 +76,7 @@ def test_only_files_that_changed_are_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was searched is left alone until it changes, or until there is another secret."""
-    monkeypatch.setattr("hour24.checkpoint.tripwire.CLOCK_TICK_S", -1.0)
+    monkeypatch.setattr("hour24.secrets.scan.CLOCK_TICK_S", -1.0)
     token = Secret("TOKEN", TOKEN)
     old = tmp_path / "hour00.a1.html"
     old.write_text("the key is rnd_1234567890abcdef", encoding="utf-8")
@@ -98,7 +98,7 @@ def test_a_secret_that_was_changed_is_looked_for_in_what_was_searched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rotated token keeps its name; an old page may hold its new value."""
-    monkeypatch.setattr("hour24.checkpoint.tripwire.CLOCK_TICK_S", -1.0)
+    monkeypatch.setattr("hour24.secrets.scan.CLOCK_TICK_S", -1.0)
     (tmp_path / "hour00.a1.html").write_text("rnd_1234567890abcdef", encoding="utf-8")
     (tmp_path / "hour00.lock").touch()
     assert leaks(*_run(tmp_path, Secret("TOKEN", TOKEN))) == []
@@ -119,7 +119,7 @@ def test_a_changed_secret_is_found_however_a_file_escapes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ledger is JSON and HTML: its old files hold a secret escaped, or in base64."""
-    monkeypatch.setattr("hour24.checkpoint.tripwire.CLOCK_TICK_S", -1.0)
+    monkeypatch.setattr("hour24.secrets.scan.CLOCK_TICK_S", -1.0)
     value = 'n3w"Va<ue&4711-long'
     (tmp_path / "hour00.a1.json").write_text(json.dumps({"a": value}), encoding="utf-8")
     (tmp_path / "hour00.a1.html").write_text(html.escape(value), encoding="utf-8")

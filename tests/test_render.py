@@ -14,7 +14,7 @@ import pytest
 
 from hour24 import config
 from hour24.clock import SteppingClock
-from hour24.config import Jobs, RenderAt, Secret
+from hour24.config import Jobs, RenderAt
 from hour24.errors import (
     SourceEmpty,
     SourceError,
@@ -28,6 +28,7 @@ from hour24.errors import (
 )
 from hour24.evidence import Counts, Evidence, Listing, Series, from_plain, to_plain
 from hour24.rehearsal.client import Rehearsal
+from hour24.secrets import Secret
 from hour24.sources.render import Render
 from hour24.sources.render.beats import plain_text
 from hour24.watch import Watch, Window

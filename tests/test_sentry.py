@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from hour24.clock import SteppingClock
-from hour24.config import Secret, SentryAt, load
+from hour24.config import SentryAt, load
 from hour24.errors import (
     SourceEmpty,
     SourceError,
@@ -29,6 +29,7 @@ from hour24.objectives.errors import EventsBelow
 from hour24.objectives.sentry import EventStored, NothingDropped
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
+from hour24.secrets import Secret
 from hour24.sources import sentry
 from hour24.sources.sentry import NoDsn, Sentry, canary, rows
 from hour24.verdict import Outcome

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from hour24.clock import SteppingClock
-from hour24.config import Secret, SupabaseAt, load
+from hour24.config import SupabaseAt, load
 from hour24.errors import (
     SourceError,
     SourceFailed,
@@ -26,6 +26,7 @@ from hour24.evidence import Listing, Question, from_plain, to_plain
 from hour24.objectives.database import DatabaseAnswers, DiskBelow
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
+from hour24.secrets import Secret
 from hour24.sources.supabase import Supabase
 from hour24.verdict import Outcome
 from tests.answering import Answer, Server

@@ -10,10 +10,11 @@ import pytest
 from msgspec import structs
 
 from hour24.checkpoint.place import place
-from hour24.config import Secret, load, watched
+from hour24.config import load, watched
 from hour24.config.addresses import UNREADABLE, _address
 from hour24.ledger.moved import elsewhere
 from hour24.report.signoff import _local
+from hour24.secrets import Secret
 from tests import small_watch as small
 from tests.test_config import SMALLEST, VARIABLES, written
 

@@ -15,8 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from hour24.clock import SteppingClock
-from hour24.config import Secret, WebSocketTarget
+from hour24.config import WebSocketTarget
 from hour24.evidence import Counts, from_plain, to_plain
+from hour24.secrets import Secret
 from hour24.sources.websocket import WebSocketSource
 from tests.answering import Server, free_port
 from tests.peers import Peer

@@ -32,7 +32,6 @@ import requests
 import hour24
 from hour24.asking.fetching import Answer, Problem, fetch, is_loopback, limit_s, strict_json, times
 from hour24.clock import Clock
-from hour24.config import Secret
 from hour24.errors import (
     SourceError,
     SourceFailed,
@@ -43,6 +42,7 @@ from hour24.errors import (
     SourceTimeout,
 )
 from hour24.evidence import Attempt, Question
+from hour24.secrets import Secret
 from hour24.watch import Window
 
 TRIES = 3

@@ -6,6 +6,6 @@ Rules of this package:
   its record when it was killed.
 - ``questions`` lists what may be asked, ``inquiry`` asks it side by side, ``asked`` is for
   questions of one's own; ``baseline``: what hour 0 keeps; ``daily``: the looks of the week after.
-- ``redaction``: no secret leaves; ``terminal``: what is shown.
+- ``terminal``: what is shown.
 - Nothing here knows pytest.
 """

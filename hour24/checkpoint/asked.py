@@ -17,9 +17,10 @@ from urllib.parse import urljoin
 
 from hour24.asking.answers import misread
 from hour24.checkpoint.inquiry import Inquiry, NotDescribed
-from hour24.config import Production, Secret
+from hour24.config import Production
 from hour24.errors import SourceError, SourceMisread
 from hour24.evidence import Evidence, Question, Total, Unanswered
+from hour24.secrets import Secret
 
 
 class Ask:

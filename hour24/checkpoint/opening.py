@@ -13,13 +13,13 @@ from contextlib import ExitStack
 
 import msgspec
 
-from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.run import Run
 from hour24.checkpoint.stage import Options, Stage, refuse_early, set_stage
 from hour24.criteria import CRITERIA, Criterion, own_criterion
 from hour24.errors import ConfigurationError
 from hour24.ledger.journal import Journal
 from hour24.ledger.waivers import closed
+from hour24.secrets.redactor import Redactor
 from hour24.watch import Checkpoint
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from hour24 import config
-from hour24.checkpoint.redaction import Redactor
 from hour24.config import Production
+from hour24.secrets.redactor import Redactor
 
 KEPT = ("http", "https", "postgres", "postgresql")
 """Schemes of addresses whose host by itself a redactor never takes for a secret."""

@@ -25,10 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hour24.checkpoint import recording, telling, tripwire
+from hour24.checkpoint import recording, telling
 from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
 from hour24.checkpoint.place import place
-from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.stage import Options, Stage
 from hour24.config import Production
 from hour24.criteria import Criterion, own_criterion
@@ -39,6 +38,8 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
 from hour24.ledger.record import Judged, Record
 from hour24.objectives.base import Objective
+from hour24.secrets import scan
+from hour24.secrets.redactor import Redactor
 from hour24.verdict import Outcome
 from hour24.watch import Checkpoint, Watch, Window
 
@@ -376,9 +377,9 @@ class Run:
                 self.trouble.append(f"{what}: {type(problem).__name__}: {problem}")
 
     def leaks(self, beside: Iterable[Path] = ()) -> list[str]:
-        """:func:`hour24.checkpoint.tripwire.leaks` of this watch's folder."""
+        """:func:`hour24.secrets.scan.leaks` of this watch's folder."""
         secrets = (each.name for each in self.production.secrets)
-        return tripwire.leaks(self.ledger.folder, self.redactor, secrets, beside)
+        return scan.leaks(self.ledger.folder, self.redactor, secrets, beside)
 
     def close(self) -> None:
         """Release the lock, stop a rehearsal of our own."""

@@ -225,7 +225,7 @@ def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
 
 def _clean(text: str) -> str:
     """What a person wrote, without anything that looks like a secret: a ledger is never changed."""
-    from hour24.checkpoint.redaction import Redactor
+    from hour24.secrets.redactor import Redactor
 
     return Redactor(()).text(text)
 

@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hour24.config.production import Endpoint, Health, Production, WebSocketTarget
-from hour24.config.suspicion import looks_random, looks_secret
+from hour24.secrets.shapes import looks_random, looks_secret
 
 DIGITS = 16
 UNREADABLE = "unreadable"

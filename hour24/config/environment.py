@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
 from hour24.config.problems import Place, Problems
-from hour24.config.production import Secret
-from hour24.config.suspicion import looks_random
+from hour24.secrets import Secret
+from hour24.secrets.shapes import looks_random
 
 ALERT_URLS = "HOUR24_ALERT_URLS"
 HEARTBEAT_URL = "HOUR24_HEARTBEAT_URL"

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hour24.config.problems import Place, told, walked
-from hour24.config.suspicion import names_secret
+from hour24.secrets.shapes import names_secret
 
 Schema = Mapping[str, Any]
 

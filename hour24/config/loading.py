@@ -38,7 +38,6 @@ from hour24.config.production import (
     RenderAt,
     Repository,
     Schedule,
-    Secret,
     SentryAt,
     Service,
     StatusPage,
@@ -46,6 +45,7 @@ from hour24.config.production import (
     WebSocketTarget,
 )
 from hour24.errors import ConfigurationError
+from hour24.secrets import Secret
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 HEALTH_SCHEMA = SCHEMAS / "health.schema.json"

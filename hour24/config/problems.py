@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hour24.config.suspicion import looks_secret, names_secret
+from hour24.secrets.shapes import looks_secret, names_secret
 
 Place = tuple[str | int, ...]
 BARE = re.compile(r"[A-Za-z0-9_-]+")

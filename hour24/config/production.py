@@ -3,7 +3,7 @@
 Rules of this module:
 
 - Fields are named as in production.toml; ``schemas/production.schema.json`` tells their units.
-- Secrets live in :class:`Secret`, which does not print.
+- Secrets are :class:`hour24.secrets.Secret`, which does not print.
 - Units stand in the names; ratios are 0 to 1.
 """
 
@@ -15,27 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from hour24.classes import IssueClass
-
-
-class Secret:
-    """A value that does not print, does not pickle and is only had by asking for it."""
-
-    __slots__ = ("_value", "name")
-
-    def __init__(self, name: str, value: str) -> None:
-        self.name = name
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"<secret {self.name}>"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> Any:
-        raise TypeError(f"secret {self.name}: expected never to be pickled")
+from hour24.secrets import Secret
 
 
 class Service(Struct, frozen=True, kw_only=True):

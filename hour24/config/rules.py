@@ -18,17 +18,16 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from hour24.config.form import Schema, nearest, wanted_at
+from hour24.config.placeholders import is_nobody, is_placeholder
 from hour24.config.problems import Place, Problems, named, walked
-from hour24.config.suspicion import (
+from hour24.criteria import CRITERIA
+from hour24.secrets.shapes import (
     PASSWORD_IN_ADDRESS,
     SHAPES,
-    is_nobody,
-    is_placeholder,
     looks_random,
     looks_secret,
     names_secret,
 )
-from hour24.criteria import CRITERIA
 from hour24.watch import CHECKPOINTS
 
 FREE_TEXT = {"pattern", "body"}

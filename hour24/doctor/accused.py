@@ -15,7 +15,7 @@ import msgspec
 
 import hour24
 from hour24.clock import Clock
-from hour24.config import Endpoint, Health, Production, Secret
+from hour24.config import Endpoint, Health, Production
 from hour24.doctor.trial import Trial, listed
 from hour24.errors import (
     SourceEmpty,
@@ -27,6 +27,7 @@ from hour24.errors import (
     SourceRefused,
     SourceUnreachable,
 )
+from hour24.secrets import Secret
 
 SKEW_S = 30.0
 

@@ -12,9 +12,10 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from hour24.config import Production, Secret
+from hour24.config import Production
 from hour24.doctor.trial import Trial, listed
 from hour24.errors import SourceEmpty, SourceLacks, SourceMisread, SourceRefused
+from hour24.secrets import Secret
 
 
 def people(production: Production) -> list[Trial]:

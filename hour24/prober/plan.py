@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 import hour24
 from hour24.asking.exchange import Request
-from hour24.config import Health, Production, Secret, WebSocketTarget
+from hour24.config import Health, Production, WebSocketTarget
 from hour24.probes.lines import Kind
+from hour24.secrets import Secret
 
 CONTROL_INTERVAL_S = 10.0
 USER_AGENT = f"hour24/{hour24.__version__} (prober)"

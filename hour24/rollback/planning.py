@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 
 from hour24.asking.exchange import Address
 from hour24.asking.fetching import is_loopback
-from hour24.checkpoint.redaction import Redactor
 from hour24.checkpoint.terminal import one_line
 from hour24.clock import Clock
 from hour24.config import Production
@@ -37,6 +36,7 @@ from hour24.rollback.platform import (
     address,
     last_good,
 )
+from hour24.secrets.redactor import Redactor
 
 WAYS = ("platform", "git")
 RUNBOOK_WAIT_S = 300.0

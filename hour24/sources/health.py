@@ -26,8 +26,9 @@ import msgspec
 import hour24
 from hour24.asking.exchange import LARGEST_BYTES, Address, Reply, ask
 from hour24.clock import Clock
-from hour24.config import Health, Secret
+from hour24.config import Health
 from hour24.evidence import Attempt, Document, Question
+from hour24.secrets import Secret
 
 AGAIN_S = 30.0
 CONTROL_TIMEOUT_S = 10.0

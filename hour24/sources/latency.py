@@ -30,10 +30,11 @@ import hour24
 from hour24.asking.exchange import Address, Flight, Kept, Request
 from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock
-from hour24.config import Endpoint, Production, Secret
+from hour24.config import Endpoint, Production
 from hour24.errors import SourceMisread, SourceTimeout
 from hour24.evidence import Attempt, Block, Distribution, Question
 from hour24.histogram import counted
+from hour24.secrets import Secret
 
 START_S = 20.0
 LEAST_READY, MOST_READY = 2, 32

@@ -26,9 +26,10 @@ from urllib.parse import urlsplit, urlunsplit
 import hour24
 from hour24.asking.exchange import reason
 from hour24.clock import Clock
-from hour24.config import Secret, WebSocketTarget
+from hour24.config import WebSocketTarget
 from hour24.errors import SourceTimeout
 from hour24.evidence import Attempt, Counts, Question
+from hour24.secrets import Secret
 
 ABNORMAL = 1006
 NORMAL = frozenset({1000, 1001, 1005})

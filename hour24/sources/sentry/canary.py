@@ -24,7 +24,7 @@ from msgspec import Struct
 
 import hour24
 from hour24.asking.answers import stamp
-from hour24.config import Secret
+from hour24.secrets import Secret
 
 ENVIRONMENT = "hour24"
 TAG = ("hour24", "canary")

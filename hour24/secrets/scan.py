@@ -1,4 +1,4 @@
-"""The tripwire: every finished file is searched for every secret, and put away where one stands.
+"""The secret scan: searches every finished file for every secret, and quarantines what has one.
 
 Rules of this module:
 
@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from hour24.checkpoint.redaction import Redactor
+from hour24.secrets.redactor import Redactor
 
 CLOCK_TICK_S = 0.05
 """File systems may tell that a file changed so much earlier than it did."""

@@ -9,7 +9,7 @@ Rules of this module:
   without a sign may end in a head: known from 12 characters on, from 8 with a digit in it.
 - Shapes of secrets nobody told us of (tokens, addresses with a password) are scrubbed as well,
   anchored so that prose is left alone.
-- :meth:`Redactor.found_in` is the tripwire: it decodes a finished file and looks again.
+- :meth:`Redactor.found_in` is the secret scan of one finished file: it decodes and searches again.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Redactor:
                 text = _without_heads(text, form, _MARK.format(name))
         return text
 
-    # --- the tripwire -------------------------------------------------------------------------
+    # --- the secret scan ----------------------------------------------------------------------
 
     def found_in(self, path: Path) -> list[str]:
         """Names of the secrets that stand in a finished file, in whichever encoding.

@@ -1,9 +1,8 @@
-"""What looks like a secret, and what looks like a placeholder.
+"""What looks like a secret.
 
 Rules of this module:
 
 - Better one refusal too many than a secret in a file: the remedy is a line in the environment.
-- A placeholder is what stands where a person should have written something.
 """
 
 from __future__ import annotations
@@ -25,21 +24,6 @@ PASSWORD_IN_ADDRESS = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 PARAMETER = re.compile(r"[?&]([^=&#\s]+)=[^&#\s]")
 LONG = 20
 BITS_A_CHARACTER = 3.3
-
-PLACEHOLDER = re.compile(
-    r"change[ _-]?me|fill[ _-]?(me[ _-]?|this[ _-]?)?in\b|<[a-z][a-z _-]*>"
-    r"|\byour[_-]?(org|project|service|name|team|token|domain|app|mail|email|phone|company|ref)"
-    r"|^\W*(todo|tbd|tba|fixme|x{3,}|none|null|n/?a|dummy|placeholder|unknown|\?+|-+)\W*$"
-    r"|^\s*todo\b",
-    re.IGNORECASE,
-)
-NOBODY = re.compile(
-    r"\b(jane|john) (doe|roe)\b|\bfoo\b|\b(some|any|no)(body|one)\b|^(the |your )?(full )?name$"
-    r"|example\.(com|org|net)\b|\.(example|invalid|test)\b|\bexample\b"
-    r"|(^|\D)555\D{0,2}\d{4}(\D|$)|(^|\D)(?P<digit>\d)(\W?(?P=digit)){6,}(\D|$)"
-    r"|123\W?456\W?7890?\b",
-    re.IGNORECASE,
-)
 
 
 def names_secret(key: str) -> bool:
@@ -69,13 +53,3 @@ def bits_a_character(text: str) -> float:
     """Shannon's entropy of its characters, in bits each."""
     counts = Counter(text).values()
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
-
-
-def is_placeholder(text: str) -> bool:
-    """Whether a person was meant to replace this text."""
-    return PLACEHOLDER.search(text) is not None
-
-
-def is_nobody(text: str) -> bool:
-    """Whether this is nobody's name and nobody's number."""
-    return is_placeholder(text) or NOBODY.search(text) is not None
