@@ -16,7 +16,7 @@ from hour24.errors import ConfigurationError, LedgerError
 from hour24.evidence import Counts, Evidence, Unanswered
 from hour24.ledger import journal, readiness, signoff, waivers
 from hour24.ledger.book import Ledger
-from hour24.ledger.standings import on_ledger
+from hour24.ledger.standings import on_ledger, stand, waiver_from
 from hour24.ledger.verify import verify
 from hour24.objectives.base import Objective
 from hour24.verdict import Outcome, Verdict
@@ -204,6 +204,75 @@ def test_a_second_attempt_leaves_a_waiver_in_force(tmp_path: Path) -> None:
     waived(ledger, ended(8), hour=8)
     found = Ledger(ledger.folder).standings(ended(12))
     assert [one.waived_by for one in found if one.outcome == Outcome.FAIL] == ["Mara Lind"]
+
+
+def blind(hour: int, **changes: Any) -> Any:
+    return record(hour, judged("DB-SLOW", hour, small.blind(hour)), **changes)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_waiver_of_an_inconclusive_does_not_cover_a_later_fail(
+    tmp_path: Path, by_hand: bool
+) -> None:
+    """Nor does one of an older form, which names no outcome; a new one of the FAIL does."""
+    ledger = small.whole(tmp_path, hour8=blind(8))
+    if by_hand:
+        waived(ledger, ended(8), hour=8)
+    else:
+        waivers.waive(Ledger(ledger.folder), "DB-SLOW", hour=8, now=AFTER, **WORDS)
+    assert not any(line.startswith("DB-SLOW") for line in missing(ledger))
+    end = ended(8) + timedelta(hours=1) if by_hand else AFTER + timedelta(minutes=5)
+    Ledger(ledger.folder).write(failed(8, attempt=2, started=end, ended=end))
+    assert [line for line in missing(ledger) if line.startswith("DB-SLOW at hour 8: FAIL")]
+    later = AFTER + timedelta(minutes=10)
+    waivers.waive(Ledger(ledger.folder), "DB-SLOW", hour=8, now=later, **WORDS)
+    assert not any(line.startswith("DB-SLOW") for line in missing(ledger))
+
+
+def test_a_waiver_names_what_it_covers(tmp_path: Path) -> None:
+    """The outcome, whose attempt's it is, its code: for each hour that did not hold."""
+    ledger = small.watch_of(tmp_path, blind(0), record(4), blind(8), failed(8, attempt=2))
+    waivers.waive(Ledger(ledger.folder), "DB-SLOW", now=ended(8), **WORDS)
+    entry = next(e for e in Ledger(ledger.folder).entries() if e.kind == "waive")
+    assert entry.content["covered"] == [
+        {
+            "hour": hour,
+            "subject": "",
+            "outcome": outcome,
+            "code": code,
+            "attempt": attempt,
+        }
+        for hour, outcome, code, attempt in (
+            (0, "INCONCLUSIVE", "source_failed", 1),
+            (8, "FAIL", "beyond_limit", 2),
+        )
+    ]
+
+
+def test_a_waiver_does_not_cover_a_fail_that_was_recorded_late(tmp_path: Path) -> None:
+    """`finalise` enters a killed attempt after the waiver, with the time at which it ended."""
+    ledger = small.watch_of(tmp_path, blind(8, attempt=2))
+    waivers.waive(Ledger(ledger.folder), "DB-SLOW", hour=8, now=ended(8), **WORDS)
+    Ledger(ledger.folder).write(failed(8))
+    stands = [one for one in Ledger(ledger.folder).standings(ended(8)) if one.hour == 8]
+    assert [one.waived_by for one in stands if one.id == "DB-SLOW"] == [""]
+
+
+def test_a_waiver_does_not_cover_an_attempt_that_cannot_be_read(tmp_path: Path) -> None:
+    """It may hold a FAIL; a waiver given since covers it."""
+    ledger = small.watch_of(tmp_path, blind(8))
+    waivers.waive(Ledger(ledger.folder), "DB-SLOW", hour=8, now=ended(8), **WORDS)
+    torn = {8: "hour08.a2.json cannot be read"}
+    kept = Ledger(ledger.folder)
+    given = [waiver_from(e.content) for e in kept.entries() if e.kind == "waive"]
+
+    def covered(waivers_: Any) -> set[str]:
+        found = stand(kept.watch, kept.records(), waivers_, ended(8), torn)
+        return {one.waived_by for one in found if (one.id, one.hour) == ("DB-SLOW", 8)}
+
+    assert covered(given) == {""}
+    named = structs.replace(given[0].covered[0], code="unreadable", attempt=0)  # type: ignore[index]
+    assert covered([structs.replace(given[0], covered=(named,))]) == {"Mara Lind"}
 
 
 @pytest.mark.parametrize("late", [False, True])

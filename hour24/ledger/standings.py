@@ -10,7 +10,8 @@ Rules of this module:
   that contains its own. What was blind for another reason is settled only by a waiver.
 - A checkpoint that is past and has no record, or an attempt that cannot be read, is INCONCLUSIVE.
 - A waiver counts until its end, for FAIL and INCONCLUSIVE alike; the outcome itself stays. It
-  speaks of what was there when it was made, never of what came after it.
+  covers the outcome that stood when it was made: an INCONCLUSIVE that a later attempt turns into
+  a FAIL is not waived.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct, convert, structs
 
 from hour24.criteria import CRITERIA, Criterion
 from hour24.judging import WHOLE
@@ -50,7 +51,7 @@ class Standing(Struct, frozen=True, kw_only=True):
         settled_by: which later verdict settles it; empty when none does.
         waived_by: the person whose waiver covers it at the moment asked; empty when nobody's.
         waived_until: when that waiver ends.
-        known_from: when it was first seen that it does not hold (the end of that attempt, or the
+        known_from: since when this outcome stands (the end of the attempt that brought it, or the
             due time of a missed checkpoint); waivers from before it do not cover it.
     """
 
@@ -82,6 +83,20 @@ class Standing(Struct, frozen=True, kw_only=True):
         return Outcome.PASS if self.waived_by or self.settled_by else self.outcome
 
 
+class Waived(Struct, frozen=True, kw_only=True):
+    """An outcome that a waiver names: what stood for one subject at one hour when it was made.
+
+    Args:
+        attempt: whose verdict it was; 0 when there was none.
+    """
+
+    hour: int
+    subject: str
+    outcome: Outcome
+    code: str
+    attempt: int
+
+
 class Waiver(Struct, frozen=True, kw_only=True):
     """A named person's word that a criterion need not hold.
 
@@ -89,6 +104,8 @@ class Waiver(Struct, frozen=True, kw_only=True):
         hour: none: at every checkpoint.
         subject: empty: of every subject.
         at: when it was made; none: it counts as made after all that it speaks of.
+        covered: the outcomes it names; none: a waiver of an older form, which names no outcome
+            and covers whatever stood when it was made.
     """
 
     criterion: str
@@ -98,11 +115,14 @@ class Waiver(Struct, frozen=True, kw_only=True):
     hour: int | None = None
     subject: str = ""
     at: datetime | None = None
+    covered: tuple[Waived, ...] | None = None
 
     def covers(self, standing: Standing, now: datetime) -> bool:
-        """Whether it speaks of this standing, was made after it was known, and has not ended."""
+        """Whether it names this standing, was made after it was known, and has not ended."""
         known = standing.known_from
         if self.at is not None and known is not None and self.at < known:
+            return False
+        if self.covered is not None and not any(_same(one, standing) for one in self.covered):
             return False
         return (
             self.criterion == standing.id
@@ -110,6 +130,20 @@ class Waiver(Struct, frozen=True, kw_only=True):
             and self.subject in ("", standing.subject)
             and now < self.until
         )
+
+
+def _same(waived: Waived, standing: Standing) -> bool:
+    """True if the standing is still the outcome that was waived.
+
+    An attempt that can no longer be read may hold a FAIL: a waiver of its former outcome, or of
+    another attempt's, does not cover that.
+    """
+    unreadable = "unreadable" in (waived.code, standing.code) and waived.code != standing.code
+    return not unreadable and (waived.hour, waived.subject, waived.outcome) == (
+        standing.hour,
+        standing.subject,
+        standing.outcome,
+    )
 
 
 def stand(
@@ -232,15 +266,12 @@ def _superseded(name: str, attempts: Sequence[Record]) -> bool:
 
 def _over_attempts(hour: int, many: Sequence[tuple[Record, Judged]]) -> Standing:
     """One standing from the verdicts of all attempts, oldest first."""
-    newest = many[-1][1]
-    order = (Outcome.FAIL, Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE)
-    if on_ledger(newest):
-        kept = many[-1]
-    else:
-        best = next(o for o in order if any(judged.outcome == o for _, judged in many))
-        kept = next(one for one in reversed(many) if one[1].outcome == best)
-    record, judged = kept
-    bad = (r.ended for r, j in many if j.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE))
+    record, judged = _kept(many)
+    since = record.ended
+    for last in range(len(many), 0, -1):  # back to the attempt that brought this outcome
+        if _kept(many[:last])[1].outcome != judged.outcome:
+            break
+        since = many[last - 1][0].ended
     return Standing(
         id=judged.id,
         subject=judged.subject,
@@ -251,10 +282,19 @@ def _over_attempts(hour: int, many: Sequence[tuple[Record, Judged]]) -> Standing
         sentence=judged.sentence,
         group=judged.group,
         attempt=record.attempt,
-        known_from=next(bad, many[0][0].ended),
+        known_from=since,
         window=judged.window,
         on_ledger=on_ledger(judged),
     )
+
+
+def _kept(many: Sequence[tuple[Record, Judged]]) -> tuple[Record, Judged]:
+    """The verdict that stands after these attempts, with its record."""
+    if on_ledger(many[-1][1]):
+        return many[-1]
+    order = (Outcome.FAIL, Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE)
+    best = next(o for o in order if any(judged.outcome == o for _, judged in many))
+    return next(one for one in reversed(many) if one[1].outcome == best)
 
 
 def on_ledger(judged: Judged) -> bool:
@@ -334,4 +374,5 @@ def waiver_from(content: Mapping[str, Any]) -> Waiver:
         hour=content.get("hour"),
         subject=content.get("subject", ""),
         at=datetime.fromisoformat(content["at"]) if "at" in content else None,
+        covered=convert(content["covered"], tuple[Waived, ...]) if "covered" in content else None,
     )

@@ -5,8 +5,8 @@ Rules of this module:
 - By name, with a reason; a waiver with an end. Whatever is unknown is refused by name, and every
   problem at once.
 - Nothing is said to a ledger that is signed off.
-- Nothing is waived in advance: a waiver covers what is there when it is made, and is refused where
-  that is nothing.
+- Nothing is waived in advance: a waiver names the outcomes that stand when it is made and covers
+  no other; it is refused where there is none.
 - What holds needs no waiver; the eight criteria of the sign-off cannot be waived, only what they
   rest on.
 - A class is a pattern: it is tried before it is written.
@@ -25,6 +25,7 @@ from hour24.criteria import CRITERIA
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import EIGHT
+from hour24.ledger.standings import Standing
 from hour24.verdict import Outcome
 
 PLACEHOLDER = re.compile(r"change-?me|name|role|reason|todo|tbd|xxx+|\.+|<.*>", re.IGNORECASE)
@@ -46,7 +47,7 @@ def waive(
     hour: int | None = None,
     subject: str = "",
 ) -> Path:
-    """Write a waiver into the ledger; it covers what is there now, never what comes later.
+    """Write a waiver into the ledger; it names the outcomes that stand now and covers no other.
 
     Args:
         hour: which checkpoint; none: every one that has been until now.
@@ -74,8 +75,33 @@ def waive(
             "subject": subject,
             "hour": hour,
             "until": end,
+            "covered": [
+                {
+                    "hour": one.hour,
+                    "subject": one.subject,
+                    "outcome": one.outcome.value,
+                    "code": one.code,
+                    "attempt": one.attempt,
+                }
+                for one in _bad(ledger, criterion, hour, subject, now)
+            ],
         },
     )
+
+
+def _bad(
+    ledger: Ledger, criterion: str, hour: int | None, subject: str, now: datetime
+) -> list[Standing]:
+    """The outcomes that a waiver given now covers: FAIL or INCONCLUSIVE, known by now."""
+    return [
+        one
+        for one in ledger.standings(now)
+        if one.id == criterion
+        and hour in (None, one.hour)
+        and subject in ("", one.subject)
+        and one.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
+        and (one.known_from is None or one.known_from <= now)
+    ]
 
 
 def classify(
