@@ -107,6 +107,42 @@ def test_what_was_left_out_everywhere_did_not_hold():
     assert (once.outcome, once.observed) == (Outcome.PASS, "6 of 6 held")
 
 
+def test_what_no_checkpoint_measured_did_not_hold_whoever_waived_it():
+    """All of it, one criterion of several, one endpoint, or a part of every checkpoint."""
+    blind = {"code": "source_unreachable", "waived": "Ada Ny"}
+
+    def waived(hours: Any, name: str = "DB-POOL", **more: str) -> list[dict[str, Any]]:
+        return [standing(hour, "INCONCLUSIVE", name, **{**blind, **more}) for hour in hours]
+
+    everywhere = held(*waived(HOURS))
+    assert (everywhere.outcome, everywhere.code) == (Outcome.INCONCLUSIVE, "nothing_measured")
+    assert everywhere.observed == "7 of 7 held"
+    assert everywhere.reason.startswith(
+        "DB-POOL: not measured at any checkpoint; 7 waived (by Ada Ny)"
+    )
+    two = HeldThroughout(criteria=("DB-POOL", "DB-SLOW"))
+    online = [standing(hour) for hour in HOURS]
+    of_two = held(*online, *waived(HOURS[1:], "DB-SLOW"), objective=two)
+    assert (of_two.outcome, of_two.code) == (Outcome.INCONCLUSIVE, "nothing_measured")
+    assert of_two.reason.startswith("DB-SLOW: not measured")
+    endpoints = [standing(hour, subject="calls") for hour in HOURS]
+    assert held(*endpoints, *waived(HOURS, subject="login")).code == "nothing_measured"
+    halves = [*waived(HOURS[:4]), *waived(HOURS[4:], "DB-SLOW")]
+    rest = [standing(h) for h in HOURS[4:]] + [standing(h, id="DB-SLOW") for h in HOURS[:4]]
+    none_whole = held(*halves, *rest, objective=two)
+    assert none_whole.reason.startswith("No checkpoint measured all of DB-POOL, DB-SLOW")
+
+
+def test_what_was_measured_somewhere_may_be_waived_elsewhere():
+    """A FAIL is a measurement; a missed checkpoint has no subjects, and settled is measured."""
+    assert held(*(standing(h, "FAIL", waived="Ada Ny") for h in HOURS)).outcome == Outcome.PASS
+    endpoints = [standing(hour, subject="calls") for hour in HOURS if hour != 8]
+    missed = standing(8, "INCONCLUSIVE", code="missed", waived="Ada Ny")
+    assert held(*endpoints, missed).outcome == Outcome.PASS
+    early = {"code": "too_early", "settled": "hour 24", "waived": "Ada Ny"}
+    assert held(*(standing(h, "INCONCLUSIVE", **early) for h in HOURS)).outcome == Outcome.PASS
+
+
 def test_a_criterion_without_a_standing_is_inconclusive():
     """Also when the other one passed everywhere."""
     two = HeldThroughout(criteria=("DB-POOL", "DB-SIZE"))

@@ -37,6 +37,7 @@ ADVICE = {
     "no_network": "Our own network was down, not the service: run the checkpoint again.",
     "no_data": "The source answered and had nothing: see that it is fed.",
     "feed_silent": "Report an error from the service, see it in Sentry, then waive by name.",
+    "nothing_measured": "Mend what kept it from being measured, or leave the criterion out.",
     "not_described": "Describe it in production.toml, or leave the criterion out with a reason.",
     "unclassified": "Say what the error is: `python -m hour24 classify`.",
     "too_many_lines": "More lines than a checkpoint reads: quieten the logs, or waive by name.",

@@ -6,6 +6,7 @@ Rules of this module:
   witness kept from us is INCONCLUSIVE.
 - A FAIL stands until a person waives it. What was INCONCLUSIVE stands until it is settled by
   more evidence or waived.
+- What no checkpoint measured did not hold, whoever waived it: INCONCLUSIVE.
 - Checkpoints that were left out are ignored; when all of them were, nothing held, and this
   criterion must be left out by name as well.
 """
@@ -190,6 +191,22 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
                 f"{', '.join(self.criteria)} was left out at every checkpoint, so that nothing "
                 "shows it; leave this criterion out by name as well, with the reason",
             )
+        unmeasured = [
+            i for i in waived if i["outcome"] == Outcome.INCONCLUSIVE and not i["settled"]
+        ]
+        never = _never_measured(counted, unmeasured)
+        measured = len(hours - {item["hour"] for item in unmeasured})
+        if never or not measured:
+            return verdict(
+                Outcome.INCONCLUSIVE,
+                "nothing_measured",
+                (
+                    f"{', '.join(never)}: not measured at any checkpoint"
+                    if never
+                    else f"No checkpoint measured all of {', '.join(self.criteria)}"
+                )
+                + f"; {len(waived)} waived ({_waivers(waived)}), and a waiver is no measurement",
+            )
         by_word = hours & {item["hour"] for item in waived}
         parts = [f"{', '.join(self.criteria)} held at {_count(len(hours - by_word), len(hours))}"]
         if settled:
@@ -218,6 +235,16 @@ def _named(items: Sequence[Mapping[str, Any]], *, codes: bool = False) -> str:
     ]
     more = len(items) - MOST_TOLD
     return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+
+
+def _never_measured(
+    counted: Sequence[Mapping[str, Any]], unmeasured: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """The criteria and subjects that no checkpoint measured, by name."""
+    measured = {(i["id"], i["subject"]) for i in counted if i not in unmeasured}
+    measured |= {(name, "") for name, _ in measured}  # a missed checkpoint has no subjects
+    names = {(i["id"], i["subject"]) for i in unmeasured} - measured
+    return [" ".join(name).strip() for name in sorted(names)]
 
 
 def _waivers(items: Sequence[Mapping[str, Any]]) -> str:
