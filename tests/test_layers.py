@@ -73,6 +73,7 @@ ANYTHING_BUT_PYTEST = (
         "report",
         "rollback",
         "sources",
+        "witnesses",
     }
     | PROBE
     | SIGN
@@ -94,6 +95,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "asking.fetching": {"errors"},
     "asking.witness": ASK,
     "sources": PROBE,
+    "witnesses": ASK,
     "objectives": JUDGE,
     "ledger.canonical": {"errors"},
     "ledger.journal": {"ledger.canonical", "errors"},
@@ -115,13 +117,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probes": {"errors", "evidence", "watch", "histogram"},
     "prober": PROBE | {"probes", "sources"},
     "alerts": {"asking.exchange", "config", "ledger.record", "probes", "secrets"},
-    "doctor": ASK | {"criteria", "sources"},
+    "doctor": ASK | {"criteria", "sources", "witnesses"},
     "checkpoint.place": {"config", "secrets"},
     "checkpoint.recording": BOOK | {"checkpoint.run", "config", "probes"},
     "checkpoint.telling": {"alerts", "checkpoint.run", "errors", "ledger.record"},
     "checkpoint.baseline": {"evidence", "objectives", "verdict"},
-    "checkpoint.inquiry": ASK | {"checkpoint.place", "ledger.book", "probes", "sources"},
-    "checkpoint.questions": {"checkpoint.inquiry", "evidence", "sources", "watch"},
+    "checkpoint.inquiry": ASK
+    | {
+        "checkpoint.place",
+        "ledger.book",
+        "probes",
+        "sources",
+        "witnesses",
+    },
+    "checkpoint.questions": {"checkpoint.inquiry", "evidence", "sources", "watch", "witnesses"},
     "checkpoint.asked": ASK | {"checkpoint.inquiry", "sources"},
     "checkpoint.daily": BOOK | ASK | {"checkpoint.inquiry", "probes"},
     "checkpoint.terminal": {"checkpoint.run", "ledger.record", "verdict", "watch"},
@@ -184,13 +193,15 @@ def test_each_room_imports_only_what_lies_below_it(room: str) -> None:
     assert found - {room} <= MAY_IMPORT[room]
 
 
-def test_no_source_imports_another() -> None:
+@pytest.mark.parametrize("package", ["sources", "witnesses"])
+def test_no_source_imports_another(package: str) -> None:
     """Each asks its own outside system; they share only how one asks."""
-    rooms = {path.stem if path.suffix else path.name for path in (PACKAGE / "sources").iterdir()}
-    for path in (PACKAGE / "sources").rglob("*.py"):
-        own = path.relative_to(PACKAGE / "sources").parts[0].removesuffix(".py")
+    folder = PACKAGE / package
+    rooms = {path.stem if path.suffix else path.name for path in folder.iterdir()} - {"port"}
+    for path in folder.rglob("*.py"):
+        own = path.relative_to(folder).parts[0].removesuffix(".py")
         for module in imports(path):
-            if module.startswith("hour24.sources."):
+            if module.startswith(f"hour24.{package}."):
                 assert module.split(".")[2] == own or module.split(".")[2] not in rooms, path
 
 
@@ -200,14 +211,14 @@ def test_only_the_plugin_imports_pytest() -> None:
     assert {path.parent.name for path in found} == {"plugin"}
 
 
-def test_only_the_postgres_source_imports_the_driver_for_production() -> None:
+def test_only_the_database_witness_imports_the_driver_for_production() -> None:
     """The rehearsal's own database is the other user of it."""
     found = {
-        path.relative_to(PACKAGE).parts[0]
+        room_of(module_of(path))
         for path in FILES
         if "import psycopg2" in path.read_text(encoding="utf-8")
     }
-    assert found <= {"sources", "rehearsal"}
+    assert found <= {"witnesses", "rehearsal"}
 
 
 def test_naming_the_criteria_imports_nothing_heavy() -> None:

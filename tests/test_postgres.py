@@ -25,7 +25,12 @@ from hour24.errors import (
 from hour24.evidence import from_plain, to_plain
 from hour24.rehearsal.postgres import PostgresServer
 from hour24.secrets import Secret
-from hour24.sources.postgres import LoginRefused, NotAccepting, Postgres, TooManyConnections
+from hour24.witnesses.database.source import (
+    LoginRefused,
+    NotAccepting,
+    Postgres,
+    TooManyConnections,
+)
 from tests.peers import Peer, silent
 
 PASSWORD = "a-secret-of-the-reader"
@@ -314,8 +319,8 @@ def test_a_statement_ends_when_its_time_is_up(server):
 
 def test_a_server_that_does_not_keep_its_timeout_is_left(server, wire, monkeypatch):
     """Our own deadline ends the wait when the server never answers."""
-    monkeypatch.setattr("hour24.sources.postgres.session.GRACE_S", 0.2)
-    monkeypatch.setattr("hour24.sources.postgres.session.ROLLBACK_S", 0.2)
+    monkeypatch.setattr("hour24.witnesses.database.session.GRACE_S", 0.2)
+    monkeypatch.setattr("hour24.witnesses.database.session.ROLLBACK_S", 0.2)
     source = asked(server, port=wire.port, statement_timeout_s=0.2)
     source.runbook_row()
     wire.held.set()

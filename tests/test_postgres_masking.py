@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hour24.sources.postgres.masking import LONGEST, masked
+from hour24.witnesses.database.masking import LONGEST, masked
 
 
 @pytest.mark.parametrize(

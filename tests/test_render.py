@@ -29,9 +29,9 @@ from hour24.errors import (
 from hour24.evidence import Counts, Evidence, Listing, Series, from_plain, to_plain
 from hour24.rehearsal.client import Rehearsal
 from hour24.secrets import Secret
-from hour24.sources.render import Render
-from hour24.sources.render.beats import plain_text
 from hour24.watch import Watch, Window
+from hour24.witnesses.render.beats import plain_text
+from hour24.witnesses.render.source import Render
 from tests.answering import Answer, Asked, Server
 
 T0 = datetime(2026, 11, 24, 6, tzinfo=UTC)

@@ -30,10 +30,11 @@ from hour24.objectives.sentry import EventStored, NothingDropped
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.secrets import Secret
-from hour24.sources import sentry
-from hour24.sources.sentry import NoDsn, Sentry, canary, rows
 from hour24.verdict import Outcome
 from hour24.watch import Watch, Window
+from hour24.witnesses.sentry import canary, rows
+from hour24.witnesses.sentry import source as sentry
+from hour24.witnesses.sentry.source import NoDsn, Sentry
 from tests.answering import Answer, Asked, Server
 from tests.played import pytest_
 

@@ -15,7 +15,7 @@ from hour24.errors import SourceError
 from hour24.evidence import Listing, Unanswered, from_plain, to_plain
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
-from hour24.sources.statuspages import StatusPages
+from hour24.witnesses.status_pages.source import StatusPages
 from tests.answering import Answer, Asked, Server, free_port
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)

@@ -27,8 +27,8 @@ from hour24.objectives.database import DatabaseAnswers, DiskBelow
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.secrets import Secret
-from hour24.sources.supabase import Supabase
 from hour24.verdict import Outcome
+from hour24.witnesses.supabase.source import Supabase
 from tests.answering import Answer, Server
 from tests.evidence_of import listing
 

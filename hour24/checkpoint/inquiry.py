@@ -43,11 +43,11 @@ if TYPE_CHECKING:
     from hour24.probes import Seen
     from hour24.sources.health import HealthSource
     from hour24.sources.latency import Pace
-    from hour24.sources.postgres import Postgres
-    from hour24.sources.postgres.session import Session
-    from hour24.sources.render import Render
-    from hour24.sources.sentry import Sentry
-    from hour24.sources.supabase import Supabase
+    from hour24.witnesses.database.session import Session
+    from hour24.witnesses.database.source import Postgres
+    from hour24.witnesses.render.source import Render
+    from hour24.witnesses.sentry.source import Sentry
+    from hour24.witnesses.supabase.source import Supabase
 
 Answer = Evidence | dict[str, Evidence]
 Waiting = Callable[[str, float, float], None]
@@ -136,31 +136,31 @@ class Inquiry:
 
     @cached_property
     def sentry(self) -> Sentry:
-        from hour24.sources.sentry import Sentry
+        from hour24.witnesses.sentry.source import Sentry
 
         return Sentry(self.described(self.production.sentry, "sentry"), self.clock)
 
     @cached_property
     def render_logs(self) -> Render:
-        from hour24.sources.render import Render
+        from hour24.witnesses.render.source import Render
 
         return Render(self.described(self.production.render, "render"), self.clock)
 
     @cached_property
     def render_metrics(self) -> Render:
-        from hour24.sources.render import Render
+        from hour24.witnesses.render.source import Render
 
         return Render(self.described(self.production.render, "render"), self.clock)
 
     @cached_property
     def supabase(self) -> Supabase:
-        from hour24.sources.supabase import Supabase
+        from hour24.witnesses.supabase.source import Supabase
 
         return Supabase(self.described(self.production.supabase, "supabase"), self.clock)
 
     @cached_property
     def database(self) -> Postgres:
-        from hour24.sources.postgres import Postgres
+        from hour24.witnesses.database.source import Postgres
 
         return Postgres(self.described(self.production.database, "database"), self.clock)
 
@@ -173,7 +173,7 @@ class Inquiry:
     @cached_property
     def own_session(self) -> Session:
         """The database, for questions of one's own: a login that was refused is not tried again."""
-        from hour24.sources.postgres.session import Session
+        from hour24.witnesses.database.session import Session
 
         return Session(self.described(self.production.database, "database"), self.clock)
 
@@ -269,7 +269,7 @@ def budget_s(production: Production, lane: str) -> float:
         longest = max((each.samples / each.per_s for each in paced), default=0.0)
         return longest + slowest + 15.0
     if lane == "sentry-canary":
-        from hour24.sources.sentry import RECEIPT_S
+        from hour24.witnesses.sentry.source import RECEIPT_S
 
         return plan.source_budget_s + max(RECEIPT_S, plan.settle_s)
     return plan.source_budget_s

@@ -147,7 +147,7 @@ def _latencies(inquiry: Inquiry, window: Window) -> dict[str, Evidence]:
 @question("sentry-canary", now=True)
 def canary(inquiry: Inquiry) -> Answer:
     """An event sent now, looked for as long as Sentry's events are given to arrive."""
-    from hour24.sources.sentry import Sentry
+    from hour24.witnesses.sentry.source import Sentry
 
     at = inquiry.described(inquiry.production.sentry, "sentry")
     return Sentry(at, inquiry.clock).receipt(inquiry.production.schedule.settle_s)
@@ -440,6 +440,6 @@ def declared(inquiry: Inquiry) -> Answer:
 
 @question("status")
 def status_pages(inquiry: Inquiry) -> Answer:
-    from hour24.sources.statuspages import StatusPages
+    from hour24.witnesses.status_pages.source import StatusPages
 
     return StatusPages(inquiry.production.status_pages, inquiry.clock).incidents()

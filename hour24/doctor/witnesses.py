@@ -29,7 +29,7 @@ def sentry(production: Production, clock: Clock) -> list[Trial]:
     at = production.sentry
     if at is None:
         return []
-    from hour24.sources.sentry import Sentry
+    from hour24.witnesses.sentry.source import Sentry
 
     source, window = Sentry(at, clock), _last_hour(production, clock)
     token = at.token.name
@@ -88,7 +88,7 @@ def render(production: Production, clock: Clock) -> list[Trial]:
     at = production.render
     if at is None:
         return []
-    from hour24.sources.render import Render
+    from hour24.witnesses.render.source import Render
 
     source, window = Render(at, clock), _last_hour(production, clock)
     right = f"check the API key in {at.token.name}: it must see {at.service} of {at.owner}"
@@ -137,7 +137,7 @@ def supabase(production: Production, clock: Clock) -> list[Trial]:
     at = production.supabase
     if at is None:
         return []
-    from hour24.sources.supabase import Supabase
+    from hour24.witnesses.supabase.source import Supabase
 
     source = Supabase(at, clock)
     right = f"check the token in {at.token.name}: it must see project {at.project_ref}"
@@ -165,7 +165,7 @@ def database(production: Production, clock: Clock) -> list[Trial]:
     at = production.database
     if at is None:
         return []
-    from hour24.sources.postgres import Postgres
+    from hour24.witnesses.database.source import Postgres
 
     source, variable = Postgres(at, clock), at.dsn.name
     rights = f"grant pg_monitor to the role in {variable}: GRANT pg_monitor TO the_role"
@@ -203,7 +203,7 @@ def database(production: Production, clock: Clock) -> list[Trial]:
 def status_pages(production: Production, clock: Clock) -> list[Trial]:
     if not production.status_pages:
         return []
-    from hour24.sources.statuspages import StatusPages
+    from hour24.witnesses.status_pages.source import StatusPages
 
     def trial(page: Any) -> Trial:
         def asked() -> str:

@@ -8,7 +8,7 @@ Rules of this module:
 - Query texts are cut and their literals masked before anything else sees them.
 - What must be a number and is not is misread; it never becomes 0.
 
-Source: ``hour24/sources/queries/*.sql``.
+Source: ``hour24/witnesses/database/queries/*.sql``.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from hour24.errors import (
     SourceRefused,
 )
 from hour24.evidence import Listing, Question
-from hour24.sources.postgres.masking import masked
-from hour24.sources.postgres.refusals import LoginRefused, NotAccepting, TooManyConnections
-from hour24.sources.postgres.session import Session
+from hour24.witnesses.database.masking import masked
+from hour24.witnesses.database.refusals import LoginRefused, NotAccepting, TooManyConnections
+from hour24.witnesses.database.session import Session
 
 __all__ = ["LoginRefused", "NotAccepting", "Postgres", "TooManyConnections"]
 
-QUERIES = Path(__file__).parent.parent / "queries"
+QUERIES = Path(__file__).parent / "queries"
 MOST = 1000
 SINCE_WAITSTART = 140000
 PRIVILEGE = "<insufficient privilege>"

@@ -28,8 +28,8 @@ from hour24.asking.answers import holds, member, misread, moment, number, object
 from hour24.asking.witness import Asking
 from hour24.errors import SourceEmpty, SourceMisread
 from hour24.evidence import Counts, Line, Series
-from hour24.sources.render.place import Place
 from hour24.watch import Window
+from hour24.witnesses.render.place import Place
 
 MINUTE_S = 60
 STEP_S = 300

@@ -32,8 +32,8 @@ from hour24.asking.answers import (
 )
 from hour24.asking.witness import Asking
 from hour24.errors import SourceEmpty, SourceTooMany
-from hour24.sources.render.place import PAGE, Place
 from hour24.watch import Window
+from hour24.witnesses.render.place import PAGE, Place
 
 MOST_PAGES = 100
 

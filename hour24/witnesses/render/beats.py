@@ -17,9 +17,9 @@ from datetime import timedelta
 from hour24.asking.answers import misread
 from hour24.config import Jobs
 from hour24.evidence import Line, Series
-from hour24.sources.render.logs import LogLine, lines, newest
-from hour24.sources.render.place import Place
 from hour24.watch import Window
+from hour24.witnesses.render.logs import LogLine, lines, newest
+from hour24.witnesses.render.place import Place
 
 MOST_PAGES = 200
 """Three workers for 24 h are 87 pages."""

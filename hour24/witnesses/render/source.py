@@ -17,9 +17,9 @@ from hour24.asking.witness import Witness
 from hour24.clock import Clock
 from hour24.config import Jobs, RenderAt
 from hour24.evidence import Counts, Listing, Series
-from hour24.sources.render import beats, deploys, events, lines, metrics
-from hour24.sources.render.place import Place
 from hour24.watch import Window
+from hour24.witnesses.render import beats, deploys, events, lines, metrics
+from hour24.witnesses.render.place import Place
 
 __all__ = ["Render"]
 

@@ -23,7 +23,7 @@ from hour24.clock import Clock
 from hour24.config import DatabaseAt
 from hour24.errors import SourceError, SourceMisread, SourceTimeout, SourceUnreachable
 from hour24.evidence import Attempt
-from hour24.sources.postgres.refusals import NotAccepting, TooManyConnections, of_login, of_state
+from hour24.witnesses.database.refusals import NotAccepting, TooManyConnections, of_login, of_state
 
 Answer = TypeVar("Answer")
 GRACE_S = 2.0

@@ -39,8 +39,8 @@ from hour24.errors import (
     SourceTooMany,
 )
 from hour24.evidence import Counts, Document, Line, Listing, Series
-from hour24.sources.sentry import canary, rows
 from hour24.watch import Window
+from hour24.witnesses.sentry import canary, rows
 
 MOST_PAGES = 100
 PER_PAGE = "100"

@@ -18,8 +18,8 @@ from typing import Any
 from hour24.asking.answers import member, moment, object_of, perhaps, text
 from hour24.errors import SourceEmpty
 from hour24.evidence import Listing
-from hour24.sources.render.place import Place
 from hour24.watch import Window
+from hour24.witnesses.render.place import Place
 
 BACK_S = 86_400.0
 LIVE = "live"

@@ -17,9 +17,9 @@ import re
 from datetime import UTC, datetime
 
 from hour24.evidence import Counts, Listing
-from hour24.sources.render.logs import LogLine, first_lines, lines, newest
-from hour24.sources.render.place import Place
 from hour24.watch import Window
+from hour24.witnesses.render.logs import LogLine, first_lines, lines, newest
+from hour24.witnesses.render.place import Place
 
 WATCHED = ("WARN", "database", "timeout")
 MOST = 50

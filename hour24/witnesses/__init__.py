@@ -1,0 +1,7 @@
+"""The outside systems that testify about the service, one folder each, named as its section.
+
+Rules of this package:
+
+- A witness imports what is shared, and no other witness.
+- It answers and never judges.
+"""

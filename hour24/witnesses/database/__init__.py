@@ -1,0 +1,1 @@
+"""PostgreSQL: the database itself, the only room that imports its driver."""

@@ -1,0 +1,1 @@
+"""Render: responses, memory, load, events, deploys, logs."""

@@ -1,0 +1,1 @@
+"""Sentry: error events, issues, outcomes, transactions, the receipt of an event."""

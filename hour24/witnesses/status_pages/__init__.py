@@ -1,0 +1,1 @@
+"""The status pages of vendors: advisory, never judged."""

@@ -1,0 +1,1 @@
+"""Supabase: the health of its services, and the disk."""
