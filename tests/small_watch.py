@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from hour24.criteria import CRITERIA, Criterion, due
+from hour24.criteria.judges import refusal
 from hour24.evidence import Counts, Evidence, Listing, Probes, Question, Unanswered, to_plain
-from hour24.judging import unfit
 from hour24.ledger import canonical, chain, derived
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.record import Judged, Prober, Record, Vantage
@@ -33,11 +33,11 @@ MADE_UP = ("FewBad", "Looked", "Eased", "Beside")
 """Objectives of tests, which may judge whatever they are given."""
 
 
-def _unfit(name: str, subject: str, hour: int, objective: Mapping[str, Any]) -> str:
-    return "" if objective["name"] in MADE_UP else unfit(name, subject, hour, objective)
+def _refusal(name: str, subject: str, hour: int, objective: Mapping[str, Any]) -> str:
+    return "" if objective["name"] in MADE_UP else refusal(name, subject, hour, objective)
 
 
-derived.unfit = _unfit
+derived.refusal = _refusal
 
 
 class FewBad(Objective, frozen=True, kw_only=True):

@@ -12,8 +12,7 @@ import pytest
 
 from hour24.clock import WallClock
 from hour24.config import Production, load
-from hour24.criteria import CRITERIA
-from hour24.doctor import NEEDED_BY, Finding, examine
+from hour24.doctor import Finding, examine, needed_by
 from hour24.doctor import trial as trials
 from tests.answering import Answer, Asked, Server, document, free_port
 
@@ -89,7 +88,7 @@ def test_healthy_service_is_found_well(tmp_path: Path) -> None:
 def test_what_is_not_described_is_told_with_its_criteria(tmp_path: Path) -> None:
     """A section that is not there is told with what cannot be judged without it."""
     leave_out = '[criteria.{}]\napplies = false\nbecause = "there is none"\n'
-    more = CALLS + "".join(leave_out.format(name) for name in NEEDED_BY["websocket"])
+    more = CALLS + "".join(leave_out.format(name) for name in needed_by("websocket"))
     with Server(backend) as server:
         all_of_it = found(described(tmp_path, server.url, more))
     assert all_of_it["supabase"].says == "not described, so DB-SIZE will be INCONCLUSIVE"
@@ -98,9 +97,43 @@ def test_what_is_not_described_is_told_with_its_criteria(tmp_path: Path) -> None
     assert "endpoints" not in all_of_it
 
 
-def test_sections_are_needed_by_criteria_that_exist() -> None:
-    """The table of what needs which section names criteria of hour24."""
-    assert {name for names in NEEDED_BY.values() for name in names} <= set(CRITERIA)
+def test_each_section_is_needed_by_what_asks_it() -> None:
+    """What a criterion cannot do without says which section it needs."""
+    assert needed_by("supabase") == ("DB-SIZE",)
+    assert needed_by("database") == ("DB-SLOW", "DB-POOL")
+    assert needed_by("jobs") == ("JOBS-RUNNING", "SIGNOFF-JOBS")
+    assert needed_by("websocket") == ("WS-STABLE", "SIGNOFF-WEBSOCKETS")
+    assert needed_by("endpoints") == ("LATENCY-TARGET", "LATENCY-STABLE")
+    assert set(needed_by("sentry")) == {
+        "SENTRY-RECEIVES",
+        "SENTRY-FEED",
+        "ERRORS-COUNT",
+        "ERRORS-NEW",
+        "ERRORS-CRITICAL",
+        "ERRORS-TOP",
+        "LATENCY-MOST",
+        "SIGNOFF-CRITICAL",
+    }
+    assert set(needed_by("render")) == {
+        "ERRORS-TREND",
+        "LOGS-ERRORS",
+        "LOGS-PATTERNS",
+        "LOGS-WATCHED",
+        "JOBS-RUNNING",
+        "MEMORY-STABLE",
+        "MEMORY-HEADROOM",
+        "SIGNOFF-JOBS",
+    }
+
+
+def test_a_signoff_criterion_is_left_out_once_nothing_is_left_to_rest_on(tmp_path: Path) -> None:
+    """Without endpoints it still rests on Sentry's transactions, until these are left out too."""
+    leave_out = '[criteria.LATENCY-MOST]\napplies = false\nbecause = "no tracing"\n'
+    with Server(backend) as server:
+        one = found(described(tmp_path, server.url, ""))["endpoints"]
+        other = found(described(tmp_path, server.url, leave_out))["endpoints"]
+    assert "LATENCY-TARGET, LATENCY-STABLE will" in one.says
+    assert "LATENCY-STABLE, SIGNOFF-LATENCY will" in other.says
 
 
 @pytest.mark.parametrize(

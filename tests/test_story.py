@@ -12,7 +12,6 @@ from hour24.errors import ConfigurationError
 from hour24.rehearsal.faults import FAULTS, FOREVER, Fault, parsed
 from hour24.rehearsal.incidents import KINDS, UNHEARD
 from hour24.rehearsal.lines import WORKERS, Lines
-from hour24.rehearsal.proof import PROOF
 from hour24.rehearsal.settings import CRITICAL, NORMAL
 from hour24.rehearsal.story import Story
 from hour24.rehearsal.timing import ENDPOINTS, Service
@@ -213,15 +212,3 @@ def test_a_fault_that_is_none_is_refused(text: str, says: str):
 def test_every_kind_that_a_fault_brings_has_its_fault():
     """Kinds of errors name faults of the table."""
     assert {kind.fault for kind in KINDS.values() if kind.fault} <= set(FAULTS)
-
-
-def test_every_criterion_has_its_proof():
-    """Each criterion of the table has a fault that fails it and one that silences it."""
-    from hour24.criteria import CRITERIA
-
-    assert list(PROOF) == list(CRITERIA)
-    for name, proof in PROOF.items():
-        assert parsed(proof.red)
-        assert parsed(proof.silent)
-        assert proof.hour in CRITERIA[name].hours
-        assert (proof.red_hour or proof.hour) in CRITERIA[name].hours

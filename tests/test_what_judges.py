@@ -1,4 +1,4 @@
-"""The table of what may judge each criterion, and what an objective may not."""
+"""What may judge each criterion, and what may not."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import hour24.objectives  # noqa: F401  registers every objective
-from hour24.criteria import CRITERIA, LEVEL
-from hour24.judging import JUDGED_BY, RESTS_ON, STATED, STATED_AT_0, subjects, unfit
-from hour24.objectives.base import _BY_NAME, from_plain
+from hour24.criteria import CRITERIA, signoff
+from hour24.criteria.judges import refusal, subjects
 from hour24.objectives.own import ValueBelow
 from hour24.objectives.rates import RateBelow
 from hour24.objectives.signoff import HeldThroughout
@@ -25,28 +23,12 @@ def test_pool(ask, conclude):
 '''
 
 
-def test_every_criterion_has_what_judges_it() -> None:
-    """And every objective that is named is one."""
-    assert {*JUDGED_BY} == {*CRITERIA, LEVEL.id}
-    assert {*RESTS_ON} == {name for name in CRITERIA if name.startswith("SIGNOFF-")}
-    named = {one for many in JUDGED_BY.values() for one in many}
-    assert {*STATED, *STATED_AT_0} <= named <= {*_BY_NAME}
-
-
-@pytest.mark.parametrize("name", sorted(STATED))
-def test_the_limits_of_the_table_are_those_of_the_objectives(name: str) -> None:
-    """Without words of its own an objective has the design's limits."""
-    required = {"QuantileBelow": {"target_ms": 100.0}}
-    plain = from_plain({"name": name, **required.get(name, {})}).to_plain()
-    assert {field: plain[field] for field in STATED[name]} == STATED[name]
-
-
 @pytest.mark.parametrize(
     ("name", "subject", "hour", "objective", "told"),
     [
         ("ERRORS-RATE", "", 4, RateBelow(limit=0.01), ""),
         ("QUEUE-SHORT", "", 4, ValueBelow(limit=1e9), ""),
-        ("SIGNOFF-DATABASE", "", 24, HeldThroughout(criteria=RESTS_ON["SIGNOFF-DATABASE"]), ""),
+        ("SIGNOFF-DATABASE", "", 24, HeldThroughout(criteria=signoff.DATABASE.rests_on), ""),
         ("SIGNOFF-ERROR-RATE", "24 hours", 24, RateBelow(), ""),
         (
             "ERRORS-RATE",
@@ -82,15 +64,15 @@ def test_what_may_not_judge_is_told(
     name: str, subject: str, hour: int, objective: object, told: str
 ) -> None:
     """Another objective, a limit that is not the sentence's, another part; one's own are free."""
-    assert unfit(name, subject, hour, objective.to_plain()) == told  # type: ignore[attr-defined]
+    assert refusal(name, subject, hour, objective.to_plain()) == told  # type: ignore[attr-defined]
 
 
 def test_hour_0_has_limits_of_its_own() -> None:
     """A p90 is judged there, and no growth of the disk; later that is refused."""
     for name, fields in (("LATENCY-TARGET", {"q": 0.9}), ("DB-SIZE", {"days": 0.0})):
-        objective = {"name": JUDGED_BY[name][0], **fields}
-        assert unfit(name, "", 0, objective) == ""
-        assert "expected" in unfit(name, "", 4, objective)
+        objective = {"name": CRITERIA[name].judges[0].objective, **fields}
+        assert refusal(name, "", 0, objective) == ""
+        assert "expected" in refusal(name, "", 4, objective)
 
 
 def test_what_a_criterion_is_judged_of() -> None:

@@ -11,24 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from hour24.criteria import CRITERIA
 from hour24.evidence import Counts, Distribution, Document, Evidence, Listing, Question, Unanswered
 from hour24.objectives.health import HealthDocument
 from hour24.verdict import Outcome
-
-NEEDED_FOR = {
-    "health": ("HEALTH-SCHEMA",),
-    "latencies": ("LATENCY-TARGET",),
-    "events": ("ERRORS-COUNT",),
-    "issues": ("ERRORS-NEW", "ERRORS-CRITICAL"),
-    "transactions": ("LATENCY-MOST",),
-    "responses": ("ERRORS-TREND",),
-    "watched_lines": ("LOGS-WATCHED",),
-    "memory": ("MEMORY-STABLE", "MEMORY-HEADROOM"),
-    "row": ("DB-SLOW", "DB-POOL"),
-    "statements": ("DB-SLOW",),
-    "disk": ("DB-SIZE",),
-}
-"""Measure -> the criteria that need it."""
 
 Answered = Evidence | Mapping[str, Evidence]
 
@@ -52,13 +38,18 @@ def taken(
     """
     items = []
     for name, answer in answers.items():
-        if any(map(applies, NEEDED_FOR[name])):
+        if any(map(applies, needed_for(name))):
             code, reason = _absent(name, answer, agreed)
             code = "no_network" if no_network and code == "no_answer" else code
             items.append({"name": name, "taken": not code, "code": code, "reason": reason})
     measures = Listing(question=question, what="measures", items=tuple(items))
     kept = {name: each for name, each in answers.items() if isinstance(each, Evidence)}
     return {"measures": measures, **kept}
+
+
+def needed_for(measure: str) -> tuple[str, ...]:
+    """Ids of the criteria that compare with this measure of the baseline."""
+    return tuple(one.id for one in CRITERIA.values() if measure in one.baseline)
 
 
 def _absent(name: str, answer: Answered, agreed: HealthDocument) -> tuple[str, str]:

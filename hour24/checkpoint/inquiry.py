@@ -70,20 +70,32 @@ class BaselineAbsent(SourceEmpty):
 
 @dataclass(frozen=True)
 class Asked:
-    """One entry of :data:`QUESTIONS`."""
+    """One entry of :data:`QUESTIONS`; ``sections`` are those of production.toml that it needs."""
 
     name: str
     lane: str
     ask: Callable[[Inquiry], Answer]
     now: bool
     each: bool
+    sections: tuple[str, ...]
 
 
 QUESTIONS: dict[str, Asked] = {}
+SECTION_OF = {
+    "latency": ("endpoints",),
+    "websocket": ("websocket",),
+    "sentry": ("sentry",),
+    "sentry-canary": ("sentry",),
+    "render-metrics": ("render",),
+    "render-logs": ("render",),
+    "supabase": ("supabase",),
+    "database": ("database",),
+}
+"""Lane -> the section of production.toml that describes whom it asks."""
 
 
 def question(
-    lane: str, *, now: bool = False, each: bool = False
+    lane: str, *, now: bool = False, each: bool = False, sections: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Inquiry], Answer]], Callable[[Inquiry], Answer]]:
     """Register a question under its function's name.
 
@@ -91,10 +103,12 @@ def question(
         lane: the thread that asks it.
         now: whether its answer exists only now, and so cannot be had late.
         each: whether it has one answer an endpoint.
+        sections: those of production.toml without which it cannot be asked; the lane's own aside.
     """
 
     def register(ask: Callable[[Inquiry], Answer]) -> Callable[[Inquiry], Answer]:
-        QUESTIONS[ask.__name__] = Asked(ask.__name__, lane, ask, now, each)
+        needed = (*SECTION_OF.get(lane, ()), *sections)
+        QUESTIONS[ask.__name__] = Asked(ask.__name__, lane, ask, now, each, needed)
         return ask
 
     return register

@@ -87,7 +87,7 @@ def probed_responses_whole(inquiry: Inquiry) -> Answer:
     return inquiry.seen.responses(inquiry.checkpoint.since_t0)
 
 
-@question("probes")
+@question("probes", sections=("websocket",))
 def websocket_probes(inquiry: Inquiry) -> Answer:
     """Connections held since T0; at hour 0 there is nothing since."""
     inquiry.described(inquiry.production.websocket, "websocket")
@@ -96,13 +96,13 @@ def websocket_probes(inquiry: Inquiry) -> Answer:
     return inquiry.seen.probes("websocket", Window(inquiry.watch.t0, inquiry.checkpoint.due))
 
 
-@question("probes", each=True)
+@question("probes", each=True, sections=("endpoints",))
 def latencies(inquiry: Inquiry) -> Answer:
     """Every endpoint's latencies since T0."""
     return _latencies(inquiry, inquiry.checkpoint.since_t0)
 
 
-@question("probes", each=True)
+@question("probes", each=True, sections=("endpoints",))
 def latencies_window(inquiry: Inquiry) -> Answer:
     """Every endpoint's latencies since the checkpoint before; the baseline's hour aside."""
     window = inquiry.checkpoint.window
@@ -110,7 +110,7 @@ def latencies_window(inquiry: Inquiry) -> Answer:
     return _latencies(inquiry, Window(start, max(start, window.end)))
 
 
-@question("probes", each=True)
+@question("probes", each=True, sections=("endpoints",))
 def latencies_baseline(inquiry: Inquiry) -> Answer:
     """Every endpoint's latencies in the hour before T0, or else in the first hour after it."""
     window = _baseline_window(inquiry)
@@ -185,7 +185,7 @@ def transactions(inquiry: Inquiry) -> Answer:
     return inquiry.sentry.transactions(inquiry.checkpoint.settled_since_t0)
 
 
-@question("sentry", each=True)
+@question("sentry", each=True, sections=("endpoints",))
 def server_times(inquiry: Inquiry) -> Answer:
     """Each endpoint's own times as Sentry computed them from its spans, since T0."""
     listing = inquiry.sentry.transactions(inquiry.checkpoint.settled_since_t0)
@@ -320,13 +320,13 @@ def watched_lines_baseline(inquiry: Inquiry) -> Answer:
     return inquiry.from_hour_0("watched_lines")
 
 
-@question("render-logs")
+@question("render-logs", sections=("jobs",))
 def beats(inquiry: Inquiry) -> Answer:
     jobs = inquiry.described(inquiry.production.jobs, "jobs")
     return inquiry.render_logs.beats(inquiry.checkpoint.settled, jobs)
 
 
-@question("ledger")
+@question("ledger", sections=("jobs",))
 def beats_baseline(inquiry: Inquiry) -> Answer:
     """The first beats that were recorded: which workers there are."""
     inquiry.described(inquiry.production.jobs, "jobs")
@@ -338,7 +338,7 @@ def beats_baseline(inquiry: Inquiry) -> Answer:
     return earlier[0][1]
 
 
-@question("render-logs")
+@question("render-logs", sections=("jobs",))
 def beats_whole(inquiry: Inquiry) -> Answer:
     jobs = inquiry.described(inquiry.production.jobs, "jobs")
     return inquiry.render_logs.beats(inquiry.checkpoint.settled_since_t0, jobs)

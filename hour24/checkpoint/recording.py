@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hour24 import __version__, config
+from hour24.criteria import errors
+from hour24.criteria.judges import subjects
 from hour24.evidence import Listing, Unanswered, from_plain, to_plain
-from hour24.judging import subjects
 from hour24.ledger import moved
 from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage, absent
 from hour24.verdict import Outcome, worst
@@ -153,12 +154,12 @@ def _shown(run: Run, judged: list[Judged]) -> list[Shown]:
     if run.checkpoint.hour == 0:
         shown += [
             Shown(
-                id="ERRORS-TOP",
+                id=errors.TOP.id,
                 title="The most frequent errors, unjudged at hour 0",
                 text=_most_frequent(each.evidence["issues"]),
             )
             for each in judged
-            if each.id == "ERRORS-CRITICAL" and "issues" in each.evidence
+            if each.id == errors.CRITICAL.id and "issues" in each.evidence
         ]
     return shown
 

@@ -31,9 +31,9 @@ from hour24.checkpoint.place import place
 from hour24.checkpoint.stage import Options, Stage
 from hour24.config import Production
 from hour24.criteria import Criterion, own_criterion
+from hour24.criteria.judges import refusal
 from hour24.errors import LedgerError
 from hour24.evidence import Evidence, Listing, Question, Total, Unanswered, from_plain, to_plain
-from hour24.judging import unfit
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
 from hour24.ledger.record import Judged, Record
@@ -188,7 +188,7 @@ class Run:
         Raises: TypeError, when this objective may not judge this criterion (ours).
         """
         stated = objective.to_plain()
-        if wrong := unfit(criterion.id, subject, self.checkpoint.hour, stated):
+        if wrong := refusal(criterion.id, subject, self.checkpoint.hour, stated):
             raise TypeError(f"{criterion.id}: {wrong}")
         given: dict[str, Evidence] = {}
         stored: dict[str, dict[str, Any]] = {}

@@ -12,6 +12,7 @@ from hour24.checkpoint.stage import moment
 from hour24.clock import WallClock
 from hour24.commands import say
 from hour24.commands.watches import add_reports, add_watch, chosen
+from hour24.criteria import database, latency
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import launch_of
@@ -37,8 +38,8 @@ def add(commands: Commands) -> None:
             "waive",
             "a named person accepts what a criterion found",
             last=False,
-            example='LATENCY-STABLE launch-1 --hour 8 --by "Mara Example" --because "fixed by the '
-            'deploy of 05:52" --until 2026-12-05',
+            example=f'{latency.STABLE.id} launch-1 --hour 8 --by "Mara Example" --because "fixed '
+            'by the deploy of 05:52" --until 2026-12-05',
         )
     )
     _classify(
@@ -236,7 +237,9 @@ def _person(parser: argparse.ArgumentParser) -> None:
 
 
 def _waive(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("criterion", metavar="CRITERION", help="its id, such as DB-POOL")
+    parser.add_argument(
+        "criterion", metavar="CRITERION", help=f"its id, such as {database.POOL.id}"
+    )
     add_watch(parser)
     parser.add_argument(
         "--hour", type=int, default=None, metavar="N", help="default: every one that has been"

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from hour24.checkpoint.inquiry import Asked
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.criteria import CRITERIA, Criterion, due
 from hour24.rehearsal.faults import FAULTS
-from hour24.rehearsal.proof import PROOF
 from hour24.watch import CHECKPOINTS
 
 BEFORE = """\
@@ -25,7 +21,6 @@ EACH = """\
 Each checkpoint leaves `hourNN.aM.json` (the record), `.html` (the page), `.pytest.html` and `.xml`
 in `reports/WATCH/`. A FAIL stays a FAIL: a later attempt does not erase it, a named person's waiver
 stands beside it. After a fix and a deploy, `pytest -m hour0 --follows WATCH` opens a new watch."""
-TESTS = Path(__file__).parents[2] / "tests_prod"
 ADVICE = {
     "too_early": "Nothing to do: a later checkpoint settles it.",
     "too_few_samples": "Nothing to do, unless hour 24 still says so: more probes, or a waiver.",
@@ -77,13 +72,12 @@ def runbook(options: argparse.Namespace) -> int:
 
 def _lines() -> Iterator[str]:
     yield from _head()
-    asked = dict(_asked())
     group = ""
     for criterion in CRITERIA.values():
         if criterion.group != group:
             group = criterion.group
             yield from ("", f"### {group}")
-        yield from _criterion(criterion, asked.get(criterion.id, ()))
+        yield from _criterion(criterion)
     yield from _inconclusive()
     yield from _escalation()
 
@@ -104,8 +98,8 @@ def _head() -> Iterator[str]:
     yield "## Criteria"
 
 
-def _criterion(criterion: Criterion, asked: tuple[Asked, ...]) -> Iterator[str]:
-    proof = PROOF[criterion.id]
+def _criterion(criterion: Criterion) -> Iterator[str]:
+    asked = [QUESTIONS[name] for name in criterion.asks]
     hours = ", ".join(map(str, criterion.hours))
     spans = {
         "window": "since the checkpoint before",
@@ -123,8 +117,9 @@ def _criterion(criterion: Criterion, asked: tuple[Asked, ...]) -> Iterator[str]:
         yield f"- Asks: {names}."
     else:
         yield "- Asks: the ledger alone."
-    yield f"- Seen to fail: {_faults(proof.red)}."
-    yield f"- Seen blind, and then INCONCLUSIVE: {_faults(proof.silent)}."
+    if criterion.proof is not None:
+        yield f"- Seen to fail: {_faults(criterion.proof.faults)}."
+        yield f"- Seen blind, and then INCONCLUSIVE: {_faults(criterion.proof.silence)}."
 
 
 def _faults(faults: tuple[str, ...]) -> str:
@@ -133,19 +128,6 @@ def _faults(faults: tuple[str, ...]) -> str:
         says = FAULTS[fault.partition("@")[0]].says
         told.append(f"`{fault}` ({says})")
     return " with ".join(told)
-
-
-def _asked() -> Iterator[tuple[str, tuple[Asked, ...]]]:
-    """Criterion -> the questions that its test names."""
-    for path in sorted(TESTS.glob("test_*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if not isinstance(node, ast.FunctionDef):
-                continue
-            for decorator in node.decorator_list:
-                if isinstance(decorator, ast.Call) and isinstance(decorator.args[0], ast.Constant):
-                    names = [argument.arg for argument in node.args.args]
-                    found = tuple(QUESTIONS[name] for name in names if name in QUESTIONS)
-                    yield str(decorator.args[0].value), found
 
 
 def _inconclusive() -> Iterator[str]:

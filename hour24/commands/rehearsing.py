@@ -11,6 +11,7 @@ from hour24.checkpoint.stage import moment
 from hour24.checkpoint.terminal import one_line, visible
 from hour24.commands import say
 from hour24.commands.watches import add_reports
+from hour24.criteria import CRITERIA, errors, process
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import outcome_of
@@ -56,7 +57,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="see each criterion fail, and see it blind",
         description="For each criterion a rehearsal has a fault that turns it red and a silence "
         "that turns it INCONCLUSIVE. This plays both and compares.",
-        epilog="Example: python -m hour24 prove ERRORS-RATE RESTARTS",
+        epilog=f"Example: python -m hour24 prove {errors.RATE.id} {process.RESTARTS.id}",
     )
     parser.add_argument("criteria", nargs="*", metavar="CRITERION", help="default: all")
     _seed(parser)
@@ -174,15 +175,14 @@ def _settled(script: Script, took_s: float, codes: list[int]) -> int:
 
 def prove(options: argparse.Namespace) -> int:
     """Play each criterion's fault and its silence; 1 when one does not show."""
-    from hour24.rehearsal.proof import PROOF
     from hour24.rehearsal.proving import prove as proved
 
-    names = options.criteria or list(PROOF)
-    unknown = [name for name in names if name not in PROOF]
+    names = options.criteria or list(CRITERIA)
+    unknown = [name for name in names if name not in CRITERIA]
     if unknown:
         raise ConfigurationError(
             [
-                f"criterion: expected one of the table, got {name!r}{did_you_mean(name, PROOF)}"
+                f"criterion: expected one of the table, got {name!r}{did_you_mean(name, CRITERIA)}"
                 for name in unknown
             ]
         )

@@ -6,7 +6,7 @@ Rules of this package:
   nothing of production.
 """
 
-from hour24.doctor.examining import NEEDED_BY, examine
+from hour24.doctor.examining import examine, needed_by
 from hour24.doctor.trial import Finding
 
-__all__ = ["NEEDED_BY", "Finding", "examine"]
+__all__ = ["Finding", "examine", "needed_by"]

@@ -10,39 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hour24.checkpoint.questions import QUESTIONS
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.criteria import CRITERIA
 from hour24.doctor import accused, people, witnesses
 from hour24.doctor.trial import Finding, Lane, listed
 
-NEEDED_BY = {
-    "endpoints": ("LATENCY-TARGET", "LATENCY-STABLE", "SIGNOFF-LATENCY"),
-    "websocket": ("WS-STABLE", "SIGNOFF-WEBSOCKETS"),
-    "sentry": (
-        "SENTRY-RECEIVES",
-        "SENTRY-FEED",
-        "ERRORS-COUNT",
-        "ERRORS-NEW",
-        "ERRORS-CRITICAL",
-        "ERRORS-TOP",
-        "LATENCY-MOST",
-        "SIGNOFF-CRITICAL",
-    ),
-    "render": (
-        "ERRORS-TREND",
-        "LOGS-ERRORS",
-        "LOGS-PATTERNS",
-        "LOGS-WATCHED",
-        "JOBS-RUNNING",
-        "MEMORY-STABLE",
-        "MEMORY-HEADROOM",
-        "SIGNOFF-JOBS",
-    ),
-    "supabase": ("DB-SIZE",),
-    "database": ("DB-SLOW", "DB-POOL"),
-    "jobs": ("JOBS-RUNNING", "SIGNOFF-JOBS"),
-}
+SECTIONS = ("endpoints", "websocket", "sentry", "render", "supabase", "database", "jobs")
+"""Sections of production.toml that may be left out."""
+
+
+def needed_by(section: str) -> tuple[str, ...]:
+    """Ids of the criteria that cannot be judged where this section is not described."""
+    return tuple(
+        one.id
+        for one in CRITERIA.values()
+        if any(section in QUESTIONS[name].sections for name in one.needs)
+    )
 
 
 def examine(production: Production, clock: Clock) -> Iterator[Finding]:
@@ -70,11 +55,10 @@ def examine(production: Production, clock: Clock) -> Iterator[Finding]:
 
 def _described(production: Production) -> Iterator[Finding]:
     """Which criteria cannot be judged, because nothing is described that they ask."""
-    for section, ids in NEEDED_BY.items():
-        left = [name for name in ids if _applies(production, name)]
+    for section in SECTIONS:
+        left = _unjudged_without(section, production)
         if getattr(production, section) or not left:
             continue
-        assert all(name in CRITERIA for name in left)
         yield Finding(
             name=section,
             ok=False,
@@ -82,6 +66,17 @@ def _described(production: Production) -> Iterator[Finding]:
             remedy=f"describe [{section}] in {production.path}, or state for each of them "
             f'[criteria.{left[0]}] applies = false, because = "..."',
         )
+
+
+def _unjudged_without(section: str, production: Production) -> list[str]:
+    """Ids that apply and need this section; and of the sign-off's those it leaves nothing to."""
+    left = [name for name in needed_by(section) if _applies(production, name)]
+    for one in CRITERIA.values():
+        rests_on = [name for name in one.rests_on if _applies(production, name)]
+        alone = not one.asks and set(rests_on) <= set(left)
+        if left and alone and _applies(production, one.id):
+            left.append(one.id)
+    return left
 
 
 def _applies(production: Production, name: str) -> bool:

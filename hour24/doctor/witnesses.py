@@ -14,6 +14,7 @@ from typing import Any
 
 from hour24.clock import Clock
 from hour24.config import Production
+from hour24.criteria import latency
 from hour24.doctor.trial import Trial
 from hour24.errors import SourceEmpty
 from hour24.watch import Window
@@ -61,7 +62,7 @@ def sentry(production: Production, clock: Clock) -> list[Trial]:
                 "org:read",
                 lambda: f"{len(source.transactions(window).items)} in the last hour",
                 "have the service send transactions (traces_sample_rate above 0), or leave "
-                "LATENCY-MOST out with a reason",
+                f"{latency.MOST.id} out with a reason",
             ),
         )
     ]

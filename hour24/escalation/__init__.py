@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from hour24.criteria import EIGHT
 from hour24.escalation.causes import Cause, Issue
 from hour24.escalation.rules import RULES, Action, Finding, Seen, anything_else_failed, blind
 from hour24.escalation.steps import Commands, Step, distinct
@@ -126,7 +127,7 @@ def _steps(found: Sequence[Finding], commands: Commands) -> tuple[Step, ...]:
     steps += [commands.again(each.again) for each in found if each.again]
     if found[0].action == Action.HOLD:
         held = [name for each in found for name in each.about if each.action == Action.HOLD]
-        waivable = [name for name in dict.fromkeys(held) if not name.startswith("SIGNOFF-")]
+        waivable = [name for name in dict.fromkeys(held) if name not in EIGHT]
         steps += [commands.waive(name) for name in waivable[:MOST_WHY]]
     return distinct(steps)
 
@@ -138,7 +139,7 @@ def _proceeds(record: Record, before: Sequence[Record]) -> str:
         for each in before
         if not each.early
         for judged in each.criteria
-        if judged.outcome == Outcome.FAIL and not judged.id.startswith("SIGNOFF-")
+        if judged.outcome == Outcome.FAIL and judged.id not in EIGHT
     ]
     stands = list(dict.fromkeys(standing))
     if stands:

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from hour24 import evidence as ev
 from hour24.classes import IssueClass, class_of
+from hour24.criteria import errors
 from hour24.ledger.record import Judged, Record
 
 NOT_CLASSIFIED = "not classified"
@@ -117,7 +118,7 @@ def causes(record: Record) -> tuple[Cause, ...]:
 def _failed_requests(record: Record) -> int:
     """How many requests failed by the platform's count; 0 when it did not count them."""
     for judged in record.criteria:
-        if judged.id == "ERRORS-RATE" and "platform" in judged.evidence:
+        if judged.id == errors.RATE.id and "platform" in judged.evidence:
             platform = answer(judged, "platform")
             return platform.bad if isinstance(platform, ev.Counts) else 0
     return 0

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from hour24.criteria import CRITERIA, EIGHT, database, errors, health, process
 from hour24.escalation.causes import (
     NO_EVENT,
     Cause,
@@ -55,14 +56,6 @@ AGAIN = frozenset(
     }
 )
 """Codes with which the same question, asked again, may well be answered."""
-RUNBOOK_CRITICAL = {
-    "DB-ONLINE": ("critical", "database connection failures"),
-    "MEMORY-STABLE": ("critical", "memory leaks"),
-    "WS-STABLE": ("high", "WebSocket disconnections above 10 %"),
-}
-"""Criteria whose failure is itself one of the runbook's critical classes."""
-
-
 AFTERWARDS = {
     "critical": "Run the checkpoint again; the rollback counts as a declared deploy",
     "high": "Run the checkpoint again",
@@ -140,12 +133,12 @@ class Seen(Struct, frozen=True, kw_only=True):
             if judged.outcome == Outcome.INCONCLUSIVE
             and judged.code not in SETTLED_BY_MORE_EVIDENCE
         ]
-        return [each for each in found if not each.id.startswith("SIGNOFF-")] or found
+        return [each for each in found if each.id not in EIGHT] or found
 
 
 def error_rate(seen: Seen) -> Iterator[Finding]:
     """Error rate above 5 %: by cause, watched, looked up or prepared for."""
-    for judged in seen.failed("ERRORS-RATE", "ERRORS-TREND"):
+    for judged in seen.failed(errors.RATE.id, errors.TREND.id):
         worst = _worst_share(judged, seen.record.window.start.timestamp())
         if worst is None or worst[0] <= ERROR_RATE:
             continue
@@ -187,7 +180,7 @@ def error_rate(seen: Seen) -> Iterator[Finding]:
 def health_fails(seen: Seen) -> Iterator[Finding]:
     """Health check fails: retried while the checkpoint ran; what is left is told."""
     commands = seen.commands
-    for judged in seen.failed("HEALTH-SCHEMA"):
+    for judged in seen.failed(health.SCHEMA.id):
         document = answer(judged, "health")
         lasted, database = 0.0, False
         if isinstance(document, Document):
@@ -211,7 +204,7 @@ def health_fails(seen: Seen) -> Iterator[Finding]:
             steps=tuple(steps),
             about=(judged.id,),
         )
-    for judged in seen.failed("HEALTH-ALWAYS"):
+    for judged in seen.failed(health.ALWAYS.id):
         probes = answer(judged, "probes")
         longest = (
             max((failure.lasted_s for failure in probes.failures), default=0.0)
@@ -232,7 +225,7 @@ def health_fails(seen: Seen) -> Iterator[Finding]:
 def critical_issue(seen: Seen) -> Iterator[Finding]:
     """New critical issue: by its severity."""
     commands = seen.commands
-    judged = tuple(each.id for each in seen.failed("ERRORS-NEW", "ERRORS-CRITICAL"))
+    judged = tuple(each.id for each in seen.failed(errors.NEW.id, errors.CRITICAL.id))
     if not judged:
         return
     for severity, row, steps, action in (
@@ -267,7 +260,7 @@ def critical_issue(seen: Seen) -> Iterator[Finding]:
                 about=judged,
             )
     old = [i for i in seen.issues if i.known and not i.new and i.severity in ("critical", "high")]
-    if old and seen.failed("ERRORS-CRITICAL"):
+    if old and seen.failed(errors.CRITICAL.id):
         yield Finding(
             action=Action.ALERT,
             rule="Critical issue that is not new: fix and redeploy",
@@ -279,14 +272,17 @@ def critical_issue(seen: Seen) -> Iterator[Finding]:
 
 def critical_class(seen: Seen) -> Iterator[Finding]:
     """The runbook's critical classes that criteria of their own watch."""
-    for judged in seen.failed(*RUNBOOK_CRITICAL):
-        severity, name = RUNBOOK_CRITICAL[judged.id]
+    for judged in seen.failed():
+        criterion = CRITERIA.get(judged.id)
+        critical = criterion.runbook_class if criterion is not None else None
+        if critical is None:
+            continue
         steps = [seen.commands.logs(), *seen.commands.prepared()]
-        if judged.id == "DB-ONLINE":
+        if judged.id == database.ONLINE.id:
             steps = [seen.commands.supabase(seen.pages), seen.commands.logs()]
         yield Finding(
             action=Action.ALERT,
-            rule=f"Critical class, {severity}: {name}",
+            rule=f"Critical class, {critical.severity}: {critical.name}",
             why=judged.reason,
             steps=tuple(steps),
             about=(judged.id,),
@@ -301,17 +297,17 @@ def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Findin
     """
     commands = seen.commands
     failed = [each for each in seen.failed() if each.id not in spoken]
-    own = [each for each in failed if not each.id.startswith("SIGNOFF-")]
+    own = [each for each in failed if each.id not in EIGHT]
     if not own and not spoken:
         own = failed
     if own:
         ids = tuple(dict.fromkeys(each.id for each in own))
         steps = [Step(text="Read what failed on this checkpoint's page, and decide")]
-        if "RESTARTS" in ids:
+        if process.RESTARTS.id in ids:
             steps.append(
                 commands.declare("If the restart was a deploy, declare it: no other is excused")
             )
-        if any(name.startswith("SIGNOFF-") for name in ids):
+        if any(name in EIGHT for name in ids):
             steps.append(commands.signoff())
         yield Finding(
             action=Action.HOLD,
@@ -354,7 +350,7 @@ def blind(seen: Seen) -> Iterator[Finding]:
             steps.append(commands.classify())
         if codes & {"source_refused", "source_lacks", "login_refused", "not_described"}:
             steps.append(commands.doctor())
-        if all(each.id.startswith("SIGNOFF-") for each in rest):
+        if all(each.id in EIGHT for each in rest):
             steps.append(commands.signoff())
         yield Finding(
             action=Action.HOLD,
@@ -384,7 +380,7 @@ def _worst_share(judged: Judged, since: float) -> tuple[float, str] | None:
     found = []
     for name in judged.evidence:
         each = answer(judged, name)
-        if isinstance(each, Counts) and each.total > 0 and judged.id == "ERRORS-RATE":
+        if isinstance(each, Counts) and each.total > 0 and judged.id == errors.RATE.id:
             found.append((each.bad / each.total, f"in the window ({each.bad} of {each.total})"))
         elif isinstance(each, Series) and each.unit == "requests":
             found += _hours(each, since)

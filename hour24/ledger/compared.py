@@ -21,7 +21,6 @@ import msgspec
 from hour24 import evidence
 from hour24.criteria import CRITERIA, DAILY, known
 from hour24.errors import LedgerError
-from hour24.judging import EACH_ENDPOINT
 from hour24.ledger import chain, journal
 from hour24.ledger import record as record_form
 from hour24.ledger.book import Genesis, Ledger
@@ -115,7 +114,7 @@ def _subjectless(name: str, record: Record, first: Mapping[str, tuple[str, ...]]
         place.split(".", 2)[1] for place in record.watched if place.startswith("endpoints.")
     }
     for criterion, many in record.subjects.items():
-        if criterion in EACH_ENDPOINT and record.watched and endpoints != set(many):
+        if _each_endpoint(criterion) and record.watched and endpoints != set(many):
             expected, got = (", ".join(sorted(each)) for each in (endpoints, many))
             yield f"{name}: subjects: {criterion}: expected {expected}, got {got}"
         missing = set(first.get(criterion, many)) - set(many)
@@ -128,6 +127,11 @@ def _subjectless(name: str, record: Record, first: Mapping[str, tuple[str, ...]]
     due = (one for one in first if record.hour in record.plan.get(one, ()))
     if not record.subjects and any(due):
         yield f"{name}: subjects: expected what each criterion is judged of, got none"
+
+
+def _each_endpoint(name: str) -> bool:
+    criterion = known(name)
+    return criterion is not None and criterion.each_endpoint
 
 
 def changed_limits(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from hour24 import evidence
-from hour24.judging import unfit
+from hour24.criteria.judges import refusal
 from hour24.ledger import record as record_form
 from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome
@@ -42,7 +42,7 @@ def differing(records: Sequence[Record]) -> Iterator[str]:
         for judged in record.criteria:
             where = f"{name}: {judged.id} {judged.subject}".rstrip()
             if judged.objective is not None and (
-                wrong := unfit(judged.id, judged.subject, record.hour, judged.objective)
+                wrong := refusal(judged.id, judged.subject, record.hour, judged.objective)
             ):
                 yield f"{where}: {wrong}"
             yield from (f"{where}: {problem}" for problem in differences(judged))

@@ -21,7 +21,8 @@ from typing import Any
 
 from msgspec import Struct, ValidationError
 
-from hour24.criteria import CRITERIA
+from hour24.criteria import EIGHT, health, signoff
+from hour24.criteria.coverage import MAX_GAP_S, MIN_COVERAGE
 from hour24.evidence import Probes, from_plain
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
@@ -30,11 +31,8 @@ from hour24.ledger.standings import Standing
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS
 
-EIGHT = tuple(name for name in CRITERIA if name.startswith("SIGNOFF-"))
 LAST = 24
-MIN_COVERAGE = 0.99
-MAX_GAP_S = 300.0
-HEALTH = "SIGNOFF-HEALTH"
+HEALTH = signoff.HEALTH.id
 REHEARSED = "rehearsal"
 """The release that the production.toml of a rehearsal names."""
 
@@ -230,7 +228,7 @@ def coverage(ledger: Ledger) -> Coverage | None:
         return _coverage([whole])
     hours = [hour for hour in ledger.watch.hours if hour]
     records = [ledger.latest(hour) for hour in hours]
-    seen = [_probes(one, "HEALTH-ALWAYS") for one in records if one is not None]
+    seen = [_probes(one, health.ALWAYS.id) for one in records if one is not None]
     each = [one for one in seen if one is not None]
     return _coverage(each) if each and len(each) == len(hours) else None
 

@@ -22,24 +22,11 @@ from typing import Any
 
 from msgspec import Struct, convert, structs
 
-from hour24.criteria import CRITERIA, Criterion
-from hour24.judging import WHOLE
+from hour24.criteria import CRITERIA, EIGHT, Criterion, own_criterion
+from hour24.criteria.criterion import WHOLE
 from hour24.ledger.record import Judged, Record
 from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome, worst
 from hour24.watch import Watch, Window
-
-SETTLES = {
-    "ERRORS-RATE": "SIGNOFF-ERROR-RATE",
-    "ERRORS-CRITICAL": "SIGNOFF-CRITICAL",
-    "HEALTH-ALWAYS": "SIGNOFF-HEALTH",
-    "RESTARTS": "SIGNOFF-RESTARTS",
-    "JOBS-RUNNING": "SIGNOFF-JOBS",
-    "WS-STABLE": "SIGNOFF-WEBSOCKETS",
-}
-"""The criterion that judges the same property over the whole watch."""
-
-OF_THE_SIGNOFF = frozenset(name for name in CRITERIA if name.startswith("SIGNOFF-"))
-"""The only criteria whose verdict may rest on the ledger alone."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -205,13 +192,12 @@ def _plan(records: Sequence[Record]) -> dict[str, Criterion]:
             known = plan.get(name) or CRITERIA.get(name)
             judged = told.get(name)
             merged = tuple(sorted({*hours, *(plan[name].hours if name in plan else ())}))
-            plan[name] = Criterion(
-                id=name,
-                sentence=judged.sentence if judged else known.sentence if known else "",
+            base = known or own_criterion(name, "", ())
+            plan[name] = structs.replace(
+                base,
+                sentence=judged.sentence if judged else base.sentence,
                 hours=merged,
-                group=judged.group if judged else known.group if known else "Your own",
-                span=known.span if known else "now",
-                means=known.means if known else "value",
+                group=judged.group if judged else base.group,
             )
     ordered = {name: plan[name] for name in CRITERIA if name in plan}
     return {**ordered, **plan} if plan else dict(CRITERIA)
@@ -299,7 +285,7 @@ def _kept(many: Sequence[tuple[Record, Judged]]) -> tuple[Record, Judged]:
 
 def on_ledger(judged: Judged) -> bool:
     """Whether this verdict is a sign-off's, and rests on the ledger's standings alone."""
-    return judged.id in OF_THE_SIGNOFF and set(judged.evidence) == {"standings"}
+    return judged.id in EIGHT and set(judged.evidence) == {"standings"}
 
 
 def _absent(criterion: Criterion, hour: int, records: Sequence[Record]) -> Standing:
@@ -346,13 +332,18 @@ def _settled_by(standing: Standing, found: Sequence[Standing]) -> str:
         if other.outcome != Outcome.PASS or other.window is None or other.on_ledger:
             continue
         same = other.id == standing.id and other.subject == standing.subject
-        whole = other.id == SETTLES.get(standing.id) and other.subject in (
+        whole = _settles(other.id) == standing.id and other.subject in (
             {"", WHOLE} if not standing.subject else {standing.subject}
         )
         later = other.hour > standing.hour or (whole and other.hour == standing.hour)
         if (same or whole) and later and other.window.contains(standing.window):
             return f"hour {other.hour}" if same else f"{other.id} at hour {other.hour}"
     return ""
+
+
+def _settles(name: str) -> str:
+    """The criterion whose property this one judges over the whole watch; empty when none."""
+    return CRITERIA[name].settles if name in CRITERIA else ""
 
 
 def _waived(standing: Standing, waivers: Sequence[Waiver], now: datetime) -> Standing:

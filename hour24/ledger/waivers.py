@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hour24.criteria import CRITERIA
+from hour24.criteria import CRITERIA, EIGHT
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
-from hour24.ledger.readiness import EIGHT
 from hour24.ledger.standings import Standing
 from hour24.verdict import Outcome
 

@@ -169,7 +169,7 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             reason=f"Sentry accepted all {outcomes.total} {outcomes.what} of the window"
             if outcomes.total
             else f"Sentry counted no {outcomes.what} in the window, and dropped none; that any "
-            "would arrive is what SENTRY-RECEIVES shows",
+            "would arrive is what the canary event of hour 0 shows",
             observed="0 dropped",
             limit=self.limit_text(),
             scale=scale,

@@ -5,7 +5,7 @@ Rules of this module:
 - A fault is written ``NAME``, ``NAME@HOUR`` or ``NAME@HOUR..HOUR``: from that hour since T0 on
   (default 0, may be negative), and until the second one, or for as long as the fault lasts.
 - The system's faults must turn a criterion red; the witnesses' must turn it INCONCLUSIVE.
-  :mod:`hour24.rehearsal.proof` says which does what.
+  The ``proof`` of each criterion says which does what.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hour24.criteria import CRITERIA
 from hour24.rehearsal.play import Played, Script, play
-from hour24.rehearsal.proof import PROOF, Proof
 from hour24.verdict import Outcome, worst
 
 
@@ -45,17 +45,13 @@ def stories(names: Iterable[str]) -> dict[Story, list[tuple[str, Outcome]]]:
     """Each story once, with the criteria that are to show in it and how."""
     told: dict[Story, list[tuple[str, Outcome]]] = {}
     for name in names:
-        proof = PROOF[name]
-        told.setdefault(_red(proof), []).append((name, Outcome.FAIL))
-        silent = Story(proof.silent, (*proof.before, proof.hour))
+        proof = CRITERIA[name].proof
+        assert proof is not None, f"{name}: proof: expected one, got none"
+        failing = Story(proof.faults, proof.failing)
+        told.setdefault(failing, []).append((name, Outcome.FAIL))
+        silent = Story(proof.silence, proof.silent)
         told.setdefault(silent, []).append((name, Outcome.INCONCLUSIVE))
     return told
-
-
-def _red(proof: Proof) -> Story:
-    if proof.red_hour is None:
-        return Story(proof.red, (*proof.before, proof.hour))
-    return Story(proof.red, (*proof.red_before, proof.red_hour))
 
 
 def prove(names: Iterable[str], seed: int = 1) -> Iterator[Proved]:

@@ -21,6 +21,8 @@ from msgspec import structs
 
 from hour24 import evidence as ev
 from hour24.classes import IssueClass, class_of
+from hour24.criteria import known
+from hour24.criteria.criterion import OWN_CHART
 from hour24.ledger.record import Judged, Record
 from hour24.report import distributions
 from hour24.report.axes import Picture, between, clock_ticks, ends_of, hour_ticks
@@ -63,25 +65,26 @@ def of(record: Record, answers: Answers, times: Times) -> tuple[list[Picture], i
 def _of_one(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
-    match judged.id:
-        case "MEMORY-STABLE":
+    criterion = known(judged.id)
+    match criterion.chart if criterion is not None else OWN_CHART:
+        case "memory":
             yield from _memory(judged, answers, record, times)
-        case "ERRORS-TREND":
+        case "responses":
             yield from _responses(judged, answers, record, times)
-        case "ERRORS-COUNT":
+        case "events":
             yield from _events(judged, answers, record, times)
-        case "LATENCY-TARGET":
+        case "latency":
             yield from distributions.over_time(judged, answers, record, times)
-        case "LATENCY-STABLE":
+        case "latency_baseline":
             yield from distributions.beside_hour0(judged, answers)
-        case "HEALTH-ALWAYS" | "SIGNOFF-HEALTH":
+        case "probes":
             yield from _health(judged, answers, record, times)
-        case "JOBS-RUNNING":
+        case "beats":
             yield from _beats(judged, answers, times)
-        case "DB-SIZE":
+        case "disk":
             yield from _disk(judged, answers, record, times)
-        case _:
-            yield from _own(judged, answers, record, times)
+        case "series":
+            yield from _series(judged, answers, record, times)
 
 
 def _values(lines: Iterable[ev.Line]) -> list[float]:
@@ -396,24 +399,10 @@ def _disk(
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
 
-_DRAWN_ELSEWHERE = (
-    "ERRORS-RATE",
-    "RESTARTS",
-    "MEMORY-HEADROOM",
-    "LOGS-",
-    "DB-",
-    "SIGNOFF-",
-    "WS-",
-    "SENTRY-",
-)
-
-
-def _own(
+def _series(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
-    """A series of a criterion of one's own."""
-    if judged.id.startswith(_DRAWN_ELSEWHERE):
-        return
+    """Every series among a criterion's evidence, in a chart of its own."""
     for name, series in answers.items():
         if not isinstance(series, ev.Series) or not _values(series.lines):
             continue

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from hour24 import evidence as ev
-from hour24.criteria import CRITERIA
+from hour24.criteria import CRITERIA, EIGHT, database, errors, latency
 from hour24.ledger import moved
 from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, index, page, trends
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 MOST = 5
 MOST_ISSUES = 24
 MOST_MISSING = 10
+ISSUES = (errors.NEW.id, errors.CRITICAL.id, errors.TOP.id)
 
 
 class Eighth(Struct, frozen=True, kw_only=True):
@@ -166,7 +167,7 @@ def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
     record = ledger.latest(hour)
     grouped = page.by_criterion(record.criteria) if record is not None else {}
     found = []
-    for name in (line for line in grid.planned([record]) if line.startswith("SIGNOFF-")):
+    for name in (line for line in grid.planned([record]) if line in EIGHT):
         many = grouped.get(name, ())
         own = [s for s in standings if s.id == name and s.hour == hour]
         outcome = page.outcome_of(many) if many else Outcome.INCONCLUSIVE
@@ -215,7 +216,7 @@ def _sentence(name: str, many: Sequence[Judged]) -> str:
 
 
 def _but_eight(lines: Sequence[grid.Line]) -> list[grid.Line]:
-    return [line for line in lines if not line.id.startswith("SIGNOFF-")]
+    return [line for line in lines if line.id not in EIGHT]
 
 
 def _coverage(records: Sequence[Record], whole_s: float) -> list[Seen]:
@@ -238,11 +239,10 @@ def _coverage(records: Sequence[Record], whole_s: float) -> list[Seen]:
 
 def _state(last: Record | None) -> list[str]:
     """The state of the system as the last checkpoint found it."""
-    wanted = ("HEALTH-SCHEMA", "MEMORY-HEADROOM", "DB-ONLINE", "DB-POOL", "DB-SIZE", "RESTARTS")
     return [
         f"{judged.id}: {shortened(judged.reason, 160)}"
         for judged in (last.criteria if last is not None else ())
-        if judged.id in wanted
+        if judged.id in CRITERIA and CRITERIA[judged.id].state
     ]
 
 
@@ -251,7 +251,7 @@ def _issues(standings: Sequence[Standing], approved: bool) -> list[tuple[Outcome
 
     Where it is not approved, what is open stands under what is missing, and not here again.
     """
-    own = [s for s in standings if not s.id.startswith("SIGNOFF-")]
+    own = [s for s in standings if s.id not in EIGHT]
     found = [(one.outcome, one.text, one.became or "open") for one in grid.gathered(own)]
     found = [one for one in found if approved or one[2] != "open"]
     return sorted(found, key=lambda one: one[0] != Outcome.FAIL)[:MOST_ISSUES]
@@ -273,7 +273,7 @@ def _found(records: Sequence[Record], times: Times) -> Iterator[tuple[str, str, 
     """Sentry's issues of the whole watch: title, events, last seen; most frequent first."""
     total: dict[str, tuple[int, Any]] = {}
     for record in records:
-        for item in _listed(record, ("ERRORS-NEW", "ERRORS-CRITICAL", "ERRORS-TOP"), "issues"):
+        for item in _listed(record, ISSUES, "issues"):
             name = f"{item.get('short_id') or item.get('id', '')} {item.get('title', '')}".strip()
             n = item.get("count")
             before, _ = total.get(name, (0, None))
@@ -286,7 +286,7 @@ def _found(records: Sequence[Record], times: Times) -> Iterator[tuple[str, str, 
 def _frequent(records: Sequence[Record]) -> list[tuple[str, str, str]]:
     total: dict[str, int] = {}
     for record in records:
-        for item in _listed(record, ("ERRORS-TOP", "ERRORS-NEW", "ERRORS-CRITICAL"), "issues"):
+        for item in _listed(record, ISSUES, "issues"):
             title = one_line(item.get("title", ""), 90)
             n = item.get("count")
             total[title] = total.get(title, 0) + (n if isinstance(n, int) else 0)
@@ -298,7 +298,7 @@ def _frequent(records: Sequence[Record]) -> list[tuple[str, str, str]]:
 def _endpoints(last: Record | None) -> list[tuple[str, str, str]]:
     rows = []
     for judged in last.criteria if last is not None else ():
-        if judged.id == "LATENCY-TARGET" and judged.scale is not None:
+        if judged.id == latency.TARGET.id and judged.scale is not None:
             at = charts.share(judged.scale.observed, judged.scale)
             if at is not None and judged.scale.observed is not None:
                 value = f"{number(judged.scale.observed)} {judged.scale.unit}"
@@ -310,7 +310,7 @@ def _endpoints(last: Record | None) -> list[tuple[str, str, str]]:
 def _statements(last: Record | None) -> Iterator[tuple[str, str, str]]:
     if last is None:
         return
-    items = list(_listed(last, ("DB-SLOW",), "statements"))
+    items = list(_listed(last, (database.SLOW.id,), "statements"))
     items.sort(key=lambda i: -float(i.get("max_ms") or 0.0))
     for item in items[:MOST]:
         yield (
@@ -324,7 +324,7 @@ def _known_slow(last: Record | None) -> list[str]:
     return [
         f"{one_line(judged.subject, 60)}: {one_line(told, 300)}"
         for judged in (last.criteria if last is not None else ())
-        if judged.id == "LATENCY-TARGET"
+        if judged.id == latency.TARGET.id
         and judged.objective is not None
         and (told := str(judged.objective.get("known_slow") or ""))
     ]

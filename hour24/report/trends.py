@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hour24 import evidence as ev
+from hour24.criteria import health
 from hour24.ledger.record import Judged, Record
 from hour24.report import charts
 from hour24.report.axes import Picture
@@ -117,7 +118,7 @@ def _range(values: Sequence[float], unit: str) -> str:
 def probes_of(record: Record) -> ev.Probes | None:
     """What the prober saw of health in this checkpoint's window, as it stands in the record."""
     for judged in record.criteria:
-        for plain in judged.evidence.values() if judged.id == "HEALTH-ALWAYS" else ():
+        for plain in judged.evidence.values() if judged.id == health.ALWAYS.id else ():
             answer = read(plain)
             if isinstance(answer, ev.Probes):
                 return answer

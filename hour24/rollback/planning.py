@@ -23,6 +23,7 @@ from hour24.checkpoint.terminal import one_line
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.config.production import RenderAt
+from hour24.criteria import health
 from hour24.errors import ConfigurationError, SourceError
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.waivers import closed
@@ -183,7 +184,8 @@ class Plan:
                 yield f'switch automatic deploys off: PATCH {where} {{"autoDeploy":"no"}}'
             yield f'go back: POST {where}/rollback {{"deployId":"{self.good.id}"}}, once'
             yield f"wait {RUNBOOK_WAIT_S / 60:.0f} minutes, asking whether the new deploy is live"
-        yield f"verify health: {Address(self.production.health.url).shown}, as HEALTH-SCHEMA does"
+        at = Address(self.production.health.url).shown
+        yield f"verify health: {at}, as {health.SCHEMA.id} does"
         yield f"write it into {self.ledger}: who, why, what came of it; this declares the restart"
 
     def _left(self) -> Iterator[str]:

@@ -1,0 +1,57 @@
+"""Every criterion, and what is computed from all of them. What is due is computed from here.
+
+Rules of this package:
+
+- One module a group; one frozen :class:`~hour24.criteria.criterion.Criterion` a criterion, and
+  nothing that is keyed by a criterion's id outside it.
+- An id is a literal in one module of hour24; every other module imports the value.
+- These values, not the collected tests, say what is due: a test file that does not import or
+  was not selected leaves its criteria INCONCLUSIVE, not absent.
+- Ids are stable. The docstring of each test in tests_prod/ is the sentence here.
+"""
+
+from __future__ import annotations
+
+from hour24.criteria import (
+    baseline,
+    daily,
+    database,
+    errors,
+    health,
+    latency,
+    logs,
+    process,
+    signoff,
+    websocket,
+)
+from hour24.criteria.criterion import Criterion, own_criterion
+
+__all__ = ["CRITERIA", "DAILY", "EIGHT", "Criterion", "due", "known", "own_criterion"]
+
+_OF_A_CHECKPOINT = (health, errors, logs, process, latency, database, websocket, baseline, signoff)
+CRITERIA = {one.id: one for group in _OF_A_CHECKPOINT for one in group.CRITERIA}
+"""Id -> criterion, in the order of the page."""
+_DAILY_ONLY = {one.id: one for one in daily.CRITERIA}
+EIGHT = tuple(one.id for one in signoff.CRITERIA)
+"""Ids of the sign-off's criteria, the only ones whose verdict may rest on the ledger alone."""
+
+
+def _daily() -> tuple[str, ...]:
+    """Ids of the daily look, each group's own together."""
+    groups = {one.group: None for one in CRITERIA.values()}
+    every = [*CRITERIA.values(), *_DAILY_ONLY.values()]
+    return tuple(one.id for group in groups for one in every if one.daily and one.group == group)
+
+
+DAILY = _daily()
+"""Ids of what ``pytest -m daily`` runs, in the week after launch."""
+
+
+def due(hour: int) -> tuple[Criterion, ...]:
+    """The criteria that fall due at ``hour``, in the order of the page."""
+    return tuple(criterion for criterion in CRITERIA.values() if hour in criterion.hours)
+
+
+def known(name: str) -> Criterion | None:
+    """The criterion of this id, of a checkpoint or of a daily look; none when it is neither."""
+    return CRITERIA.get(name) or _DAILY_ONLY.get(name)

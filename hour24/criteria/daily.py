@@ -1,0 +1,19 @@
+"""What runs in the daily look alone, in the week after launch."""
+
+from hour24.criteria.criterion import Criterion, Judge
+from hour24.criteria.process import GROUP
+
+LEVEL = Criterion(
+    id="MEMORY-LEVEL",
+    sentence="Memory's floor stands where it stood during the watch",
+    hours=(),
+    span="window",
+    group=GROUP,
+    means="of the watch's",
+    asks=("memory", "memory_baseline"),
+    needs=("memory",),
+    judges=(Judge(objective="FloorKept", limits={"limit": 1.25}),),
+    daily=True,
+    chart="series",
+)
+CRITERIA = (LEVEL,)

@@ -1,0 +1,72 @@
+"""The database: whether it answers, how fast, and how much room is left."""
+
+from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof, RunbookClass
+
+GROUP = "Database"
+_SILENCE = ("database_unreachable@0.5",)
+
+ONLINE = Criterion(
+    id="DB-ONLINE",
+    sentence="The database answers the runbook's query, and Supabase calls its services healthy",
+    hours=ALL,
+    span="now",
+    group=GROUP,
+    means="answered in",
+    asks=("database_row", "health_document", "supabase_health", "database_before"),
+    judges=(Judge(objective="DatabaseAnswers"),),
+    no_chart="it is one answer",
+    proof=Proof(faults=("database_down@3.5",), silence=_SILENCE),
+    runbook_class=RunbookClass(severity="critical", name="database connection failures"),
+    state=True,
+)
+SLOW = Criterion(
+    id="DB-SLOW",
+    sentence=(
+        "No statement averaged, set a new record or is running above 1000 ms (platform roles "
+        "aside; what this cannot see is said)"
+    ),
+    hours=FROM_4,
+    span="window",
+    group=GROUP,
+    means="slowest",
+    asks=("statements", "statements_before", "running"),
+    needs=("statements",),
+    judges=(Judge(objective="NoSlowStatement"),),
+    baseline=("row", "statements"),
+    no_chart="statements are listed with their times",
+    proof=Proof(faults=("slow_statement@1",), silence=_SILENCE),
+)
+POOL = Criterion(
+    id="DB-POOL",
+    sentence=(
+        "Connections below 80 % of what is available, nobody idle in a transaction over 60 s, "
+        "no lock wait over 10 s"
+    ),
+    hours=ALL,
+    span="now",
+    group=GROUP,
+    means="in use",
+    asks=("connections",),
+    needs=("connections",),
+    judges=(Judge(objective="PoolBelow"),),
+    baseline=("row",),
+    no_chart="connections are counted once, now",
+    proof=Proof(faults=("pool_exhausted@3",), silence=_SILENCE),
+    state=True,
+)
+SIZE = Criterion(
+    id="DB-SIZE",
+    sentence="Disk below 80 %; from hour 4 on, at least 7 days left at the present growth",
+    hours=ALL,
+    span="now",
+    group=GROUP,
+    means="disk",
+    asks=("disk", "disk_before"),
+    needs=("disk",),
+    judges=(Judge(objective="DiskBelow", limits={"days": 7.0}, limits_at_0={"days": 0.0}),),
+    baseline=("disk",),
+    chart="disk",
+    proof=Proof(faults=("disk_filling@1",), silence=("supabase_unreachable@0.5",)),
+    state=True,
+)
+CRITERIA = (ONLINE, SLOW, POOL, SIZE)

@@ -1,0 +1,42 @@
+"""Health: the document as it is now, and every probe since the last checkpoint."""
+
+from hour24.criteria.coverage import COVERAGE
+from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof
+
+GROUP = "Health"
+
+SCHEMA = Criterion(
+    id="HEALTH-SCHEMA",
+    sentence=(
+        'The health endpoint answers with the agreed document: status "ok", database, supabase '
+        "and backgroundJobs true, a fresh timestamp, an uptime"
+    ),
+    hours=ALL,
+    span="now",
+    group=GROUP,
+    means="the document",
+    asks=("health_document", "control"),
+    needs=("health_document",),
+    judges=(Judge(objective="HealthDocument"),),
+    baseline=("health",),
+    no_chart="one document is read, and a document is no line",
+    proof=Proof(faults=("health_degraded@3",), silence=("network_down@3.9",)),
+    state=True,
+)
+ALWAYS = Criterion(
+    id="HEALTH-ALWAYS",
+    sentence=(
+        "No health check failed since the last checkpoint (a failed probe counts when the one "
+        "30 s later fails too)"
+    ),
+    hours=FROM_4,
+    span="window",
+    group=GROUP,
+    means="failed probes",
+    asks=("health_probes",),
+    needs=("health_probes",),
+    judges=(Judge(objective="AlwaysUp", limits=COVERAGE),),
+    chart="probes",
+    proof=Proof(faults=("backend_down@2",), silence=("no_prober@0",)),
+)
+CRITERIA = (SCHEMA, ALWAYS)

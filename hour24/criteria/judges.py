@@ -1,0 +1,50 @@
+"""Whether an objective may judge a criterion, and on which subjects it has verdicts.
+
+Rules of this module:
+
+- A criterion is judged by one of its own objectives and by no other: an id says what was judged,
+  whoever wrote the test. A criterion of your own is free.
+- What a criterion states as a limit is the same in every production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hour24.criteria import known
+from hour24.criteria.criterion import WHOLE
+
+
+def subjects(name: str, endpoints: tuple[str, ...]) -> tuple[str, ...]:
+    """The subjects a criterion has verdicts on; one nameless subject where it has no several."""
+    criterion = known(name)
+    if criterion is None:
+        return ("",)
+    if criterion.each_endpoint:
+        return endpoints or ("",)
+    return (WHOLE, "") if len(criterion.judges) > 1 else ("",)
+
+
+def refusal(name: str, subject: str, hour: int, objective: Mapping[str, Any]) -> str:
+    """Why an objective may not judge this criterion: ``what: expected X, got Y``; or "".
+
+    Args:
+        objective: its name, and its fields.
+    """
+    criterion = known(name)
+    if criterion is None:
+        return ""  # one of the user's own
+    given = str(objective.get("name"))
+    judge = next((one for one in criterion.judges if one.objective == given), None)
+    if judge is None:
+        allowed = " or ".join(one.objective for one in criterion.judges)
+        return f"objective: expected {allowed}, got {given}"
+    if judge.subject not in (None, subject):
+        return f"subject: expected {judge.subject!r} of {given}, got {subject!r}"
+    for field, expected in judge.limits_at(hour).items():
+        got = objective.get(field)
+        got = tuple(got) if isinstance(got, list) else got
+        if got != expected:
+            return f"objective: {given}: {field}: expected {expected}, got {got}"
+    return ""

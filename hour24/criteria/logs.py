@@ -1,0 +1,48 @@
+"""Logs: ERROR lines, patterns that repeat, words that are watched."""
+
+from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof
+
+GROUP = "Logs"
+_SILENCE = ("render_unreachable@0.5",)
+
+ERRORS = Criterion(
+    id="LOGS-ERRORS",
+    sentence="The logs hold no ERROR message, except of a class known as normal",
+    hours=ALL,
+    span="window",
+    group=GROUP,
+    means="other ERROR lines",
+    asks=("error_lines",),
+    needs=("error_lines",),
+    judges=(Judge(objective="NoErrorLine"),),
+    no_chart="its limit is none at all, and the lines are quoted",
+    proof=Proof(faults=("log_errors@1",), silence=_SILENCE),
+)
+PATTERNS = Criterion(
+    id="LOGS-PATTERNS",
+    sentence="No error pattern repeats (5 in an hour or 10 in 24 h; normal classes aside)",
+    hours=FROM_4,
+    span="since_t0",
+    group=GROUP,
+    means="most of a pattern",
+    asks=("error_lines_since_t0",),
+    needs=("error_lines_since_t0",),
+    judges=(Judge(objective="NoPattern", limits={"per_hour": 5, "per_day": 10}),),
+    no_chart="patterns are listed with their counts",
+    proof=Proof(faults=("log_pattern@0",), silence=_SILENCE),
+)
+WATCHED = Criterion(
+    id="LOGS-WATCHED",
+    sentence="Messages with WARN, database or timeout stay at their hour-0 level",
+    hours=FROM_4,
+    span="window",
+    group=GROUP,
+    means="against hour 0",
+    asks=("watched_lines", "watched_lines_baseline"),
+    needs=("watched_lines",),
+    judges=(Judge(objective="LevelKept", limits={"factor": 2.0, "clumping": 3.0}),),
+    baseline=("watched_lines",),
+    no_chart="two counts are compared, and a ratio says it",
+    proof=Proof(faults=("log_warnings@0",), silence=_SILENCE),
+)
+CRITERIA = (ERRORS, PATTERNS, WATCHED)

@@ -1,0 +1,209 @@
+"""Every criterion is whole, and its id is written in one module."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec import structs
+
+import hour24.objectives  # noqa: F401  registers every objective
+from hour24.checkpoint.questions import QUESTIONS
+from hour24.criteria import CRITERIA, DAILY, EIGHT, daily, database, errors, known, process, signoff
+from hour24.criteria.criterion import Criterion, Judge, Proof
+from hour24.errors import ConfigurationError
+from hour24.objectives.base import _BY_NAME
+from hour24.rehearsal.faults import parsed
+from hour24.watch import CHECKPOINTS
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "hour24"
+EVERY = [*CRITERIA.values(), *daily.CRITERIA]
+
+
+def of_tests_prod() -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Id -> the test in tests_prod/ that is this criterion."""
+    for path in sorted((ROOT / "tests_prod").glob("test_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef):
+                (mark,) = node.decorator_list
+                assert isinstance(mark, ast.Call)
+                assert isinstance(mark.args[0], ast.Constant)
+                yield str(mark.args[0].value), node
+
+
+TESTS = dict(of_tests_prod())
+MEASURES = {
+    keyword.arg
+    for node in ast.walk(TESTS["BASELINE-RECORDED"])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "taken"
+    for keyword in node.keywords
+}
+"""What hour 0 takes, by name."""
+
+
+def problems(one: Criterion) -> Iterator[str]:
+    """What this criterion lacks, or says wrongly; nothing when it is whole."""
+    for field in ("sentence", "group", "means"):
+        if not getattr(one, field):
+            yield f"{field}: expected a text, got none"
+    if not set(one.hours) <= set(CHECKPOINTS) or not (one.hours or one.daily):
+        yield f"hours: expected some of {CHECKPOINTS}, got {one.hours}"
+    yield from _questions(one)
+    yield from _judges(one)
+    yield from _others(one)
+    if (one.chart is None) == (not one.no_chart):
+        yield "chart: expected one, or the reason why there is none"
+    yield from _proof(one)
+
+
+def _questions(one: Criterion) -> Iterator[str]:
+    test = TESTS.get(one.id)
+    if test is None:
+        yield "test: expected one in tests_prod/, got none"
+        return
+    if " ".join((ast.get_docstring(test) or "").split()) != one.sentence:
+        yield "test: docstring: expected the sentence"
+    takes = tuple(arg.arg for arg in test.args.args if arg.arg in QUESTIONS)
+    if one.asks != takes:
+        yield f"asks: expected what its test takes, {takes}, got {one.asks}"
+    if not set(one.needs) <= set(one.asks):
+        yield f"needs: expected some of what it asks, got {one.needs}"
+
+
+def _judges(one: Criterion) -> Iterator[str]:
+    if not one.judges:
+        yield "judges: expected an objective, got none"
+    for judge in one.judges:
+        objective = _BY_NAME.get(judge.objective)
+        if objective is None:
+            yield f"judges: expected the name of an objective, got {judge.objective}"
+            continue
+        fields = {field.encode_name for field in msgspec.structs.fields(objective)}
+        for field in {*judge.limits, *judge.limits_at_0} - fields:
+            yield f"judges: {judge.objective}: expected one of its fields, got {field}"
+
+
+def _others(one: Criterion) -> Iterator[str]:
+    for name in (*one.rests_on, *filter(None, [one.settles])):
+        if name not in CRITERIA:
+            yield f"rests_on, settles: expected the id of a criterion, got {name}"
+    if (one.id in EIGHT) != bool(one.rests_on):
+        yield f"rests_on: expected criteria of the sign-off's alone, got {one.rests_on}"
+    if one.settles in CRITERIA:
+        whole, part = one.judges[0].objective, CRITERIA[one.settles].judges[0].objective
+        if whole != part:
+            yield f"settles: expected a criterion that {whole} judges, got {part}"
+    for measure in set(one.baseline) - MEASURES:
+        yield f"baseline: expected what hour 0 takes, got {measure}"
+
+
+def _proof(one: Criterion) -> Iterator[str]:
+    if not one.hours:
+        return  # the daily look alone: no checkpoint of a rehearsal runs it
+    if one.proof is None:
+        yield "proof: expected a fault and a silence, got none"
+        return
+    for what, faults in (("fault", one.proof.faults), ("silence", one.proof.silence)):
+        try:
+            if not parsed(faults):
+                yield f"proof: {what}: expected one, got none"
+        except ConfigurationError as problem:
+            yield f"proof: {what}: {problem}"
+    for hour in (one.proof.failing[-1], one.proof.silent[-1]):
+        if hour not in one.hours:
+            yield f"proof: expected one of its hours {one.hours}, got {hour}"
+
+
+@pytest.mark.parametrize("criterion", EVERY, ids=lambda one: one.id)
+def test_each_criterion_is_whole(criterion: Criterion) -> None:
+    """No part is missing, and every name in it exists."""
+    assert list(problems(criterion)) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (structs.replace(errors.RATE, proof=None), "proof: expected a fault and a silence"),
+        (
+            structs.replace(errors.RATE, proof=Proof(faults=(), silence=("no_prober",))),
+            "proof: fault: expected one, got none",
+        ),
+        (
+            structs.replace(errors.RATE, proof=Proof(faults=("restart",), silence=())),
+            "proof: silence: expected one, got none",
+        ),
+        (
+            structs.replace(errors.RATE, proof=Proof(faults=("rstart",), silence=("restart",))),
+            "proof: fault: fault: expected a name of the table, got 'rstart'",
+        ),
+        (structs.replace(process.MEMORY, chart=None), "chart: expected one, or the reason"),
+        (structs.replace(errors.RATE, chart="events"), "chart: expected one, or the reason"),
+        (structs.replace(errors.RATE, asks=("responses",)), "asks: expected what its test takes"),
+        (structs.replace(errors.RATE, judges=()), "judges: expected an objective, got none"),
+        (
+            structs.replace(errors.RATE, judges=(Judge(objective="RateBelwo"),)),
+            "judges: expected the name of an objective, got RateBelwo",
+        ),
+        (
+            structs.replace(
+                errors.RATE, judges=(Judge(objective="RateBelow", limits={"limt": 0.01}),)
+            ),
+            "judges: RateBelow: expected one of its fields, got limt",
+        ),
+        (structs.replace(errors.RATE, sentence=""), "sentence: expected a text, got none"),
+        (structs.replace(database.SIZE, baseline=("disc",)), "baseline: expected what hour 0"),
+        (structs.replace(signoff.JOBS, rests_on=("JOBS",)), "rests_on, settles: expected the id"),
+        (structs.replace(signoff.JOBS, rests_on=()), "rests_on: expected criteria of the sign-off"),
+        (
+            structs.replace(signoff.JOBS, settles=errors.RATE.id),
+            "settles: expected a criterion that BeatsKept judges, got RateBelow",
+        ),
+    ],
+)
+def test_a_missing_or_wrong_part_is_named(broken: Criterion, says: str) -> None:
+    """Whoever forgets a part of a criterion reads which one."""
+    assert any(problem.startswith(says) for problem in problems(broken)), list(problems(broken))
+
+
+def test_each_criterion_has_one_test_in_tests_prod() -> None:
+    """And each test there is a criterion of hour24."""
+    assert set(TESTS) == {one.id for one in EVERY}
+
+
+def test_what_later_checkpoints_compare_with_is_taken_at_hour_0() -> None:
+    """Each measure of the baseline is needed by some criterion, the control address aside."""
+    needed = {measure for one in EVERY for measure in one.baseline}
+    assert needed == MEASURES - {"control"}
+
+
+def test_the_daily_look_runs_what_is_marked_daily() -> None:
+    """Those of a checkpoint, and those of its own."""
+    assert set(DAILY) == {one.id for one in EVERY if one.daily}
+    assert known(daily.LEVEL.id) is daily.LEVEL
+
+
+def test_an_id_is_written_in_one_module() -> None:
+    """Every other module of the package imports the value."""
+    ids = sorted((one.id for one in EVERY), key=len, reverse=True)
+    pattern = re.compile(rf"(?<![\w-])({'|'.join(ids)})(?![\w-])")
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {
+            id(node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in docstrings:
+                for match in pattern.finditer(str(node.value)):
+                    found[match.group()].add(str(path.relative_to(ROOT)))
+    assert {name: sorted(paths) for name, paths in found.items() if len(paths) > 1} == {}
+    assert all(path.startswith("hour24/criteria/") for paths in found.values() for path in paths)
+    assert set(found) == set(ids)
