@@ -11,6 +11,7 @@ import pytest
 
 from hour24.classes import IssueClass
 from hour24.escalation import Action, decide
+from hour24.escalation.steps import Commands
 from hour24.evidence import Evidence, Failure, Line, Listing, Probes, Series
 from hour24.ledger.record import Judged, Prober
 from tests.evidence_of import WATCH, counts, document, judged, listing, question, record, unanswered
@@ -58,8 +59,14 @@ def rate(bad: int, total: int = 1000, outcome: str = "FAIL") -> Judged:
     return judged("ERRORS-RATE", outcome, platform=counts(total, bad, "requests"))
 
 
+PAGES = (
+    {"name": "Supabase", "url": "https://status.supabase.com", "cause": "database"},
+    {"name": "Vapi", "url": "https://status.vapi.ai", "cause": ""},
+)
+
+
 def decided(*criteria: Judged, before: Any = (), **more: Any) -> Any:
-    return decide(record(*criteria, **more), before, contacts=CONTACTS)
+    return decide(record(*criteria, **more), before, contacts=CONTACTS, status_pages=PAGES)
 
 
 def commands(decision: Any) -> str:
@@ -80,20 +87,24 @@ def test_a_checkpoint_that_held_proceeds_and_calls_nobody():
     ("titles", "action", "told"),
     [
         (["Vapi timeout"] * 8 + ["x"] * 2, Action.HOLD, "expected, monitor"),
-        (["cannot connect"] * 6 + ["x"] * 4, Action.ALERT, "read Supabase's status"),
+        (["cannot connect"] * 6 + ["x"] * 4, Action.ALERT, "read its status page"),
         (["unhandled"] * 6 + ["Vapi timeout"] * 4, Action.ALERT, "prepare the rollback"),
-        (["never seen"] * 6 + ["Vapi timeout"] * 4, Action.ALERT, "prepare the rollback"),
-        (["Vapi timeout"] * 5 + ["x"] * 5, Action.ALERT, "prepare the rollback"),
+        (
+            ["never seen"] * 6 + ["Vapi timeout"] * 4,
+            Action.ALERT,
+            "60 % unclassified: treat as code",
+        ),
+        (["Vapi timeout"] * 5 + ["x"] * 5, Action.ALERT, "several causes: read the logs, prepare"),
         (
             ["Vapi timeout"] * 4 + ["cannot connect"] * 3 + ["x"] * 3,
             Action.ALERT,
-            "prepare the rollback",
+            "several causes: read the logs, prepare",
         ),
         ([], Action.ALERT, "cause not known: read the logs, prepare the rollback"),
     ],
 )
 def test_an_error_rate_above_5_percent_is_told_with_its_causes(titles, action, told):
-    """Vapi: monitor. Database: Supabase's status. Code, or nobody knows: the rollback is ready."""
+    """A vendor: monitor. Database: its status page. Code, or unknown: prepare the rollback."""
     decision = decided(rate(80), errors(*titles * 8))
     assert decision.action == action
     assert told in decision.rule
@@ -176,8 +187,13 @@ def test_a_bad_hour_of_an_earlier_checkpoint_was_told_then(before_h, action):
     [
         (("503",) * 5, None, "longer than 2 minutes: alert the team, propose", True),
         (("503", "503"), None, "still after the retries: read the logs", False),
-        (("503",) * 5, {"database": False}, "database false: read Supabase's status", True),
-        (("200",), {"database": False}, "database false: read Supabase's status", False),
+        (
+            ("503",) * 5,
+            {"database": False},
+            "database false: read the database's status page",
+            True,
+        ),
+        (("200",), {"database": False}, "database false: read the database's status page", False),
     ],
 )
 def test_a_failing_health_check_alerts_the_team(attempts, body, told, rollback):
@@ -237,7 +253,7 @@ def test_a_new_issue_is_answered_by_its_severity(title, action, told):
 
 
 def test_the_rollback_s_steps_are_the_runbook_s():
-    """Revert and push, wait, verify, look again, investigate; quoted for the shell."""
+    """Plan, roll back, wait, verify health, investigate, run again; quoted for the shell."""
     made = record(
         new_issues(issue("unhandled rejection; $(reboot)")),
         judged(
@@ -250,11 +266,11 @@ def test_the_rollback_s_steps_are_the_runbook_s():
             ),
         ),
     )
-    at = {"path": "/srv/the app", "remote": "up", "branch": "main"}
-    decision = decide(made, contacts=CONTACTS, repository=at)
+    decision = decide(made, contacts=CONTACTS)
     assert decision.action == Action.ROLL_BACK
     told = commands(decision)
-    assert "git -C '/srv/the app' revert --no-edit HEAD && git -C '/srv/the app' push up" in told
+    assert "hour24 rollback launch-1 --yes launch-1 --by NAME --because REASON" in told
+    assert "revert" not in told
     assert "curl -sS -i --max-time 10 'https://example.org/health?a=1&b=2'" in told
     assert "pytest -m hour8 --watch launch-1" in told
     assert "reboot" not in told
@@ -275,8 +291,7 @@ def test_a_rehearsal_proposes_no_command_that_cannot_work(title: str):
     for word in ("rollback", "revert", "curl -sS -i", "probe", "doctor"):
         assert word not in told
     assert any(
-        "a rehearsal has nothing to roll back" in step.text
-        for step in decided(*bad, rehearsal=story).steps
+        "(rehearsal: no commands" in step.text for step in decided(*bad, rehearsal=story).steps
     ) is (title == "unhandled rejection")
 
 
@@ -428,7 +443,7 @@ def test_what_later_evidence_settles_proceeds():
     """Too few samples at hour 4 hold nobody up."""
     decision = decided(judged("LATENCY-TARGET", "INCONCLUSIVE", "too_few_samples"))
     assert decision.action == Action.PROCEED
-    assert "LATENCY-TARGET (too_few_samples), judged again at hour 12. Going on" in decision.why
+    assert "LATENCY-TARGET (too_few_samples), judged again at hour 12. Continue" in decision.why
 
 
 def test_what_is_not_judged_again_is_not_promised():
@@ -437,8 +452,8 @@ def test_what_is_not_judged_again_is_not_promised():
     blind = [judged(name, "INCONCLUSIVE", "too_early") for name in names]
     decision = decided(*blind, hour=24)
     assert "LATENCY-TARGET (too_early), not judged again; " in decision.why
-    assert "; and 1 more. It holds the launch up, unless a person waives it" in decision.why
-    assert "Going on" not in decision.why
+    assert "; and 1 more. It blocks the launch unless a person waives it" in decision.why
+    assert "Continue" not in decision.why
 
 
 @pytest.mark.parametrize(("running", "told"), [(False, True), (True, False)])
@@ -490,7 +505,15 @@ def test_what_failed_before_is_told_and_what_no_longer_fails_stands():
     assert "(failing since hour 0)" in decided(slow, before=before).why
     good = decided(judged("LATENCY-TARGET"), before=before)
     assert good.action == Action.PROCEED
-    assert "stands until a person waives it: LATENCY-TARGET at hour 0" in good.why
+    assert "still open from earlier checkpoints: LATENCY-TARGET at hour 0" in good.why
+
+
+def test_what_was_waived_since_is_not_called_open():
+    """The standings know of waivers; records alone do not."""
+    slow = record(judged("LATENCY-TARGET", "FAIL"), hour=0)
+    good = record(judged("LATENCY-TARGET"))
+    assert "still open" not in decide(good, [slow], open_before=()).why
+    assert "still open" in decide(good, [slow], open_before=("LATENCY-TARGET at hour 0",)).why
 
 
 def test_status_pages_are_told_and_decide_nothing():
@@ -541,3 +564,60 @@ def test_a_decision_is_plain_data_and_always_the_same():
     assert decide(made, [made], contacts=CONTACTS).to_plain() == plain
     assert set(plain) >= {"action", "rule", "why", "causes", "severities", "steps", "call"}
     assert plain["severities"] == [{"issue": "VB-1", "severity": "critical", "title": "unhandled"}]
+
+
+EVERY_RULE = (
+    rate(80),
+    errors("unhandled"),
+    new_issues(issue("unhandled rejection"), issue("cannot connect"), issue("odd thing")),
+    judged("HEALTH-SCHEMA", "FAIL", objective={}, health=document({"database": False}, 503)),
+    judged("MEMORY-STABLE", "FAIL"),
+    judged("RESTARTS", "FAIL"),
+    judged("LOGS-ERRORS", "INCONCLUSIVE", "source_refused"),
+    judged("WS-STABLE", "INCONCLUSIVE", "no_prober"),
+)
+
+
+def test_steps_come_in_the_order_of_their_phases_and_none_contradicts_another():
+    """Whatever the rules find: contain, confirm, investigate, record, run again."""
+    decision = decided(*EVERY_RULE)
+    phases = [step.phase for step in decision.steps]
+    assert phases == sorted(phases)
+    texts = [step.text for step in decision.steps]
+    assert decision.action == Action.ROLL_BACK
+    assert texts[0].startswith("Read the plan")
+    assert texts[1].startswith("Roll back")
+    assert not any("Prepare the rollback" in text for text in texts)
+    assert not any("waive each failed check" in text for text in texts)
+    assert len(set(texts)) == len(texts)
+
+
+def test_a_person_decides_where_no_other_step_helps():
+    """And only there."""
+    assert "Decide: fix, roll back" in decided(judged("DB-POOL", "FAIL")).steps[0].text
+    restarted = decided(judged("RESTARTS", "FAIL")).steps
+    assert not any("Decide:" in step.text for step in restarted)
+
+
+def test_the_root_cause_has_a_deadline_above_the_steps():
+    """Five minutes after the run, and it is no step."""
+    made = record(rate(80), errors("unhandled"))
+    decision = decide(made, contacts=CONTACTS)
+    assert decision.root_cause_by is not None
+    assert (decision.root_cause_by - made.ended).total_seconds() == 300
+    assert not any("root cause" in step.text for step in decision.steps)
+    assert decided(judged("DB-POOL", "FAIL")).root_cause_by is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "urls"),
+    [
+        ("database", ["https://status.supabase.com"]),
+        ("vapi", ["https://status.vapi.ai"]),
+        ("mail", ["https://status.supabase.com", "https://status.vapi.ai"]),
+    ],
+)
+def test_a_cause_leads_to_the_status_page_of_its_vendor(cause: str, urls: list[str]):
+    """By the page's cause or name; to every page where none is known."""
+    step = Commands(record(), pages=PAGES).status_pages((), cause)
+    assert shlex.split(step.command) == ["curl", "-sS", *urls]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -640,3 +641,33 @@ def test_a_limit_has_the_unit_of_its_axis() -> None:
     scale = Scale(unit="s", limit=75, observed=41)
     kept = changed(sample.criteria(), "JOBS-RUNNING", scale=scale)
     assert ">limit 75 s<" in drawn(sample.record(kept), "Background jobs")
+
+
+@pytest.mark.parametrize(
+    ("reach", "link"),
+    [
+        ("+49 (30) 123-4567", 'href="tel:+49301234567"'),
+        ("mara@example.org", 'href="mailto:mara@example.org"'),
+        ("https://chat.example.org/c/1", 'href="https://chat.example.org/c/1"'),
+        ("across the room", ""),
+        ("javascript:alert(1)", ""),
+        ('a@b.c"onclick="x', ""),
+        ("<b>x</b>@y.z", ""),
+    ],
+)
+def test_whom_to_call_is_a_link_where_the_text_is_one(reach: str, link: str) -> None:
+    """A telephone number, a mail address, an https address; everything else is text."""
+    made = str(page.contact_link(reach))
+    assert (link in made) if link else ("<a" not in made)
+    assert "<b>" not in made
+    assert '"onclick' not in made
+
+
+def test_the_next_command_leads_to_the_same_watch(tmp_path: Path) -> None:
+    """With the target and the folder of reports that were used."""
+    made = page.command("/etc/hour24/production.toml", "launch-1", 8, tmp_path / "our reports")
+    assert shlex.split(made) == [
+        *("pytest", "-m", "hour8", "--target", "/etc/hour24/production.toml"),
+        *("--watch", "launch-1", "--reports", str(tmp_path / "our reports")),
+    ]
+    assert page.command("production.toml", "w", 0, Path("reports")) == "pytest -m hour0 --watch w"

@@ -117,7 +117,7 @@ def test_the_chain_and_its_head_are_named(tmp_path: Path) -> None:
     assert entries[-2].sha256 in html
     assert entries[-1].sha256 in html
     assert "9 entries, of these 7 checkpoint runs" in words(html)
-    assert "python -m hour24 verify reports/launch-2025-12-22" in html
+    assert f"python -m hour24 verify {ledger.folder}" in html
 
 
 def test_beats_are_not_counted_as_unseen(tmp_path: Path) -> None:

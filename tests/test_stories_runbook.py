@@ -52,7 +52,12 @@ def hour_4(production: Outside, watch: Path, *faults: str) -> tuple[dict[str, An
 BLOCKS_CALLS = "New critical issue, critical (blocks calls): roll back"
 ROWS = [
     (["vapi_errors@0..4"], "HOLD", "Error rate above 5 %, mostly Vapi: expected, monitor"),
-    (["error_spike@2"], "ALERT", "Error rate above 5 %, mostly code: prepare the rollback"),
+    (
+        ["error_spike@2"],
+        "ALERT",
+        "Error rate above 5 %, 98 % unclassified: treat as code until classified, prepare the "
+        "rollback",
+    ),
     (
         ["database_down@2"],
         "ALERT",
@@ -67,7 +72,7 @@ ROWS = [
         ["health_degraded@3.99"],
         "ALERT",
         "Health check fails, for longer than 2 minutes: alert the team, propose the rollback; "
-        "database false: read Supabase's status",
+        "database false: read the database's status page",
     ),
     (
         ["new_critical_issue@1"],
@@ -75,7 +80,7 @@ ROWS = [
         BLOCKS_CALLS,
     ),
     (["new_issue@1"], "ALERT", "New critical issue, high (some users): fix and redeploy"),
-    (["deploy@1"], "HOLD", "A criterion failed: a person must look"),
+    (["deploy@1"], "HOLD", "A check failed and needs a human decision"),
     (
         ["new_critical_issue@1", "database_down@3.5", "render_failing@1", "supabase_failing@1"],
         "ROLL BACK",
@@ -108,12 +113,12 @@ def test_each_row_leads_to_its_decision(
             assert any(command.startswith("python -m hour24 rollback w ") for command in commands)
         case "database_down":
             assert leading == "database"
-            assert any("status.supabase.com" in command for command in commands)
+            assert any(c.startswith("curl ") and c.endswith("/supabase") for c in commands)
             assert not any("hour24 rollback" in command for command in commands)
         case "backend_down":
             assert leading == "no error event"
         case "new_critical_issue":
-            assert any(" revert --no-edit HEAD && git " in command for command in commands)
+            assert any("hour24 rollback w --yes w " in command for command in commands)
             assert decision["severities"][-1]["severity"] == "critical"
         case "deploy":
             assert any(command.startswith("python -m hour24 declare w") for command in commands)

@@ -30,7 +30,7 @@ from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
 from hour24.checkpoint.place import place
 from hour24.checkpoint.stage import Options, Stage
 from hour24.config import Production
-from hour24.criteria import Criterion, own_criterion
+from hour24.criteria import EIGHT, Criterion, own_criterion
 from hour24.criteria.judges import refusal
 from hour24.errors import LedgerError
 from hour24.evidence import Evidence, Listing, Question, Total, Unanswered, from_plain, to_plain
@@ -326,7 +326,12 @@ class Run:
                 {"role": each.role, "name": each.name, "reach": each.reach}
                 for each in self.production.contacts
             ],
-            repository=msgspec.to_builtins(self.production.repository),
+            status_pages=[msgspec.to_builtins(each) for each in self.production.status_pages],
+            open_before=[
+                f"{each.id}{f' {each.subject}' if each.subject else ''} at hour {each.hour}"
+                for each in self.ledger.standings(self.stage.clock.now(), record)
+                if each.stands and each.hour < record.hour and each.id not in EIGHT
+            ],
             reports=self.options.elsewhere,
         )
         return msgspec.structs.replace(record, decision=self.redactor.plain(decision.to_plain()))

@@ -152,13 +152,13 @@ def _escalation() -> Iterator[str]:
         (
             "error rate above 5 %",
             "at once: show the causes with their shares; within 5 minutes a person knows the root "
-            "cause. Vapi: expected, monitor. Database: read Supabase's status. Code: prepare the "
+            "cause. A vendor: expected, monitor. Database: read its status page. Code: prepare the "
             "rollback",
         ),
         (
             "health check fails",
-            "wait 30 s, try again; still failing: read the logs; database false: read Supabase's "
-            "status; longer than 2 min: alert the team, propose the rollback",
+            "wait 30 s, try again; still failing: read the logs; database false: read the "
+            "database's status page; longer than 2 min: alert the team, propose the rollback",
         ),
         (
             "new critical issue",

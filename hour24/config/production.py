@@ -135,11 +135,16 @@ class Memory(Struct, frozen=True, kw_only=True):
 
 
 class StatusPage(Struct, frozen=True, kw_only=True):
-    """``form``: ``statuspage`` (api/v2/summary.json) or ``betterstack`` (index.json)."""
+    """A vendor's status page.
+
+    ``form``: ``statuspage`` (api/v2/summary.json) or ``betterstack`` (index.json). ``cause``: the
+    cause of errors that this vendor stands for, as in the classes of issues.
+    """
 
     name: str
     url: str
     form: str = "statuspage"
+    cause: str = ""
 
 
 class Contact(Struct, frozen=True, kw_only=True):

@@ -2,16 +2,17 @@
 
 Rules of this module:
 
-- Only what the system under watch did leads to ALERT or ROLL BACK. What a witness did not tell
+- Only what the system under watch did leads to ALERT or ROLL BACK. A witness that did not answer
   leads to RETRY or HOLD.
-- A rollback helps against code. A critical issue that the database or a vendor causes is an
-  ALERT: going back would change nothing.
-- Each rule reads alone and yields what it finds; the worst action of all is the decision.
+- A rollback helps against the service's own code. A critical issue that the database or a vendor
+  causes is an ALERT: an older deploy would fail the same way.
+- Each rule is independent and yields its findings; the worst action of all is the decision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from msgspec import Struct
 from hour24.criteria import CRITERIA, EIGHT, database, errors, health, process
 from hour24.escalation.causes import (
     NO_EVENT,
+    NOT_CLASSIFIED,
     Cause,
     Issue,
     answer,
@@ -37,7 +39,11 @@ FEWEST_REQUESTS = 20
 """Below so many requests in an hour a share says nothing of that hour."""
 FAILING_S = 120.0
 TRIES = 2
-MOST_TOLD = 3
+MOST_LISTED = 3
+DATABASE = "database"
+"""The cause of errors that the runbook has a row of its own for."""
+ROOT_CAUSE_WITHIN = timedelta(minutes=5)
+"""The runbook's deadline for knowing the root cause of a high error rate."""
 AGAIN = frozenset(
     {
         "source_unreachable",
@@ -86,6 +92,7 @@ class Finding(Struct, frozen=True, kw_only=True):
         why: what was seen, one sentence.
         again: why this checkpoint is run again once the steps are done; empty: it need not be.
         about: ids of the criteria it speaks of.
+        deadline: how long a person has to know the root cause; none: no deadline.
     """
 
     action: Action
@@ -94,6 +101,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     again: str = ""
     about: tuple[str, ...] = ()
+    deadline: timedelta | None = None
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -137,48 +145,58 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 
 def error_rate(seen: Seen) -> Iterator[Finding]:
-    """Error rate above 5 %: by cause, watched, looked up or prepared for."""
+    """Error rate above 5 %: what to do depends on the main cause."""
     for judged in seen.failed(errors.RATE.id, errors.TREND.id):
         worst = _worst_share(judged, seen.record.window.start.timestamp())
         if worst is None or worst[0] <= ERROR_RATE:
             continue
         share, what = worst
         main = seen.causes[0] if seen.causes else None
-        told = ", ".join(f"{each.cause} {100 * each.share:.0f} %" for each in seen.causes)
-        why = f"{100 * share:.1f} % of requests failed {what}; causes: {told or 'not known'}"
-        know = Step(text="Within 5 minutes a person knows the root cause")
-        rule = "Error rate above 5 %"
-        if main is not None and main.cause == "vapi" and main.share > 0.5:
-            yield Finding(
-                action=Action.HOLD,
-                rule=f"{rule}, mostly Vapi: expected, monitor",
-                why=why,
-                steps=(know, Step(text="Mostly Vapi's: expected; watch whether it goes on")),
-                about=(judged.id,),
+        cause = main.cause if main is not None and main.share > 0.5 else ""
+        listed = ", ".join(f"{each.cause} {100 * each.share:.0f} %" for each in seen.causes)
+        why = f"{100 * share:.1f} % of requests failed {what}; causes: {listed or 'not known'}"
+        rule, steps, action = "Error rate above 5 %", seen.commands, Action.ALERT
+        followed: tuple[Step, ...]
+        vendor = steps.vendor(cause) if cause != DATABASE else ""
+        if vendor:
+            action = Action.HOLD
+            rule += f", mostly {vendor}: expected, monitor"
+            followed = (
+                steps.status_pages(seen.pages, cause),
+                Step(text=f"Mostly {vendor}: expected; watch whether it continues"),
             )
-        elif main is not None and main.cause == "database" and main.share > 0.5:
-            yield Finding(
-                action=Action.ALERT,
-                rule=f"{rule}, mostly the database: read Supabase's status",
-                why=why,
-                steps=(know, seen.commands.supabase(seen.pages), seen.commands.logs()),
-                about=(judged.id,),
+        elif cause == DATABASE:
+            rule += ", mostly the database: read its status page"
+            followed = (steps.status_pages(seen.pages, cause), steps.logs())
+        elif cause == NOT_CLASSIFIED:
+            assert main is not None
+            rule += (
+                f", {100 * main.share:.0f} % unclassified: treat as code until classified, "
+                "prepare the rollback"
             )
+            followed = (steps.logs(), steps.classify(), *steps.prepared())
+        elif main is None or main.cause == NO_EVENT:
+            rule += ", cause not known: read the logs, prepare the rollback"
+            followed = (steps.logs(), *steps.prepared())
+        elif cause == "code":
+            rule += ", mostly code: prepare the rollback"
+            followed = (steps.logs(), *steps.prepared())
         else:
-            unknown = main is None or main.cause == NO_EVENT
-            whose = "cause not known: read the logs" if unknown else "mostly code"
-            yield Finding(
-                action=Action.ALERT,
-                rule=f"{rule}, {whose}{',' if unknown else ':'} prepare the rollback",
-                why=why,
-                steps=(know, seen.commands.logs(), *seen.commands.prepared()),
-                about=(judged.id,),
-            )
+            rule += ", several causes: read the logs, prepare the rollback"
+            followed = (steps.logs(), *steps.prepared())
+        yield Finding(
+            action=action,
+            rule=rule,
+            why=why,
+            steps=followed,
+            about=(judged.id,),
+            deadline=ROOT_CAUSE_WITHIN,
+        )
         return
 
 
 def health_fails(seen: Seen) -> Iterator[Finding]:
-    """Health check fails: retried while the checkpoint ran; what is left is told."""
+    """Health check still failing after the retries made during the checkpoint."""
     commands = seen.commands
     for judged in seen.failed(health.SCHEMA.id):
         document = answer(judged, "health")
@@ -190,7 +208,7 @@ def health_fails(seen: Seen) -> Iterator[Finding]:
             database = _false_at(document.body, pointer)
         steps = [commands.logs(), commands.health()]
         if database:
-            steps.insert(0, commands.supabase(seen.pages))
+            steps.insert(0, commands.status_pages(seen.pages, DATABASE))
         if lasted >= FAILING_S:
             steps += commands.prepared()
         long = ", for longer than 2 minutes: alert the team, propose the rollback"
@@ -199,7 +217,7 @@ def health_fails(seen: Seen) -> Iterator[Finding]:
             action=Action.ALERT,
             rule="Health check fails"
             + (long if lasted >= FAILING_S else still)
-            + ("; database false: read Supabase's status" if database else ""),
+            + ("; database false: read the database's status page" if database else ""),
             why=judged.reason,
             steps=tuple(steps),
             about=(judged.id,),
@@ -240,7 +258,7 @@ def critical_issue(seen: Seen) -> Iterator[Finding]:
         ("low", "low: document", [commands.classify()], Action.HOLD),
     ):
         found = [issue for issue in seen.issues if issue.severity == severity and issue.new]
-        elsewhere = [issue for issue in found if issue.cause in ("database", "vapi")]
+        elsewhere = [i for i in found if i.cause == DATABASE or commands.vendor(i.cause)]
         own = [issue for issue in found if issue not in elsewhere]
         if own:
             yield Finding(
@@ -256,7 +274,13 @@ def critical_issue(seen: Seen) -> Iterator[Finding]:
                 action=Action.ALERT if severity in ("critical", "high") else Action.HOLD,
                 rule=f"New {severity} issue of the database or a vendor: read its status",
                 why=f"new, and a rollback would not help: {_titles(elsewhere)}",
-                steps=(commands.supabase(seen.pages), commands.logs()),
+                steps=(
+                    *(
+                        commands.status_pages(seen.pages, cause)
+                        for cause in dict.fromkeys(issue.cause for issue in elsewhere)
+                    ),
+                    commands.logs(),
+                ),
                 about=judged,
             )
     old = [i for i in seen.issues if i.known and not i.new and i.severity in ("critical", "high")]
@@ -279,10 +303,10 @@ def critical_class(seen: Seen) -> Iterator[Finding]:
             continue
         steps = [seen.commands.logs(), *seen.commands.prepared()]
         if judged.id == database.ONLINE.id:
-            steps = [seen.commands.supabase(seen.pages), seen.commands.logs()]
+            steps = [seen.commands.status_pages(seen.pages, DATABASE), seen.commands.logs()]
         yield Finding(
             action=Action.ALERT,
-            rule=f"Critical class, {critical.severity}: {critical.name}",
+            rule=f"{critical.severity.capitalize()}: {critical.name}",
             why=judged.reason,
             steps=tuple(steps),
             about=(judged.id,),
@@ -290,7 +314,7 @@ def critical_class(seen: Seen) -> Iterator[Finding]:
 
 
 def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Finding]:
-    """A criterion failed that the runbook's table does not name: a person must look.
+    """A criterion failed that the runbook's table does not name.
 
     Args:
         spoken: ids that other rules speak of.
@@ -302,16 +326,18 @@ def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Findin
         own = failed
     if own:
         ids = tuple(dict.fromkeys(each.id for each in own))
-        steps = [Step(text="Read what failed on this checkpoint's page, and decide")]
+        steps = [commands.decide()]
         if process.RESTARTS.id in ids:
             steps.append(
-                commands.declare("If the restart was a deploy, declare it: no other is excused")
+                commands.declare(
+                    "If a deploy caused the restart, declare it; other restarts count as failures"
+                )
             )
         if any(name in EIGHT for name in ids):
             steps.append(commands.signoff())
         yield Finding(
             action=Action.HOLD,
-            rule="A criterion failed: a person must look",
+            rule="A check failed and needs a human decision",
             why=_reasons(own) + _since(seen, set(ids)),
             steps=tuple(steps),
             about=ids,
@@ -319,14 +345,14 @@ def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Findin
 
 
 def blind(seen: Seen) -> Iterator[Finding]:
-    """What was not measured: asked again while that may help; else a person must look."""
+    """What was not measured: asked again where that may help, else a human decision."""
     found = seen.blind()
     commands = seen.commands
     again = [each for each in found if each.code in AGAIN]
     if again and seen.record.attempt < TRIES:
         yield Finding(
             action=Action.RETRY,
-            rule="Not measured, and may be on another try",
+            rule="Some sources did not answer; a retry may succeed",
             why=_reasons(again),
             again="Run this checkpoint again",
             about=tuple(dict.fromkeys(each.id for each in again)),
@@ -334,10 +360,10 @@ def blind(seen: Seen) -> Iterator[Finding]:
     elif again:
         yield Finding(
             action=Action.HOLD,
-            rule="Not measured, also on another try: a person must look",
+            rule="Some sources did not answer, on a retry either: needs a human decision",
             why=_reasons(again),
             steps=(commands.doctor(),),
-            again="Run this checkpoint again once they answer",
+            again="Run this checkpoint again once the sources answer",
             about=tuple(dict.fromkeys(each.id for each in again)),
         )
     rest = [each for each in found if each.code not in AGAIN]
@@ -354,7 +380,7 @@ def blind(seen: Seen) -> Iterator[Finding]:
             steps.append(commands.signoff())
         yield Finding(
             action=Action.HOLD,
-            rule="Not measured: a person must look",
+            rule="Some checks could not run and need a human decision",
             why=_reasons(rest),
             steps=tuple(steps),
             about=tuple(dict.fromkeys(each.id for each in rest)),
@@ -415,18 +441,18 @@ def _false_at(body: object, pointer: str) -> bool:
 
 
 def _titles(found: Sequence[Issue]) -> str:
-    told = "; ".join(f"{issue.issue} {issue.title}".strip() for issue in found[:MOST_TOLD])
-    more = len(found) - MOST_TOLD
-    return told + (f"; and {more} more" if more > 0 else "")
+    text = "; ".join(f"{issue.issue} {issue.title}".strip() for issue in found[:MOST_LISTED])
+    more = len(found) - MOST_LISTED
+    return text + (f"; and {more} more" if more > 0 else "")
 
 
 def _reasons(found: Sequence[Judged]) -> str:
-    told = "; ".join(
+    text = "; ".join(
         f"{each.id}{' ' + each.subject if each.subject else ''}: {each.reason}"
-        for each in found[:MOST_TOLD]
+        for each in found[:MOST_LISTED]
     )
-    more = len(found) - MOST_TOLD
-    return told + (f"; and {more} more" if more > 0 else "")
+    more = len(found) - MOST_LISTED
+    return text + (f"; and {more} more" if more > 0 else "")
 
 
 def _since(seen: Seen, ids: set[str]) -> str:

@@ -1,18 +1,20 @@
-"""What to do now: each step a sentence, and where there is one a command to copy.
+"""What to do now: each step is a sentence, with a command to copy where there is one.
 
 Rules of this module:
 
+- A step belongs to a phase; steps are shown in the order of their phases.
 - A command holds nothing that the system under watch wrote: names are ours or production.toml's,
-  and quoted for the shell.
-- Nothing here is done; a person does it.
-- A command works as it is printed. A rehearsal's servers end with its checkpoint: what would ask
-  them, or roll them back, is said without one.
+  quoted for the shell.
+- Nothing is executed here; a person does it.
+- A command works as printed. A rehearsal's servers end with its checkpoint, so steps that would
+  ask them or roll them back have no command.
 """
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 
 from msgspec import Struct
 
@@ -20,10 +22,21 @@ from hour24.ledger.record import Record
 from hour24.watch import marker
 
 PYTHON = ("python", "-m", "hour24")
-NOTHING_TO_ROLL_BACK = (
-    "a rehearsal has nothing to roll back; on a production the commands stand here"
-)
-SUPABASE_STATUS = "https://status.supabase.com/api/v2/summary.json"
+NO_COMMANDS = "(rehearsal: no commands; in production they appear here)"
+
+
+class Phase(IntEnum):
+    """When a step is done, the first phase first."""
+
+    ROLL_BACK = 1
+    CONTAIN = 2
+    CONFIRM = 3
+    INVESTIGATE = 4
+    PREPARE_ROLLBACK = 5
+    RECORD = 6
+    DECIDE = 7
+    RERUN = 8
+    WAIVE = 9
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -31,29 +44,36 @@ class Step(Struct, frozen=True, kw_only=True):
 
     text: str
     command: str = ""
+    phase: Phase = Phase.INVESTIGATE
+
+    def to_plain(self) -> dict[str, str]:
+        """As the record keeps it."""
+        return {"text": self.text, "command": self.command}
 
 
 class Commands:
     """The commands of one checkpoint.
 
     Args:
-        repository: ``path``, ``remote``, ``branch``, where a revert happens.
         reports: where the watches are kept; empty: where a command looks by itself.
+        pages: ``name``, ``url`` and ``cause`` of each status page.
     """
 
     def __init__(
-        self, record: Record, repository: Mapping[str, str] | None = None, reports: str = ""
+        self, record: Record, reports: str = "", pages: Sequence[Mapping[str, str]] = ()
     ) -> None:
         self.record = record
         self.rehearsal = record.rehearsal is not None
         self.reports = reports
-        self.repository = {"path": ".", "remote": "origin", "branch": "main", **(repository or {})}
+        self.pages = tuple(pages)
 
     def again(self, why: str) -> Step:
         """Run this checkpoint again."""
         where = [*self._target(), *self._watch(), *self._reports()]
         return Step(
-            text=why, command=shlex.join(["pytest", "-m", marker(self.record.hour), *where])
+            text=why,
+            command=shlex.join(["pytest", "-m", marker(self.record.hour), *where]),
+            phase=Phase.RERUN,
         )
 
     def rollback(self) -> list[Step]:
@@ -62,78 +82,111 @@ class Commands:
         if self.rehearsal:
             return [
                 Step(
-                    text="See the plan, roll back, wait 5 minutes, verify health: "
-                    + NOTHING_TO_ROLL_BACK
+                    text=f"Roll back, wait 5 minutes, verify health {NO_COMMANDS}",
+                    phase=Phase.ROLL_BACK,
                 ),
                 investigate,
             ]
-        at = self.repository
-        git = ["git", "-C", at["path"]]
+        name = self._name()
         return [
             Step(
-                text="See the plan: which deploy is live, which one was the last good one",
-                command=self._command("rollback", self._name()),
+                text="Read the plan: which deploy is live, and which was the last good one",
+                command=self._command("rollback", name),
+                phase=Phase.ROLL_BACK,
             ),
             Step(
-                text="Roll back: on the platform with automatic deploys switched off (the plan's "
-                "command does both), or by reverting the last commit",
-                command=f"{shlex.join([*git, 'revert', '--no-edit', 'HEAD'])} && "
-                + shlex.join([*git, "push", at["remote"], f"HEAD:{at['branch']}"]),
+                text="Roll back to the last good deploy, with automatic deploys switched off",
+                command=self._command("rollback", name, f"--yes {name} --by NAME --because REASON"),
+                phase=Phase.ROLL_BACK,
             ),
-            Step(text="Wait 5 minutes, then verify health", command=self._health()),
+            Step(
+                text="Wait 5 minutes, then verify health",
+                command=self._health(),
+                phase=Phase.CONFIRM,
+            ),
             investigate,
         ]
 
     def prepared(self) -> list[Step]:
         """The rollback, prepared and not done."""
         if self.rehearsal:
-            return [Step(text=f"Prepare the rollback: {NOTHING_TO_ROLL_BACK}")]
+            return [Step(text=f"Prepare the rollback {NO_COMMANDS}", phase=Phase.PREPARE_ROLLBACK)]
         return [
             Step(
-                text="Prepare the rollback: see its plan, and have it ready",
+                text="Prepare the rollback: read its plan",
                 command=self._command("rollback", self._name()),
+                phase=Phase.PREPARE_ROLLBACK,
             )
         ]
 
-    def supabase(self, told: Sequence[str] = ()) -> Step:
-        """Read Supabase's status."""
-        here = [each for each in told if "supabase" in each.lower()]
-        beside = f"; it said: {'; '.join(here)}" if here else ""
+    def status_pages(self, reported: Sequence[str] = (), cause: str = "") -> Step:
+        """Read the status pages of the vendors that this cause points to.
+
+        Args:
+            reported: what the pages said during the checkpoint.
+            cause: as in production.toml's classes; empty: any.
+        """
+        pages = self.pages_of(cause)
+        names = ", ".join(page["name"] for page in pages) or "your vendors"
+        here = [each for each in reported if any(p["name"].lower() in each.lower() for p in pages)]
+        also = f"; reported during the checkpoint: {'; '.join(here)}" if here else ""
+        urls = [page["url"] for page in pages]
         return Step(
-            text=f"Read Supabase's status{beside}",
-            command=f"curl -sS {SUPABASE_STATUS}",
+            text=f"Read the status of {names}{also}",
+            command=shlex.join(["curl", "-sS", *urls]) if urls else "",
+            phase=Phase.CONFIRM,
         )
+
+    def pages_of(self, cause: str) -> list[Mapping[str, str]]:
+        """The status pages whose name or cause is ``cause``; every page where none is."""
+        found = [page for page in self.pages if _stands_for(page, cause)]
+        return found or list(self.pages)
+
+    def vendor(self, cause: str) -> str:
+        """The vendor whose status page has this name or cause; empty: the service itself."""
+        return next((page["name"] for page in self.pages if _stands_for(page, cause)), "")
 
     def logs(self) -> Step:
         """Read the logs."""
-        return Step(text="Read the service's logs, from a minute before the first failure on")
+        return Step(text="Read the service's logs, starting one minute before the first failure")
 
     def health(self) -> Step:
         """Ask the health endpoint by hand."""
-        gone = "; this rehearsal's has ended with its checkpoint" if self.rehearsal else ""
-        return Step(text=f"Ask the health endpoint by hand{gone}", command=self._health())
+        gone = " (rehearsal: it stopped with its checkpoint)" if self.rehearsal else ""
+        return Step(
+            text=f"Ask the health endpoint by hand{gone}",
+            command=self._health(),
+            phase=Phase.CONFIRM,
+        )
+
+    def decide(self) -> Step:
+        """Decide what no other step decides."""
+        return Step(
+            text="Decide: fix, roll back, or waive each failed check below", phase=Phase.DECIDE
+        )
 
     def waive(self, criterion: str) -> Step:
         """Waive what will not be measured any more."""
         return Step(
-            text=f"If {criterion} is not to hold the launch up, a named person waives it, with "
-            "the reason and until when",
+            text=f"To launch despite {criterion}, waive it (name, reason, expiry)",
             command=self._command(
                 "waive",
                 f"{shlex.quote(criterion)} {self._name()} --hour {self.record.hour}",
                 "--by NAME --because REASON --until DATE",
             ),
+            phase=Phase.WAIVE,
         )
 
     def classify(self) -> Step:
         """Say what an unknown error is."""
         return Step(
-            text="Say of each error that no class knows whether it is normal or critical",
+            text="Classify each unknown error as normal or critical",
             command=self._command(
                 "classify",
                 f"ISSUE {self._name()}",
                 "--as normal --by NAME --because REASON",
             ),
+            phase=Phase.RECORD,
         )
 
     def declare(self, why: str) -> Step:
@@ -143,30 +196,34 @@ class Commands:
             command=self._command(
                 "declare", self._name(), "--start MOMENT --by NAME --because REASON"
             ),
+            phase=Phase.RECORD,
         )
 
     def signoff(self) -> Step:
         """What the sign-off's own criteria miss."""
         return Step(
-            text="See exactly what is missing; the eight are not waived, but what they rest on "
-            "is, and hour 24 is then run again",
+            text="List what is missing. The eight sign-off checks cannot be waived; waive the "
+            "checks they depend on, then run hour 24 again",
             command=self._command("signoff", self._name()),
+            phase=Phase.RECORD,
         )
 
     def prober(self) -> Step:
         """Start what looks between the checkpoints."""
         where = [*self._target(), *self._watch(), *self._reports()]
         return Step(
-            text="Start a prober: nothing is seen between the checkpoints",
+            text="Start a prober: without one nothing is measured between the checkpoints",
             command="" if self.rehearsal else shlex.join([*PYTHON, "probe", *where]),
+            phase=Phase.CONTAIN,
         )
 
     def doctor(self) -> Step:
         """Try every credential, address and right."""
         command = shlex.join([*PYTHON, "doctor", *self._target()])
         return Step(
-            text="Try every credential, address and right",
+            text="Test every credential, address and right",
             command="" if self.rehearsal else command,
+            phase=Phase.CONFIRM,
         )
 
     def _command(self, name: str, about: str, said: str = "") -> str:
@@ -199,9 +256,24 @@ class Commands:
         return ""
 
 
-def distinct(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Each step once, where it first stood; of several with one command the first."""
+def _stands_for(page: Mapping[str, str], cause: str) -> bool:
+    names = (page["name"].lower(), page.get("cause", "").lower())
+    return bool(cause) and cause.lower() in names
+
+
+def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps by phase, each once, without what another one makes superfluous.
+
+    A rollback that is done is not also prepared; "decide" stands only where nothing else does.
+    """
     kept: dict[str, Step] = {}
     for step in steps:
         kept.setdefault(step.command or step.text, step)
-    return tuple(kept.values())
+    phases = {step.phase for step in kept.values()}
+    superfluous = set()
+    if Phase.ROLL_BACK in phases:
+        superfluous.add(Phase.PREPARE_ROLLBACK)
+    if phases - {Phase.DECIDE, Phase.RERUN, Phase.WAIVE}:
+        superfluous.add(Phase.DECIDE)
+    found = (step for step in kept.values() if step.phase not in superfluous)
+    return tuple(sorted(found, key=lambda step: step.phase))

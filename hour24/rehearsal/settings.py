@@ -161,8 +161,11 @@ def production_toml(urls: Mapping[str, str], schema: str) -> str:
         ),
         ("[memory]", {"metric": "rss"}),
         *(
-            ("[[status_pages]]", {"name": name.title(), "url": f"{urls['status']}/{name}"})
-            for name in ("supabase", "render", "sentry")
+            (
+                "[[status_pages]]",
+                {"name": name.title(), "url": f"{urls['status']}/{name}", "cause": cause},
+            )
+            for name, cause in (("supabase", "database"), ("render", ""), ("sentry", ""))
         ),
         (
             "[[status_pages]]",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,6 +106,7 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "stands": _stands(record, ledger),
         "readiness": _readiness(record, ledger),
         "place": _place(record, ledger, path),
+        "folder": _folder(record, ledger),
         "advisory": exhibits(Answers([_advisory(record)]), times)[0],
         "span": span,
         "lateness": lateness,
@@ -236,7 +238,16 @@ def _decision(record: Record) -> dict[str, Any] | None:
             {key: str(person.get(key, "")) for key in ("role", "name", "reach")}
             for person in decision.get("call") or ()
         ],
+        "root_cause_by": _time(decision.get("root_cause_by")),
     }
+
+
+def _time(text: Any) -> datetime | None:
+    """A time as the record keeps it; none where there is none or it cannot be read."""
+    try:
+        return datetime.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None
 
 
 def _objective(objective: Mapping[str, Any] | None) -> str:
@@ -263,14 +274,24 @@ def _next(record: Record, ledger: Ledger | None) -> Next:
     after = sorted(hour for hour in hours if hour > record.hour)
     if after:
         due = record.t0 + timedelta(hours=after[0])
-        return Next(hour=after[0], due=due, command=page.command(record, after[0]))
+        return Next(hour=after[0], due=due, command=_command(record, ledger, after[0]))
     if ledger is not None and ledger.genesis.daily:
         return Next(hour=-1, due=None, command="")
     return Next(
         hour=-1,
         due=None,
-        command=f'python -m hour24 signoff --by "NAME" --role "ROLE" reports/{record.watch}',
+        command=f'python -m hour24 signoff --by "NAME" --role "ROLE" {_folder(record, ledger)}',
     )
+
+
+def _command(record: Record, ledger: Ledger | None, hour: int) -> str:
+    reports = ledger.folder.parent if ledger else None
+    return page.command(record.target, record.watch, hour, reports)
+
+
+def _folder(record: Record, ledger: Ledger | None) -> str:
+    """The watch's folder, quoted for a shell."""
+    return shlex.quote(str(ledger.folder if ledger else Path("reports") / record.watch))
 
 
 def _stands(record: Record, ledger: Ledger | None) -> list[str]:

@@ -8,6 +8,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,7 +22,6 @@ from hour24.ledger.record import Record
 from hour24.report import grid, page, trends
 from hour24.report.words import Times, joined, lateness, moment, one_line, span
 from hour24.verdict import Outcome
-from hour24.watch import marker
 
 if TYPE_CHECKING:
     from hour24.ledger.book import Entry, Ledger
@@ -76,6 +76,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
     context = {
         "ledger": ledger,
         "watch": watch,
+        "folder": shlex.quote(str(ledger.folder)),
         "genesis": genesis,
         "times": times,
         "now": at,
@@ -156,15 +157,9 @@ def _next(ledger: Ledger, records: Sequence[Record], now: datetime) -> dict[str,
     for hour in grid.hours_of(ledger):
         due = watch.t0 + timedelta(hours=hour)
         if ledger.latest(hour) is None and now < due + timedelta(seconds=watch.tolerance_s):
-            target = "" if genuine(ledger.genesis.target) else f" --target {ledger.genesis.target}"
-            command = f"pytest -m {marker(hour)}{target} --watch {watch.name}"
+            command = page.command(ledger.genesis.target, watch.name, hour, ledger.folder.parent)
             return {"hour": hour, "due": due, "command": command}
     return None
-
-
-def genuine(target: str) -> bool:
-    """Whether this target is the default one."""
-    return target != "rehearsal" and Path(target).name == "production.toml"
 
 
 def _grouped(lines: Sequence[grid.Line]) -> dict[str, list[grid.Line]]:

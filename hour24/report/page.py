@@ -11,13 +11,15 @@ Rules of this module:
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hour24.ledger.record import Judged, Record
 from hour24.report import words
@@ -74,6 +76,7 @@ def environment() -> Environment:
         joined=words.joined,
         short=words.short,
         shortened=words.shortened,
+        contact_link=contact_link,
     )
     made.globals.update(WORDS=WORDS, GLYPHS=GLYPHS, Outcome=Outcome)
     return made
@@ -148,11 +151,30 @@ def rehearsal_text(rehearsal: Mapping[str, Any] | None) -> str:
     return f"seed {words.one_line(rehearsal.get('seed', '?'), 20)}, {told}"
 
 
-def command(record: Record, hour: int) -> str:
-    """What an engineer types at ``hour``."""
-    target = ""
-    if record.rehearsal is not None:
-        target = " --target rehearsal"
-    elif Path(record.target).name != "production.toml":
-        target = f" --target {words.one_line(record.target, 200)}"
-    return f"pytest -m {marker(hour)}{target} --watch {record.watch}"
+def command(target: str, watch: str, hour: int, reports: Path | None = None) -> str:
+    """What an engineer types at ``hour``.
+
+    Args:
+        target: as the ledger keeps it.
+        reports: the folder that holds the watch; none: the default one.
+    """
+    parts = ["pytest", "-m", marker(hour)]
+    if target != "production.toml":
+        parts += ["--target", words.one_line(target, 200)]
+    parts += ["--watch", watch]
+    if reports is not None and reports.absolute() != Path("reports").absolute():
+        parts += ["--reports", str(reports)]
+    return shlex.join(parts)
+
+
+def contact_link(reach: str) -> Markup:
+    """How to reach somebody: a link to call, write or chat where the text is one."""
+    text = words.one_line(reach, 160)
+    plain = text.strip()
+    if re.fullmatch(r"\+?[\d ()./-]{5,}", plain):
+        return Markup('<a href="tel:{}">{}</a>').format(re.sub(r"[^\d+]", "", plain), text)
+    if re.fullmatch(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+", plain):
+        return Markup('<a href="mailto:{}">{}</a>').format(plain, text)
+    if re.fullmatch(r"https://[^\s<>\"']+", plain):
+        return Markup('<a href="{}" rel="noreferrer">{}</a>').format(plain, text)
+    return escape(text)

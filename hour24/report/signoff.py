@@ -10,6 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -89,6 +90,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
     groups = {"": _but_eight(grid.lines(ledger, now))}
     context = {
         "watch": watch,
+        "folder": shlex.quote(str(ledger.folder)),
         "genesis": genesis,
         "times": times,
         "icon": page.icon(outcome, genesis.rehearsal is not None),
