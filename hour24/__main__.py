@@ -101,5 +101,10 @@ def _run(options: argparse.Namespace) -> int:
         return INTERRUPTED
 
 
+def script() -> None:
+    """Entry point of the console script ``hour24``."""
+    sys.exit(main())
+
+
 if __name__ == "__main__":
     sys.exit(main())

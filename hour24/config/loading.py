@@ -46,8 +46,8 @@ from hour24.config.production import (
 )
 from hour24.errors import ConfigurationError
 from hour24.secrets import Secret
+from hour24.shipped import SCHEMAS
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 HEALTH_SCHEMA = SCHEMAS / "health.schema.json"
 BASES = {
     "sentry": "https://sentry.io",

@@ -17,14 +17,13 @@ import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
 from hour24.errors import LedgerError
+from hour24.shipped import SCHEMAS
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 LONGEST = 60
 
 

@@ -22,10 +22,10 @@ from typing import Any
 
 from hour24.errors import ConfigurationError
 from hour24.rehearsal.clock import ask
+from hour24.shipped import IMPORTED_FROM
 
 STARTS_WITHIN_S = 30.0
 STOPS_WITHIN_S = 10.0
-ROOT = Path(__file__).parents[2]
 
 
 class Rehearsal:
@@ -73,12 +73,12 @@ class Rehearsal:
             command.append(f"--faults={fault}")
         if packaged:
             command.append("--packaged")
-        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(IMPORTED_FROM), *filter(None, [os.environ.get("PYTHONPATH")])]
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=ROOT,
+            cwd=IMPORTED_FROM,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
         line = _first_line(process)

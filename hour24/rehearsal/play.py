@@ -10,6 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,9 @@ from pathlib import Path
 
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
-from hour24.rehearsal.client import ROOT, Rehearsal
+from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.faults import parsed
+from hour24.shipped import IMPORTED_FROM, TOP, is_used_in
 from hour24.watch import CHECKPOINTS
 
 PROCESS_EXITS = (0, 1, 10)
@@ -115,15 +117,18 @@ def play(
 
 
 def _checkpoint(script: Script, name: str, hour: int, where: Path, ledger: Ledger) -> Played:
-    command = [sys.executable, "-m", "pytest", "-m", f"hour{hour}", "--target", "rehearsal"]
-    command += ["--rehearsal-at", str(where), "--watch", name, "--color", "no", "--no-header"]
-    command += ["--reports", str(script.reports.absolute()), "--seed", str(script.seed)]
-    command += ["--t0", script.begins.isoformat()]
+    command = [sys.executable, "-m", "pytest", "-m", f"hour{hour}", "--target=rehearsal"]
+    # joined by =: pytest takes a path apart from its option for a test path
+    command += [f"--rehearsal-at={where}", f"--watch={name}", "--color=no", "--no-header"]
+    command += [f"--reports={script.reports.absolute()}", f"--seed={script.seed}"]
+    command += [f"--t0={script.begins.isoformat()}"]
     command += [f"--fault={fault}" for fault in script.faults]
+    paths = [str(IMPORTED_FROM), *filter(None, [os.environ.get("PYTHONPATH")])]
     began = time.monotonic()
     process = subprocess.Popen(
         [*command, *script.tests],
-        cwd=ROOT,
+        cwd=Path.cwd() if is_used_in(Path.cwd()) else TOP,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

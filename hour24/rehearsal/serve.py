@@ -20,7 +20,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from hour24.errors import ConfigurationError
@@ -38,9 +37,10 @@ from hour24.rehearsal.vendors.supabase import TOKEN as SUPABASE_TOKEN
 from hour24.rehearsal.vendors.supabase import StatusPages, Supabase
 from hour24.rehearsal.vendors.web import Refused, Reply, Request, Vendor
 from hour24.rehearsal.world import World
+from hour24.shipped import SCHEMAS
 
 SWITCH_S = 0.001
-SCHEMA = Path(__file__).parents[2] / "schemas" / "health.schema.json"
+SCHEMA = SCHEMAS / "health.schema.json"
 
 
 class Control(Vendor):

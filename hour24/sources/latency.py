@@ -23,7 +23,6 @@ import threading
 import time
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import hour24
@@ -35,6 +34,7 @@ from hour24.errors import SourceMisread, SourceTimeout
 from hour24.evidence import Attempt, Block, Distribution, Question
 from hour24.histogram import counted
 from hour24.secrets import Secret
+from hour24.shipped import IMPORTED_FROM
 
 START_S = 20.0
 LEAST_READY, MOST_READY = 2, 32
@@ -98,7 +98,7 @@ class Sampler:
                 capture_output=True,
                 text=True,
                 timeout=limit_s,
-                cwd=Path(hour24.__file__).resolve().parents[1],
+                cwd=IMPORTED_FROM,
                 check=False,
             )
         except subprocess.TimeoutExpired:
