@@ -81,6 +81,7 @@ def test_a_failure_stands_until_it_is_waived():
     waived = held(standing(8, "FAIL", code="pool_full", waived="Ada Ny"))
     assert waived.outcome == Outcome.PASS
     assert "held at 6 of 7 checkpoints; 1 waived (by Ada Ny)" in waived.reason
+    assert (waived.observed, waived.figures["held"]) == ("6 of 7 held, 1 waived", 6.0)
 
 
 def test_what_is_unsettled_is_inconclusive_and_what_is_settled_is_not():
@@ -116,7 +117,7 @@ def test_what_no_checkpoint_measured_did_not_hold_whoever_waived_it():
 
     everywhere = held(*waived(HOURS))
     assert (everywhere.outcome, everywhere.code) == (Outcome.INCONCLUSIVE, "nothing_measured")
-    assert everywhere.observed == "7 of 7 held"
+    assert everywhere.observed == "0 of 7 held, 7 waived"
     assert everywhere.reason.startswith(
         "DB-POOL: not measured at any checkpoint; 7 waived (by Ada Ny)"
     )
@@ -149,3 +150,12 @@ def test_a_criterion_without_a_standing_is_inconclusive():
     assert held(objective=two).code == "no_data"
     assert HELD.judge({"standings": listing()}).code == "no_data"
     assert HELD.judge({"standings": unanswered("ledger_torn")}).code == "ledger_torn"
+
+
+def test_each_criterion_is_counted_by_its_own_checkpoints() -> None:
+    """One that is due from hour 4 on held at 6, not at 7."""
+    both = HeldThroughout(criteria=("DB-POOL", "DB-SLOW"))
+    slow = [standing(hour, id="DB-SLOW") for hour in HOURS[1:]]
+    pool = [standing(hour) for hour in HOURS]
+    found = held(*pool, *slow, objective=both)
+    assert found.reason == "DB-POOL held at all 7 checkpoints, DB-SLOW at all 6"

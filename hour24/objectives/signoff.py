@@ -136,7 +136,9 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
         settled = [item for item in counted if item["settled"] and not item["waived"]]
         bad_hours = {item["hour"] for item in (*failed, *open_)}
         hours = {item["hour"] for item in counted}
-        held = len(hours - bad_hours)
+        waived_hours = {item["hour"] for item in waived} - bad_hours
+        held = len(hours - bad_hours - waived_hours)
+        by_person = f", {len(waived_hours)} waived" if waived_hours else ""
         figures = {
             "checkpoints": float(len(hours)),
             "held": float(held),
@@ -151,12 +153,12 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
                 outcome=outcome,
                 code=code,
                 reason=reason,
-                observed=f"{held} of {len(hours)} held" if hours else "not measured",
+                observed=f"{held} of {len(hours)} held{by_person}" if hours else "not measured",
                 limit=self.limit_text(),
                 scale=Scale(
                     unit="checkpoints",
                     limit=float(len(hours)),
-                    observed=float(held),
+                    observed=float(held + len(waived_hours)),
                     better="above",
                 )
                 if hours
@@ -207,8 +209,7 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
                 )
                 + f"; {len(waived)} waived ({_waivers(waived)}), and a waiver is no measurement",
             )
-        by_word = hours & {item["hour"] for item in waived}
-        parts = [f"{', '.join(self.criteria)} held at {_count(len(hours - by_word), len(hours))}"]
+        parts = [_held_at(self.criteria, counted)]
         if settled:
             parts.append(f"{len(settled)} settled by later evidence")
         if waived:
@@ -216,8 +217,20 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
         return verdict(Outcome.PASS, "", "; ".join(parts))
 
 
-def _count(held: int, all_: int) -> str:
-    return f"all {all_} checkpoints" if held == all_ else f"{held} of {all_} checkpoints"
+def _held_at(criteria: Sequence[str], counted: Sequence[Mapping[str, Any]]) -> str:
+    """``DB-POOL held at all 7 checkpoints, DB-SLOW at 5 of 6``: each by its own hours."""
+    by_count: dict[str, list[str]] = {}
+    for name in criteria:
+        hours = {item["hour"] for item in counted if item["id"] == name}
+        waived = {item["hour"] for item in counted if item["id"] == name and item["waived"]}
+        held, due = len(hours - waived), len(hours)
+        if due:
+            text = f"all {due}" if held == due > 1 else f"{held} of {due}"
+            by_count.setdefault(text, []).append(name)
+    parts = [f"{', '.join(names)} at {text}" for text, names in by_count.items()]
+    first, *rest = parts
+    names, _, text = first.rpartition(" at ")
+    return ", ".join([f"{names} held at {text} checkpoints", *rest])
 
 
 def _listed(evidence: Evidence, name: str) -> tuple[dict[str, Any], ...]:
