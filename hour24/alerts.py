@@ -17,7 +17,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -31,6 +30,7 @@ from hour24.asking.exchange import ask
 from hour24.ledger.record import Record
 from hour24.probes.lines import Alarm
 from hour24.secrets import Secret
+from hour24.text import blank_controls, escape_for_chat, format_percent
 
 CALLING = frozenset({"HOLD", "ALERT", "ROLL BACK"})
 """Actions for which a person is told."""
@@ -39,26 +39,8 @@ QUIET = frozenset({"RETRY", ""})
 REMIND_AFTER = timedelta(hours=1)
 SEND_WITHIN_S = 20.0
 BEAT_WITHIN_S = 5.0
-LONGEST = 400
 MOST_LINES = 6
 Signal = Literal["start", "success", "fail"]
-_INSTEAD = str.maketrans(
-    {
-        "@": "＠",
-        "<": "‹",
-        ">": "›",
-        "&": "＆",
-        "`": "'",
-        "*": "∗",
-        "_": "＿",
-        "~": "∼",
-        "|": "¦",
-        "[": "(",
-        "]": ")",
-        "\\": "⧵",
-        "#": "＃",
-    }
-)
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -126,39 +108,42 @@ def message(record: Record, what: str = "new") -> Message:
     decision: dict[str, Any] = record.decision or {}
     action = str(decision.get("action") or "PROCEED")
     rehearsal = "REHEARSAL " if record.rehearsal else ""
-    service = harmless(f"{record.service.get('name', '')} {record.service.get('environment', '')}")
-    where = f"hour {record.hour} of {harmless(record.watch)}"
+    service = escape_for_chat(
+        f"{record.service.get('name', '')} {record.service.get('environment', '')}"
+    )
+    where = f"hour {record.hour} of {escape_for_chat(record.watch)}"
     if what == "over":
         return Message(
             title=f"{rehearsal}over: {service}, {where}",
             body="\n".join(
                 [
-                    f"{harmless(decision.get('why') or 'Nothing fails any more.')}",
+                    f"{escape_for_chat(decision.get('why') or 'Nothing fails any more.')}",
                     "The checkpoint's page shows what was measured.",
                 ]
             ),
             kind="success",
         )
     prefix = {"reminder": "reminder: ", "changed": "changed: "}.get(what, "")
-    lines = [f"Rule: {harmless(decision.get('rule'))}", harmless(decision.get("why"))]
+    lines = [f"Rule: {escape_for_chat(decision.get('rule'))}", escape_for_chat(decision.get("why"))]
     causes = [
-        f"{harmless(cause.get('cause'), 40)} {100 * float(cause.get('share') or 0):.0f} %"
+        f"{escape_for_chat(cause.get('cause'), 40)} "
+        f"{format_percent(float(cause.get('share') or 0), 0)}"
         for cause in _some(decision.get("causes"))
     ]
     if causes:
         lines.append("Causes: " + ", ".join(causes))
     lines += [
-        f"{harmless(each.get('severity'), 20)}: {harmless(each.get('issue'), 40)} "
-        f"{harmless(each.get('title'), 120)}"
+        f"{escape_for_chat(each.get('severity'), 20)}: {escape_for_chat(each.get('issue'), 40)} "
+        f"{escape_for_chat(each.get('title'), 120)}"
         for each in _some(decision.get("severities"))
     ]
-    lines += [f"Status: {harmless(each, 160)}" for each in _some(decision.get("status"))]
+    lines += [f"Status: {escape_for_chat(each, 160)}" for each in _some(decision.get("status"))]
     lines += [
-        f"{number}. {harmless(step.get('text'), 200)}"
+        f"{number}. {escape_for_chat(step.get('text'), 200)}"
         for number, step in enumerate(_some(decision.get("steps")), start=1)
     ]
     lines += [
-        f"Call {harmless(who.get('role'), 40)}: {harmless(who.get('name'), 80)}, "
+        f"Call {escape_for_chat(who.get('role'), 40)}: {escape_for_chat(who.get('name'), 80)}, "
         f"{_reach(who.get('reach'))}"
         for who in _some(decision.get("call"))
     ]
@@ -178,19 +163,19 @@ def alarm_message(alarm: Alarm, service: str, call: Sequence[dict[str, str]] = (
     """
     rehearsal = "REHEARSAL " if alarm.simulated else ""
     lines = [
-        harmless(alarm.says),
+        escape_for_chat(alarm.says),
         f"Since {alarm.since:%Y-%m-%d %H:%M:%S}Z, seen at {alarm.at:%H:%M:%S}Z by the prober",
     ]
     if not alarm.over:
         lines += [
-            f"Call {harmless(who.get('role'), 40)}: {harmless(who.get('name'), 80)}, "
+            f"Call {escape_for_chat(who.get('role'), 40)}: {escape_for_chat(who.get('name'), 80)}, "
             f"{_reach(who.get('reach'))}"
             for who in call
         ]
-    rule = harmless(alarm.rule.replace("_", " "), 60)
+    rule = escape_for_chat(alarm.rule.replace("_", " "), 60)
     word = "over" if alarm.over else "ALERT"
     return Message(
-        title=f"{rehearsal}{word}: {harmless(service, 120)}, {rule}",
+        title=f"{rehearsal}{word}: {escape_for_chat(service, 120)}, {rule}",
         body="\n".join(lines),
         kind="success" if alarm.over else "failure",
     )
@@ -199,21 +184,10 @@ def alarm_message(alarm: Alarm, service: str, call: Sequence[dict[str, str]] = (
 def trial(service: str) -> Message:
     """What ``doctor --alert`` sends."""
     return Message(
-        title=f"test: {harmless(service, 120)}",
+        title=f"test: {escape_for_chat(service, 120)}",
         body="hour24 can reach you. Nothing is wrong; somebody is trying the alerts.",
         kind="info",
     )
-
-
-def harmless(text: object, longest: int = LONGEST) -> str:
-    """Foreign text on one line that no chat, mail or pager acts upon, cut to ``longest``.
-
-    Marks that mean markup, mentions or links become their look-alikes; what does not print goes.
-    """
-    words = "" if text is None else str(text)[: 8 * longest]
-    shown = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in words)
-    line = " ".join(shown.translate(_INSTEAD).replace("://", ": //").split())
-    return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def sent(message: Message, urls: Sequence[Secret]) -> tuple[str, ...]:
@@ -339,4 +313,4 @@ def _some(items: Any) -> list[Any]:
 
 def _reach(text: object) -> str:
     """A contact's own number or address, from production.toml: only kept on its line."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text or "")).split())[:160]
+    return " ".join(blank_controls(str(text or "")).split())[:160]

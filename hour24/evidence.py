@@ -245,6 +245,11 @@ class Document(Evidence, frozen=True, kw_only=True, tag="document"):
     silent: bool = False
 
 
+def control_is_silent(control: Evidence | None) -> bool:
+    """Whether the control address gave no answer at all: then our own network may be down."""
+    return isinstance(control, Document) and control.silent
+
+
 class Failure(Struct, frozen=True, kw_only=True):
     """A probe that failed.
 

@@ -16,7 +16,6 @@ from hour24.alerts import (
     alarm_message,
     beat,
     due,
-    harmless,
     message,
     sent,
     signal_of,
@@ -25,6 +24,7 @@ from hour24.alerts import (
 from hour24.ledger.record import Record
 from hour24.probes.lines import Alarm
 from hour24.secrets import Secret
+from hour24.text import escape_for_chat
 from tests.answering import Answer, Server, free_port
 from tests.evidence_of import judged, record
 
@@ -133,9 +133,12 @@ def test_hostile_text_cannot_act():
 
 def test_foreign_text_is_cut_and_stays_readable():
     """What is harmless stays as it is."""
-    assert harmless("p99 is 912 ms (limit 500 ms): calls") == "p99 is 912 ms (limit 500 ms): calls"
-    assert harmless("ü" * 500) == "ü" * 400 + "…"
-    assert harmless(None) == ""
+    assert (
+        escape_for_chat("p99 is 912 ms (limit 500 ms): calls")
+        == "p99 is 912 ms (limit 500 ms): calls"
+    )
+    assert escape_for_chat("ü" * 500) == "ü" * 399 + "…"
+    assert escape_for_chat(None) == ""
 
 
 def test_a_rehearsal_says_so():

@@ -249,7 +249,7 @@ def test_late_is_said_and_what_exists_only_now_is_not_asked(tmp_path: Path) -> N
     run = on_production(project, at(-timedelta(minutes=61)))
     assert run.returncode == 10, run.stdout
     assert codes(project.record())["OWN-ONE"] == "INCONCLUSIVE late"
-    assert re.search(r"run 6[12] min late", run.stdout)
+    assert re.search(r"run 1 h 0[12] min late", run.stdout)
 
 
 def test_a_fail_sticks(tmp_path: Path) -> None:

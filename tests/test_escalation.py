@@ -108,7 +108,7 @@ def test_an_error_rate_above_5_percent_is_told_with_its_causes(titles, action, t
     decision = decided(rate(80), errors(*titles * 8))
     assert decision.action == action
     assert told in decision.rule
-    assert "8.0 % of requests failed in the window (80 of 1000)" in decision.why
+    assert "8 % of requests failed in the window (80 of 1,000)" in decision.why
     assert decision.action != Action.ROLL_BACK
     assert sum(cause.share for cause in decision.causes) == pytest.approx(1.0)
 
@@ -158,7 +158,7 @@ def test_one_bad_hour_is_seen_inside_a_good_window():
     )
     decision = decided(judged("ERRORS-TREND", "FAIL", responses=series), errors("x"))
     assert decision.action == Action.ALERT
-    assert "40.0 % of requests failed in one hour (480 of 1200)" in decision.why
+    assert "40 % of requests failed in one hour (480 of 1,200)" in decision.why
 
 
 @pytest.mark.parametrize(("before_h", "action"), [(0, Action.ALERT), (4, Action.HOLD)])

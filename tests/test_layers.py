@@ -16,7 +16,7 @@ PACKAGES = ("asking", "checkpoint", "ledger")
 """Packages whose rooms are looked at one by one: a room is ``ledger.record``."""
 
 NOTHING = ("errors", "classes", "histogram", "verdict", "clock", "shipped", "watch")
-EVERYWHERE = ("hour24.__version__", "hour24.shipped")
+EVERYWHERE = ("hour24.__version__", "hour24.shipped", "hour24.text")
 JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram"}
 ASK = {
     "asking.answers",
@@ -83,6 +83,7 @@ ANYTHING_BUT_PYTEST = (
 MAY_IMPORT: dict[str, set[str]] = {
     **{room: set() for room in NOTHING},
     "secrets": set(),
+    "text": {"watch"},
     "statistics": {"histogram"},
     "criteria": {"watch"},
     "evidence": {"watch"},

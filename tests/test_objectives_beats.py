@@ -100,7 +100,7 @@ def test_beats_count_when_they_happened_not_when_they_arrived():
     verdict = judged(line([*EVERY, *EVERY[:50]], late_s=250.0))
     assert verdict.outcome == Outcome.PASS
     assert verdict.figures["beats"] == 480
-    assert "lines arrived up to 250 s late" in verdict.reason
+    assert "lines arrived up to 4 min 10 s late" in verdict.reason
 
 
 @pytest.mark.parametrize(

@@ -161,9 +161,9 @@ def test_all_that_is_wrong_with_the_pool_is_told():
         oldest_lock_wait_s=14.0,
         lock_wait_by="app, pid 9, blocked by {7}",
     )
-    assert "37 of 37 connections are in use, 100.0 %" in verdict.reason
-    assert "for 75.2 s" in verdict.reason
-    assert "(app, pid 9, blocked by {7}) has waited for a lock for 14.0 s" in verdict.reason
+    assert "37 of 37 connections are in use, 100 %" in verdict.reason
+    assert "for 1 min 15 s" in verdict.reason
+    assert "(app, pid 9, blocked by {7}) has waited for a lock for 14 s" in verdict.reason
 
 
 @pytest.mark.parametrize("item", [None, {}, {"in_use": None, "available": 3}])
@@ -309,7 +309,7 @@ def test_the_mean_is_that_of_the_calls_in_between():
     """1 100 ms over the last two calls, whatever all calls averaged."""
     verdict = slow(later(statement(calls=102, total_ms=7200.0)))
     assert verdict.figures["longest_ms"] == pytest.approx(1100.0)
-    assert "SELECT $1 (app) averaged 1100 ms over 2 calls" in verdict.reason
+    assert "SELECT $1 (app) averaged 1,100 ms over 2 calls" in verdict.reason
 
 
 def test_what_this_cannot_see_is_said():

@@ -53,7 +53,7 @@ def test_the_agreed_document_passes_with_its_age_and_uptime():
         "uptime_s": 7300.5,
     }
     assert verdict.scale.limit == 60
-    assert "up for 2.0 h" in verdict.reason
+    assert "up for 2 h 02 min" in verdict.reason
 
 
 def test_a_pass_after_failures_says_on_which_attempt():
@@ -183,7 +183,7 @@ def test_our_own_wrong_clock_is_told_apart_from_theirs():
     answer = document(healthy(timestamp="2026-11-24T07:00:00Z"), server_date=past)
     ours = judged(answer, control=document({}, 204, server_date=past))
     theirs = judged(answer, control=document({}, 204, server_date=AT))
-    assert "3.0 h behind ours" in ours.reason
+    assert "3 h behind ours" in ours.reason
     assert "so ours is wrong" in ours.reason
     assert "the control address's clock agrees with ours" in theirs.reason
 

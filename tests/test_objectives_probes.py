@@ -42,14 +42,14 @@ def judged(evidence: Any, **limits: Any) -> Any:
 
 
 def test_a_clean_window_passes_and_says_what_could_have_hidden():
-    """The published example: 2,872 of 2,880, longest stretch 270 s, 5 s outages 0.83."""
+    """The published example: 2,872 of 2,880, longest stretch 4 min 30 s, 5 s outages 0.83."""
     gap = (START + 3600.0, START + 3870.0)
     verdict = judged(probes(kept=2872, gaps=(gap,)))
     assert verdict.outcome == Outcome.PASS
     assert verdict.reason == (
-        "2,872 of 2,880 probes ran (99.7 %), none failed; longest unobserved stretch 270 s "
-        "(11:00 UTC to 11:04 UTC), so any outage over 270 s is excluded; a 5 s outage would be "
-        "missed with probability 0.83, and up to 16 such are compatible at 95 %"
+        "2,872 of 2,880 probes ran (99.7 %), none failed; longest unobserved stretch 4 min 30 s "
+        "(11:00 UTC to 11:04 UTC), so any outage over 4 min 30 s is excluded; a 5 s outage would "
+        "be missed with probability 0.83, and up to 16 such are compatible at 95 %"
     )
     assert verdict.figures["coverage"] == pytest.approx(2872 / 2880)
     assert (verdict.scale.limit, verdict.scale.observed) == (0.0, 0.0)
@@ -77,7 +77,7 @@ def test_silence_is_the_services_while_the_control_address_answers():
     down = [failure(600 + 10 * n, "timeout", 120.0 - 10 * n, control=True) for n in range(12)]
     verdict = judged(probes(*down, interval_s=10.0))
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "no_answer")
-    assert "timeout from 2026-11-24 10:10:00Z for 120 s" in verdict.reason
+    assert "timeout from 2026-11-24 10:10:00Z for 2 min" in verdict.reason
     assert verdict.reason.count("timeout") == 1
 
 

@@ -79,7 +79,7 @@ LIMITED = "rate_limited: key_quota"
             "source_timeout",
             "it counted 1 as accepted meanwhile, so that it may only be late",
         ),
-        (({}, {}), 6000, Outcome.INCONCLUSIVE, "source_timeout", "it took up to 6.0 s to answer"),
+        (({}, {}), 6000, Outcome.INCONCLUSIVE, "source_timeout", "it took up to 6 s to answer"),
         (
             {"code": "source_failed", "reason": "sentry: usage: 503"},
             80,

@@ -393,7 +393,7 @@ def test_one_at_a_time(hosting: Hosting, ledger: Ledger):
     content = {"at": START, "by": "Ada", "because": "x", "start": START.timestamp(), "end": None}
     ledger.append("rollback", {**content, "result": "begun"})
     hosting.clock.sleep(60)
-    assert "got one that Ada began 60 s ago" in refused(hosting, ledger)
+    assert "got one that Ada began 1 min ago" in refused(hosting, ledger)
     hosting.clock.sleep(1800)
     assert isinstance(plan(hosting.production(), ledger, hosting.clock), Plan)
 

@@ -43,6 +43,7 @@ from hour24.errors import (
 )
 from hour24.evidence import Attempt, Question
 from hour24.secrets import Secret
+from hour24.text import blank_controls
 from hour24.watch import Window
 
 TRIES = 3
@@ -99,7 +100,7 @@ class Witness:
         for secret in self._secrets:
             if secret.reveal():
                 words = words.replace(secret.reveal(), f"[{secret.name}]")
-        return "".join(c if c.isprintable() else " " for c in words)
+        return blank_controls(words)
 
     def session(self, url: str) -> requests.Session:
         """The connections to this address's host."""

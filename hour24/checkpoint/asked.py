@@ -21,6 +21,7 @@ from hour24.config import Production
 from hour24.errors import SourceError, SourceMisread
 from hour24.evidence import Evidence, Question, Total, Unanswered
 from hour24.secrets import Secret
+from hour24.text import format_duration
 
 
 class Ask:
@@ -55,7 +56,9 @@ class Ask:
         late = inquiry.checkpoint.late_s(inquiry.started)
         question = inquiry.question(asked, source="own")
         if late > inquiry.checkpoint.tolerance_s:
-            reason = f"own: it exists only now, and this checkpoint was due {late / 60:.0f} min ago"
+            reason = (
+                f"own: it exists only now, and this checkpoint was due {format_duration(late)} ago"
+            )
             return Unanswered(question=question, code="late", reason=reason)
         try:
             return ask()

@@ -37,6 +37,7 @@ from hour24.evidence import (
     from_plain,
 )
 from hour24.ledger.book import Ledger
+from hour24.text import format_duration
 from hour24.watch import Checkpoint, Watch, Window
 
 if TYPE_CHECKING:
@@ -357,8 +358,9 @@ class Lanes:
             return self._unanswered(
                 asked.name,
                 "late",
-                f"{asked.name} exists only now, and this checkpoint was due {late / 60:.0f} min "
-                f"ago (tolerance {inquiry.checkpoint.tolerance_s / 60:.0f} min)",
+                f"{asked.name} exists only now, and this checkpoint was due "
+                f"{format_duration(late)} "
+                f"ago (tolerance {format_duration(inquiry.checkpoint.tolerance_s)})",
             )
         try:
             return asked.ask(inquiry)

@@ -143,8 +143,8 @@ class Run:
     def taken(self, answers: Mapping[str, Any]) -> dict[str, Evidence]:
         """The baseline's evidence by name; see :func:`hour24.checkpoint.baseline.taken`."""
         from hour24.checkpoint import baseline
+        from hour24.evidence import control_is_silent
         from hour24.objectives.health import HealthDocument
-        from hour24.objectives.measured import unheard
 
         at = self.production.health
         agreed = HealthDocument(
@@ -154,7 +154,7 @@ class Run:
             database=at.database,
             fresh_s=at.fresh_s,
         )
-        silent = unheard(answers.get("control"))
+        silent = control_is_silent(answers.get("control"))
         each = {
             name: {one: answer[one] for one in self.production.endpoints}
             if isinstance(answer, Mapping)

@@ -32,6 +32,7 @@ from hour24.config import Production
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Genesis, Ledger
 from hour24.rehearsal.faults import parsed
+from hour24.text import cut, format_duration
 from hour24.watch import NAME, to_minute
 
 REHEARSAL = "rehearsal"
@@ -96,7 +97,7 @@ def set_stage(options: Options, resources: ExitStack) -> Stage:
         raise ConfigurationError(
             [
                 "--watch: expected a name such as launch-1 (small letters, digits, dots, - and _, "
-                f"at most 64), got {_cut(options.watch)!r}"
+                f"at most 64), got {cut(options.watch, LONGEST)!r}"
             ]
         )
     if options.follows and options.hour != 0:
@@ -363,14 +364,10 @@ def refuse_early(options: Options, due: datetime, now: datetime) -> None:
         raise ConfigurationError(
             [
                 f"hour {options.hour}: expected to run from {due:%Y-%m-%d %H:%M}Z on, "
-                f"got {now:%H:%M}Z, {wait:.0f} min early; "
+                f"got {now:%H:%M}Z, {format_duration(60 * wait)} early; "
                 "--early runs it all the same, and it then does not count"
             ]
         )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _fresh_name(reports: Path, service: str, t0: datetime, rehearsal: Any) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from hour24.ledger.record import Judged
+from hour24.text import LONGEST_TEXT, cut, escape_for_ci, format_lateness, format_percent, one_line
 from hour24.verdict import Outcome
 from hour24.watch import marker
 
@@ -62,27 +63,6 @@ class Unheard:
         return getattr(self._stream, name)
 
 
-def one_line(text: str) -> str:
-    """``text`` on one line, with every control character shown as a sign."""
-    return visible(" ".join(text.split()))
-
-
-def harmless(line: str) -> str:
-    """A line of foreign text that gives no command to the CI that shows it.
-
-    Source: actions/runner, ``ActionCommand.cs``: ``::`` at a line's start, blanks aside; ``##[``
-    anywhere.
-    """
-    start = len(line) - len(line.lstrip())
-    shown = visible(line).replace("##[", "#\\x23[")
-    return shown if shown[start : start + 2] != "::" else f"{line[:start]}\\x3a{shown[start + 1 :]}"
-
-
-def visible(text: str) -> str:
-    """``text`` with every control character shown as a sign."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
 def verdict_lines(judged: Judged, width: int) -> list[Line]:
     """One criterion: outcome, id, observed against limit; and why, when it is not PASS."""
     name = f"{judged.id} {judged.subject}".strip()
@@ -91,9 +71,7 @@ def verdict_lines(judged: Judged, width: int) -> list[Line]:
         against = f"{against}  ({one_line(judged.limit)})" if against else one_line(judged.limit)
     head = f"{judged.outcome!s:<14} {one_line(name):<28} {against}"
     room = max(60, width)
-    if len(head) > room:
-        head = f"{head[: room - 1]}…"
-    lines: list[Line] = [(harmless(head.rstrip()), COLOURS[judged.outcome])]
+    lines: list[Line] = [(escape_for_ci(cut(head, room).rstrip()), COLOURS[judged.outcome])]
     if judged.outcome != Outcome.PASS:
         code = f"{judged.code}: " if judged.code else ""
         lines += [(text, {}) for text in _wrapped(f"{code}{judged.reason}", width, 15)]
@@ -127,7 +105,7 @@ def closing_lines(run: Run, width: int) -> list[Line]:
         lines += [(text, {"yellow": True, "bold": True}) for text in _wrapped(told, width, 2)]
     if record.decision:
         lines += decision_lines(record.decision, COLOURS[record.outcome], width)
-    late = f"{record.late_s / 60:.0f} min late" if record.late_s >= 60 else "on time"
+    late = format_lateness(record.late_s)
     lines.append((f"  run {'EARLY, does not count' if record.early else late}", {}))
     lines += _prober(run)
     lines.append((f"  {_next(run)}", {}))
@@ -151,7 +129,7 @@ def decision_lines(decision: dict[str, Any], colour: dict[str, Any], width: int)
         return lines
     lines += [(text, {}) for text in _wrapped(str(why), width, 4)]
     causes = ", ".join(
-        f"{one_line(str(cause.get('cause', '')))} {100 * float(cause.get('share', 0)):.0f} %"
+        f"{one_line(str(cause.get('cause', '')))} {format_percent(float(cause.get('share', 0)), 0)}"
         for cause in decision.get("causes", ())
     )
     if causes:
@@ -214,10 +192,10 @@ def _wrapped(text: str, width: int, indent: int) -> list[str]:
     pad = " " * indent
     room = max(NARROWEST, width - 1)
     lines = textwrap.wrap(
-        one_line(text),
+        one_line(text, LONGEST_TEXT),
         room,
         initial_indent=pad,
         subsequent_indent=pad,
         max_lines=max(6, MOST_SHOWN // room),
     )
-    return [harmless(line) for line in lines]
+    return [escape_for_ci(line) for line in lines]

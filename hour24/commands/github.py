@@ -13,9 +13,9 @@ import os
 from html import escape
 from pathlib import Path
 
-from hour24.checkpoint.terminal import one_line
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Judged, Record
+from hour24.text import one_line
 from hour24.verdict import Outcome
 
 MOST = 9
@@ -44,7 +44,7 @@ def annotation(word: str, record: Record, judged: Judged) -> str:
     """One line of GitHub's: ``::error title=hour8 ERRORS-RATE FAIL::...``."""
     name = f"{judged.id} {judged.subject}".strip()
     title = _in(f"hour{record.hour} {name} {judged.outcome}", _IN_PROPERTY)
-    return f"::{word} title={title}::{_in(one_line(judged.reason)[:600], _IN_DATA)}"
+    return f"::{word} title={title}::{_in(one_line(judged.reason, 600), _IN_DATA)}"
 
 
 def summary(record: Record, ledger: Ledger) -> str:
@@ -71,7 +71,7 @@ def summary(record: Record, ledger: Ledger) -> str:
 
 
 def _cell(text: str) -> str:
-    shown = escape(one_line(text)[:400], quote=False)
+    shown = escape(one_line(text, 400), quote=False)
     for sign in "\\`|*_[]":
         shown = shown.replace(sign, f"\\{sign}")
     return shown.replace("://", ":&#47;/").replace("@", "&#64;")

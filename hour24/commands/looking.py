@@ -18,6 +18,7 @@ from hour24.commands.watches import add_reports, add_watch, chosen, production_o
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
+from hour24.text import format_duration
 
 if TYPE_CHECKING:
     from hour24.alerts import Message
@@ -178,7 +179,7 @@ def due(options: argparse.Namespace) -> int:
 
 
 def _minutes(late: timedelta) -> str:
-    return f"{late.total_seconds() / 60:.0f} min"
+    return format_duration(late.total_seconds())
 
 
 def probe(options: argparse.Namespace) -> int:

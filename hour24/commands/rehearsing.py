@@ -8,7 +8,6 @@ from collections import Counter
 from datetime import timedelta
 
 from hour24.checkpoint.stage import moment
-from hour24.checkpoint.terminal import one_line, visible
 from hour24.commands import say
 from hour24.commands.watches import add_reports
 from hour24.criteria import CRITERIA, errors, process
@@ -17,6 +16,7 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.standings import outcome_of
 from hour24.rehearsal.faults import FAULTS, parsed
 from hour24.rehearsal.play import PROCESS_EXITS, Played, Script, play, worst_exit
+from hour24.text import cut, escape_controls, format_duration, one_line
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS
 
@@ -117,29 +117,26 @@ def _show(played: Played, verbose: bool) -> None:
     record = played.record
     if record is None or verbose:
         for text in played.output.splitlines():
-            say.console().print(f"  | {visible(text)}")
+            say.console().print(f"  | {escape_controls(text)}")
     if record is None:
         say.line(f"  hour {played.hour:>2}  NOT RECORDED, exit {played.exit_code}", "bold red")
         return
     counted = Counter(str(judged.outcome) for judged in record.criteria)
     tally = ", ".join(f"{counted[str(o)]} {o}" for o in Outcome if counted[str(o)])
     say.line(
-        f"  hour {played.hour:>2}  {record.outcome!s:<13} {tally}  ({played.took_s:.1f} s)",
+        f"  hour {played.hour:>2}  {record.outcome!s:<13} {tally}  "
+        f"({format_duration(played.took_s)})",
         say.STYLES[record.outcome],
     )
     for judged in record.criteria:
         if judged.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
             name = f"{judged.id} {judged.subject}".strip()
             told = f"           {judged.outcome!s:<13} {name}: {judged.reason}"
-            say.line(_cut(told, 240), say.STYLES[judged.outcome])
+            say.line(cut(told, 240), say.STYLES[judged.outcome])
     action = str((record.decision or {}).get("action", ""))
     if action not in ("", "PROCEED"):
         assert record.decision is not None
-        say.line(_cut(f"           {action}: {record.decision.get('rule', '')}", 240), "bold")
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+        say.line(cut(f"           {action}: {record.decision.get('rule', '')}", 240), "bold")
 
 
 def _settled(script: Script, took_s: float, codes: list[int]) -> int:
@@ -157,7 +154,7 @@ def _settled(script: Script, took_s: float, codes: list[int]) -> int:
     open_ones = [each for each in standings if each.stands]
     say.line(
         f"REHEARSAL {watch.name}: {outcome} after settling; {len(settled)} verdicts settled by "
-        f"later evidence, {len(open_ones)} stand against a launch; {took_s:.0f} s",
+        f"later evidence, {len(open_ones)} stand against a launch; {format_duration(took_s)}",
         say.STYLES[outcome],
     )
     findings = verify(ledger.folder)
@@ -193,7 +190,7 @@ def prove(options: argparse.Namespace) -> int:
         mark = "as it must" if good else f"EXPECTED {seen.wanted}"
         say.line(
             f"{seen.criterion:<20} {seen.found!s:<13} {mark}: {', '.join(seen.faults)}; "
-            f"{one_line(seen.reason)[:160]}",
+            f"{one_line(seen.reason, 160)}",
             "" if good else "bold red",
         )
     say.line(f"{len(names)} criteria, {missed} not as they must be", "bold red" if missed else "")

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TextIO
 from zoneinfo import ZoneInfo
 
-from hour24.checkpoint.terminal import one_line, visible
+from hour24.text import LONGEST_TEXT, escape_controls, one_line
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def console(stream: TextIO | None = None) -> Console:
 
 def line(text: str = "", style: str = "") -> None:
     """One line, foreign text made harmless; our own columns stay."""
-    console().print(visible(" ".join(text.splitlines())), style=style or None)
+    console().print(escape_controls(" ".join(text.splitlines())), style=style or None)
 
 
 def problem(text: str) -> None:
     """One line on standard error."""
-    console(sys.stderr).print(f"hour24: {one_line(text)}", style="red")
+    console(sys.stderr).print(f"hour24: {one_line(text, LONGEST_TEXT)}", style="red")
 
 
 def local(moment: datetime, zone: str) -> str:

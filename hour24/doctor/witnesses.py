@@ -17,6 +17,7 @@ from hour24.config import Production
 from hour24.criteria import latency
 from hour24.doctor.trial import Trial
 from hour24.errors import SourceEmpty
+from hour24.text import format_percent
 from hour24.watch import Window
 
 
@@ -159,7 +160,7 @@ def supabase(production: Production, clock: Clock) -> list[Trial]:
 
 
 def _disk(reading: dict[str, Any]) -> str:
-    return f"{reading['used_bytes'] / reading['size_bytes']:.0%} used"
+    return f"{format_percent(reading['used_bytes'] / reading['size_bytes'], 0)} used"
 
 
 def database(production: Production, clock: Clock) -> list[Trial]:

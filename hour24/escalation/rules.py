@@ -31,6 +31,7 @@ from hour24.escalation.causes import (
 from hour24.escalation.steps import Commands, Step
 from hour24.evidence import Counts, Document, Probes, Series
 from hour24.ledger.record import Judged, Record
+from hour24.text import count_of, format_percent, join_some
 from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome
 
 ERROR_RATE = 0.05
@@ -39,7 +40,6 @@ FEWEST_REQUESTS = 20
 """Below so many requests in an hour a share says nothing of that hour."""
 FAILING_S = 120.0
 TRIES = 2
-MOST_LISTED = 3
 DATABASE = "database"
 """The cause of errors that the runbook has a row of its own for."""
 ROOT_CAUSE_WITHIN = timedelta(minutes=5)
@@ -153,8 +153,8 @@ def error_rate(seen: Seen) -> Iterator[Finding]:
         share, what = worst
         main = seen.causes[0] if seen.causes else None
         cause = main.cause if main is not None and main.share > 0.5 else ""
-        listed = ", ".join(f"{each.cause} {100 * each.share:.0f} %" for each in seen.causes)
-        why = f"{100 * share:.1f} % of requests failed {what}; causes: {listed or 'not known'}"
+        listed = ", ".join(f"{each.cause} {format_percent(each.share, 0)}" for each in seen.causes)
+        why = f"{format_percent(share)} of requests failed {what}; causes: {listed or 'not known'}"
         rule, steps, action = "Error rate above 5 %", seen.commands, Action.ALERT
         followed: tuple[Step, ...]
         vendor = steps.vendor(cause) if cause != DATABASE else ""
@@ -171,7 +171,7 @@ def error_rate(seen: Seen) -> Iterator[Finding]:
         elif cause == NOT_CLASSIFIED:
             assert main is not None
             rule += (
-                f", {100 * main.share:.0f} % unclassified: treat as code until classified, "
+                f", {format_percent(main.share, 0)} unclassified: treat as code until classified, "
                 "prepare the rollback"
             )
             followed = (steps.logs(), steps.classify(), *steps.prepared())
@@ -407,7 +407,8 @@ def _worst_share(judged: Judged, since: float) -> tuple[float, str] | None:
     for name in judged.evidence:
         each = answer(judged, name)
         if isinstance(each, Counts) and each.total > 0 and judged.id == errors.RATE.id:
-            found.append((each.bad / each.total, f"in the window ({each.bad} of {each.total})"))
+            of = count_of(each.bad, each.total)
+            found.append((each.bad / each.total, f"in the window ({of})"))
         elif isinstance(each, Series) and each.unit == "requests":
             found += _hours(each, since)
     return max(found, default=None)
@@ -427,7 +428,7 @@ def _hours(series: Series, since: float) -> Iterator[tuple[float, str]]:
             bad[hour] = bad.get(hour, 0.0) + (value or 0.0) * failing
     for hour, many in total.items():
         if many >= FEWEST_REQUESTS:
-            yield bad[hour] / many, f"in one hour ({bad[hour]:.0f} of {many:.0f})"
+            yield bad[hour] / many, f"in one hour ({count_of(bad[hour], many)})"
 
 
 def _false_at(body: object, pointer: str) -> bool:
@@ -441,18 +442,13 @@ def _false_at(body: object, pointer: str) -> bool:
 
 
 def _titles(found: Sequence[Issue]) -> str:
-    text = "; ".join(f"{issue.issue} {issue.title}".strip() for issue in found[:MOST_LISTED])
-    more = len(found) - MOST_LISTED
-    return text + (f"; and {more} more" if more > 0 else "")
+    return join_some([f"{issue.issue} {issue.title}".strip() for issue in found])
 
 
 def _reasons(found: Sequence[Judged]) -> str:
-    text = "; ".join(
-        f"{each.id}{' ' + each.subject if each.subject else ''}: {each.reason}"
-        for each in found[:MOST_LISTED]
+    return join_some(
+        [f"{each.id}{' ' + each.subject if each.subject else ''}: {each.reason}" for each in found]
     )
-    more = len(found) - MOST_LISTED
-    return text + (f"; and {more} more" if more > 0 else "")
 
 
 def _since(seen: Seen, ids: set[str]) -> str:

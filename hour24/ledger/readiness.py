@@ -28,6 +28,7 @@ from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
 from hour24.ledger.standings import Standing
+from hour24.text import format_duration, format_percent
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS
 
@@ -207,13 +208,13 @@ def _unseen(seen: Coverage | None) -> Iterator[str]:
         yield "health probes: expected a production's, got a rehearsal's: they are simulated"
     if seen.ratio < MIN_COVERAGE:
         yield (
-            f"health probes: expected at least {MIN_COVERAGE:.0%} of {seen.due}, "
+            f"health probes: expected at least {format_percent(MIN_COVERAGE)} of {seen.due}, "
             f"got {seen.ratio:.2%}"
         )
     if seen.longest_gap_s > MAX_GAP_S:
         yield (
-            f"health probes: expected no stretch over {MAX_GAP_S:.0f} s unseen, "
-            f"got {seen.longest_gap_s:.0f} s"
+            f"health probes: expected no stretch over {format_duration(MAX_GAP_S)} unseen, "
+            f"got {format_duration(seen.longest_gap_s)}"
         )
 
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hour24.classes import IssueClass, class_of
-from hour24.objectives.words import count, said, several
 from hour24.statistics.counts import HOUR_S
+from hour24.text import format_count, join_some, one_line
 
 
 class Parted(NamedTuple):
@@ -39,14 +39,14 @@ class Parted(NamedTuple):
 
     def told(self) -> str:
         """``; 12 of normal classes aside (Vapi API timeouts 12)``; empty when there are none."""
-        parts = [f"{said(name, 60)} {count(n)}" for name, n in _ranked(self.aside)]
-        text = f"; {count(self.set_aside)} of normal classes aside ({several(parts)})"
+        parts = [f"{one_line(name, 60)} {format_count(n)}" for name, n in _ranked(self.aside)]
+        text = f"; {format_count(self.set_aside)} of normal classes aside ({join_some(parts)})"
         above = [
-            f"{count(n)} of {said(name, 60)}, more than its bound in an hour"
+            f"{format_count(n)} of {one_line(name, 60)}, more than its bound in an hour"
             for name, n in _ranked(self.excess)
         ]
         return (text if parts else "") + (
-            f"; among those that count, {several(above)}" * bool(above)
+            f"; among those that count, {join_some(above)}" * bool(above)
         )
 
 

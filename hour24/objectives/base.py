@@ -18,8 +18,9 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import Struct
 
-from hour24.evidence import Evidence, Unanswered
+from hour24.evidence import Evidence, Listing, Unanswered
 from hour24.verdict import Outcome, Verdict
+from hour24.watch import Window
 
 _BY_NAME: dict[str, type[Objective]] = {}
 
@@ -87,3 +88,18 @@ def from_plain(plain: Mapping[str, Any]) -> Objective:
     fields = {key: value for key, value in plain.items() if key != "name"}
     objective: Objective = msgspec.convert(fields, type=_BY_NAME[plain["name"]])
     return objective
+
+
+def listing(evidence: Evidence, name: str) -> Listing:
+    """``evidence``, a listing. Raises: TypeError, when it is none."""
+    if not isinstance(evidence, Listing):
+        raise TypeError(f"{name}: expected a Listing, got {type(evidence).__name__}")
+    return evidence
+
+
+def window_of(evidence: Evidence, name: str) -> Window:
+    """The window it covers. Raises: TypeError, when it has none."""
+    window = evidence.question.window
+    if window is None or window.seconds <= 0:
+        raise TypeError(f"{name}: expected a window with a length, got {window}")
+    return window

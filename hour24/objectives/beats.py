@@ -16,9 +16,8 @@ from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Line, Series, Unanswered
 from hour24.objectives.base import Objective
-from hour24.objectives.measured import moment, span
-from hour24.objectives.words import count, said, several
 from hour24.statistics import beats as rhythm
+from hour24.text import format_count, format_duration, format_time, join_some, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
 MOST_NAMED = 8
@@ -70,7 +69,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "no_beat",
-                f"No beat{whose} from {moment(start)} to {moment(end)}, though the logs "
+                f"No beat{whose} from {format_time(start)} to {format_time(end)}, though the logs "
                 f"answered: expected one every {self.every_s:g} s",
                 end - start,
                 {**figures, "longest_gap_s": end - start},
@@ -95,7 +94,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "gap",
-                f"{several(told)}: expected one every {self.every_s:g} s and no "
+                f"{join_some(told)}: expected one every {self.every_s:g} s and no "
                 f"gap over {self.max_gap_s:g} s",
                 worst.longest_s,
                 figures,
@@ -115,7 +114,8 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "too_early",
-                f"{_gap(*open_[0])}, but lines arrive up to {span(late_s)} late, so that its end "
+                f"{_gap(*open_[0])}, but lines arrive up to {format_duration(late_s)} late, so "
+                "that its end "
                 "is not known yet",
                 worst.longest_s,
                 figures,
@@ -132,17 +132,20 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             )
         named = [w.name for w in workers if w.name][:MOST_NAMED]
         reason = (
-            f"{count(int(figures['beats']))} beats"
+            f"{format_count(int(figures['beats']))} beats"
             + (f" of {', '.join(named)}" if named else "")
-            + f", longest gap {span(worst.longest_s)}"
+            + f", longest gap {format_duration(worst.longest_s)}"
         )
         if missed:
             reason += (
-                f"; {count(missed)} gaps of {MISSED * self.every_s:g} to {self.max_gap_s:g} s, "
+                f"; {format_count(missed)} gaps of {MISSED * self.every_s:g} to "
+                f"{self.max_gap_s:g} s, "
                 "one missed beat each"
             )
         if late_s > self.max_gap_s:
-            reason += f"; lines arrived up to {span(late_s)} late, which is the logs' affair"
+            reason += (
+                f"; lines arrived up to {format_duration(late_s)} late, which is the logs' affair"
+            )
         return self._verdict(Outcome.PASS, "", reason, worst.longest_s, figures)
 
     def _worker(self, line: Line, start: float, end: float, series: Series) -> _Worker:
@@ -154,7 +157,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
         # a gap that only reaches so far because lines are still on their way is not one yet
         open_ = [(a, b) for a, b in over if b >= end and min(b, settled) - a <= self.max_gap_s]
         return _Worker(
-            name=said(line.labels.get("worker", ""), 60),
+            name=one_line(line.labels.get("worker", ""), 60),
             beats=len(beats),
             missed=[gap for gap in long if gap not in over],
             over=[gap for gap in over if gap not in open_],
@@ -171,7 +174,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=span(longest),
+            observed=format_duration(longest),
             limit=self.limit_text(),
             scale=Scale(unit="s", limit=self.max_gap_s, observed=longest),
             figures=figures,
@@ -180,7 +183,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
 
 def _gap(worker: _Worker, gap: tuple[float, float]) -> str:
     whose = f" of {worker.name}" if worker.name else ""
-    return f"no beat{whose} for {span(gap[1] - gap[0])} from {moment(gap[0])}"
+    return f"no beat{whose} for {format_duration(gap[1] - gap[0])} from {format_time(gap[0])}"
 
 
 def _gone(baseline: Evidence | None, lines: list[Line]) -> list[str]:

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from hour24.evidence import Document, Evidence, Listing, Unanswered
 from hour24.objectives.base import Objective
 from hour24.objectives.health import ABSENT, is_number, pointed
+from hour24.text import format_bytes, format_duration, format_percent, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
 UP = frozenset({"true", "up", "ok", "pass", "healthy", "connected", "available", "online"})
@@ -192,7 +193,7 @@ def _row_text(row: Listing) -> str:
     item = row.items[0]
     return (
         f"The database answered the runbook's query in {_took(row)}: {item['numbackends']} "
-        f"connections, {_size(float(item['size_bytes']))}"
+        f"connections, {format_bytes(float(item['size_bytes']))}"
     )
 
 
@@ -217,7 +218,7 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
     lock_wait_s: float = 10.0
 
     def limit_text(self) -> str:
-        return f"below {100 * self.share:g} %"
+        return f"below {format_percent(self.share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         item = _reading(evidence["connections"], "connections")
@@ -238,8 +239,9 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
             found.append(
                 (
                     "pool_full",
-                    f"{used} of {available} {what} are in use, {_percent(worst)}: expected below "
-                    f"{100 * self.share:g} %",
+                    f"{used} of {available} {what} are in use, {format_percent(worst)}: "
+                    "expected below "
+                    f"{format_percent(self.share)}",
                 )
             )
         if idle > self.idle_in_transaction_s:
@@ -247,7 +249,7 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
                 (
                     "idle_in_transaction",
                     f"a session{_by(item, 'idle_in_transaction_by')} has done nothing in an open "
-                    f"transaction for {idle:.1f} s: expected at most "
+                    f"transaction for {format_duration(idle)}: expected at most "
                     f"{self.idle_in_transaction_s:g} s",
                 )
             )
@@ -255,19 +257,20 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
             found.append(
                 (
                     "lock_wait",
-                    f"a session{_by(item, 'lock_wait_by')} has waited for a lock for {wait:.1f} s: "
+                    f"a session{_by(item, 'lock_wait_by')} has waited for a lock for "
+                    f"{format_duration(wait)}: "
                     f"expected at most {self.lock_wait_s:g} s",
                 )
             )
         reason = "; ".join(text for _, text in found) or (
-            f"{used} of {available} {what} are in use, {_percent(worst)}; the longest idle "
-            f"transaction {idle:.0f} s, the longest lock wait {wait:.0f} s"
+            f"{used} of {available} {what} are in use, {format_percent(worst)}; the longest idle "
+            f"transaction {format_duration(idle)}, the longest lock wait {format_duration(wait)}"
         )
         return Verdict(
             outcome=Outcome.FAIL if found else Outcome.PASS,
             code=found[0][0] if found else "",
             reason=reason[:1].upper() + reason[1:],
-            observed=_percent(worst),
+            observed=format_percent(worst),
             limit=self.limit_text(),
             scale=Scale(unit="%", limit=100 * self.share, observed=100 * worst),
             figures={
@@ -295,7 +298,7 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
     days: float = 7.0
 
     def limit_text(self) -> str:
-        below = f"below {100 * self.share:g} %"
+        below = f"below {format_percent(self.share)}"
         return f"{below}, {self.days:g} days left" if self.days else below
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
@@ -310,12 +313,15 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
         size, used = float(item["size_bytes"]), float(item["used_bytes"])
         share = used / size
         figures = {"share": share, "used_bytes": used, "size_bytes": size}
-        stands = f"{_size(used)} of {_size(size)} of the disk are used, {_percent(share)}"
+        stands = (
+            f"{format_bytes(used)} of {format_bytes(size)} of the disk are used, "
+            f"{format_percent(share)}"
+        )
         if share >= self.share:
             return self._verdict(
                 Outcome.FAIL,
                 "disk_full",
-                f"{stands}: expected below {100 * self.share:g} %",
+                f"{stands}: expected below {format_percent(self.share)}",
                 figures,
             )
         if not self.days:
@@ -331,14 +337,15 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
             )
         growth = _slope(readings)
         figures["growth_bytes_per_day"] = growth * DAY_S
-        over = f"over {len(readings)} readings in {span_s / 3600:.1f} h"
+        over = f"over {len(readings)} readings in {format_duration(span_s)}"
         if growth <= 0:
             return self._verdict(
                 Outcome.PASS, "", f"{stands}, and it does not grow ({over})", figures
             )
         left = (size - used) / growth / DAY_S
         figures["days_left"] = left
-        grows = f"it grows by {_size(growth * DAY_S)} a day ({over}) and is full in {_days(left)}"
+        daily = format_bytes(growth * DAY_S)
+        grows = f"it grows by {daily} a day ({over}) and is full in {_days(left)}"
         if left < self.days:
             return self._verdict(
                 Outcome.FAIL,
@@ -356,7 +363,7 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
             outcome=outcome,
             code=code,
             reason=reason,
-            observed="not measured" if share is None else _percent(share),
+            observed="not measured" if share is None else format_percent(share),
             bound=f"{_days(figures['days_left'])} left" if "days_left" in figures else "",
             limit=self.limit_text(),
             scale=None
@@ -393,7 +400,7 @@ def _reading(evidence: Evidence, name: str) -> dict[str, Any] | None:
 
 def _by(item: Mapping[str, Any], name: str) -> str:
     """Whose session it is, in brackets; empty when that was not told."""
-    return f" ({str(item[name])[:LONGEST]})" if item.get(name) else ""
+    return f" ({one_line(item[name], LONGEST)})" if item.get(name) else ""
 
 
 def _share(used: float, available: float) -> float:
@@ -405,16 +412,5 @@ def _whole(value: Any) -> bool:
     return is_number(value) and value > 0
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _days(days: float) -> str:
     return f"{days:.1f} days" if days < 100 else "over 100 days"
-
-
-def _size(size_bytes: float) -> str:
-    for unit, many in (("GB", 1e9), ("MB", 1e6)):
-        if size_bytes >= many:
-            return f"{size_bytes / many:.2f} {unit}"
-    return f"{size_bytes / 1e3:.0f} kB"

@@ -17,11 +17,10 @@ from typing import ClassVar
 
 from hour24.evidence import Evidence, Series
 from hour24.objectives.base import Objective
-from hour24.objectives.measured import value
 from hour24.objectives.memory import MB, series_of
-from hour24.objectives.words import count, times
 from hour24.statistics.quantiles import least, lower_rank, upper_rank
 from hour24.statistics.rates import FAIL_CONFIDENCE, PASS_CONFIDENCE
+from hour24.text import format_count, format_factor, format_number
 from hour24.verdict import Outcome, Scale, Verdict
 
 HOUR_S = 3600
@@ -41,7 +40,7 @@ class FloorKept(Objective, frozen=True, kw_only=True):
     limit: float = 1.25
 
     def limit_text(self) -> str:
-        return f"below {times(self.limit)} of the watch's"
+        return f"below {format_factor(self.limit)} of the watch's"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         now = floors(series_of(evidence["now"], "now"))
@@ -51,7 +50,8 @@ class FloorKept(Objective, frozen=True, kw_only=True):
         if min(len(now), len(before)) < wanted:
             return self.unmeasured(
                 "too_few_samples",
-                f"Memory was told in {count(len(now))} hours now and {count(len(before))} "
+                f"Memory was told in {format_count(len(now))} hours now and "
+                f"{format_count(len(before))} "
                 f"hours then: expected at least {wanted} on each side",
                 figures,
             )
@@ -68,23 +68,30 @@ class FloorKept(Objective, frozen=True, kw_only=True):
             "upper": upper,
         }
         reason = (
-            f"The floor is {value(typical)} MB, {times(ratio)} of the {value(then)} MB it was "
-            f"during the watch, by the medians of {count(len(now))} and {count(len(before))} hours"
+            f"The floor is {format_number(typical)} MB, {format_factor(ratio)} of the "
+            f"{format_number(then)} MB it was "
+            f"during the watch, by the medians of {format_count(len(now))} and "
+            f"{format_count(len(before))} hours"
         )
         outcome, code = Outcome.INCONCLUSIVE, "too_few_samples"
         if lower > self.limit:
             outcome, code = Outcome.FAIL, "memory_higher"
-            reason += f": at least {times(lower)}, expected below {times(self.limit)}"
+            reason += (
+                f": at least {format_factor(lower)}, expected below {format_factor(self.limit)}"
+            )
         elif upper < self.limit:
             outcome, code = Outcome.PASS, ""
         else:
-            reason += f"; it lies between {times(lower)} and {times(upper)}, and that shows neither"
+            reason += (
+                f"; it lies between {format_factor(lower)} and {format_factor(upper)}, "
+                "and that shows neither"
+            )
         return Verdict(
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=times(ratio),
-            bound=f"{times(lower)} to {times(upper)}",
+            observed=format_factor(ratio),
+            bound=f"{format_factor(lower)} to {format_factor(upper)}",
             limit=self.limit_text(),
             scale=Scale(unit="×", limit=self.limit, observed=ratio, lower=lower, upper=upper),
             figures=figures,

@@ -23,9 +23,9 @@ from msgspec import Struct
 
 from hour24.evidence import Document, Evidence
 from hour24.objectives.base import Objective
+from hour24.text import cut, format_duration, join_some
 from hour24.verdict import Outcome, Scale, Verdict
 
-MOST_TOLD = 3
 LONGEST = 60
 ABSENT = object()
 MILLISECONDS_FROM = 1e11
@@ -123,7 +123,7 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         return self._fail(
             "bad_status",
             f"The health endpoint answered {document.status} {attempts}: expected 2xx"
-            + (f"; in its document, {'; '.join(says[:MOST_TOLD])}" if says else ""),
+            + (f"; in its document, {join_some(says)}" if says else ""),
             observed,
         )
 
@@ -146,12 +146,9 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         return self._differs(differences) if differences else None
 
     def _differs(self, differences: list[str]) -> Verdict:
-        told = "; ".join(differences[:MOST_TOLD])
-        more = len(differences) - MOST_TOLD
-        rest = f"; and {more} more" if more > 0 else ""
         return self._fail(
             "schema",
-            f"The health document is not as agreed: {told}{rest}",
+            f"The health document is not as agreed: {join_some(differences)}",
             differences[0].partition(":")[0] + " differs",
             {"differences": float(len(differences))},
         )
@@ -211,7 +208,7 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         if self.uptime:
             uptime = float(pointed(document.body, self.uptime))
             figures["uptime_s"] = uptime
-            parts.append(f"the process has been up for {_span(uptime)}")
+            parts.append(f"the process has been up for {format_duration(uptime)}")
         attempts = document.question.attempts
         if len(attempts) > 1:
             before = ", ".join(each.result[:40] for each in attempts[:-1])
@@ -373,7 +370,7 @@ def tried(document: Document) -> str:
     if len(attempts) < 2:
         return "in one attempt"
     over = (attempts[-1].at - attempts[0].at).total_seconds()
-    return f"in {len(attempts)} attempts over {over:.0f} s"
+    return f"in {len(attempts)} attempts over {format_duration(over)}"
 
 
 def _answered(document: Document) -> datetime:
@@ -402,26 +399,18 @@ def _at(body: Any, pointer: str) -> str:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=True, default=str)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return cut(text, LONGEST)
 
 
 def _age(seconds: float) -> str:
     if seconds < -0.5:
-        return f"{_span(-seconds)} in the future"
-    return f"{_span(max(0.0, seconds))} old"
+        return f"{format_duration(-seconds)} in the future"
+    return f"{format_duration(max(0.0, seconds))} old"
 
 
 def _off(seconds: float) -> str:
     """How a clock stands to another: ``40 s ahead of``, ``2.0 h behind``."""
-    return f"{_span(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
+    return f"{format_duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
 
 
 @lru_cache(maxsize=8)

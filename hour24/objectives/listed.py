@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from hour24.evidence import Listing
 from hour24.objectives.base import Objective
-from hour24.objectives.words import NOT_ALL
 from hour24.verdict import Outcome, Scale, Verdict
 
+NOT_ALL = "these are not all there were: the answer was cut off"
 Coded = tuple[str, str]
 """A code, and the reason in a sentence."""
 

@@ -19,21 +19,8 @@ from typing import Any, ClassVar, NamedTuple
 from hour24.classes import IssueClass
 from hour24.evidence import Counts, Evidence
 from hour24.objectives.aside import parted
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Objective, listing, window_of
 from hour24.objectives.listed import listed
-from hour24.objectives.words import (
-    MOST_TOLD,
-    clock,
-    count,
-    hours,
-    listing,
-    many,
-    over,
-    said,
-    several,
-    times,
-    window_of,
-)
 from hour24.statistics.counts import (
     HOUR_S,
     Ratio,
@@ -43,6 +30,17 @@ from hour24.statistics.counts import (
     ratio,
 )
 from hour24.statistics.patterns import grouped
+from hour24.text import (
+    MOST_LISTED,
+    format_clock,
+    format_count,
+    format_duration,
+    format_factor,
+    in_window,
+    join_some,
+    one_line,
+    plural,
+)
 from hour24.verdict import Outcome, Scale, Verdict
 
 DAY_S = 24 * HOUR_S
@@ -61,12 +59,12 @@ class Pattern(NamedTuple):
     def told(self, samples: int = 1) -> str:
         """``6 × "ERROR entry <n>", such as "ERROR entry 7" (06:01 UTC)``; one line is itself."""
         kept = ", ".join(
-            f'"{said(line["message"])}" ({clock(float(line["at"]))})'
+            f'"{one_line(line["message"], 100)}" ({format_clock(float(line["at"]))})'
             for line in self.lines[:samples]
         )
         if len(self.lines) == 1:
             return kept
-        return f'{count(len(self.lines))} × "{said(self.template)}", such as {kept}'
+        return f'{format_count(len(self.lines))} × "{one_line(self.template, 100)}", such as {kept}'
 
 
 def patterns(lines: Sequence[Mapping[str, Any]]) -> list[Pattern]:
@@ -98,10 +96,10 @@ class NoErrorLine(Objective, frozen=True, kw_only=True):
         found = parted(answer.items, self.normal)
         kinds = patterns(found.counted)
         lines = len(found.counted)
-        within = over(answer.question.window)
+        within = in_window(answer.question.window)
         told = (
-            f"{many(lines, 'ERROR line')} of no normal class{within}, in "
-            f"{many(len(kinds), 'pattern')}: {several([each.told() for each in kinds])}"
+            f"{plural(lines, 'ERROR line')} of no normal class{within}, in "
+            f"{plural(len(kinds), 'pattern')}: {join_some([each.told() for each in kinds])}"
         )
         return listed(
             self,
@@ -109,7 +107,7 @@ class NoErrorLine(Objective, frozen=True, kw_only=True):
             clean=f"No ERROR line{' of another class' * bool(found.set_aside)}{within}",
             bad=("error_lines", told) if lines else None,
             beside=found.told(),
-            observed=f"{count(lines)}{' others' * bool(found.set_aside)}",
+            observed=f"{format_count(lines)}{' others' * bool(found.set_aside)}",
             scale=Scale(unit="lines", limit=0.0, observed=float(lines)),
             figures={
                 "counted": float(lines),
@@ -148,27 +146,31 @@ class NoPattern(Objective, frozen=True, kw_only=True):
             in_day, _ = fullest(kind.moments, DAY_S)
             hour, day = max(hour, in_hour.count), max(day, in_day)
             if in_hour.count >= self.per_hour:
-                when = f"{count(in_hour.count)} in the clock hour from {clock(in_hour.start)}"
+                began = format_clock(in_hour.start)
+                when = f"{format_count(in_hour.count)} in the clock hour from {began}"
                 repeated.append((kind, when))
             elif in_day >= self.per_day:
-                repeated.append((kind, f"{count(in_day)} within 24 h"))
+                repeated.append((kind, f"{format_count(in_day)} within 24 h"))
         clean = (
-            f"No pattern repeats{over(window)}: of {many(len(kinds), 'pattern')} in "
-            f"{many(len(found.counted), 'ERROR line')}, none has more than {count(hour)} in a "
-            f"clock hour and {count(day)} in 24 h"
+            f"No pattern repeats{in_window(window)}: of {plural(len(kinds), 'pattern')} in "
+            f"{plural(len(found.counted), 'ERROR line')}, none has more than "
+            f"{format_count(hour)} in a "
+            f"clock hour and {format_count(day)} in 24 h"
             if kinds
-            else f"No ERROR line{' of another class' * bool(found.set_aside)}{over(window)}"
+            else f"No ERROR line{' of another class' * bool(found.set_aside)}{in_window(window)}"
         )
-        told = several([f"{when}: {kind.told(MOST_TOLD)}" for kind, when in repeated])
-        repeats = many(len(repeated), "pattern repeats", "patterns repeat")
+        told = join_some([f"{when}: {kind.told(MOST_LISTED)}" for kind, when in repeated])
+        repeats = plural(len(repeated), "pattern repeats", "patterns repeat")
         by_day = day * self.per_hour > hour * self.per_day
         return listed(
             self,
             answer,
             clean=clean,
-            bad=("pattern_repeats", f"{repeats}{over(window)}: {told}") if repeated else None,
+            bad=("pattern_repeats", f"{repeats}{in_window(window)}: {told}") if repeated else None,
             beside=found.told(),
-            observed=f"{count(day)} in 24 h" if by_day else f"{count(hour)} in an hour",
+            observed=f"{format_count(day)} in 24 h"
+            if by_day
+            else f"{format_count(hour)} in an hour",
             scale=Scale(
                 unit="lines",
                 limit=float(self.per_day if by_day else self.per_hour),
@@ -205,14 +207,15 @@ class Level(NamedTuple):
 
     def told(self) -> str:
         """``database 118 against 30 (×0.98)``"""
-        factor = f" ({times(self.ratio.ratio)})" if self.before else ""
-        return f"{said(self.word, 40)} {count(self.now)} against {count(self.before)}{factor}"
+        factor = f" ({format_factor(self.ratio.ratio)})" if self.before else ""
+        counts = f"{format_count(self.now)} against {format_count(self.before)}"
+        return f"{one_line(self.word, 40)} {counts}{factor}"
 
     def observed(self) -> str:
         """``×1.03 (database)``, or that there were none at hour 0."""
         if self.before:
-            return f"{times(self.ratio.ratio)} ({said(self.word, 40)})"
-        return f"{count(self.now)} {said(self.word, 40)}, none at hour 0"
+            return f"{format_factor(self.ratio.ratio)} ({one_line(self.word, 40)})"
+        return f"{format_count(self.now)} {one_line(self.word, 40)}, none at hour 0"
 
 
 class LevelKept(Objective, frozen=True, kw_only=True):
@@ -233,7 +236,7 @@ class LevelKept(Objective, frozen=True, kw_only=True):
     clumping: float = 3.0
 
     def limit_text(self) -> str:
-        return f"below {times(self.factor)}"
+        return f"below {format_factor(self.factor)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         now, before = _counts(evidence["now"], "now"), _counts(evidence["baseline"], "baseline")
@@ -243,7 +246,7 @@ class LevelKept(Objective, frozen=True, kw_only=True):
             return self.unmeasured("no_data", f"The log held no line at all {when}")
         lacking = sorted({*now.parts} ^ {*before.parts})
         if lacking or not now.parts:
-            told = ", ".join(said(word, 40) for word in lacking) or "any word"
+            told = ", ".join(one_line(word, 40) for word in lacking) or "any word"
             return self.unmeasured(
                 "no_data", f"Lines with {told} were not counted both now and at hour 0"
             )
@@ -253,15 +256,17 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         ]
         risen = [level for level in levels if level.risen]
         worst = max(risen or levels, key=lambda level: (level.ratio.lower, level.now, level.word))
-        within = f"{over(now.question.window)} against {hours(there)} at hour 0"
+        within = (
+            f"{in_window(now.question.window)} against {format_duration(3600 * there)} at hour 0"
+        )
         if risen:
             reason = (
-                f"More lines{within}: {several([level.told() for level in risen])}; 99 % sure of "
-                f"more than {times(worst.ratio.lower)}"
+                f"More lines{within}: {join_some([level.told() for level in risen])}; 99 % sure of "
+                f"more than {format_factor(worst.ratio.lower)}"
             )
         else:
-            shows = [f"{said(level.word, 40)} {count(level.shows)}" for level in levels]
-            told = several([level.told() for level in levels], len(levels))
+            shows = [f"{one_line(level.word, 40)} {format_count(level.shows)}" for level in levels]
+            told = join_some([level.told() for level in levels], len(levels))
             reason = (
                 f"No level has risen{within}: {told}; fewer lines than {', '.join(shows)} would "
                 "not have shown"
@@ -271,7 +276,7 @@ class LevelKept(Objective, frozen=True, kw_only=True):
             code="level_risen" if risen else "",
             reason=reason,
             observed=worst.observed(),
-            bound=f"at least {times(worst.ratio.lower)}" if risen else "",
+            bound=f"at least {format_factor(worst.ratio.lower)}" if risen else "",
             limit=self.limit_text(),
             scale=Scale(
                 unit="times hour 0",

@@ -20,8 +20,17 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Line, Listing, Series, Unanswered
 from hour24.objectives.base import Objective
-from hour24.objectives.measured import epoch, moment, seen, span, value
-from hour24.objectives.words import count, percent, said, several
+from hour24.text import (
+    format_count,
+    format_coverage,
+    format_duration,
+    format_number,
+    format_percent,
+    format_time,
+    join_some,
+    one_line,
+    parse_epoch,
+)
 from hour24.verdict import Outcome, Scale, Verdict
 
 if TYPE_CHECKING:
@@ -129,20 +138,22 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         if trend.standing == "leaks":
             reason = (
                 f"{worst.name} leaks: between collections its memory rose by "
-                f"{value(trend.slope)} MB/h over {trend.hours:.1f} h, at least "
-                f"{value(trend.lower)}, from {value(trend.level)} MB"
+                f"{format_number(trend.slope)} MB/h over "
+                f"{format_duration(trend.hours * HOUR_S)}, at least "
+                f"{format_number(trend.lower)}, from {format_number(trend.level)} MB"
             )
             also = [t.name for t in told if t.trend.standing == "leaks" and t is not worst]
-            reason += f"; so do {several(also)}" if also else ""
+            reason += f"; so do {join_some(also)}" if also else ""
             return self._verdict(
                 Outcome.FAIL, "leak", reason + _until(worst) + beside, trend, figures
             )
         if trend.standing == "open":
-            reason = f"{worst.name}: {WHY[trend.why]}, over {trend.hours:.1f} h"
+            reason = f"{worst.name}: {WHY[trend.why]}, over {format_duration(trend.hours * HOUR_S)}"
             if fitted:
                 reason += (
-                    f": {value(trend.slope)} MB/h, between {value(trend.lower)} and "
-                    f"{value(trend.upper)}"
+                    f": {format_number(trend.slope)} MB/h, between {format_number(trend.lower)} "
+                    "and "
+                    f"{format_number(trend.upper)}"
                 )
                 reason += _until(worst) if trend.why == "suspect" else ""
             return self._verdict(
@@ -156,18 +167,21 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "coverage_too_low",
-                f"Memory was told for {seen(figures['coverage'])} of the time: expected at "
-                f"least {seen(COVERAGE)}; what was told shows no leak",
+                f"Memory was told for {format_coverage(figures['coverage'])} of the time: "
+                "expected at "
+                f"least {format_coverage(COVERAGE)}; what was told shows no leak",
                 trend,
                 figures,
             )
         return self._verdict(
             Outcome.PASS,
             "",
-            f"Between collections the memory of {worst.name} changed by {value(trend.slope)} "
-            f"MB/h over {trend.hours:.1f} h, at most {value(trend.upper)}"
-            + (f", the most of {count(len(told))} instances" if len(told) > 1 else "")
-            + f"; a leak below {value(trend.visible)} MB/h could not have been seen"
+            f"Between collections the memory of {worst.name} changed by "
+            f"{format_number(trend.slope)} "
+            f"MB/h over {format_duration(trend.hours * HOUR_S)}, at most "
+            f"{format_number(trend.upper)}"
+            + (f", the most of {format_count(len(told))} instances" if len(told) > 1 else "")
+            + f"; a leak below {format_number(trend.visible)} MB/h could not have been seen"
             + beside,
             trend,
             figures,
@@ -195,7 +209,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             limit=limit,
         )
         heard = max(t for t, v in zip(line.times, line.values, strict=True) if v is not None)
-        return _Told(said(line.labels["instance"], 60), trend, limit, heard >= end - ALIVE_S)
+        return _Told(one_line(line.labels["instance"], 60), trend, limit, heard >= end - ALIVE_S)
 
     def _open(self, code: str, reason: str, figures: dict[str, float]) -> Verdict:
         return self._verdict(Outcome.INCONCLUSIVE, code, reason, None, figures)
@@ -213,12 +227,16 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         bound = ""
         if trend is not None:
             fails = outcome == Outcome.FAIL
-            bound = f"at least {value(trend.lower)}" if fails else f"at most {value(trend.upper)}"
+            bound = (
+                f"at least {format_number(trend.lower)}"
+                if fails
+                else f"at most {format_number(trend.upper)}"
+            )
         return Verdict(
             outcome=outcome,
             code=code,
             reason=reason,
-            observed="not measured" if trend is None else f"{value(trend.slope)} MB/h",
+            observed="not measured" if trend is None else f"{format_number(trend.slope)} MB/h",
             bound=bound,
             limit=self.limit_text(),
             scale=None
@@ -246,7 +264,7 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
     max_share: float = 0.85
 
     def limit_text(self) -> str:
-        return f"below {percent(self.max_share)}"
+        return f"below {format_percent(self.max_share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         memory = series_of(evidence["memory"], "memory")
@@ -269,7 +287,7 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
                 ((t, v) for t, v in zip(line.times, line.values, strict=True) if v is not None),
                 key=lambda point: point[1],
             )
-            peaks.append((most * factor / limit, most * factor, limit, at, said(name, 60)))
+            peaks.append((most * factor / limit, most * factor, limit, at, one_line(name, 60)))
         share, most, limit, at, name = max(peaks)
         coverage = covered(memory, lines)
         figures = {
@@ -280,21 +298,21 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
             "coverage": coverage,
         }
         reason = (
-            f"{name or 'The service'} reached {value(most)} of {value(limit)} MB, "
-            f"{percent(share)}, at {moment(at)}"
-            + (f", the most of {count(len(lines))} instances" if len(lines) > 1 else "")
+            f"{name or 'The service'} reached {format_number(most)} of {format_number(limit)} MB, "
+            f"{format_percent(share)}, at {format_time(at)}"
+            + (f", the most of {format_count(len(lines))} instances" if len(lines) > 1 else "")
         )
         if share >= self.max_share:
             beyond = [p for p in peaks if p[0] >= self.max_share]
-            reason += f": expected below {percent(self.max_share)}"
-            reason += f"; {count(len(beyond))} instances did" if len(beyond) > 1 else ""
+            reason += f": expected below {format_percent(self.max_share)}"
+            reason += f"; {format_count(len(beyond))} instances did" if len(beyond) > 1 else ""
             return self._verdict(Outcome.FAIL, "memory_high", reason, share, figures)
         if coverage < COVERAGE:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "coverage_too_low",
-                f"{reason}; but memory was told for {seen(coverage)} of the time only: "
-                f"expected at least {seen(COVERAGE)}",
+                f"{reason}; but memory was told for {format_coverage(coverage)} of the time only: "
+                f"expected at least {format_coverage(COVERAGE)}",
                 share,
                 figures,
             )
@@ -307,7 +325,7 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=percent(share),
+            observed=format_percent(share),
             limit=self.limit_text(),
             scale=Scale(unit="%", limit=100 * self.max_share, observed=100 * share),
             figures=figures,
@@ -374,9 +392,11 @@ def _starts(evidence: Mapping[str, Evidence]) -> list[float]:
     deploys, declared = evidence.get("deploys"), evidence.get("declared")
     for item in deploys.items if isinstance(deploys, Listing) else ():
         if item.get("status", "live") in SERVES:
-            found.append(epoch(item.get("finished") or item.get("started") or item.get("created")))
+            found.append(
+                parse_epoch(item.get("finished") or item.get("started") or item.get("created"))
+            )
     for item in declared.items if isinstance(declared, Listing) else ():
-        found.append(epoch(item.get("start")))
+        found.append(parse_epoch(item.get("start")))
     return sorted({at for at in found if at is not None})
 
 
@@ -405,7 +425,8 @@ def _until(told: _Told) -> str:
     if trend.exhausted_h is None or told.limit is None or trend.slope <= 0:
         return ""
     hours = trend.exhausted_h * trend.lower / trend.slope
-    return f"; at this rate it reaches its {value(told.limit)} MB in {span(hours * HOUR_S)}"
+    left = format_duration(hours * HOUR_S)
+    return f"; at this rate it reaches its {format_number(told.limit)} MB in {left}"
 
 
 def _beside(
@@ -413,7 +434,7 @@ def _beside(
 ) -> str:
     """What limits the verdict, to be added to its reason."""
     left = [t.name for t in told if t not in judged]
-    parts = [f"{several(left)} ended before it could be judged"] if left else []
+    parts = [f"{join_some(left)} ended before it could be judged"] if left else []
     if not isinstance(evidence.get("load"), Series):
         why = evidence.get("load")
         parts.append(

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from hour24.evidence import Evidence, Total
 from hour24.objectives.base import Objective
+from hour24.text import format_number
 from hour24.verdict import Outcome, Scale, Verdict
 
 
@@ -22,7 +23,7 @@ class ValueBelow(Objective, frozen=True, kw_only=True):
     limit: float
 
     def limit_text(self) -> str:
-        return f"below {_number(self.limit)}"
+        return f"below {format_number(self.limit, 6)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         value = _total(evidence)
@@ -41,17 +42,11 @@ class ValueAtLeast(Objective, frozen=True, kw_only=True):
     limit: float
 
     def limit_text(self) -> str:
-        return f"at least {_number(self.limit)}"
+        return f"at least {format_number(self.limit, 6)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         value = _total(evidence)
         return _verdict(self, value, self.limit, "above", value.value >= self.limit)
-
-
-def _number(number: float) -> str:
-    """``1,000,000`` as it is, ``0.333333`` to six digits."""
-    whole = float(number).is_integer() and abs(number) < 1e15
-    return f"{number:,.0f}" if whole else f"{number:g}"
 
 
 def _total(evidence: Mapping[str, Evidence]) -> Total:
@@ -62,7 +57,7 @@ def _total(evidence: Mapping[str, Evidence]) -> Total:
 
 
 def _verdict(objective: Objective, value: Total, limit: float, better: str, holds: bool) -> Verdict:
-    said = f"{_number(value.value)} {value.unit}".strip()
+    said = f"{format_number(value.value, 6)} {value.unit}".strip()
     return Verdict(
         outcome=Outcome.PASS if holds else Outcome.FAIL,
         code="" if holds else "beyond_limit",

@@ -18,9 +18,17 @@ from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Failure, Probes
 from hour24.objectives.base import Objective
-from hour24.objectives.measured import moment, seen, span
-from hour24.objectives.words import clock, count, said, several
 from hour24.statistics import coverage as looks
+from hour24.text import (
+    count_of,
+    format_clock,
+    format_count,
+    format_coverage,
+    format_duration,
+    format_time,
+    join_some,
+    one_line,
+)
 from hour24.verdict import Outcome, Scale, Verdict
 
 SHORT_S = 5.0
@@ -63,20 +71,24 @@ class Look(NamedTuple):
 
     def ran(self) -> str:
         """``2,872 of 2,880 probes ran (99.7 %)``."""
-        return f"{count(self.kept)} of {count(self.due)} probes ran ({seen(self.share)})"
+        return f"{count_of(self.kept, self.due)} probes ran ({format_coverage(self.share)})"
 
     def unseen(self) -> str:
         """``longest unobserved stretch 270 s (10:03 UTC to 10:08 UTC)``."""
         longest = max(self.stretches, key=lambda s: s[1] - s[0], default=None)
-        where = "" if longest is None else f" ({clock(longest[0])} to {clock(longest[1])})"
-        return f"longest unobserved stretch {span(self.longest_s)}{where}"
+        where = (
+            ""
+            if longest is None
+            else f" ({format_clock(longest[0])} to {format_clock(longest[1])})"
+        )
+        return f"longest unobserved stretch {format_duration(self.longest_s)}{where}"
 
     def wanting(self, least: float, max_gap_s: float) -> str:
         """What keeps these looks from showing that nothing happened; empty when nothing does."""
         if self.share < least:
-            return f"expected at least {seen(least)} of the probes"
+            return f"expected at least {format_coverage(least)} of the probes"
         if self.longest_s > max_gap_s:
-            return f"expected no unobserved stretch over {span(max_gap_s)}"
+            return f"expected no unobserved stretch over {format_duration(max_gap_s)}"
         return ""
 
     def figures(self) -> dict[str, float]:
@@ -159,14 +171,16 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
             "longest_outage_s": max((f.lasted_s for f in down), default=0.0),
         }
         blind = probes.bad - len(theirs)
-        beside = f"; {count(blind)} had no answer while the control had none" if blind else ""
+        beside = (
+            f"; {format_count(blind)} had no answer while the control had none" if blind else ""
+        )
 
         def verdict(outcome: Outcome, code: str, reason: str) -> Verdict:
             return Verdict(
                 outcome=outcome,
                 code=code,
                 reason=reason,
-                observed=f"{count(len(down))} failed",
+                observed=f"{format_count(len(down))} failed",
                 limit=self.limit_text(),
                 scale=Scale(unit="failed probes", limit=0.0, observed=float(len(down))),
                 figures=figures,
@@ -176,22 +190,23 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
             return verdict(
                 Outcome.FAIL,
                 "health_failed" if answered(down[0].reason) else "no_answer",
-                f"{count(len(down))} of {count(look.kept)} health probes failed, and the ones "
+                f"{count_of(len(down), look.kept)} health probes failed, "
+                "and the ones "
                 f"{self.retry_after_s:g} s later too: {_outages(down)}{beside}; {look.unseen()}",
             )
         if refused:
             return verdict(
                 Outcome.INCONCLUSIVE,
                 "source_refused",
-                f"{count(len(refused))} probes were answered {refused[0].reason} from "
-                f"{moment(refused[0].at)} on: expected our credential to be accepted; see "
+                f"{format_count(len(refused))} probes were answered {refused[0].reason} from "
+                f"{format_time(refused[0].at)} on: expected our credential to be accepted; see "
                 "health.headers in production.toml",
             )
         if unknown:
             return verdict(
                 Outcome.INCONCLUSIVE,
                 "no_control",
-                f"{count(len(unknown))} probes had no answer ({_outages(unknown)}), and the "
+                f"{format_count(len(unknown))} probes had no answer ({_outages(unknown)}), and the "
                 "control address was not asked, so that it may be our own network",
             )
         wanting = look.wanting(self.coverage, self.max_gap_s)
@@ -207,7 +222,7 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
             return verdict(
                 Outcome.INCONCLUSIVE,
                 "too_early",
-                f"The probe of {moment(pending.at)} failed ({pending.reason}), and the one "
+                f"The probe of {format_time(pending.at)} failed ({pending.reason}), and the one "
                 f"{self.retry_after_s:g} s later is not of this window",
             )
         return verdict(Outcome.PASS, "", self._clean(look, theirs) + beside)
@@ -235,11 +250,11 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
         parts = [
             f"{look.ran()}, "
             + (
-                f"{count(len(failures))} failed and the next ones were good"
+                f"{format_count(len(failures))} failed and the next ones were good"
                 if failures
                 else "none failed"
             ),
-            f"{look.unseen()}, so any outage over {span(look.longest_s)} is excluded",
+            f"{look.unseen()}, so any outage over {format_duration(look.longest_s)} is excluded",
         ]
         if look.longest_s > SHORT_S:
             chance = look.missed(SHORT_S)
@@ -262,7 +277,7 @@ def _outages(failures: Sequence[Failure]) -> str:
     until = float("-inf")
     for each in sorted(failures, key=lambda f: f.at):
         if each.at >= until:
-            lasted = f" for {span(each.lasted_s)}" if each.lasted_s else ""
-            told.append(f"{said(each.reason, 60)} from {moment(each.at)}{lasted}")
+            lasted = f" for {format_duration(each.lasted_s)}" if each.lasted_s else ""
+            told.append(f"{one_line(each.reason, 60)} from {format_time(each.at)}{lasted}")
         until = max(until, each.at + each.lasted_s)
-    return several(told)
+    return join_some(told)

@@ -23,8 +23,8 @@ from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Counts, Evidence, Unanswered
 from hour24.objectives.base import Objective
-from hour24.objectives.words import count, over, percent, said
 from hour24.statistics.rates import LEAST_BAD, Share, against, counted, needed, upper
+from hour24.text import count_of, format_count, format_percent, in_window, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
 MOST_PARTS = 4
@@ -71,7 +71,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
     limit: float = 0.01
 
     def limit_text(self) -> str:
-        return f"below {percent(self.limit)}"
+        return f"below {format_percent(self.limit)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         platform, probe = _described(evidence, "platform"), _described(evidence, "probe")
@@ -124,10 +124,10 @@ class RateBelow(Objective, frozen=True, kw_only=True):
         if name == "platform" and answer.basis == "census":
             return self._census(answer)
         share = against(answer.bad, answer.total, self.limit)
-        told = f"{_failed(answer)}{over(answer.question.window)}{_parts(answer)}"
+        told = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
         if share.total == 0:
             return Look(name, share, told, "", None, None)
-        high, low = f"{percent(share.upper)}", f"{percent(share.lower)}"
+        high, low = f"{format_percent(share.upper)}", f"{format_percent(share.lower)}"
         told += {
             "inside": f"; 95 % upper bound {high}",
             "beyond": f"; 99 % lower bound {low}",
@@ -146,12 +146,12 @@ class RateBelow(Objective, frozen=True, kw_only=True):
         share = counted(answer.bad, answer.total, self.limit)
         if share.standing == "inside" and share.total < self._least():
             share = share._replace(standing="open")
-        told = f"{_failed(answer)}{over(answer.question.window)}{_parts(answer)}"
+        told = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
         if share.standing == "inside":
             high = upper(share.bad, share.total)
             if high < self.limit:
-                told += f"; 95 % upper bound {percent(high)}"
-                return Look("platform", share, told, f"at most {percent(high)}", None, high)
+                told += f"; 95 % upper bound {format_percent(high)}"
+                return Look("platform", share, told, f"at most {format_percent(high)}", None, high)
         return Look("platform", share, told, "", None, None)
 
     def _least(self) -> int:
@@ -193,10 +193,10 @@ class RateBelow(Objective, frozen=True, kw_only=True):
             figures["needed"] = float(enough)
             what = "probes" if by.by == "probe" else "requests"
             reason += (
-                f"; {count(enough)} {what} with no further failure would settle it"
+                f"; {format_count(enough)} {what} with no further failure would settle it"
                 if by.share.bad or by.by == "probe"
-                else f"; below {count(enough)} {what} a share of {percent(self.limit)} cannot be "
-                "told from a single failure"
+                else f"; below {format_count(enough)} {what} a share of "
+                f"{format_percent(self.limit)} cannot be told from a single failure"
             )
         reason += "".join(
             f"; beside it, {look.told}{self._disagreeing(by, look)}"
@@ -209,7 +209,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
             if isinstance(answer, Unanswered)
         )
         share = by.share
-        observed = "no requests" if share.total == 0 else percent(share.share)
+        observed = "no requests" if share.total == 0 else format_percent(share.share)
         if by.by == "probe" and share.total:
             observed += " (probe)"
         return Verdict(
@@ -252,11 +252,11 @@ def _described(evidence: Mapping[str, Evidence], name: str) -> Evidence | None:
 
 
 def _failed(answer: Counts) -> str:
-    what = said(answer.what, 40)
+    what = one_line(answer.what, 40)
     if answer.total == 0:
         return f"No {what} were counted"
-    share = percent(answer.bad / answer.total)
-    return f"{count(answer.bad)} of {count(answer.total)} {what} failed ({share})"
+    share = format_percent(answer.bad / answer.total)
+    return f"{count_of(answer.bad, answer.total)} {what} failed ({share})"
 
 
 def _parts(answer: Counts) -> str:
@@ -269,4 +269,8 @@ def _parts(answer: Counts) -> str:
     if not answer.bad or not bad:
         return ""
     bad.sort(key=lambda part: (-part[1], part[0]))
-    return " (" + ", ".join(f"{said(name, 40)} {count(n)}" for name, n in bad[:MOST_PARTS]) + ")"
+    return (
+        " ("
+        + ", ".join(f"{one_line(name, 40)} {format_count(n)}" for name, n in bad[:MOST_PARTS])
+        + ")"
+    )

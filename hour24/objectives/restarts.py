@@ -18,9 +18,7 @@ from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Listing, Unanswered
 from hour24.objectives.base import Objective
-from hour24.objectives.measured import epoch, moment
 from hour24.objectives.probes import Look, looked, probes_of
-from hour24.objectives.words import count, many, said, several
 from hour24.statistics.restarts import (
     Incarnation,
     alive_together,
@@ -28,6 +26,7 @@ from hour24.statistics.restarts import (
     probes_needed,
     tolerance,
 )
+from hour24.text import format_count, format_time, join_some, one_line, parse_epoch, plural
 from hour24.verdict import Outcome, Scale, Verdict
 
 ENDED = frozenset({"server_failed", "server_restarted", "server_hardware_failure"})
@@ -152,11 +151,13 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         deploys = _deploys(evidence.get("deploys"))
         if undeclared:
             starts = [
-                f"{said(x.instance, 60) or 'a process'} at {moment(x.start)}"
+                f"{one_line(x.instance, 60) or 'a process'} at {format_time(x.start)}"
                 + _inside(x.start, deploys)
                 for x in undeclared
             ]
-            parts.append(f"At least {many(len(undeclared), 'undeclared start')}: {several(starts)}")
+            parts.append(
+                f"At least {plural(len(undeclared), 'undeclared start')}: {join_some(starts)}"
+            )
             if isinstance(evidence.get("events"), Listing):
                 agrees = figures["told_by_platform"] > len(unseen)
                 parts.append(
@@ -165,9 +166,9 @@ class NoRestart(Objective, frozen=True, kw_only=True):
                     else "the platform tells of no failure and no restart then"
                 )
         if unseen:
-            events = [f"{kind} at {moment(at)}" for at, kind in unseen]
+            events = [f"{kind} at {format_time(at)}" for at, kind in unseen]
             beside = "which the probes did not see" if not undeclared else "besides"
-            parts.append(f"the platform tells of {several(events)}, {beside}")
+            parts.append(f"the platform tells of {join_some(events)}, {beside}")
         if any(_inside(x.start, deploys) for x in undeclared):
             parts.append(
                 "a deploy is declared by a person, in the ledger: python -m hour24 declare"
@@ -200,8 +201,9 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         if seen < needed:
             return (
                 "too_few_samples",
-                f"{count(seen)} readings of {count(together)} processes saw no undeclared start: "
-                f"expected at least {count(needed)}, to have met each with 99.9 %",
+                f"{format_count(seen)} readings of {format_count(together)} processes saw no "
+                "undeclared start: "
+                f"expected at least {format_count(needed)}, to have met each with 99.9 %",
             )
         return None
 
@@ -212,19 +214,19 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         look: Look,
         evidence: Mapping[str, Evidence],
     ) -> str:
-        oldest = moment(found.lives[0].start)
-        parts = [f"{many(together, 'process', 'processes')} at a time, the oldest since {oldest}"]
+        oldest = format_time(found.lives[0].start)
+        parts = [f"{plural(together, 'process', 'processes')} at a time, the oldest since {oldest}"]
         grown = found.grown
         deployed = [x for x in found.fresh if x not in grown]
         if deployed:
             parts.append(
-                f"{many(len(deployed), 'start')} inside declared deploys, the last at "
-                f"{moment(deployed[-1].start)}"
+                f"{plural(len(deployed), 'start')} inside declared deploys, the last at "
+                f"{format_time(deployed[-1].start)}"
             )
         if grown:
             parts.append(
-                f"{many(len(grown), 'new instance')} beside all the old ones, from "
-                f"{moment(grown[0].start)} on: a scale-out, no restart"
+                f"{plural(len(grown), 'new instance')} beside all the old ones, from "
+                f"{format_time(grown[0].start)} on: a scale-out, no restart"
             )
         events = evidence.get("events")
         if isinstance(events, Listing):
@@ -241,7 +243,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=f"{count(number)} undeclared",
+            observed=f"{format_count(number)} undeclared",
             limit=self.limit_text(),
             scale=Scale(unit="restarts", limit=0.0, observed=float(number)),
             figures=figures,
@@ -264,7 +266,7 @@ def _scaled_out(life: Incarnation, lives: Sequence[Incarnation], apart: float) -
 def _stretches(listing: Evidence | None) -> list[tuple[float, float]]:
     """(start, end) of each item that tells both, epoch seconds."""
     items = listing.items if isinstance(listing, Listing) else ()
-    both = [(epoch(item.get("start")), epoch(item.get("end"))) for item in items]
+    both = [(parse_epoch(item.get("start")), parse_epoch(item.get("end"))) for item in items]
     return [(a, b) for a, b in both if a is not None and b is not None]
 
 
@@ -273,10 +275,10 @@ def _deploys(listing: Evidence | None) -> list[tuple[float, float, str]]:
     items = listing.items if isinstance(listing, Listing) else ()
     found = []
     for item in items:
-        moments = [epoch(item.get(name)) for name in ("created", "started", "finished")]
+        moments = [parse_epoch(item.get(name)) for name in ("created", "started", "finished")]
         known = [at for at in moments if at is not None]
         if known:
-            found.append((min(known), max(known), said(item.get("id") or "without an id", 60)))
+            found.append((min(known), max(known), one_line(item.get("id") or "without an id", 60)))
     return found
 
 
@@ -293,7 +295,7 @@ def _events(listing: Evidence | None) -> list[tuple[float, str]]:
     items = listing.items if isinstance(listing, Listing) else ()
     found = []
     for item in items:
-        at = epoch(item.get("at"))
+        at = parse_epoch(item.get("at"))
         if at is not None and item.get("type") in ENDED:
             found.append((at, str(item["type"])))
     return sorted(found)

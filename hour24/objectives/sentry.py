@@ -19,6 +19,7 @@ from typing import ClassVar
 
 from hour24.evidence import Counts, Document, Evidence, Series, Unanswered
 from hour24.objectives.base import Objective
+from hour24.text import format_duration, format_number
 from hour24.verdict import Outcome, Scale, Verdict
 
 MOST_PARTS = 5
@@ -51,8 +52,8 @@ class EventStored(Objective, frozen=True, kw_only=True):
                 took = (attempts[-1].at - begun).total_seconds() + attempts[-1].took_ms / 1000
             return Verdict(
                 outcome=Outcome.PASS,
-                reason=f"The event sent was read back from Sentry {took:.1f} s later",
-                observed=f"read back in {took:.1f} s",
+                reason=f"The event sent was read back from Sentry {format_duration(took)} later",
+                observed=f"read back in {format_duration(took)}",
                 limit=self.limit_text(),
                 figures={"took_s": took},
             )
@@ -82,7 +83,7 @@ class EventStored(Objective, frozen=True, kw_only=True):
         if not isinstance(usage, dict):
             usage = {"code": "source_misread", "reason": "nothing is told of what it counted"}
         if took_s > QUICK_S:
-            why = f"it took up to {took_s:.1f} s to answer, so that it may only be late"
+            why = f"it took up to {format_duration(took_s)} to answer, so that it may only be late"
             return self._verdict(Outcome.INCONCLUSIVE, "source_timeout", f"{stands}; {why}")
         if usage.get("code", "source_lacks") != "source_lacks":
             why = f"what it counted meanwhile is not known: {usage['reason']}"
@@ -201,7 +202,8 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             return None
         return "feed_silent", (
             f"Sentry counted {outcomes.total} {outcomes.what} in {passed:.3g} h, where the "
-            f"quieter hours of the day before the watch had {quiet:g} an hour: perhaps nothing "
+            f"quieter hours of the day before the watch had {format_number(quiet)} an hour: "
+            "perhaps nothing "
             "fails any more, perhaps nothing reaches it. Let the service report an error, and see "
             "that it arrives (DSN, inbound filters, quota, firewall); then waive this by name"
         )

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing
 from hour24.objectives.base import Objective
+from hour24.text import join_some
 from hour24.verdict import Outcome, Scale, Verdict
 
 MOST_TOLD = 4
@@ -86,18 +87,19 @@ class AllTaken(Objective, frozen=True, kw_only=True):
                 figures=figures,
             )
         accused = [item for item in missing if item.get("code") in OF_THE_ACCUSED]
-        told = "; ".join(
-            f"{item['name']} ({item.get('reason') or item.get('code') or 'no reason told'})"
-            for item in (accused or missing)[:MOST_TOLD]
+        told = join_some(
+            [
+                f"{item['name']} ({item.get('reason') or item.get('code') or 'no reason given'})"
+                for item in accused or missing
+            ],
+            MOST_TOLD,
         )
-        more = len(accused or missing) - MOST_TOLD
-        rest = f"; and {more} more" if more > 0 else ""
         return Verdict(
             outcome=Outcome.FAIL if accused else Outcome.INCONCLUSIVE,
             code="baseline_failed" if accused else "baseline_incomplete",
             reason=f"{len(missing)} of {len(items)} measures of the baseline were not taken"
             + (f", {len(accused)} because the system itself failed" if accused else "")
-            + f": {told}{rest}",
+            + f": {told}",
             observed=observed,
             limit=self.limit_text(),
             scale=scale,
@@ -240,14 +242,13 @@ def _listed(evidence: Evidence, name: str) -> tuple[dict[str, Any], ...]:
 
 
 def _named(items: Sequence[Mapping[str, Any]], *, codes: bool = False) -> str:
-    """``DB-SLOW at hour 8, DB-POOL at hour 12 and 3 more``."""
+    """``DB-SLOW at hour 8, DB-POOL at hour 12, and 3 more``."""
     told = [
         f"{item['id']}{' ' + item['subject'] if item.get('subject') else ''} at hour "
         f"{item['hour']}{' (' + item['code'] + ')' if codes and item.get('code') else ''}"
-        for item in items[:MOST_TOLD]
+        for item in items
     ]
-    more = len(items) - MOST_TOLD
-    return ", ".join(told) + (f" and {more} more" if more > 0 else "")
+    return join_some(told, MOST_TOLD, ", ")
 
 
 def _never_measured(

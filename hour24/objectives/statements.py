@@ -21,9 +21,9 @@ from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing, Unanswered
 from hour24.objectives.base import Objective
+from hour24.text import format_count, format_duration, join_some, one_line, plural
 from hour24.verdict import Outcome, Scale, Verdict
 
-MOST_TOLD = 3
 LONGEST = 80
 Moment = float | str | None
 """Epoch seconds by the server's clock; none where it does not tell."""
@@ -51,7 +51,11 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         running = self._judged(_listing(evidence["running"], "running"))
         before = evidence.get("before")
         found = [
-            (1000.0 * float(item["age_s"]), f"has been running for {item['age_s']:.1f} s", item)
+            (
+                1000.0 * float(item["age_s"]),
+                f"has been running for {format_duration(item['age_s'])}",
+                item,
+            )
             for item in running
             if 1000.0 * float(item["age_s"]) > self.slow_ms
         ]
@@ -65,14 +69,11 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         }
         if found:
             found.sort(key=lambda each: -each[0])
-            told = "; ".join(f"{_named(item)} {how}" for _, how, item in found[:MOST_TOLD])
-            more = len(found) - MOST_TOLD
-            rest = f"; and {more} more" if more > 0 else ""
             return Verdict(
                 outcome=Outcome.FAIL,
                 code="slow_statement",
-                reason=f"{told}{rest}",
-                observed=f"{found[0][0]:,.0f} ms".replace(",", " "),
+                reason=join_some([f"{_named(item)} {how}" for _, how, item in found]),
+                observed=f"{format_count(found[0][0])} ms",
                 limit=self.limit_text(),
                 scale=Scale(unit="ms", limit=self.slow_ms, observed=found[0][0]),
                 figures=figures,
@@ -122,9 +123,13 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
             total = item["total_ms"] - (0.0 if old is None or fresh else old["total_ms"])
             mean = total / calls if calls > 0 else 0.0
             if mean > self.slow_ms:
-                found.append((mean, f"averaged {mean:.0f} ms over {calls} calls", item))
+                found.append(
+                    (mean, f"averaged {format_count(mean)} ms over {plural(calls, 'call')}", item)
+                )
             elif record > self.slow_ms and (fresh or record > _record(old, item, read_at)):
-                found.append((record, f"took {record:.0f} ms in one call, a new record", item))
+                found.append(
+                    (record, f"took {format_count(record)} ms in one call, a new record", item)
+                )
         return found
 
     def _hidden(self, before: Listing, now: Listing) -> tuple[str, str] | None:
@@ -188,9 +193,7 @@ def _since(began: Moment, read_at: Moment) -> bool:
 
 
 def _named(item: Mapping[str, Any]) -> str:
-    query = " ".join(str(item.get("query") or "").split())
-    cut = query if len(query) <= LONGEST else f"{query[:LONGEST]}..."
-    return f"{cut} ({item.get('role')})"
+    return f"{one_line(item.get('query') or '', LONGEST)} ({item.get('role')})"
 
 
 def _listing(evidence: Evidence, name: str) -> Listing:

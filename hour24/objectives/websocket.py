@@ -15,12 +15,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
-from hour24.evidence import Counts, Document, Evidence, Probes, Unanswered
+from hour24.evidence import Counts, Document, Evidence, Probes, Unanswered, control_is_silent
 from hour24.objectives.base import Objective
-from hour24.objectives.measured import span, unheard, value
 from hour24.objectives.probes import looked
-from hour24.objectives.words import count, percent, several
 from hour24.statistics import rates
+from hour24.text import (
+    count_of,
+    format_count,
+    format_duration,
+    format_number,
+    format_percent,
+    join_some,
+)
 from hour24.verdict import Outcome, Scale, Verdict
 
 REFUSED = "refused: "
@@ -57,7 +63,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
     max_gap_s: float = 300.0
 
     def limit_text(self) -> str:
-        return f"below {percent(self.limit)}"
+        return f"below {format_percent(self.limit)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         probes, held = evidence.get("probes"), self._heard(evidence)
@@ -89,7 +95,8 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             return self._open(
                 Outcome.INCONCLUSIVE,
                 "closed_early",
-                f"{count(early)} of {count(held.total)} connections were closed by the server "
+                f"{count_of(early, held.total)} connections were closed "
+                "by the server "
                 "before their time, normally (1000, 1001): no drops, but they did not hold",
                 kinds,
             )
@@ -107,7 +114,9 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             return []
         drops = min(evidence.drops, evidence.connections)
         hours = evidence.held_s / 3600
-        often = f", {value(drops / hours)} an hour of connection," if drops and hours else ""
+        often = (
+            f", {format_number(drops / hours)} an hour of connection," if drops and hours else ""
+        )
         return [
             self._kind(
                 "probes",
@@ -123,7 +132,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         """What was held now; unanswered where our own network may have ended it."""
         held = evidence.get("held")
         lost = isinstance(held, Counts) and (held.bad or held.parts.get("refused"))
-        if held is None or not lost or not unheard(evidence.get("control")):
+        if held is None or not lost or not control_is_silent(evidence.get("control")):
             return held
         return Unanswered(
             question=held.question,
@@ -143,18 +152,18 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         told = f"no connection {what} opened"
         if total:
             told = (
-                f"{count(bad)} of {count(total)} connections {what} dropped ({percent(share.share)}"
+                f"{count_of(bad, total)} connections {what} dropped ({format_percent(share.share)}"
             )
             told += (
-                f", at least {percent(share.lower)}"
+                f", at least {format_percent(share.lower)}"
                 if share.standing == "beyond"
-                else (f", at most {percent(share.upper)}")
+                else (f", at most {format_percent(share.upper)}")
             )
             told += ")"
         if refused:
-            told += f", and {count(refused)} handshakes were refused, which are no drops"
+            told += f", and {format_count(refused)} handshakes were refused, which are no drops"
         if held_s:
-            told += f", over {span(held_s)} held"
+            told += f", over {format_duration(held_s)} held"
         return _Held(by, share, refused, held_s, told)
 
     def _silence(
@@ -165,10 +174,11 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             if held.total or not held.parts.get("refused"):
                 return None
             how = sorted(k.removeprefix(REFUSED) for k in held.parts if k.startswith(REFUSED))
-            told = f"None of {count(held.parts['refused'])} handshakes succeeded ({several(how)})"
+            refused = format_count(held.parts["refused"])
+            told = f"None of {refused} handshakes succeeded ({join_some(how)})"
         elif isinstance(probes, Probes) and not probes.connections and probes.refused:
             how = sorted({failure.reason for failure in probes.failures})
-            told = f"None of {count(probes.refused)} handshakes succeeded ({several(how)})"
+            told = f"None of {format_count(probes.refused)} handshakes succeeded ({join_some(how)})"
         else:
             return None
         if how and set(how) <= LIMITED:
@@ -216,15 +226,15 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         fails = outcome == Outcome.FAIL
         if outcome == Outcome.INCONCLUSIVE:
             needed = rates.needed(share.bad, self.limit)
-            reason += f"; {count(needed)} connections with no more drops would show it below"
+            reason += f"; {format_count(needed)} connections with no more drops would show it below"
         return Verdict(
             outcome=outcome,
             code=code,
             reason=reason[:1].upper() + reason[1:],
-            observed=percent(share.share),
-            bound=f"at least {percent(share.lower)}"
+            observed=format_percent(share.share),
+            bound=f"at least {format_percent(share.lower)}"
             if fails
-            else f"at most {percent(share.upper)}",
+            else f"at most {format_percent(share.upper)}",
             limit=self.limit_text(),
             scale=Scale(
                 unit="ratio",

@@ -25,8 +25,6 @@ import pytest
 from hour24.checkpoint.terminal import (
     Unheard,
     closing_lines,
-    harmless,
-    one_line,
     verdict_lines,
 )
 from hour24.errors import LedgerError
@@ -36,6 +34,7 @@ from hour24.plugin.guards import Scrubbed
 from hour24.plugin.marking import DAILY_LOOK, OWN, criterion_of
 from hour24.plugin.trouble import trouble as trouble_of
 from hour24.plugin.waiting import WaitingLine
+from hour24.text import LONGEST_TEXT, escape_for_ci, one_line
 from hour24.verdict import Outcome, worst
 
 PAGES_WITHIN_S = 20.0
@@ -205,7 +204,7 @@ class CheckpointPlugin:
                 terminal.write_line(text, **markup)
         if "harness_error" in {judged.code for judged in report.judged}:
             for text in report.longreprtext.splitlines():
-                terminal.write_line(harmless(text))
+                terminal.write_line(escape_for_ci(text))
 
     def pytest_sessionstart(self) -> None:
         terminal = self._terminal()
@@ -371,5 +370,5 @@ class CheckpointPlugin:
         terminal = self._terminal()
         if terminal is not None:
             terminal.ensure_newline()
-            terminal.write_line(one_line(text), red=True)
+            terminal.write_line(one_line(text, LONGEST_TEXT), red=True)
             terminal.flush()  # whoever ends the process next does not

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hour24.checkpoint.terminal import one_line
+from hour24.text import one_line
 
 
 def trouble(call: pytest.CallInfo[Any], scrubbed: Callable[[str], str]) -> tuple[str, str] | None:
@@ -19,7 +19,7 @@ def trouble(call: pytest.CallInfo[Any], scrubbed: Callable[[str], str]) -> tuple
     if call.excinfo is None:
         return None
     problem = call.excinfo.value
-    told = one_line(scrubbed(str(problem)))[:300]  # cut first, half a secret would be left
+    told = one_line(scrubbed(str(problem)), 300)  # cut first, half a secret would be left
     if isinstance(problem, pytest.skip.Exception):
         return "skip_not_allowed", f"its test was skipped, which proves nothing: {told}"
     if isinstance(problem, pytest.xfail.Exception):

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from hour24.probes.lines import Alarm
+from hour24.text import format_duration, format_percent
 
 FAILING_S = 120.0
 WINDOW_S = 300.0
@@ -119,13 +120,21 @@ class Runbook:
             since = self._since.pop(rule, at)
             if rule in self._raised:
                 self._raised.discard(rule)
-                self._raise(rule, at, since, f"{who} answers again, after {at - since:.0f} s", True)
+                self._raise(
+                    rule,
+                    at,
+                    since,
+                    f"{who} answers again, after {format_duration(at - since)}",
+                    True,
+                )
             return
         since = self._since.setdefault(rule, at)
         if at - since >= FAILING_S and rule not in self._raised:
             self._raised.add(rule)
             because = f": {why}" if why else ""
-            self._raise(rule, at, since, f"{who} has failed for {at - since:.0f} s{because}")
+            self._raise(
+                rule, at, since, f"{who} has failed for {format_duration(at - since)}{because}"
+            )
 
     def _count(self, at: float, bad: bool) -> None:
         self._recent.append((at, bad))
@@ -142,7 +151,7 @@ class Runbook:
                 self._since[rule] = next(when for when, each in self._recent if each)
                 says = (
                     f"{self._bad} of {total} requests of the last 5 min failed "
-                    f"({self._bad / total:.0%}, above {SHARE:.0%})"
+                    f"({format_percent(self._bad / total, 0)}, above {format_percent(SHARE)})"
                 )
                 self._raise(rule, at, self._since[rule], says, figures=figures)
         elif not bad and self._bad / total <= SHARE:

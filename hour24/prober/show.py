@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from hour24 import histogram
 from hour24.probes.lines import Alarm, Minute
+from hour24.text import escape_controls
 from hour24.watch import Watch
 
 EVERY_S = 2.0
@@ -155,7 +156,7 @@ class Table(Show):
                 f"{histogram.quantile(counts, q):.1f}" if counts else "" for q in (0.5, 0.99)
             ]
             cells = [line.probe, f"{line.interval_s:g} s", f"{kept}/{due}", str(bad), *quantiles]
-            grid.add_row(*(Text(plain(cell)) for cell in [*cells, outcome(line)]))
+            grid.add_row(*(Text(escape_controls(cell)) for cell in [*cells, outcome(line)]))
         return Group(grid, done)
 
 
@@ -166,7 +167,7 @@ def failed(line: Minute) -> int:
 
 def in_words(line: Minute) -> str:
     """A minute in a few words: ``calls 2/2``, ``health 5/6 (1 x 503)``."""
-    return plain(f"{line.probe} {outcome(line)}")
+    return escape_controls(f"{line.probe} {outcome(line)}")
 
 
 def outcome(line: Minute) -> str:
@@ -184,9 +185,4 @@ def outcome(line: Minute) -> str:
 def alarm_in_words(alarm: Alarm) -> str:
     """An alarm, or its end, in one line."""
     word = "over" if alarm.over else "ALARM"
-    return plain(f"{alarm.at:%H:%M:%SZ} {word}: {alarm.rule}: {alarm.says}")
-
-
-def plain(text: str) -> str:
-    """``text`` without anything a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return escape_controls(f"{alarm.at:%H:%M:%SZ} {word}: {alarm.rule}: {alarm.says}")

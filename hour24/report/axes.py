@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from hour24 import evidence as ev
 from hour24.ledger.record import Record
-from hour24.report.words import Times
+from hour24.report.times import Times
 from hour24.verdict import Outcome
 
 

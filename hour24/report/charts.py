@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-from hour24.report.words import one_line
+from hour24.text import one_line
 from hour24.verdict import Outcome, Scale
 
 SHARE_END = 1.6

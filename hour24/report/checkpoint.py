@@ -25,7 +25,15 @@ from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, page, pictures
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
 from hour24.report.rows import Row, each_part, row_of, silent, unmeasured
-from hour24.report.words import Times, count, joined, lateness, one_line, shortened, span
+from hour24.report.times import Times
+from hour24.text import (
+    format_count,
+    format_duration,
+    format_lateness,
+    join_words,
+    one_line,
+    shorten,
+)
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -108,8 +116,8 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "place": _place(record, ledger, path),
         "folder": _folder(record, ledger),
         "advisory": exhibits(Answers([_advisory(record)]), times)[0],
-        "span": span,
-        "lateness": lateness,
+        "span": format_duration,
+        "lateness": format_lateness,
         "took_s": (record.ended - record.started).total_seconds(),
         "most_told": MOST_TOLD,
         "shown_anchor": anchor,
@@ -139,8 +147,8 @@ def _blind(record: Record, grouped: Mapping[str, tuple[Judged, ...]]) -> list[tu
         ids.setdefault(one_line(judged.code or "no code", 40), {})[name.strip()] = None
     told = []
     for code, names in ids.items():
-        more = [f"{count(len(names) - MOST_NAMED)} more"] if len(names) > MOST_NAMED else []
-        told.append((code, joined([*list(names)[:MOST_NAMED], *more])))
+        more = [f"{format_count(len(names) - MOST_NAMED)} more"] if len(names) > MOST_NAMED else []
+        told.append((code, join_words([*list(names)[:MOST_NAMED], *more])))
     return told
 
 
@@ -190,11 +198,11 @@ def _headline(record: Record, rows: Mapping[str, Row]) -> list[str]:
         told.append(f"No answer from {nobody}.")
         deciding = [row for row in deciding if not row.code.startswith("source_")]
     told += [
-        f"{row.id}{f' {row.subject}' if row.subject else ''}: {shortened(row.reason, 200)}"
+        f"{row.id}{f' {row.subject}' if row.subject else ''}: {shorten(row.reason, 200)}"
         for row in deciding[:2]
     ]
     if len(deciding) > 2:
-        told.append(f"And {count(len(deciding) - 2)} more below.")
+        told.append(f"And {format_count(len(deciding) - 2)} more below.")
     return told
 
 
@@ -210,8 +218,8 @@ def _decision(record: Record) -> dict[str, Any] | None:
         return None
     return {
         "action": str(decision.get("action", "")),
-        "rule": shortened(decision.get("rule") or decision.get("why") or "", 300),
-        "why": shortened(decision.get("why") or "", 400) if decision.get("rule") else "",
+        "rule": shorten(decision.get("rule") or decision.get("why") or "", 300),
+        "why": shorten(decision.get("why") or "", 400) if decision.get("rule") else "",
         "status": [one_line(told, 300) for told in decision.get("status") or ()],
         "causes": [
             {
@@ -229,7 +237,7 @@ def _decision(record: Record) -> dict[str, Any] | None:
         ],
         "steps": [
             {
-                "text": shortened(step.get("text", ""), 600),
+                "text": shorten(step.get("text", ""), 600),
                 "command": str(step.get("command") or ""),
             }
             for step in decision.get("steps") or ()

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from hour24.ledger.record import Judged, Record
 from hour24.report.page import WORDS, outcome_of, rehearsal_text, tally
-from hour24.report.words import one_line, shortened, together
+from hour24.text import keep_units, one_line, shorten
 from hour24.verdict import Outcome
 
 _RESULT = {
@@ -81,7 +81,7 @@ def _cell(judged: Sequence[Judged], name: str) -> str:
     lines = [
         Markup("{}{}").format(
             Markup("<b>{}</b> ").format(one_line(one.subject, 60)) if one.subject else "",
-            together(shortened(getattr(one, name), 300)),
+            keep_units(shorten(getattr(one, name), 300)),
         )
         for one in judged[:40]
     ]
@@ -140,12 +140,12 @@ def summary(record: Record) -> str:
 def _row(judged: Judged) -> Markup:
     verdict = Markup('<td style="{}">{}</td>').format(_STYLE[judged.outcome], WORDS[judged.outcome])
     told = Markup("").join(
-        Markup("<td>{}</td>").format(together(text))
+        Markup("<td>{}</td>").format(keep_units(text))
         for text in (
             one_line(f"{judged.id} {judged.subject}".strip(), 120),
             one_line(judged.observed, 120),
             one_line(judged.limit, 120),
-            shortened(judged.reason, 300),
+            shorten(judged.reason, 300),
         )
     )
     return Markup("<tr>{}{}</tr>").format(verdict, told)

@@ -18,7 +18,7 @@ from statistics import median
 from msgspec import Struct
 
 from hour24 import evidence as ev
-from hour24.report.words import span
+from hour24.text import format_duration
 
 FEWEST = 10
 """Planned values below which a share says nothing."""
@@ -52,7 +52,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     @property
     def hole(self) -> str:
         """The longest stretch in words: ``none``, ``44 s``."""
-        return span(self.hole_s) if self.hole_s else "none"
+        return format_duration(self.hole_s) if self.hole_s else "none"
 
 
 def seen(answers: Iterable[tuple[str, ev.Evidence]], usual_s: float) -> list[Seen]:
@@ -74,7 +74,7 @@ def seen(answers: Iterable[tuple[str, ev.Evidence]], usual_s: float) -> list[See
         one
         if seconds == usual_s
         else Seen(
-            what=f"{one.what}, over {span(seconds)}",
+            what=f"{one.what}, over {format_duration(seconds)}",
             got=one.got,
             planned=one.planned,
             hole_s=one.hole_s,
@@ -87,7 +87,7 @@ def _probes(answer: ev.Evidence) -> Seen | None:
     if not isinstance(answer, ev.Probes) or not answer.due:
         return None
     return Seen(
-        what=f"{answer.target} probes, every {span(answer.interval_s)}",
+        what=f"{answer.target} probes, every {format_duration(answer.interval_s)}",
         got=answer.kept,
         planned=answer.due,
         hole_s=max((end - start for start, end in answer.gaps), default=0.0),

@@ -9,7 +9,8 @@ from hour24.histogram import above, merged, middle, quantile
 from hour24.ledger.record import Judged, Record
 from hour24.report.axes import Picture, between, ends_of, hour_ticks
 from hour24.report.charts import Plot, steps
-from hour24.report.words import Times, count, number, one_line, percent
+from hour24.report.times import Times
+from hour24.text import format_count, format_number, format_percent, one_line
 
 
 def over_time(
@@ -38,20 +39,22 @@ def over_time(
     for left, right in between([(a, b) for a, b, *_ in spread], ends):
         plot.hole(left, right)
     if limit is not None:
-        plot.level(limit, f"target {number(limit)} {found.unit}")
+        plot.level(limit, f"target {format_number(limit)} {found.unit}")
         plot.beyond(above=limit)
         over = above(found.merged(), limit)
     else:
         over = 0
     plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, number(v)) for v in steps(0, top))
+    plot.ticks_y((v, format_number(v)) for v in steps(0, top))
     name = one_line(judged.subject or judged.id, 60)
     unit = found.unit
-    told = f"{source}: p99 {number(quantile(found.merged(), 0.99))} {unit} of {count(found.n)}"
-    past = f", {count(over)} over the target" if over else ""
+    p99 = format_number(quantile(found.merged(), 0.99))
+    told = f"{source}: p99 {p99} {unit} of {format_count(found.n)}"
+    past = f", {format_count(over)} over the target" if over else ""
     spans = answers.get("spans")
     if isinstance(spans, ev.Quantiles) and "0.99" in spans.values:
-        past += f"; Sentry's spans: {number(spans.values['0.99'])} {unit} of {count(spans.n)}"
+        p99 = format_number(spans.values["0.99"])
+        past += f"; Sentry's spans: {p99} {unit} of {format_count(spans.n)}"
     title = f"Latency of {name}, {unit}"
     says = f"{told}{past}; line: median, band: up to the slowest of each stretch"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
@@ -96,14 +99,14 @@ def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Pi
     if len(drawn) > 1:
         plot.line(_tail(drawn[1], start, floor), "base")
     plot.line(_tail(now, start, floor), "ln")
-    plot.ticks_x((v, number(v)) for v in _round(low, high))
-    plot.ticks_y((v, percent(v, 2)) for v in (1.0, 0.1, 0.01, 0.001) if v >= least)
+    plot.ticks_x((v, format_number(v)) for v in _round(low, high))
+    plot.ticks_y((v, format_percent(v, 2)) for v in (1.0, 0.1, 0.01, 0.001) if v >= least)
     name = one_line(judged.subject or judged.id, 60)
     title = f"{name}: share slower than a given time, {now.unit}"
-    p50 = number(quantile(now.merged(), 0.5))
-    told = f"now: median {p50} {now.unit} of {count(now.n)}"
+    p50 = format_number(quantile(now.merged(), 0.5))
+    told = f"now: median {p50} {now.unit} of {format_count(now.n)}"
     if len(drawn) > 1:
-        base = number(quantile(drawn[1].merged(), 0.5))
-        told += f"; dashed, hour 0: median {base} {now.unit} of {count(drawn[1].n)}"
+        base = format_number(quantile(drawn[1].merged(), 0.5))
+        told += f"; dashed, hour 0: median {base} {now.unit} of {format_count(drawn[1].n)}"
     says = f"{told}; log scales"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)

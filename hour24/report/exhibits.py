@@ -22,15 +22,16 @@ from msgspec import Struct
 from hour24 import evidence as ev
 from hour24.histogram import quantile
 from hour24.ledger.record import Judged
-from hour24.report.words import (
-    Times,
-    count,
-    moment,
-    number,
+from hour24.report.times import Times
+from hour24.text import (
+    count_of,
+    format_count,
+    format_duration,
+    format_number,
+    format_percent,
     one_line,
-    percent,
+    parse_time,
     plural,
-    span,
     visible,
 )
 
@@ -200,7 +201,7 @@ def _circumstances(answer: ev.Evidence, times: Times) -> list[tuple[str, str]]:
         ("Basis", "census: all there was" if answer.basis == "census" else "sample of all")
     )
     if asked.pages > 1:
-        facts.append(("Pages", count(asked.pages)))
+        facts.append(("Pages", format_count(asked.pages)))
     if asked.vantage:
         facts.append(("Seen from", asked.vantage))
     return facts
@@ -229,11 +230,11 @@ def _answer(answer: ev.Evidence, times: Times) -> Shown:
         case ev.Counts():
             return _counts(answer)
         case ev.Total():
-            return [("Answer", f"{number(answer.value, 6)} {answer.unit}")], (), ""
+            return [("Answer", f"{format_number(answer.value, 6)} {answer.unit}")], (), ""
         case ev.Samples():
             return _samples(answer)
         case ev.Quantiles():
-            rows = tuple((f"q {q}", number(v, 4)) for q, v in answer.values.items())
+            rows = tuple((f"q {q}", format_number(v, 4)) for q, v in answer.values.items())
             table = Table(title="Quantiles", head=("Quantile", answer.unit), rows=rows)
             return [("Answer", f"quantiles of {plural(answer.n, 'measurement')}")], (table,), ""
         case ev.Distribution():
@@ -250,8 +251,15 @@ def _answer(answer: ev.Evidence, times: Times) -> Shown:
 
 
 def _counts(answer: ev.Counts) -> Shown:
-    facts = [("Answer", f"{count(answer.bad)} of {count(answer.total)} {answer.what} count as bad")]
-    rows = tuple((one_line(k, 80), count(v)) for k, v in list(answer.parts.items())[:MOST_ROWS])
+    facts = [
+        (
+            "Answer",
+            f"{count_of(answer.bad, answer.total)} {answer.what} count as bad",
+        )
+    ]
+    rows = tuple(
+        (one_line(k, 80), format_count(v)) for k, v in list(answer.parts.items())[:MOST_ROWS]
+    )
     tables = (Table(title="Parts", head=("Part", "Count"), rows=rows),) if rows else ()
     return facts, tables, ""
 
@@ -261,10 +269,10 @@ def _samples(answer: ev.Samples) -> Shown:
     facts = [("Answer", f"{plural(len(values), 'value')} in {answer.unit}")]
     if values:
         picks = {"least": 0, "middle": len(values) // 2, "largest": -1}
-        told = ", ".join(f"{word} {number(values[at], 4)}" for word, at in picks.items())
+        told = ", ".join(f"{word} {format_number(values[at], 4)}" for word, at in picks.items())
         facts.append(("Values", told))
     if answer.censored:
-        facts.append(("Without an answer", count(answer.censored)))
+        facts.append(("Without an answer", format_count(answer.censored)))
     return facts, (), ""
 
 
@@ -273,20 +281,22 @@ def _distribution(answer: ev.Distribution) -> Shown:
     blocks = f"{plural(n, 'sample')} in {plural(len(answer.blocks), 'block')}"
     facts = [("Answer", f"{blocks}, unit {answer.unit}")]
     if answer.censored:
-        facts.append(("Without an answer", f"{count(answer.censored)}, longer than any value"))
+        facts.append(
+            ("Without an answer", f"{format_count(answer.censored)}, longer than any value")
+        )
     if answer.refused:
-        facts.append(("Refused (401, 403)", f"{count(answer.refused)}, no samples"))
+        facts.append(("Refused (401, 403)", f"{format_count(answer.refused)}, no samples"))
     if answer.limited:
-        facts.append(("Limited (429)", f"{count(answer.limited)}, no samples"))
+        facts.append(("Limited (429)", f"{format_count(answer.limited)}, no samples"))
     if answer.sent_late:
-        facts.append(("Sent late", count(answer.sent_late)))
+        facts.append(("Sent late", format_count(answer.sent_late)))
     if answer.round_trip_ms:
-        facts.append(("Round trip of the connection", f"{number(answer.round_trip_ms)} ms"))
+        facts.append(("Round trip of the connection", f"{format_number(answer.round_trip_ms)} ms"))
     tables: tuple[Table, ...] = ()
     if n:
         whole = answer.merged()
         rows = tuple(
-            (f"p{name}", number(quantile(whole, q), 4))
+            (f"p{name}", format_number(quantile(whole, q), 4))
             for name, q in (("50", 0.5), ("90", 0.9), ("95", 0.95), ("99", 0.99), ("100", 1.0))
         )
         tables = (Table(title="Quantiles, within 1 %", head=("", answer.unit), rows=rows),)
@@ -300,19 +310,21 @@ def _series(answer: ev.Series, times: Times) -> Shown:
         values = [value for value in line.values if value is not None]
         label = ", ".join(f"{k} {v}" for k, v in line.labels.items()) or "all"
         if not values:
-            rows.append((one_line(label, 80), "0", count(len(line.values)), "", "", "", "", ""))
+            rows.append(
+                (one_line(label, 80), "0", format_count(len(line.values)), "", "", "", "", "")
+            )
             continue
-        first, last = moment(line.times[0]), moment(line.times[-1])
+        first, last = parse_time(line.times[0]), parse_time(line.times[-1])
         rows.append(
             (
                 one_line(label, 80),
-                count(len(values)),
-                count(len(line.values) - len(values)),
+                format_count(len(values)),
+                format_count(len(line.values) - len(values)),
                 times.full(first) if first else "",
                 times.full(last) if last else "",
-                number(min(values), 4),
-                number(max(values), 4),
-                number(values[-1], 4),
+                format_number(min(values), 4),
+                format_number(max(values), 4),
+                format_number(values[-1], 4),
             )
         )
     head = ("Line", "Values", "Missing", "From", "To", "Least", "Largest", "Last")
@@ -327,8 +339,8 @@ def _series(answer: ev.Series, times: Times) -> Shown:
 
 
 def _listing(answer: ev.Listing, times: Times) -> Shown:
-    seen = f", of {count(answer.seen)} looked at" if answer.seen > len(answer.items) else ""
-    facts = [("Answer", f"{count(len(answer.items))} {answer.what}{seen}")]
+    seen = f", of {format_count(answer.seen)} looked at" if answer.seen > len(answer.items) else ""
+    facts = [("Answer", f"{format_count(len(answer.items))} {answer.what}{seen}")]
     if not answer.complete:
         facts.append(("Complete", "no: these are not all there were"))
     if not answer.items:
@@ -356,11 +368,11 @@ def _listing(answer: ev.Listing, times: Times) -> Shown:
 def _cell(name: str, value: Any, times: Times) -> str:
     if value is None:
         return "null"
-    at = moment(value) if name in MOMENTS else None
+    at = parse_time(value) if name in MOMENTS else None
     if at is not None:
         return times.full(at, True)
     if isinstance(value, int | float):
-        return number(value, 5)
+        return format_number(value, 5)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return one_line(text, 240)
 
@@ -382,39 +394,51 @@ def _document(answer: ev.Document, times: Times) -> Shown:
 
 def span_ms(answer: ev.Document) -> str:
     """How long a document's last attempt took."""
-    return span(answer.took_ms / 1000)
+    return format_duration(answer.took_ms / 1000)
 
 
 def _probes(answer: ev.Probes, times: Times) -> Shown:
-    ratio = percent(answer.kept / answer.due) if answer.due else "none due"
+    ratio = format_percent(answer.kept / answer.due) if answer.due else "none due"
     facts = [
-        ("Answer", f"{count(answer.bad)} of {plural(answer.kept, 'probe')} failed"),
-        ("Coverage", f"{count(answer.kept)} of {count(answer.due)} due probes sent: {ratio}"),
+        ("Answer", f"{format_count(answer.bad)} of {plural(answer.kept, 'probe')} failed"),
+        (
+            "Coverage",
+            f"{count_of(answer.kept, answer.due)} due probes sent: {ratio}",
+        ),
     ]
     longest = max((end - start for start, end in answer.gaps), default=0.0)
-    facts.append(("Longest stretch unseen", span(longest) if longest else "none over an interval"))
+    facts.append(
+        ("Longest stretch unseen", format_duration(longest) if longest else "none over an interval")
+    )
     if answer.limited:
-        facts.append(("Limited", f"{count(answer.limited)} answered 429, never a sample"))
+        facts.append(("Limited", f"{format_count(answer.limited)} answered 429, never a sample"))
     if answer.uptimes:
         last = answer.uptimes[-1].uptime_s
-        facts.append(("Uptime readings", f"{count(len(answer.uptimes))}, the last {span(last)}"))
+        facts.append(
+            (
+                "Uptime readings",
+                f"{format_count(len(answer.uptimes))}, the last {format_duration(last)}",
+            )
+        )
     if answer.connections or answer.refused:
         held = (
-            f"{count(answer.connections)} opened, {count(answer.drops)} dropped, "
-            f"{count(answer.refused)} refused, {span(answer.held_s)} held in all"
+            f"{format_count(answer.connections)} opened, {format_count(answer.drops)} dropped, "
+            f"{format_count(answer.refused)} refused, {format_duration(answer.held_s)} held in all"
         )
         facts.append(("Connections", held))
     if answer.simulated:
         facts.append(("Simulated", "yes: a rehearsal's prober"))
     tables: list[Table] = []
     if answer.statuses:
-        rows = tuple((one_line(k, 60), count(v)) for k, v in answer.statuses.items())[:MOST_ROWS]
+        rows = tuple((one_line(k, 60), format_count(v)) for k, v in answer.statuses.items())[
+            :MOST_ROWS
+        ]
         tables.append(Table(title="Answers", head=("Status", "Probes"), rows=rows))
     if answer.failures:
         tables.append(_failures(answer, times))
     if answer.gaps:
         gaps = tuple(
-            (_moment(start, times), _moment(end, times), span(end - start))
+            (_moment(start, times), _moment(end, times), format_duration(end - start))
             for start, end in sorted(answer.gaps, key=lambda g: g[0] - g[1])[:MOST_ROWS]
         )
         cut = len(answer.gaps) - len(gaps)
@@ -435,7 +459,7 @@ def _failures(answer: ev.Probes, times: Times) -> Table:
         (
             _moment(failure.at, times),
             one_line(failure.reason, 160),
-            span(failure.lasted_s) if failure.lasted_s else "the next one was good",
+            format_duration(failure.lasted_s) if failure.lasted_s else "the next one was good",
             words[failure.control],
         )
         for failure in answer.failures[:MOST_ROWS]
@@ -450,5 +474,5 @@ def _failures(answer: ev.Probes, times: Times) -> Table:
 
 
 def _moment(value: float, times: Times) -> str:
-    at = moment(value)
-    return times.full(at, True) if at else number(value)
+    at = parse_time(value)
+    return times.full(at, True) if at else format_number(value)

@@ -20,7 +20,7 @@ from msgspec import Struct, structs
 from hour24.criteria import CRITERIA
 from hour24.ledger.record import Judged, Record
 from hour24.report import charts, page
-from hour24.report.words import joined, one_line, percent, plural, shortened
+from hour24.text import format_percent, join_words, one_line, plural, shorten
 from hour24.verdict import Outcome, worst
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Stood(Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """``LATENCY-TARGET calls at hours 8 and 12; at the last: ...``"""
-        told = joined([str(hour) for hour in self.hours])
+        told = join_words([str(hour) for hour in self.hours])
         if len(self.hours) == 1:
             return f"{self.name} at hour {told}: {self.why}"
         return f"{self.name} at hours {told}; at hour {self.hours[-1]}: {self.why}"
@@ -216,13 +216,15 @@ def gathered(standings: Iterable[Standing]) -> list[Stood]:
             hours.setdefault((s.outcome, s.id, s.subject, _became(s)), []).append(s)
     names: dict[tuple[Outcome, tuple[int, ...], str, str], dict[str, list[str]]] = {}
     for (outcome, name, subject, became), many in hours.items():
-        why = shortened(many[-1].reason, 240)
+        why = shorten(many[-1].reason, 240)
         key = outcome, tuple(s.hour for s in many), why, became
         names.setdefault(key, {}).setdefault(name, []).append(one_line(subject, 60))
     return [
         Stood(
             outcome=outcome,
-            name=joined([f"{name} {joined(subjects)}".strip() for name, subjects in ids.items()]),
+            name=join_words(
+                [f"{name} {join_words(subjects)}".strip() for name, subjects in ids.items()]
+            ),
             hours=at,
             why=why,
             became=became,
@@ -301,8 +303,8 @@ def _value(many: Sequence[Judged], outcome: Outcome) -> tuple[str, float | None]
     if len(units) > 1 and len({unit for unit, _ in units}) == 1 and worst_one.scale is not None:
         seen = charts.share(worst_one.scale.observed, worst_one.scale)
         if seen is not None and seen < 10:
-            return percent(seen, 0), used
-    return shortened(worst_one.observed, 24), used
+            return format_percent(seen, 0), used
+    return shorten(worst_one.observed, 24), used
 
 
 def _share(judged: Judged) -> float:
@@ -316,7 +318,7 @@ def _most(cells: Sequence[Cell]) -> str:
     most = max((cell.share for cell in cells if cell.share is not None), default=None)
     if most is None:
         return ""
-    return percent(most, 0) if most < 10 else "far over"
+    return format_percent(most, 0) if most < 10 else "far over"
 
 
 def _spark(name: str, cells: Sequence[Cell], hours: Sequence[int]) -> Markup | None:

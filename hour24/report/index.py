@@ -20,7 +20,8 @@ from msgspec import Struct
 from hour24.ledger import moved
 from hour24.ledger.record import Record
 from hour24.report import grid, page, trends
-from hour24.report.words import Times, joined, lateness, moment, one_line, span
+from hour24.report.times import Times
+from hour24.text import format_duration, format_lateness, join_words, one_line, parse_time
 from hour24.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
             [e for e in entries if e.kind in ("waive", "classify", "moved")], at, times
         ),
         "signoff": signoff.content if signoff is not None else None,
-        "span": span,
-        "lateness": lateness,
+        "span": format_duration,
+        "lateness": format_lateness,
     }
     return page.render("index.html.j2", context)
 
@@ -191,7 +192,7 @@ def _changes(ledger: Ledger) -> list[Change]:
 def entry_view(n: int, entry: Entry, times: Times) -> dict[str, Any]:
     """One entry of the chain, for the table of files."""
     content = entry.content
-    at = moment(content.get("ended") or content.get("at") or content.get("opened"))
+    at = parse_time(content.get("ended") or content.get("at") or content.get("opened"))
     return {
         "n": n,
         "file": entry.file,
@@ -237,7 +238,7 @@ def _named(entry: Entry, named: bool) -> str:
     hours = content.get("hours") if content.get("hours") is not None else content.get("hour")
     if hours is not None:
         listed = hours if isinstance(hours, list | tuple) else [hours]
-        what.append(f"at hour {joined([one_line(hour, 10) for hour in listed])}")
+        what.append(f"at hour {join_words([one_line(hour, 10) for hour in listed])}")
     told = f"{word}: {' '.join(what)}"
     return f"{told}, by {one_line(content.get('by', ''), 80)}" if named else told
 
@@ -259,14 +260,14 @@ def waiver_views(entries: Sequence[Entry], now: datetime, times: Times) -> list[
 def _waiver_view(entry: Entry, now: datetime, times: Times) -> dict[str, Any]:
     """What, by whom, because, until when, and whether expired; ``n``: how many entries."""
     content = entry.content
-    until = moment(content.get("until"))
+    until = parse_time(content.get("until"))
     return {
         "what": says_of(entry, named=False),
         "by": one_line(content.get("by", ""), 120),
         "because": one_line(content.get("because", ""), 600),
         "until": times.whole(until) if until else one_line(content.get("until", ""), 40),
         "expired": until is not None and until <= now,
-        "at": times.full(at) if (at := moment(content.get("at"))) else "",
+        "at": times.full(at) if (at := parse_time(content.get("at"))) else "",
         "last": "",
         "n": 1,
     }

@@ -18,7 +18,7 @@ from hour24 import evidence as ev
 from hour24.ledger.record import Judged, Record
 from hour24.report import page
 from hour24.report.exhibits import read, tries
-from hour24.report.words import one_line, visible
+from hour24.text import one_line, visible
 from hour24.verdict import Outcome
 
 LONGEST = 8000

@@ -3,7 +3,7 @@
 Rules of this module:
 
 - Everything a template prints is escaped, and everything that is not our own markup goes
-  through :func:`~hour24.report.words.visible` first: no template can forget it.
+  through :func:`hour24.text.visible` first: no template can forget it.
 - A name a template does not know is an error.
 - A page is written beside its place and moved there: a reader never sees half of one.
 """
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from hour24 import text
 from hour24.ledger.record import Judged, Record
-from hour24.report import words
 from hour24.verdict import Outcome, worst
 from hour24.watch import marker
 
@@ -65,17 +65,16 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        breakable=words.breakable,
-        one_line=words.one_line,
-        number=words.number,
-        count=words.count,
-        percent=words.percent,
-        part=words.part,
-        span=words.span,
-        plural=words.plural,
-        joined=words.joined,
-        short=words.short,
-        shortened=words.shortened,
+        breakable=_breakable,
+        count=text.format_count,
+        coverage=text.format_coverage,
+        join_words=text.join_words,
+        number=text.format_number,
+        one_line=text.one_line,
+        percent=text.format_percent,
+        plural=text.plural,
+        short=_short,
+        shorten=text.shorten,
         contact_link=contact_link,
     )
     made.globals.update(WORDS=WORDS, GLYPHS=GLYPHS, Outcome=Outcome)
@@ -83,7 +82,17 @@ def environment() -> Environment:
 
 
 def _shown(value: Any) -> Any:
-    return value if isinstance(value, Markup) else words.visible(value)
+    return value if isinstance(value, Markup) else text.visible(value)
+
+
+def _breakable(value: object) -> Markup:
+    """``value`` that may end a line after an underscore, as ``source_unreachable`` must."""
+    return Markup("_<wbr>").join(text.visible(value).split("_"))
+
+
+def _short(digest: str, length: int = 12) -> str:
+    """The first characters of a digest."""
+    return digest[:length]
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
@@ -146,9 +155,9 @@ def rehearsal_text(rehearsal: Mapping[str, Any] | None) -> str:
     """What a rehearsal played: ``seed 7, faults memory_leak@6``; empty for a production."""
     if rehearsal is None:
         return ""
-    faults = [words.one_line(fault, 80) for fault in rehearsal.get("faults") or ()]
+    faults = [text.one_line(fault, 80) for fault in rehearsal.get("faults") or ()]
     told = f"fault{'s' if len(faults) > 1 else ''} {', '.join(faults)}" if faults else "no fault"
-    return f"seed {words.one_line(rehearsal.get('seed', '?'), 20)}, {told}"
+    return f"seed {text.one_line(rehearsal.get('seed', '?'), 20)}, {told}"
 
 
 def command(target: str, watch: str, hour: int, reports: Path | None = None) -> str:
@@ -160,7 +169,7 @@ def command(target: str, watch: str, hour: int, reports: Path | None = None) -> 
     """
     parts = ["pytest", "-m", marker(hour)]
     if target != "production.toml":
-        parts += ["--target", words.one_line(target, 200)]
+        parts += ["--target", text.one_line(target, 200)]
     parts += ["--watch", watch]
     if reports is not None and reports.absolute() != Path("reports").absolute():
         parts += ["--reports", str(reports)]
@@ -169,12 +178,12 @@ def command(target: str, watch: str, hour: int, reports: Path | None = None) -> 
 
 def contact_link(reach: str) -> Markup:
     """How to reach somebody: a link to call, write or chat where the text is one."""
-    text = words.one_line(reach, 160)
-    plain = text.strip()
+    shown = text.one_line(reach, 160)
+    plain = shown.strip()
     if re.fullmatch(r"\+?[\d ()./-]{5,}", plain):
-        return Markup('<a href="tel:{}">{}</a>').format(re.sub(r"[^\d+]", "", plain), text)
+        return Markup('<a href="tel:{}">{}</a>').format(re.sub(r"[^\d+]", "", plain), shown)
     if re.fullmatch(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+", plain):
-        return Markup('<a href="mailto:{}">{}</a>').format(plain, text)
+        return Markup('<a href="mailto:{}">{}</a>').format(plain, shown)
     if re.fullmatch(r"https://[^\s<>\"']+", plain):
-        return Markup('<a href="{}" rel="noreferrer">{}</a>').format(plain, text)
-    return escape(text)
+        return Markup('<a href="{}" rel="noreferrer">{}</a>').format(plain, shown)
+    return escape(shown)

@@ -28,7 +28,15 @@ from hour24.report import distributions
 from hour24.report.axes import Picture, between, clock_ticks, ends_of, hour_ticks
 from hour24.report.charts import Plot, deciding, steps
 from hour24.report.exhibits import Answers
-from hour24.report.words import Times, count, number, percent, plural, span
+from hour24.report.times import Times
+from hour24.text import (
+    count_of,
+    format_count,
+    format_duration,
+    format_number,
+    format_percent,
+    plural,
+)
 from hour24.verdict import Outcome
 
 MOST = 32
@@ -155,18 +163,18 @@ def _memory(
     told = ""
     if slope is not None and math.isfinite(slope):
         _trend(plot, values, ends, slope, _figure(judged, "lower"), _figure(judged, "upper"))
-        told = f"; trend {number(slope)} {memory.unit}/h, dashed, its bounds pale"
+        told = f"; trend {format_number(slope)} {memory.unit}/h, dashed, its bounds pale"
     for line in memory.lines[:8]:
         plot.line(_thinned(line), "ln" if len(memory.lines) == 1 else "ln2")
     if tops:
-        limited = f"limit {number(max(tops))} {memory.unit}"
+        limited = f"limit {format_number(max(tops))} {memory.unit}"
         plot.level(max(tops), limited)
         plot.beyond(above=max(tops))
         told += "" if shown else f"; {limited}, above the picture"
     _deploys(plot, answers)
     plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, number(v)) for v in steps(low, top))
-    largest = f"largest {number(max(values))} {memory.unit}"
+    plot.ticks_y((v, format_number(v)) for v in steps(low, top))
+    largest = f"largest {format_number(max(values))} {memory.unit}"
     says = f"{plural(len(memory.lines), 'instance')}, {largest}{told}"
     title = f"Memory, {memory.unit}"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
@@ -225,16 +233,17 @@ def _responses(
     plot.level(0.01, "limit 1 %")
     plot.beyond(above=0.01)
     plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, percent(v)) for v in steps(0, top))
-    told = f"{count(round(sum(bad.values())))} of {count(round(sum(every.values())))}"
-    says = f"{told} with a status of 500 or above, in steps of {span(step)}"
+    plot.ticks_y((v, format_percent(v)) for v in steps(0, top))
+    told = f"{format_count(round(sum(bad.values())))} of {format_count(round(sum(every.values())))}"
+    says = f"{told} with a status of 500 or above, in steps of {format_duration(step)}"
     title = "Failed responses, share"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
     plot = Plot(ends, (0, max(every.values()) * 1.12 or 1), 150)
     plot.bars(((at, at + step, float(total)) for at, total in sorted(every.items())), "br2")
     plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, number(v)) for v in steps(0, max(every.values()) or 1, whole=True))
-    says = f"{count(round(sum(every.values())))} {series.unit}, in steps of {span(step)}"
+    plot.ticks_y((v, format_number(v)) for v in steps(0, max(every.values()) or 1, whole=True))
+    whole = format_count(sum(every.values()))
+    says = f"{whole} {series.unit}, in steps of {format_duration(step)}"
     yield Picture(title="Responses", says=says, svg=plot.svg("Responses", says))
 
 
@@ -277,7 +286,7 @@ def _events(
     limit = judged.scale.limit if judged.scale else 5.0
     plot.level(limit, f"limit: {judged.limit}")
     plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, number(v)) for v in steps(0, top, whole=True))
+    plot.ticks_y((v, format_number(v)) for v in steps(0, top, whole=True))
     pale = f"{plural(len(moments) - len(counted), 'event')} of normal classes, not counted"
     says = f"dark: {plural(len(counted), 'event')}; pale: {pale}"
     title = "Error events in each clock hour"
@@ -331,10 +340,11 @@ def _health(
     hole = ""
     if longest is not None:
         at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=longest[0])
-        hole = f"; longest stretch unseen {span(longest[1] - longest[0])}, at {times.clock(at)}"
-    failed = f"{count(probes.bad)} failed" if probes.bad else "none failed"
-    says = f"{count(probes.kept)} of {count(probes.due)} probes sent, {failed}{hole}"
-    title = f"Health probes over {span(length)}; hatched is a stretch that nobody saw"
+        lasted = format_duration(longest[1] - longest[0])
+        hole = f"; longest stretch unseen {lasted}, at {times.clock(at)}"
+    failed = f"{format_count(probes.bad)} failed" if probes.bad else "none failed"
+    says = f"{count_of(probes.kept, probes.due)} probes sent, {failed}{hole}"
+    title = f"Health probes over {format_duration(length)}; hatched is a stretch that nobody saw"
     yield Picture(
         title=title,
         says=says,
@@ -358,12 +368,12 @@ def _beats(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> Ite
     top = max([limit, *(gap for _, gap in gaps)]) * 1.12
     plot = Plot(ends, (0, top), 150)
     plot.dots(sorted(gaps, key=lambda g: -g[1])[:600])
-    plot.level(limit, f"limit {number(limit)} s")
+    plot.level(limit, f"limit {format_number(limit)} s")
     plot.beyond(above=limit)
     plot.ticks_x(clock_ticks(*ends, 3600 if ends[1] - ends[0] < 6 * 3600 else 14400, times))
-    plot.ticks_y((v, number(v)) for v in steps(0, top))
+    plot.ticks_y((v, format_number(v)) for v in steps(0, top))
     longest = max(gap for _, gap in gaps)
-    says = f"{plural(len(gaps), 'step')} from beat to beat, the longest {number(longest)} s"
+    says = f"{plural(len(gaps), 'step')} from beat to beat, the longest {format_number(longest)} s"
     title = "Background jobs: time between beats, s"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
@@ -393,8 +403,8 @@ def _disk(
         plot.level(0.8 * size, "limit 80 %")
         plot.beyond(above=0.8 * size)
     plot.ticks_x(hour_ticks(record, (begin, readings[-1][0]), times))
-    plot.ticks_y((v, f"{number(v / 1e9)} GB") for v in steps(0, top))
-    says = f"{number(readings[-1][1] / 1e9)} GB used, {plural(len(readings), 'reading')}"
+    plot.ticks_y((v, f"{format_number(v / 1e9)} GB") for v in steps(0, top))
+    says = f"{format_number(readings[-1][1] / 1e9)} GB used, {plural(len(readings), 'reading')}"
     title = "Disk of the database"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
@@ -412,10 +422,10 @@ def _series(
         for line in series.lines[:8]:
             plot.line(_thinned(line), "ln")
         if judged.scale and judged.scale.unit == series.unit:
-            plot.level(judged.scale.limit, f"limit {number(judged.scale.limit)}")
+            plot.level(judged.scale.limit, f"limit {format_number(judged.scale.limit)}")
         plot.ticks_x(hour_ticks(record, ends, times))
-        plot.ticks_y((v, number(v)) for v in steps(0, max(values) or 1))
+        plot.ticks_y((v, format_number(v)) for v in steps(0, max(values) or 1))
         title = f"{judged.id}: {name.replace('_', ' ')}, {series.unit}"
-        largest = f"largest {number(max(values))} {series.unit}"
+        largest = f"largest {format_number(max(values))} {series.unit}"
         says = f"{largest}, {plural(len(series.lines), 'line')}"
         yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)

@@ -16,7 +16,8 @@ from msgspec import Struct, structs
 from hour24.ledger.record import Judged
 from hour24.report import charts, page
 from hour24.report.exhibits import Answers, anchor, good, tries
-from hour24.report.words import Times, joined, one_line, plural, together
+from hour24.report.times import Times
+from hour24.text import join_words, keep_units, one_line, plural
 from hour24.verdict import Outcome
 
 Beside = Mapping[tuple[str, str], str]
@@ -87,7 +88,7 @@ def row_of(
         sentence=many[0].sentence,
         outcome=outcome,
         code="",
-        reason="" if outcome == Outcome.PASS else joined([part.subject for part in weight]),
+        reason="" if outcome == Outcome.PASS else join_words([part.subject for part in weight]),
         observed=f"{held} of {len(parts)}",
         bound="",
         limit=f"all {len(parts)}",
@@ -112,10 +113,10 @@ def _single(
         sentence=judged.sentence,
         outcome=judged.outcome,
         code=judged.code,
-        reason=together(judged.reason),
-        observed=together(judged.observed),
-        bound=together(judged.bound),
-        limit=together(judged.limit),
+        reason=keep_units(judged.reason),
+        observed=keep_units(judged.observed),
+        bound=keep_units(judged.bound),
+        limit=keep_units(judged.limit),
         anchor=anchor(judged),
         margin=charts.margin(
             judged.scale, judged.outcome, name, hour0.get((judged.id, judged.subject))
@@ -161,7 +162,9 @@ def silent(many: Iterable[Judged]) -> str:
             name = one_line(judged.reason.partition(":")[0], 40)
             asked.setdefault(WITNESSES.get(name, name), set()).add(judged.id)
     ranked = sorted(asked.items(), key=lambda one: -len(one[1]))
-    return joined([f"{name} ({plural(len(ids), 'criterion', 'criteria')})" for name, ids in ranked])
+    return join_words(
+        [f"{name} ({plural(len(ids), 'criterion', 'criteria')})" for name, ids in ranked]
+    )
 
 
 def _unmeasured(judged: Judged, answers: Answers, beside: Beside, times: Times) -> Unmeasured:
@@ -182,7 +185,7 @@ def _unmeasured(judged: Judged, answers: Answers, beside: Beside, times: Times) 
         sentence=judged.sentence,
         outcome=judged.outcome,
         code=judged.code,
-        reason=together(judged.reason),
+        reason=keep_units(judged.reason),
         settles=settles,
         attempts=tuple(
             (good(attempt), f"{one_line(attempt.result, 40)} {times.clock(attempt.at, True)}")

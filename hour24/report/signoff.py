@@ -26,16 +26,16 @@ from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, index, page, trends
 from hour24.report.coverage import Seen
 from hour24.report.exhibits import Answers, read
-from hour24.report.words import (
-    Times,
-    count,
-    lateness,
-    moment,
-    number,
+from hour24.report.times import Times
+from hour24.text import (
+    format_count,
+    format_duration,
+    format_lateness,
+    format_number,
+    format_percent,
     one_line,
-    percent,
-    shortened,
-    span,
+    parse_time,
+    shorten,
 )
 from hour24.verdict import Outcome
 
@@ -78,7 +78,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
     entries = ledger.entries()
     entry = next((e for e in reversed(entries) if e.kind == "signoff"), None)
     content = entry.content if entry is not None else {}
-    signed = moment(content.get("at"))
+    signed = parse_time(content.get("at"))
     now = signed or now  # a waiver that ends later does not undo what was signed
     missing = list(missing) or _missing(ledger, now, entry is not None)
     approved = not missing
@@ -98,7 +98,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "approved": approved,
         "content": {name: one_line(content.get(name) or "", 600) for name in _NAMED},
         "signed": signed,
-        "launch": moment(content.get("launch_at")),
+        "launch": parse_time(content.get("launch_at")),
         "missing": _shown(ledger, now, missing),
         "most_missing": MOST_MISSING,
         "eight": _eight(ledger, standings),
@@ -128,8 +128,8 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "verdicts": len(standings),
         "tally": {o: sum(s.outcome == o for s in standings) for o in Outcome},
         "now": now,
-        "late": lateness(max((max(0.0, r.late_s) for r in records), default=0.0)),
-        "span": span,
+        "late": format_lateness(max((max(0.0, r.late_s) for r in records), default=0.0)),
+        "span": format_duration,
     }
     return page.render("signoff.html.j2", context)
 
@@ -176,7 +176,7 @@ def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
         drawn = _drawn(many, outcome)
         findings = [
             f"{one_line(j.subject, 40) + ': ' if j.subject else ''}"
-            f"{shortened(j.reason, 360 if j.outcome == Outcome.PASS else 110)}"
+            f"{shorten(j.reason, 360 if j.outcome == Outcome.PASS else 110)}"
             for j in many
         ]
         found.append(
@@ -242,7 +242,7 @@ def _coverage(records: Sequence[Record], whole_s: float) -> list[Seen]:
 def _state(last: Record | None) -> list[str]:
     """The state of the system as the last checkpoint found it."""
     return [
-        f"{judged.id}: {shortened(judged.reason, 160)}"
+        f"{judged.id}: {shorten(judged.reason, 160)}"
         for judged in (last.criteria if last is not None else ())
         if judged.id in CRITERIA and CRITERIA[judged.id].state
     ]
@@ -281,8 +281,8 @@ def _found(records: Sequence[Record], times: Times) -> Iterator[tuple[str, str, 
             before, _ = total.get(name, (0, None))
             total[name] = before + (n if isinstance(n, int) else 0), item.get("last_seen")
     for name, (n, seen) in sorted(total.items(), key=lambda one: -one[1][0])[:12]:
-        at = moment(seen)
-        yield one_line(name, 160), count(n), times.full(at) if at else ""
+        at = parse_time(seen)
+        yield one_line(name, 160), format_count(n), times.full(at) if at else ""
 
 
 def _frequent(records: Sequence[Record]) -> list[tuple[str, str, str]]:
@@ -294,7 +294,10 @@ def _frequent(records: Sequence[Record]) -> list[tuple[str, str, str]]:
             total[title] = total.get(title, 0) + (n if isinstance(n, int) else 0)
     every = sum(total.values())
     ranked = sorted(total.items(), key=lambda one: -one[1])[:MOST]
-    return [(title, count(n), percent(n / every, 0) if every else "–") for title, n in ranked]
+    return [
+        (title, format_count(n), format_percent(n / every, 0) if every else "–")
+        for title, n in ranked
+    ]
 
 
 def _endpoints(last: Record | None) -> list[tuple[str, str, str]]:
@@ -303,10 +306,10 @@ def _endpoints(last: Record | None) -> list[tuple[str, str, str]]:
         if judged.id == latency.TARGET.id and judged.scale is not None:
             at = charts.share(judged.scale.observed, judged.scale)
             if at is not None and judged.scale.observed is not None:
-                value = f"{number(judged.scale.observed)} {judged.scale.unit}"
+                value = f"{format_number(judged.scale.observed)} {judged.scale.unit}"
                 rows.append((at, one_line(judged.subject, 60), value))
     rows.sort(reverse=True)
-    return [(name, value, percent(at, 0)) for at, name, value in rows[:MOST]]
+    return [(name, value, format_percent(at, 0)) for at, name, value in rows[:MOST]]
 
 
 def _statements(last: Record | None) -> Iterator[tuple[str, str, str]]:
@@ -317,8 +320,8 @@ def _statements(last: Record | None) -> Iterator[tuple[str, str, str]]:
     for item in items[:MOST]:
         yield (
             one_line(item.get("query", ""), 110),
-            number(item.get("max_ms") or 0.0),
-            number(item.get("calls") or 0),
+            format_number(item.get("max_ms") or 0.0),
+            format_number(item.get("calls") or 0),
         )
 
 

@@ -20,7 +20,15 @@ from hour24.report import charts
 from hour24.report.axes import Picture
 from hour24.report.charts import Plot
 from hour24.report.exhibits import read
-from hour24.report.words import Times, count, number, one_line, percent, span
+from hour24.report.times import Times
+from hour24.text import (
+    count_of,
+    format_count,
+    format_duration,
+    format_number,
+    format_percent,
+    one_line,
+)
 from hour24.verdict import Outcome, worst
 
 if TYPE_CHECKING:
@@ -107,7 +115,7 @@ def _range(values: Sequence[float], unit: str) -> str:
         return "no value observed"
     told = "" if unit in ("", "1", "ratio") else f" {one_line(unit, 20)}"
     least, most = (
-        percent(value, 2) if unit == "ratio" else number(value)
+        format_percent(value, 2) if unit == "ratio" else format_number(value)
         for value in (min(values), max(values))
     )
     if least == most:
@@ -145,8 +153,9 @@ def _health(ledger: Ledger, records: Sequence[Record], times: Times) -> Iterator
     due, kept, bad = (sum(getattr(p, name) for _, p in seen) for name in ("due", "kept", "bad"))
     longest = max((b - a for _, p in seen for a, b in p.gaps), default=0.0)
     says = (
-        f"{count(kept)} of {count(due)} sent, {count(bad) if bad else 'none'} failed; "
-        f"longest stretch unseen {span(longest) if longest else 'below one interval'}"
+        f"{count_of(kept, due)} sent, "
+        f"{format_count(bad) if bad else 'none'} failed; "
+        f"longest stretch unseen {format_duration(longest) if longest else 'below one interval'}"
     )
     title = "Health probes; hatched is what nobody saw, or what is still to come"
     yield Picture(title=title, says=says, svg=plot.svg(title, says, "strip"), wide=True)

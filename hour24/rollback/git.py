@@ -18,9 +18,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from hour24.checkpoint.terminal import one_line
 from hour24.config.production import Repository
 from hour24.errors import Hour24Error
+from hour24.text import one_line
 
 LOOKS_S = 30.0
 PUSHES_S = 180.0
@@ -248,5 +248,5 @@ class Clone:
             raise GitProblem(f"git {words[0]}: no end within {limit_s:g} s") from None
         if done.returncode:
             said = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
-            raise GitProblem(f"git {words[0]}: {one_line(self._scrub(said))[:LONGEST]}")
+            raise GitProblem(f"git {words[0]}: {one_line(self._scrub(said), LONGEST)}")
         return done.stdout.rstrip("\n")

@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 
 from hour24.asking.exchange import Address
 from hour24.asking.fetching import is_loopback
-from hour24.checkpoint.terminal import one_line
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.config.production import RenderAt
@@ -38,6 +37,7 @@ from hour24.rollback.platform import (
     last_good,
 )
 from hour24.secrets.redactor import Redactor
+from hour24.text import format_duration, one_line
 
 WAYS = ("platform", "git")
 RUNBOOK_WAIT_S = 300.0
@@ -312,7 +312,8 @@ def _begun(ledger: Ledger, now: datetime) -> Iterator[str]:
         if 0 <= ago_s < BEGUN_COUNTS_S:
             yield (
                 f"{entry.file}: expected no rollback under way, got one that "
-                f"{one_line(entry.content['by'])} began {ago_s:.0f} s ago; if it was broken off, "
+                f"{one_line(entry.content['by'])} began {format_duration(ago_s)} ago; if it was "
+                "broken off, "
                 f"look at the platform, and wait until {BEGUN_COUNTS_S / 60:.0f} min are over"
             )
 

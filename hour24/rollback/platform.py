@@ -20,7 +20,6 @@ from typing import Any
 from msgspec import Struct
 
 from hour24.asking.witness import Asking, Witness
-from hour24.checkpoint.terminal import one_line
 from hour24.clock import Clock
 from hour24.config.production import RenderAt
 from hour24.errors import (
@@ -30,6 +29,7 @@ from hour24.errors import (
     SourceMisread,
     SourceRefused,
 )
+from hour24.text import one_line
 
 LISTED = 100
 BUDGET_S = 60.0
@@ -233,7 +233,7 @@ def _deploy(asking: Asking, found: Any) -> Deploy:
 def _words(asking: Asking, found: Mapping[str, Any], key: str) -> str:
     """A text that is safe to show: on one line, without control characters and secrets."""
     value = found.get(key)
-    return one_line(asking.witness.scrubbed(value))[:LONGEST] if isinstance(value, str) else ""
+    return one_line(asking.witness.scrubbed(value), LONGEST) if isinstance(value, str) else ""
 
 
 def _moment(value: Any) -> datetime | None:

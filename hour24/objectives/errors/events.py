@@ -9,11 +9,11 @@ from typing import ClassVar
 from hour24.classes import IssueClass
 from hour24.evidence import Evidence
 from hour24.objectives.aside import parted
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Objective, listing, window_of
 from hour24.objectives.errors.known import TITLE
 from hour24.objectives.listed import listed
-from hour24.objectives.words import clock, count, listing, many, over, said, several, window_of
 from hour24.statistics.counts import calendar_hours, fullest
+from hour24.text import format_clock, format_count, in_window, join_some, one_line, plural
 from hour24.verdict import Scale, Verdict
 
 
@@ -41,27 +41,29 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
         worst = max(by_hour, key=lambda hour: hour.count)
         rolling, since = fullest(moments)
         clean = (
-            f"At most {many(worst.count, 'error event')} in a clock hour, from "
-            f"{clock(worst.start)}, {count(len(moments))} in all"
+            f"At most {plural(worst.count, 'error event')} in a clock hour, from "
+            f"{format_clock(worst.start)}, {format_count(len(moments))} in all"
             if moments
             else "No error event counted"
-        ) + over(window)
+        ) + in_window(window)
         bad = None
         if worst.count >= self.per_hour:
             full = sum(hour.count >= self.per_hour for hour in by_hour)
             inside = [i for i in found.counted if worst.start <= float(i["at"]) < worst.end]
-            titles = Counter(said(item.get("title"), TITLE) for item in inside)
+            titles = Counter(one_line(item.get("title"), TITLE) for item in inside)
             ranked = sorted(titles.items(), key=lambda each: (-each[1], each[0]))
-            told = several([f"{count(n)} of {title}" for title, n in ranked])
+            told = join_some([f"{format_count(n)} of {title}" for title, n in ranked])
             bad = (
                 "too_many_events",
-                f"{many(worst.count, 'error event')} in the clock hour from {clock(worst.start)}, "
+                f"{plural(worst.count, 'error event')} in the clock hour from "
+                f"{format_clock(worst.start)}, "
                 f"expected {self.limit_text()} ({full} of {len(by_hour)} hours have as many): "
                 f"{told}",
             )
         elif rolling >= self.per_hour and events.complete:
             clean += (
-                f"; warning: {count(rolling)} within the 60 minutes from {clock(since)}, across "
+                f"; warning: {format_count(rolling)} within the 60 minutes from "
+                f"{format_clock(since)}, across "
                 "clock hours"
             )
         return listed(
@@ -70,7 +72,7 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
             clean=clean,
             bad=bad,
             beside=found.told(),
-            observed=f"{count(worst.count)} in an hour",
+            observed=f"{format_count(worst.count)} in an hour",
             scale=Scale(
                 unit="error events", limit=float(self.per_hour), observed=float(worst.count)
             ),

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from hour24.classes import IssueClass
 from hour24.evidence import Evidence
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Objective, listing
 from hour24.objectives.errors.known import Issues
 from hour24.objectives.listed import listed
-from hour24.objectives.words import count, listing, many, over, several
+from hour24.text import format_count, in_window, join_some, plural
 from hour24.verdict import Scale, Verdict
 
 CLASSIFY = 'python -m hour24 classify {issue} --as normal --by NAME --because "..."'
@@ -36,20 +36,20 @@ class NoNewIssue(Objective, frozen=True, kw_only=True):
         issues = Issues.of(answer, self.normal, self.critical)
         fresh = [each for each in issues.found if each.new]
         bad = [each for each in fresh if not each.as_normal]
-        within = over(answer.question.window)
+        within = in_window(answer.question.window)
         clean = (
-            f"No issue was first seen{within}, of {many(len(issues.found), 'issue')} with events"
+            f"No issue was first seen{within}, of {plural(len(issues.found), 'issue')} with events"
         )
         if len(fresh) > len(bad):
             clean += f", but {len(fresh) - len(bad)} of normal classes"
-        told = f"First seen{within}: {several([each.told() for each in bad])}"
+        told = f"First seen{within}: {join_some([each.told() for each in bad])}"
         return listed(
             self,
             answer,
             clean=clean,
             bad=("new_issue", told) if bad else None,
             beside=issues.told_above(),
-            observed=f"{count(len(bad))} new",
+            observed=f"{format_count(len(bad))} new",
             scale=Scale(unit="issues", limit=0.0, observed=float(len(bad))),
             figures={
                 "new": float(len(bad)),
@@ -81,16 +81,16 @@ class NoCriticalIssue(Objective, frozen=True, kw_only=True):
         bad = [each for each in issues.found if each.critical is not None and each.events]
         seen = sum(each.events for each in issues.found)
         events = sum(each.events for each in bad)
-        within = over(answer.question.window)
+        within = in_window(answer.question.window)
         clean = (
-            f"None of {many(len(self.critical), 'critical class', 'critical classes')} matches "
-            f"any of {many(len(issues.found), 'issue')} with {many(seen, 'event')}{within}"
+            f"None of {plural(len(self.critical), 'critical class', 'critical classes')} matches "
+            f"any of {plural(len(issues.found), 'issue')} with {plural(seen, 'event')}{within}"
             if issues.found
             else f"No issue had events{within}"
         )
-        told = f"Of a critical class{within}: {several([each.told() for each in bad])}"
+        told = f"Of a critical class{within}: {join_some([each.told() for each in bad])}"
         undescribed = (
-            f"{many(len(issues.found), 'issue')} had events{within}, and production.toml "
+            f"{plural(len(issues.found), 'issue')} had events{within}, and production.toml "
             "describes no critical class to hold them against"
         )
         return listed(
@@ -99,7 +99,7 @@ class NoCriticalIssue(Objective, frozen=True, kw_only=True):
             clean=clean,
             bad=("critical_issue", told) if bad else None,
             unknown=("not_described", undescribed) if issues.found and not self.critical else None,
-            observed=many(events, "event"),
+            observed=plural(events, "event"),
             scale=Scale(unit="events", limit=0.0, observed=float(events)),
             figures={
                 "critical_issues": float(len(bad)),
@@ -139,8 +139,8 @@ class TopKnown(Objective, frozen=True, kw_only=True):
             each for each in first if each.critical is None and each.normal is None and not each.new
         ]
         known = len(first) - len(critical) - len(fresh) - len(old)
-        within = over(answer.question.window)
-        told = several([each.told() for each in first], max(1, self.top))
+        within = in_window(answer.question.window)
+        told = join_some([each.told() for each in first], max(1, self.top))
         clean = (
             f"The {len(first)} most frequent{within}: {told}"
             if first
@@ -148,13 +148,13 @@ class TopKnown(Objective, frozen=True, kw_only=True):
         )
         bad = unknown = None
         if critical or fresh:
-            named = several([each.told() for each in (*critical, *fresh)], max(1, self.top))
+            named = join_some([each.told() for each in (*critical, *fresh)], max(1, self.top))
             bad = (
                 "critical_issue" if critical else "new_issue",
                 f"Among the {len(first)} most frequent{within}: {named}",
             )
         elif old:
-            named = several([each.told() for each in old], max(1, self.top))
+            named = join_some([each.told() for each in old], max(1, self.top))
             unknown = (
                 "unclassified",
                 f"Among the {len(first)} most frequent{within}: {named}; a person says what it "

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from hour24.classes import IssueClass, class_of
 from hour24.evidence import Listing
-from hour24.objectives.words import hours, many, said, several, window_of
+from hour24.objectives.base import window_of
+from hour24.text import format_duration, join_some, one_line, plural
 
 TITLE = 80
 
@@ -46,7 +47,7 @@ class Known(NamedTuple):
     @property
     def name(self) -> str:
         """Its short id, or its id."""
-        return said(self.item.get("short_id") or self.item.get("id") or "an issue", 40)
+        return one_line(self.item.get("short_id") or self.item.get("id") or "an issue", 40)
 
     def told(self) -> str:
         """``VB-1 KeyError: 'x' (3 events, new, of no known class)``"""
@@ -54,12 +55,12 @@ class Known(NamedTuple):
         known = (
             "of no known class"
             if kind is None
-            else f"{'critical' if self.critical else 'normal'}: {said(kind.name, 60)}"
+            else f"{'critical' if self.critical else 'normal'}: {one_line(kind.name, 60)}"
         )
         known += ", above its bound" * self.above
         new = "new, " if self.new else ""
-        title = said(self.item.get("title"), TITLE)
-        return f"{self.name} {title} ({many(self.events, 'event')}, {new}{known})"
+        title = one_line(self.item.get("title"), TITLE)
+        return f"{self.name} {title} ({plural(self.events, 'event')}, {new}{known})"
 
 
 class Issues(NamedTuple):
@@ -88,8 +89,9 @@ class Issues(NamedTuple):
             if kind is not None:
                 total[kind.name] += int(item["count"])
         above = {
-            kind.name: f"{said(kind.name, 60)} had {many(total[kind.name], 'event')} in "
-            f"{hours(window.hours)}, more than {kind.at_most_per_hour} an hour: that is not normal"
+            kind.name: f"{one_line(kind.name, 60)} had {plural(total[kind.name], 'event')} in "
+            f"{format_duration(window.seconds)}, more than {kind.at_most_per_hour} an hour: "
+            "that is not normal"
             for kind in normal
             if kind.at_most_per_hour is not None
             and total[kind.name] > kind.at_most_per_hour * window.hours
@@ -118,4 +120,4 @@ class Issues(NamedTuple):
 
     def told_above(self) -> str:
         """What is said of normal classes above their bound; empty when none is."""
-        return f"; {several(self.above)}" if self.above else ""
+        return f"; {join_some(self.above)}" if self.above else ""

@@ -13,10 +13,18 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Series
-from hour24.objectives.base import Objective
-from hour24.objectives.words import clock, count, many, over, percent, several, times, window_of
+from hour24.objectives.base import Objective, window_of
 from hour24.statistics.counts import HOUR_S, Rise, Spike, rise, spikes
 from hour24.statistics.rates import FAIL_CONFIDENCE
+from hour24.text import (
+    count_of,
+    format_clock,
+    format_factor,
+    format_percent,
+    in_window,
+    join_some,
+    plural,
+)
 from hour24.verdict import Outcome, Verdict
 
 CHANCE = 1 - FAIL_CONFIDENCE
@@ -97,7 +105,8 @@ class NoRise(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 code,
-                f"{by_hour.told} of {many(len(by_hour.total), 'hour')} had requests{over(window)}; "
+                f"{by_hour.told} of {plural(len(by_hour.total), 'hour')} had "
+                f"requests{in_window(window)}; "
                 f"a trend needs {SHORTEST}",
                 figures,
             )
@@ -114,7 +123,8 @@ class NoRise(Objective, frozen=True, kw_only=True):
                 "dispersion": trend.dispersion,
             }
         failed = (
-            f"{count(bad)} of {count(total)} requests failed ({percent(bad / total)}){over(window)}"
+            f"{count_of(bad, total)} requests failed ({format_percent(bad / total)})"
+            f"{in_window(window)}"
         )
         if peaks:
             shares = [peak.count / by_hour.total[peak.index] for peak in peaks]
@@ -123,8 +133,8 @@ class NoRise(Objective, frozen=True, kw_only=True):
             return self._verdict(Outcome.FAIL, "spike", f"{told}; in all, {failed}", figures, trend)
         if trend is not None and self._rises(trend):
             told = (
-                f"The share of failed requests rose from {percent(trend.first)} to "
-                f"{percent(trend.last)}, {times(trend.factor)}, beyond chance (p "
+                f"The share of failed requests rose from {format_percent(trend.first)} to "
+                f"{format_percent(trend.last)}, {format_factor(trend.factor)}, beyond chance (p "
                 f"{trend.p_value:.2g})"
             )
             return self._verdict(Outcome.FAIL, "rise", f"{told}; in all, {failed}", figures, trend)
@@ -137,15 +147,15 @@ class NoRise(Objective, frozen=True, kw_only=True):
         change = (
             "No request failed"
             if trend is None
-            else f"No rise shown, from {percent(trend.first)} to {percent(trend.last)} (p "
-            f"{trend.p_value:.2g}), and no hour spikes"
+            else f"No rise shown, from {format_percent(trend.first)} to "
+            f"{format_percent(trend.last)} (p {trend.p_value:.2g}), and no hour spikes"
         )
         unseen = len(by_hour.total) - by_hour.told
         return self._verdict(
             Outcome.PASS,
             "",
-            f"{change}; {failed}; a rise to less than {percent(shown)} would not have shown"
-            + (f"; {many(unseen, 'hour')} had no requests" if unseen else ""),
+            f"{change}; {failed}; a rise to less than {format_percent(shown)} would not have shown"
+            + (f"; {plural(unseen, 'hour')} had no requests" if unseen else ""),
             figures,
             trend,
         )
@@ -181,8 +191,9 @@ class NoRise(Objective, frozen=True, kw_only=True):
         if shown > self.visible:
             return (
                 "too_little_traffic",
-                f"a rise to less than {percent(shown)} would not have shown; with more requests "
-                f"in an hour one to {percent(self.visible)} would",
+                f"a rise to less than {format_percent(shown)} would not have shown; with more "
+                "requests "
+                f"in an hour one to {format_percent(self.visible)} would",
             )
         return None
 
@@ -196,9 +207,9 @@ class NoRise(Objective, frozen=True, kw_only=True):
     ) -> Verdict:
         shown = figures.get("smallest_rise_to")
         if "worst_hour_share" in figures:
-            observed = f"{percent(figures['worst_hour_share'])} in an hour"
+            observed = f"{format_percent(figures['worst_hour_share'])} in an hour"
         elif trend is not None:
-            observed = times(trend.factor)
+            observed = format_factor(trend.factor)
         else:
             observed = "no failures" if outcome == Outcome.PASS else "not measured"
         return Verdict(
@@ -206,7 +217,7 @@ class NoRise(Objective, frozen=True, kw_only=True):
             code=code,
             reason=reason,
             observed=observed,
-            bound=f"a rise to {percent(shown)} would show"
+            bound=f"a rise to {format_percent(shown)} would show"
             if outcome == Outcome.PASS and shown is not None
             else "",
             limit=self.limit_text(),
@@ -216,10 +227,11 @@ class NoRise(Objective, frozen=True, kw_only=True):
 
 def _told(peaks: Sequence[Spike], by_hour: Hours, start: float) -> str:
     """The hours that spike, the worst first."""
-    return "Spikes: " + several(
+    return "Spikes: " + join_some(
         [
-            f"{count(peak.count)} of {count(by_hour.total[peak.index])} requests failed in the "
-            f"hour from {clock(start + HOUR_S * peak.index)}, {peak.expected:.1f} expected"
+            f"{count_of(peak.count, by_hour.total[peak.index])} requests "
+            "failed in the "
+            f"hour from {format_clock(start + HOUR_S * peak.index)}, {peak.expected:.1f} expected"
             for peak in sorted(peaks, key=lambda each: -each.count)
         ]
     )

@@ -8,10 +8,9 @@ from typing import Literal, NamedTuple
 
 from hour24 import histogram
 from hour24.evidence import Distribution, Evidence, Quantiles, Samples, Unanswered
-from hour24.objectives.measured import value
 from hour24.objectives.probes import answered
-from hour24.objectives.words import count, said, several
 from hour24.statistics import quantiles, rates
+from hour24.text import format_count, format_number, join_some, one_line
 
 MOST_LATE = 0.01
 LEAST_SLOW = 2
@@ -54,11 +53,11 @@ class Lost(NamedTuple):
     def told(self) -> str:
         """``20 had no good answer (503 18, timeout 2), 3 were refused (401 or 403)``."""
         ranked = sorted(self.ended.items(), key=lambda each: (-each[1], each[0]))
-        how = several([f"{said(name, 40)} {count(n)}" for name, n in ranked])
+        how = join_some([f"{one_line(name, 40)} {format_count(n)}" for name, n in ranked])
         parts = [
-            f"{count(self.bad)} had no good answer" + (f" ({how})" if how else ""),
-            f"{count(self.refused)} were refused (401 or 403)",
-            f"{count(self.limited)} were limited (429)",
+            f"{format_count(self.bad)} had no good answer" + (f" ({how})" if how else ""),
+            f"{format_count(self.refused)} were refused (401 or 403)",
+            f"{format_count(self.limited)} were limited (429)",
         ]
         numbers = (self.bad, self.refused, self.limited)
         return ", ".join(part for part, n in zip(parts, numbers, strict=True) if n)
@@ -160,11 +159,13 @@ def _of_distribution(by: str, told: Distribution, target_ms: float, q: float) ->
     above = sum(c for index, c in counts.items() if index > at) + told.censored
     most = above + counts.get(at, 0)
     away = lost(told)
-    notes = [f"a round trip of {value(trip)} ms taken off"] if trip else []
-    notes += [f"from {said(told.question.vantage, 60)}"] if told.question.vantage else []
+    notes = [f"a round trip of {format_number(trip)} ms taken off"] if trip else []
+    notes += [f"from {one_line(told.question.vantage, 60)}"] if told.question.vantage else []
     notes += [away.told()] if away.told() else []
     if n and told.sent_late > MOST_LATE * n:
-        notes.append(f"{count(told.sent_late)} were sent late: the prober was the bottleneck")
+        notes.append(
+            f"{format_count(told.sent_late)} were sent late: the prober was the bottleneck"
+        )
         return Look(by, "open", n, above, most, why="sent_late", note=", ".join(notes), lost=away)
     ranked = _ranked(sorted(counts.items()), told.n)
     observed, lower, upper = (

@@ -8,8 +8,8 @@ from typing import ClassVar
 from hour24.evidence import Distribution, Evidence
 from hour24.objectives.base import Objective
 from hour24.objectives.latency.looks import MOST_LATE, REMEDY, lost
-from hour24.objectives.words import count, percent, times
 from hour24.statistics import rates, shift
+from hour24.text import format_count, format_factor, format_percent
 from hour24.verdict import Outcome, Scale, Verdict
 
 
@@ -27,7 +27,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
     max_tail: float = 1.5
 
     def limit_text(self) -> str:
-        return f"below {times(self.max_ratio)}"
+        return f"below {format_factor(self.max_ratio)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         now, baseline = (_distribution(evidence[name], name) for name in self.needs)
@@ -36,7 +36,8 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             if each.sent_late > MOST_LATE * sent:
                 return self.unmeasured(
                     "sent_late",
-                    f"Of {count(sent)} requests {name}, {count(each.sent_late)} were sent late: "
+                    f"Of {format_count(sent)} requests {name}, {format_count(each.sent_late)} "
+                    "were sent late: "
                     "the prober was the bottleneck",
                 )
         away = lost(now)
@@ -45,8 +46,9 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 away.code,
-                f"Of {count(silent.total)} requests, {away.told()}, at least "
-                f"{percent(silent.lower)}: so much of the tail lies beyond any value of hour 0",
+                f"Of {format_count(silent.total)} requests, {away.told()}, at least "
+                f"{format_percent(silent.lower)}: so much of the tail lies beyond any value of "
+                "hour 0",
                 None,
                 {"censored": float(silent.bad), "n": float(silent.total)},
             )
@@ -62,8 +64,9 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             when = "since then" if len(medians) == fewest else "at hour 0"
             return self.unmeasured(
                 "too_few_samples",
-                f"{count(fewest)} stretches of 10 min hold {shift.LEAST_IN_BLOCK} samples or "
-                f"more {when}: expected at least {count(shift.LEAST_BLOCKS)}",
+                f"{format_count(fewest)} stretches of 10 min hold {shift.LEAST_IN_BLOCK} "
+                "samples or "
+                f"more {when}: expected at least {format_count(shift.LEAST_BLOCKS)}",
             )
         moved, tail = shift.shift(medians, base), shift.tail(after, before)
         seen = shift.visible(medians, base, self.max_ratio)
@@ -79,17 +82,18 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             "n_baseline": float(baseline.n),
         }
         middle = (
-            f"medians lie at {times(moved.factor)} of hour 0 ({times(moved.lower)} to "
-            f"{times(moved.upper)}), p95 at {times(tail.ratio)}"
+            f"medians lie at {format_factor(moved.factor)} of hour 0 "
+            f"({format_factor(moved.lower)} to "
+            f"{format_factor(moved.upper)}), p95 at {format_factor(tail.ratio)}"
         )
-        beside = f"; a rise below {times(seen)} could not have been seen"
+        beside = f"; a rise below {format_factor(seen)} could not have been seen"
         if away.told():
             beside += f"; {away.told()}, and are not among them"
         if moved.lower > self.max_ratio:
             return self._verdict(
                 Outcome.FAIL,
                 "slower",
-                f"Slower: {middle}: expected below {times(self.max_ratio)}",
+                f"Slower: {middle}: expected below {format_factor(self.max_ratio)}",
                 moved,
                 figures,
             )
@@ -97,8 +101,9 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "slower_tail",
-                f"Its tail is slower: {percent(tail.share)} of the samples lie above the p95 of "
-                f"hour 0, at least {percent(tail.lower)}; {middle}",
+                f"Its tail is slower: {format_percent(tail.share)} of the samples lie above the "
+                "p95 of "
+                f"hour 0, at least {format_percent(tail.lower)}; {middle}",
                 moved,
                 figures,
             )
@@ -110,7 +115,8 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             Outcome.INCONCLUSIVE,
             "too_few_samples",
             f"Neither shown: {middle}: expected both bounds on one side of "
-            f"{times(self.max_ratio)}, and p95 below {times(self.max_tail)}{beside}",
+            f"{format_factor(self.max_ratio)}, and p95 below "
+            f"{format_factor(self.max_tail)}{beside}",
             moved,
             figures,
         )
@@ -137,8 +143,10 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=times(moved.factor),
-            bound=f"at least {times(moved.lower)}" if fails else f"at most {times(moved.upper)}",
+            observed=format_factor(moved.factor),
+            bound=f"at least {format_factor(moved.lower)}"
+            if fails
+            else f"at most {format_factor(moved.upper)}",
             limit=self.limit_text(),
             scale=Scale(
                 unit="times hour 0",

@@ -19,12 +19,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from hour24.evidence import Distribution, Document, Evidence, Samples, Unanswered
+from hour24.evidence import Distribution, Document, Evidence, Samples, Unanswered, control_is_silent
 from hour24.objectives.base import Objective
 from hour24.objectives.latency.looks import REMEDY, Look, Lost, look, lost
-from hour24.objectives.measured import unheard, value
-from hour24.objectives.words import count, percent, several
 from hour24.statistics import rates
+from hour24.text import format_count, format_number, format_percent, join_some
 from hour24.verdict import Outcome, Scale, Verdict
 
 LOOKED_AT = ("spans", "probes", "samples")
@@ -68,7 +67,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         if not told:
             code = silent[0].code if silent else "not_described"
             reasons = [each.reason for each in silent] or ["nothing measured this endpoint"]
-            return self.unmeasured(code, several(reasons))
+            return self.unmeasured(code, join_some(reasons))
         dead = next((each for each in told if self._dead(each, told)), None)
         if dead is not None:
             return self._verdict(
@@ -104,9 +103,9 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
 
     def _unanswered(self, dead: Look) -> str:
         return (
-            f"Of {count(dead.n)} {_BY[dead.by]}, {dead.lost.told()}, at least "
-            f"{percent(self._without(dead).lower)}, 99 % sure: more than the "
-            f"{percent(1 - self.q)} that may be slow"
+            f"Of {format_count(dead.n)} {_BY[dead.by]}, {dead.lost.told()}, at least "
+            f"{format_percent(self._without(dead).lower)}, 99 % sure: more than the "
+            f"{format_percent(1 - self.q)} that may be slow"
         )
 
     def _verdict(
@@ -125,7 +124,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
             if other.standing not in ("open", by.standing):
                 reason += f"; {_BY[other.by]} differ: {self._counted(other)}"
             elif other.lost.told():
-                reason += f"; of {count(other.asked)} {_BY[other.by]}, {other.lost.told()}"
+                reason += f"; of {format_count(other.asked)} {_BY[other.by]}, {other.lost.told()}"
         reason += "".join(
             f"; not heard: {each.reason}" for each in silent if each.code != "not_described"
         )
@@ -143,7 +142,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=unmeasured if by.observed is None else f"{value(by.observed)} ms",
+            observed=unmeasured if by.observed is None else f"{format_number(by.observed)} ms",
             bound=_bound(by),
             limit=self.limit_text(),
             scale=Scale(
@@ -165,16 +164,18 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         if by.most > by.n * (1 - self.q):
             return f"{reason}; that shows neither"
         needed = rates.needed(by.most, 1 - self.q)
-        return f"{reason}; {count(needed)} requests with no more than these would show it below"
+        return (
+            f"{reason}; {format_count(needed)} requests with no more than these would show it below"
+        )
 
     def _counted(self, by: Look) -> str:
         """``3 of 1,354 took 500 ms or more (p99 402 ms; a sample)``."""
-        many = count(by.most)
+        many = format_count(by.most)
         if by.least != by.most:
-            many = f"{count(by.least)} to {many}"
-        p = "" if by.observed is None else f"p{100 * self.q:g} {value(by.observed)} ms"
+            many = f"{format_count(by.least)} to {many}"
+        p = "" if by.observed is None else f"p{100 * self.q:g} {format_number(by.observed)} ms"
         beside = "; ".join(part for part in (p, by.note) if part)
-        return f"{many} of {count(by.n)} took {self.target_ms:g} ms or more" + (
+        return f"{many} of {format_count(by.n)} took {self.target_ms:g} ms or more" + (
             f" ({beside})" if beside else ""
         )
 
@@ -185,10 +186,10 @@ def _of_the_service(evidence: Mapping[str, Evidence]) -> dict[str, Evidence]:
     samples, control = known.get("samples"), evidence.get("control")
     if not isinstance(samples, Distribution | Samples) or _heard(samples):
         return known
-    if isinstance(control, Document) and not unheard(control):
+    if isinstance(control, Document) and not control_is_silent(control):
         return known
     code, and_control = ("no_control", "the control address was not asked, so that it may be")
-    if unheard(control):
+    if control_is_silent(control):
         code, and_control = ("no_network", "neither had the control address: it may be")
     known["samples"] = Unanswered(
         question=samples.question,
@@ -224,7 +225,7 @@ def _kept_from_us(told: Sequence[Look], silent: Sequence[Unanswered]) -> tuple[s
         refused=sum(each.lost.refused for each in own),
         limited=sum(each.lost.limited for each in own),
     )
-    reason = f"of our own {count(sum(each.asked for each in own))} requests, {away.told()}"
+    reason = f"of our own {format_count(sum(each.asked for each in own))} requests, {away.told()}"
     if not away.refused and not away.limited:
         return own[0].why, f"{reason}; that shows neither"
     code = "source_refused" if away.refused else "source_limited"
@@ -233,8 +234,8 @@ def _kept_from_us(told: Sequence[Look], silent: Sequence[Unanswered]) -> tuple[s
 
 def _bound(by: Look) -> str:
     if by.standing == "beyond":
-        return "" if by.lower is None else f"at least {value(by.lower)} ms"
-    return "" if by.upper is None else f"at most {value(by.upper)} ms"
+        return "" if by.lower is None else f"at least {format_number(by.lower)} ms"
+    return "" if by.upper is None else f"at most {format_number(by.upper)} ms"
 
 
 def _bounded(by: Look) -> str:

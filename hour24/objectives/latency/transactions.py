@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 from hour24.evidence import Evidence, Listing
 from hour24.objectives.base import Objective
 from hour24.objectives.latency.looks import Standing, standing
-from hour24.objectives.measured import value
-from hour24.objectives.words import count, percent, said, several
 from hour24.statistics import quantiles
+from hour24.text import count_of, format_count, format_number, format_percent, join_some, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
 
@@ -31,7 +30,7 @@ class MostBelow(Objective, frozen=True, kw_only=True):
     limit_ms: float = 1000.0
 
     def limit_text(self) -> str:
-        return f"at least {percent(self.share)}"
+        return f"at least {format_percent(self.share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         listing = evidence["transactions"]
@@ -46,37 +45,41 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         if n == 0 or not listing.complete:
             return self.unmeasured(
                 "source_incomplete" if n else "no_data",
-                f"Sentry told {count(n)} transactions"
+                f"Sentry told {format_count(n)} transactions"
                 + (", which are not all there are" if n else ": expected at least one"),
                 figures,
             )
         least, most = fast / n, (fast + unknown) / n
         figures |= {"share_at_least": least, "share_at_most": most}
         reason = (
-            f"{count(fast)} of {count(n)} transactions have a p99 below {self.limit_ms:g} ms, "
-            f"{percent(least)}"
+            f"{count_of(fast, n)} transactions have a p99 below "
+            f"{self.limit_ms:g} ms, "
+            f"{format_percent(least)}"
         )
         if slow:
             items = {str(item["transaction"]): item for item in listing.items}
-            told = [f"{said(name)} {value(float(items[name]['p99'] or 0.0))} ms" for name in slow]
-            reason += f"; above: {several(told)}"
+            told = [
+                f"{one_line(name, 100)} {format_number(float(items[name]['p99'] or 0.0))} ms"
+                for name in slow
+            ]
+            reason += f"; above: {join_some(told)}"
         if unknown:
             reason += (
-                f"; {count(unknown)} were seen too rarely to tell (of a sample, it takes "
-                f"{count(quantiles.least(0.99))})"
+                f"; {format_count(unknown)} were seen too rarely to tell (of a sample, it takes "
+                f"{format_count(quantiles.least(0.99))})"
             )
         outcome, code = Outcome.INCONCLUSIVE, "too_little_traffic"
         if least >= self.share:
             outcome, code = Outcome.PASS, ""
         elif most < self.share:
             outcome, code = Outcome.FAIL, "slow"
-            reason += f": expected at least {percent(self.share)}"
+            reason += f": expected at least {format_percent(self.share)}"
         return Verdict(
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=percent(least),
-            bound=f"{percent(least)} to {percent(most)}" if unknown else "",
+            observed=format_percent(least),
+            bound=f"{format_percent(least)} to {format_percent(most)}" if unknown else "",
             limit=self.limit_text(),
             scale=Scale(
                 unit="ratio",

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from hour24.text import blank_controls, cut
+
 LONGEST = 300
 _TOKEN = re.compile(
     r"""
@@ -27,8 +29,7 @@ _TOKEN = re.compile(
 def masked(query: str) -> str:
     """``query`` on one line, literals masked, at most :data:`LONGEST` characters."""
     bare = _TOKEN.sub(_kept, query)
-    line = " ".join("".join(c if c.isprintable() else " " for c in bare).split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+    return cut(" ".join(blank_controls(bare).split()), LONGEST)
 
 
 def _kept(match: re.Match[str]) -> str:
