@@ -30,11 +30,6 @@ class Outcome(StrEnum):
         raise TypeError("an outcome is not a truth value: compare it with Outcome.PASS")
 
 
-# A code in this set says that evidence was wanting; a later PASS over a window
-# that contains this one settles it (rule 7). Every other code needs a waiver.
-SETTLED_BY_MORE_EVIDENCE = frozenset({"too_early", "too_few_samples", "too_little_traffic"})
-
-
 class Scale(Struct, frozen=True, kw_only=True):
     """The figures of a verdict on one axis, for the margin drawn beside it.
 

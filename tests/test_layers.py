@@ -15,7 +15,7 @@ PACKAGE = ROOT / "hour24"
 PACKAGES = ("asking", "checkpoint", "ledger")
 """Packages whose rooms are looked at one by one: a room is ``ledger.record``."""
 
-NOTHING = ("errors", "classes", "histogram", "verdict", "clock", "shipped", "watch")
+NOTHING = ("codes", "errors", "classes", "histogram", "verdict", "clock", "shipped", "watch")
 EVERYWHERE = ("hour24.__version__", "hour24.shipped", "hour24.text")
 JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram"}
 ASK = {
@@ -59,6 +59,7 @@ ANYTHING_BUT_PYTEST = (
         "alerts",
         "baseline",
         "commands",
+        "codes",
         "criteria",
         "doctor",
         "escalation",
@@ -99,7 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.canonical": {"errors"},
     "ledger.journal": {"ledger.canonical", "errors"},
     "ledger.record": RECORD,
-    "ledger.standings": {"criteria", "ledger.record", "verdict", "watch"},
+    "ledger.standings": {"codes", "criteria", "ledger.record", "verdict", "watch"},
     "ledger.chain": RECORD | {"ledger.journal", "ledger.record"},
     "ledger.book": BOOK,
     "ledger.moved": {"ledger.book", "ledger.record"},
@@ -108,11 +109,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.waivers": BOOK | {"ledger.readiness"},
     "ledger.declaring": BOOK | {"ledger.waivers"},
     "ledger.compared": BOOK,
-    "ledger.derived": {"criteria", "evidence", "ledger.record", "objectives", "verdict"},
+    "ledger.derived": {"codes", "criteria", "evidence", "ledger.record", "objectives", "verdict"},
     "ledger.verify": SIGN,
     "ledger.signoff": SIGN | {"ledger.waivers"},
-    "escalation": {"classes", "criteria", "evidence", "ledger.record", "verdict", "watch"},
-    "report": BOOK | {"histogram"},
+    "escalation": {"codes", "classes", "criteria", "evidence", "ledger.record", "verdict", "watch"},
+    "report": BOOK | {"codes", "histogram"},
     "probes": {"errors", "evidence", "watch", "histogram"},
     "prober": PROBE | {"probes", "sources"},
     "alerts": {"asking.exchange", "config", "ledger.record", "probes", "secrets"},

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hour24.checkpoint.questions import QUESTIONS
+from hour24.codes import CODES
 from hour24.criteria import CRITERIA, Criterion, due
 from hour24.rehearsal.faults import FAULTS
 from hour24.watch import CHECKPOINTS
@@ -21,38 +22,6 @@ EACH = """\
 Each checkpoint leaves `hourNN.aM.json` (the record), `.html` (the page), `.pytest.html` and `.xml`
 in `reports/WATCH/`. A FAIL stays a FAIL: a later attempt does not erase it, a named person's waiver
 stands beside it. After a fix and a deploy, `pytest -m hour0 --follows WATCH` opens a new watch."""
-ADVICE = {
-    "too_early": "Nothing to do: a later checkpoint settles it.",
-    "too_few_samples": "Nothing to do, unless hour 24 still says so: more probes, or a waiver.",
-    "too_little_traffic": "Nothing to do, unless hour 24 still says so: more traffic, or a waiver.",
-    "baseline_absent": "Run hour 0 first; a watch without it has nothing to compare with.",
-    "coverage_too_low": "Keep a prober running: two machines are better than one.",
-    "no_prober": "Start one: `python -m hour24 probe`.",
-    "late": "It existed only then. Run checkpoints within their tolerance, or waive by name.",
-    "no_network": "Our own network was down, not the service: run the checkpoint again.",
-    "no_data": "The source answered and had nothing: see that it is fed.",
-    "feed_silent": "Report an error from the service, see it in Sentry, then waive by name.",
-    "nothing_measured": "Mend what kept it from being measured, or leave the criterion out.",
-    "not_described": "Describe it in production.toml, or leave the criterion out with a reason.",
-    "unclassified": "Say what the error is: `python -m hour24 classify`.",
-    "too_many_lines": "More lines than a checkpoint reads: quieten the logs, or waive by name.",
-    "source_unreachable": "Try `python -m hour24 doctor`, then run the checkpoint again.",
-    "source_timeout": "It was slow: run the checkpoint again.",
-    "source_refused": "A credential or a right: `python -m hour24 doctor` names it.",
-    "source_limited": "We asked too often: wait a minute, then run the checkpoint again.",
-    "source_failed": "It answered 5xx: read its status page, then run the checkpoint again.",
-    "source_misread": "It answered nonsense: read the page's evidence, then run it again.",
-    "source_incomplete": "Its answer was cut off: run the checkpoint again.",
-    "source_lacks": "This server has no such endpoint: leave the criterion out with the reason.",
-    "login_refused": "Our own credential, as long as no login has worked: `doctor` names it.",
-    "too_many_connections": "No login has worked yet: free a connection, then run it again.",
-    "not_accepting": "The database was starting or stopping: run the checkpoint again.",
-    "no_control": "Silence, and the control address was not asked: run the checkpoint again.",
-    "sent_late": "The prober was the bottleneck: give its machine more room.",
-    "timeout": "Run the checkpoint again; if it hangs again, report it.",
-    "interrupted": "Run the checkpoint again.",
-    "harness_error": "A bug of ours or of your own test: the terminal shows it.",
-}
 
 
 def add(commands: Any) -> None:
@@ -78,7 +47,8 @@ def _lines() -> Iterator[str]:
             group = criterion.group
             yield from ("", f"### {group}")
         yield from _criterion(criterion)
-    yield from _inconclusive()
+    yield from _codes("When a criterion fails", "FAIL", "either")
+    yield from _codes("When a criterion is INCONCLUSIVE", "INCONCLUSIVE", "either")
     yield from _escalation()
 
 
@@ -130,14 +100,16 @@ def _faults(faults: tuple[str, ...]) -> str:
     return " with ".join(told)
 
 
-def _inconclusive() -> Iterator[str]:
+def _codes(heading: str, *outcomes: str) -> Iterator[str]:
+    """What to do about each code of these outcomes."""
     yield ""
-    yield "## When a criterion is INCONCLUSIVE"
+    yield f"## {heading}"
     yield ""
-    yield "| code | what to do |"
-    yield "|---|---|"
-    for code, advice in ADVICE.items():
-        yield f"| `{code}` | {advice} |"
+    yield "| code | what it means | what to do |"
+    yield "|---|---|---|"
+    for name, code in CODES.items():
+        if code.of in outcomes:
+            yield f"| `{name}` | {code.means} | {code.advice} |"
 
 
 def _escalation() -> Iterator[str]:

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from hour24.codes import AGAIN, SETTLED_BY_MORE_EVIDENCE
 from hour24.criteria import CRITERIA, EIGHT, database, errors, health, process
 from hour24.escalation.causes import (
     NO_EVENT,
@@ -32,7 +33,7 @@ from hour24.escalation.steps import Commands, Step
 from hour24.evidence import Counts, Document, Probes, Series
 from hour24.ledger.record import Judged, Record
 from hour24.text import count_of, format_percent, join_some
-from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome
+from hour24.verdict import Outcome
 
 ERROR_RATE = 0.05
 HOUR_S = 3600.0
@@ -44,24 +45,6 @@ DATABASE = "database"
 """The cause of errors that the runbook has a row of its own for."""
 ROOT_CAUSE_WITHIN = timedelta(minutes=5)
 """The runbook's deadline for knowing the root cause of a high error rate."""
-AGAIN = frozenset(
-    {
-        "source_unreachable",
-        "source_timeout",
-        "source_limited",
-        "source_failed",
-        "source_misread",
-        "source_incomplete",
-        "too_many_connections",
-        "not_accepting",
-        "no_network",
-        "interrupted",
-        "not_run",
-        "timeout",
-        "harness_error",
-    }
-)
-"""Codes with which the same question, asked again, may well be answered."""
 AFTERWARDS = {
     "critical": "Run the checkpoint again; the rollback counts as a declared deploy",
     "high": "Run the checkpoint again",

@@ -17,23 +17,13 @@ from typing import Any
 import msgspec
 
 from hour24 import evidence
+from hour24.codes import UNJUDGED
 from hour24.criteria.judges import refusal
 from hour24.ledger import record as record_form
 from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome
 
 DIGITS = 1e-6
-
-UNJUDGED = {
-    "not_run",
-    "interrupted",
-    "harness_error",
-    "does_not_import",
-    "skip_not_allowed",
-    "no_evidence",
-    "timeout",
-}
-"""Codes under which a due criterion may stand without an objective."""
 
 
 def differing(records: Sequence[Record]) -> Iterator[str]:

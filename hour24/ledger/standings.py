@@ -22,10 +22,11 @@ from typing import Any
 
 from msgspec import Struct, convert, structs
 
+from hour24.codes import SETTLED_BY_MORE_EVIDENCE
 from hour24.criteria import CRITERIA, EIGHT, Criterion, own_criterion
 from hour24.criteria.criterion import WHOLE
 from hour24.ledger.record import Judged, Record
-from hour24.verdict import SETTLED_BY_MORE_EVIDENCE, Outcome, worst
+from hour24.verdict import Outcome, worst
 from hour24.watch import Watch, Window
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from markupsafe import Markup
 from msgspec import Struct, structs
 
+from hour24 import codes
 from hour24.ledger.record import Judged
 from hour24.report import charts, page
 from hour24.report.exhibits import Answers, anchor, good, tries
@@ -127,19 +128,6 @@ def _single(
     )
 
 
-_SETTLES = {
-    "too_early": "a later checkpoint whose window holds this one",
-    "too_few_samples": "a later PASS over a window that holds this one",
-    "too_little_traffic": "a later PASS over a window that holds this one",
-    "late": "only a waiver: what is true now cannot be asked for the past",
-    "no_prober": "only a waiver for these hours; a prober from now on",
-    "coverage_too_low": "only a waiver for these hours; a prober from now on",
-    "feed_silent": "only a waiver, once an error of the service was seen to arrive",
-    "baseline_absent": "a watch that begins with hour 0",
-    "missed": "only a waiver: the checkpoint was not run",
-}
-
-
 def unmeasured(
     many: Iterable[Judged], answers: Answers, beside: Beside, times: Times
 ) -> list[Unmeasured]:
@@ -174,19 +162,13 @@ def _unmeasured(judged: Judged, answers: Answers, beside: Beside, times: Times) 
         if not all(map(good, answer.question.attempts))
         for attempt in answer.question.attempts
     ]
-    settles = ""
-    if judged.outcome == Outcome.INCONCLUSIVE:
-        settles = _SETTLES.get(
-            judged.code,
-            "another attempt at this hour, which asks for the same window; or a waiver",
-        )
     return Unmeasured(
         who=((anchor(judged), judged.id, judged.subject),),
         sentence=judged.sentence,
         outcome=judged.outcome,
         code=judged.code,
         reason=keep_units(judged.reason),
-        settles=settles,
+        settles=codes.settles(judged.code) if judged.outcome == Outcome.INCONCLUSIVE else "",
         attempts=tuple(
             (good(attempt), f"{one_line(attempt.result, 40)} {times.clock(attempt.at, True)}")
             for attempt in tried[-6:]
