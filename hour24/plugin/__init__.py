@@ -21,6 +21,7 @@ import pytest
 
 from hour24.errors import ConfigurationError, LedgerError, LedgerLocked
 from hour24.plugin.companion import Companion
+from hour24.plugin.compatibility import OneRun, allow_warnings, load_needed, refused, select
 from hour24.plugin.exits import EXIT_LOCKED, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import (
     CHECKPOINT,
@@ -54,7 +55,8 @@ LOOKS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "
 """Options with which pytest shows something, and runs nothing."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    load_needed(pluginmanager)
     group = parser.getgroup("hour24", "hour24: the 24 hours before launch")
     add = group.addoption
     add("--target", default="production.toml", help="a production.toml, or the word rehearsal")
@@ -100,12 +102,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"-m: expected one checkpoint, got {names}; run them one by one")
     if selected[0] not in (DAILY_LOOK, *(f"hour{hour}" for hour in CHECKPOINTS)):
         raise pytest.UsageError(f"-m: expected one of {_markers()}, got {selected[0]}")
-    if getattr(config.option, "numprocesses", None) not in (None, 0):
-        raise pytest.UsageError("-n: expected one process, which asks side by side by itself")
+    if wrong := next(refused(config), ""):
+        raise pytest.UsageError(wrong)
+    allow_warnings(config)
     plugin = _open(config, selected[0])
     config.pluginmanager.register(plugin, CHECKPOINT)
     config.pluginmanager.register(Companion(plugin.run), "hour24-companion")
     config.pluginmanager.register(Shield(plugin.run), "hour24-shield")
+    config.pluginmanager.register(OneRun(), "hour24-one-run")
 
 
 def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
@@ -138,12 +142,6 @@ def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
         pytest.exit(str(problem), returncode=EXIT_NOT_WRITTEN)
     begin(run)
     sign_of_life(run, "start")
-    # Filters are the process's, not a thread's: a library's warning must not end a question.
-    # Nor may it for the moment in which pytest has set "error" and not yet what comes after it.
-    filters = config.getini("filterwarnings")
-    filters[:] = [each for each in filters if not each.startswith("error")]
-    config.addinivalue_line("filterwarnings", "default")
-    config.addinivalue_line("filterwarnings", "ignore:SOCKS support in urllib3")
     option.continue_on_collection_errors = True
     option.tbstyle = "short"
     option.showlocals = False
@@ -158,10 +156,16 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None]:
     collected = list(items)
-    yield
+    plugin = config.pluginmanager.get_plugin(CHECKPOINT)
+    try:
+        yield
+    except Exception as problem:
+        if plugin is None or isinstance(problem, pytest.UsageError):
+            raise
+        plugin.run.notes.append(f"another plugin failed: {type(problem).__name__}: {problem}")
+        select(items, config)
     if any(getattr(config.option, name, False) for name in LOOKS):
         return
-    plugin = config.pluginmanager.get_plugin(CHECKPOINT)
     if plugin is not None:
         plugin.selected(collected, items)
     elif any(item.get_closest_marker("criterion") for item in items):

@@ -28,6 +28,7 @@ from hour24.checkpoint.terminal import (
     verdict_lines,
 )
 from hour24.errors import LedgerError
+from hour24.plugin.compatibility import once
 from hour24.plugin.exits import EXIT, EXIT_HARD_LIMIT, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import VERDICTS
 from hour24.plugin.guards import Scrubbed
@@ -53,7 +54,7 @@ class CheckpointPlugin:
         self.waiting = WaitingLine(config)
         run.waiting = self.waiting.tell
         self.interrupted = ""
-        self.exit_code: int | None = None
+        self.begun = False
         self._old_handlers = {
             number: signal.signal(number, self._stop)
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -86,12 +87,22 @@ class CheckpointPlugin:
         found = {item.callspec.params["checkpoint"] for item in items}  # type: ignore[attr-defined]
         if found - {meant}:
             raise pytest.UsageError(f"-m: expected one checkpoint, got {sorted(map(str, found))}")
+        kept, repeats = once(items)
+        if repeats:
+            self.config.hook.pytest_deselected(items=repeats)
+            self.run.notes.append(
+                f"another plugin repeats tests ({len(repeats)} more): each criterion ran once"
+            )
+            items[:] = kept
         for own in OWN.values():
             self.run.plan[own.id] = own
         begin(self.run)  # once more, with the plan that is whole now
         order = {name: place for place, name in enumerate(self.run.plan)}
         last = len(order)
         items.sort(key=lambda item: order.get(criterion_of(item).id, last))
+
+    def pytest_collection(self) -> None:
+        self.begun = True
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -122,6 +133,8 @@ class CheckpointPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         found = criterion_of(pyfuncitem)
+        if pyfuncitem.stash.get(VERDICTS, None):
+            return True  # another plugin runs it again: its verdict stands
         if self.run.applies(found.id):
             return None
         because = self.run.production.criteria[found.id].because
@@ -337,6 +350,8 @@ class CheckpointPlugin:
 
     def pytest_unconfigure(self) -> None:
         self._ended.set()
+        if not self.begun:  # another plugin ended pytest: nothing was asked, no attempt is spent
+            self.run.withdraw()
         logging.setLogRecordFactory(self._old_factory)
         signal.set_wakeup_fd(-1)
         os.close(self._waker)
