@@ -14,8 +14,9 @@ from typing import Any
 
 from hour24.clock import SteppingClock
 from hour24.config import Health, Production
-from hour24.config.production import RenderAt, Repository, Service
+from hour24.config.production import Described, Repository, Service
 from hour24.secrets import Secret
+from hour24.witnesses.render import WITNESS, RenderAt
 from tests.answering import Answer, Asked, Server
 
 START = datetime(2025, 12, 21, 19, 15, tzinfo=UTC)
@@ -109,13 +110,18 @@ class Hosting:
                 control_url=f"{self.server.url}/control",
             ),
             health=Health(url=f"{self.server.url}/health", schema=SCHEMA, timestamp="", uptime=""),
-            render=RenderAt(
-                url=f"{self.server.url}/v1",
-                service=SERVICE,
-                owner="tea-1",
-                token=token,
-                timeout_s=2.0,
-            ),
+            described={
+                "render": Described(
+                    WITNESS,
+                    RenderAt(
+                        url=f"{self.server.url}/v1",
+                        service=SERVICE,
+                        owner="tea-1",
+                        token=token,
+                        timeout_s=2.0,
+                    ),
+                )
+            },
             repository=Repository(**repository),
             secrets=(token,),
         )

@@ -28,6 +28,10 @@ from hour24.config.placeholders import is_nobody, is_placeholder
 from hour24.config.problems import walked
 from hour24.errors import ConfigurationError
 from hour24.secrets import Secret
+from hour24.witnesses.database import DatabaseAt
+from hour24.witnesses.render import RenderAt
+from hour24.witnesses.sentry import SentryAt
+from hour24.witnesses.supabase import SupabaseAt
 
 ROOT = Path(__file__).resolve().parents[1]
 BAD = Path(__file__).with_name("configurations") / "bad"
@@ -127,8 +131,8 @@ def test_tables_too_deep_are_refused(tmp_path: Path) -> None:
 def test_smallest_production_needs_two_sections(tmp_path: Path) -> None:
     """[service] and [health] are enough; nothing else is made up."""
     found = load(written(tmp_path, SMALLEST), {})
-    absent = (found.websocket, found.sentry, found.render, found.supabase, found.database)
-    assert (*absent, found.jobs, found.heartbeat_url) == (None,) * 7
+    assert (found.websocket, found.jobs, found.heartbeat_url) == (None,) * 3
+    assert found.described == {}
     assert (found.endpoints, found.secrets, found.contacts, found.criteria) == ({}, (), (), {})
     assert found.health.schema["properties"]["status"] == {
         "description": "The service's own judgement.",
@@ -216,14 +220,13 @@ def test_shipped_file_describes_the_voice_backend(shipped: Production) -> None:
     assert shipped.endpoints["webhooks"].expect_status == (401, 403)
     assert shipped.websocket is not None
     assert shipped.websocket.url == "wss://voice-backend-7x2k.onrender.com/ws"
-    assert [(page.name, page.form) for page in shipped.status_pages] == [
+    assert [(page.name, page.form) for page in shipped.witnesses["status_pages"]] == [
         ("Supabase", "statuspage"),
         ("Render", "statuspage"),
         ("Sentry", "statuspage"),
         ("Vapi", "betterstack"),
     ]
-    assert shipped.sentry is not None
-    assert shipped.sentry.environment == "production"
+    assert shipped.witnesses["sentry"].environment == "production"
 
 
 @pytest.mark.parametrize(
@@ -367,8 +370,7 @@ def test_listing_what_is_due_needs_no_secret(tmp_path: Path) -> None:
     path = written(tmp_path, text)
     found = load(path, {}, secrets=False)
     assert (found.secrets, found.alert_urls) == ((), ())
-    assert found.sentry is not None
-    assert found.sentry.token.reveal() == ""
+    assert found.witnesses["sentry"].token.reveal() == ""
     written(tmp_path, text.replace("retry_after_s", "retry_s"))
     assert refusal(path, {}, secrets=False) == [
         f'{path}: health.retry_s: expected a known key, such as retry_after_s, got "retry_s"'
@@ -462,10 +464,10 @@ def test_schema_and_data_agree_about_defaults() -> None:
         ("service", kinds.Service),
         ("health", kinds.Health),
         ("websocket", kinds.WebSocketTarget),
-        ("sentry", kinds.SentryAt),
-        ("supabase", kinds.SupabaseAt),
-        ("render", kinds.RenderAt),
-        ("database", kinds.DatabaseAt),
+        ("sentry", SentryAt),
+        ("supabase", SupabaseAt),
+        ("render", RenderAt),
+        ("database", DatabaseAt),
         ("jobs", kinds.Jobs),
         ("memory", kinds.Memory),
         ("schedule", kinds.Schedule),

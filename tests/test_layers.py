@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hour24"
-PACKAGES = ("asking", "checkpoint", "ledger")
+PACKAGES = ("asking", "checkpoint", "ledger", "witnesses")
 """Packages whose rooms are looked at one by one: a room is ``ledger.record``."""
 
 NOTHING = ("codes", "errors", "classes", "histogram", "verdict", "clock", "shipped", "watch")
@@ -30,6 +31,8 @@ ASK = {
     "secrets",
     "watch",
 }
+PORT = {"witnesses.platform", "witnesses.port", "witnesses.sections"}
+WITNESSES = sorted(each.parent.name for each in (PACKAGE / "witnesses").glob("*/__init__.py"))
 PROBE = ASK | {"asking.workers", "histogram"}
 RECORD = {"ledger.canonical", "errors", "evidence", "verdict", "watch"}
 BOOK = RECORD | {
@@ -73,8 +76,8 @@ ANYTHING_BUT_PYTEST = (
         "report",
         "rollback",
         "sources",
-        "witnesses",
     }
+    | PORT
     | PROBE
     | SIGN
     | CHECKPOINT
@@ -88,14 +91,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "statistics": {"histogram"},
     "criteria": {"watch"},
     "evidence": {"watch"},
-    "config": {"classes", "criteria", "errors", "secrets", "watch"},
+    "config": {
+        "classes",
+        "criteria",
+        "errors",
+        "secrets",
+        "watch",
+        "witnesses.port",
+        "witnesses.registry",
+        "witnesses.sections",
+    },
     "asking.exchange": set(),
     "asking.workers": set(),
     "asking.answers": {"errors", "watch"},
     "asking.fetching": {"errors"},
     "asking.witness": ASK,
     "sources": PROBE,
-    "witnesses": ASK,
+    "witnesses.port": {"secrets", "watch"},
+    "witnesses.sections": {"secrets", "witnesses.port"},
+    "witnesses.platform": {"errors"},
+    "witnesses.registry": {"witnesses.port", "witnesses.sections"},
+    **{f"witnesses.{name}": ASK | PORT | {"criteria"} for name in WITNESSES},
     "objectives": JUDGE,
     "ledger.canonical": {"errors"},
     "ledger.journal": {"ledger.canonical", "errors"},
@@ -117,9 +133,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probes": {"errors", "evidence", "watch", "histogram"},
     "prober": PROBE | {"probes", "sources"},
     "alerts": {"asking.exchange", "config", "ledger.record", "probes", "secrets"},
-    "doctor": ASK | {"checkpoint.questions", "criteria", "sources", "witnesses"},
+    "doctor": ASK | {"checkpoint.questions", "criteria", "sources", "witnesses.registry"} | PORT,
     "checkpoint.place": {"config", "secrets"},
-    "checkpoint.recording": BOOK | {"checkpoint.run", "config", "probes"},
+    "checkpoint.recording": BOOK | {"witnesses.port", "checkpoint.run", "config", "probes"},
     "checkpoint.telling": {"alerts", "checkpoint.run", "errors", "ledger.record"},
     "checkpoint.baseline": {"criteria", "evidence", "objectives", "verdict"},
     "checkpoint.inquiry": ASK
@@ -128,10 +144,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "ledger.book",
         "probes",
         "sources",
-        "witnesses",
+    }
+    | PORT,
+    "checkpoint.questions": {
+        "checkpoint.inquiry",
+        "evidence",
+        "sources",
+        "watch",
+        "witnesses.port",
     },
-    "checkpoint.questions": {"checkpoint.inquiry", "evidence", "sources", "watch", "witnesses"},
-    "checkpoint.asked": ASK | {"checkpoint.inquiry", "sources"},
+    "checkpoint.asked": ASK | {"witnesses.port", "checkpoint.inquiry", "sources"},
     "checkpoint.daily": BOOK | ASK | {"checkpoint.inquiry", "probes"},
     "checkpoint.terminal": {"checkpoint.run", "ledger.record", "verdict", "watch"},
     **{
@@ -193,15 +215,13 @@ def test_each_room_imports_only_what_lies_below_it(room: str) -> None:
     assert found - {room} <= MAY_IMPORT[room]
 
 
-@pytest.mark.parametrize("package", ["sources", "witnesses"])
-def test_no_source_imports_another(package: str) -> None:
+def test_no_source_imports_another() -> None:
     """Each asks its own outside system; they share only how one asks."""
-    folder = PACKAGE / package
-    rooms = {path.stem if path.suffix else path.name for path in folder.iterdir()} - {"port"}
-    for path in folder.rglob("*.py"):
-        own = path.relative_to(folder).parts[0].removesuffix(".py")
+    rooms = {path.stem if path.suffix else path.name for path in (PACKAGE / "sources").iterdir()}
+    for path in (PACKAGE / "sources").rglob("*.py"):
+        own = path.relative_to(PACKAGE / "sources").parts[0].removesuffix(".py")
         for module in imports(path):
-            if module.startswith(f"hour24.{package}."):
+            if module.startswith("hour24.sources."):
                 assert module.split(".")[2] == own or module.split(".")[2] not in rooms, path
 
 
@@ -216,9 +236,9 @@ def test_only_the_database_witness_imports_the_driver_for_production() -> None:
     found = {
         room_of(module_of(path))
         for path in FILES
-        if "import psycopg2" in path.read_text(encoding="utf-8")
+        if re.search(r"^\s*(from|import) psycopg2", path.read_text("utf-8"), re.MULTILINE)
     }
-    assert found <= {"witnesses", "rehearsal"}
+    assert found <= {"witnesses.database", "rehearsal"}
 
 
 def test_naming_the_criteria_imports_nothing_heavy() -> None:

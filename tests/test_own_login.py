@@ -13,11 +13,12 @@ from hour24.checkpoint.inquiry import Inquiry
 from hour24.checkpoint.place import place
 from hour24.checkpoint.questions import database_before
 from hour24.clock import SteppingClock
-from hour24.config import DatabaseAt, Production, Schedule, load
+from hour24.config import Production, Schedule, load
 from hour24.evidence import Listing, Unanswered
 from hour24.objectives.database import DatabaseAnswers
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
+from hour24.witnesses.database import DatabaseAt
 from tests import small_watch as small
 from tests.peers import Peer
 from tests.test_config import SMALLEST, VARIABLES, written

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 
 from hour24.clock import SteppingClock, WallClock
-from hour24.config import DatabaseAt
 from hour24.errors import (
     SourceError,
     SourceFailed,
@@ -25,6 +24,7 @@ from hour24.errors import (
 from hour24.evidence import from_plain, to_plain
 from hour24.rehearsal.postgres import PostgresServer
 from hour24.secrets import Secret
+from hour24.witnesses.database import DatabaseAt
 from hour24.witnesses.database.source import (
     LoginRefused,
     NotAccepting,
@@ -136,7 +136,7 @@ def refusal(state: str, words: str) -> bytes:
 
 def test_the_runbook_s_row_tells_name_connections_and_size(server):
     """The row is the database's own, and comes back equal from JSON."""
-    listing = asked(server).runbook_row()
+    listing = asked(server).database_row()
     assert listing.items[0]["datname"] == "postgres"
     assert listing.items[0]["numbackends"] >= 1
     assert listing.items[0]["size_bytes"] > 5_000_000
@@ -149,7 +149,7 @@ def test_the_runbook_s_row_tells_name_connections_and_size(server):
 def test_without_the_right_to_read_all_nothing_about_others_is_answered(server):
     """A role that would see NULL for others is refused; the runbook's row it may have."""
     source = asked(server, "weak")
-    assert source.runbook_row().items
+    assert source.database_row().items
     for question in (source.statements, source.running, source.connections):
         with pytest.raises(SourceRefused, match="GRANT pg_monitor TO the role in DATABASE_URL"):
             question()
@@ -304,7 +304,7 @@ def test_a_question_cannot_write(server):
     source = asked(server, "rehearsal_admin", password=server.password)
     with pytest.raises(SourceFailed, match="SQLSTATE 25006"):
         source._session.rows("writing", "CREATE TABLE ours (id int)")
-    assert source.runbook_row().items
+    assert source.database_row().items
 
 
 def test_a_statement_ends_when_its_time_is_up(server):
@@ -314,7 +314,7 @@ def test_a_statement_ends_when_its_time_is_up(server):
     with pytest.raises(SourceTimeout, match="got the statement cancelled"):
         source._session.rows("sleeping", "SELECT pg_sleep(20)")
     assert time.monotonic() - begun < 1.5
-    assert source.runbook_row().question.attempts[0].result == "ok"
+    assert source.database_row().question.attempts[0].result == "ok"
 
 
 def test_a_server_that_does_not_keep_its_timeout_is_left(server, wire, monkeypatch):
@@ -322,14 +322,14 @@ def test_a_server_that_does_not_keep_its_timeout_is_left(server, wire, monkeypat
     monkeypatch.setattr("hour24.witnesses.database.session.GRACE_S", 0.2)
     monkeypatch.setattr("hour24.witnesses.database.session.ROLLBACK_S", 0.2)
     source = asked(server, port=wire.port, statement_timeout_s=0.2)
-    source.runbook_row()
+    source.database_row()
     wire.held.set()
     begun = time.monotonic()
     with pytest.raises(SourceTimeout, match=r"expected an answer within 0\.2 s, got none"):
-        source.runbook_row()
+        source.database_row()
     assert time.monotonic() - begun < 1.5
     wire.held.clear()
-    assert source.runbook_row().items
+    assert source.database_row().items
 
 
 def test_a_tarpit_is_left_in_time():
@@ -343,7 +343,7 @@ def test_a_tarpit_is_left_in_time():
         begun = time.monotonic()
         for _ in range(3):
             with pytest.raises(SourceUnreachable) as refused:
-                source.runbook_row()
+                source.database_row()
         assert time.monotonic() - begun < 1.5
         assert tarpit.connections == 2
         assert PASSWORD not in str(refused.value)
@@ -352,7 +352,7 @@ def test_a_tarpit_is_left_in_time():
 def test_an_answer_cut_off_in_the_middle_is_none(server, wire):
     """Half an answer is not read, also when a second try is cut off as well."""
     source = asked(server, port=wire.port)
-    source.runbook_row()
+    source.database_row()
     wire.cut_after = 40
     with pytest.raises(SourceUnreachable, match="cut off"):
         source.statements()
@@ -361,13 +361,13 @@ def test_an_answer_cut_off_in_the_middle_is_none(server, wire):
 def test_a_kept_connection_that_a_pooler_closed_is_made_again(server):
     """The second attempt shows."""
     source = asked(server)
-    source.runbook_row()
+    source.database_row()
     with server.connect().cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE application_name = 'hour24' AND usename = 'reader'"
         )
-    results = [each.result for each in source.runbook_row().question.attempts]
+    results = [each.result for each in source.database_row().question.attempts]
     assert results[-2:] == ["ok: connected", "ok"]
     assert len(results) == 3
     assert results[0] != "ok"
@@ -400,14 +400,14 @@ def test_what_may_be_over_in_a_moment_is_tried_twice(words, tries):
         source = without_tls(pooler)
         for _ in range(2):
             with pytest.raises(SourceError):
-                source.runbook_row()
+                source.database_row()
         assert pooler.connections == tries
 
 
 def test_a_role_without_a_connection_left_is_told_so(server):
     """The server's own words for it are read."""
     with pytest.raises(TooManyConnections):
-        asked(server, "full_up").runbook_row()
+        asked(server, "full_up").database_row()
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_a_role_without_a_connection_left_is_told_so(server):
 def test_what_a_server_or_pooler_refuses_with_is_told_apart(state, words, kind):
     """Each refusal has its own kind, and none repeats the server's words."""
     with answering(refusal(state, words)) as pooler, pytest.raises(SourceError) as refused:
-        without_tls(pooler).runbook_row()
+        without_tls(pooler).database_row()
     assert type(refused.value) is kind
     assert words not in str(refused.value)
     assert "127.0.0.1" not in str(refused.value)
@@ -440,7 +440,7 @@ def test_what_speaks_another_protocol_is_no_database():
     """A web server at the database's port is misread or unreachable, in time."""
     told = b"HTTP/1.1 400 Bad Request\r\n\r\n<html>"
     with answering(told) as web, pytest.raises(SourceError) as refused:
-        without_tls(web).runbook_row()
+        without_tls(web).database_row()
     assert isinstance(refused.value, SourceMisread | SourceUnreachable)
 
 
@@ -455,7 +455,7 @@ def test_what_speaks_another_protocol_is_no_database():
 def test_a_connection_string_that_is_none_is_refused_without_showing_it(dsn, told):
     """The variable is named, its content is not."""
     with pytest.raises(SourceMisread) as refused:
-        at(dsn).runbook_row()
+        at(dsn).database_row()
     assert str(refused.value) == (
         f"database: DATABASE_URL: expected a connection string that libpq knows, {told}"
     )

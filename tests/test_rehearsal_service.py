@@ -108,7 +108,8 @@ def test_its_production_toml_is_whole(production: config.Production):
     assert set(production.endpoints) == {"health", "calls", "webhooks", "assistants"}
     for section in ("websocket", "sentry", "render", "supabase", "database", "jobs"):
         assert getattr(production, section) is not None
-    assert len(production.normal) == len(production.critical) == len(production.status_pages) == 4
+    assert len(production.normal) == len(production.critical) == 4
+    assert len(production.witnesses["status_pages"]) == 4
     assert production.contacts
 
 

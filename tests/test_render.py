@@ -14,7 +14,7 @@ import pytest
 
 from hour24 import config
 from hour24.clock import SteppingClock
-from hour24.config import Jobs, RenderAt
+from hour24.config import Jobs
 from hour24.errors import (
     SourceEmpty,
     SourceError,
@@ -30,6 +30,7 @@ from hour24.evidence import Counts, Evidence, Listing, Series, from_plain, to_pl
 from hour24.rehearsal.client import Rehearsal
 from hour24.secrets import Secret
 from hour24.watch import Watch, Window
+from hour24.witnesses.render import RenderAt
 from hour24.witnesses.render.beats import plain_text
 from hour24.witnesses.render.source import Render
 from tests.answering import Answer, Asked, Server
@@ -46,7 +47,7 @@ METHODS: dict[str, Callable[[Render], Evidence]] = {
     "memory": lambda render: render.memory(WINDOW),
     "memory_limit": lambda render: render.memory_limit(WINDOW),
     "load": lambda render: render.load(WINDOW),
-    "events": lambda render: render.events(WINDOW),
+    "events": lambda render: render.platform_events(WINDOW),
     "deploys": lambda render: render.deploys(WINDOW),
     "error_lines": lambda render: render.error_lines(WINDOW),
     "watched_lines": lambda render: render.watched_lines(WINDOW),
@@ -639,7 +640,7 @@ def test_events_are_paged_and_told_in_words(asking):
             event(1, 100.0, "deploy_ended", deployId="dep-1", deployStatus="succeeded", reason={}),
         )
     )
-    found = render.render.events(WINDOW)
+    found = render.render.platform_events(WINDOW)
     assert [(item["id"], item["at"], item["type"]) for item in found.items] == [
         ("evt-1", epoch(100), "deploy_ended"),
         ("evt-2", epoch(200), "server_failed"),
@@ -663,34 +664,36 @@ def test_events_are_paged_and_told_in_words(asking):
 def test_no_event_is_an_answer_of_a_service_that_is_seen(asking):
     """Without events the service is asked for; unseen, its silence is no answer."""
     render = asking(listed())
-    assert render.render.events(WINDOW).items == ()
+    assert render.render.platform_events(WINDOW).items == ()
     assert render.asked[-1][0] == f"/services/{SERVICE}"
 
     def unseen(path: str, params: dict[str, str]) -> Answer:
         return told([]) if path.endswith("/events") else told({"message": "not found"}, 404)
 
     with pytest.raises(SourceRefused, match="expected service srv-1 of tea-1"):
-        asking(unseen).render.events(WINDOW)
+        asking(unseen).render.platform_events(WINDOW)
     with pytest.raises(SourceMisread, match=r"service\.id: expected to be there"):
-        asking(lambda path, _: told([] if path.endswith("/events") else {})).render.events(WINDOW)
+        asking(lambda path, _: told([] if path.endswith("/events") else {})).render.platform_events(
+            WINDOW
+        )
 
 
 def test_lists_that_never_end_are_refused(asking):
     """A cursor that comes again is misread; more pages than the cap are incomplete."""
     with pytest.raises(SourceMisread, match='cursor: expected one that leads on, got "c1"'):
-        asking(told([event(1, 1.0)])).render.events(WINDOW)
+        asking(told([event(1, 1.0)])).render.platform_events(WINDOW)
     number = iter(range(1000))
     render = asking(lambda path, params: told([event(next(number), 1.0)]))
     with pytest.raises(SourceIncomplete, match="expected at most 2000 events, got more"):
-        render.render.events(WINDOW)
+        render.render.platform_events(WINDOW)
 
 
 def test_an_event_far_outside_the_window_is_misread(asking):
     """A minute outside is left out; a day outside says that the window was not heeded."""
-    near = asking(listed(event(1, -30.0), event(2, 10.0))).render.events(WINDOW)
+    near = asking(listed(event(1, -30.0), event(2, 10.0))).render.platform_events(WINDOW)
     assert [item["id"] for item in near.items] == ["evt-2"]
     with pytest.raises(SourceMisread, match="its clock or its filter is wrong"):
-        asking(listed(event(1, -86_400.0))).render.events(WINDOW)
+        asking(listed(event(1, -86_400.0))).render.platform_events(WINDOW)
 
 
 def deploy(number: int, created: float | None = None, **more: Any) -> dict[str, Any]:
@@ -845,9 +848,8 @@ class Played:
     def __init__(self, rehearsal: Rehearsal) -> None:
         self.rehearsal = rehearsal
         production = config.load(Path(rehearsal.toml), rehearsal.environ)
-        assert production.render is not None
         assert production.jobs is not None
-        self.at, self.jobs = production.render, production.jobs
+        self.at, self.jobs = production.witnesses["render"], production.jobs
 
     def __call__(self, method: str, window: Window = WINDOW) -> Any:
         more = [self.jobs] if method == "beats" else []
@@ -888,7 +890,7 @@ def test_a_healthy_rehearsal_answers_every_question(played):
     beats: Series = played("beats")
     assert [each.labels["worker"] for each in beats.lines] == ["dialer", "syncer"]
     assert [len(each.times) for each in beats.lines] == [480, 480]
-    assert played("events").items == ()
+    assert played("platform_events").items == ()
     assert [item["status"] for item in played("deploys").items] == ["live"]
 
 
@@ -904,9 +906,9 @@ def test_windows_of_a_rehearsal_add_up(played):
 def test_what_goes_wrong_in_a_rehearsal_is_seen(played):
     """A restart, a deploy, stalled jobs, errors and warnings show where they should."""
     played.rehearsal.plague("restart@1", "jobs_stalled@2", "log_errors@1", "log_warnings@0")
-    types = [item["type"] for item in played("events").items]
+    types = [item["type"] for item in played("platform_events").items]
     assert types == ["server_failed", "server_available"]
-    failed = played("events").items[0]
+    failed = played("platform_events").items[0]
     assert failed["instance"].startswith(played.at.service)
     assert "reason nonZeroExit 137" in failed["details"]
     beats = {each.labels["worker"]: each.times for each in played("beats").lines}
@@ -918,8 +920,11 @@ def test_what_goes_wrong_in_a_rehearsal_is_seen(played):
     played.rehearsal.plague("deploy@2")
     deploys = played("deploys").items
     assert [item["status"] for item in deploys] == ["live"]
-    assert [item["type"] for item in played("events").items] == ["deploy_started", "deploy_ended"]
-    assert played("events").items[0]["deploy"] == deploys[0]["id"]
+    assert [item["type"] for item in played("platform_events").items] == [
+        "deploy_started",
+        "deploy_ended",
+    ]
+    assert played("platform_events").items[0]["deploy"] == deploys[0]["id"]
     assert len(played("memory").lines) == 4
 
 

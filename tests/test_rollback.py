@@ -20,8 +20,9 @@ from hour24.ledger.book import Ledger
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.rollback import Carried, Plan, Refused, carry_out, plan
-from hour24.rollback.platform import Deploy, last_good
 from hour24.verdict import Outcome
+from hour24.witnesses.platform import Deploy, last_good
+from hour24.witnesses.render.platform import STATES
 from tests.hosting import START, TOKEN, Hosting, clone_of, deploy, git
 from tests.small_watch import watch_of
 
@@ -177,17 +178,18 @@ def test_a_signed_ledger_is_closed(hosting: Hosting, ledger: Ledger):
 
 def test_without_a_platform_nobody_knows_what_is_live(hosting: Hosting, ledger: Ledger):
     """A file without [render], and a way that is none, are refused by name."""
-    production = msgspec.structs.replace(hosting.production(), render=None)
+    production = msgspec.structs.replace(hosting.production(), described={})
     with pytest.raises(Refused) as refusal:
         plan(production, ledger, hosting.clock, "svn")
     assert refusal.value.reasons[0] == "--way: expected platform or git, got 'svn'"
-    assert "[render]: expected to be described" in refusal.value.reasons[1]
+    assert "expected a section whose platform can be told to go back" in refusal.value.reasons[1]
 
 
 def told_as(*rows: str) -> list[Deploy]:
     """Deploys from ``id commit trigger status``, newest first."""
     return [
-        Deploy(id=i, commit=c, trigger=t, status=s) for i, c, t, s in (row.split() for row in rows)
+        Deploy(id=i, commit=c, trigger=t, status=s, state=STATES[s])
+        for i, c, t, s in (row.split() for row in rows)
     ]
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from hour24.clock import SteppingClock
-from hour24.config import SentryAt, load
+from hour24.config import load
 from hour24.errors import (
     SourceEmpty,
     SourceError,
@@ -32,7 +32,7 @@ from hour24.rehearsal.clock import RehearsalClock
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
 from hour24.watch import Watch, Window
-from hour24.witnesses.sentry import canary, rows
+from hour24.witnesses.sentry import SentryAt, canary, rows
 from hour24.witnesses.sentry import source as sentry
 from hour24.witnesses.sentry.source import NoDsn, Sentry
 from tests.answering import Answer, Asked, Server
@@ -930,7 +930,7 @@ CHECKPOINT = Watch(name="rehearsal", t0=T0).checkpoint(4)
 def test_the_rehearsals_sentry():
     """Every question against the rehearsal's own server; dropping, deaf, blind and malformed."""
     with Rehearsal.start(7, [], T0, 4) as rehearsal:
-        at = load(Path(rehearsal.toml), rehearsal.environ).sentry
+        at = load(Path(rehearsal.toml), rehearsal.environ).witnesses["sentry"]
         assert at is not None
         clock = RehearsalClock(rehearsal.control, CHECKPOINT.due)
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from hour24.clock import SteppingClock
-from hour24.config import StatusPage, load
+from hour24.config import load
 from hour24.errors import SourceError
 from hour24.evidence import Listing, Unanswered, from_plain, to_plain
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
+from hour24.witnesses.status_pages import StatusPage
 from hour24.witnesses.status_pages.source import StatusPages
 from tests.answering import Answer, Asked, Server, free_port
 
@@ -228,7 +229,7 @@ def test_the_rehearsals_status_pages():
     """Four pages, all well; then a database that is down and a Vapi that is slow."""
     t0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
     with Rehearsal.start(7, [], t0, 4) as rehearsal:
-        pages = load(Path(rehearsal.toml), rehearsal.environ).status_pages
+        pages = load(Path(rehearsal.toml), rehearsal.environ).witnesses["status_pages"]
         clock = RehearsalClock(rehearsal.control, t0 + timedelta(hours=4))
         found = StatusPages(pages, clock).incidents()
         assert list(found) == ["Supabase", "Render", "Sentry", "Vapi"]

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from hour24.clock import SteppingClock
-from hour24.config import SupabaseAt, load
+from hour24.config import load
 from hour24.errors import (
     SourceError,
     SourceFailed,
@@ -28,6 +28,7 @@ from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
+from hour24.witnesses.supabase import SupabaseAt
 from hour24.witnesses.supabase.source import Supabase
 from tests.answering import Answer, Server
 from tests.evidence_of import listing
@@ -214,7 +215,7 @@ def test_the_rehearsals_supabase():
     """Healthy, down and filling, and each way in which it fails as a witness."""
     t0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
     with Rehearsal.start(7, [], t0, 4) as rehearsal:
-        at = load(Path(rehearsal.toml), rehearsal.environ).supabase
+        at = load(Path(rehearsal.toml), rehearsal.environ).witnesses["supabase"]
         assert at is not None
         clock = RehearsalClock(rehearsal.control, t0 + timedelta(hours=4))
         healthy = Supabase(at, clock)

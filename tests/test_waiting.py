@@ -14,6 +14,7 @@ import pytest
 
 from hour24.checkpoint import inquiry
 from hour24.checkpoint.inquiry import budget_s
+from hour24.checkpoint.questions import QUESTIONS
 from hour24.config import Health, Schedule
 from tests.played import ROOT, pytest_
 
@@ -61,8 +62,8 @@ def test_the_canary_is_waited_for_as_long_as_events_are_given_to_arrive() -> Non
     """And a source's usual budget beside it; that is told like any other wait."""
     schedule = Schedule(settle_s=300.0, source_budget_s=90.0)
     production = SimpleNamespace(schedule=schedule, health=Health(url="", schema={}))
-    assert budget_s(production, "sentry-canary") == 390.0  # type: ignore[arg-type]
-    assert budget_s(production, "sentry") == 90.0  # type: ignore[arg-type]
+    assert budget_s(production, QUESTIONS["canary"]) == 390.0  # type: ignore[arg-type]
+    assert budget_s(production, QUESTIONS["issues"]) == 90.0  # type: ignore[arg-type]
 
 
 class JustNow(Future[str]):
@@ -77,8 +78,8 @@ class JustNow(Future[str]):
 def test_an_answer_that_comes_as_the_wait_ends_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no bug of its own that a wait of a second ended."""
     monkeypatch.setattr(inquiry, "TELL_EVERY_S", 0.02)
-    production = SimpleNamespace(schedule=Schedule(), health=None)
+    production = SimpleNamespace(schedule=Schedule(), health=None, providing=lambda measure: [])
     lanes = inquiry.Lanes(SimpleNamespace(production=production), [])  # type: ignore[arg-type]
-    lanes._answers["sentry_outcomes"] = JustNow()
+    lanes._answers["outcomes"] = JustNow()
     monkeypatch.setattr(lanes, "ask", lambda names: None)
-    assert lanes.answer("sentry_outcomes") == "the answer"
+    assert lanes.answer("outcomes") == "the answer"

@@ -10,8 +10,8 @@ import pytest
 from msgspec import structs
 
 from hour24.checkpoint.place import place
-from hour24.config import load, watched
-from hour24.config.addresses import UNREADABLE, _address
+from hour24.config import Described, load, watched
+from hour24.config.addresses import UNREADABLE, address
 from hour24.ledger.moved import elsewhere
 from hour24.report.signoff import _local
 from hour24.secrets import Secret
@@ -143,9 +143,10 @@ STRINGS = (
 def told_of_it(tmp_path: Path, dsn: str) -> dict[str, str]:
     """Where production is found whose database has this connection string."""
     production = load(written(tmp_path, WHOLE), VARIABLES)
-    assert production.database is not None
-    at = structs.replace(production.database, dsn=Secret("DATABASE_URL", dsn))
-    return watched(structs.replace(production, database=at))
+    witness, at = production.described["database"]
+    at = structs.replace(at, dsn=Secret("DATABASE_URL", dsn))
+    described = production.described | {"database": Described(witness, at)}
+    return watched(structs.replace(production, described=described))
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
@@ -208,9 +209,9 @@ def test_a_token_in_a_path_has_a_fingerprint(tmp_path: Path, token: str) -> None
 def test_a_login_that_ends_in_a_path_is_not_told() -> None:
     """Of production.toml a fingerprint tells that it is another, of the environment nothing."""
     for url in ("https://svc:Win/ter2025@h/x", "https://svc:Win?ter2025@h", "https://a/b@c#d@h"):
-        (told,) = dict(_address("health.url", url)).values()
+        (told,) = dict(address("health.url", url)).values()
         assert re.fullmatch(r"sha256 \w{16}", told)
-        assert dict(_address("sentry.dsn", url, UNREADABLE)) == {"sentry.dsn": UNREADABLE}
+        assert dict(address("sentry.dsn", url, UNREADABLE)) == {"sentry.dsn": UNREADABLE}
 
 
 def test_an_alert_on_the_host_of_production_moves_nothing(tmp_path: Path) -> None:

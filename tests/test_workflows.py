@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import yaml
 
-from hour24.config.loading import SECRETS
 from hour24.watch import CHECKPOINTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,7 +73,7 @@ def test_checkpoint_is_given_what_the_shipped_file_names() -> None:
     """Every variable that production.toml names reaches the checkpoint, and by its own name."""
     text = (ROOT / "production.toml").read_text()
     named = set(re.findall(r'_env = "(\w+)"', text)) | set(re.findall(r'env = "(\w+)"', text))
-    assert len(named) > len(SECRETS)
+    assert len(named) > 5
     given = next(s for s in steps(FOLDER / "watch.yml") if s["name"] == "checkpoint")["env"]
     for name in named | {"HOUR24_ALERT_URLS", "HOUR24_HEARTBEAT_URL"}:
         assert given[name] == f"${{{{ secrets.{name} }}}}"

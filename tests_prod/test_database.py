@@ -6,15 +6,13 @@ from hour24.plugin import criterion
 
 
 @criterion("DB-ONLINE")
-def test_online(
-    database_row, health_document, supabase_health, database_before, production, conclude
-):
+def test_online(database_row, health_document, services, database_before, production, conclude):
     """The database answers the runbook's query, and Supabase calls its services healthy"""
     conclude(
         DatabaseAnswers(database=production.health.database),
         row=database_row,
         health=health_document,
-        services=supabase_health,
+        services=services,
         before=database_before,
     )
 
@@ -23,7 +21,7 @@ def test_online(
 def test_slow(statements, statements_before, running, production, conclude):
     """No statement averaged, set a new record or is running above 1000 ms (platform roles
     aside; what this cannot see is said)"""
-    at = production.database
+    at = production.witnesses.get("database")
     limits = {"slow_ms": at.slow_ms, "platform_roles": at.platform_roles} if at else {}
     conclude(
         NoSlowStatement(**limits), statements=statements, running=running, before=statements_before
@@ -34,7 +32,7 @@ def test_slow(statements, statements_before, running, production, conclude):
 def test_pool(connections, production, conclude):
     """Connections below 80 % of what is available, nobody idle in a transaction over 60 s,
     no lock wait over 10 s"""
-    at = production.database
+    at = production.witnesses.get("database")
     limits = (
         {
             "share": at.max_share,
@@ -50,6 +48,7 @@ def test_pool(connections, production, conclude):
 @criterion("DB-SIZE")
 def test_size(disk, disk_before, checkpoint, production, conclude):
     """Disk below 80 %; from hour 4 on, at least 7 days left at the present growth"""
-    share = production.database.max_share if production.database else 0.8
+    at = production.witnesses.get("database")
+    share = at.max_share if at else 0.8
     below = DiskBelow(share=share, days=7.0 if checkpoint.hour else 0.0)
     conclude(below, disk=disk, before=disk_before)

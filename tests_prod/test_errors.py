@@ -13,9 +13,9 @@ def test_receives(canary, conclude):
 
 
 @criterion("SENTRY-FEED")
-def test_feed(sentry_outcomes, sentry_day_before, conclude):
+def test_feed(outcomes, accepted_before, conclude):
     """Sentry dropped no errors in the window (rate limits, quota, filters)"""
-    conclude(NothingDropped(), outcomes=sentry_outcomes, day_before=sentry_day_before)
+    conclude(NothingDropped(), outcomes=outcomes, day_before=accepted_before)
 
 
 @criterion("ERRORS-COUNT")

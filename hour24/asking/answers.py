@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from hour24.errors import SourceMisread
@@ -23,6 +25,7 @@ from hour24.watch import Window
 Read = TypeVar("Read")
 LONGEST = 60
 SLACK_S = 60.0
+DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def misread(where: str, expected: str, got: Any) -> SourceMisread:
@@ -82,10 +85,18 @@ def text(value: Any, where: str) -> str:
     return value
 
 
-def number(value: Any, where: str) -> float:
-    """``value``, a finite number; a text never is one."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+def number(value: Any, where: str, *, as_text: bool = False) -> float:
+    """``value``, a finite number.
+
+    Args:
+        as_text: whether a text that is a decimal number, such as ``"12.5"``, is one.
+    """
+    if as_text and isinstance(value, str) and DECIMAL.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise misread(where, "a number", value)
+    if not math.isfinite(value):
+        raise misread(where, "a number", value if isinstance(value, float) else str(value))
     return float(value)
 
 

@@ -46,6 +46,8 @@ from hour24.secrets import Secret
 from hour24.text import blank_controls
 from hour24.watch import Window
 
+BUDGET_S = 90.0
+"""Of a source that is made by hand; a checkpoint gives each its ``[schedule] source_budget_s``."""
 TRIES = 3
 WAITS_S = (1.0, 3.0)
 LIMITED_WAITS_S = (5.0, 10.0, 20.0, 40.0)
@@ -77,7 +79,7 @@ class Witness:
         token: Secret | None = None,
         secrets: Sequence[Secret] = (),
         timeout_s: float = 15.0,
-        budget_s: float = 90.0,
+        budget_s: float = BUDGET_S,
         same_clock: bool = True,
     ) -> None:
         self.name = name

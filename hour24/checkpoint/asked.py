@@ -3,25 +3,26 @@
 Rules of this module:
 
 - What cannot be answered is :class:`~hour24.evidence.Unanswered`, as with every other source; an
-  answer that is no finite number is misread, never 0.
+  answer that is no finite number is misread, never 0; a text is one only where the caller says so.
 - What is asked exists only now: past the checkpoint's tolerance it is not asked.
 - The database is only read, in one transaction of its own, bounded in time.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urljoin
 
-from hour24.asking.answers import misread
+from msgspec import structs
+
+from hour24.asking.answers import number
 from hour24.checkpoint.inquiry import Inquiry, NotDescribed
 from hour24.config import Production
-from hour24.errors import SourceError, SourceMisread
+from hour24.errors import SourceError
 from hour24.evidence import Evidence, Question, Total, Unanswered
 from hour24.secrets import Secret
 from hour24.text import format_duration
+from hour24.witnesses.port import Measure
 
 
 class Ask:
@@ -34,7 +35,9 @@ class Ask:
     def __init__(self, inquiry: Inquiry) -> None:
         self._inquiry = inquiry
 
-    def json(self, url: str, pointer: str = "", *, like: str = "", unit: str = "") -> Evidence:
+    def json(
+        self, url: str, pointer: str = "", *, like: str = "", unit: str = "", as_text: bool = False
+    ) -> Evidence:
         """The number at a JSON pointer of a document.
 
         Args:
@@ -42,14 +45,21 @@ class Ask:
             pointer: where the number stands: ``/queue/length``; "" for the document itself.
             like: an endpoint of production.toml whose headers are sent.
             unit: of the number, for a reader.
+            as_text: whether a number given as text (``"12.5"``) is one.
         """
         production = self._inquiry.production
         whole = urljoin(production.health.url, url)
-        return self._answered(f"GET {whole}", lambda: self._json(whole, pointer, like, unit))
+        return self._answered(
+            f"GET {whole}", lambda: self._json(whole, pointer, like, unit, as_text)
+        )
 
-    def sql(self, query: str, *, unit: str = "") -> Evidence:
-        """The number that a SELECT of one row and one column answers."""
-        return self._answered(query, lambda: self._sql(query, unit))
+    def sql(self, query: str, *, unit: str = "", as_text: bool = False) -> Evidence:
+        """The number that a SELECT of one row and one column answers.
+
+        Args:
+            as_text: whether a number given as text (``"12.5"``) is one.
+        """
+        return self._answered(query, lambda: self._sql(query, unit, as_text))
 
     def _answered(self, asked: str, ask: Callable[[], Evidence]) -> Evidence:
         inquiry = self._inquiry
@@ -70,7 +80,7 @@ class Ask:
                 reason=str(problem),
             )
 
-    def _json(self, url: str, pointer: str, like: str, unit: str) -> Total:
+    def _json(self, url: str, pointer: str, like: str, unit: str, as_text: bool) -> Total:
         from hour24.asking.witness import Witness
         from hour24.sources.health import pointed
 
@@ -86,34 +96,16 @@ class Ask:
         )
         asking = witness.asking(f"{pointer or 'document'} of {url}")
         found = pointed(asking.parsed(asking.answer(url, headers=headers)), pointer)
-        return Total(question=asking.question(), value=_number(found, asking.where), unit=unit)
-
-    def _sql(self, query: str, unit: str) -> Total:
-        session = self._inquiry.own_session
-        rows = session.rows("own", query.replace("%", "%%"))
-        if len(rows) != 1 or len(rows[0]) != 1:
-            raise SourceMisread(
-                "own: sql: expected one row of one column, got "
-                f"{len(rows)} rows of {len(rows[0]) if rows else 0}"
-            )
-        question = Question(
-            source="database",
-            asked=" ".join(query.split()),
-            at=self._inquiry.started,
-            attempts=tuple(session.attempts),
+        return Total(
+            question=asking.question(),
+            value=number(found, asking.where, as_text=as_text),
+            unit=unit,
         )
-        (value,) = rows[0].values()
-        return Total(question=question, value=_number(value, "own: sql"), unit=unit)
 
-
-def _number(value: Any, where: str) -> float:
-    from decimal import Decimal
-
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise misread(where, "a number", value)
-    if not math.isfinite(value):
-        raise misread(where, "a number", str(value))
-    return float(value)
+    def _sql(self, query: str, unit: str, as_text: bool) -> Total:
+        answered = self._inquiry.ask(Measure.NUMBER, query, as_text)
+        assert isinstance(answered, Total)
+        return structs.replace(answered, unit=unit)
 
 
 def _headers(production: Production, like: str) -> tuple[dict[str, str], list[Secret]]:

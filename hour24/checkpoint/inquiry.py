@@ -6,6 +6,8 @@ Rules of this module:
   fixture's in tests_prod/.
 - A lane is one daemon thread: all lanes ask side by side, the questions of a lane one after
   another. Only the questions that the selected criteria name are asked.
+- A question that names a measure is asked of the witness that production.toml describes for it;
+  no witness is named here.
 - A source that gives no usable answer becomes :class:`~hour24.evidence.Unanswered`, with its
   code; a bug of ours is raised where the answer is wanted.
 - A lane has a budget, counted from the common start; past it the answer is
@@ -24,11 +26,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hour24.checkpoint.place import place
 from hour24.clock import Clock
-from hour24.config import Production
+from hour24.config import Described, Production
 from hour24.errors import SourceEmpty, SourceError
 from hour24.evidence import (
     Evidence,
@@ -39,22 +41,18 @@ from hour24.evidence import (
 from hour24.ledger.book import Ledger
 from hour24.text import format_duration
 from hour24.watch import Checkpoint, Watch, Window
+from hour24.witnesses.port import NOW, RECEIPT_S, Measure, found
 
 if TYPE_CHECKING:
     from hour24.probes import Seen
     from hour24.sources.health import HealthSource
     from hour24.sources.latency import Pace
-    from hour24.witnesses.database.session import Session
-    from hour24.witnesses.database.source import Postgres
-    from hour24.witnesses.render.source import Render
-    from hour24.witnesses.sentry.source import Sentry
-    from hour24.witnesses.supabase.source import Supabase
 
 Answer = Evidence | dict[str, Evidence]
 Waiting = Callable[[str, float, float], None]
 """Told lane, seconds waited and seconds allowed, while an answer is waited for."""
 TELL_EVERY_S = 1.0
-Described = TypeVar("Described")
+Section = TypeVar("Section")
 
 
 class NotDescribed(SourceError):
@@ -71,7 +69,13 @@ class BaselineAbsent(SourceEmpty):
 
 @dataclass(frozen=True)
 class Asked:
-    """One entry of :data:`QUESTIONS`; ``sections`` are those of production.toml that it needs."""
+    """One entry of :data:`QUESTIONS`.
+
+    Args:
+        lane: the thread that asks it; of a measure, whichever the witness has for it.
+        sections: those of production.toml that it needs, a witness's aside.
+        measure: what a witness is asked for; none: no witness is asked.
+    """
 
     name: str
     lane: str
@@ -79,37 +83,40 @@ class Asked:
     now: bool
     each: bool
     sections: tuple[str, ...]
+    measure: Measure | None = None
+
+    def lane_of(self, production: Production) -> str:
+        """The thread that asks it of this production."""
+        if self.measure is None:
+            return self.lane
+        providing = production.providing(self.measure)
+        return providing[0].witness.lane(self.measure) if providing else self.lane
 
 
 QUESTIONS: dict[str, Asked] = {}
-SECTION_OF = {
-    "latency": ("endpoints",),
-    "websocket": ("websocket",),
-    "sentry": ("sentry",),
-    "sentry-canary": ("sentry",),
-    "render-metrics": ("render",),
-    "render-logs": ("render",),
-    "supabase": ("supabase",),
-    "database": ("database",),
-}
+SECTION_OF = {"latency": ("endpoints",), "websocket": ("websocket",)}
 """Lane -> the section of production.toml that describes whom it asks."""
 
 
 def question(
-    lane: str, *, now: bool = False, each: bool = False, sections: tuple[str, ...] = ()
+    asks: str | Measure, *, now: bool = False, each: bool = False, sections: tuple[str, ...] = ()
 ) -> Callable[[Callable[[Inquiry], Answer]], Callable[[Inquiry], Answer]]:
     """Register a question under its function's name.
 
     Args:
-        lane: the thread that asks it.
+        asks: the measure that a witness is asked for; or the lane where no witness is asked.
         now: whether its answer exists only now, and so cannot be had late.
         each: whether it has one answer an endpoint.
         sections: those of production.toml without which it cannot be asked; the lane's own aside.
     """
+    measure = asks if isinstance(asks, Measure) else None
+    lane = "witness" if measure else str(asks)
 
     def register(ask: Callable[[Inquiry], Answer]) -> Callable[[Inquiry], Answer]:
         needed = (*SECTION_OF.get(lane, ()), *sections)
-        QUESTIONS[ask.__name__] = Asked(ask.__name__, lane, ask, now, each, needed)
+        QUESTIONS[ask.__name__] = Asked(
+            ask.__name__, lane, ask, now or measure in NOW, each, needed, measure
+        )
         return ask
 
     return register
@@ -142,55 +149,47 @@ class Inquiry:
         self.ledger = ledger
         self.sampling = sampling
         self.started = started or clock.now()
+        self._sources: dict[str, Any] = {}
 
-    def described(self, section: Described | None, name: str) -> Described:
+    def described(self, section: Section | None, name: str) -> Section:
         """The section, or the refusal that names it."""
         if section is None:
             raise NotDescribed(f"production.toml: [{name}]: expected to be described, got nothing")
         return section
 
-    @cached_property
-    def sentry(self) -> Sentry:
-        from hour24.witnesses.sentry.source import Sentry
+    def ask(self, measure: Measure, *more: Any) -> Answer:
+        """What the witness that provides this measure answers.
 
-        return Sentry(self.described(self.production.sentry, "sentry"), self.clock)
+        Where several provide it, the first in production.toml is asked.
 
-    @cached_property
-    def render_logs(self) -> Render:
-        from hour24.witnesses.render.source import Render
+        Args:
+            more: what the measure is asked with: a window, ...
+        Raises: NotDescribed, when nobody does; SourceError.
+        """
+        providing = self.production.providing(measure)
+        if not providing:
+            raise NotDescribed(
+                f"production.toml: {measure.replace('_', ' ')}: expected a section whose system "
+                "provides this, got none"
+            )
+        return self.ask_of(providing[0], measure, *more)
 
-        return Render(self.described(self.production.render, "render"), self.clock)
-
-    @cached_property
-    def render_metrics(self) -> Render:
-        from hour24.witnesses.render.source import Render
-
-        return Render(self.described(self.production.render, "render"), self.clock)
-
-    @cached_property
-    def supabase(self) -> Supabase:
-        from hour24.witnesses.supabase.source import Supabase
-
-        return Supabase(self.described(self.production.supabase, "supabase"), self.clock)
-
-    @cached_property
-    def database(self) -> Postgres:
-        from hour24.witnesses.database.source import Postgres
-
-        return Postgres(self.described(self.production.database, "database"), self.clock)
+    def ask_of(self, described: Described, measure: Measure, *more: Any) -> Answer:
+        """What this witness answers. Raises: SourceError."""
+        witness = described.witness
+        lane = witness.lane(measure)
+        if lane not in self._sources:
+            budget_s = self.production.schedule.source_budget_s
+            made = found(witness.source)(described.at, self.clock, budget_s=budget_s)
+            self._sources[lane] = made
+        answer: Answer = getattr(self._sources[lane], measure.value)(*more)
+        return answer
 
     @cached_property
     def health(self) -> HealthSource:
         from hour24.sources.health import HealthSource
 
         return HealthSource(self.production.health, self.production.service.control_url, self.clock)
-
-    @cached_property
-    def own_session(self) -> Session:
-        """The database, for questions of one's own: a login that was refused is not tried again."""
-        from hour24.witnesses.database.session import Session
-
-        return Session(self.described(self.production.database, "database"), self.clock)
 
     @property
     def paces(self) -> dict[str, Pace]:
@@ -268,8 +267,9 @@ class Inquiry:
         return Question(source=source, asked=asked, at=self.started, window=window)
 
 
-def budget_s(production: Production, lane: str) -> float:
-    """Seconds, from the common start, within which a lane must have answered."""
+def budget_s(production: Production, asked: Asked) -> float:
+    """Seconds, from the common start, within which the lane of a question must have answered."""
+    lane = asked.lane
     plan = production.schedule
     health = production.health
     if lane == "health":
@@ -283,9 +283,7 @@ def budget_s(production: Production, lane: str) -> float:
         paced = [each for each in paces(production).values() if each.samples]
         longest = max((each.samples / each.per_s for each in paced), default=0.0)
         return longest + slowest + 15.0
-    if lane == "sentry-canary":
-        from hour24.witnesses.sentry.source import RECEIPT_S
-
+    if asked.measure is Measure.RECEIPT:
         return plan.source_budget_s + max(RECEIPT_S, plan.settle_s)
     return plan.source_budget_s
 
@@ -310,10 +308,11 @@ class Lanes:
             for name in QUESTIONS:
                 if name in names and name not in self._answers:
                     self._answers[name] = Future()
-                    lanes.setdefault(QUESTIONS[name].lane, []).append(QUESTIONS[name])
-        for lane, asked in lanes.items():
+                    asked = QUESTIONS[name]
+                    lanes.setdefault(asked.lane_of(self.inquiry.production), []).append(asked)
+        for lane, many in lanes.items():
             threading.Thread(
-                target=self._run, args=(asked,), name=f"hour24 {lane}", daemon=True
+                target=self._run, args=(many,), name=f"hour24 {lane}", daemon=True
             ).start()
 
     def answered(self, name: str) -> bool:
@@ -328,8 +327,9 @@ class Lanes:
         Raises: whatever a bug of ours raised while asking.
         """
         self.ask([name])
-        lane = QUESTIONS[name].lane
-        budget = budget_s(self.inquiry.production, lane)
+        production = self.inquiry.production
+        lane = QUESTIONS[name].lane_of(production)
+        budget = budget_s(production, QUESTIONS[name])
         while True:
             waited = time.monotonic() - self._start
             try:
@@ -373,7 +373,14 @@ class Lanes:
     ) -> Unanswered:
         """No answer; with the question as far as it came, its attempts too."""
         return Unanswered(
-            question=question or self.inquiry.question(name, source=QUESTIONS[name].lane),
+            question=question or self._question(name),
             code=code,
             reason=reason,
         )
+
+    def _question(self, name: str) -> Question:
+        """A question that did not come as far as being sent."""
+        asked = QUESTIONS[name]
+        providing = self.inquiry.production.providing(asked.measure) if asked.measure else []
+        source = providing[0].witness.section if providing else asked.lane
+        return self.inquiry.question(name, source=source)

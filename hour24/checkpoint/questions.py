@@ -2,8 +2,9 @@
 
 Rules of this module:
 
-- A function's name is the fixture's in tests_prod/; its lane is the thread that asks it.
-- Windows of logs, metrics and Sentry are the settled ones, since they arrive late.
+- A function's name is the fixture's in tests_prod/; it names the measure that a witness is asked
+  for, or the lane of a question that no witness answers.
+- Windows of logs, metrics and error events are the settled ones, since they arrive late.
 - Nothing here judges.
 """
 
@@ -19,8 +20,9 @@ from hour24.checkpoint.inquiry import (
     NotDescribed,
     question,
 )
-from hour24.evidence import Distribution, Evidence, Listing, Quantiles, Unanswered
+from hour24.evidence import Distribution, Evidence, Listing, Unanswered
 from hour24.watch import Window
+from hour24.witnesses.port import Measure
 
 __all__ = ["QUESTIONS"]
 
@@ -141,126 +143,81 @@ def _latencies(inquiry: Inquiry, window: Window) -> dict[str, Evidence]:
     return {name: inquiry.seen.latencies(name, window) for name in inquiry.production.endpoints}
 
 
-# --- Sentry -----------------------------------------------------------------------------------
+# --- error events, issues, transactions ---------------------------------------------------------
 
 
-@question("sentry-canary", now=True)
+@question(Measure.RECEIPT)
 def canary(inquiry: Inquiry) -> Answer:
-    """An event sent now, looked for as long as Sentry's events are given to arrive."""
-    from hour24.witnesses.sentry.source import Sentry
-
-    at = inquiry.described(inquiry.production.sentry, "sentry")
-    return Sentry(at, inquiry.clock).receipt(inquiry.production.schedule.settle_s)
+    """An event sent now, looked for as long as events are given to arrive."""
+    return inquiry.ask(Measure.RECEIPT, inquiry.production.schedule.settle_s)
 
 
-@question("sentry")
-def sentry_outcomes(inquiry: Inquiry) -> Answer:
-    return inquiry.sentry.outcomes(inquiry.checkpoint.settled)
+@question(Measure.OUTCOMES)
+def outcomes(inquiry: Inquiry) -> Answer:
+    """Error events of the window by what became of them."""
+    return inquiry.ask(Measure.OUTCOMES, inquiry.checkpoint.settled)
 
 
-@question("sentry")
-def sentry_day_before(inquiry: Inquiry) -> Answer:
-    """Errors that Sentry accepted, hour by hour, in the day before the watch."""
+@question(Measure.ACCEPTED)
+def accepted_before(inquiry: Inquiry) -> Answer:
+    """Error events that were accepted, hour by hour, in the day before the watch."""
     begin = inquiry.watch.t0 - timedelta(hours=1)
-    return inquiry.sentry.accepted(Window(begin - timedelta(days=1), begin))
+    return inquiry.ask(Measure.ACCEPTED, Window(begin - timedelta(days=1), begin))
 
 
-@question("sentry")
+@question(Measure.ERROR_EVENTS)
 def error_events(inquiry: Inquiry) -> Answer:
-    return inquiry.sentry.error_events(inquiry.checkpoint.settled)
+    return inquiry.ask(Measure.ERROR_EVENTS, inquiry.checkpoint.settled)
 
 
-@question("sentry")
+@question(Measure.ISSUES)
 def issues(inquiry: Inquiry) -> Answer:
-    return inquiry.sentry.issues(inquiry.checkpoint.settled)
+    return inquiry.ask(Measure.ISSUES, inquiry.checkpoint.settled)
 
 
-@question("sentry")
+@question(Measure.ISSUES)
 def issues_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.sentry.issues(inquiry.checkpoint.settled_since_t0)
+    return inquiry.ask(Measure.ISSUES, inquiry.checkpoint.settled_since_t0)
 
 
-@question("sentry")
+@question(Measure.TRANSACTIONS)
 def transactions(inquiry: Inquiry) -> Answer:
-    return inquiry.sentry.transactions(inquiry.checkpoint.settled_since_t0)
+    return inquiry.ask(Measure.TRANSACTIONS, inquiry.checkpoint.settled_since_t0)
 
 
-@question("sentry", each=True, sections=("endpoints",))
+@question(Measure.SERVER_TIMES, each=True, sections=("endpoints",))
 def server_times(inquiry: Inquiry) -> Answer:
-    """Each endpoint's own times as Sentry computed them from its spans, since T0."""
-    listing = inquiry.sentry.transactions(inquiry.checkpoint.settled_since_t0)
-    at = inquiry.described(inquiry.production.sentry, "sentry")
-    by_name = {item["transaction"]: item for item in listing.items}
-    return {
-        name: _server_time(
-            name, endpoint.transaction, by_name, listing, at.traces_sample_rate == 1.0
-        )
-        for name, endpoint in inquiry.production.endpoints.items()
-    }
+    """Each endpoint's own times as the server's spans tell them, since T0."""
+    window, endpoints = inquiry.checkpoint.settled_since_t0, inquiry.production.endpoints
+    return inquiry.ask(Measure.SERVER_TIMES, window, endpoints)
 
 
-def _server_time(
-    name: str,
-    transaction: str,
-    by_name: dict[str, dict[str, object]],
-    listing: Listing,
-    census: bool,
-) -> Evidence:
-    item = by_name.get(transaction) if transaction else None
-    if item is None:
-        wanted = f"transaction {transaction!r}" if transaction else "a transaction's name"
-        return Unanswered(
-            question=listing.question,
-            code="not_described" if not transaction else "no_data",
-            reason=f"sentry: endpoint {name}: expected {wanted}, got none",
-        )
-    values = {
-        quantile: float(str(item[key]))
-        for quantile, key in (
-            ("0.5", "p50"),
-            ("0.75", "p75"),
-            ("0.9", "p90"),
-            ("0.95", "p95"),
-            ("0.99", "p99"),
-            ("1", "p100"),
-        )
-        if item.get(key) is not None
-    }
-    return Quantiles(
-        question=listing.question,
-        basis="census" if census else "sample",
-        n=int(str(item["count"])),
-        unit="ms",
-        values=values,
-    )
+# --- the platform -----------------------------------------------------------------------------
 
 
-# --- Render -----------------------------------------------------------------------------------
-
-
-@question("render-metrics")
+@question(Measure.RESPONSES)
 def responses(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.responses(inquiry.checkpoint.settled)
+    return inquiry.ask(Measure.RESPONSES, inquiry.checkpoint.settled)
 
 
-@question("render-metrics")
+@question(Measure.RESPONSES)
 def responses_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.responses(inquiry.checkpoint.settled_since_t0)
+    return inquiry.ask(Measure.RESPONSES, inquiry.checkpoint.settled_since_t0)
 
 
-@question("render-metrics")
+@question(Measure.RESPONSES_OVER_TIME)
 def responses_over_time(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.responses_over_time(inquiry.checkpoint.settled_since_t0)
+    return inquiry.ask(Measure.RESPONSES_OVER_TIME, inquiry.checkpoint.settled_since_t0)
 
 
-@question("render-metrics")
+@question(Measure.MEMORY)
 def memory(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.memory(inquiry.checkpoint.settled_since_t0)
+    return inquiry.ask(Measure.MEMORY, inquiry.checkpoint.settled_since_t0)
 
 
-@question("render-metrics")
+@question(Measure.MEMORY)
 def memory_window(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.memory(inquiry.checkpoint.settled)
+    return inquiry.ask(Measure.MEMORY, inquiry.checkpoint.settled)
 
 
 @question("ledger")
@@ -275,44 +232,44 @@ def memory_baseline(inquiry: Inquiry) -> Answer:
     return earlier[-1][1]
 
 
-@question("render-metrics")
+@question(Measure.MEMORY_LIMIT)
 def memory_limit(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.memory_limit(inquiry.checkpoint.settled)
+    return inquiry.ask(Measure.MEMORY_LIMIT, inquiry.checkpoint.settled)
 
 
-@question("render-metrics")
+@question(Measure.LOAD)
 def load(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.load(inquiry.checkpoint.settled_since_t0)
+    return inquiry.ask(Measure.LOAD, inquiry.checkpoint.settled_since_t0)
 
 
-@question("render-metrics")
+@question(Measure.PLATFORM_EVENTS)
 def platform_events(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.events(inquiry.checkpoint.window)
+    return inquiry.ask(Measure.PLATFORM_EVENTS, inquiry.checkpoint.window)
 
 
-@question("render-metrics")
+@question(Measure.PLATFORM_EVENTS)
 def platform_events_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.events(Window(inquiry.watch.t0, inquiry.checkpoint.due))
+    return inquiry.ask(Measure.PLATFORM_EVENTS, Window(inquiry.watch.t0, inquiry.checkpoint.due))
 
 
-@question("render-metrics")
+@question(Measure.DEPLOYS)
 def deploys(inquiry: Inquiry) -> Answer:
-    return inquiry.render_metrics.deploys(inquiry.checkpoint.since_t0)
+    return inquiry.ask(Measure.DEPLOYS, inquiry.checkpoint.since_t0)
 
 
-@question("render-logs")
+@question(Measure.ERROR_LINES)
 def error_lines(inquiry: Inquiry) -> Answer:
-    return inquiry.render_logs.error_lines(inquiry.checkpoint.settled)
+    return inquiry.ask(Measure.ERROR_LINES, inquiry.checkpoint.settled)
 
 
-@question("render-logs")
+@question(Measure.ERROR_LINES)
 def error_lines_since_t0(inquiry: Inquiry) -> Answer:
-    return inquiry.render_logs.error_lines(inquiry.checkpoint.settled_since_t0)
+    return inquiry.ask(Measure.ERROR_LINES, inquiry.checkpoint.settled_since_t0)
 
 
-@question("render-logs")
+@question(Measure.WATCHED_LINES)
 def watched_lines(inquiry: Inquiry) -> Answer:
-    return inquiry.render_logs.watched_lines(inquiry.checkpoint.settled)
+    return inquiry.ask(Measure.WATCHED_LINES, inquiry.checkpoint.settled)
 
 
 @question("ledger")
@@ -320,10 +277,10 @@ def watched_lines_baseline(inquiry: Inquiry) -> Answer:
     return inquiry.from_hour_0("watched_lines")
 
 
-@question("render-logs", sections=("jobs",))
+@question(Measure.BEATS, sections=("jobs",))
 def beats(inquiry: Inquiry) -> Answer:
     jobs = inquiry.described(inquiry.production.jobs, "jobs")
-    return inquiry.render_logs.beats(inquiry.checkpoint.settled, jobs)
+    return inquiry.ask(Measure.BEATS, inquiry.checkpoint.settled, jobs)
 
 
 @question("ledger", sections=("jobs",))
@@ -338,23 +295,23 @@ def beats_baseline(inquiry: Inquiry) -> Answer:
     return earlier[0][1]
 
 
-@question("render-logs", sections=("jobs",))
+@question(Measure.BEATS, sections=("jobs",))
 def beats_whole(inquiry: Inquiry) -> Answer:
     jobs = inquiry.described(inquiry.production.jobs, "jobs")
-    return inquiry.render_logs.beats(inquiry.checkpoint.settled_since_t0, jobs)
+    return inquiry.ask(Measure.BEATS, inquiry.checkpoint.settled_since_t0, jobs)
 
 
-# --- Supabase and PostgreSQL ------------------------------------------------------------------
+# --- the database -----------------------------------------------------------------------------
 
 
-@question("supabase", now=True)
-def supabase_health(inquiry: Inquiry) -> Answer:
-    return inquiry.supabase.services()
+@question(Measure.SERVICES)
+def services(inquiry: Inquiry) -> Answer:
+    return inquiry.ask(Measure.SERVICES)
 
 
-@question("supabase", now=True)
+@question(Measure.DISK)
 def disk(inquiry: Inquiry) -> Answer:
-    return inquiry.supabase.disk()
+    return inquiry.ask(Measure.DISK)
 
 
 @question("ledger")
@@ -373,9 +330,9 @@ def disk_before(inquiry: Inquiry) -> Answer:
     )
 
 
-@question("database", now=True)
+@question(Measure.DATABASE_ROW)
 def database_row(inquiry: Inquiry) -> Answer:
-    return inquiry.database.runbook_row()
+    return inquiry.ask(Measure.DATABASE_ROW)
 
 
 @question("ledger")
@@ -391,9 +348,9 @@ def database_before(inquiry: Inquiry) -> Answer:
     )
 
 
-@question("database", now=True)
+@question(Measure.STATEMENTS)
 def statements(inquiry: Inquiry) -> Answer:
-    return inquiry.database.statements()
+    return inquiry.ask(Measure.STATEMENTS)
 
 
 @question("ledger")
@@ -407,14 +364,14 @@ def statements_before(inquiry: Inquiry) -> Answer:
     return earlier[-1][1]
 
 
-@question("database", now=True)
+@question(Measure.RUNNING)
 def running(inquiry: Inquiry) -> Answer:
-    return inquiry.database.running()
+    return inquiry.ask(Measure.RUNNING)
 
 
-@question("database", now=True)
+@question(Measure.CONNECTIONS)
 def connections(inquiry: Inquiry) -> Answer:
-    return inquiry.database.connections()
+    return inquiry.ask(Measure.CONNECTIONS)
 
 
 # --- the ledger -------------------------------------------------------------------------------
@@ -438,8 +395,6 @@ def declared(inquiry: Inquiry) -> Answer:
 # --- the vendors' status pages: advisory, never judged ----------------------------------------
 
 
-@question("status")
+@question(Measure.INCIDENTS)
 def status_pages(inquiry: Inquiry) -> Answer:
-    from hour24.witnesses.status_pages.source import StatusPages
-
-    return StatusPages(inquiry.production.status_pages, inquiry.clock).incidents()
+    return inquiry.ask(Measure.INCIDENTS)

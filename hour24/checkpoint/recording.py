@@ -25,6 +25,7 @@ from hour24.evidence import Listing, Unanswered, from_plain, to_plain
 from hour24.ledger import moved
 from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage, absent
 from hour24.verdict import Outcome, worst
+from hour24.witnesses.port import Measure
 
 if TYPE_CHECKING:
     from hour24.checkpoint.run import Run
@@ -133,7 +134,7 @@ def _prober(run: Run, now: datetime) -> Prober:
 
 
 def _advisory(run: Run, interrupted: str) -> list[dict[str, Any]]:
-    if run.lanes is None or not run.production.status_pages:
+    if run.lanes is None or not run.production.providing(Measure.INCIDENTS):
         return []
     if interrupted and not run.lanes.answered("status_pages"):
         return []  # whoever ended the run does not wait for advice

@@ -42,6 +42,7 @@ from hour24.secrets import scan
 from hour24.secrets.redactor import Redactor
 from hour24.verdict import Outcome
 from hour24.watch import Checkpoint, Watch, Window
+from hour24.witnesses.port import Measure
 
 if TYPE_CHECKING:
     pass
@@ -109,7 +110,7 @@ class Run:
     def ask(self, names: set[str]) -> None:
         """Start the questions that the selected criteria name."""
         wanted = set(names)
-        if self.production.status_pages:
+        if self.production.providing(Measure.INCIDENTS):
             wanted.add("status_pages")
         # before the lanes compete for the interpreter: the first question of most waits for it
         importlib.import_module("hour24.asking")
@@ -326,7 +327,10 @@ class Run:
                 {"role": each.role, "name": each.name, "reach": each.reach}
                 for each in self.production.contacts
             ],
-            status_pages=[msgspec.to_builtins(each) for each in self.production.status_pages],
+            status_pages=[
+                msgspec.to_builtins(each)
+                for each in self.production.witnesses.get("status_pages", ())
+            ],
             open_before=[
                 f"{each.id}{f' {each.subject}' if each.subject else ''} at hour {each.hour}"
                 for each in self.ledger.standings(self.stage.clock.now(), record)

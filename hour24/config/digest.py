@@ -2,7 +2,8 @@
 
 Rules of this module:
 
-- In it is what decides between PASS and FAIL, and which parts of production are described.
+- In it is what decides between PASS and FAIL, and which parts of production are described; of a
+  witness, its fields of role LIMIT.
 - Not in it: addresses, names, secrets, contacts, and how long we wait for an answer.
 """
 
@@ -15,6 +16,8 @@ from typing import Any
 import msgspec
 
 from hour24.config.production import Production
+from hour24.witnesses import sections
+from hour24.witnesses.port import Role
 
 LIMITS = {
     "health": (
@@ -23,10 +26,6 @@ LIMITS = {
     ),
     "endpoints": "method expect_status target_ms known_slow transaction",
     "websocket": "connections hold_s max_drop_ratio probe_connections probe_hold_s",
-    "sentry": "environment traces_sample_rate",
-    "render": "",
-    "supabase": "services",
-    "database": "slow_ms max_share idle_in_transaction_s lock_wait_s platform_roles",
     "jobs": "pattern every_s max_gap_s",
     "memory": "metric max_share",
     "schedule": "checkpoints tolerance_s settle_s",
@@ -50,6 +49,15 @@ def limits(production: Production) -> dict[str, Any]:
         name: _of(endpoint, LIMITS["endpoints"].split())
         for name, endpoint in production.endpoints.items()
     }
+    for section, (witness, at) in production.described.items():
+        if not witness.advisory:
+            limiting = [
+                name
+                for name, field in sections.fields_of(witness.at).items()
+                if Role.LIMIT in field.roles
+            ]
+            many = [_of(each, limiting) for each in (at if witness.many else (at,))]
+            found[section] = many if witness.many else many[0]
     for name in ("normal", "critical", "criteria"):
         found[name] = msgspec.to_builtins(getattr(production, name))
     return found

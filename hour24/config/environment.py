@@ -22,11 +22,11 @@ ALERT_URLS = "HOUR24_ALERT_URLS"
 HEARTBEAT_URL = "HOUR24_HEARTBEAT_URL"
 SHORTEST = 6
 FORMS = {
-    "postgres": (
+    "connection": (
         re.compile(r"postgres(ql)?://\S+|.*\b(host|service|dbname)\s*=.*"),
         "a connection string such as postgresql://ROLE:PASSWORD@HOST:5432/postgres",
     ),
-    "sentry": (
+    "dsn": (
         re.compile(r"https?://[^\s/@]+@[^\s/@]+/(\S*/)?[A-Za-z0-9-]+"),
         "a DSN such as https://KEY@HOST/PROJECT",
     ),
@@ -131,7 +131,7 @@ def parts(name: str, value: str, form: str) -> Iterator[tuple[str, str]]:
     found: Iterable[str] = ()
     if "://" in value:
         found = _of_address(value, form)
-    elif form == "postgres":
+    elif form == "connection":
         found = [
             match[1] or match[2]
             for match in re.finditer(r"password\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))", value)
@@ -149,7 +149,7 @@ def _of_address(value: str, form: str) -> Iterator[str]:
         return
     if address.password:
         yield address.password
-    if form == "sentry" and address.username:
+    if form == "dsn" and address.username:
         yield address.username
     query = [part.rpartition("=")[2] for part in address.query.split("&")]
     yield from (part for part in query if part and re.search("passw", address.query))

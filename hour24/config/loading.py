@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import fields
 
 from hour24.classes import IssueClass
 from hour24.config import rules
@@ -29,38 +28,40 @@ from hour24.config.problems import Place, Problems, named, told
 from hour24.config.production import (
     Applies,
     Contact,
-    DatabaseAt,
+    Described,
     Endpoint,
     Health,
     Jobs,
     Memory,
     Production,
-    RenderAt,
     Repository,
     Schedule,
-    SentryAt,
     Service,
-    StatusPage,
-    SupabaseAt,
     WebSocketTarget,
 )
 from hour24.errors import ConfigurationError
 from hour24.secrets import Secret
 from hour24.shipped import SCHEMAS
+from hour24.witnesses import registry, sections
+from hour24.witnesses.port import Witness
 
 HEALTH_SCHEMA = SCHEMAS / "health.schema.json"
-BASES = {
-    "sentry": "https://sentry.io",
-    "render": "https://api.render.com/v1",
-    "supabase": "https://api.supabase.com",
-}
-SECRETS = (
-    ("sentry", "token_env", "word", "an auth token with event:read, org:read and project:read"),
-    ("sentry", "dsn_env", "sentry", "the project's DSN"),
-    ("render", "token_env", "word", "an API key"),
-    ("supabase", "token_env", "word", "a personal access token"),
-    ("database", "dsn_env", "postgres", "the connection string of a role with pg_monitor"),
+CORE = (
+    "version",
+    "service",
+    "health",
+    "endpoints",
+    "websocket",
+    "jobs",
+    "memory",
+    "issues",
+    "contacts",
+    "criteria",
+    "schedule",
+    "repository",
+    "witnesses",
 )
+"""Sections that are no witness's."""
 WATCH_H = 24
 DEEPEST = 20
 S = TypeVar("S", bound=Struct)
@@ -80,13 +81,14 @@ def load(
     """
     data = _read(path)
     problems = Problems(str(path), data)
-    schema = _shipped("production.schema.json")
+    described = _witnesses(path, data, problems)
+    schema = _schema(described, data)
     rules.texts(problems, data, schema)
     for place, text in differences(data, schema):
         problems.add(place, text)
     rules.beyond_schema(problems, data)
     environment = Environment(os.environ if environ is None else environ, problems, secrets=secrets)
-    reading = _Reading(path, data, problems, environment)
+    reading = _Reading(path, data, problems, environment, described)
     health_schema = reading.health_schema()
     headers, tokens = reading.headers(), reading.tokens()
     alert_urls, heartbeat = environment.alert_urls(), environment.heartbeat_url()
@@ -156,12 +158,55 @@ def _shipped(name: str) -> dict[str, Any]:
     return found
 
 
+def _witnesses(path: Path, data: dict[str, Any], problems: Problems) -> dict[str, Witness]:
+    """The witnesses whose sections are in the file, in its order."""
+    files: dict[str, Witness] = {}
+    stated = data.get("witnesses")
+    named_files = stated.get("files") if isinstance(stated, dict) else None
+    for number, each in enumerate(named_files if isinstance(named_files, list) else []):
+        if not isinstance(each, str):
+            continue
+        try:
+            witness = registry.of_file(path.parent / each)
+        except registry.NoWitness as problem:
+            problems.add(("witnesses", "files", number), str(problem))
+        else:
+            files[witness.section] = witness
+    try:
+        return registry.described([name for name in data if name not in CORE], files)
+    except registry.NoWitness as problem:
+        problems.add_outside(str(path), str(problem))
+        return {}
+
+
+def _schema(described: Mapping[str, Witness], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of this file: hour24's own sections, and those of the witnesses in it."""
+    shipped = _shipped("production.schema.json")
+    every = {name: shipped["properties"][name] for name in CORE}
+    every |= {name: section_schema(witness) for name, witness in described.items()}
+    if set(data) - set(every):  # something is unknown: it may be meant to be one of these
+        every |= {each: {} for each in (*registry.own(), *registry.offered())} | every
+    return {**shipped, "properties": every}
+
+
+def section_schema(witness: Witness) -> dict[str, Any]:
+    """The JSON Schema of a witness's section."""
+    made = sections.parts if witness.many else sections.part
+    return made(witness.at, witness.about, witness.inherited)
+
+
 class _Reading:
     """One file being read."""
 
     def __init__(
-        self, path: Path, data: dict[str, Any], problems: Problems, environment: Environment
+        self,
+        path: Path,
+        data: dict[str, Any],
+        problems: Problems,
+        environment: Environment,
+        described: Mapping[str, Witness],
     ) -> None:
+        self.described = described
         self.path = path
         self.data = data
         self.problems = problems
@@ -227,11 +272,18 @@ class _Reading:
     def tokens(self) -> dict[Place, Secret]:
         """The secrets that the sections name."""
         found: dict[Place, Secret] = {}
-        for section, key, form, holds in SECRETS:
-            place: Place = (section, key)
-            variable = self._at(place)
-            if isinstance(variable, str) and not self.problems.at(*place):
-                found[place] = self.environment.secret(place, variable, form, holds)
+        for section, witness in self.described.items():
+            stated = self.data[section]
+            tables = stated if witness.many else [stated]
+            for number, _ in enumerate(tables if isinstance(tables, list) else []):
+                for field in sections.fields_of(witness.at).values():
+                    place: Place = (section, *((number,) if witness.many else ()), field.key)
+                    variable = self._at(place)
+                    if field.variable is None or self.problems.at(*place):
+                        continue
+                    if isinstance(variable, str):
+                        form, holds = field.variable
+                        found[place] = self.environment.secret(place, variable, form, holds)
         return found
 
     def _at(self, place: Place) -> Any:
@@ -263,16 +315,22 @@ class _Reading:
             given = {**stated, **more, "url": url, "headers": headers.get(place, {})}
             return _made(kind, given)
 
-        def vendor(kind: type[S], section: str, **more: Any) -> S | None:
-            if section not in data:
-                return None
-            stated = {n: v for n, v in data[section].items() if not n.endswith("_env")}
-            for name in ("token", "dsn"):
-                if (section, f"{name}_env") in tokens:
-                    stated[name] = tokens[section, f"{name}_env"]
-            if section in BASES:
-                stated["url"] = stated.get("url", BASES[section]).rstrip("/")
-            return _made(kind, {**more, **stated})
+        def told(witness: Witness, place: Place, stated: dict[str, Any]) -> Struct:
+            given = {name: service[name] for name in witness.inherited if name in service}
+            for name, field in sections.fields_of(witness.at).items():
+                if field.secret and (*place, field.key) in tokens:
+                    given[name] = tokens[(*place, field.key)]
+                elif field.key in stated and not field.secret:
+                    given[name] = stated[field.key]
+            if isinstance(given.get("url"), str):
+                given["url"] = given["url"].rstrip("/")
+            return _made(witness.at, given)
+
+        def testifies(section: str, witness: Witness) -> Described:
+            if not witness.many:
+                return Described(witness, told(witness, (section,), data[section]))
+            many = (told(witness, (section, n), each) for n, each in enumerate(data[section]))
+            return Described(witness, tuple(many))
 
         websocket = data.get("websocket")
         jobs = data.get("jobs")
@@ -285,13 +343,11 @@ class _Reading:
                 for name, stated in data.get("endpoints", {}).items()
             },
             websocket=asked(WebSocketTarget, ("websocket",), websocket) if websocket else None,
-            sentry=vendor(SentryAt, "sentry", environment=service["environment"]),
-            render=vendor(RenderAt, "render"),
-            supabase=vendor(SupabaseAt, "supabase"),
-            database=vendor(DatabaseAt, "database"),
             jobs=_made(Jobs, jobs) if jobs else None,
             memory=_made(Memory, data.get("memory", {})),
-            status_pages=tuple(_made(StatusPage, each) for each in data.get("status_pages", [])),
+            described={
+                section: testifies(section, witness) for section, witness in self.described.items()
+            },
             normal=tuple(_made(IssueClass, each) for each in issues.get("normal", [])),
             critical=tuple(_made(IssueClass, each) for each in issues.get("critical", [])),
             contacts=tuple(_made(Contact, each) for each in data.get("contacts", [])),
@@ -307,13 +363,13 @@ class _Reading:
 def _made(kind: type[S], stated: Mapping[str, Any]) -> S:
     """A Struct of plain TOML values: whole numbers become floats, lists tuples, as it wants."""
     given: dict[str, Any] = {}
-    for field in fields(kind):
-        if field.name not in stated:
+    for name, field in sections.fields_of(kind).items():
+        if name not in stated:
             continue
-        value = stated[field.name]
-        if field.type in (float, float | None) and isinstance(value, int):
+        value = stated[name]
+        if field.type is float and isinstance(value, int):
             value = float(value)
-        given[field.name] = tuple(value) if isinstance(value, list) else value
+        given[name] = tuple(value) if isinstance(value, list) else value
     return kind(**given)
 
 

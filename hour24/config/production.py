@@ -10,12 +10,13 @@ Rules of this module:
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from hour24.classes import IssueClass
 from hour24.secrets import Secret
+from hour24.witnesses.port import Measure, Witness
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -81,44 +82,6 @@ class WebSocketTarget(Struct, frozen=True, kw_only=True):
     timeout_s: float = 10.0
 
 
-class SentryAt(Struct, frozen=True, kw_only=True):
-    url: str
-    organization: str
-    project: str
-    environment: str
-    token: Secret
-    dsn: Secret | None = None
-    traces_sample_rate: float | None = None
-    timeout_s: float = 15.0
-
-
-class RenderAt(Struct, frozen=True, kw_only=True):
-    url: str
-    service: str
-    owner: str
-    token: Secret
-    timeout_s: float = 15.0
-
-
-class SupabaseAt(Struct, frozen=True, kw_only=True):
-    url: str
-    project_ref: str
-    token: Secret
-    services: tuple[str, ...] = ("auth", "db", "pooler", "realtime", "rest", "storage")
-    timeout_s: float = 15.0
-
-
-class DatabaseAt(Struct, frozen=True, kw_only=True):
-    dsn: Secret
-    slow_ms: float = 1000.0
-    max_share: float = 0.80
-    idle_in_transaction_s: float = 60.0
-    lock_wait_s: float = 10.0
-    statement_timeout_s: float = 5.0
-    connect_timeout_s: float = 10.0
-    platform_roles: tuple[str, ...] = ()
-
-
 class Jobs(Struct, frozen=True, kw_only=True):
     """``pattern``: finds a beat in a log line; a named group ``worker`` tells workers apart."""
 
@@ -132,19 +95,6 @@ class Memory(Struct, frozen=True, kw_only=True):
 
     metric: str = "rss"
     max_share: float = 0.85
-
-
-class StatusPage(Struct, frozen=True, kw_only=True):
-    """A vendor's status page.
-
-    ``form``: ``statuspage`` (api/v2/summary.json) or ``betterstack`` (index.json). ``cause``: the
-    cause of errors that this vendor stands for, as in the classes of issues.
-    """
-
-    name: str
-    url: str
-    form: str = "statuspage"
-    cause: str = ""
 
 
 class Contact(Struct, frozen=True, kw_only=True):
@@ -179,21 +129,27 @@ class Repository(Struct, frozen=True, kw_only=True):
     branch: str = "main"
 
 
+class Described(NamedTuple):
+    """A witness, and what production.toml says of it: its Struct, or a tuple of them."""
+
+    witness: Witness
+    at: Any
+
+
 class Production(Struct, frozen=True, kw_only=True):
-    """The system under watch, as production.toml and the environment describe it."""
+    """The system under watch, as production.toml and the environment describe it.
+
+    ``described``: the witnesses by section, in the order of the file.
+    """
 
     path: str
     service: Service
     health: Health
     endpoints: dict[str, Endpoint] = {}
     websocket: WebSocketTarget | None = None
-    sentry: SentryAt | None = None
-    render: RenderAt | None = None
-    supabase: SupabaseAt | None = None
-    database: DatabaseAt | None = None
     jobs: Jobs | None = None
     memory: Memory = Memory()
-    status_pages: tuple[StatusPage, ...] = ()
+    described: dict[str, Described] = {}
     normal: tuple[IssueClass, ...] = ()
     critical: tuple[IssueClass, ...] = ()
     contacts: tuple[Contact, ...] = ()
@@ -203,6 +159,15 @@ class Production(Struct, frozen=True, kw_only=True):
     alert_urls: tuple[Secret, ...] = ()
     heartbeat_url: Secret | None = None
     secrets: tuple[Secret, ...] = ()
+
+    @property
+    def witnesses(self) -> dict[str, Any]:
+        """What production.toml says of each witness, by section."""
+        return {section: each.at for section, each in self.described.items()}
+
+    def providing(self, measure: Measure) -> list[Described]:
+        """The witnesses that provide a measure, in the order of the file."""
+        return [each for each in self.described.values() if measure in each.witness.measures]
 
     @property
     def health_every_s(self) -> float:

@@ -12,7 +12,7 @@ ONLINE = Criterion(
     span="now",
     group=GROUP,
     means="answered in",
-    asks=("database_row", "health_document", "supabase_health", "database_before"),
+    asks=("database_row", "health_document", "services", "database_before"),
     judges=(Judge(objective="DatabaseAnswers"),),
     no_chart="it is one answer",
     proof=Proof(faults=("database_down@3.5",), silence=_SILENCE),

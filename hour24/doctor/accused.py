@@ -16,7 +16,7 @@ import msgspec
 import hour24
 from hour24.clock import Clock
 from hour24.config import Endpoint, Health, Production
-from hour24.doctor.trial import Trial, listed
+from hour24.doctor.trial import listed
 from hour24.errors import (
     SourceEmpty,
     SourceError,
@@ -28,6 +28,7 @@ from hour24.errors import (
     SourceUnreachable,
 )
 from hour24.secrets import Secret
+from hour24.witnesses.port import Trial
 
 SKEW_S = 30.0
 

@@ -8,25 +8,36 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.criteria import CRITERIA
-from hour24.doctor import accused, people, witnesses
+from hour24.doctor import accused, people
 from hour24.doctor.trial import Finding, Lane, listed
+from hour24.witnesses import registry
+from hour24.witnesses.port import Measure, found
 
-SECTIONS = ("endpoints", "websocket", "sentry", "render", "supabase", "database", "jobs")
-"""Sections of production.toml that may be left out."""
+SECTIONS = ("endpoints", "websocket", "jobs")
+"""Sections of production.toml that may be left out, those of witnesses aside."""
 
 
-def needed_by(section: str) -> tuple[str, ...]:
-    """Ids of the criteria that cannot be judged where this section is not described."""
+def needed_by(section: str, provided: Collection[Measure] = ()) -> tuple[str, ...]:
+    """Ids of the criteria that cannot be judged where this section is not described.
+
+    Args:
+        provided: measures that another witness provides.
+    """
+    witness = registry.described((section,), {}).get(section)
+    measures = set(witness.measures) - set(provided) if witness is not None else set()
     return tuple(
         one.id
         for one in CRITERIA.values()
-        if any(section in QUESTIONS[name].sections for name in one.needs)
+        if any(
+            section in QUESTIONS[name].sections or QUESTIONS[name].measure in measures
+            for name in one.needs
+        )
     )
 
 
@@ -40,11 +51,11 @@ def examine(production: Production, clock: Clock) -> Iterator[Finding]:
             ("health", accused.health(production)),
             ("endpoints", accused.endpoints(production)),
             ("websocket", accused.websocket(production, clock)),
-            ("sentry", witnesses.sentry(production, clock)),
-            ("render", witnesses.render(production, clock)),
-            ("supabase", witnesses.supabase(production, clock)),
-            ("database", witnesses.database(production, clock)),
-            ("status pages", witnesses.status_pages(production, clock)),
+            *(
+                (each.witness.section, found(each.witness.trials)(each.at, production, clock))
+                for each in production.described.values()
+                if each.witness.trials
+            ),
             ("people", people.people(production)),
         )
         if trials
@@ -55,9 +66,9 @@ def examine(production: Production, clock: Clock) -> Iterator[Finding]:
 
 def _described(production: Production) -> Iterator[Finding]:
     """Which criteria cannot be judged, because nothing is described that they ask."""
-    for section in SECTIONS:
+    for section in (*SECTIONS, *registry.own()):
         left = _unjudged_without(section, production)
-        if getattr(production, section) or not left:
+        if getattr(production, section, None) or section in production.described or not left:
             continue
         yield Finding(
             name=section,
@@ -70,7 +81,11 @@ def _described(production: Production) -> Iterator[Finding]:
 
 def _unjudged_without(section: str, production: Production) -> list[str]:
     """Ids that apply and need this section; and of the sign-off's those it leaves nothing to."""
-    left = [name for name in needed_by(section) if _applies(production, name)]
+    provided = {
+        measure for one in production.described.values() for measure in one.witness.measures
+    }
+    needing = needed_by(section, provided)
+    left = [name for name in needing if _applies(production, name)]
     for one in CRITERIA.values():
         rests_on = [name for name in one.rests_on if _applies(production, name)]
         alone = not one.asks and set(rests_on) <= set(left)

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hour24.config import Production
-from hour24.doctor.trial import Trial, listed
+from hour24.doctor.trial import listed
 from hour24.errors import SourceEmpty, SourceLacks, SourceMisread, SourceRefused
 from hour24.secrets import Secret
+from hour24.witnesses.port import Trial
 
 
 def people(production: Production) -> list[Trial]:

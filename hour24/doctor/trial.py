@@ -13,7 +13,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -28,6 +28,7 @@ from hour24.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
+from hour24.witnesses.port import Trial
 
 LIMIT_S = 60.0
 
@@ -46,27 +47,6 @@ class Finding(Struct, frozen=True, kw_only=True):
     ok: bool
     says: str
     remedy: str = ""
-
-
-class Trial(Struct, frozen=True, kw_only=True):
-    """One question that a checkpoint will ask.
-
-    Args:
-        asked: asks it and says in a few words what came back.
-        address: where, for the remedy.
-        right: the remedy when it is refused.
-        empty: the remedy when it holds nothing.
-        misread: the remedy when the answer is not as documented.
-        lacks: the remedy when there is no such thing at the address.
-    """
-
-    name: str
-    asked: Callable[[], str]
-    address: str = ""
-    right: str = ""
-    empty: str = ""
-    misread: str = ""
-    lacks: str = ""
 
 
 class Lane:

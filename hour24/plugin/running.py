@@ -272,8 +272,8 @@ class CheckpointPlugin:
             from hour24.checkpoint.inquiry import budget_s
             from hour24.checkpoint.questions import QUESTIONS
 
-            lanes = {each.lane for each in QUESTIONS.values()}
-            return max(budget_s(self.run.production, lane) for lane in lanes) + 240.0
+            asked = QUESTIONS.values()
+            return max(budget_s(self.run.production, each) for each in asked) + 240.0
 
     def _watch(self, limit: float) -> None:
         if self._ended.wait(limit):

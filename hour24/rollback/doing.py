@@ -27,10 +27,10 @@ from hour24.ledger.record import Link
 from hour24.ledger.waivers import unsaid
 from hour24.objectives.health import HealthDocument
 from hour24.rollback.git import GitProblem
-from hour24.rollback.planning import RUNBOOK_WAIT_S, Plan, Refused, plan, redactor
-from hour24.rollback.platform import FAILED, NOTHING_DONE, Deploy, Platform
+from hour24.rollback.planning import RUNBOOK_WAIT_S, Plan, Refused, plan, platform_of, redactor
 from hour24.sources.health import HealthSource
 from hour24.verdict import Outcome, Verdict
+from hour24.witnesses.platform import NOTHING_DONE, Deploy
 
 EVERY_S = 10.0
 LOOKS = 6
@@ -136,7 +136,9 @@ class _Doing:
         self.because = because
         self.say = say
         self.wait_s = wait_s
-        self.platform = Platform(planned.platform_at, clock)
+        platform = platform_of(planned.production, clock)
+        assert platform is not None  # a plan without one is refused
+        self.platform = platform
         self.start = clock.now()
         self.auto_deploy = {True: "on", False: "off", None: "unknown"}[planned.service.auto_deploy]
         self._scrub = redactor(planned.production)
@@ -265,8 +267,8 @@ class _Doing:
             except SourceError as problem:
                 self.say(f"{problem}; asking again")
             now = self.clock.now()
-            if made is not None and made.status in (*FAILED, "deactivated"):
-                why = "replaced by another deploy" if made.status == "deactivated" else made.status
+            if made is not None and made.state in ("failed", "replaced"):
+                why = "replaced by another deploy" if made.state == "replaced" else made.status
                 return _End("deploy_failed", f"{made.id}: {why}", made, commit)
             seen = made.status if made is not None else "not there yet"
             if seen != status or (now - (told_at or begun)).total_seconds() >= TOLD_EVERY_S:
@@ -277,7 +279,7 @@ class _Doing:
             if now >= until:
                 break
             self.clock.sleep(min(EVERY_S, (until - now).total_seconds()))
-        if made is not None and made.status == "live":
+        if made is not None and made.state == "live":
             return _End("live", f"{made.id} is live", made, commit)
         what = made.id if made is not None else "the deploy of the revert"
         return _End(
@@ -367,7 +369,7 @@ class _Doing:
             steps.append(
                 f"automatic deploys are {told}: revert {planned.live.commit[:12]} on "
                 f"{planned.service.branch or 'its branch'} first, then switch them on again: "
-                f"{planned.switch_on()}"
+                f"{planned.platform.switch_on_command()}"
             )
         if not live and end.result != "not_done":
             steps.append(

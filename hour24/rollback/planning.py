@@ -10,7 +10,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,23 +20,15 @@ from hour24.asking.exchange import Address
 from hour24.asking.fetching import is_loopback
 from hour24.clock import Clock
 from hour24.config import Production
-from hour24.config.production import RenderAt
 from hour24.criteria import health
 from hour24.errors import ConfigurationError, SourceError
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.waivers import closed
 from hour24.rollback.git import Clone, Commit
-from hour24.rollback.platform import (
-    LISTED,
-    UNDER_WAY,
-    Deploy,
-    Platform,
-    Service,
-    address,
-    last_good,
-)
 from hour24.secrets.redactor import Redactor
 from hour24.text import format_duration, one_line
+from hour24.witnesses.platform import LISTED, Deploy, Platform, Service, last_good
+from hour24.witnesses.port import found
 
 WAYS = ("platform", "git")
 RUNBOOK_WAIT_S = 300.0
@@ -68,6 +59,7 @@ class Plan:
     Args:
         way: ``platform`` or ``git``.
         watch: name of the watch whose ledger it goes into.
+        platform: asked and told what to do.
         live, good: the deploy that serves now, and the newest one before it of another commit.
         known: ids of the deploys there are.
         head: the clone's last commit; none on the platform's way.
@@ -80,6 +72,7 @@ class Plan:
     rehearsal: bool
     ledger: Path
     production: Production
+    platform: Platform
     service: Service
     live: Deploy
     good: Deploy
@@ -120,20 +113,6 @@ class Plan:
             "what is not done",
             *(f"  - {each}" for each in self._left()),
         ]
-
-    def switch_on(self) -> str:
-        """The command that switches automatic deploys on again."""
-        at = self.platform_at
-        return (
-            f'curl -sS -X PATCH {shlex.quote(address(at))} -H "Authorization: Bearer '
-            f'${at.token.name}" -H \'Content-Type: application/json\' -d \'{{"autoDeploy":"yes"}}\''
-        )
-
-    @property
-    def platform_at(self) -> RenderAt:
-        """Where the platform is asked; a plan without one is refused."""
-        assert self.production.render is not None
-        return self.production.render
 
     def when(self, moment: datetime | None) -> str:
         """A moment in the service's own time zone."""
@@ -177,12 +156,11 @@ class Plan:
                 f"(the platform deploys {self.service.branch} of {self.service.repo})"
             )
         else:
-            where = address(self.platform_at)
             if self.service.auto_deploy is False:
                 yield "automatic deploys stay off, as they are"
             else:
-                yield f'switch automatic deploys off: PATCH {where} {{"autoDeploy":"no"}}'
-            yield f'go back: POST {where}/rollback {{"deployId":"{self.good.id}"}}, once'
+                yield f"switch automatic deploys off: {self.platform.switch_off_request()}"
+            yield f"go back: {self.platform.roll_back_request(self.good.id)}, once"
             yield f"wait {RUNBOOK_WAIT_S / 60:.0f} minutes, asking whether the new deploy is live"
         at = Address(self.production.health.url).shown
         yield f"verify health: {at}, as {health.SCHEMA.id} does"
@@ -195,7 +173,10 @@ class Plan:
                 f"the commit stays on {self.service.branch or 'its branch'}: revert it before "
                 "automatic deploys are switched on again"
             )
-            yield f"automatic deploys stay off; to switch them on again: {self.switch_on()}"
+            yield (
+                "automatic deploys stay off; to switch them on again: "
+                f"{self.platform.switch_on_command()}"
+            )
         yield "nobody is alerted; nothing is investigated; no checkpoint is run"
 
 
@@ -207,17 +188,16 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
     Raises: Refused, with every reason; LedgerError, when the ledger cannot be read.
     """
     problems = [] if way in WAYS else [f"--way: expected {' or '.join(WAYS)}, got {way!r}"]
-    problems += _not_the_watchs(production, ledger.genesis)
+    platform = platform_of(production, clock)
+    problems += _not_the_watchs(production, ledger.genesis, platform)
     problems += closed(ledger)
-    at = production.render
-    if at is None:
+    if platform is None:
         problems.append(
-            "production.toml: [render]: expected to be described, got nothing; what is live is "
-            "not known without it"
+            "production.toml: expected a section whose platform can be told to go back, got none; "
+            "what is live is not known without it"
         )
-    if problems or at is None:
+    if problems or platform is None:
         raise Refused(problems)
-    platform = Platform(at, clock)
     try:
         service, deploys = platform.service(), platform.deploys()
     except SourceError as problem:
@@ -228,7 +208,7 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
                 + " && ".join(clone_of(production).commands()),
             ]
         ) from None
-    live = next((each for each in deploys if each.status == "live"), None)
+    live = next((each for each in deploys if each.state == "live"), None)
     good = last_good(deploys, live, _went_back(ledger)) if live is not None else None
     problems += _begun(ledger, clock.now())
     problems += _of_deploys(deploys, live, good)
@@ -251,6 +231,7 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
         rehearsal=genesis.rehearsal is not None,
         ledger=ledger.folder,
         production=production,
+        platform=platform,
         service=service,
         live=live,
         good=good,
@@ -258,6 +239,15 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
         head=head,
         ahead=ahead,
     )
+
+
+def platform_of(production: Production, clock: Clock) -> Platform | None:
+    """The first witness in the file whose deploys can be rolled back; none: there is none."""
+    for witness, at in production.described.values():
+        if witness.rollback:
+            made: Platform = found(witness.rollback)(at, clock)
+            return made
+    return None
 
 
 def clone_of(production: Production) -> Clone:
@@ -272,7 +262,9 @@ def redactor(production: Production) -> Redactor:
     return Redactor((each.name, each.reveal()) for each in production.secrets)
 
 
-def _not_the_watchs(production: Production, genesis: Genesis) -> Iterator[str]:
+def _not_the_watchs(
+    production: Production, genesis: Genesis, platform: Platform | None
+) -> Iterator[str]:
     """How this production is not the one that the watch watches."""
     watch = f"watch {genesis.name}"
     for key in ("name", "environment"):
@@ -283,7 +275,7 @@ def _not_the_watchs(production: Production, genesis: Genesis) -> Iterator[str]:
                 "this is not the watch's service"
             )
     if genesis.rehearsal is not None:
-        urls = [production.health.url, *([production.render.url] if production.render else [])]
+        urls = [production.health.url, *([platform.url] if platform is not None else [])]
         if not all(is_loopback(url) for url in urls):
             yield f"{watch}: expected the rehearsal that it watches, got {production.path}"
     elif Path(genesis.target).resolve() != Path(production.path).resolve():
@@ -324,22 +316,22 @@ def _of_deploys(
     """What of the platform's deploys stands against it."""
     if live is None:
         yield (
-            f"render: deploys: expected one that is live, got none of {len(deploys)}; there is "
+            f"platform: deploys: expected one that is live, got none of {len(deploys)}; there is "
             "nothing to take back"
         )
         return
     newer = deploys[: [each.id for each in deploys].index(live.id)]
     for each in newer:
-        if each.status in UNDER_WAY:
+        if each.state == "under_way":
             yield (
-                f"render: deploys: expected none under way, got {each.id} ({each.status}); wait "
+                f"platform: deploys: expected none under way, got {each.id} ({each.status}); wait "
                 "for its end, or cancel it on the platform"
             )
     if good is None:
         newest = f"the newest {LISTED}" if len(deploys) >= LISTED else f"{len(deploys)}"
         back = "itself a rollback; " if live.trigger == "rollback" else ""
         yield (
-            f"render: deploys: expected an earlier good deploy, one that was live before "
+            f"platform: deploys: expected an earlier good deploy, one that was live before "
             f"{live.id} and is of another commit, got none among {newest}; {back}fix it forward, "
             "or choose a deploy by hand on the platform's dashboard"
         )
@@ -356,6 +348,6 @@ def _of_service(production: Production, service: Service) -> Iterator[str]:
     if service.auto_deploy is not True:
         got = "off" if service.auto_deploy is False else "not told"
         yield (
-            f"render: automatic deploys: expected on, got {got}: a push would deploy nothing; "
+            f"platform: automatic deploys: expected on, got {got}: a push would deploy nothing; "
             "use the platform's rollback (--way platform), or switch them on first"
         )

@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from hour24.clock import Clock
-from hour24.config import DatabaseAt
 from hour24.errors import SourceError, SourceMisread, SourceTimeout, SourceUnreachable
 from hour24.evidence import Attempt
+from hour24.witnesses.database import DatabaseAt
 from hour24.witnesses.database.refusals import NotAccepting, TooManyConnections, of_login, of_state
 
 Answer = TypeVar("Answer")
@@ -30,6 +30,9 @@ GRACE_S = 2.0
 LOCK_TIMEOUT_S = 1.0
 ROLLBACK_S = 2.0
 TRIES = 2
+BUDGET_S = 90.0
+"""Of asking and waiting together, where nobody says otherwise."""
+SHORTEST_S = 0.2
 WAIT_S = 1.0
 CLIENT_SIDE = {
     "keepalives": "1",
@@ -50,9 +53,10 @@ class Session:
         attempts: every try at connecting or asking is added here.
     """
 
-    def __init__(self, at: DatabaseAt, clock: Clock) -> None:
+    def __init__(self, at: DatabaseAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
         self.at = at
         self.clock = clock
+        self.left_s = self.budget_s = budget_s
         self.attempts: list[Attempt] = []
         self._connection: Any = None
         self._given_up: SourceError | None = None
@@ -99,6 +103,7 @@ class Session:
                 if tried == TRIES:
                     self._given_up = problem
                     raise
+                self.left_s -= WAIT_S
                 self.clock.sleep(WAIT_S)
             except SourceError as problem:
                 self._given_up = problem
@@ -109,7 +114,7 @@ class Session:
         import psycopg2
         from psycopg2.extensions import make_dsn
 
-        limit = self.at.connect_timeout_s
+        limit = min(self.at.connect_timeout_s, self.left_s)
         try:
             dsn = make_dsn(
                 self.at.dsn.reveal(),
@@ -150,7 +155,7 @@ class Session:
     ) -> list[dict[str, Any]]:
         import psycopg2
 
-        limit = self.at.statement_timeout_s
+        limit = min(self.at.statement_timeout_s, self.left_s)
         begin = (
             "BEGIN READ ONLY; "
             f"SET LOCAL statement_timeout = {int(1000 * limit)}; "
@@ -196,6 +201,10 @@ class Session:
             self.close()
 
     def _attempt(self, what: str, act: Callable[[], Answer]) -> Answer:
+        if self.left_s < SHORTEST_S:
+            raise SourceTimeout(
+                f"database: {what}: no answer within its budget of {self.budget_s:g} s"
+            )
         at, begun = self.clock.now(), time.perf_counter()
         result = "ok"
         try:
@@ -205,6 +214,7 @@ class Session:
             raise
         finally:
             took = 1000.0 * (time.perf_counter() - begun)
+            self.left_s -= took / 1000.0
             said = result if what != "login" or result != "ok" else "ok: connected"
             self.attempts.append(Attempt(at=at, took_ms=round(took, 3), result=said))
 

@@ -22,8 +22,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from hour24.asking.answers import number
 from hour24.clock import Clock
-from hour24.config import DatabaseAt
 from hour24.errors import (
     SourceEmpty,
     SourceError,
@@ -32,10 +32,11 @@ from hour24.errors import (
     SourceMisread,
     SourceRefused,
 )
-from hour24.evidence import Listing, Question
+from hour24.evidence import Listing, Question, Total
+from hour24.witnesses.database import DatabaseAt
 from hour24.witnesses.database.masking import masked
 from hour24.witnesses.database.refusals import LoginRefused, NotAccepting, TooManyConnections
-from hour24.witnesses.database.session import Session
+from hour24.witnesses.database.session import BUDGET_S, Session
 
 __all__ = ["LoginRefused", "NotAccepting", "Postgres", "TooManyConnections"]
 
@@ -52,17 +53,17 @@ _WAITED = (
 class Postgres:
     """The database as it answers now; used by one thread."""
 
-    def __init__(self, at: DatabaseAt, clock: Clock) -> None:
+    def __init__(self, at: DatabaseAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
         self.at = at
         self.clock = clock
-        self._session = Session(at, clock)
+        self._session = Session(at, clock, budget_s=budget_s)
         self._rights: dict[str, Any] | None = None
 
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
 
-    def runbook_row(self) -> Listing:
+    def database_row(self) -> Listing:
         """The runbook's row: ``{datname, numbackends, size_bytes}``.
 
         Raises: SourceError; LoginRefused, TooManyConnections and NotAccepting among them say that
@@ -74,6 +75,29 @@ class Postgres:
             for row in rows:
                 asking.needed(row, "numbackends", "size_bytes")
             return asking.listing("databases", rows[:1])
+
+    def number(self, query: str, as_text: bool = False) -> Total:
+        """The number that a SELECT of one row and one column answers.
+
+        Args:
+            as_text: whether a number given as text is one.
+        Raises: SourceMisread, when it is not one number; SourceError.
+        """
+        asked = self.clock.now()
+        rows = self._session.rows("own", query.replace("%", "%%"))
+        if len(rows) != 1 or len(rows[0]) != 1:
+            raise SourceMisread(
+                "own: sql: expected one row of one column, got "
+                f"{len(rows)} rows of {len(rows[0]) if rows else 0}"
+            )
+        question = Question(
+            source="database",
+            asked=" ".join(query.split()),
+            at=asked,
+            attempts=tuple(self._session.attempts),
+        )
+        (value,) = rows[0].values()
+        return Total(question=question, value=number(value, "own: sql", as_text=as_text), unit="")
 
     def rights(self) -> Listing:
         """Our role: ``{role, reads_all_stats, monitors, version}``.

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from hour24.asking.answers import member, misread, object_of, objects, text
 from hour24.asking.witness import Asking, Params, Witness
-from hour24.config import RenderAt
 from hour24.errors import SourceError, SourceIncomplete
 from hour24.watch import Window
+from hour24.witnesses.render import RenderAt
 
 PAGE = 100
 """The most that a page may hold; the default is 20."""

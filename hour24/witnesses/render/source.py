@@ -13,12 +13,12 @@ Source: Render's public API, v1.
 
 from __future__ import annotations
 
-from hour24.asking.witness import Witness
+from hour24.asking.witness import BUDGET_S, Witness
 from hour24.clock import Clock
-from hour24.config import Jobs, RenderAt
+from hour24.config import Jobs
 from hour24.evidence import Counts, Listing, Series
 from hour24.watch import Window
-from hour24.witnesses.render import beats, deploys, events, lines, metrics
+from hour24.witnesses.render import RenderAt, beats, deploys, events, lines, metrics
 from hour24.witnesses.render.place import Place
 
 __all__ = ["Render"]
@@ -27,8 +27,10 @@ __all__ = ["Render"]
 class Render:
     """One service on Render; used by one thread. Every method raises SourceError."""
 
-    def __init__(self, at: RenderAt, clock: Clock) -> None:
-        witness = Witness("render", at.url, clock, token=at.token, timeout_s=at.timeout_s)
+    def __init__(self, at: RenderAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
+        witness = Witness(
+            "render", at.url, clock, token=at.token, timeout_s=at.timeout_s, budget_s=budget_s
+        )
         self._place = Place(witness, at)
 
     def responses(self, window: Window) -> Counts:
@@ -51,7 +53,7 @@ class Render:
         """Requests a second, of each minute, in one line."""
         return metrics.load(self._place, window)
 
-    def events(self, window: Window) -> Listing:
+    def platform_events(self, window: Window) -> Listing:
         """What the platform did to the service: ``{id, at, type, details, instance, deploy}``."""
         return events.events(self._place, window)
 

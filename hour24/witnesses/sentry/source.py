@@ -17,7 +17,7 @@ Source: Sentry's API below ``/api/0/``: organization issues, Explore, usage, pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,9 +25,9 @@ from typing import Any
 import requests
 
 from hour24.asking.answers import holds, member, misread, object_of, objects, text
-from hour24.asking.witness import Asking, Params, Witness
+from hour24.asking.witness import BUDGET_S, Asking, Params, Witness
 from hour24.clock import Clock
-from hour24.config import SentryAt
+from hour24.config import Endpoint
 from hour24.errors import (
     SourceEmpty,
     SourceError,
@@ -38,17 +38,27 @@ from hour24.errors import (
     SourceRefused,
     SourceTooMany,
 )
-from hour24.evidence import Counts, Document, Line, Listing, Series
+from hour24.evidence import Counts, Document, Evidence, Line, Listing, Quantiles, Series, Unanswered
 from hour24.watch import Window
-from hour24.witnesses.sentry import canary, rows
+from hour24.witnesses.port import RECEIPT_S
+from hour24.witnesses.sentry import SentryAt, canary, rows
 
 MOST_PAGES = 100
 PER_PAGE = "100"
-RECEIPT_S = 60.0
-"""So long an event is looked for often, and then every ``LATER_S``."""
 POLLS_S = (1.0, 2.0, 3.0, 5.0)
+"""Between two looks for an event, until ``RECEIPT_S``; then ``LATER_S``."""
 LATER_S = 15.0
 KEPT = ("eventID", "groupID", "projectID", "dateCreated", "dateReceived", "type", "title", "tags")
+
+
+QUANTILES = (
+    ("0.5", "p50"),
+    ("0.75", "p75"),
+    ("0.9", "p90"),
+    ("0.95", "p95"),
+    ("0.99", "p99"),
+    ("1", "p100"),
+)
 
 
 class NoDsn(SourceError):
@@ -60,7 +70,7 @@ class NoDsn(SourceError):
 class Sentry:
     """Sentry as the token sees it; used by one thread."""
 
-    def __init__(self, at: SentryAt, clock: Clock) -> None:
+    def __init__(self, at: SentryAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
         self.at = at
         self.clock = clock
         self._ingest = canary.ingest(at.dsn) if at.dsn is not None else None
@@ -71,6 +81,7 @@ class Sentry:
             token=at.token,
             secrets=[secret for secret in (at.dsn, self._ingest and self._ingest.key) if secret],
             timeout_s=at.timeout_s,
+            budget_s=budget_s,
         )
         self._organization = f"/api/0/organizations/{at.organization}"
         self._project = f"/api/0/projects/{at.organization}/{at.project}"
@@ -319,6 +330,36 @@ class Sentry:
                 items=tuple(found.values()),
                 seen=seen,
             )
+
+    def server_times(
+        self, window: Window, endpoints: Mapping[str, Endpoint]
+    ) -> dict[str, Evidence]:
+        """Each endpoint's own times as Sentry computed them from its spans."""
+        listing = self.transactions(window)
+        by_name = {item["transaction"]: item for item in listing.items}
+        return {
+            name: self._server_time(name, endpoint.transaction, by_name, listing)
+            for name, endpoint in endpoints.items()
+        }
+
+    def _server_time(
+        self, name: str, transaction: str, by_name: Mapping[str, Any], listing: Listing
+    ) -> Evidence:
+        item = by_name.get(transaction) if transaction else None
+        if item is None:
+            wanted = f"transaction {transaction!r}" if transaction else "a transaction's name"
+            return Unanswered(
+                question=listing.question,
+                code="not_described" if not transaction else "no_data",
+                reason=f"sentry: endpoint {name}: expected {wanted}, got none",
+            )
+        return Quantiles(
+            question=listing.question,
+            basis="census" if self.at.traces_sample_rate == 1.0 else "sample",
+            n=int(item["count"]),
+            unit="ms",
+            values={q: float(item[key]) for q, key in QUANTILES if item.get(key) is not None},
+        )
 
     # --- asking -------------------------------------------------------------------------------
 

@@ -20,12 +20,15 @@ from typing import Any
 from hour24.asking.answers import list_of, member, moment, object_of, objects, perhaps, text
 from hour24.asking.witness import Asking, Witness
 from hour24.clock import Clock
-from hour24.config import StatusPage
 from hour24.errors import SourceError
 from hour24.evidence import Evidence, Listing, Unanswered
+from hour24.witnesses.status_pages import StatusPage
 
 TIMEOUT_S = 8.0
 BUDGET_S = 20.0
+"""Of one page."""
+TOGETHER_S = 90.0
+"""Of all pages, when they are asked by hand."""
 LONGEST = 300
 WELL = frozenset({"operational", "not_monitored"})
 """Of a component; ``not_monitored`` is no news either way."""
@@ -47,9 +50,12 @@ Item = dict[str, Any]
 class StatusPages:
     """Pages that anyone may read, asked one after another."""
 
-    def __init__(self, pages: Sequence[StatusPage], clock: Clock) -> None:
+    def __init__(
+        self, pages: Sequence[StatusPage], clock: Clock, *, budget_s: float = TOGETHER_S
+    ) -> None:
         self.pages = tuple(pages)
         self.clock = clock
+        self.left_s = budget_s
 
     def incidents(self) -> dict[str, Evidence]:
         """What is not well, by the page's name.
@@ -66,7 +72,7 @@ class StatusPages:
                 page.url,
                 self.clock,
                 timeout_s=TIMEOUT_S,
-                budget_s=BUDGET_S,
+                budget_s=min(BUDGET_S, self.left_s),
                 same_clock=False,
             )
             asking = witness.asking("incidents")
@@ -78,6 +84,7 @@ class StatusPages:
                 found[page.name] = Unanswered(
                     question=asking.question(), code=problem.code, reason=str(problem)
                 )
+            self.left_s -= witness.budget_s - witness.left_s
         if problems and len(problems) == len(self.pages):
             raise problems[0]
         return found

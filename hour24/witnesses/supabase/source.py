@@ -26,11 +26,11 @@ from hour24.asking.answers import (
     stamp,
     text,
 )
-from hour24.asking.witness import Asking, Witness
+from hour24.asking.witness import BUDGET_S, Asking, Witness
 from hour24.clock import Clock
-from hour24.config import SupabaseAt
 from hour24.errors import SourceError, SourceIncomplete, SourceMisread
 from hour24.evidence import Listing
+from hour24.witnesses.supabase import SupabaseAt
 
 FRESH_S = 3600.0
 LONGEST = 500
@@ -39,10 +39,17 @@ LONGEST = 500
 class Supabase:
     """The project as Supabase's own API sees it now; used by one thread."""
 
-    def __init__(self, at: SupabaseAt, clock: Clock) -> None:
+    def __init__(self, at: SupabaseAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
         self.at = at
         self.clock = clock
-        self._witness = Witness("supabase", at.url, clock, token=at.token, timeout_s=at.timeout_s)
+        self._witness = Witness(
+            "supabase",
+            at.url,
+            clock,
+            token=at.token,
+            timeout_s=at.timeout_s,
+            budget_s=budget_s,
+        )
         self._project = f"/v1/projects/{at.project_ref}"
         self._missing = f"expected a token that sees project {at.project_ref}, got no sight of it"
 

@@ -5,7 +5,7 @@ Rules of this module:
 - Only a deploy's ``id`` is promised; whatever else is missing stays empty.
 - A rollback leaves automatic deploys as they are, and the next push would bring the bad commit
   back: they are switched off first, and the answer must say so.
-- The rollback is sent once; :data:`NOTHING_DONE` are the answers that say that it was not taken.
+- The rollback is sent once.
 
 Source: Render's published API (services, deploys, rollback).
 """
@@ -13,71 +13,41 @@ Source: Render's published API (services, deploys, rollback).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec import Struct
-
 from hour24.asking.witness import Asking, Witness
 from hour24.clock import Clock
-from hour24.config.production import RenderAt
-from hour24.errors import (
-    SourceError,
-    SourceLacks,
-    SourceLimited,
-    SourceMisread,
-    SourceRefused,
-)
+from hour24.errors import SourceMisread
 from hour24.text import one_line
+from hour24.witnesses.platform import ACTION_BUDGET_S, LISTED, Deploy, Service, State
+from hour24.witnesses.render import RenderAt
 
-LISTED = 100
-BUDGET_S = 60.0
 LONGEST = 80
-UNDER_WAY = (
-    "created",
-    "queued",
-    "build_in_progress",
-    "pre_deploy_in_progress",
-    "update_in_progress",
-)
-FAILED = ("build_failed", "update_failed", "pre_deploy_failed", "canceled")
-NOTHING_DONE: tuple[type[SourceError], ...] = (SourceRefused, SourceLacks, SourceLimited)
-
-
-class Deploy(Struct, frozen=True, kw_only=True):
-    """A deploy as the platform tells it; what it does not tell is empty.
-
-    Args:
-        commit: the commit's whole id.
-        trigger: ``new_commit``, ``rollback``, ``manual``, ...
-        finished: when it was live, or failed.
-    """
-
-    id: str
-    status: str = ""
-    commit: str = ""
-    message: str = ""
-    trigger: str = ""
-    created: datetime | None = None
-    finished: datetime | None = None
-
-
-class Service(Struct, frozen=True, kw_only=True):
-    """The service; ``auto_deploy`` is none when the platform does not say."""
-
-    name: str
-    branch: str = ""
-    repo: str = ""
-    auto_deploy: bool | None = None
+STATES: dict[str, State] = {
+    "live": "live",
+    "created": "under_way",
+    "queued": "under_way",
+    "build_in_progress": "under_way",
+    "pre_deploy_in_progress": "under_way",
+    "update_in_progress": "under_way",
+    "deactivated": "replaced",
+    "build_failed": "failed",
+    "update_failed": "failed",
+    "pre_deploy_failed": "failed",
+    "canceled": "failed",
+}
 
 
 class Platform:
     """Render, asked about one service's deploys, and told to roll back."""
 
-    def __init__(self, at: RenderAt, clock: Clock) -> None:
+    def __init__(self, at: RenderAt, clock: Clock, *, budget_s: float = ACTION_BUDGET_S) -> None:
         self.at = at
         self.clock = clock
+        self.budget_s = budget_s
 
     @property
     def _path(self) -> str:
@@ -90,7 +60,7 @@ class Platform:
             self.clock,
             token=self.at.token,
             timeout_s=self.at.timeout_s,
-            budget_s=BUDGET_S,
+            budget_s=self.budget_s,
             same_clock=False,
         )
         return witness.asking(what)
@@ -159,46 +129,31 @@ class Platform:
         )
         return _deploy(asking, asking.parsed(answer))
 
+    # --- told to people -----------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """The service's address in the API."""
+        return f"{self.at.url.rstrip('/')}/services/{self.at.service}"
+
+    def switch_off_request(self) -> str:
+        """What :meth:`switch_auto_deploy_off` sends, in words."""
+        return f'PATCH {self.url} {{"autoDeploy":"no"}}'
+
+    def roll_back_request(self, deploy_id: str) -> str:
+        """What :meth:`roll_back` sends, in words."""
+        return f'POST {self.url}/rollback {{"deployId":"{deploy_id}"}}'
+
+    def switch_on_command(self) -> str:
+        """The shell command that switches automatic deploys on again."""
+        return (
+            f'curl -sS -X PATCH {shlex.quote(self.url)} -H "Authorization: Bearer '
+            f"${self.at.token.name}\" -H 'Content-Type: application/json' "
+            '-d \'{"autoDeploy":"yes"}\''
+        )
+
     def _unseen(self) -> str:
         return f"the token sees no service {self.at.service}; see [render] service and token_env"
-
-
-def address(at: RenderAt) -> str:
-    """The service's address in the API."""
-    return f"{at.url.rstrip('/')}/services/{at.service}"
-
-
-def last_good(
-    deploys: Sequence[Deploy], live: Deploy, went_back: Mapping[str, str]
-) -> Deploy | None:
-    """The newest deploy that was live before ``live`` and is of another commit; none: none listed.
-
-    A rollback stands for the deploy that it went back to: going back further starts there.
-
-    Args:
-        deploys: newest first, ``live`` among them.
-        went_back: a rollback's deploy -> the deploy it went back to, where the ledger knows.
-    """
-    older = list(deploys[[each.id for each in deploys].index(live.id) + 1 :])
-    here = live
-    while here.trigger == "rollback":
-        target = went_back.get(here.id)
-        places = [
-            place
-            for place, each in enumerate(older)
-            if (each.id == target if target else here.commit and each.commit == here.commit)
-        ]
-        if not places:
-            return None
-        here, older = older[places[0]], older[places[0] + 1 :]
-    return next(
-        (
-            each
-            for each in older
-            if each.status == "deactivated" and not (each.commit and each.commit == here.commit)
-        ),
-        None,
-    )
 
 
 def _service(asking: Asking, found: Any) -> Service:
@@ -221,6 +176,7 @@ def _deploy(asking: Asking, found: Any) -> Deploy:
         commit = {}
     return Deploy(
         id=_words(asking, found, "id"),
+        state=STATES.get(_words(asking, found, "status"), ""),
         status=_words(asking, found, "status"),
         commit=_words(asking, commit, "id"),
         message=_words(asking, commit, "message"),

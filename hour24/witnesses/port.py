@@ -1,0 +1,212 @@
+"""What a witness says of itself, and the measures that may be asked of it.
+
+Rules of this module:
+
+- A witness is one value, ``WITNESS``, in the ``__init__`` of its folder. That file imports nothing
+  heavy: whatever asks, tries or acts is named as ``"module:name"`` and imported when needed.
+- Its section of production.toml is a Struct; the section's JSON Schema is made from it. A field of
+  type Secret is a variable of the environment, named by the key ``FIELD_env``.
+- Every field has one role: WHERE (which system answers), LIMIT (it decides between PASS and FAIL)
+  or ASKING (neither: how long we wait, a credential that may be renewed).
+- The measures are ours, not the vendor's: a source has one method for each measure that its
+  witness provides, named as the measure, and answers in our words and units.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
+from typing import Annotated, Any, NamedTuple
+
+from msgspec import Meta, Struct
+
+from hour24.secrets import Secret
+from hour24.watch import Window
+
+RECEIPT_S = 60.0
+"""An event that was sent is looked for at least so long."""
+
+
+class Measure(StrEnum):
+    """What may be asked of a witness; the value is the name of the source's method.
+
+    A window is the first argument of each, but of those that exist only now (:data:`NOW`).
+    """
+
+    RESPONSES = "responses"
+    """(window) -> Counts: requests answered, by status; bad are 5xx."""
+    RESPONSES_OVER_TIME = "responses_over_time"
+    """(window) -> Series: requests, one line a status."""
+    LOAD = "load"
+    """(window) -> Series: requests a second, in one line."""
+    MEMORY = "memory"
+    """(window) -> Series: memory in MB, one line an instance."""
+    MEMORY_LIMIT = "memory_limit"
+    """(window) -> Series: memory at which an instance is killed, in MB, one line an instance."""
+    PLATFORM_EVENTS = "platform_events"
+    """(window) -> Listing: starts and ends of processes; see :class:`Process`."""
+    DEPLOYS = "deploys"
+    """(window) -> Listing: deploys, each with a status of :class:`Deploy`."""
+    TRANSACTIONS = "transactions"
+    """(window) -> Listing: transactions with their times."""
+    SERVER_TIMES = "server_times"
+    """(window, endpoints) -> endpoint -> Quantiles: the server's own times."""
+    ERROR_EVENTS = "error_events"
+    """(window) -> Listing: error events by hour and issue."""
+    ISSUES = "issues"
+    """(window) -> Listing: issues with events in the window."""
+    OUTCOMES = "outcomes"
+    """(window) -> Counts: error events received; bad were dropped."""
+    ACCEPTED = "accepted"
+    """(window) -> Series: error events accepted, hour by hour."""
+    RECEIPT = "receipt"
+    """(patience_s) -> Document: an event sent now and read back."""
+    ERROR_LINES = "error_lines"
+    """(window) -> Listing: lines of the logs whose level is ERROR."""
+    WATCHED_LINES = "watched_lines"
+    """(window) -> Counts: lines that hold each watched word."""
+    BEATS = "beats"
+    """(window, jobs) -> Series: beats of background jobs, one line a worker."""
+    SERVICES = "services"
+    """() -> Listing: what the platform of the database calls each of its services."""
+    DISK = "disk"
+    """() -> Listing: one reading of the database's disk."""
+    DATABASE_ROW = "database_row"
+    """() -> Listing: the runbook's row."""
+    STATEMENTS = "statements"
+    """() -> Listing: statements with a slow call."""
+    RUNNING = "running"
+    """() -> Listing: statements that run now."""
+    CONNECTIONS = "connections"
+    """() -> Listing: connections in use, idle in a transaction, waiting for a lock."""
+    NUMBER = "number"
+    """(query) -> Total: one number, for a criterion of one's own (``ask.sql``)."""
+    INCIDENTS = "incidents"
+    """() -> page -> Listing: incidents that vendors publish; advisory, never judged."""
+
+
+NOW = frozenset(
+    {
+        Measure.RECEIPT,
+        Measure.SERVICES,
+        Measure.DISK,
+        Measure.DATABASE_ROW,
+        Measure.STATEMENTS,
+        Measure.RUNNING,
+        Measure.CONNECTIONS,
+        Measure.NUMBER,
+    }
+)
+"""Measures that exist only now, and cannot be had of the past."""
+
+
+class Role(Enum):
+    """What a field of a section is for."""
+
+    WHERE = "where"
+    LIMIT = "limit"
+    ASKING = "asking"
+
+
+class Variable(NamedTuple):
+    """What the variable of the environment behind a Secret holds.
+
+    Args:
+        form: one of :data:`hour24.config.environment.FORMS`.
+        holds: for a person who must set it.
+    """
+
+    form: str
+    holds: str
+
+
+Address = Annotated[
+    str, Meta(title="an http or https address", pattern=r"^https?://[^\s/?#]+(/[^\s]*)?$")
+]
+Text = Annotated[str, Meta(title="text", pattern=r"\S")]
+Slug = Annotated[
+    str, Meta(title="a slug of letters, digits, - and _", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+]
+AnswerTime = Annotated[
+    float, Meta(gt=0, le=600, description="Seconds an answer may take."), Role.ASKING
+]
+Token = Annotated[Secret, Role.ASKING]
+Lazy = str | Callable[..., Any]
+"""A class or function, or where it is found: ``"module:name"``."""
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """One question that ``doctor`` tries because a checkpoint will ask it.
+
+    Args:
+        asked: asks it and says in a few words what came back.
+        address: where, for the remedy.
+        right: the remedy when it is refused.
+        empty: the remedy when it holds nothing.
+        misread: the remedy when the answer is not as documented.
+        lacks: the remedy when there is no such thing at the address.
+    """
+
+    name: str
+    asked: Callable[[], str]
+    address: str = ""
+    right: str = ""
+    empty: str = ""
+    misread: str = ""
+    lacks: str = ""
+
+
+class Witness(Struct, frozen=True, kw_only=True):
+    """One witness, whole.
+
+    Args:
+        section: of production.toml that describes it; its folder has the same name.
+        title: what people call it.
+        about: one sentence about the section, for its schema.
+        at: the section as a Struct.
+        source: what answers; made of ``(at, clock, budget_s=...)``, used by one thread.
+        measures: what it provides -> which of its lanes asks; "" where one thread asks all.
+        trials: ``(at, production, clock) -> list[Trial]``: what ``doctor`` tries.
+        many: whether the section is a list of tables; ``at`` is then one of them.
+        inherited: fields that a file may leave to the field of this name in [service].
+        addresses: ``(at) -> iterator of (place, text)``: where its fields of role WHERE need more
+            than their own text; none: the fields as they are.
+        rollback: ``(at, clock)``: a platform whose deploys can be rolled back; none: it has none.
+        repeat: how its request is repeated by hand: ``"bearer"`` (curl with the token),
+            ``"plain"`` (curl without), ``"psql"``, or nothing.
+        advisory: whether what it says is shown and never judged.
+    """
+
+    section: str
+    title: str
+    about: str
+    at: type[Struct]
+    source: Lazy
+    measures: Mapping[Measure, str]
+    trials: Lazy = ""
+    many: bool = False
+    inherited: tuple[str, ...] = ()
+    addresses: Lazy = ""
+    rollback: Lazy = ""
+    repeat: str = "bearer"
+    advisory: bool = False
+
+    def lane(self, measure: Measure) -> str:
+        """The thread that asks for this measure: ``render-logs``."""
+        part = self.measures[measure]
+        return f"{self.section}-{part}" if part else self.section
+
+
+def last_hour(now: datetime, settle_s: float) -> Window:
+    """The hour before now, as far back as answers need to settle."""
+    return Window(now - timedelta(hours=1), now).shifted(-settle_s)
+
+
+def found(lazy: Lazy) -> Any:
+    """What a lazy name stands for, imported now."""
+    if not isinstance(lazy, str):
+        return lazy
+    module, _, name = lazy.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,110 @@
+"""Which witnesses there are: our own folders, other packages, files that production.toml names.
+
+Rules of this module:
+
+- A witness is imported only when its section is described.
+- The name of a section decides: a file named in production.toml before our own folder, that
+  before another package's entry point in the group ``hour24.witnesses``.
+- What is found must be a whole witness; what is missing is said in one line.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from hour24.witnesses import sections
+from hour24.witnesses.port import Measure, Witness
+
+GROUP = "hour24.witnesses"
+FOLDER = Path(__file__).parent
+
+
+class NoWitness(ValueError):
+    """What was named as a witness is none; the text says what was expected and found."""
+
+
+def of_file(path: Path) -> Witness:
+    """The witness in a file. Raises: NoWitness."""
+    spec = importlib.util.spec_from_file_location(f"hour24_witness_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise NoWitness(f"expected a Python file, got nothing of the kind: {path}")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as problem:  # noqa: BLE001  a user's own code may fail in any way
+        raise NoWitness(
+            f"expected a file that imports, got {type(problem).__name__}: {problem} ({path})"
+        ) from None
+    return _checked(getattr(module, "WITNESS", None), f"WITNESS in {path}")
+
+
+def described(names: Iterable[str], files: Mapping[str, Witness]) -> dict[str, Witness]:
+    """The witnesses among these sections of production.toml, in their order.
+
+    Raises: NoWitness, when an entry point leads to none.
+    """
+    found: dict[str, Witness] = {}
+    for name in names:
+        witness = files.get(name) or _own(name) or _of_package(name)
+        if witness is not None:
+            found[name] = witness
+    return found
+
+
+def own() -> tuple[str, ...]:
+    """Names of the witnesses that come with hour24."""
+    return tuple(sorted(each.parent.name for each in FOLDER.glob("*/__init__.py")))
+
+
+def offered() -> tuple[str, ...]:
+    """Names of the witnesses that other packages bring."""
+    return tuple(sorted({each.name for each in entry_points(group=GROUP)}))
+
+
+def _own(name: str) -> Witness | None:
+    if not name.isidentifier() or not (FOLDER / name / "__init__.py").is_file():
+        return None
+    found = importlib.import_module(f"hour24.witnesses.{name}").WITNESS
+    assert isinstance(found, Witness)
+    return found
+
+
+def _of_package(name: str) -> Witness | None:
+    for each in entry_points(group=GROUP, name=name):
+        where = f"entry point {each.value}"
+        try:
+            found = each.load()
+        except Exception as problem:  # noqa: BLE001  another's package may fail in any way
+            raise NoWitness(
+                f"{where}: expected one that imports, got {type(problem).__name__}: {problem}"
+            ) from None
+        witness = _checked(found, where)
+        if witness.section != name:
+            raise NoWitness(f"{where}: expected section {name}, got {witness.section}")
+        return witness
+    return None
+
+
+def _checked(found: object, where: str) -> Witness:
+    """``found``, when it is a whole witness. Raises: NoWitness."""
+    if not isinstance(found, Witness):
+        raise NoWitness(f"{where}: expected a Witness, got {type(found).__name__}")
+    for measure in found.measures:
+        if not isinstance(measure, Measure):
+            raise NoWitness(f"{where}: measures: expected a Measure, got {measure!r}")
+    for name, field in sections.fields_of(found.at).items():
+        if len(field.roles) != 1:
+            raise NoWitness(
+                f"{where}: {found.section}.{name}: expected one role of WHERE, LIMIT and ASKING, "
+                f"got {len(field.roles)}"
+            )
+        if field.secret and field.variable is None:
+            raise NoWitness(
+                f"{where}: {found.section}.{name}: expected a Variable that says what the "
+                "environment holds, got none"
+            )
+    return found
