@@ -145,7 +145,7 @@ def test_no_prober_is_said_loudly_with_the_command_that_starts_one() -> None:
         ({"previous": Link(file="hour12.a1.json", sha256="ab" * 32)}, "ab" * 32),
         ({"notes": ("render limited us",)}, "render limited us"),
         ({"attempt": 2}, "attempt 2"),
-        ({"decision": {"action": "ROLL BACK", "rule": "the revert"}}, "Hour 8: roll back"),
+        ({"decision": {"action": "ROLL BACK", "rule": "the revert"}}, "at hour 8: roll back"),
     ],
 )
 def test_the_circumstances_of_a_run_are_said(changes: dict[str, Any], said: str) -> None:
@@ -590,7 +590,8 @@ def test_the_decision_has_one_name() -> None:
     """The verdict's line and the heading say the same word."""
     decision = {"action": "ALERT", "rule": "Error rate above 5 %", "steps": [{"text": "Look"}]}
     shown = text(failing(decision=decision))
-    assert "Hour 16: alert the team" in shown
+    assert "FAIL at hour 16: alert the team" in shown
+    assert "NO-GO" in shown
     assert "Decision: alert the team" in shown
 
 

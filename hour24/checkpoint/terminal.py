@@ -92,7 +92,8 @@ def closing_lines(run: Run, width: int) -> list[Line]:
     lines: list[Line] = [
         ("", {}),
         (
-            f"{rehearsal}hour {record.hour} of {record.watch}: {record.outcome}",
+            f"{rehearsal}hour {record.hour} of {record.watch}: {record.outcome}; "
+            f"launch: {_launch(run)}",
             {**COLOURS[record.outcome], "bold": True},
         ),
         (f"  {due} criteria due, {seen} measured, {due - seen} not; verdicts: {told}", {}),
@@ -114,6 +115,13 @@ def closing_lines(run: Run, width: int) -> list[Line]:
     lines.append((f"  record {run.path}", {}))
     lines.append((f"  page   {run.file('.html')}", {}))
     return lines
+
+
+def _launch(run: Run) -> str:
+    """``NO-GO (1 check failed)``: the word of the watch so far."""
+    now = run.stage.clock.now()
+    found = run.ledger.launch(now, run.checkpoint.hour)
+    return f"{found.word} ({found.because})"
 
 
 def decision_lines(decision: dict[str, Any], colour: dict[str, Any], width: int) -> list[Line]:

@@ -31,6 +31,7 @@ from hour24.errors import LedgerError, LedgerLocked
 from hour24.ledger import canonical, chain, standings
 from hour24.ledger import record as record_form
 from hour24.ledger.chain import Entry
+from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Link, Record
 from hour24.ledger.standings import Standing, Waiver
 from hour24.verdict import Outcome
@@ -238,6 +239,16 @@ class Ledger:
     def outcome(self, hour: int, now: datetime) -> Outcome:
         """The worst that stands at one hour, waivers and settling counted."""
         return standings.outcome_of(one for one in self.standings(now) if one.hour == hour)
+
+    def launch(self, now: datetime, until: int | None = None) -> Launch:
+        """Whether customers may be let in, in one word.
+
+        Args:
+            until: the last hour that counts; none: the whole watch, its sign-off included.
+        """
+        found = [each for each in self.standings(now) if until is None or each.hour <= until]
+        approved = until is None and any(entry.kind == "signoff" for entry in self.entries())
+        return launch(found, approved=approved, rehearsal=self.genesis.rehearsal is not None)
 
     def outcome_of_watch(self, now: datetime) -> Outcome:
         """The worst that stands at any checkpoint so far, waivers and settling counted."""

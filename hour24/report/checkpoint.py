@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from hour24.ledger import moved
+from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Judged, Record
+from hour24.ledger.standings import Standing
 from hour24.report import charts, coverage, grid, page, pictures
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
 from hour24.report.rows import Row, each_part, row_of, silent, unmeasured
@@ -32,6 +34,7 @@ from hour24.text import (
     format_lateness,
     join_words,
     one_line,
+    parse_time,
     shorten,
 )
 from hour24.verdict import Outcome
@@ -115,6 +118,7 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "readiness": _readiness(record, ledger),
         "place": _place(record, ledger, path),
         "folder": _folder(record, ledger),
+        "launch": _launch(record, ledger),
         "advisory": exhibits(Answers([_advisory(record)]), times)[0],
         "span": format_duration,
         "lateness": format_lateness,
@@ -295,6 +299,19 @@ def _next(record: Record, ledger: Ledger | None) -> Next:
 def _command(record: Record, ledger: Ledger | None, hour: int) -> str:
     reports = ledger.folder.parent if ledger else None
     return page.command(record.target, record.watch, hour, reports)
+
+
+def _launch(record: Record, ledger: Ledger | None) -> Launch:
+    """The word of the watch up to this checkpoint, with the waivers that were given since."""
+    if ledger is None:
+        judged = [
+            Standing(id=j.id, subject=j.subject, hour=record.hour, outcome=j.outcome)
+            for j in record.criteria
+        ]
+        return launch(judged, approved=False, rehearsal=record.rehearsal is not None)
+    entered = [parse_time(entry.content.get("at")) for entry in ledger.entries()]
+    now = max([record.ended, *(at for at in entered if at is not None)])
+    return ledger.launch(now, record.hour)
 
 
 def _folder(record: Record, ledger: Ledger | None) -> str:

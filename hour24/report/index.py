@@ -77,6 +77,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
     context = {
         "ledger": ledger,
         "watch": watch,
+        "launch": ledger.launch(at),
         "folder": shlex.quote(str(ledger.folder)),
         "genesis": genesis,
         "times": times,

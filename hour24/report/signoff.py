@@ -90,6 +90,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
     groups = {"": _but_eight(grid.lines(ledger, now))}
     context = {
         "watch": watch,
+        "word": ledger.launch(now).word,
         "folder": shlex.quote(str(ledger.folder)),
         "genesis": genesis,
         "times": times,

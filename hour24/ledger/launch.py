@@ -1,0 +1,93 @@
+"""Whether customers may be let in, in one word.
+
+Rules of this module:
+
+- One function decides the word; pages, the terminal and alerts print it.
+- GO is only an approved sign-off of a production. Before that a watch is ON TRACK, NOT YET or
+  NO-GO.
+- A rehearsal says REHEARSAL before the word, and never GO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from hour24.ledger.standings import Standing
+from hour24.verdict import Outcome
+
+
+class Word(StrEnum):
+    """The answer to "may we launch?", the worst first."""
+
+    NO_GO = "NO-GO"
+    NOT_YET = "NOT YET"
+    ON_TRACK = "ON TRACK"
+    GO = "GO"
+
+
+class Launch(Struct, frozen=True, kw_only=True):
+    """The word, and what it counts.
+
+    Args:
+        failed: checks with a FAIL that nobody waived.
+        unknown: checks that are INCONCLUSIVE, neither waived nor resolved.
+        waived: checks that a person waived.
+    """
+
+    word: Word
+    failed: int = 0
+    unknown: int = 0
+    waived: int = 0
+    rehearsal: bool = False
+
+    @property
+    def text(self) -> str:
+        """``NO-GO``, ``REHEARSAL: ON TRACK``."""
+        return f"REHEARSAL: {self.word}" if self.rehearsal else str(self.word)
+
+    @property
+    def because(self) -> str:
+        """What the word rests on, in a few words."""
+        counts = []
+        if self.failed:
+            counts.append(f"{_checks(self.failed)} failed")
+        if self.unknown:
+            counts.append(f"{_checks(self.unknown)} without a result")
+        if self.waived:
+            counts.append(f"{_checks(self.waived)} waived")
+        if self.word in (Word.ON_TRACK, Word.GO):
+            counts.insert(0, "nothing open")
+        return ", ".join(counts)
+
+
+def launch(standings: Iterable[Standing], *, approved: bool, rehearsal: bool) -> Launch:
+    """The word for these standings.
+
+    Args:
+        standings: of the checkpoints so far.
+        approved: whether the ledger holds a sign-off.
+    """
+    found = list(standings)
+    failed = {s.id for s in found if s.stands and s.outcome == Outcome.FAIL}
+    unknown = {s.id for s in found if s.stands} - failed
+    waived = {s.id for s in found if s.waived_by} - failed - unknown
+    if failed:
+        word = Word.NO_GO
+    elif unknown:
+        word = Word.NOT_YET
+    else:
+        word = Word.GO if approved and not rehearsal else Word.ON_TRACK
+    return Launch(
+        word=word,
+        failed=len(failed),
+        unknown=len(unknown),
+        waived=len(waived),
+        rehearsal=rehearsal,
+    )
+
+
+def _checks(count: int) -> str:
+    return "1 check" if count == 1 else f"{count} checks"
