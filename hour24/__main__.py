@@ -58,7 +58,8 @@ def parser() -> argparse.ArgumentParser:
         + ", ".join(f"hour{hour}" for hour in CHECKPOINTS[1:])
         + "\n\nExit codes: 0 PASS, 1 FAIL or refused, 4 cannot be used as given, 10 INCONCLUSIVE,"
         "\n11 the hard limit struck, 12 a record could not be written or a secret was found in a"
-        "\nfile, 13 somebody else is recording this checkpoint.",
+        "\nfile, 13 somebody else is recording this checkpoint, 14 the ledger holds (verify), and"
+        "\ntoday's judges decide some of its verdicts otherwise.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument(

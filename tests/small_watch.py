@@ -20,6 +20,7 @@ from hour24.ledger.record import Judged, Prober, Record, Vantage
 from hour24.objectives.base import Objective
 from hour24.objectives.signoff import HeldThroughout
 from hour24.verdict import Outcome, Verdict, worst
+from hour24.versions import JUDGES
 from hour24.watch import Watch
 
 T0 = datetime(2025, 12, 21, 11, 15, tzinfo=UTC)
@@ -151,6 +152,7 @@ def record(hour: int, *others: Judged, attempt: int = 1, **changes: Any) -> Reco
         kept.append(judged("SIGNOFF-HEALTH", 24, probes(24), Looked(), subject="24 hours"))
     started = point.due + timedelta(minutes=2)
     fields: dict[str, Any] = {
+        "judges": JUDGES,
         "watch": WATCH.name,
         "target": "production.toml",
         "rehearsal": None,
@@ -177,6 +179,7 @@ def record(hour: int, *others: Judged, attempt: int = 1, **changes: Any) -> Reco
 
 def genesis(**changes: Any) -> Genesis:
     fields: dict[str, Any] = {
+        "judges": JUDGES,
         "name": WATCH.name,
         "t0": T0,
         "zone": WATCH.zone,

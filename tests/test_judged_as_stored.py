@@ -43,5 +43,5 @@ def test_evidence_that_holds_more_than_its_kind_is_told() -> None:
     ((name, stored),) = one.evidence.items()
     assert list(differences(one)) == []
     for more in ({"seen_by": "Mara"}, {"question": {**stored["question"], "trusted": True}}):
-        told = list(differences(replace(one, evidence={name: {**stored, **more}})))
+        told = [d.says for d in differences(replace(one, evidence={name: {**stored, **more}}))]
         assert told == [f"evidence: {name}: expected what its kind holds, got more"]

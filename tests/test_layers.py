@@ -16,7 +16,17 @@ PACKAGE = ROOT / "hour24"
 PACKAGES = ("asking", "checkpoint", "ledger", "witnesses")
 """Packages whose rooms are looked at one by one: a room is ``ledger.record``."""
 
-NOTHING = ("codes", "errors", "classes", "histogram", "verdict", "clock", "shipped", "watch")
+NOTHING = (
+    "codes",
+    "errors",
+    "classes",
+    "histogram",
+    "verdict",
+    "versions",
+    "clock",
+    "shipped",
+    "watch",
+)
 EVERYWHERE = ("hour24.__version__", "hour24.shipped", "hour24.text")
 JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram"}
 ASK = {
@@ -34,7 +44,7 @@ ASK = {
 PORT = {"witnesses.platform", "witnesses.port", "witnesses.sections"}
 WITNESSES = sorted(each.parent.name for each in (PACKAGE / "witnesses").glob("*/__init__.py"))
 PROBE = ASK | {"asking.workers", "histogram"}
-RECORD = {"ledger.canonical", "errors", "evidence", "verdict", "watch"}
+RECORD = {"ledger.canonical", "errors", "evidence", "verdict", "versions", "watch"}
 BOOK = RECORD | {
     "classes",
     "criteria",
@@ -49,6 +59,7 @@ BOOK = RECORD | {
 SIGN = BOOK | {
     "ledger.compared",
     "ledger.derived",
+    "ledger.judges",
     "ledger.readiness",
     "ledger.signature",
     "ledger.verify",
@@ -127,7 +138,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.waivers": BOOK | {"ledger.readiness"},
     "ledger.declaring": BOOK | {"ledger.waivers"},
     "ledger.compared": BOOK,
-    "ledger.derived": {"codes", "criteria", "evidence", "ledger.record", "objectives", "verdict"},
+    "ledger.judges": {"ledger.book", "versions"},
+    "ledger.derived": {
+        "codes",
+        "criteria",
+        "evidence",
+        "ledger.record",
+        "objectives",
+        "verdict",
+        "versions",
+    },
     "ledger.verify": SIGN,
     "ledger.signoff": SIGN | {"ledger.waivers"},
     "escalation": {"codes", "classes", "criteria", "evidence", "ledger.record", "verdict", "watch"},

@@ -123,7 +123,7 @@ def _drop(name: str) -> Callable[[dict[str, Any]], None]:
         (_set("mood", to="good"), "mood: expected no such member, got one"),
         (_set("hour", to="8"), 'hour: expected integer, got "8"'),
         (_set("attempt", to=0), "attempt: expected at least 1, got 0"),
-        (_set("version", to=2), "version: expected 1, got 2"),
+        (_set("version", to=3), "version: expected one of 1, 2, got 3"),
         (
             _set("outcome", to="GREEN"),
             'outcome: expected one of PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE, got "GREEN"',

@@ -27,6 +27,7 @@ from hour24.criteria import DAILY, Criterion, known
 from hour24.errors import ConfigurationError
 from hour24.evidence import Evidence
 from hour24.ledger.book import Genesis, Ledger
+from hour24.versions import FORMAT, JUDGES
 from hour24.watch import Checkpoint, Watch, Window
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def genesis(
         watched={},
         opened=now,
         follows=of.name,
+        version=FORMAT,
+        judges=JUDGES,
     )
 
 

@@ -18,6 +18,7 @@ from hour24.checkpoint.stage import Options, Stage, refuse_early, set_stage
 from hour24.criteria import CRITERIA, Criterion, own_criterion
 from hour24.errors import ConfigurationError
 from hour24.ledger.journal import Journal
+from hour24.ledger.judges import other_judges
 from hour24.ledger.waivers import closed
 from hour24.secrets.redactor import Redactor
 from hour24.watch import Checkpoint
@@ -30,7 +31,7 @@ def open_run(options: Options) -> Run:
     """
     with ExitStack() as resources:
         stage = set_stage(options, resources)
-        problems = tuple(closed(stage.ledger))
+        problems = (*closed(stage.ledger), *other_judges(stage.ledger))
         if problems:
             raise ConfigurationError(problems)
         checkpoint = _checkpoint(options, stage)

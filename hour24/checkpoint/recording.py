@@ -25,6 +25,7 @@ from hour24.evidence import Listing, Unanswered, from_plain, to_plain
 from hour24.ledger import moved
 from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage, absent
 from hour24.verdict import Outcome, worst
+from hour24.versions import JUDGES
 from hour24.witnesses.port import Measure
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def so_far(run: Run, interrupted: str = "") -> Record:
     found = run.found
     changed = _changed(run, limits, found)
     return Record(
+        judges=JUDGES,
         watch=run.watch.name,
         target=run.ledger.genesis.target,
         rehearsal=run.stage.rehearsal,

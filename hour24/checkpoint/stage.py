@@ -33,6 +33,7 @@ from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Genesis, Ledger
 from hour24.rehearsal.faults import parsed
 from hour24.text import cut, format_duration
+from hour24.versions import JUDGES
 from hour24.watch import NAME, to_minute
 
 REHEARSAL = "rehearsal"
@@ -353,6 +354,7 @@ def _new(
             limits=config.limits_digest(production),
             watched=place(production, rehearsal),
             opened=now,
+            judges=JUDGES,
         ),
     )
 

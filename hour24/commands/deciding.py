@@ -16,8 +16,11 @@ from hour24.criteria import database, latency
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import launch_of
+from hour24.versions import JUDGES
 
 REFUSED = 1
+JUDGED_OTHERWISE = 14
+"""A ledger that holds, and that today's judges decide otherwise in some verdict."""
 Commands = Any
 
 
@@ -89,18 +92,29 @@ def _verify(parser: argparse.ArgumentParser) -> None:
 
 
 def verify(options: argparse.Namespace) -> int:
-    """One line for each thing looked at; 1 when one does not hold."""
+    """One line for each finding.
+
+    Returns: 1 when one does not hold; else 14 when rules changed that decide a verdict otherwise.
+    """
     from hour24.ledger.verify import verify as looked
 
     ledger = chosen(options.watch, options.reports)
     findings = looked(ledger.folder, head=options.head, signers=options.signers)
     for finding in findings:
-        mark = "ok  " if finding.ok else "NOT "
-        say.line(f"{mark} {finding.what:<9} {finding.says}", "" if finding.ok else "bold red")
+        mark = "diff" if finding.changed else "ok  " if finding.ok else "NOT "
+        style = "yellow" if finding.changed else "" if finding.ok else "bold red"
+        say.line(f"{mark} {finding.what:<9} {finding.says}", style)
     wrong = sum(not finding.ok for finding in findings)
     if wrong:
         say.line(f"the ledger does not hold: {wrong} of {len(findings)} looks", "bold red")
         return REFUSED
+    if changed := sum(finding.changed for finding in findings):
+        say.line(
+            f"the ledger holds; {changed} of its findings are others by today's judges "
+            f"(version {JUDGES})",
+            "yellow",
+        )
+        return JUDGED_OTHERWISE
     say.line("the ledger holds", "green")
     return 0
 

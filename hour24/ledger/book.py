@@ -35,6 +35,7 @@ from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Link, Record
 from hour24.ledger.standings import Standing, Waiver
 from hour24.verdict import Outcome
+from hour24.versions import FIRST_JUDGES, FORMAT
 from hour24.watch import CHECKPOINTS, Watch
 
 __all__ = ["Entry", "Genesis", "Ledger", "Standing"]
@@ -55,6 +56,8 @@ class Genesis(Struct, frozen=True, kw_only=True):
         watched: where production was found then; empty for a rehearsal, and for the week after,
             whose first look says it.
         opened: when.
+        version: the format of the file.
+        judges: the version of the judges that this watch was begun with.
     """
 
     name: str
@@ -70,7 +73,8 @@ class Genesis(Struct, frozen=True, kw_only=True):
     rehearsal: dict[str, Any] | None = None
     watched: dict[str, str] = {}
     follows: str = ""
-    version: int = 1
+    version: int = FORMAT
+    judges: int = FIRST_JUDGES
     kind: str = "watch"
 
     @property
@@ -323,7 +327,7 @@ class Ledger:
                 )
             name = "signoff.json" if kind == "signoff" else f"{kind}.{self._number(kind)}.json"
             content = {
-                "version": 1,
+                "version": FORMAT,
                 "kind": kind,
                 "previous": head,
                 **{key: _moment(key, value, name) for key, value in fields.items()},

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from hour24 import evidence
+from hour24 import evidence, versions
 from hour24.criteria import CRITERIA, DAILY, known
 from hour24.errors import LedgerError
 from hour24.ledger import chain, journal
@@ -100,7 +100,8 @@ def incomplete(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
         week = genesis.daily and record.hour > genesis.hours[1]
         due = DAILY if week else [one.id for one in CRITERIA.values() if record.hour in one.hours]
         for criterion in due:
-            if record.hour not in record.plan.get(criterion, ()):
+            known_then = versions.due_to(criterion, record.judges)
+            if known_then and record.hour not in record.plan.get(criterion, ()):
                 yield f"{name}: plan: expected {criterion} at this hour, got none"
         yield from _subjectless(name, record, planned)
         outcome = worst(judged.outcome for judged in record.criteria)

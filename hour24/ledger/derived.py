@@ -5,6 +5,8 @@ Rules of this module:
 - The stored objective judges the stored evidence; outcome, code and the figures to six significant
   digits must be the same.
 - A criterion of the table is judged by an objective of the table.
+- Where the judges of a record were earlier ones, a difference is explained by the rule that changed
+  since (:mod:`hour24.versions`), or by nothing.
 - What was never judged must say why, by a code that allows it.
 """
 
@@ -15,8 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
-from hour24 import evidence
+from hour24 import evidence, versions
 from hour24.codes import UNJUDGED
 from hour24.criteria.judges import refusal
 from hour24.ledger import record as record_form
@@ -24,51 +28,91 @@ from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome
 
 DIGITS = 1e-6
+UNREADABLE = "expected an objective and evidence that can be read, got"
 
 
-def differing(records: Sequence[Record]) -> Iterator[str]:
+class Difference(Struct, frozen=True, kw_only=True):
+    """One way in which a verdict is not what today's judges derive from its evidence.
+
+    Args:
+        what: ``outcome``, ``code``, ``figures.NAME``, ``objective``, ``evidence`` or ``unjudged``.
+        says: where, what was expected and what was found.
+        now, was: what today's judges say, and what is stored; empty when neither is a single word.
+        rule: the rule that changed since the record was judged; empty when none explains it.
+    """
+
+    what: str
+    says: str
+    now: str = ""
+    was: str = ""
+    rule: str = ""
+
+
+def differing(records: Sequence[Record]) -> Iterator[Difference]:
+    """Every difference in these records, in their order, each with the rule that explains it."""
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
         for judged in record.criteria:
             where = f"{name}: {judged.id} {judged.subject}".rstrip()
-            if judged.objective is not None and (
-                wrong := refusal(judged.id, judged.subject, record.hour, judged.objective)
-            ):
-                yield f"{where}: {wrong}"
-            yield from (f"{where}: {problem}" for problem in differences(judged))
+            found = list(_of_verdict(judged, record.hour))
+            of = str((judged.objective or {}).get("name"))
+            rules = [versions.explanation(of, one.what, record.judges) for one in found]
+            if not all(rules):  # one difference that no rule explains makes the others suspect
+                rules = ["" for _ in rules]
+            for one, rule in zip(found, rules, strict=True):
+                yield replace(one, says=f"{where}: {one.says}", rule=rule)
 
 
-def differences(judged: Judged) -> Iterator[str]:
+def _of_verdict(judged: Judged, hour: int) -> Iterator[Difference]:
+    if judged.objective is not None:
+        wrong = refusal(judged.id, judged.subject, hour, judged.objective)
+        if wrong:
+            yield Difference(what="objective", says=wrong)
+    yield from differences(judged)
+
+
+def differences(judged: Judged) -> Iterator[Difference]:
     """How a verdict differs from what its own objective and evidence say; nothing: it holds."""
     if judged.objective is None:
-        yield from _unjudged(judged)
+        for says in _unjudged(judged):
+            yield Difference(what="unjudged", says=says)
         return
     import hour24.objectives  # noqa: F401  registers every objective; heavy, so late
     from hour24.objectives.base import from_plain
 
     try:
         objective = from_plain(judged.objective)
-        answers = {name: evidence.from_plain(each) for name, each in judged.evidence.items()}
     except KeyError:
-        yield f"objective: expected one that is known, got {judged.objective.get('name')!r}"
+        got = judged.objective.get("name")
+        says = f"objective: expected one that is known, got {got!r}"
+        yield Difference(what="objective", says=says)
         return
     except (msgspec.ValidationError, ValueError, TypeError) as problem:
-        yield f"expected an objective and evidence that can be read, got: {problem}"
+        yield Difference(what="objective", says=f"{UNREADABLE}: {problem}")
+        return
+    try:
+        answers = {name: evidence.from_plain(each) for name, each in judged.evidence.items()}
+    except (msgspec.ValidationError, ValueError, TypeError) as problem:
+        yield Difference(what="evidence", says=f"{UNREADABLE}: {problem}")
         return
     for name, answer in answers.items():
         if not _holds(evidence.to_plain(answer), judged.evidence[name]):
-            yield f"evidence: {name}: expected what its kind holds, got more"
+            says = f"evidence: {name}: expected what its kind holds, got more"
+            yield Difference(what="evidence", says=says)
     try:
         again = objective.judge(answers)
     except Exception as problem:  # noqa: BLE001  tampered evidence may break any objective
-        yield f"expected a verdict, got {type(problem).__name__}: {problem}"
+        says = f"expected a verdict, got {type(problem).__name__}: {problem}"
+        yield Difference(what="evidence", says=says)
         return
     for what, derived, stored in (
         ("outcome", str(again.outcome), str(judged.outcome)),
         ("code", again.code, judged.code),
     ):
         if derived != stored:
-            yield f"{what}: expected {derived or 'none'} by its evidence, got {stored or 'none'}"
+            now, was = derived or "none", stored or "none"
+            says = f"{what}: expected {now} by its evidence, got {was}"
+            yield Difference(what=what, says=says, now=now, was=was)
     yield from _differing_figures(again.figures, judged.figures)
 
 
@@ -98,9 +142,12 @@ def _unjudged(judged: Judged) -> Iterator[str]:
         yield f"code: expected one of {allowed} without an objective, got {judged.code or 'none'}"
 
 
-def _differing_figures(derived: Mapping[str, float], stored: Mapping[str, float]) -> Iterator[str]:
+def _differing_figures(
+    derived: Mapping[str, float], stored: Mapping[str, float]
+) -> Iterator[Difference]:
     for name in sorted({*derived, *stored}):
         a, b = derived.get(name), stored.get(name)
         if a is None or b is None or not math.isclose(a, b, rel_tol=DIGITS, abs_tol=1e-12):
-            told = ["none" if value is None else f"{value:.6g}" for value in (a, b)]
-            yield f"figures: {name}: expected {told[0]} by its evidence, got {told[1]}"
+            now, was = ("none" if value is None else f"{value:.6g}" for value in (a, b))
+            says = f"figures: {name}: expected {now} by its evidence, got {was}"
+            yield Difference(what=f"figures.{name}", says=says, now=now, was=was)

@@ -22,6 +22,7 @@ from hour24.errors import LedgerError
 from hour24.evidence import from_plain
 from hour24.ledger import canonical as canonical_form
 from hour24.verdict import Outcome, Scale
+from hour24.versions import FIRST_JUDGES, FORMAT
 from hour24.watch import Window
 
 
@@ -107,6 +108,8 @@ class Record(Struct, frozen=True, kw_only=True):
         advisory: what the vendors' status pages say; never judged.
         decision: what the runbook says to do now (``hour24.escalation``); none while undecided.
         interrupted: what ended the run before its end; empty when nothing did.
+        version: the format of the file.
+        judges: the version of the judges that decided its verdicts.
     """
 
     watch: str
@@ -138,7 +141,8 @@ class Record(Struct, frozen=True, kw_only=True):
     decision: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
     interrupted: str = ""
-    version: int = 1
+    version: int = FORMAT
+    judges: int = FIRST_JUDGES
     kind: str = "checkpoint"
 
 

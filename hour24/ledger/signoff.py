@@ -20,6 +20,7 @@ from typing import Any
 from hour24.errors import Hour24Error, LedgerError
 from hour24.ledger import readiness, signature
 from hour24.ledger.book import Ledger
+from hour24.ledger.judges import other_judges
 from hour24.ledger.waivers import unfilled
 
 APPROVED = "APPROVED FOR CUSTOMER LAUNCH"
@@ -51,6 +52,7 @@ def missing(ledger: Ledger, now: datetime, launch_at: datetime | None = None) ->
     found = verify(ledger.folder)
     return (
         *signed,
+        *other_judges(ledger),
         *readiness.standing_against(ledger, now, launch_at),
         *readiness.nowhere(ledger),
         *(f"{one.what}: {one.says}" for one in found if not one.ok and one.what != "signoff"),

@@ -6,6 +6,8 @@ Rules of this module:
 - Every verdict is derived again: :mod:`hour24.ledger.derived`. Records are compared with the
   beginning, the plan and each other: :mod:`hour24.ledger.compared`.
 - Production is found where it was at the beginning, unless a person declared otherwise.
+- A watch of earlier judges holds when only changed rules decide it otherwise; each such verdict is
+  listed, old and new.
 - Changing or removing the newest entry cannot be seen from inside, except where the journals or a
   sign-off tell of it: compare the head with the one that was published.
 """
@@ -18,8 +20,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from hour24 import versions
 from hour24.errors import LedgerError
 from hour24.ledger import chain, journal, moved, readiness, signature
+from hour24.ledger import record as record_form
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.chain import Entry
 from hour24.ledger.compared import (
@@ -31,6 +35,7 @@ from hour24.ledger.compared import (
     untimely,
 )
 from hour24.ledger.derived import differing
+from hour24.ledger.record import Record
 
 MOST_TOLD = 20
 LATER = ("watched", "moved")
@@ -42,14 +47,16 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     Args:
         what: readable, chain, order, numbers, watch, plan, limits, watched, journals, evidence,
-            verdicts, signoff, head.
+            judges, verdicts, signoff, head.
         ok: whether it holds.
         says: one sentence; what was expected and what was found when it does not.
+        changed: whether it holds by the rules it was recorded under, and not by today's.
     """
 
     what: str
     ok: bool
     says: str
+    changed: bool = False
 
 
 def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[Finding, ...]:
@@ -68,6 +75,9 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
         return (Finding(what="readable", ok=False, says=str(problem)),)
     records = ledger.records()
     verdicts = sum(len(record.criteria) for record in records)
+    differences = list(differing(records))
+    changed = [one for one in differences if one.rule]
+    signoff = list(_signoff(ledger, entries, signers))
     looks: Sequence[tuple[str, Iterable[str], str]] = (
         ("readable", _unreadable(entries), f"{len(entries)} entries, each of its form"),
         ("chain", chain.breaks(entries), f"one chain from {chain.FIRST} to {entries[-1].file}"),
@@ -91,12 +101,14 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
             untimely(ledger, records),
             "it was asked at its checkpoint, of its window",
         ),
+        ("judges", _other_judges(genesis, records), _judged_by(genesis)),
         (
             "verdicts",
-            differing(records),
-            f"{verdicts} verdicts, derived again: all the same",
+            (one.says for one in differences if not one.rule),
+            f"{verdicts} verdicts, derived again: "
+            + ("the same but for changed rules" if changed else "all the same"),
         ),
-        ("signoff", _signoff(ledger, entries, signers), _signed(entries)),
+        ("signoff", (says for says, rule in signoff if not rule), _signed(entries)),
     )
     found: list[Finding] = []
     for what, problems, says in looks:
@@ -107,7 +119,34 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
             found.append(Finding(what=what, ok=False, says=more))
         if not wrong:
             found.append(Finding(what=what, ok=True, says=says))
+    altered = [(one.says, one.now, one.was, one.rule) for one in changed]
+    for says, now, was, rule in altered:
+        where = says.partition(": expected ")[0]
+        line = f"{where}: was {was}, now {now}: {rule}" if now else f"{says}: {rule}"
+        found.append(Finding(what="verdicts", ok=True, says=line, changed=True))
+    for says, rule in signoff:
+        if rule:
+            found.append(Finding(what="signoff", ok=True, says=f"{says}: {rule}", changed=True))
     return (*found, _head(entries, head))
+
+
+def _other_judges(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
+    """Records that other judges decided than those the watch was begun with, or later ones."""
+    for record in records:
+        name = record_form.name_of(record.hour, record.attempt)
+        if record.judges != genesis.judges:
+            yield f"{name}: judges: expected {genesis.judges} as in watch.json, got {record.judges}"
+    if genesis.judges > versions.JUDGES:
+        yield (
+            f"judges: expected at most {versions.JUDGES}, got {genesis.judges}: "
+            "verify it with the hour24 that recorded it"
+        )
+
+
+def _judged_by(genesis: Genesis) -> str:
+    if genesis.judges == versions.JUDGES:
+        return f"judged by version {genesis.judges}, today's"
+    return f"judged by version {genesis.judges}; today's is {versions.JUDGES}"
 
 
 def _unreadable(entries: Sequence[Entry]) -> Iterator[str]:
@@ -184,7 +223,10 @@ def _verdicts_in(path: Path) -> bool:
 # --- the sign-off and the head ----------------------------------------------------------------
 
 
-def _signoff(ledger: Ledger, entries: Sequence[Entry], signers: Path | None) -> Iterator[str]:
+def _signoff(
+    ledger: Ledger, entries: Sequence[Entry], signers: Path | None
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with the approval, each with the changed rule that explains it, or ""."""
     entry = next((one for one in entries if one.kind == "signoff"), None)
     if entry is None or entry.problem:
         return
@@ -193,18 +235,25 @@ def _signoff(ledger: Ledger, entries: Sequence[Entry], signers: Path | None) -> 
     launch = entry.content.get("launch_at")
     launch_at = datetime.fromisoformat(launch) if launch is not None else None
     unsaid = readiness.nowhere(before) if "watched" in entry.content else ()
+    rule = versions.explanation(versions.STANDINGS, "outcome", ledger.genesis.judges)
+    waived = {waiver.criterion for waiver in before.waivers()}
     for line in (*readiness.standing_against(before, at, launch_at), *unsaid):
-        yield f"{entry.file}: expected nothing to stand against it, got: {line}"
+        says = f"{entry.file}: expected nothing to stand against it, got: {line}"
+        yield says, rule if line.split(" ")[0] in waived else ""
     kept = before.entries()
     for what, expected in readiness.told(before, at).items():
         absent = expected if what in LATER and not expected else None
         got = entry.content.get(what, absent)
         if got != expected:
-            yield f"{entry.file}: {what}: expected {expected} by its ledger, got {got}"
+            says = f"{entry.file}: {what}: expected {expected} by its ledger, got {got}"
+            lost = {*got} - {*expected} if what == "waived" and got and {*got} > {*expected} else ()
+            explained = bool(lost) and all(line.split(" ")[0] in waived for line in lost)
+            yield says, rule if explained else ""
     after = [one.file for one in entries[len(kept) + 1 :]]
     if after:
-        yield f"{entry.file}: expected it to be the last entry, got {', '.join(after)} after it"
-    yield from _signature(ledger.folder / entry.file, entry, signers)
+        yield f"{entry.file}: expected it to be the last entry, got {', '.join(after)} after it", ""
+    for line in _signature(ledger.folder / entry.file, entry, signers):
+        yield line, ""
 
 
 def _signature(path: Path, entry: Entry, signers: Path | None) -> Iterator[str]:
