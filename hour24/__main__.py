@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import hour24
 from hour24.checkpoint.terminal import Unheard
-from hour24.commands import deciding, guide, looking, rehearsing, say
+from hour24.commands import deciding, guide, init, looking, rehearsing, say
 from hour24.errors import ConfigurationError, Hour24Error, LedgerError, did_you_mean
 from hour24.watch import CHECKPOINTS
 
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         help="show the version and exit",
     )
     commands = whole.add_subparsers(metavar="COMMAND", required=True)
-    for room in (rehearsing, looking, deciding, guide):
+    for room in (init, rehearsing, looking, deciding, guide):
         room.add(commands)
     return whole
 

@@ -88,6 +88,7 @@ ANYTHING_BUT_PYTEST = (
         "report",
         "rollback",
         "sources",
+        "starter",
     }
     | PORT
     | PROBE
@@ -187,6 +188,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "checkpoint.killed",
         )
     },
+    "starter": ASK | {"checkpoint.questions", "criteria", "doctor", "sources"},
     "rollback": ANYTHING_BUT_PYTEST - {"commands"},
     "rehearsal": ANYTHING_BUT_PYTEST - {"commands", *CHECKPOINT},
     "commands": ANYTHING_BUT_PYTEST,

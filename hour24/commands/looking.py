@@ -15,6 +15,7 @@ from hour24.checkpoint.stage import Options, absent, moment, open_watch
 from hour24.clock import Clock, WallClock
 from hour24.commands import say
 from hour24.commands.watches import add_reports, add_watch, chosen, production_of
+from hour24.config.lines import line_of, lines_of
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
@@ -107,7 +108,7 @@ def doctor(options: argparse.Namespace) -> int:
     """One line a finding; 1 when one is not well."""
     from hour24.doctor import examine
 
-    production = config.load(Path(options.target))
+    production = _with_lines(Path(options.target))
     wrong = 0
     for finding in examine(production, WallClock()):
         wrong += not finding.ok
@@ -119,6 +120,21 @@ def doctor(options: argparse.Namespace) -> int:
         wrong += _alert(production)
     say.line(f"{wrong} to mend" if wrong else "all well", "bold red" if wrong else "green")
     return REFUSED if wrong else 0
+
+
+def _with_lines(path: Path) -> Production:
+    """The production of this file. Raises: ConfigurationError, each problem with its line."""
+    try:
+        return config.load(path)
+    except ConfigurationError as refusal:
+        text = path.read_text("utf-8", "replace") if path.is_file() else ""
+        found, numbered = lines_of(text), []
+        for problem in refusal.problems:
+            place = problem.removeprefix(f"{path}: ").partition(": ")[0]
+            number = line_of(place, found) if problem.startswith(f"{path}: ") else 0
+            where = f"{path}:{number}" if number else str(path)
+            numbered.append(problem.replace(str(path), where, 1))
+        raise ConfigurationError(numbered) from None
 
 
 def _alert(production: Production) -> int:

@@ -1,0 +1,160 @@
+"""The files of a user's own repository, and how they are written: all of them, or none.
+
+Rules of this module:
+
+- Each file is the clone's own, changed only where a clone and an installed hour24 differ.
+- Refused as a whole: a file that is there already, and settings of pytest that pytest.ini would
+  replace. Lines that .gitignore lacks are added to it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from hour24.errors import ConfigurationError
+from hour24.shipped import IN_CLONE, TOP
+from hour24.starter.origin import Origin
+
+SETTINGS = "production.toml"
+HEALTH = "schemas/health.schema.json"
+REQUIREMENTS = "requirements.txt"
+LOCK = "requirements.lock"
+WORKFLOW = ".github/workflows/watch.yml"
+IGNORED = ("reports/", ".venv/", "__pycache__/")
+PINNED = """\
+# hour24, pinned to what `hour24 init` was itself installed from; requirements.lock has the rest.
+# To upgrade: install another version, then `hour24 init --lock`.
+{requirement}
+"""
+INSTALL = "          .venv/bin/pip install --quiet --disable-pip-version-check "
+
+
+def shipped(name: str) -> str:
+    """A file of the clone's top level, as an installed hour24 needs it."""
+    path = TOP / "watch.yml" if name == WORKFLOW and not IN_CLONE else TOP / name
+    text = path.read_text(encoding="utf-8")
+    if name not in (SETTINGS, WORKFLOW):
+        return text
+    text = text.replace(".venv/bin/python -m hour24 ", ".venv/bin/hour24 ")
+    return text.replace("python -m hour24 ", "hour24 ")
+
+
+def starter(origin: Origin, below: str = "") -> dict[str, str]:
+    """Path -> text of every file but the lock.
+
+    Args:
+        below: the folder's path inside its git repository; empty: it is the repository's own.
+    """
+    files = {SETTINGS: shipped(SETTINGS), "pytest.ini": shipped("pytest.ini")}
+    files |= {f"tests_prod/{p.name}": shipped(f"tests_prod/{p.name}") for p in criteria_tests()}
+    files |= {name: shipped(name) for name in (HEALTH, "schemas/production.schema.json")}
+    files[REQUIREMENTS] = PINNED.format(requirement=origin.requirement)
+    files[WORKFLOW] = workflow(below)
+    return files
+
+
+def criteria_tests() -> list[Path]:
+    """The criteria's test files that come with hour24."""
+    return sorted((TOP / "tests_prod").glob("test_*.py"))
+
+
+def workflow(below: str = "") -> str:
+    """watch.yml for an installed hour24, in a folder of the repository."""
+    text = shipped(WORKFLOW)
+    old = f"{INSTALL}-r requirements.txt\n"
+    new = f"{INSTALL}--require-hashes -r {LOCK}\n{INSTALL}--no-deps -r {REQUIREMENTS}\n"
+    assert old in text
+    text = text.replace(old, new)
+    if not below:
+        return text
+    shell = "        shell: bash\n"
+    text = text.replace(shell, f"{shell}        working-directory: {below}\n")
+    first = "      - name: fetch the commit and the records\n"
+    text = text.replace(first, f"{first}        working-directory: .\n")
+    for command in ("add --quiet --detach reports", "-C reports"):
+        text = text.replace(command, command.replace("reports", f"{below}/reports"))
+    return text
+
+
+def repository(folder: Path) -> Path | None:
+    """The root of the git repository that this folder is in."""
+    for each in (folder, *folder.parents):
+        if (each / ".git").exists():
+            return each
+    return None
+
+
+def conflicts(folder: Path, root: Path, names: Mapping[str, str]) -> Iterator[str]:
+    """Why these files cannot be written: each one that is there, and pytest's other settings."""
+    for name in names:
+        path = placed(folder, root, name)
+        if path.exists() or path.is_symlink():
+            yield f"{path}: expected no such file, got one; nothing is overwritten"
+    for other in _other_settings(folder):
+        yield (
+            f"{folder / other}: expected no settings of pytest, which {folder / 'pytest.ini'} "
+            f"would replace, got some; choose a folder of its own: hour24 init {folder / 'watch'}"
+        )
+
+
+def placed(folder: Path, root: Path, name: str) -> Path:
+    """Where a file goes: the workflow at the repository's root, the others in the folder."""
+    return root / name if name == WORKFLOW else folder / name
+
+
+def write(folder: Path, root: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write them, and the lines that .gitignore lacks. Returns: what was written.
+
+    Raises: ConfigurationError, with every file that is there; then nothing is written.
+    """
+    if problems := list(conflicts(folder, root, files)):
+        raise ConfigurationError(problems)
+    written = []
+    for name, text in files.items():
+        path = placed(folder, root, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:  # also if it came meanwhile
+            file.write(text)
+        written.append(path)
+    ignore = folder / ".gitignore"
+    before = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
+    lacking = [line for line in IGNORED if line not in before.splitlines()]
+    if lacking:
+        gap = "\n" if before and not before.endswith("\n") else ""
+        ignore.write_text(f"{before}{gap}" + "\n".join(lacking) + "\n", encoding="utf-8")
+        written.append(ignore)
+    return written
+
+
+def changed(folder: Path, names: list[str]) -> list[str]:
+    """Those of these files whose text is in no commit, so that replacing them would lose it."""
+    there = [name for name in names if (folder / name).exists()]
+    ran = subprocess.run(
+        ["git", "-C", str(folder), "status", "--porcelain", "--ignored", "--", *there],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        return there
+    return [line[3:] for line in ran.stdout.splitlines()]
+
+
+def _other_settings(folder: Path) -> Iterator[str]:
+    for name, table in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
+        path = folder / name
+        if path.is_file() and re.search(rf"^\[{table}\]", path.read_text("utf-8", "replace"), re.M):
+            yield name
+    for name in (".pytest.ini", "pytest.toml", ".pytest.toml"):
+        if (folder / name).is_file():
+            yield name
+    try:
+        settings = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+    except (OSError, ValueError):
+        return
+    if "pytest" in settings.get("tool", {}):
+        yield "pyproject.toml"
