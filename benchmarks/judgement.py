@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from hour24 import histogram  # noqa: E402  found beside this file, not installed
+from hour24.criteria.errors import EVENTS_PER_HOUR  # noqa: E402
+from hour24.criteria.logs import REPEATS_PER_DAY, REPEATS_PER_HOUR  # noqa: E402
 from hour24.evidence import (  # noqa: E402
     Block,
     Counts,
@@ -128,7 +130,7 @@ def error_counts(case: Case, _: Path) -> Answer:
         items=tuple({"at": moment, "title": "an error"} for moment in moments),
         seen=len(moments),
     )
-    below = EventsBelow()
+    below = EventsBelow(per_hour=EVENTS_PER_HOUR)
     verdict = below.judge({"events": events})
     rolling = int(verdict.figures["rolling_hour"])
     minutes = round(DAY_S / MINUTE_S)
@@ -354,8 +356,9 @@ def logs(case: Case, folder: Path) -> Answer:
     )
     question = Question(source="case", asked="a case", at=window.end, window=window)
     listing = Listing(question=question, what="ERROR lines", items=errors, seen=len(told))
+    none_repeats = NoPattern(per_hour=REPEATS_PER_HOUR, per_day=REPEATS_PER_DAY)
     return {
-        "verdict": NoPattern().judge({"lines": listing}).outcome,
+        "verdict": none_repeats.judge({"lines": listing}).outcome,
         "groups": patterns.grouped(message for _, message in told)[0],
     }
 

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -14,10 +15,11 @@ from msgspec import structs
 
 import hour24.objectives  # noqa: F401  registers every objective
 from hour24.checkpoint.questions import QUESTIONS
+from hour24.config.production import Production
 from hour24.criteria import CRITERIA, DAILY, EIGHT, daily, database, errors, known, process, signoff
-from hour24.criteria.criterion import Criterion, Judge, Proof
+from hour24.criteria.criterion import HELD, Criterion, Judge, Proof
 from hour24.errors import ConfigurationError
-from hour24.objectives.base import _BY_NAME
+from hour24.objectives.base import _BY_NAME, defaults
 from hour24.rehearsal.faults import parsed
 from hour24.watch import CHECKPOINTS
 
@@ -85,7 +87,7 @@ def _judges(one: Criterion) -> Iterator[str]:
             yield f"judges: expected the name of an objective, got {judge.objective}"
             continue
         fields = {field.encode_name for field in msgspec.structs.fields(objective)}
-        for field in {*judge.limits, *judge.limits_at_0} - fields:
+        for field in {*judge.limits, *judge.limits_at_0, *judge.fixed, *judge.configured} - fields:
             yield f"judges: {judge.objective}: expected one of its fields, got {field}"
 
 
@@ -207,3 +209,82 @@ def test_an_id_is_written_in_one_module() -> None:
     assert {name: sorted(paths) for name, paths in found.items() if len(paths) > 1} == {}
     assert all(path.startswith("hour24/criteria/") for paths in found.values() for path in paths)
     assert set(found) == set(ids)
+
+
+def _given(test: ast.FunctionDef, judge: Judge) -> Iterator[ast.keyword]:
+    """What a test in tests_prod gives this objective by name, wherever in the test it does."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == judge.objective:
+            yield from node.keywords
+
+
+@pytest.mark.parametrize("criterion", EVERY, ids=lambda one: one.id)
+def test_the_limits_in_tests_prod_are_those_of_the_criterion(criterion: Criterion) -> None:
+    """What a person reads there is what is judged; at hour 0 what stands after the ``else``."""
+    for judge in criterion.judges:
+        given = {each.arg: each.value for each in _given(TESTS[criterion.id], judge)}
+        for field, limit in judge.limits.items():
+            assert field in given, f"{judge.objective}: {field}: expected in tests_prod, got none"
+            later, first = given[field], given[field]
+            if isinstance(later, ast.IfExp):
+                assert ast.unparse(later.test) == "checkpoint.hour"
+                later, first = later.body, later.orelse
+            elif field in judge.limits_at_0:
+                pytest.fail(f"{field}: expected the limit of hour 0 too")
+            assert ast.literal_eval(later) == limit
+            assert ast.literal_eval(first) == judge.limits_at_0.get(field, limit)
+
+
+@pytest.mark.parametrize("criterion", EVERY, ids=lambda one: one.id)
+def test_a_limit_is_written_once(criterion: Criterion) -> None:
+    """No objective has a default for what a criterion states; the sentence says each number."""
+    for judge in criterion.judges:
+        own = defaults(judge.objective)
+        assert not set(judge.limits) & set(own), "expected no default that repeats the limit"
+        assert set(judge.fixed) <= set(own)
+        if judge.objective != HELD and judge.subject is None:
+            for limit in judge.limits.values():
+                assert {*written(limit)} & {*criterion.sentence.split()}, (
+                    limit,
+                    criterion.sentence,
+                )
+
+
+@pytest.mark.parametrize("criterion", EVERY, ids=lambda one: one.id)
+def test_what_production_toml_may_state_has_the_default_of_the_sentence(
+    criterion: Criterion,
+) -> None:
+    """The sentence, the section's default and the objective's own are one number."""
+    for judge in criterion.judges:
+        for field, place in judge.configured.items():
+            default = section_default(place)
+            assert defaults(judge.objective)[field] == default, (field, place)
+            if place not in UNSAID:
+                words = re.split(r"[\s,;()]+", criterion.sentence)
+                assert {*written(default)} & {*words}, (default, criterion.sentence)
+
+
+UNSAID = {"health.fresh_s"}
+"""Limits that the sentence gives in a word: a fresh timestamp."""
+
+
+def written(limit: float) -> tuple[str, ...]:
+    """How a sentence may write this number."""
+    return (
+        f"{limit:g}",
+        f"{100 * limit:g}",
+        f"({limit:g}",
+        f"p{100 * limit:g}",
+        WORDS.get(limit, ""),
+    )
+
+
+WORDS: dict[float, str] = {3: "three"}
+
+
+def section_default(place: str) -> float:
+    """What production.toml has where it says nothing: ``memory.max_share``."""
+    section, _, key = place.partition(".")
+    found = {field.name: field for field in msgspec.structs.fields(Production)}[section].type
+    struct = next(one for one in (*get_args(found), found) if isinstance(one, type(Production)))
+    return float({each.name: each.default for each in msgspec.structs.fields(struct)}[key])

@@ -102,7 +102,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "secrets": set(),
     "text": {"watch"},
     "statistics": {"histogram"},
-    "criteria": {"watch"},
+    "criteria": {"objectives", "watch"},
     "evidence": {"watch"},
     "config": {
         "classes",
@@ -135,7 +135,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.book": BOOK,
     "ledger.moved": {"ledger.book", "ledger.record"},
     "ledger.signature": {"errors"},
-    "ledger.readiness": BOOK,
+    "ledger.readiness": BOOK | {"statistics"},
     "ledger.waivers": BOOK | {"ledger.readiness"},
     "ledger.declaring": BOOK | {"ledger.waivers"},
     "ledger.compared": BOOK,

@@ -186,7 +186,7 @@ def disk(now: dict[str, Any], *before: dict[str, Any], objective: Any = None) ->
     evidence: dict[str, Any] = {"disk": listing(now)}
     if before:
         evidence["before"] = listing(*before)
-    return (objective or DiskBelow()).judge(evidence)
+    return (objective or DiskBelow(days=7.0)).judge(evidence)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_at_hour_0_growth_is_not_judged():
     """``days=0``: there is no reading before."""
     verdict = disk(reading(0, 2 * GB), objective=DiskBelow(days=0))
     assert (verdict.outcome, verdict.limit) == (Outcome.PASS, "below 80 %")
-    unknown = DiskBelow().judge({"disk": listing(reading(0, GB)), "before": unanswered()})
+    unknown = DiskBelow(days=7.0).judge({"disk": listing(reading(0, GB)), "before": unanswered()})
     assert unknown.code == "too_early"
 
 
@@ -365,7 +365,10 @@ def test_the_platform_s_own_roles_are_left_aside():
                 "before": BEFORE,
             },
         ),
-        (DiskBelow(), {"disk": listing(reading(4, GB)), "before": listing(reading(0, 0.9 * GB))}),
+        (
+            DiskBelow(days=7.0),
+            {"disk": listing(reading(4, GB)), "before": listing(reading(0, 0.9 * GB))},
+        ),
         (DatabaseAnswers(), {"row": ROW}),
     ],
 )

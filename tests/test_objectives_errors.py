@@ -307,10 +307,10 @@ def test_a_hostile_id_never_stands_in_a_command(name):
 @pytest.mark.parametrize(
     ("objective", "name"),
     [
-        (EventsBelow(normal=NORMAL), "events"),
+        (EventsBelow(per_hour=5, normal=NORMAL), "events"),
         (NoNewIssue(**KNOWN), "issues"),
         (NoCriticalIssue(**KNOWN), "issues"),
-        (TopKnown(**KNOWN), "issues"),
+        (TopKnown(top=3, **KNOWN), "issues"),
     ],
 )
 def test_hostile_titles_are_data(objective, name):
@@ -327,10 +327,10 @@ def test_hostile_titles_are_data(objective, name):
 @pytest.mark.parametrize(
     ("objective", "name"),
     [
-        (EventsBelow(), "events"),
+        (EventsBelow(per_hour=5), "events"),
         (NoNewIssue(), "issues"),
         (NoCriticalIssue(), "issues"),
-        (TopKnown(), "issues"),
+        (TopKnown(top=3), "issues"),
         (NoRise(), "responses"),
     ],
 )
@@ -344,7 +344,7 @@ def test_what_was_not_answered_or_is_of_another_form(objective, name):
 
 def test_evidence_without_a_window_is_our_own_mistake():
     """Nothing can be said of no stretch of time."""
-    for objective, name in ((EventsBelow(), "events"), (TopKnown(), "issues")):
+    for objective, name in ((EventsBelow(per_hour=5), "events"), (TopKnown(top=3), "issues")):
         with pytest.raises(TypeError, match="expected a window"):
             objective.judge({name: listing()})
 

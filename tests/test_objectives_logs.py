@@ -168,7 +168,9 @@ def test_normal_classes_may_repeat_within_their_bound():
 # --- of both ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("objective", [NoErrorLine(normal=NORMAL), NoPattern(normal=NORMAL)])
+@pytest.mark.parametrize(
+    "objective", [NoErrorLine(normal=NORMAL), NoPattern(per_hour=5, per_day=10, normal=NORMAL)]
+)
 def test_what_was_cut_off_can_fail_and_never_pass(objective):
     """What was seen was there."""
     none = judged(objective, lines=found(complete=False))
@@ -177,7 +179,9 @@ def test_what_was_cut_off_can_fail_and_never_pass(objective):
     assert some.outcome == FAIL
 
 
-@pytest.mark.parametrize("objective", [NoErrorLine(normal=NORMAL), NoPattern(normal=NORMAL)])
+@pytest.mark.parametrize(
+    "objective", [NoErrorLine(normal=NORMAL), NoPattern(per_hour=5, per_day=10, normal=NORMAL)]
+)
 def test_hostile_lines_are_data(objective):
     """One line each, cut, printable."""
     verdict = judged(objective, lines=found(*lines(*range(5, 25), message=HOSTILE)))
@@ -186,7 +190,7 @@ def test_hostile_lines_are_data(objective):
     assert len(verdict.reason) < 900
 
 
-@pytest.mark.parametrize("objective", [NoErrorLine(), NoPattern()])
+@pytest.mark.parametrize("objective", [NoErrorLine(), NoPattern(per_hour=5, per_day=10)])
 def test_lines_that_were_not_had_are_no_verdict(objective):
     """INCONCLUSIVE with its code; our own mistake is an error."""
     verdict = judged(objective, lines=unanswered("too_many_lines"))

@@ -20,7 +20,7 @@ DROPPED = Counts(question=ASKED, total=30, bad=30, what="connections", parts={"1
 
 def test_samples_that_had_no_answer() -> None:
     """Slow, while the control address answers; unknown while it does not."""
-    target = QuantileBelow(target_ms=500)
+    target = QuantileBelow(target_ms=500, q=0.99)
     heard = target.judge({"samples": LOST, "control": ANSWERS})
     assert heard.outcome == Outcome.FAIL
     unheard = target.judge({"samples": LOST, "control": SILENT})

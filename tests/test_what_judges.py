@@ -29,7 +29,7 @@ def test_pool(ask, conclude):
         ("ERRORS-RATE", "", 4, RateBelow(limit=0.01), ""),
         ("QUEUE-SHORT", "", 4, ValueBelow(limit=1e9), ""),
         ("SIGNOFF-DATABASE", "", 24, HeldThroughout(criteria=signoff.DATABASE.rests_on), ""),
-        ("SIGNOFF-ERROR-RATE", "24 hours", 24, RateBelow(), ""),
+        ("SIGNOFF-ERROR-RATE", "24 hours", 24, RateBelow(limit=0.01), ""),
         (
             "ERRORS-RATE",
             "",
@@ -48,7 +48,7 @@ def test_pool(ask, conclude):
             "SIGNOFF-ERROR-RATE",
             "",
             24,
-            RateBelow(),
+            RateBelow(limit=0.01),
             "subject: expected '24 hours' of RateBelow, got ''",
         ),
         (

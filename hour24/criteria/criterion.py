@@ -36,6 +36,8 @@ ChartKind = Literal[
 ]
 WHOLE = "24 hours"
 """Subject of a sign-off criterion's own verdict on the whole watch."""
+COVERAGE = ("coverage", "max_gap_s")
+"""Fields that say how much of the window must have been observed."""
 HELD = "HeldThroughout"
 """The objective by which a sign-off criterion asks what it rests on to have held."""
 OWN_GROUP = "Your own"
@@ -51,12 +53,16 @@ class Judge(Struct, frozen=True, kw_only=True):
         subject: of which subject; none: of any that the criterion has.
         limits: fields that the criterion states, the same in every production.
         limits_at_0: those that differ at hour 0, where little was seen yet.
+        fixed: fields that must have the objective's own default: how it judges, not what.
+        configured: fields that production.toml states -> where; its default is the sentence's.
     """
 
     objective: str
     subject: str | None = None
     limits: dict[str, Any] = {}
     limits_at_0: dict[str, Any] = {}
+    fixed: tuple[str, ...] = ()
+    configured: dict[str, str] = {}
 
     def limits_at(self, hour: int) -> dict[str, Any]:
         """The limits at this checkpoint."""

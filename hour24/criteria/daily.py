@@ -12,7 +12,7 @@ LEVEL = Criterion(
     means="of the watch's",
     asks=("memory", "memory_baseline"),
     needs=("memory",),
-    judges=(Judge(objective="FloorKept", limits={"limit": 1.25}),),
+    judges=(Judge(objective="FloorKept", fixed=("limit",)),),
     daily=True,
     chart="series",
 )

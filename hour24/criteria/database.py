@@ -3,6 +3,8 @@
 from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof, RunbookClass
 
 GROUP = "Database"
+DAYS_LEFT = 7.0
+"""Days that the disk must last at its present growth; at hour 0 there is no growth yet."""
 _SILENCE = ("database_unreachable@0.5",)
 
 ONLINE = Criterion(
@@ -31,7 +33,7 @@ SLOW = Criterion(
     means="slowest",
     asks=("statements", "statements_before", "running"),
     needs=("statements",),
-    judges=(Judge(objective="NoSlowStatement"),),
+    judges=(Judge(objective="NoSlowStatement", configured={"slow_ms": "database.slow_ms"}),),
     baseline=("row", "statements"),
     no_chart="statements are listed with their times",
     proof=Proof(faults=("slow_statement@1",), silence=_SILENCE),
@@ -48,7 +50,16 @@ POOL = Criterion(
     means="in use",
     asks=("connections",),
     needs=("connections",),
-    judges=(Judge(objective="PoolBelow"),),
+    judges=(
+        Judge(
+            objective="PoolBelow",
+            configured={
+                "share": "database.max_share",
+                "idle_in_transaction_s": "database.idle_in_transaction_s",
+                "lock_wait_s": "database.lock_wait_s",
+            },
+        ),
+    ),
     baseline=("row",),
     no_chart="connections are counted once, now",
     proof=Proof(faults=("pool_exhausted@3",), silence=_SILENCE),
@@ -56,14 +67,23 @@ POOL = Criterion(
 )
 SIZE = Criterion(
     id="DB-SIZE",
-    sentence="Disk below 80 %; from hour 4 on, at least 7 days left at the present growth",
+    sentence=(
+        f"Disk below 80 %; from hour 4 on, at least {DAYS_LEFT:g} days left at the present growth"
+    ),
     hours=ALL,
     span="now",
     group=GROUP,
     means="disk",
     asks=("disk", "disk_before"),
     needs=("disk",),
-    judges=(Judge(objective="DiskBelow", limits={"days": 7.0}, limits_at_0={"days": 0.0}),),
+    judges=(
+        Judge(
+            objective="DiskBelow",
+            limits={"days": DAYS_LEFT},
+            limits_at_0={"days": 0.0},
+            configured={"share": "database.max_share"},
+        ),
+    ),
     baseline=("disk",),
     chart="disk",
     proof=Proof(faults=("disk_filling@1",), silence=("supabase_unreachable@0.5",)),

@@ -1,8 +1,13 @@
 """Errors: what Sentry received, and how many requests failed."""
 
 from hour24.criteria.criterion import ALL, FROM_4, FROM_8, Criterion, Judge, Proof
+from hour24.text import format_percent
 
 GROUP = "Errors"
+EVENTS_PER_HOUR = 5
+"""Error events in one hour that are too many: the runbook's number."""
+ERROR_RATE = 0.01
+"""The share of requests that may not fail: the runbook's number."""
 _SILENCE = ("sentry_unreachable@0.5",)
 
 RECEIVES = Criterion(
@@ -35,7 +40,8 @@ FEED = Criterion(
 COUNT = Criterion(
     id="ERRORS-COUNT",
     sentence=(
-        "Fewer than 5 error events in every hour of the window, classes known as normal aside"
+        f"Fewer than {EVENTS_PER_HOUR} error events in every hour of the window, classes known as "
+        "normal aside"
     ),
     hours=ALL,
     span="window",
@@ -43,7 +49,7 @@ COUNT = Criterion(
     means="worst hour",
     asks=("error_events",),
     needs=("error_events",),
-    judges=(Judge(objective="EventsBelow", limits={"per_hour": 5}),),
+    judges=(Judge(objective="EventsBelow", limits={"per_hour": EVENTS_PER_HOUR}),),
     baseline=("events",),
     daily=True,
     chart="events",
@@ -51,13 +57,13 @@ COUNT = Criterion(
 )
 RATE = Criterion(
     id="ERRORS-RATE",
-    sentence="Fewer than 1 % of requests fail (5xx or no answer)",
+    sentence=f"Fewer than {format_percent(ERROR_RATE)} of requests fail (5xx or no answer)",
     hours=ALL,
     span="window",
     group=GROUP,
     means="failed requests",
     asks=("responses", "probed_responses"),
-    judges=(Judge(objective="RateBelow", limits={"limit": 0.01}),),
+    judges=(Judge(objective="RateBelow", limits={"limit": ERROR_RATE}),),
     no_chart="the same responses are drawn over time by ERRORS-TREND",
     proof=Proof(faults=("error_spike@2",), silence=("render_unreachable@0.5", "no_prober@-1")),
 )
@@ -114,18 +120,7 @@ TREND = Criterion(
     means="change",
     asks=("responses_over_time",),
     needs=("responses_over_time",),
-    judges=(
-        Judge(
-            objective="NoRise",
-            limits={
-                "rise": 2.0,
-                "spike": 3.0,
-                "least": 0.001,
-                "visible": 0.05,
-                "coverage": 0.95,
-            },
-        ),
-    ),
+    judges=(Judge(objective="NoRise", fixed=("rise", "spike", "least", "visible", "coverage")),),
     baseline=("responses",),
     chart="responses",
     proof=Proof(

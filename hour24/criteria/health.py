@@ -1,7 +1,6 @@
 """Health: the document as it is now, and every probe since the last checkpoint."""
 
-from hour24.criteria.coverage import COVERAGE
-from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof
+from hour24.criteria.criterion import ALL, COVERAGE, FROM_4, Criterion, Judge, Proof
 
 GROUP = "Health"
 
@@ -17,7 +16,7 @@ SCHEMA = Criterion(
     means="the document",
     asks=("health_document", "control"),
     needs=("health_document",),
-    judges=(Judge(objective="HealthDocument"),),
+    judges=(Judge(objective="HealthDocument", configured={"fresh_s": "health.fresh_s"}),),
     baseline=("health",),
     no_chart="one document is read, and a document is no line",
     proof=Proof(faults=("health_degraded@3",), silence=("network_down@3.9",)),
@@ -35,7 +34,13 @@ ALWAYS = Criterion(
     means="failed probes",
     asks=("health_probes",),
     needs=("health_probes",),
-    judges=(Judge(objective="AlwaysUp", limits=COVERAGE),),
+    judges=(
+        Judge(
+            objective="AlwaysUp",
+            fixed=COVERAGE,
+            configured={"retry_after_s": "health.retry_after_s"},
+        ),
+    ),
     chart="probes",
     proof=Proof(faults=("backend_down@2",), silence=("no_prober@0",)),
 )

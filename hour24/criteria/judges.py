@@ -4,7 +4,7 @@ Rules of this module:
 
 - A criterion is judged by one of its own objectives and by no other: an id says what was judged,
   whoever wrote the test. A criterion of your own is free.
-- What a criterion states as a limit is the same in every production.
+- What a criterion states as a limit is the same in every production, and so is how it is judged.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hour24.criteria import known
-from hour24.criteria.criterion import WHOLE
+from hour24.criteria.criterion import WHOLE, Judge
 
 
 def subjects(name: str, endpoints: tuple[str, ...]) -> tuple[str, ...]:
@@ -42,9 +42,20 @@ def refusal(name: str, subject: str, hour: int, objective: Mapping[str, Any]) ->
         return f"objective: expected {allowed}, got {given}"
     if judge.subject not in (None, subject):
         return f"subject: expected {judge.subject!r} of {given}, got {subject!r}"
-    for field, expected in judge.limits_at(hour).items():
+    for field, expected in (judge.limits_at(hour) | _fixed(judge)).items():
         got = objective.get(field)
         got = tuple(got) if isinstance(got, list) else got
         if got != expected:
             return f"objective: {given}: {field}: expected {expected}, got {got}"
     return ""
+
+
+def _fixed(judge: Judge) -> dict[str, Any]:
+    """The objective's own defaults of the fields that nobody may change."""
+    if not judge.fixed:
+        return {}
+    import hour24.objectives  # noqa: F401  registers every objective; heavy, so late
+    from hour24.objectives.base import defaults
+
+    every = defaults(judge.objective)
+    return {field: every[field] for field in judge.fixed}

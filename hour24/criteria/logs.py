@@ -3,6 +3,8 @@
 from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof
 
 GROUP = "Logs"
+REPEATS_PER_HOUR, REPEATS_PER_DAY = 5, 10
+"""From so many on a pattern repeats: the runbook's numbers."""
 _SILENCE = ("render_unreachable@0.5",)
 
 ERRORS = Criterion(
@@ -20,14 +22,21 @@ ERRORS = Criterion(
 )
 PATTERNS = Criterion(
     id="LOGS-PATTERNS",
-    sentence="No error pattern repeats (5 in an hour or 10 in 24 h; normal classes aside)",
+    sentence=(
+        f"No error pattern repeats ({REPEATS_PER_HOUR} in an hour or {REPEATS_PER_DAY} in 24 h; "
+        "normal classes aside)"
+    ),
     hours=FROM_4,
     span="since_t0",
     group=GROUP,
     means="most of a pattern",
     asks=("error_lines_since_t0",),
     needs=("error_lines_since_t0",),
-    judges=(Judge(objective="NoPattern", limits={"per_hour": 5, "per_day": 10}),),
+    judges=(
+        Judge(
+            objective="NoPattern", limits={"per_hour": REPEATS_PER_HOUR, "per_day": REPEATS_PER_DAY}
+        ),
+    ),
     no_chart="patterns are listed with their counts",
     proof=Proof(faults=("log_pattern@0",), silence=_SILENCE),
 )
@@ -40,7 +49,7 @@ WATCHED = Criterion(
     means="against hour 0",
     asks=("watched_lines", "watched_lines_baseline"),
     needs=("watched_lines",),
-    judges=(Judge(objective="LevelKept", limits={"factor": 2.0, "clumping": 3.0}),),
+    judges=(Judge(objective="LevelKept", fixed=("factor", "clumping")),),
     baseline=("watched_lines",),
     no_chart="two counts are compared, and a ratio says it",
     proof=Proof(faults=("log_warnings@0",), silence=_SILENCE),

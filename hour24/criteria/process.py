@@ -1,7 +1,15 @@
 """The process: its background jobs, its restarts, its memory."""
 
-from hour24.criteria.coverage import COVERAGE
-from hour24.criteria.criterion import ALL, FROM_4, FROM_8, Criterion, Judge, Proof, RunbookClass
+from hour24.criteria.criterion import (
+    ALL,
+    COVERAGE,
+    FROM_4,
+    FROM_8,
+    Criterion,
+    Judge,
+    Proof,
+    RunbookClass,
+)
 
 GROUP = "Process"
 _SILENCE = ("render_unreachable@0.5",)
@@ -15,7 +23,12 @@ JOBS = Criterion(
     means="longest gap",
     asks=("beats", "beats_baseline"),
     needs=("beats",),
-    judges=(Judge(objective="BeatsKept"),),
+    judges=(
+        Judge(
+            objective="BeatsKept",
+            configured={"every_s": "jobs.every_s", "max_gap_s": "jobs.max_gap_s"},
+        ),
+    ),
     chart="beats",
     proof=Proof(faults=("jobs_stalled@2",), silence=_SILENCE),
 )
@@ -28,7 +41,7 @@ RESTARTS = Criterion(
     means="undeclared",
     asks=("health_probes", "platform_events", "deploys", "declared"),
     needs=("health_probes",),
-    judges=(Judge(objective="NoRestart", limits=COVERAGE),),
+    judges=(Judge(objective="NoRestart", fixed=COVERAGE),),
     no_chart="restarts are listed with their times",
     proof=Proof(faults=("restart@2",), silence=("no_prober@0",)),
     state=True,
@@ -65,7 +78,7 @@ HEADROOM = Criterion(
     means="peak",
     asks=("memory_window", "memory_limit"),
     needs=("memory_window",),
-    judges=(Judge(objective="HeadroomKept"),),
+    judges=(Judge(objective="HeadroomKept", configured={"max_share": "memory.max_share"}),),
     baseline=("memory",),
     daily=True,
     no_chart="the same memory is drawn, since T0, by MEMORY-STABLE",

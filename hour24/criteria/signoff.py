@@ -1,8 +1,8 @@
 """The eight success criteria of the sign-off: over 24 hours as a whole, and at every checkpoint."""
 
 from hour24.criteria import database, errors, health, latency, process, websocket
-from hour24.criteria.coverage import COVERAGE
-from hour24.criteria.criterion import HELD, LAST, WHOLE, Criterion, Judge, Proof
+from hour24.criteria.criterion import COVERAGE, HELD, LAST, WHOLE, Criterion, Judge, Proof
+from hour24.text import format_percent
 
 GROUP = "Sign-off"
 _BEFORE = (0, 4, 8, 12, 16, 20)
@@ -30,14 +30,14 @@ def _held(*of: Criterion) -> Judge:
 
 ERROR_RATE = Criterion(
     id="SIGNOFF-ERROR-RATE",
-    sentence="The error rate stayed below 1 % throughout 24 hours",
+    sentence=f"The error rate stayed below {format_percent(errors.ERROR_RATE)} throughout 24 hours",
     hours=(LAST,),
     span="since_t0",
     group=GROUP,
     means="failed requests",
     asks=("responses_whole", "probed_responses_whole"),
     judges=(
-        Judge(objective="RateBelow", subject=WHOLE, limits={"limit": 0.01}),
+        Judge(objective="RateBelow", subject=WHOLE, limits={"limit": errors.ERROR_RATE}),
         _held(errors.RATE),
     ),
     rests_on=(errors.RATE.id,),
@@ -73,7 +73,7 @@ HEALTH = Criterion(
     asks=("health_probes_whole",),
     needs=("health_probes_whole",),
     judges=(
-        Judge(objective="AlwaysUp", subject=WHOLE, limits=COVERAGE),
+        Judge(objective="AlwaysUp", subject=WHOLE, fixed=COVERAGE),
         _held(health.SCHEMA, health.ALWAYS),
     ),
     rests_on=(health.SCHEMA.id, health.ALWAYS.id),
@@ -103,7 +103,7 @@ RESTARTS = Criterion(
     asks=("health_probes_whole", "platform_events_whole", "deploys", "declared"),
     needs=("health_probes_whole",),
     judges=(
-        Judge(objective="NoRestart", subject=WHOLE, limits=COVERAGE),
+        Judge(objective="NoRestart", subject=WHOLE, fixed=COVERAGE),
         _held(process.RESTARTS),
     ),
     rests_on=(process.RESTARTS.id,),
@@ -148,7 +148,7 @@ WEBSOCKETS = Criterion(
     asks=("websocket_probes",),
     needs=("websocket_probes",),
     judges=(
-        Judge(objective="DropsBelow", subject=WHOLE, limits=COVERAGE),
+        Judge(objective="DropsBelow", subject=WHOLE, fixed=COVERAGE),
         _held(websocket.STABLE),
     ),
     rests_on=(websocket.STABLE.id,),

@@ -1,7 +1,6 @@
 """The WebSocket: connections held open, now and by the prober."""
 
-from hour24.criteria.coverage import COVERAGE
-from hour24.criteria.criterion import ALL, Criterion, Judge, Proof, RunbookClass
+from hour24.criteria.criterion import ALL, COVERAGE, Criterion, Judge, Proof, RunbookClass
 
 STABLE = Criterion(
     id="WS-STABLE",
@@ -12,7 +11,13 @@ STABLE = Criterion(
     means="dropped",
     asks=("websocket_probes", "websocket_held", "control"),
     needs=("websocket_held",),
-    judges=(Judge(objective="DropsBelow", limits=COVERAGE),),
+    judges=(
+        Judge(
+            objective="DropsBelow",
+            fixed=COVERAGE,
+            configured={"limit": "websocket.max_drop_ratio"},
+        ),
+    ),
     no_chart="a share of connections is one number",
     proof=Proof(faults=("websocket_flap@1",), silence=("no_prober@-1", "network_down@3.9")),
     runbook_class=RunbookClass(severity="high", name="WebSocket disconnections above 10 %"),

@@ -22,12 +22,12 @@ from typing import Any
 from msgspec import Struct, ValidationError
 
 from hour24.criteria import EIGHT, health, signoff
-from hour24.criteria.coverage import MAX_GAP_S, MIN_COVERAGE
 from hour24.evidence import Probes, from_plain
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
 from hour24.ledger.standings import Standing
+from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.text import format_duration, format_percent
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS
@@ -206,14 +206,14 @@ def _unseen(seen: Coverage | None) -> Iterator[str]:
         return
     if seen.simulated:
         yield "health probes: expected a production's, got a rehearsal's: they are simulated"
-    if seen.ratio < MIN_COVERAGE:
+    if seen.ratio < REQUIRED:
         yield (
-            f"health probes: expected at least {format_percent(MIN_COVERAGE)} of {seen.due}, "
+            f"health probes: expected at least {format_percent(REQUIRED)} of {seen.due}, "
             f"got {seen.ratio:.2%}"
         )
-    if seen.longest_gap_s > MAX_GAP_S:
+    if seen.longest_gap_s > LONGEST_GAP_S:
         yield (
-            f"health probes: expected no stretch over {format_duration(MAX_GAP_S)} unseen, "
+            f"health probes: expected no stretch over {format_duration(LONGEST_GAP_S)} unseen, "
             f"got {format_duration(seen.longest_gap_s)}"
         )
 

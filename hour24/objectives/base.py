@@ -79,6 +79,16 @@ class Objective(Struct, frozen=True, kw_only=True):
         return {"name": type(self).__name__, **msgspec.to_builtins(self)}
 
 
+def defaults(name: str) -> dict[str, Any]:
+    """The fields of the objective of this name that have a default, as JSON-able data."""
+    fields = msgspec.structs.fields(_BY_NAME[name])
+    return {
+        field.encode_name: msgspec.to_builtins(field.default)
+        for field in fields
+        if field.default is not msgspec.NODEFAULT
+    }
+
+
 def from_plain(plain: Mapping[str, Any]) -> Objective:
     """The objective that :meth:`Objective.to_plain` wrote.
 

@@ -295,7 +295,7 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
     may: ClassVar[tuple[str, ...]] = ("before",)
 
     share: float = 0.8
-    days: float = 7.0
+    days: float
 
     def limit_text(self) -> str:
         below = f"below {format_percent(self.share)}"

@@ -126,8 +126,8 @@ class NoPattern(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[tuple[str, ...]] = ("lines",)
 
-    per_hour: int = 5
-    per_day: int = 10
+    per_hour: int
+    per_day: int
     normal: tuple[IssueClass, ...] = ()
 
     def limit_text(self) -> str:

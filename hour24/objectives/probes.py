@@ -19,6 +19,7 @@ from typing import ClassVar, NamedTuple
 from hour24.evidence import Evidence, Failure, Probes
 from hour24.objectives.base import Objective
 from hour24.statistics import coverage as looks
+from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.text import (
     count_of,
     format_clock,
@@ -148,8 +149,8 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
     needs: ClassVar[tuple[str, ...]] = ("probes",)
 
     retry_after_s: float = 30.0
-    coverage: float = 0.99
-    max_gap_s: float = 300.0
+    coverage: float = REQUIRED
+    max_gap_s: float = LONGEST_GAP_S
 
     def limit_text(self) -> str:
         return "none allowed"

@@ -68,7 +68,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
     needs: ClassVar[tuple[str, ...]] = ()
     may: ClassVar[tuple[str, ...]] = ("platform", "probe")
 
-    limit: float = 0.01
+    limit: float
 
     def limit_text(self) -> str:
         return f"below {format_percent(self.limit)}"

@@ -19,6 +19,7 @@ from typing import ClassVar, NamedTuple
 from hour24.evidence import Evidence, Listing, Unanswered
 from hour24.objectives.base import Objective
 from hour24.objectives.probes import Look, looked, probes_of
+from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.statistics.restarts import (
     Incarnation,
     alive_together,
@@ -77,8 +78,8 @@ class NoRestart(Objective, frozen=True, kw_only=True):
     may: ClassVar[tuple[str, ...]] = ("events", "deploys", "declared")
 
     resolution_s: float = 1.0
-    coverage: float = 0.99
-    max_gap_s: float = 300.0
+    coverage: float = REQUIRED
+    max_gap_s: float = LONGEST_GAP_S
 
     def limit_text(self) -> str:
         return "none undeclared"

@@ -19,6 +19,7 @@ from hour24.evidence import Counts, Document, Evidence, Probes, Unanswered, cont
 from hour24.objectives.base import Objective
 from hour24.objectives.probes import looked
 from hour24.statistics import rates
+from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.text import (
     count_of,
     format_count,
@@ -59,8 +60,8 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
     may: ClassVar[tuple[str, ...]] = ("probes", "held", "control")
 
     limit: float = 0.10
-    coverage: float = 0.99
-    max_gap_s: float = 300.0
+    coverage: float = REQUIRED
+    max_gap_s: float = LONGEST_GAP_S
 
     def limit_text(self) -> str:
         return f"below {format_percent(self.limit)}"

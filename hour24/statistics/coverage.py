@@ -15,6 +15,11 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+REQUIRED = 0.99
+"""The share of the probes due that must have been sent: failures need room to hide."""
+LONGEST_GAP_S = 300.0
+"""The longest time without a probe: what lasts longer is an outage that people notice."""
+
 
 def gaps(times: Sequence[float], start: float, end: float) -> list[float]:
     """The stretches between looks, in seconds, the window's edges included.

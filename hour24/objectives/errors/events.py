@@ -26,7 +26,7 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[tuple[str, ...]] = ("events",)
 
-    per_hour: int = 5
+    per_hour: int
     normal: tuple[IssueClass, ...] = ()
 
     def limit_text(self) -> str:

@@ -120,7 +120,7 @@ class TopKnown(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[tuple[str, ...]] = ("issues",)
 
-    top: int = 3
+    top: int
     normal: tuple[IssueClass, ...] = ()
     critical: tuple[IssueClass, ...] = ()
 

@@ -49,7 +49,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
     may: ClassVar[tuple[str, ...]] = (*LOOKED_AT, "control")
 
     target_ms: float
-    q: float = 0.99
+    q: float
     known_slow: str = ""
 
     def limit_text(self) -> str:

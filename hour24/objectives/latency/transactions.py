@@ -26,8 +26,8 @@ class MostBelow(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[tuple[str, ...]] = ("transactions",)
 
-    share: float = 0.9
-    limit_ms: float = 1000.0
+    share: float
+    limit_ms: float
 
     def limit_text(self) -> str:
         return f"at least {format_percent(self.share)}"
