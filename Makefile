@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
 FAULT ?=
+# `make test FORM=--full` plays each suite whole
+FORM ?=
 
 .PHONY: help rehearse test lint runbook benchmarks clean
 
@@ -27,7 +29,7 @@ test: $(VENV)/.tests  ## the project's own tests, style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests $(FORM) --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 lint: $(VENV)/.tests  ## style and types alone
 	$(BIN)/ruff check .

@@ -1,8 +1,231 @@
-"""Settings of the project's own tests, which are not those of a checkpoint."""
+"""How the project's own tests are run: side by side, in a short or the full form, and counted.
+
+Rules of this module:
+
+- ``make test`` plays the short form of each suite, ``.ci/run`` (``pytest tests --full``) the whole.
+  The short form is a sample drawn with a seed, the same every time (``--sample`` draws another
+  one); a test that is asked for by its id is run in any case. The end of a run counts each suite.
+- With ``-n 2 --dist loadgroup`` the tests of a file stay together, since they share what is
+  expensive, unless the tests say otherwise by ``xdist_group``. The longest begin first.
+- A test marked ``alone`` measures time: no other test runs meanwhile.
+- A test whose machine lacks something is left out by name, and the last lines say what brings
+  it. CI leaves nothing out: there it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
+
+from tests import needs
+from tests.turns import Turns
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+LONGEST = (
+    "test_stories_signoff",
+    "test_stories_runbook",
+    "test_stories_alerts",
+    "test_checkpoint_own_criteria",
+    "test_checkpoint_interruption",
+    "test_checkpoint_selection",
+    "test_checkpoint_outcomes",
+    "test_proof",
+    "test_report_browser",
+)
+"""Files that begin first, lest a worker be left with one of them at the end."""
+EXAMPLES = {"short": 200, "full": 2000}
+"""Examples of a property, by form."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("tests", "hour24's own tests")
+    group.addoption("--full", action="store_true", help="each suite whole, not its short form")
+    group.addoption("--examples", type=int, metavar="N", help="of each property of the suite fuzz")
+    group.addoption("--sample", type=int, default=1, metavar="SEED", help="of the short forms")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A warning is an error here; in a checkpoint another plugin's warning must not be one."""
-    config.addinivalue_line("filterwarnings", "error")
+    mark = config.addinivalue_line
+    # an error here; in a checkpoint another plugin's warning must not be one
+    mark("filterwarnings", "error")
+    mark("markers", "suite(name, short): one of a suite, whose short form has so many tests")
+    mark("markers", "alone: measures time; no other test runs meanwhile")
+    mark("markers", "xdist_group(name): run by the same worker, one after another")
+    for form, count in EXAMPLES.items():
+        # derandomised: the same examples in every run, on every machine
+        settings.register_profile(
+            form,
+            max_examples=config.option.examples or count,
+            derandomize=True,
+            deadline=None,
+            database=None,
+        )
+    settings.load_profile("full" if config.option.full else "short")
+    run = getattr(config, "workerinput", {}).get("testrunuid")
+    if run is None:  # one process, or the one that hands out the tests to the others
+        config.pluginmanager.register(Told(config))
+    else:
+        config.pluginmanager.register(Turns(Path(tempfile.gettempdir()) / f"hour24-tests-{run}"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _note_suites(items)
+    if not config.option.full:
+        _shorten(config, items)
+
+    def rank(item: pytest.Item) -> int:
+        name = item.path.stem
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
+    for item in items:
+        if item.get_closest_marker("alone") is not None:
+            item.add_marker(pytest.mark.xdist_group("alone"), append=False)
+        elif item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def _suite(item: pytest.Item) -> pytest.Mark | None:
+    found: pytest.Mark | None = item.get_closest_marker("suite")
+    return found
+
+
+def _note_suites(items: list[pytest.Item]) -> None:
+    """Have each report say of which suite its test is, and how many tests that has."""
+    whole = Counter(mark.args[0] for item in items if (mark := _suite(item)))
+    for item in items:
+        if mark := _suite(item):
+            item.user_properties.append(("suite", f"{mark.args[0]} {whole[mark.args[0]]}"))
+
+
+def _shorten(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep a sample of each suite that has a short form."""
+    suites: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if (mark := _suite(item)) and "short" in mark.kwargs:
+            suites.setdefault(mark.args[0], []).append(item)
+    left: set[pytest.Item] = set()
+    for name, members in suites.items():
+        mark = _suite(members[0])
+        assert mark is not None
+        chance = random.Random(f"{name} {config.option.sample}")
+        short = min(mark.kwargs["short"], len(members))
+        left.update(set(members) - set(chance.sample(members, short)))
+    if left:
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+
+
+# --- what the machine must have -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless browser. One a module: a loop that is left running disturbs other modules."""
+    path = needs.browser()
+    if path is None:
+        pytest.skip(needs.BROWSER)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def pg_stat_statements() -> None:
+    """The real extension, beside the PostgreSQL that is used here."""
+    if not needs.has_statements():
+        pytest.skip(needs.STATEMENTS)
+
+
+@pytest.fixture
+def ssh_keygen() -> None:
+    """What signs and verifies signatures."""
+    if not needs.has_ssh():
+        pytest.skip(needs.SSH)
+
+
+# --- the end of a run -----------------------------------------------------------------------------
+
+
+def in_ci() -> bool:
+    """Whether what tests need must be here."""
+    return bool(os.environ.get("HOUR24_CI")) or os.environ.get("CI", "").lower() == "true"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    report = yield
+    if report.skipped and in_ci():
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: expected to run in CI, got {report.longrepr[2]}"
+    return report
+
+
+class Told:
+    """Counts each suite, and says what was left out.
+
+    Args:
+        config: of the process that reports.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._ran: Counter[str] = Counter()
+        self._whole: dict[str, int] = {}
+        self._left: dict[str, list[str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped:
+            reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else "skipped"
+            test = report.nodeid.rpartition("/")[2].partition("@")[0]
+            self._left.setdefault(reason.removeprefix("Skipped: "), []).append(test)
+        elif report.when == "call":
+            for name, value in report.user_properties:
+                if name == "suite":
+                    suite, _, whole = str(value).rpartition(" ")
+                    self._ran[suite] += 1
+                    self._whole[suite] = int(whole)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is None:
+            return
+        for line in self._lines():
+            terminal.write_line(line)
+
+    def _lines(self) -> list[str]:
+        option = self._config.option
+        lines = []
+        for suite, ran in sorted(self._ran.items()):
+            whole, form = self._whole[suite], "full" if option.full else "short"
+            told = f"{suite}: {ran} of {whole} played"
+            if suite == "fuzz":
+                told += f", {option.examples or EXAMPLES[form]:,} examples each"
+                partial = form == "short"
+                all_of_it = f"{EXAMPLES['full']:,} each"
+            else:
+                partial, all_of_it = ran < whole, "all"
+            if partial:
+                told += f" ({form} form; .ci/run plays {all_of_it})"
+            lines.append(told)
+        for tests in self._left.values():
+            by_function = Counter(test.partition("[")[0] for test in tests)
+            names = [name if n == 1 else f"{name} ({n})" for name, n in by_function.items()]
+            lines += [f"left out: {name}" for name in names]
+        for reason, tests in sorted(self._left.items()):
+            lines.append(f"LEFT OUT: {len(tests)} tests, for want of {reason}")
+        return lines

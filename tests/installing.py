@@ -37,7 +37,12 @@ class Environment:
         self.python = self.bin / "python"
         (self.packages,) = folder.glob("lib/python*/site-packages")
         here = sysconfig.get_paths()["purelib"]
-        (self.packages / "beside.pth").write_text(f"{here}\n", encoding="utf-8")
+        beside = folder.with_name(f"{folder.name}.beside")
+        beside.mkdir(parents=True)
+        for each in Path(here).iterdir():  # all but the clone's own hour24
+            if not each.name.startswith(("hour24", "_hour24", "__editable__")):
+                (beside / each.name).symlink_to(each)
+        (self.packages / "beside.pth").write_text(f"{beside}\n", encoding="utf-8")
         script = self.bin / "pytest"
         script.write_text(PYTEST.format(python=self.python), encoding="utf-8")
         script.chmod(0o755)

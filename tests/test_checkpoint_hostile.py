@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from hour24.ledger.verify import verify
 from tests.answering import Server
@@ -92,17 +91,6 @@ def test_the_ledger_holds(checkpoint) -> None:
     """What was stored is judged again, and comes out the same."""
     project, _ = checkpoint
     assert [finding for finding in verify(project.reports / "w") if not finding.ok] == []
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A headless browser."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert path is not None, "chromium: expected Debian's package, got none"
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("name", ["hour00.a1.html", "hour00.a1.pytest.html", "index.html"])

@@ -18,6 +18,8 @@ from tests.checkpoints import BEGUN, ONE, Project, codes, rehearsal, served_with
 from tests.peers import silent
 from tests.played import ran
 
+pytestmark = pytest.mark.suite("kills")
+
 GOES_ON = '''
 import time
 from hour24.objectives.own import ValueBelow

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -551,7 +551,7 @@ ANYTHING = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.suite("fuzz")
 @given(data=st.data())
 def test_no_mistake_breaks_the_loader(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
     """Whatever stands in whichever place: it is loaded or refused in words, and nothing leaks."""

@@ -22,7 +22,7 @@ from hour24.errors import (
     SourceUnreachable,
 )
 from hour24.evidence import from_plain, to_plain
-from hour24.rehearsal.postgres import PostgresServer
+from hour24.rehearsal.postgres import PostgresServer, found
 from hour24.secrets import Secret
 from hour24.witnesses.database import DatabaseAt
 from hour24.witnesses.database.source import (
@@ -39,7 +39,9 @@ SLOW_MS = 60.0
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    started = PostgresServer.start(settings={"shared_preload_libraries": "pg_stat_statements"})
+    binaries = found()
+    preloaded = {"shared_preload_libraries": "pg_stat_statements"}
+    started = PostgresServer.start(binaries, preloaded if binaries.has_statements else {})
     connection = started.connect()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -48,11 +50,12 @@ def server() -> Iterator[PostgresServer]:
             f"CREATE ROLE full_up LOGIN PASSWORD '{PASSWORD}' CONNECTION LIMIT 0;"
             f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}' CONNECTION LIMIT 8;"
             'CREATE SCHEMA "odd ""schema%"; GRANT USAGE ON SCHEMA "odd ""schema%" TO reader;'
-            'CREATE EXTENSION pg_stat_statements SCHEMA "odd ""schema%";'
             "CREATE TABLE calls (id int PRIMARY KEY, tenant int); INSERT INTO calls VALUES (1, 1);"
             "GRANT ALL ON calls TO app"
         )
         cursor.execute("CREATE DATABASE bare")
+        if binaries.has_statements:
+            cursor.execute('CREATE EXTENSION pg_stat_statements SCHEMA "odd ""schema%"')
     connection.close()
     try:
         yield started
@@ -157,6 +160,7 @@ def test_without_the_right_to_read_all_nothing_about_others_is_answered(server):
     assert asked(server).rights().items[0]["monitors"] is True
 
 
+@pytest.mark.usefixtures("pg_stat_statements")
 def test_a_slow_statement_is_found_in_whatever_schema_the_extension_is(server):
     """The call is there with its times, and its literals are not."""
     source = asked(server)
@@ -280,6 +284,7 @@ def test_size_is_this_database_alone(server):
     assert reading["size_bytes"] is None
 
 
+@pytest.mark.usefixtures("pg_stat_statements")
 def test_nothing_is_ever_set_for_a_session(server, wire):
     """On the wire stand transactions that set what they need for themselves, and their ends."""
     source = asked(server, port=wire.port)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pytest
 
@@ -11,32 +11,39 @@ from hour24.rehearsal.faults import FAULTS, parsed
 from hour24.rehearsal.proving import Proved, Story, played, stories
 from hour24.verdict import Outcome
 
-SIDE_BY_SIDE = 2
+STORIES = stories(CRITERIA)
 
 
-@pytest.fixture(scope="module")
-def proved() -> dict[tuple[str, Outcome], Proved]:
-    """What became of each criterion under its faults, and in its silence."""
-    told = stories(CRITERIA)
-    longest_first = sorted(told, key=lambda story: -len(story.hours))
-
-    def play(story: Story) -> list[Proved]:
-        return list(played(story, told[story], seed=1))
-
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        found = [each for many in pool.map(play, longest_first) for each in many]
-    return {(each.criterion, each.wanted): each for each in found}
+@cache
+def proved(story: Story) -> dict[tuple[str, Outcome], Proved]:
+    """What became of the criteria that share this story."""
+    return {(each.criterion, each.wanted): each for each in played(story, STORIES[story], seed=1)}
 
 
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("wanted", [Outcome.FAIL, Outcome.INCONCLUSIVE])
-@pytest.mark.parametrize("name", sorted(CRITERIA))
+PLAYS = [
+    # one worker plays a story for all criteria that share it
+    pytest.param(story, *each, id="-".join(each), marks=pytest.mark.xdist_group(f"proof{number}"))
+    for number, story in enumerate(sorted(STORIES, key=lambda story: -len(story.hours)))
+    for each in STORIES[story]
+]
+
+
+@pytest.mark.suite("proof", short=12)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("story", "name", "wanted"), PLAYS)
 def test_each_criterion_was_seen_to_fail_and_seen_blind(
-    name: str, wanted: Outcome, proved: dict[tuple[str, Outcome], Proved]
+    story: Story, name: str, wanted: Outcome
 ) -> None:
     """A green line is worth something only when it could have been another."""
-    seen = proved[name, wanted]
+    seen = proved(story)[name, wanted]
     assert seen.found == wanted, f"{seen.faults}: {seen.code}: {seen.reason}"
+
+
+def test_each_criterion_has_a_play_for_each_of_the_two() -> None:
+    """The full form leaves no criterion out."""
+    assert sorted((play.values[1], play.values[2]) for play in PLAYS) == sorted(
+        (name, wanted) for name in CRITERIA for wanted in (Outcome.FAIL, Outcome.INCONCLUSIVE)
+    )
 
 
 def test_silences_are_of_witnesses_and_faults_of_the_system() -> None:

@@ -2,7 +2,7 @@
 
 Rules of this room:
 
-- The browser is Debian's chromium, driven headless; one for all tests here.
+- The browser is headless; one for all tests here.
 - What is checked is what a person meets: words on the screen, contrast, width, no request, no
   script that runs.
 """
@@ -10,8 +10,6 @@ Rules of this room:
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from urllib.parse import unquote
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hour24.criteria import due
 from hour24.ledger.record import Prober
@@ -28,6 +26,8 @@ from hour24.verdict import Outcome
 from tests.pages.sample import HOSTILE, WATCH, Sample, failing
 from tests.pages.watch import recorded
 from tests.played import hour24, rehearsed
+
+pytestmark = pytest.mark.suite("pages", short=16)
 
 EVERY = ["fail", "hostile", "pass", "index", "refused", "approved"]
 UNBROKEN = "x" * 5000
@@ -71,17 +71,6 @@ CONTRAST = """() => {
   }
   return worst;
 }"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A headless browser."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert path is not None, "chromium: expected Debian's package, got none"
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

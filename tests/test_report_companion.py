@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from hour24.report import companion
 from hour24.verdict import Outcome
@@ -186,36 +185,32 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-def test_in_a_browser_inconclusive_is_a_row_and_a_bucket_of_its_own(report: Path) -> None:
+def test_in_a_browser_inconclusive_is_a_row_and_a_bucket_of_its_own(
+    chromium: Browser, report: Path
+) -> None:
     """Every row shows with its verdict, and INCONCLUSIVE can be filtered alone."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        page = browser.new_page()
-        page.goto(report.as_uri())
-        shown = page.locator("td.col-verdict:visible")
-        assert sorted(filter(None, shown.all_inner_texts())) == [
-            *("FAIL", "INCONCLUSIVE", "INCONCLUSIVE", "NOT APPLICABLE", "PASS"),
-        ]
-        assert "2 Inconclusive" in page.inner_text(".filters")
-        assert page.locator("td.col-result:visible").count() == 0
-        page.click("input[data-test-result=failed]")
-        page.click("input[data-test-result=passed]")
-        page.click("input[data-test-result=skipped]")
-        assert sorted(filter(None, shown.all_inner_texts())) == ["INCONCLUSIVE"] * 2
-        browser.close()
+    page = chromium.new_page()
+    page.goto(report.as_uri())
+    shown = page.locator("td.col-verdict:visible")
+    assert sorted(filter(None, shown.all_inner_texts())) == [
+        *("FAIL", "INCONCLUSIVE", "INCONCLUSIVE", "NOT APPLICABLE", "PASS"),
+    ]
+    assert "2 Inconclusive" in page.inner_text(".filters")
+    assert page.locator("td.col-result:visible").count() == 0
+    page.click("input[data-test-result=failed]")
+    page.click("input[data-test-result=passed]")
+    page.click("input[data-test-result=skipped]")
+    assert sorted(filter(None, shown.all_inner_texts())) == ["INCONCLUSIVE"] * 2
+    page.close()
 
 
-def test_in_a_browser_without_script_every_criterion_is_readable(report: Path) -> None:
+def test_in_a_browser_without_script_every_criterion_is_readable(
+    chromium: Browser, report: Path
+) -> None:
     """The table of the summary is what is left, and it is whole."""
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        page = browser.new_context(java_script_enabled=False).new_page()
-        page.goto(report.as_uri())
-        shown = page.inner_text("body")
-        for judged in failing().criteria:
-            assert judged.id in shown
-        browser.close()
+    page = chromium.new_context(java_script_enabled=False).new_page()
+    page.goto(report.as_uri())
+    shown = page.inner_text("body")
+    for judged in failing().criteria:
+        assert judged.id in shown
+    page.context.close()

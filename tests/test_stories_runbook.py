@@ -13,6 +13,8 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.waivers import classify
 from tests.outside import Outside
 
+pytestmark = pytest.mark.suite("stories")
+
 KNOWN = {"by": "Mara Lind", "because": "seen before", "pattern": "transcript_url"}
 
 

@@ -23,6 +23,8 @@ from tests.forging import FORGERIES, OF_A_VERDICT, OF_AN_APPROVAL, Forger
 from tests.outside import Outside, Ran
 from tests.played import T0
 
+pytestmark = pytest.mark.suite("stories")
+
 WHO = ("--by", "Mara Lind", "--role", "tech lead")
 SAYS = ("--by", "Mara Lind", "--because", "the report is rebuilt at night")
 
@@ -107,6 +109,7 @@ def test_a_clean_watch_is_approved_and_closed(production: Outside, watch: Path) 
     assert wrong(watch) == ""
 
 
+@pytest.mark.usefixtures("ssh_keygen")
 def test_a_signed_approval_holds_until_a_byte_is_changed(
     production: Outside, watch: Path, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hour24.report.times import Times
@@ -63,8 +63,8 @@ def test_what_acts_or_hides_is_shown_as_a_sign(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
+@pytest.mark.suite("fuzz")
 @given(st.text(max_size=200))
-@settings(max_examples=200, deadline=None)
 def test_no_foreign_text_keeps_a_control_or_format_character(text: str) -> None:
     """Whatever comes in, nothing that a terminal or a reader's eye obeys comes out."""
     import unicodedata
@@ -392,8 +392,8 @@ def test_chat_does_not_act_on_foreign_text() -> None:
     assert escape_for_chat("@here <b> https://x.test *a*") == "＠here ‹b› https: //x.test ∗a∗"
 
 
+@pytest.mark.suite("fuzz")
 @given(st.floats() | st.integers(-HUGE, HUGE))
-@settings(max_examples=200, deadline=None)
 def test_no_number_ends_in_an_error(number: float) -> None:
     """Whatever JSON can hold, every format answers with a text."""
     for form in (
