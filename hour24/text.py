@@ -260,6 +260,9 @@ def join_some(parts: Sequence[str], most: int = MOST_LISTED, separator: str = ";
 
 # --- cutting ----------------------------------------------------------------------------------
 
+FEWEST_DIGITS = 4
+"""Digits from which a long word with hyphens is an id that a machine made."""
+_MACHINE_ID = re.compile(r"(?<![\w/.:-])[a-z0-9]+(?:-[a-z0-9]+)*-([a-z0-9]{5,12})(?![\w/.:-]*\w)")
 _UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|ms|s|min|h|d|days?|kB|MB|GB|MB/h|UTC|px)(?![A-Za-z0-9]))")
 
 
@@ -275,6 +278,16 @@ def shorten(text: object, longest: int) -> str:
         return keep_units(whole)
     kept = whole[:longest].rsplit(" ", 1)[0].rstrip(" ,;:(")
     return f"{keep_units(kept)} …"
+
+
+def shorten_ids(text: str) -> str:
+    """``text`` with each machine-made id cut to its last characters: ``…be79d``."""
+    return _MACHINE_ID.sub(lambda found: f"…{found[1]}" if _is_id(found[0]) else found[0], text)
+
+
+def _is_id(word: str) -> bool:
+    digits = sum(c.isdigit() for c in word)
+    return digits >= FEWEST_DIGITS and not word.isdigit()
 
 
 def keep_units(text: str) -> str:

@@ -36,6 +36,7 @@ from hour24.text import (
     parse_time,
     plural,
     shorten,
+    shorten_ids,
     visible,
 )
 from hour24.watch import Window
@@ -408,3 +409,18 @@ def test_no_number_ends_in_an_error(number: float) -> None:
         format_clock,
     ):
         assert form(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("srv-d0cjkelq67qs70c2pugg-be79d leaks", "…be79d leaks"),
+        ("api-7f9c8b6d54-x2x9k restarted", "…x2x9k restarted"),
+        ("MEMORY-STABLE over 12 h, well-known-class", "MEMORY-STABLE over 12 h, well-known-class"),
+        ("at 2026-12-01 01:41", "at 2026-12-01 01:41"),
+        ("https://a-1234.example.org/x-12345", "https://a-1234.example.org/x-12345"),
+    ],
+)
+def test_only_ids_that_a_machine_made_are_shortened(text: str, short: str) -> None:
+    """Words, dates and addresses stay whole."""
+    assert shorten_ids(text) == short

@@ -36,6 +36,7 @@ from hour24.text import (
     one_line,
     parse_time,
     shorten,
+    shorten_ids,
 )
 from hour24.verdict import Outcome
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from hour24.ledger.book import Ledger, Standing
 
 READY = 20
+HEADLINE = 360
+"""Characters of a reason in the headline: enough for the number that matters."""
 """The hour at which the runbook asks whether the system is ready to be declared stable."""
 MOST_TOLD = 12
 """Lines of what stands that a page of one checkpoint lists; the watch's page has them all."""
@@ -202,7 +205,8 @@ def _headline(record: Record, rows: Mapping[str, Row]) -> list[str]:
         told.append(f"No answer from {nobody}.")
         deciding = [row for row in deciding if not row.code.startswith("source_")]
     told += [
-        f"{row.id}{f' {row.subject}' if row.subject else ''}: {shorten(row.reason, 200)}"
+        f"{row.id}{f' {row.subject}' if row.subject else ''}: "
+        f"{shorten(shorten_ids(row.reason), HEADLINE)}"
         for row in deciding[:2]
     ]
     if len(deciding) > 2:
