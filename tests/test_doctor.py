@@ -182,7 +182,7 @@ target_ms = 200
     ("members", "says", "remedy"),
     [
         ({"database": False}, "schema: /database: expected true", "repair the service"),
-        ({"uptime": "17"}, "schema: /uptime: expected number", "repair the service"),
+        ({"uptime": "17"}, "schema: /uptime: expected a number", "repair the service"),
     ],
 )
 def test_health_document_is_held_against_its_schema(

@@ -11,7 +11,7 @@ from hour24.clock import SteppingClock
 from hour24.config import Health
 from hour24.evidence import from_plain, to_plain
 from hour24.secrets import Secret
-from hour24.sources.health import HealthSource, pointed, unmet
+from hour24.sources.health import HealthSource, unmet
 from tests.answering import Answer, Server, document, free_port
 
 START = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -126,8 +126,8 @@ def test_one_answer_among_silence_is_not_silent():
         ),
         (
             Answer(body=b'"' + b"x" * 1_100_000 + b'"'),
-            "expected a JSON document, got more than 1000 kB",
-            "200, expected a JSON document, got more than 1000 kB",
+            "expected a JSON document, got more than 1,000 kB",
+            "200, expected a JSON document, got more than 1,000 kB",
         ),
         (
             Answer(302, b"", {"Location": "http://127.0.0.1:9/other"}),
@@ -217,26 +217,11 @@ def test_the_control_address():
 
 
 @pytest.mark.parametrize(
-    ("pointer", "found"),
-    [
-        ("", {"a/b": [{"~": 7}], "n": None}),
-        ("/a~1b/0/~0", 7),
-        ("/a~1b/1", None),
-        ("/n/x", None),
-        ("/a~1b/-1", None),
-    ],
-)
-def test_pointers(pointer, found):
-    """JSON pointers as in RFC 6901; what is not there is none."""
-    assert pointed({"a/b": [{"~": 7}], "n": None}, pointer) == found
-
-
-@pytest.mark.parametrize(
     ("schema", "body", "says"),
     [
-        ({"type": ["object", "null"]}, 5, "/: expected object or null"),
-        ({"minimum": 3}, 2, "/: expected minimum 3"),
-        ({"enum": ["a", "b"]}, "c", '/: expected one of ["a", "b"]'),
+        ({"type": ["object", "null"]}, 5, "/: expected an object or null"),
+        ({"minimum": 3}, 2, "/: expected at least 3"),
+        ({"enum": ["a", "b"]}, "c", '/: expected one of "a", "b"'),
         (
             {"properties": {"b": {"const": 1}, "a": {"const": 1}}},
             {"a": 0, "b": 0},

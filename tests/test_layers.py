@@ -27,7 +27,7 @@ NOTHING = (
     "shipped",
     "watch",
 )
-EVERYWHERE = ("hour24.__version__", "hour24.shipped", "hour24.text")
+EVERYWHERE = ("hour24.__version__", "hour24.shipped", "hour24.text", "hour24.documents")
 JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram"}
 ASK = {
     "asking.answers",
@@ -101,6 +101,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{room: set() for room in NOTHING},
     "secrets": set(),
     "text": {"watch"},
+    "documents": set(),
     "statistics": {"histogram"},
     "criteria": {"objectives", "watch"},
     "evidence": {"watch"},

@@ -113,7 +113,7 @@ def test_a_record_of_another_watch_is_refused(tmp_path: Path) -> None:
         ("waive", waiver(by=" "), "waive.1.json: by: expected some words"),
         ("waive", waiver(until="2026-01-05"), "until: expected a moment with its offset"),
         ("waive", waiver(mood="good"), "mood: expected no such member"),
-        ("classify", {"at": AFTER}, "classify.1.json: by: expected a value, got none"),
+        ("classify", {"at": AFTER}, "classify.1.json: by: expected to be there, got nothing"),
         ("deploy", {"at": AFTER, "by": "M", "because": "fix", "start": "now", "end": 1.0}, "start"),
         ("signoff", {"at": AFTER, "by": "M", "role": "CTO", "decision": "OK"}, "decision"),
         ("checkpoint", {}, "kind: expected an entry of a ledger"),

@@ -71,9 +71,9 @@ def test_a_pass_after_failures_says_on_which_attempt():
         ({"status": "degraded"}, '/status: expected "ok", got "degraded"'),
         ({"status": "ok\x1b[2J\u202e"}, 'got "ok\\u001b[2J\\u202e"'),
         ({"backgroundJobs": 1}, "/backgroundJobs: expected true, got 1"),
-        ({"uptime": "7300"}, '/uptime: expected number, got "7300"'),
+        ({"uptime": "7300"}, '/uptime: expected a number, got "7300"'),
         ({"uptime": -1}, "/uptime: expected at least 0, got -1"),
-        ({"timestamp": None}, "/timestamp: expected string, got null"),
+        ({"timestamp": None}, "/timestamp: expected text, got null"),
         ({"timestamp": "yesterday"}, "/timestamp: expected text that matches"),
     ],
 )

@@ -88,7 +88,7 @@ def test_any_text_survives(text: str) -> None:
         ),
         (
             {"previous": None},
-            "hour08.a1.json: previous: expected object, got null",
+            "hour08.a1.json: previous: expected an object, got null",
         ),
         (
             {"limits": "none"},
@@ -119,14 +119,15 @@ def _drop(name: str) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (_drop("plan"), "plan: expected a value, got none"),
+        (_drop("plan"), "plan: expected to be there, got nothing"),
         (_set("mood", to="good"), "mood: expected no such member, got one"),
-        (_set("hour", to="8"), 'hour: expected integer, got "8"'),
+        (_set("hour", to="8"), 'hour: expected a whole number, got "8"'),
         (_set("attempt", to=0), "attempt: expected at least 1, got 0"),
         (_set("version", to=3), "version: expected one of 1, 2, got 3"),
         (
             _set("outcome", to="GREEN"),
-            'outcome: expected one of PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE, got "GREEN"',
+            'outcome: expected one of "PASS", "FAIL", "INCONCLUSIVE", "NOT_APPLICABLE", got '
+            '"GREEN"',
         ),
         (
             _set("due", to="2025-12-21 19:15"),
@@ -138,7 +139,7 @@ def _drop(name: str) -> Callable[[dict[str, Any]], None]:
         ),
         (
             _set("criteria", 0, "figures", "ratio", to="0"),
-            'criteria[0].figures.ratio: expected number, got "0"',
+            'criteria[0].figures.ratio: expected a number, got "0"',
         ),
         (
             _set("criteria", 0, "evidence", "counts", "total", to="many"),
@@ -170,7 +171,10 @@ def test_what_is_not_of_its_form_is_not_read(
     [
         (b"", "x: expected a JSON object, got nothing"),
         (b"[1]", "x: expected a JSON object, got a list of 1"),
-        (b'{"a":NaN}', "x: expected a JSON object, got 9 bytes that are none: expected a finite"),
+        (
+            b'{"a":NaN}',
+            "x: expected a JSON object, got 9 bytes that are none: NaN is no number of JSON",
+        ),
         (b'{"a":1', "x: expected a JSON object, got 6 bytes that are none"),
         (b"\xff\xfe", "x: expected a JSON object, got 2 bytes that are none"),
         (b"[" * 100_000, "x: expected a JSON object, got 100000 bytes that are none"),

@@ -12,9 +12,7 @@ Rules of this module:
 from __future__ import annotations
 
 import ipaddress
-import json
 import queue
-import re
 import socket
 import threading
 import time
@@ -22,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -34,7 +32,6 @@ LARGEST_BYTES = 20_000_000
 REDIRECTS = 3
 EPOCH_FROM = 1e9
 LONGEST_WAIT_S = 86_400.0
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 Done = TypeVar("Done")
 
 
@@ -149,38 +146,6 @@ def limit_s(headers: Mapping[str, str], now: datetime) -> float | None:
 def _within_reason(seconds: float) -> float | None:
     """A wait that is not absurd; a clock that is wrong gives one that is."""
     return seconds if 0.0 <= seconds <= LONGEST_WAIT_S else None
-
-
-def strict_json(data: bytes) -> Any:
-    """The JSON document. Raises: ValueError, when it is none, or not a finite one.
-
-    Half a character, which JSON can spell and UTF-8 cannot, is the replacement character.
-    """
-    text = data.decode("utf-8-sig")
-    try:
-        found = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-        return _whole(found) if _SURROGATE.search(text) else found
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_whole(key): _whole(each) for key, each in value.items()}
-    return [_whole(each) for each in value] if isinstance(value, list) else value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{digits[:20]} is beyond any number")
-    return value
 
 
 def within(seconds: float, call: Callable[[], Done]) -> Done:

@@ -30,8 +30,9 @@ from urllib.parse import urlencode
 import requests
 
 import hour24
-from hour24.asking.fetching import Answer, Problem, fetch, is_loopback, limit_s, strict_json, times
+from hour24.asking.fetching import Answer, Problem, fetch, is_loopback, limit_s, times
 from hour24.clock import Clock
+from hour24.documents import read_json
 from hour24.errors import (
     SourceError,
     SourceFailed,
@@ -176,7 +177,7 @@ class Asking:
     def parsed(self, answer: Answer) -> Any:
         """The answer's JSON. Raises: SourceMisread, when it is none."""
         try:
-            return strict_json(answer.data)
+            return read_json(answer.data)
         except ValueError as problem:
             kind = answer.headers.get("Content-Type", "no content type").split(";")[0]
             looks = "HTML" if answer.data.lstrip()[:1] == b"<" else kind
@@ -355,7 +356,7 @@ class Asking:
     def _detail(self, answer: Answer) -> str:
         """What the witness says of its refusal, if it says it in JSON."""
         try:
-            found = strict_json(answer.data)
+            found = read_json(answer.data)
         except ValueError:
             return ""
         if isinstance(found, dict):

@@ -82,7 +82,7 @@ class Ask:
 
     def _json(self, url: str, pointer: str, like: str, unit: str, as_text: bool) -> Total:
         from hour24.asking.witness import Witness
-        from hour24.sources.health import pointed
+        from hour24.documents import value_at
 
         production = self._inquiry.production
         headers, secrets = _headers(production, like)
@@ -95,7 +95,7 @@ class Ask:
             same_clock=False,
         )
         asking = witness.asking(f"{pointer or 'document'} of {url}")
-        found = pointed(asking.parsed(asking.answer(url, headers=headers)), pointer)
+        found = value_at(asking.parsed(asking.answer(url, headers=headers)), pointer, None)
         return Total(
             question=asking.question(),
             value=number(found, asking.where, as_text=as_text),

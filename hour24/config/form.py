@@ -4,7 +4,6 @@ Rules of this module:
 
 - What was expected comes from the schema's own ``title``, else from its rule.
 - An unknown key names the nearest known one.
-- jsonschema is imported when first needed: it costs a tenth of a second.
 """
 
 from __future__ import annotations
@@ -12,24 +11,21 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from hour24.config.problems import Place, told, walked
+from hour24.documents import Schema, expected_by_schema, validator
 from hour24.secrets.shapes import names_secret
-
-Schema = Mapping[str, Any]
 
 
 def differences(data: Any, schema: Schema) -> Iterator[tuple[Place, str]]:
     """Where ``data`` is not as ``schema`` wants it, and how."""
-    from jsonschema import Draft202012Validator
-
     place: Place
     for place, value in walked(data):
         if isinstance(value, float) and not math.isfinite(value):
             yield place, f"expected a finite number, got {value!r}"
-    for error in Draft202012Validator(schema).iter_errors(data):
+    for error in validator(schema).iter_errors(data):
         place = tuple(error.absolute_path)
         if "propertyNames" in error.absolute_schema_path:
             name = error.instance
@@ -45,17 +41,7 @@ def differences(data: Any, schema: Schema) -> Iterator[tuple[Place, str]]:
 
 def wanted(part: Schema, schema: Schema) -> str:
     """What a part of the schema expects, in words."""
-    part = _resolved(part, schema)
-    if "title" in part:
-        return str(part["title"])
-    if "const" in part:
-        return json.dumps(part["const"])
-    if "enum" in part:
-        return "one of " + ", ".join(json.dumps(each) for each in part["enum"])
-    kind = str(part.get("type", "something else"))
-    if kind in ("number", "integer"):
-        return ("a number" if kind == "number" else "a whole number") + _range(part)
-    return {"boolean": "true or false", "string": "text", "array": "a list"}.get(kind, kind)
+    return expected_by_schema(_resolved(part, schema))
 
 
 def wanted_at(place: Place, schema: Schema) -> str:
@@ -115,13 +101,3 @@ def _resolved(part: Schema, schema: Schema) -> Schema:
         return part
     name = str(part["$ref"]).rpartition("/")[2]
     return {**schema["$defs"][name], **part}
-
-
-def _range(part: Schema) -> str:
-    low, high = part.get("minimum"), part.get("maximum")
-    above = part.get("exclusiveMinimum")
-    if above is not None:
-        return f" above {above}" + (f" and at most {high}" if high is not None else "")
-    if low is not None:
-        return f" from {low} to {high}" if high is not None else f" of at least {low}"
-    return f" of at most {high}" if high is not None else ""

@@ -39,6 +39,7 @@ from hour24.config.production import (
     Service,
     WebSocketTarget,
 )
+from hour24.documents import DocumentError, read_json
 from hour24.errors import ConfigurationError
 from hour24.secrets import Secret
 from hour24.shipped import SCHEMAS
@@ -222,20 +223,13 @@ class _Reading:
         given = self.data.get("health", {}).get("schema")
         path = HEALTH_SCHEMA if given is None else self.path.parent / given
         try:
-            schema = json.loads(path.read_bytes().decode("utf-8-sig"))
+            schema = read_json(path.read_bytes())
         except OSError as error:
             got = "nothing there" if isinstance(error, FileNotFoundError) else "no access"
             got = "a folder" if isinstance(error, IsADirectoryError) else got
             problem = f"expected a file that can be read, got {got}: {path}"
-        except UnicodeDecodeError as error:
-            problem = f"expected UTF-8, got something else at byte {error.start} of {path}"
-        except json.JSONDecodeError as error:
-            problem = (
-                f"expected JSON, got something else in line {error.lineno}, column {error.colno} "
-                f"of {path}"
-            )
-        except RecursionError:
-            problem = f"expected JSON, got members too deep in {path}"
+        except DocumentError as error:
+            problem = f"expected a JSON document, got {error}: {path}"
         else:
             problem = _schema_problem(schema, path)
         if problem:

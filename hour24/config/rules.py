@@ -17,10 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from hour24.config.form import Schema, nearest, wanted_at
+from hour24.config.form import nearest, wanted_at
 from hour24.config.placeholders import is_nobody, is_placeholder
 from hour24.config.problems import Place, Problems, named, walked
 from hour24.criteria import CRITERIA
+from hour24.documents import Schema
 from hour24.secrets.shapes import (
     PASSWORD_IN_ADDRESS,
     SHAPES,

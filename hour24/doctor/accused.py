@@ -65,7 +65,8 @@ def health(production: Production) -> list[Trial]:
     health = production.health
 
     def asked() -> str:
-        from hour24.sources.health import pointed, reading
+        from hour24.documents import value_at
+        from hour24.sources.health import reading
 
         data = _answered("health", _as_endpoint(health)).data
         told = reading(health, data)
@@ -73,7 +74,7 @@ def health(production: Production) -> list[Trial]:
             raise SourceMisread(f"health: {told.problem}")
         for key in ("timestamp", "uptime", "instance", "database"):
             pointer = getattr(health, key)
-            if pointer and pointed(told.body, pointer) is None:
+            if pointer and value_at(told.body, pointer, None) is None:
                 raise SourceEmpty(f"health: {key}: expected a member at {pointer}, got none")
         return "answers with the agreed document"
 

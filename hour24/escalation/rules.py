@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from hour24.codes import AGAIN, SETTLED_BY_MORE_EVIDENCE
 from hour24.criteria import CRITERIA, EIGHT, database, errors, health, process
+from hour24.documents import value_at
 from hour24.escalation.causes import (
     NO_EVENT,
     NOT_CLASSIFIED,
@@ -188,7 +189,7 @@ def health_fails(seen: Seen) -> Iterator[Finding]:
             attempts = document.question.attempts
             lasted = (attempts[-1].at - attempts[0].at).total_seconds() if attempts else 0.0
             pointer = str((judged.objective or {}).get("database") or "/database")
-            database = _false_at(document.body, pointer)
+            database = value_at(document.body, pointer) is False
         steps = [commands.logs(), commands.health()]
         if database:
             steps.insert(0, commands.status_pages(seen.pages, DATABASE))
@@ -412,16 +413,6 @@ def _hours(series: Series, since: float) -> Iterator[tuple[float, str]]:
     for hour, many in total.items():
         if many >= FEWEST_REQUESTS:
             yield bad[hour] / many, f"in one hour ({count_of(bad[hour], many)})"
-
-
-def _false_at(body: object, pointer: str) -> bool:
-    """Whether the document says ``false`` there."""
-    value = body
-    for part in pointer.split("/")[1:]:
-        if not isinstance(value, dict):
-            return False
-        value = value.get(part)
-    return value is False
 
 
 def _titles(found: Sequence[Issue]) -> str:

@@ -9,11 +9,11 @@ Rules of this module:
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
+from hour24.documents import DocumentError, read_json
 from hour24.errors import LedgerError
 from hour24.ledger.canonical import to_bytes
 
@@ -68,8 +68,8 @@ def read(path: Path) -> list[dict[str, Any]]:
     found = []
     for number, line in enumerate(lines, start=1):
         try:
-            content = json.loads(line)
-        except ValueError:
+            content = read_json(line, keep_half_characters=True)
+        except DocumentError:
             content = None
         if not isinstance(content, dict):
             if number == len(lines) and not rest:

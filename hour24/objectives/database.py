@@ -19,9 +19,9 @@ from itertools import combinations
 from statistics import median
 from typing import Any, ClassVar
 
+from hour24.documents import ABSENT, is_number, value_at
 from hour24.evidence import Document, Evidence, Listing, Unanswered
 from hour24.objectives.base import Objective
-from hour24.objectives.health import ABSENT, is_number, pointed
 from hour24.text import format_bytes, format_duration, format_percent, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -134,7 +134,7 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
         """Whether the health document calls the database up; none when it does not tell."""
         if not self.database or not isinstance(health, Document):
             return None
-        value = pointed(health.body, self.database)
+        value = value_at(health.body, self.database)
         if value is ABSENT or isinstance(value, dict | list):
             return None
         word = str(value).strip().lower()

@@ -12,22 +12,18 @@ Rules of this module:
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from hour24.documents import differences, is_number, pointer_to, show_value, value_at
 from hour24.evidence import Document, Evidence
 from hour24.objectives.base import Objective
-from hour24.text import cut, format_duration, join_some
+from hour24.text import format_duration, join_some
 from hour24.verdict import Outcome, Scale, Verdict
 
-LONGEST = 60
-ABSENT = object()
 MILLISECONDS_FROM = 1e11
 """A number above this counts milliseconds since the epoch; below, seconds."""
 
@@ -68,7 +64,7 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
             return verdict
         if not self.timestamp:
             return self._pass(document, None)
-        made = moment_of(pointed(document.body, self.timestamp))
+        made = moment_of(value_at(document.body, self.timestamp))
         if made is None:
             return self._differs(
                 [f"{self.timestamp}: expected a moment, got {_at(document.body, self.timestamp)}"]
@@ -135,15 +131,15 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
                 f"The health endpoint answered {document.status}, but {document.problem}",
                 "no document",
             )
-        differences = differing(self.schema, document.body)
+        found = differing(self.schema, document.body)
         if self.uptime:
-            uptime = pointed(document.body, self.uptime)
+            uptime = value_at(document.body, self.uptime)
             if not is_number(uptime) or uptime < 0:
                 place = f"{self.uptime}: expected"
-                if not any(each.startswith(place) for each in differences):
+                if not any(each.startswith(place) for each in found):
                     got = _at(document.body, self.uptime)
-                    differences.append(f"{place} seconds of at least 0, got {got}")
-        return self._differs(differences) if differences else None
+                    found.append(f"{place} seconds of at least 0, got {got}")
+        return self._differs(found) if found else None
 
     def _differs(self, differences: list[str]) -> Verdict:
         return self._fail(
@@ -206,7 +202,7 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
             parts.append(f"its timestamp is {_age(age.ours_s)}")
             figures.update(age.figures())
         if self.uptime:
-            uptime = float(pointed(document.body, self.uptime))
+            uptime = float(value_at(document.body, self.uptime))
             figures["uptime_s"] = uptime
             parts.append(f"the process has been up for {format_duration(uptime)}")
         attempts = document.question.attempts
@@ -287,59 +283,8 @@ class Age(Struct, frozen=True):
 
 
 def differing(schema: Mapping[str, Any], body: Any) -> list[str]:
-    """Each thing in which ``body`` differs from ``schema``: where, what was expected, what was got.
-
-    In the order of the places; an empty schema agrees with everything.
-    """
-    if not schema:
-        return []
-    found = sorted(
-        _validator(json.dumps(schema, sort_keys=True)).iter_errors(body),
-        key=lambda error: [str(part) for part in error.absolute_path],
-    )
-    told: list[str] = []
-    for error in found:
-        place = "".join(f"/{part}" for part in error.absolute_path)
-        wanted = error.validator_value
-        if error.validator == "required":
-            missing = [name for name in wanted if name not in error.instance]
-            told += [f"{place}/{name}: expected to be there, got nothing" for name in missing]
-            continue
-        expected = _expected(str(error.validator), wanted)
-        told.append(f"{place or '/'}: expected {expected}, got {_shown(error.instance)}")
-    return list(dict.fromkeys(told))
-
-
-def _expected(rule: str, wanted: Any) -> str:
-    match rule:
-        case "const":
-            return _shown(wanted)
-        case "enum":
-            return "one of " + ", ".join(_shown(each) for each in wanted)
-        case "type":
-            return wanted if isinstance(wanted, str) else " or ".join(wanted)
-        case "minimum":
-            return f"at least {wanted}"
-        case "maximum":
-            return f"at most {wanted}"
-        case "pattern":
-            return f"text that matches {wanted}"
-        case "additionalProperties":
-            return "no other members"
-    return f"{rule} {_shown(wanted)}"
-
-
-def pointed(body: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) points at, or :data:`ABSENT`."""
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(body, dict) and name in body:
-            body = body[name]
-        elif isinstance(body, list) and name.isascii() and name.isdigit() and int(name) < len(body):
-            body = body[int(name)]
-        else:
-            return ABSENT
-    return body
+    """Each difference of ``body`` from ``schema``, each once: ``/status: expected X, got Y``."""
+    return [f"{pointer_to(each.place) or '/'}: {each.text()}" for each in differences(body, schema)]
 
 
 def moment_of(value: Any) -> datetime | None:
@@ -357,11 +302,6 @@ def moment_of(value: Any) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return None
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    """Whether this is a finite number, and not a truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def tried(document: Document) -> str:
@@ -393,13 +333,7 @@ def _document(evidence: Evidence) -> Document:
 
 
 def _at(body: Any, pointer: str) -> str:
-    value = pointed(body, pointer)
-    return "nothing" if value is ABSENT else _shown(value)
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=True, default=str)
-    return cut(text, LONGEST)
+    return show_value(value_at(body, pointer))
 
 
 def _age(seconds: float) -> str:
@@ -411,11 +345,3 @@ def _age(seconds: float) -> str:
 def _off(seconds: float) -> str:
     """How a clock stands to another: ``40 s ahead of``, ``2.0 h behind``."""
     return f"{format_duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
-
-
-@lru_cache(maxsize=8)
-def _validator(schema: str) -> Any:
-    from jsonschema.validators import Draft202012Validator, validator_for
-
-    read = json.loads(schema)
-    return validator_for(read, default=Draft202012Validator)(read)

@@ -13,22 +13,20 @@ Rules of this module:
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any
-
-import msgspec
 
 import hour24
 from hour24.asking.exchange import LARGEST_BYTES, Address, Reply, ask
 from hour24.clock import Clock
 from hour24.config import Health
+from hour24.documents import DocumentError, differences, pointer_to, read_json, value_at
 from hour24.evidence import Attempt, Document, Question
 from hour24.secrets import Secret
+from hour24.text import cut
 
 AGAIN_S = 30.0
 CONTROL_TIMEOUT_S = 10.0
@@ -69,10 +67,10 @@ def reading(health: Health, data: bytes) -> Reading:
     problem, body = parsed(data)
     if problem:
         return Reading(None, problem, is_json=False)
-    uptime = pointed(body, health.uptime) if health.uptime else None
+    uptime = value_at(body, health.uptime, None) if health.uptime else None
     told = None
     if isinstance(uptime, int | float) and not isinstance(uptime, bool) and uptime >= 0:
-        instance = pointed(body, health.instance) if health.instance else ""
+        instance = value_at(body, health.instance, None) if health.instance else ""
         told = (float(uptime), instance if isinstance(instance, str) else str(instance or ""))
     broken = unmet(health.schema, body)
     return Reading(body, f"schema: {broken}" if broken else "", told)
@@ -81,10 +79,10 @@ def reading(health: Health, data: bytes) -> Reading:
 def parsed(data: bytes) -> tuple[str, Any]:
     """What kept ``data`` from being a JSON document, or empty; and the document."""
     if len(data) > LARGEST_BYTES:
-        return f"expected a JSON document, got more than {LARGEST_BYTES // 1000} kB", None
+        return f"expected a JSON document, got more than {LARGEST_BYTES // 1000:,} kB", None
     try:
-        return "", msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, RecursionError):
+        return "", read_json(data)
+    except DocumentError:
         start = data.lstrip()[:1]
         got = "HTML" if start == b"<" else "something else" if start else "nothing"
         return f"expected a JSON document, got {got}", None
@@ -92,41 +90,10 @@ def parsed(data: bytes) -> tuple[str, Any]:
 
 def unmet(schema: Mapping[str, Any], body: Any) -> str:
     """The first thing in which ``body`` differs from ``schema``: where, and what was expected."""
-    if not schema:
-        return ""
-    validator = _validator(json.dumps(schema, sort_keys=True))
-    found = sorted(validator.iter_errors(body), key=lambda error: list(map(str, error.path)))
+    found = differences(body, schema)
     if not found:
         return ""
-    error = found[0]
-    where = "/" + "/".join(str(part) for part in error.path)
-    rule, wanted = error.validator, error.validator_value
-    if rule == "required":
-        missing = next((name for name in wanted if name not in error.instance), "a member")
-        return f"{where.rstrip('/')}/{missing}: expected to be there"[:LONGEST]
-    if rule == "const":
-        return f"{where}: expected {json.dumps(wanted)}"[:LONGEST]
-    if rule == "enum":
-        return f"{where}: expected one of {json.dumps(wanted)}"[:LONGEST]
-    if rule == "type":
-        kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
-        return f"{where}: expected {kinds}"[:LONGEST]
-    return f"{where}: expected {rule} {json.dumps(wanted)}"[:LONGEST]
-
-
-def pointed(body: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) points at, or ``None``."""
-    if not pointer:
-        return body
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(body, dict):
-            body = body.get(name)
-        elif isinstance(body, list) and name.isascii() and name.isdigit() and int(name) < len(body):
-            body = body[int(name)]
-        else:
-            return None
-    return body
+    return cut(f"{pointer_to(found[0].place) or '/'}: expected {found[0].expected}", LONGEST)
 
 
 class HealthSource:
@@ -243,14 +210,6 @@ def _date(headers: Mapping[str, str]) -> datetime | None:
     except ValueError:
         return None
     return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
-
-
-@lru_cache(maxsize=8)
-def _validator(schema: str) -> Any:
-    from jsonschema.validators import Draft202012Validator, validator_for
-
-    read = json.loads(schema)
-    return validator_for(read, default=Draft202012Validator)(read)
 
 
 _AGENT = f"hour24/{hour24.__version__}"
