@@ -147,3 +147,13 @@ def test_what_is_counted_has_whole_numbers_beside_it() -> None:
     """Nobody sees two and a half events."""
     assert charts.steps(0, 7, whole=True) == [0.0, 5.0]
     assert 2.5 in charts.steps(0, 7)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, 1.2, 3.0, 1e9])
+@pytest.mark.parametrize("outcome", [Outcome.PASS, Outcome.FAIL])
+def test_a_mark_stays_in_its_own_row(share: float, outcome: Outcome) -> None:
+    """A value far beyond the limit is an arrow at the top, not a mark in the row above."""
+    drawn = charts.spark([(0, 0.1, Outcome.PASS), (1, share, outcome)], "MEMORY-STABLE")
+    heights = [float(y) for y in re.findall(r'<svg x="[^"]+" y="([^"]+)"', drawn)]
+    assert all(5 <= y <= 26 for y in heights)
+    assert f"{share:.0%}".replace("%", "") in drawn or share > 1e6  # a long number is grouped

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from hour24.criteria import CRITERIA
-from hour24.report import index
+from hour24.report import index, trends
 from hour24.verdict import Outcome, Scale
 from tests.pages.sample import HOSTILE, WATCH, Sample, changed, failing
 from tests.pages.watch import recorded
@@ -310,3 +310,11 @@ def test_the_sign_off_is_not_offered_as_if_nothing_stood(tmp_path: Path) -> None
     assert told in words(index.text(recorded(tmp_path / "bad", hours)))
     hours = [Sample(hour).record() for hour in WATCH.hours]
     assert told not in words(index.text(recorded(tmp_path / "good", hours)))
+
+
+def test_a_trend_is_told_in_the_order_of_time() -> None:
+    """11.6, 11.1, 10.3 fell: "10.3 to 11.6" would read as a rise."""
+    assert trends._first_and_last([11.6, 11.1, 10.3], "MB/h") == "first 11.6, last 10.3 MB/h"
+    assert trends._first_and_last([1.0, 3.0, 2.0], "MB") == "first 1, last 2 MB, highest 3"
+    assert trends._first_and_last([2.0, 2.0], "MB") == "2 MB throughout"
+    assert trends._first_and_last([], "MB") == "no value observed"

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-from hour24.text import one_line
+from hour24.text import format_percent, one_line
 from hour24.verdict import Outcome, Scale
 
 SHARE_END = 1.6
@@ -420,6 +420,10 @@ def _glyph(kind: str, at: float, path: str) -> str:
     )
 
 
+SPARK_TOP = 6.0
+"""Highest y of a mark, in px: a mark of 5 px each way stays inside its row."""
+
+
 def spark(points: Sequence[tuple[float, float | None, Outcome]], name: str) -> Markup:
     """Shares of the limit over the watch: ``(0..1 of its width, share or none, outcome)``."""
     drawn: list[str] = [
@@ -431,7 +435,8 @@ def spark(points: Sequence[tuple[float, float | None, Outcome]], name: str) -> M
         if value is None:
             last = None
             continue
-        y = fig(24 - 17 * min(value, 1.4))
+        y = fig(max(SPARK_TOP, 24 - 17 * value))
+        above = 24 - 17 * value < SPARK_TOP
         x = f"{fig(2 + 96 * at)}%"
         if last:
             drawn.append(f'<line class="spn" x1="{last[0]}" y1="{last[1]}" x2="{x}" y2="{y}"/>')
@@ -441,12 +446,15 @@ def spark(points: Sequence[tuple[float, float | None, Outcome]], name: str) -> M
             + (
                 '<path class="mf" d="M-5 -5H5V5H-5Z"/><path class="mfx" d="M-2.4 -2.4 2.4 2.4'
                 'M2.4 -2.4-2.4 2.4"/></svg>'
+                if failed and not above
+                else '<path class="mf" d="M-5 5 0 -5 5 5Z"/></svg>'
                 if failed
                 else '<circle class="spd" r="1.9"/></svg>'
             )
         )
         last = (x, y)
-    title = escape(one_line(f"{name}: share of its limit at each checkpoint", 120))
+    shares = ", ".join("none" if v is None else format_percent(v) for _, v, _ in points)
+    title = escape(one_line(f"{name}: share of its limit at each checkpoint: {shares}", 200))
     return _picture(
         f'<svg class="spk" role="img" width="100%" height="26"><title>{title}</title>'
         + "".join(drawn)

@@ -279,10 +279,13 @@ def _objective(objective: Mapping[str, Any] | None) -> str:
 
 
 def _digests(shown: Mapping[str, tuple[Exhibit, ...]]) -> dict[str, str]:
-    """Anchor -> a short digest of its first answer that has one."""
-    return {
-        where: next((e.digest for e in several if e.digest), "") for where, several in shown.items()
-    }
+    """Anchor -> one digest over the digests of all its answers; empty where none has one."""
+    found = {}
+    for where, several in shown.items():
+        digests = [each.digest for each in several if each.digest]
+        whole = "\n".join(digests).encode()
+        found[where] = hashlib.sha256(whole).hexdigest() if digests else ""
+    return found
 
 
 def _next(record: Record, ledger: Ledger | None) -> Next:

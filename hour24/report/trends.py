@@ -106,21 +106,21 @@ def _trend(
     plot.ticks_x((h, "T0" if h == 0 else str(h)) for h in hours)
     title = f"{name} {one_line(subject, 60)}".strip()
     unit = last.scale.unit if last.scale else ""
-    says = _range(values, unit)
+    says = _first_and_last(values, unit)
     return Picture(title=title, says=says, svg=plot.svg(title, says), outcome=worst(outcomes))
 
 
-def _range(values: Sequence[float], unit: str) -> str:
+def _first_and_last(values: Sequence[float], unit: str) -> str:
+    """``first 11.6, last 10.3 MB/h, highest 12.1``: in time, so that it reads as a trend."""
     if not values:
         return "no value observed"
-    told = "" if unit in ("", "1", "ratio") else f" {one_line(unit, 20)}"
-    least, most = (
-        format_percent(value, 2) if unit == "ratio" else format_number(value)
-        for value in (min(values), max(values))
-    )
-    if least == most:
-        return f"{least}{told} throughout"
-    return f"{least} to {most}{told}"
+    suffix = "" if unit in ("", "1", "ratio") else f" {one_line(unit, 20)}"
+    shown = [format_percent(v, 2) if unit == "ratio" else format_number(v) for v in values]
+    if len(set(shown)) == 1:
+        return f"{shown[0]}{suffix} throughout"
+    text = f"first {shown[0]}, last {shown[-1]}{suffix}"
+    highest = shown[values.index(max(values))]
+    return text if highest in (shown[0], shown[-1]) else f"{text}, highest {highest}"
 
 
 def probes_of(record: Record) -> ev.Probes | None:
