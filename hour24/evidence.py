@@ -42,7 +42,7 @@ class Question(Struct, frozen=True, kw_only=True):
     """What was asked.
 
     Args:
-        source: whom, a short name: ``sentry``, ``render``, ``database``, ``prober``.
+        source: whom, a short name: ``database``, ``prober``; of a witness, its section.
         asked: the request as sent, without secrets; several requests, one a line.
         at: when the first was sent, UTC.
         window: the stretch of time the answer speaks of; none when it is only "now".
@@ -50,6 +50,9 @@ class Question(Struct, frozen=True, kw_only=True):
         digest: SHA-256 of the raw answer, hexadecimal; empty when there was none.
         vantage: from where it was measured, when that matters.
         pages: how many pages the answer came in.
+        title: what people call the source; empty where its short name says it.
+        repeat: the command that repeats the request, but for its address or statement; secrets
+            are variables of the reader's shell.
     """
 
     source: str
@@ -60,6 +63,13 @@ class Question(Struct, frozen=True, kw_only=True):
     digest: str = ""
     vantage: str = ""
     pages: int = 1
+    title: str = ""
+    repeat: str = ""
+
+    @property
+    def who(self) -> str:
+        """Whom, for people."""
+        return self.title or self.source
 
 
 class Evidence(Struct, frozen=True, kw_only=True, tag_field="kind"):

@@ -5,7 +5,7 @@ Rules of this module:
 - A watch has a T0. Checkpoint N is due at T0 + N h, and its window is
   [due of the checkpoint before, due); hour 0's is the hour before T0.
 - A late run asks for the same window as a punctual one.
-- Logs and Sentry arrive late: their windows are shifted back by ``settle_s``.
+- Logs and error events arrive late: their windows are shifted back by ``settle_s``.
 - Everything is aware and UTC inside; the watch's zone is for the page.
 """
 

@@ -91,7 +91,7 @@ def test_a_deploy_that_only_the_platform_tells_of_was_not_declared():
 
 def test_platform_and_probes_are_held_against_each_other():
     """Where they agree, where only the one saw it, where only the other."""
-    died = listing({"at": START + 5000, "type": "server_failed"})
+    died = listing({"at": START + 5000, "type": "server_failed", "process": "ended"})
     assert "the platform tells of it too" in judged(RESTARTED, events=died).reason
     alone = judged(OLD, events=died)
     assert alone.outcome == Outcome.FAIL

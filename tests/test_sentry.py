@@ -26,7 +26,7 @@ from hour24.errors import (
 )
 from hour24.evidence import Question, from_plain, to_plain
 from hour24.objectives.errors import EventsBelow
-from hour24.objectives.sentry import EventStored, NothingDropped
+from hour24.objectives.feed import EventStored, NothingDropped
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.secrets import Secret

@@ -1,8 +1,8 @@
 """Errors: what Sentry was told, and how many requests failed."""
 
 from hour24.objectives.errors import EventsBelow, NoCriticalIssue, NoNewIssue, NoRise, TopKnown
+from hour24.objectives.feed import EventStored, NothingDropped
 from hour24.objectives.rates import RateBelow
-from hour24.objectives.sentry import EventStored, NothingDropped
 from hour24.plugin import criterion
 
 

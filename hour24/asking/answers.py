@@ -6,7 +6,7 @@ Rules of this module:
   :class:`~hour24.errors.SourceMisread`; it never becomes 0, "" or an empty list.
 - A number as text is a number only where the vendor documents it so (``as_text``).
 - A moment has a zone; one without is UTC only where the vendor documents it so.
-- ``where`` names the place: ``render: logs: logs[3].timestamp``.
+- ``where`` names the place: ``logs: page 2: logs[3].timestamp``.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Witness:
     """One outside HTTP API; used by one thread.
 
     Args:
-        name: short, for error texts: ``sentry``.
+        name: short, for error texts; its section.
         base: address that paths are appended to.
         token: sent as ``Authorization: Bearer``.
         timeout_s: limit of one answer, as a whole, in seconds.
@@ -153,7 +153,7 @@ class Asking:
 
     @property
     def where(self) -> str:
-        """For error texts: ``sentry: issues``."""
+        """For error texts: ``SECTION: issues``."""
         return f"{self.witness.name}: {self.what}"
 
     def question(self, window: Window | None = None) -> Question:

@@ -28,6 +28,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import structs
+
 from hour24.checkpoint.place import place
 from hour24.clock import Clock
 from hour24.config import Described, Production
@@ -41,7 +43,7 @@ from hour24.evidence import (
 from hour24.ledger.book import Ledger
 from hour24.text import format_duration
 from hour24.watch import Checkpoint, Watch, Window
-from hour24.witnesses.port import NOW, RECEIPT_S, Measure, found
+from hour24.witnesses.port import NOW, RECEIPT_S, Measure, found, repeat_of
 
 if TYPE_CHECKING:
     from hour24.probes import Seen
@@ -182,8 +184,15 @@ class Inquiry:
             budget_s = self.production.schedule.source_budget_s
             made = found(witness.source)(described.at, self.clock, budget_s=budget_s)
             self._sources[lane] = made
-        answer: Answer = getattr(self._sources[lane], measure.value)(*more)
-        return answer
+        try:
+            answer: Answer = getattr(self._sources[lane], measure.value)(*more)
+        except SourceError as problem:
+            if isinstance(problem.question, Question):
+                problem.question = _signed(problem.question, described)
+            raise
+        if isinstance(answer, dict):
+            return {name: _of_witness(each, described) for name, each in answer.items()}
+        return _of_witness(answer, described)
 
     @cached_property
     def health(self) -> HealthSource:
@@ -265,6 +274,18 @@ class Inquiry:
     ) -> Question:
         """A question that the ledger or the prober's files answer."""
         return Question(source=source, asked=asked, at=self.started, window=window)
+
+
+def _of_witness(answer: Evidence, described: Described) -> Evidence:
+    """The answer, with the name of its witness."""
+    return structs.replace(answer, question=_signed(answer.question, described))
+
+
+def _signed(question: Question, described: Described) -> Question:
+    """The question with what people call the witness, and how they ask it themselves."""
+    witness, at = described
+    title = "" if witness.many else witness.title
+    return structs.replace(question, title=title, repeat=repeat_of(witness, at))
 
 
 def budget_s(production: Production, asked: Asked) -> float:
@@ -383,4 +404,5 @@ class Lanes:
         asked = QUESTIONS[name]
         providing = self.inquiry.production.providing(asked.measure) if asked.measure else []
         source = providing[0].witness.section if providing else asked.lane
-        return self.inquiry.question(name, source=source)
+        question = self.inquiry.question(name, source=source)
+        return _signed(question, providing[0]) if providing else question

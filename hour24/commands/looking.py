@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
         "doctor",
         help="try every address, credential and right, one line each with the remedy",
         description="Tries what a checkpoint needs, about the last hour, and judges nothing. "
-        "One event is sent to Sentry, the one that hour 0 sends too.",
+        "One event is sent to the error tracker, the one that hour 0 sends too.",
     )
     _target(parser)
     parser.add_argument("--alert", action="store_true", help="send a test to HOUR24_ALERT_URLS")

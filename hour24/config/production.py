@@ -55,7 +55,7 @@ LEAST_INTERVAL_S = 0.5
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """``transaction``: the name Sentry knows it by; ``expect_status``: answered well."""
+    """``transaction``: the name that spans know it by; ``expect_status``: answered well."""
 
     name: str
     url: str

@@ -37,7 +37,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     """What one question found.
 
     Args:
-        name: what was asked: ``sentry: issues``.
+        name: what was asked: ``SECTION: issues``.
         ok: whether a checkpoint can use it.
         says: in one line, no secret.
         remedy: what a person does about it; empty when it is ok.

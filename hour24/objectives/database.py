@@ -2,7 +2,7 @@
 
 Rules of this module:
 
-- The database is accused and witness: it is down when the health document or Supabase says so,
+- The database is accused and witness: it is down when the health document or its platform says so,
   or when it refuses a login that worked before in this watch while its host answers, whatever
   others say of it. Our own connection failing alone shows nothing, and neither does the refusal
   of a login that never worked, or of the address that we ask from.
@@ -42,7 +42,7 @@ LONGEST = 120
 
 
 class DatabaseAnswers(Objective, frozen=True, kw_only=True):
-    """The database answers the runbook's query, and Supabase calls its services healthy.
+    """The database answers the runbook's query, and its services are called healthy.
 
     Args:
         database: JSON pointer to what the health document says of the database; "" for nothing.
@@ -101,20 +101,21 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 services.code,
-                f"{_row_text(row)}, but what Supabase calls its services is not known: "
-                f"{services.reason}",
+                f"{_row_text(row)}, but what {services.question.who} calls its services is not "
+                f"known: {services.reason}",
                 _took(row),
             )
+        who = services.question.who if services is not None else ""
         odd = _odd(services)
         if odd:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "source_misread",
-                f"{_row_text(row)}, but Supabase calls {odd}, which is no word of its own",
+                f"{_row_text(row)}, but {who} calls {odd}, which is no word of its own",
                 _took(row),
             )
         healthy = (
-            f", and Supabase calls its {len(services.items)} services healthy"
+            f", and {who} calls its {len(services.items)} services healthy"
             if isinstance(services, Listing)
             else ""
         )
@@ -149,7 +150,7 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
 
 
 def _unhealthy(services: Evidence | None) -> list[tuple[str, str]]:
-    """What Supabase says is not healthy, and the code for it."""
+    """What the platform says is not healthy, and the code for it."""
     if not isinstance(services, Listing):
         return []
     bad = [
@@ -158,7 +159,9 @@ def _unhealthy(services: Evidence | None) -> list[tuple[str, str]]:
         for item in services.items
         if item["status"] in SERVICE_WORDS - {"ACTIVE_HEALTHY"}
     ]
-    return [("services_unhealthy", f"Supabase calls {', '.join(bad)}")] if bad else []
+    return (
+        [("services_unhealthy", f"{services.question.who} calls {', '.join(bad)}")] if bad else []
+    )
 
 
 def _odd(services: Evidence | None) -> str:

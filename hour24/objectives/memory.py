@@ -43,8 +43,6 @@ ALIVE_S = 900.0
 LOAD_REACH_S = 600.0
 MB = {"MB": 1.0, "MiB": 1.0, "GB": 1024.0, "GiB": 1024.0, "bytes": 2.0**-20, "B": 2.0**-20}
 """Unit -> MB, which are 2^20 bytes, as platforms count them."""
-SERVES = frozenset({"live", "deactivated"})
-"""What Render calls a deploy that came to serve."""
 CODES = {
     "too_early": "too_early",
     "suspect": "too_early",
@@ -391,7 +389,7 @@ def _starts(evidence: Mapping[str, Evidence]) -> list[float]:
     found = []
     deploys, declared = evidence.get("deploys"), evidence.get("declared")
     for item in deploys.items if isinstance(deploys, Listing) else ():
-        if item.get("status", "live") in SERVES:
+        if item.get("served", True):
             found.append(
                 parse_epoch(item.get("finished") or item.get("started") or item.get("created"))
             )

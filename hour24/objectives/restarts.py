@@ -30,8 +30,6 @@ from hour24.statistics.restarts import (
 from hour24.text import format_count, format_time, join_some, one_line, parse_epoch, plural
 from hour24.verdict import Outcome, Scale, Verdict
 
-ENDED = frozenset({"server_failed", "server_restarted", "server_hardware_failure"})
-"""Events with which the platform says that a process ended and another began."""
 PAIRED_S = 300.0
 """So near a start, the platform's event speaks of that start."""
 
@@ -297,6 +295,6 @@ def _events(listing: Evidence | None) -> list[tuple[float, str]]:
     found = []
     for item in items:
         at = parse_epoch(item.get("at"))
-        if at is not None and item.get("type") in ENDED:
-            found.append((at, str(item["type"])))
+        if at is not None and item.get("process") == "ended":
+            found.append((at, str(item.get("type", "ended"))))
     return sorted(found)

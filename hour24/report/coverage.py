@@ -29,7 +29,6 @@ _NAMES = {
     "load": "requests, for the load",
     "day_before": "errors of the day before the watch",
 }
-_SOURCES = {"render": "Render", "sentry": "Sentry", "supabase": "Supabase"}
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -111,9 +110,8 @@ def _series(name: str, answer: ev.Evidence) -> Seen | None:
     }
     known = sorted(slot for slot in slots if 0 <= slot < planned)
     empty = max((b - a - 1 for a, b in pairwise([-1, *known, planned])), default=0)
-    source = _SOURCES.get(answer.question.source, answer.question.source)
     return Seen(
-        what=f"{_NAMES.get(name, name.replace('_', ' '))}, {source}",
+        what=f"{_NAMES.get(name, name.replace('_', ' '))}, {answer.question.who}",
         got=len(known),
         planned=planned,
         hole_s=empty * step,

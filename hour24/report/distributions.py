@@ -54,7 +54,7 @@ def over_time(
     spans = answers.get("spans")
     if isinstance(spans, ev.Quantiles) and "0.99" in spans.values:
         p99 = format_number(spans.values["0.99"])
-        past += f"; Sentry's spans: {p99} {unit} of {format_count(spans.n)}"
+        past += f"; the server's spans: {p99} {unit} of {format_count(spans.n)}"
     title = f"Latency of {name}, {unit}"
     says = f"{told}{past}; line: median, band: up to the slowest of each stretch"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)

@@ -166,7 +166,7 @@ def _exhibit(
     if same_as is not None:
         return Exhibit(
             name=title,
-            source=asked.source,
+            source=asked.who,
             answered=True,
             facts=(),
             digest=asked.digest,
@@ -175,7 +175,7 @@ def _exhibit(
     facts, tables, body = _answer(answer, times)
     return Exhibit(
         name=title,
-        source=asked.source,
+        source=asked.who,
         answered=not isinstance(answer, ev.Unanswered),
         facts=(*_circumstances(answer, times), *facts),
         asked=tuple(asked.asked.split("\n")[:12]),
@@ -208,16 +208,15 @@ def _circumstances(answer: ev.Evidence, times: Times) -> list[tuple[str, str]]:
 
 
 def _curl(asked: ev.Question) -> str:
-    """The first plain GET as a command; secrets stay a variable of the reader's shell."""
+    """The first GET, or the statement, as a command; secrets stay variables of the reader's."""
     first = asked.asked.split("\n")[0]
+    if first.upper().startswith(("SELECT ", "WITH ")) and "%(" not in asked.asked:
+        return f"{asked.repeat} {shlex.quote(visible(asked.asked, 2000))}" if asked.repeat else ""
     method, _, address = first.partition(" ")
     address = address.split(" ")[0]
     if method != "GET" or not address.startswith(("http://", "https://")):
         return ""
-    command = "curl -sS"
-    if asked.source in ("sentry", "render", "supabase"):
-        command += f' -H "Authorization: Bearer ${asked.source.upper()}_TOKEN"'
-    return f"{command} {shlex.quote(visible(address, 2000))}"
+    return f"{asked.repeat or 'curl -sS'} {shlex.quote(visible(address, 2000))}"
 
 
 Shown = tuple[list[tuple[str, str]], tuple[Table, ...], str]

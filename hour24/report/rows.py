@@ -25,7 +25,6 @@ Beside = Mapping[tuple[str, str], str]
 Hour0 = Mapping[tuple[str, str], float]
 WHOLE = "at each checkpoint"
 """Stands for the subject of a verdict without one, beside others that have one."""
-WITNESSES = {"sentry": "Sentry", "render": "Render", "supabase": "Supabase", "prober": "the prober"}
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -143,12 +142,18 @@ def unmeasured(
 
 
 def silent(many: Iterable[Judged]) -> str:
-    """``Render (9 criteria) and Sentry (6 criteria)``: who did not answer; empty: nobody."""
+    """``Metrics (9 criteria) and Logs (6 criteria)``: who did not answer; empty: nobody."""
+    many = tuple(many)
+    titles = {"prober": "the prober"}
+    for judged in many:
+        for plain in judged.evidence.values():
+            question = plain.get("question") or {}
+            titles[question.get("source", "")] = question.get("title") or ""
     asked: dict[str, set[str]] = {}
     for judged in many:
         if judged.outcome == Outcome.INCONCLUSIVE and judged.code.startswith("source_"):
             name = one_line(judged.reason.partition(":")[0], 40)
-            asked.setdefault(WITNESSES.get(name, name), set()).add(judged.id)
+            asked.setdefault(titles.get(name) or name, set()).add(judged.id)
     ranked = sorted(asked.items(), key=lambda one: -len(one[1]))
     return join_words(
         [f"{name} ({plural(len(ids), 'criterion', 'criteria')})" for name, ids in ranked]

@@ -273,7 +273,7 @@ def _listed(record: Record, wanted: Sequence[str], what: str) -> Iterator[dict[s
 
 
 def _found(records: Sequence[Record], times: Times) -> Iterator[tuple[str, str, str]]:
-    """Sentry's issues of the whole watch: title, events, last seen; most frequent first."""
+    """The issues of the whole watch: title, events, last seen; most frequent first."""
     total: dict[str, tuple[int, Any]] = {}
     for record in records:
         for item in _listed(record, ISSUES, "issues"):

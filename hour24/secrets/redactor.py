@@ -270,7 +270,7 @@ def _of_address(value: str) -> Iterator[str]:
     if pieces.scheme not in ("http", "https", "postgres", "postgresql"):
         places.append(pieces.netloc.rpartition("@")[2])
     for piece in places:
-        # a number by itself is an id, as Sentry's projects have: it stands in every question
+        # a number by itself is an id, as projects of a tracker have: it stands in every question
         if len(piece) >= 16 and re.search(r"\d", piece) and not piece.isdigit():
             yield piece
 

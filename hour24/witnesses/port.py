@@ -137,6 +137,9 @@ Lazy = str | Callable[..., Any]
 """A class or function, or where it is found: ``"module:name"``."""
 
 
+BEARER = 'curl -sS -H "Authorization: Bearer {token}"'
+
+
 class Trial(Struct, frozen=True, kw_only=True):
     """One question that ``doctor`` tries because a checkpoint will ask it.
 
@@ -174,8 +177,8 @@ class Witness(Struct, frozen=True, kw_only=True):
         addresses: ``(at) -> iterator of (place, text)``: where its fields of role WHERE need more
             than their own text; none: the fields as they are.
         rollback: ``(at, clock)``: a platform whose deploys can be rolled back; none: it has none.
-        repeat: how its request is repeated by hand: ``"bearer"`` (curl with the token),
-            ``"plain"`` (curl without), ``"psql"``, or nothing.
+        repeat: the command that repeats its request by hand, but for its address or statement;
+            ``{token}`` stands for the variable behind the field ``token``.
         advisory: whether what it says is shown and never judged.
     """
 
@@ -190,13 +193,25 @@ class Witness(Struct, frozen=True, kw_only=True):
     inherited: tuple[str, ...] = ()
     addresses: Lazy = ""
     rollback: Lazy = ""
-    repeat: str = "bearer"
+    repeat: str = BEARER
     advisory: bool = False
 
     def lane(self, measure: Measure) -> str:
-        """The thread that asks for this measure: ``render-logs``."""
+        """The thread that asks for this measure: ``SECTION-logs``."""
         part = self.measures[measure]
         return f"{self.section}-{part}" if part else self.section
+
+
+def repeat_of(witness: Witness, at: Any) -> str:
+    """The command that repeats a request, with the names of the reader's variables."""
+    tables = at if witness.many else (at,)
+    variables = {
+        name: f"${value.name}"
+        for each in tables[:1]
+        for name in each.__struct_fields__
+        if isinstance(value := getattr(each, name), Secret)
+    }
+    return witness.repeat.format_map(variables)
 
 
 def last_hour(now: datetime, settle_s: float) -> Window:

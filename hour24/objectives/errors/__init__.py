@@ -1,4 +1,4 @@
-"""Errors as Sentry and the platform tell them: how many, which are new, critical, frequent, rising.
+"""Errors as tracker and platform tell them: how many, which are new, critical, frequent, rising.
 
 Rules of this package:
 

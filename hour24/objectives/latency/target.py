@@ -2,7 +2,7 @@
 
 Rules of this module:
 
-- The target is for the server's time. What Sentry computed of the service's own spans speaks
+- The target is for the server's time. What a tracer computed of the service's own spans speaks
   first; then probes, from their slot to the answer, less the round trip of a connection; then
   the few samples taken now. The first that can tell decides; where another differs, that is said.
 - The endpoint is the accused: where so many of our own requests had no good answer that the
@@ -30,7 +30,7 @@ LOOKED_AT = ("spans", "probes", "samples")
 """What tells latencies, the one that is closest to the server first."""
 OWN = ("probes", "samples")
 OUR_NETWORK = ("no_network", "no_control")
-_BY = {"spans": "Sentry's spans", "probes": "probes", "samples": "samples taken now"}
+_BY = {"spans": "the server's spans", "probes": "probes", "samples": "samples taken now"}
 
 
 class QuantileBelow(Objective, frozen=True, kw_only=True):

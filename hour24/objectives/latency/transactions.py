@@ -45,7 +45,7 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         if n == 0 or not listing.complete:
             return self.unmeasured(
                 "source_incomplete" if n else "no_data",
-                f"Sentry told {format_count(n)} transactions"
+                f"{listing.question.who} told {format_count(n)} transactions"
                 + (", which are not all there are" if n else ": expected at least one"),
                 figures,
             )

@@ -80,5 +80,5 @@ WITNESS = Witness(
     },
     trials="hour24.witnesses.database.trials:trials",
     addresses="hour24.witnesses.database.address:addresses",
-    repeat="psql",
+    repeat='psql "{dsn}" -X -c',
 )

@@ -23,13 +23,15 @@ from hour24.witnesses.render.place import Place
 
 BACK_S = 86_400.0
 LIVE = "live"
+SERVED = frozenset({"", LIVE, "deactivated"})
+"""Statuses of a deploy that came to serve, or that tells none."""
 UNDER_WAY = frozenset(
     {"created", "queued", "build_in_progress", "pre_deploy_in_progress", "update_in_progress"}
 )
 
 
 def deploys(place: Place, window: Window) -> Listing:
-    """``{id, status, trigger, commit, created, started, finished}``, oldest first.
+    """``{id, status, served, trigger, commit, created, started, finished}``, oldest first.
 
     Moments in epoch seconds, none where not told. ``about`` tells the id of the ``live`` one.
 
@@ -58,9 +60,11 @@ def deploys(place: Place, window: Window) -> Listing:
 
 def _deploy(told: dict[str, Any], where: str) -> dict[str, Any]:
     commit = perhaps(told, "commit", where, object_of) or {}
+    status = perhaps(told, "status", where, text) or ""
     return {
         "id": member(told, "id", where, text),
-        "status": perhaps(told, "status", where, text) or "",
+        "status": status,
+        "served": status in SERVED,
         "trigger": perhaps(told, "trigger", where, text) or "",
         "commit": perhaps(commit, "id", f"{where}.commit", text) or "",
         "created": perhaps(told, "createdAt", where, moment),

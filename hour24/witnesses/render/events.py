@@ -22,12 +22,15 @@ from hour24.watch import Window
 from hour24.witnesses.render.place import Place
 
 LONGEST = 300
+ENDED = frozenset({"server_failed", "server_restarted", "server_hardware_failure"})
+"""Types that say that a process ended and another began."""
 
 
 def events(place: Place, window: Window) -> Listing:
-    """``{id, at, type, details, instance, deploy}``, oldest first.
+    """``{id, at, type, process, details, instance, deploy}``, oldest first.
 
-    ``details`` in words; ``instance`` and ``deploy`` are ids, empty where not told.
+    ``process`` is ``ended`` where one ended, whatever the type is called; ``details`` in words;
+    ``instance`` and ``deploy`` are ids, empty where not told.
 
     Raises: SourceIncomplete, past the page cap.
     """
@@ -53,10 +56,12 @@ def events(place: Place, window: Window) -> Listing:
 
 def _event(told: dict[str, Any], where: str) -> dict[str, Any]:
     details = perhaps(told, "details", where, object_of) or {}
+    kind = member(told, "type", where, text)
     return {
         "id": member(told, "id", where, text),
         "at": member(told, "timestamp", where, moment),
-        "type": member(told, "type", where, text),
+        "type": kind,
+        "process": "ended" if kind in ENDED else "",
         "details": ", ".join(_words(details))[:LONGEST],
         "instance": _id(details, "instanceID"),
         "deploy": _id(details, "deployId"),

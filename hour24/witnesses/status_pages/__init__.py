@@ -40,6 +40,6 @@ WITNESS = Witness(
     measures={Measure.INCIDENTS: ""},
     trials="hour24.witnesses.status_pages.trials:trials",
     many=True,
-    repeat="plain",
+    repeat="curl -sS",
     advisory=True,
 )

@@ -1,14 +1,14 @@
-"""Whether Sentry can be believed: an event sent is stored, and none is dropped.
+"""Whether the error tracker can be believed: an event sent is stored, and none is dropped.
 
 Rules of this module:
 
 - Acceptance is not receipt: only the event read back proves it.
-- A slow Sentry is not one that loses events. It has lost one when its ingest says that it takes no
+- A slow tracker is not one that loses events. It has lost one when its ingest says that it takes no
   errors, when it counts as dropped and not as accepted what was sent since, or when it answers
   every look quickly and after long patience neither shows the event nor counts any. Where it
   counts events that it does not show yet, or is slow to answer, it may only be late.
 - Nothing dropped of nothing sent holds where little or nothing is usual, and the reason says that
-  nothing was sent. Where the day before the watch had errors in its quiet hours too, a Sentry that
+  nothing was sent. Where the day before the watch had errors in its quiet hours too, a tracker that
   suddenly hears of none may be deaf: INCONCLUSIVE, since everything else it says is empty then.
 """
 
@@ -29,7 +29,7 @@ SILENT_SHARE = 0.1
 """Of ten events or more that are expected, less than a tenth is silence: a Poisson count of mean 10
 is 0 once in 22,000 windows, and what is expected is taken from the quieter hours."""
 QUICK_S = 5.0
-"""A look at the event that took longer shows a Sentry that is slow."""
+"""A look at the event that took longer shows a tracker that is slow."""
 
 
 class EventStored(Objective, frozen=True, kw_only=True):
@@ -44,6 +44,7 @@ class EventStored(Objective, frozen=True, kw_only=True):
         event = evidence["event"]
         if not isinstance(event, Document):
             raise TypeError(f"event: expected a Document, got {type(event).__name__}")
+        who = event.question.who
         attempts = event.question.attempts
         if event.status == 200 and isinstance(event.body, dict) and event.body:
             begun = attempts[0].at if attempts else event.question.at
@@ -52,7 +53,7 @@ class EventStored(Objective, frozen=True, kw_only=True):
                 took = (attempts[-1].at - begun).total_seconds() + attempts[-1].took_ms / 1000
             return Verdict(
                 outcome=Outcome.PASS,
-                reason=f"The event sent was read back from Sentry {format_duration(took)} later",
+                reason=f"The event sent was read back from {who} {format_duration(took)} later",
                 observed=f"read back in {format_duration(took)}",
                 limit=self.limit_text(),
                 figures={"took_s": took},
@@ -64,14 +65,14 @@ class EventStored(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "not_accepted",
-                f"Sentry's ingest takes no errors now: {told}; those of the service are lost too",
+                f"{who}'s ingest takes no errors now: {told}; those of the service are lost too",
                 "not accepted",
             )
         code = {401: "source_refused", 403: "source_refused", 429: "source_limited"}
         return self._verdict(
             Outcome.INCONCLUSIVE,
             code.get(event.status, "source_misread"),
-            f"Whether Sentry stored the event sent cannot be said: {told}",
+            f"Whether {who} stored the event sent cannot be said: {told}",
         )
 
     def _absent(self, event: Document) -> Verdict:
@@ -79,7 +80,9 @@ class EventStored(Objective, frozen=True, kw_only=True):
         about = event.body if isinstance(event.body, dict) else {}
         usage = about.get("usage")
         took_s = max((each.took_ms for each in event.question.attempts), default=0.0) / 1000
-        stands = f"Sentry accepted the event sent, but it did not appear: {event.problem}"
+        stands = (
+            f"{event.question.who} accepted the event sent, but it did not appear: {event.problem}"
+        )
         if not isinstance(usage, dict):
             usage = {"code": "source_misread", "reason": "nothing is told of what it counted"}
         if took_s > QUICK_S:
@@ -121,7 +124,7 @@ class EventStored(Objective, frozen=True, kw_only=True):
 
 
 class NothingDropped(Objective, frozen=True, kw_only=True):
-    """Every error event of the window was accepted, and Sentry did not fall silent.
+    """Every error event of the window was accepted, and the tracker did not fall silent.
 
     ``day_before`` is what it accepted hour by hour before the watch began.
     """
@@ -136,6 +139,7 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
         outcomes = evidence["outcomes"]
         if not isinstance(outcomes, Counts):
             raise TypeError(f"outcomes: expected Counts, got {type(outcomes).__name__}")
+        who = outcomes.question.who
         figures = {"dropped": float(outcomes.bad), "events": float(outcomes.total)}
         scale = Scale(unit=outcomes.what, limit=1.0, observed=float(outcomes.bad))
         if outcomes.bad > 0:
@@ -146,7 +150,7 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             return Verdict(
                 outcome=Outcome.FAIL,
                 code="dropped",
-                reason=f"Sentry dropped {outcomes.bad} of {outcomes.total} {outcomes.what} "
+                reason=f"{who} dropped {outcomes.bad} of {outcomes.total} {outcomes.what} "
                 f"({how or 'how is not told'}): what it shows of errors is a part of them",
                 observed=f"{outcomes.bad} dropped",
                 limit=self.limit_text(),
@@ -167,9 +171,9 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             )
         return Verdict(
             outcome=Outcome.PASS,
-            reason=f"Sentry accepted all {outcomes.total} {outcomes.what} of the window"
+            reason=f"{who} accepted all {outcomes.total} {outcomes.what} of the window"
             if outcomes.total
-            else f"Sentry counted no {outcomes.what} in the window, and dropped none; that any "
+            else f"{who} counted no {outcomes.what} in the window, and dropped none; that any "
             "would arrive is what the canary event of hour 0 shows",
             observed="0 dropped",
             limit=self.limit_text(),
@@ -178,12 +182,13 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
         )
 
     def _silent(self, outcomes: Counts, before: Evidence | None) -> tuple[str, str] | None:
-        """Why this count may be that of a Sentry that hears of nothing; its code, and why."""
+        """Why this count may be that of a tracker that hears of nothing; its code, and why."""
+        who = outcomes.question.who
         if isinstance(before, Unanswered):
             if outcomes.total:
                 return None
             return before.code, (
-                f"Sentry counted no {outcomes.what} in the window, and whether that is usual is "
+                f"{who} counted no {outcomes.what} in the window, and whether that is usual is "
                 f"not known: {before.reason}"
             )
         if before is None:
@@ -201,7 +206,7 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
         if expected < LEAST_EXPECTED or outcomes.total >= expected * SILENT_SHARE:
             return None
         return "feed_silent", (
-            f"Sentry counted {outcomes.total} {outcomes.what} in {passed:.3g} h, where the "
+            f"{who} counted {outcomes.total} {outcomes.what} in {passed:.3g} h, where the "
             f"quieter hours of the day before the watch had {format_number(quiet)} an hour: "
             "perhaps nothing "
             "fails any more, perhaps nothing reaches it. Let the service report an error, and see "

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from hour24.evidence import Counts, Document, Line, Series
-from hour24.objectives.sentry import EventStored, NothingDropped
+from hour24.objectives.feed import EventStored, NothingDropped
 from hour24.verdict import Outcome
 from hour24.watch import Window
 from tests.evidence_of import AT, counts, document, question, unanswered
