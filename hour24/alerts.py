@@ -9,7 +9,7 @@ Rules of this module:
 - An alert that cannot be sent becomes a line of text, and fails nothing. No text holds an address.
 - The sign of life follows healthchecks.io: ``/start``, the address itself, ``/fail``.
 
-Source: https://healthchecks.io/docs/http_api/, https://github.com/caronc/apprise/wiki.
+Source: https://healthchecks.io/docs/http_api/, the wiki of apprise (caronc/apprise).
 """
 
 from __future__ import annotations

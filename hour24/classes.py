@@ -29,7 +29,7 @@ class IssueClass(Struct, frozen=True, kw_only=True):
         where: ``any`` field, or one of ``title``, ``culprit``, ``message``, ``type``.
         at_most_per_hour: above this it no longer counts as normal; none: no bound.
         severity: ``critical``, ``high``, ``medium``, ``low``; of critical classes.
-        cause: ``vapi``, ``database``, ``code``, ``other``: whom the runbook blames.
+        cause: ``database``, ``code``, ``other``, or a vendor's name: whom the runbook blames.
     """
 
     name: str
@@ -37,7 +37,7 @@ class IssueClass(Struct, frozen=True, kw_only=True):
     where: str = "any"
     at_most_per_hour: int | None = None
     severity: Literal["critical", "high", "medium", "low"] = "medium"
-    cause: Literal["vapi", "database", "code", "other"] = "other"
+    cause: str = "other"
 
     def matches(self, fields: Mapping[str, Any]) -> bool:
         """Whether one of the fields looked at holds the pattern."""

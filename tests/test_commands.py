@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from hour24 import __version__ as hour24_version
-from hour24.commands.github import annotation, summary
+from hour24.commands.ci import annotation, summary
 from hour24.ledger.book import Ledger
 from tests import small_watch as small
 from tests.played import ROOT, hour24, ran, rehearsed
@@ -258,7 +258,7 @@ def test_the_runbook_is_the_one_that_the_criteria_write() -> None:
     assert hour24("runbook").stdout == (ROOT / "docs" / "RUNBOOK.md").read_text("utf-8")
 
 
-def test_github_is_told_without_a_word_of_its_own_language(tmp_path: Path) -> None:
+def test_a_ci_service_is_told_without_a_word_of_its_own_language(tmp_path: Path) -> None:
     """A title from outside can neither end an annotation nor begin a command or a table cell."""
     hostile = "a|b\n::set-output name=x::y `code` <img src=x> @everyone http://evil.example"
     judged = small.judged("DB-POOL", 8)

@@ -121,7 +121,7 @@ def limit_s(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds that a limited witness asks us to wait, or none.
 
     ``Retry-After`` in seconds or as a date; else a header named ``...RateLimit-Reset``, which
-    is epoch seconds (Sentry), or, below 1e9, seconds from now (Render, Supabase).
+    is epoch seconds, or, below 1e9, seconds from now.
     """
     after = headers.get("Retry-After", "").strip()
     if after:
@@ -134,10 +134,12 @@ def limit_s(headers: Mapping[str, str], now: datetime) -> float | None:
         except ValueError:
             return None
         return _within_reason((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
-    for name in ("X-Sentry-Rate-Limit-Reset", "X-RateLimit-Reset", "RateLimit-Reset"):
+    for name in sorted(headers, key=len, reverse=True):
+        if not name.lower().replace("-", "").endswith("ratelimitreset"):
+            continue
         try:
             value = float(headers[name])
-        except (KeyError, ValueError):
+        except ValueError:
             continue
         return _within_reason(value if value < EPOCH_FROM else value - now.timestamp() + 1.0)
     return None

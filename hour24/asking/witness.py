@@ -49,6 +49,8 @@ from hour24.watch import Window
 
 BUDGET_S = 90.0
 """Of a source that is made by hand; a checkpoint gives each its ``[schedule] source_budget_s``."""
+OWN_CREDENTIAL = "X-Own-Credential"
+"""A request with this header has a credential of its own; the header itself is not sent."""
 TRIES = 3
 WAITS_S = (1.0, 3.0)
 LIMITED_WAITS_S = (5.0, 10.0, 20.0, 40.0)
@@ -123,8 +125,9 @@ class Witness:
         self._sessions.clear()
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token is not None and "X-Sentry-Auth" not in request.headers:
+        if self._token is not None and OWN_CREDENTIAL not in request.headers:
             request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        request.headers.pop(OWN_CREDENTIAL, None)
         return request
 
     def check_token(self, where: str) -> None:

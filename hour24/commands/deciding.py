@@ -63,6 +63,7 @@ def add(commands: Commands) -> None:
         )
     )
     _finalise(_parser(commands, "finalise", "rebuild the record of a run that was killed"))
+    _summary(_parser(commands, "summary", "write the newest checkpoint as Markdown, for a CI"))
 
 
 def _parser(
@@ -305,7 +306,10 @@ def _classify(parser: argparse.ArgumentParser) -> None:
         "--severity", metavar="LEVEL", default="medium", help="critical, high, medium, low"
     )
     parser.add_argument(
-        "--cause", metavar="WHOSE", default="other", help="vapi, database, code, other"
+        "--cause",
+        metavar="WHOSE",
+        default="other",
+        help="database, code, other, a vendor's name",
     )
     _person(parser)
     parser.set_defaults(run=classify)
@@ -400,25 +404,21 @@ def _written(ledger: Ledger, path: Path) -> None:
 
 
 def _finalise(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--annotate", action="store_true", help="say it to GitHub: annotations, step summary"
-    )
     parser.set_defaults(run=finalise)
 
 
 def finalise(options: argparse.Namespace) -> int:
     """Rebuild what was killed; nothing to do is fine."""
     from hour24.checkpoint import killed
-    from hour24.commands.github import annotate
     from hour24.report import checkpoint, index, junit
 
     try:
         ledger = chosen(options.watch, options.reports)
     except ConfigurationError:
-        if options.annotate:
-            say.line("no watch: nothing was recorded")
-            return 0
-        raise
+        if options.watch:
+            raise
+        say.line("no watch: nothing was recorded")
+        return 0
     rebuilt = 0
     for path in sorted((ledger.folder / "journal").glob("hour*.jsonl")):
         if (ledger.folder / f"{path.stem}.json").exists():
@@ -434,6 +434,31 @@ def finalise(options: argparse.Namespace) -> int:
         say.line(f"{stem}.json: rebuilt from its journal: {record.outcome}", "yellow")
     if not rebuilt:
         say.line(f"{ledger.folder}: nothing to rebuild")
-    if options.annotate:
-        annotate(ledger)
+    return 0
+
+
+# --- summary --------------------------------------------------------------------------------------
+
+
+def _summary(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--annotations",
+        action="store_true",
+        help="one workflow command a problem instead: ::error title=...::...",
+    )
+    parser.set_defaults(run=summary)
+
+
+def summary(options: argparse.Namespace) -> int:
+    """The newest checkpoint for a CI service; nothing where nothing was recorded."""
+    from hour24.commands import ci
+
+    try:
+        ledger = chosen(options.watch, options.reports)
+    except ConfigurationError:
+        if options.watch:
+            raise
+        return 0
+    text = ci.workflow_commands(ledger) if options.annotations else ci.newest(ledger)
+    print(text, end="")  # noqa: T201  plain, for a file or a machine
     return 0

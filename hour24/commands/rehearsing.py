@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "rehearse",
         help="play a whole 24-hour watch on an embedded production",
         description="Starts a whole production on loopback (backend, PostgreSQL, the web APIs of "
-        "Sentry, Render and Supabase), and runs every checkpoint against it, about three seconds "
+        "its witnesses), and runs every checkpoint against it, about three seconds "
         "each. A fault changes its story: memory_leak@6 begins at hour 6.",
         epilog="Example: python -m hour24 rehearse --fault memory_leak@6 --seed 7",
     )

@@ -1,4 +1,4 @@
-"""Errors: what Sentry received, and how many requests failed."""
+"""Errors: what the tracker received, and how many requests failed."""
 
 from hour24.criteria.criterion import ALL, FROM_4, FROM_8, Criterion, Judge, Proof
 from hour24.text import format_percent

@@ -31,7 +31,7 @@ def people(production: Production) -> list[Trial]:
             asked=lambda: _alerts(production.alert_urls),
             empty="set HOUR24_ALERT_URLS, such as slack://... or mailto://..., several apart by "
             "blanks",
-            misread="see https://github.com/caronc/apprise/wiki for the form of each address",
+            misread="see the wiki of apprise (caronc/apprise) for the form of each address",
         ),
         Trial(
             name="rollback",

@@ -32,7 +32,7 @@ LONGEST_NAME = 100
 LONGEST_TOLD = 60
 WHERE = ("any", "title", "culprit", "message", "type")
 SEVERITIES = ("critical", "high", "medium", "low")
-CAUSES = ("vapi", "database", "code", "other")
+CAUSE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
 def waive(
@@ -134,10 +134,14 @@ def classify(
         ("--as", kind, ("normal", "critical")),
         ("--where", where or "any", WHERE),
         ("--severity", severity, SEVERITIES),
-        ("--cause", cause, CAUSES),
     ):
         if value not in known:
             problems.append(f"{option}: expected one of {', '.join(known)}, got {value!r}")
+    if not CAUSE.fullmatch(cause):
+        problems.append(
+            "--cause: expected one small word such as database, code, other or a vendor's name, "
+            f"got {cause!r}"
+        )
     if at_most_per_hour is not None and at_most_per_hour < 0:
         problems.append(f"--at-most-per-hour: expected at least 0, got {at_most_per_hour}")
     if bool(issue) == bool(pattern):

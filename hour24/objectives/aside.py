@@ -38,7 +38,7 @@ class Parted(NamedTuple):
         return sum(self.aside.values())
 
     def told(self) -> str:
-        """``; 12 of normal classes aside (Vapi API timeouts 12)``; empty when there are none."""
+        """``; 12 of normal classes aside (timeouts of a vendor 12)``; empty when there are none."""
         parts = [f"{one_line(name, 60)} {format_count(n)}" for name, n in _ranked(self.aside)]
         text = f"; {format_count(self.set_aside)} of normal classes aside ({join_some(parts)})"
         above = [

@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+from hour24.secrets.shapes import TOKENS
+
 LEAST = 4
 """Characters from which on a secret is looked for at all, then only as a whole word."""
 LEAST_INSIDE = 6
@@ -77,22 +79,9 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         ),
         r"\1[redacted]",
     ),
-    (("sntry",), re.compile(r"()\bsntry[a-z]_[A-Za-z0-9_+/=-]{16,}"), "[redacted]"),
-    (("rnd_",), re.compile(r"()\brnd_[A-Za-z0-9]{16,}"), "[redacted]"),
-    (("sbp_",), re.compile(r"()\bsbp_[A-Za-z0-9_]{16,}"), "[redacted]"),
-    (("sb_secret_",), re.compile(r"()\bsb_secret_[A-Za-z0-9_-]{16,}"), "[redacted]"),
-    (
-        ("eyj",),
-        re.compile(r"()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"),
-        "[redacted]",
-    ),
-    (
-        ("sk_", "rk_", "ghp_", "gho_", "ghs_", "github_pat_", "xox", "akia"),
-        re.compile(
-            r"()\b(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|gh[opsu]_[A-Za-z0-9]{30,}"
-            r"|github_pat_\w{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16}\b)"
-        ),
-        "[redacted]",
+    *(
+        (tuple(gates), re.compile(rf"()\b(?:{shape})"), "[redacted]")
+        for gates, shape in TOKENS["shapes"]
     ),
     (
         ("private key-----",),

@@ -7,19 +7,20 @@ Rules of this module:
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
+from pathlib import Path
 
 SECRET_NAMES = re.compile(
     r"(^|[_-])(token|dsn|password|passwd|passphrase|secret|credentials?|api[_-]?key|apikey"
     r"|access[_-]?key|private[_-]?key|auth|authorization|cookie)($|[_-])",
     re.IGNORECASE,
 )
-SHAPES = re.compile(
-    r"(?<![A-Za-z0-9])(sntry[su]_|sbp_|sb_secret_|rnd_|gh[pousr]_|github_pat_|xox[abps]-|sk-|sk_live_"
-    r"|AKIA|eyJ[A-Za-z0-9_-]{8,}\.eyJ)[A-Za-z0-9_=.-]{8,}"
-)
+TOKENS = json.loads((Path(__file__).parent / "tokens.json").read_text("utf-8"))
+"""What the tokens of known services begin with, and their whole shapes."""
+SHAPES = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(TOKENS['prefixes'])})[A-Za-z0-9_=.-]{{8,}}")
 PASSWORD_IN_ADDRESS = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 PARAMETER = re.compile(r"[?&]([^=&#\s]+)=[^&#\s]")
 LONG = 20

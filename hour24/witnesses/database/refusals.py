@@ -93,7 +93,7 @@ _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
     (
         r"Network is unreachable|No route to host|Cannot assign requested address",
         SourceUnreachable,
-        "expected a way to its host, got none; Supabase's direct address is IPv6 only",
+        "expected a way to its host, got none; some platforms' direct address is IPv6 only",
     ),
     (r"Connection refused", SourceUnreachable, "expected a connection, got it refused"),
     (r"timeout expired|timed out", SourceUnreachable, "expected a connection, got no answer"),

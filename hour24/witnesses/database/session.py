@@ -6,7 +6,7 @@ Rules of this module:
   ``BEGIN READ ONLY; SET LOCAL ...; SELECT`` in one round, then ``ROLLBACK``.
 - A server may accept a timeout and not keep it: every wait has a deadline of ours as well, and
   past it the connection is closed.
-- A login that was refused is not tried again: Supabase bans an address for that. A connection
+- A login that was refused is not tried again: a platform may ban an address for that. A connection
   that could not be had, or that was turned away for the moment, is tried twice, and then not again.
 """
 

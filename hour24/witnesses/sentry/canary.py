@@ -24,6 +24,7 @@ from msgspec import Struct
 
 import hour24
 from hour24.asking.answers import stamp
+from hour24.asking.witness import OWN_CREDENTIAL
 from hour24.secrets import Secret
 
 ENVIRONMENT = "hour24"
@@ -76,6 +77,7 @@ def headers(at: Ingest) -> dict[str, str]:
         "X-Sentry-Auth": "Sentry sentry_version=7, "
         f"sentry_client=hour24/{hour24.__version__}, sentry_key={at.key.reveal()}",
         "Content-Type": "application/x-sentry-envelope",
+        OWN_CREDENTIAL: "the key of the DSN",
     }
 
 

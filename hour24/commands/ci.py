@@ -1,17 +1,14 @@
-"""A checkpoint told to GitHub: annotations, and a summary of the step.
+"""The newest checkpoint for a CI service: a summary in Markdown, annotations as workflow commands.
 
 Rules of this module:
 
-- At most nine annotations of a kind: GitHub drops the eleventh without a word.
+- At most nine annotations of a kind: a service may drop the eleventh without a word.
 - Text of the system under watch cannot speak workflow commands, Markdown or HTML.
-- Outside GitHub nothing is written but the annotations, to standard output.
 """
 
 from __future__ import annotations
 
-import os
 from html import escape
-from pathlib import Path
 
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Judged, Record
@@ -24,24 +21,32 @@ _IN_PROPERTY = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
 _IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 
-def annotate(ledger: Ledger) -> None:
-    """Tell of the newest record."""
-    records = ledger.records()
-    if not records:
-        return
-    record = max(records, key=lambda each: (each.ended, each.hour, each.attempt))
+def newest(ledger: Ledger) -> str:
+    """The newest record as Markdown; empty when there is none."""
+    record = _newest(ledger)
+    return summary(record, ledger) if record is not None else ""
+
+
+def workflow_commands(ledger: Ledger) -> str:
+    """The problems of the newest record, one workflow command a line; empty when there is none."""
+    record = _newest(ledger)
+    if record is None:
+        return ""
+    lines = []
     for outcome, word in ((Outcome.FAIL, "error"), (Outcome.INCONCLUSIVE, "warning")):
         found = [each for each in record.criteria if each.outcome == outcome]
-        for judged in found[:MOST]:
-            print(annotation(word, record, judged))  # noqa: T201  GitHub reads it from there
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path:
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(summary(record, ledger))
+        lines += [annotation(word, record, judged) for judged in found[:MOST]]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _newest(ledger: Ledger) -> Record | None:
+    return max(
+        ledger.records(), key=lambda each: (each.ended, each.hour, each.attempt), default=None
+    )
 
 
 def annotation(word: str, record: Record, judged: Judged) -> str:
-    """One line of GitHub's: ``::error title=hour8 ERRORS-RATE FAIL::...``."""
+    """One workflow command: ``::error title=hour8 ERRORS-RATE FAIL::...``."""
     name = f"{judged.id} {judged.subject}".strip()
     title = _in(f"hour{record.hour} {name} {judged.outcome}", _IN_PROPERTY)
     return f"::{word} title={title}::{_in(one_line(judged.reason, 600), _IN_DATA)}"
