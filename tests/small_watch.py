@@ -83,7 +83,13 @@ class Looked(Objective, frozen=True, kw_only=True):
 
 def asked(hour: int, source: str = "render") -> Question:
     point = WATCH.checkpoint(hour)
-    return Question(source=source, asked="GET /metrics", at=point.due, window=point.window)
+    return Question(
+        source=source,
+        asked="GET /metrics",
+        at=point.due,
+        window=point.window,
+        title=source.capitalize(),
+    )
 
 
 def counts(hour: int, bad: int = 0, total: int = 300) -> dict[str, Evidence]:

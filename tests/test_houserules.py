@@ -4,7 +4,8 @@ Rules of this module:
 
 - The syntax tree is read, not the text: identifiers, and every string constant, docstrings too.
 - Exempt: a witness's own folder, the rehearsal, what ``hour24 init`` writes, a method called
-  ``render``, the ids and sentences of criteria, and the names of the rehearsal's faults.
+  ``render``, the ids and sentences of criteria (or a stretch of one), and the names of the
+  rehearsal's faults.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ SENTENCES = frozenset({one for each in CRITERIA.values() for one in (each.id, ea
 
 def is_exempt(text: str) -> bool:
     """Whether a text may name a vendor wherever it stands."""
-    return text == "render" or text in SENTENCES or text.partition("@")[0] in FAULTS
+    if text == "render" or text in SENTENCES or text.partition("@")[0] in FAULTS:
+        return True
+    return len(text.split()) > 2 and any(text in sentence for sentence in SENTENCES)
 
 
 def home_of(path: Path) -> str:

@@ -96,11 +96,11 @@ def test_what_is_no_refusal_of_the_login_never_fails(code):
 
 
 def test_everything_that_calls_it_down_is_told():
-    """The health document's word and Supabase's, with the service's own error."""
+    """The health document's word and the platform's, with the service's own error."""
     verdict = DatabaseAnswers().judge(
         {"row": ROW, "health": document({"database": False}), "services": services("UNHEALTHY")}
     )
-    assert "the health document says that it is down; Supabase calls db UNHEALTHY (no route)" in (
+    assert "the health document says that it is down; test calls db UNHEALTHY (no route)" in (
         verdict.reason
     )
     assert "our own query was answered in 12 ms" in verdict.reason

@@ -132,7 +132,7 @@ def test_deploys_begin_a_new_life(name):
     lines = {"a": [*heap(12, floor=150), *heap(12, floor=200)]}
     kind = "declared" if "start" in name else "deploys"
     assert abs(leaking(lines, **{kind: listing(name)}).figures["slope"]) < 0.3
-    failed = listing({"finished": START + 43200.0, "status": "build_failed"})
+    failed = listing({"finished": START + 43200.0, "status": "build_failed", "served": False})
     assert leaking(lines, deploys=failed).figures["slope"] > 1
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,12 +12,12 @@ from hour24.checkpoint.inquiry import Inquiry
 from hour24.checkpoint.place import place
 from hour24.checkpoint.questions import database_before
 from hour24.clock import SteppingClock
-from hour24.config import Production, Schedule, load
+from hour24.config import Described, Health, Production, Service, load
 from hour24.evidence import Listing, Unanswered
 from hour24.objectives.database import DatabaseAnswers
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
-from hour24.witnesses.database import DatabaseAt
+from hour24.witnesses.database import WITNESS, DatabaseAt
 from tests import small_watch as small
 from tests.peers import Peer
 from tests.test_config import SMALLEST, VARIABLES, written
@@ -44,7 +43,12 @@ def three_questions(port: int) -> list:
     dsn = f"host=127.0.0.1 port={port} user=u password=p dbname=d sslmode=disable"
     at = DatabaseAt(dsn=Secret("DATABASE_URL", f"{dsn} gssencmode=disable"))
     point = small.WATCH.checkpoint(8)
-    production = SimpleNamespace(database=at, schedule=Schedule())
+    production = Production(
+        path="",
+        service=Service(name="", environment="", time_zone="UTC", control_url=""),
+        health=Health(url="", schema={}),
+        described={"database": Described(WITNESS, at)},
+    )
     clock = SteppingClock(point.due)
     inquiry = Inquiry(production, small.WATCH, point, clock, None)  # type: ignore[arg-type]
     return [Ask(inquiry).sql("SELECT 1") for _ in range(3)]

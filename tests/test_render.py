@@ -47,7 +47,7 @@ METHODS: dict[str, Callable[[Render], Evidence]] = {
     "memory": lambda render: render.memory(WINDOW),
     "memory_limit": lambda render: render.memory_limit(WINDOW),
     "load": lambda render: render.load(WINDOW),
-    "events": lambda render: render.platform_events(WINDOW),
+    "platform_events": lambda render: render.platform_events(WINDOW),
     "deploys": lambda render: render.deploys(WINDOW),
     "error_lines": lambda render: render.error_lines(WINDOW),
     "watched_lines": lambda render: render.watched_lines(WINDOW),
@@ -723,6 +723,7 @@ def test_deploys_of_the_window_and_the_live_one(asking):
     assert found.items[0] == {
         "id": "dep-3",
         "status": "live",
+        "served": True,
         "trigger": "new_commit",
         "commit": "abc",
         "created": epoch(-500_000),

@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         help="write what your own repository needs, to watch your service from there",
         description="Writes production.toml, pytest.ini, tests_prod/ (the criteria), schemas/, "
         "requirements.txt with hour24 pinned to what it was itself installed from, "
-        "requirements.lock with the hashes of every package, and a GitHub workflow. It overwrites "
+        "requirements.lock with the hashes of every package, and a workflow. It overwrites "
         "nothing: if one of them is there, it writes none and says which.",
         epilog="Examples: hour24 init\n"
         "          hour24 init watch --name shop --url https://shop.example.org\n"
@@ -70,7 +70,7 @@ def init(options: argparse.Namespace) -> int:
     if pinned.local:
         say.line(
             f"note: {files.REQUIREMENTS} names {pinned.address}, which only this machine has; for "
-            "others and for GitHub, install hour24 from an address they can reach and run "
+            "others and for CI, install hour24 from an address they can reach and run "
             f"`{COMMAND} init --lock`",
             "yellow",
         )

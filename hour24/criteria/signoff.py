@@ -6,7 +6,7 @@ from hour24.text import format_percent
 
 GROUP = "Sign-off"
 _BEFORE = (0, 4, 8, 12, 16, 20)
-_SENTRY_AND_DATABASE = ("sentry_unreachable@21", "database_unreachable@21")
+_TRACKER_AND_DATABASE = ("sentry_unreachable@21", "database_unreachable@21")
 _COUNTS = ("render_unreachable@21", "no_prober@20")
 """Silences of different witnesses that share one whole watch."""
 
@@ -61,7 +61,7 @@ CRITICAL = Criterion(
     rests_on=(errors.CRITICAL.id, errors.FEED.id),
     settles=errors.CRITICAL.id,
     no_chart="issues are listed by name",
-    proof=_proof("new_critical_issue@22", _SENTRY_AND_DATABASE),
+    proof=_proof("new_critical_issue@22", _TRACKER_AND_DATABASE),
 )
 HEALTH = Criterion(
     id="SIGNOFF-HEALTH",
@@ -91,7 +91,7 @@ DATABASE = Criterion(
     judges=(_held(database.ONLINE, database.SLOW, database.POOL, database.SIZE),),
     rests_on=(database.ONLINE.id, database.SLOW.id, database.POOL.id, database.SIZE.id),
     no_chart="it rests on the checkpoints, which the grid shows",
-    proof=_proof("database_down@23.5", _SENTRY_AND_DATABASE),
+    proof=_proof("database_down@23.5", _TRACKER_AND_DATABASE),
 )
 RESTARTS = Criterion(
     id="SIGNOFF-RESTARTS",

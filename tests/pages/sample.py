@@ -42,7 +42,13 @@ def question(
     answered = bool(results) and results[-1].startswith(("2", "ok"))
     digest = hashlib.sha256(f"{source}{asked}".encode()).hexdigest() if answered else ""
     return ev.Question(
-        source=source, asked=asked, at=at, window=window, attempts=attempts, digest=digest
+        title={"render": "Render", "sentry": "Sentry", "supabase": "Supabase"}.get(source, ""),
+        source=source,
+        asked=asked,
+        at=at,
+        window=window,
+        attempts=attempts,
+        digest=digest,
     )
 
 
