@@ -69,6 +69,37 @@ CHANGES: tuple[Change, ...] = (
         of=STANDINGS,
         rule="a waiver covers only the outcome that stood when it was given",
     ),
+    Change(
+        judges=2,
+        of="NoErrorLine",
+        rule="a line is an error by its own level or its label, not by a word inside it; a "
+        "traceback is one; classes and patterns are matched without colours",
+        alters=(
+            "outcome",
+            "code",
+            "figures.counted",
+            "figures.patterns",
+            "figures.aside",
+            "figures.unknown",
+        ),
+    ),
+    Change(
+        judges=2,
+        of="NoPattern",
+        rule="a line is an error by its own level or its label, not by a word inside it; a "
+        "traceback is one; classes and patterns are matched without colours",
+        alters=(
+            "outcome",
+            "code",
+            "figures.counted",
+            "figures.patterns",
+            "figures.repeated",
+            "figures.worst_hour",
+            "figures.worst_day",
+            "figures.aside",
+            "figures.unknown",
+        ),
+    ),
 )
 
 

@@ -19,7 +19,7 @@ PACKAGES = ("asking", "checkpoint", "ledger", "witnesses")
 NOTHING = (
     "codes",
     "errors",
-    "classes",
+    "linear",
     "histogram",
     "verdict",
     "versions",
@@ -28,7 +28,7 @@ NOTHING = (
     "watch",
 )
 EVERYWHERE = ("hour24.__version__", "hour24.shipped", "hour24.text", "hour24.documents")
-JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram"}
+JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram", "lines"}
 ASK = {
     "asking.answers",
     "asking.exchange",
@@ -38,6 +38,8 @@ ASK = {
     "config",
     "errors",
     "evidence",
+    "linear",
+    "lines",
     "secrets",
     "watch",
 }
@@ -102,13 +104,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "secrets": set(),
     "text": {"watch"},
     "documents": set(),
-    "statistics": {"histogram"},
+    "lines": {"linear"},
+    "classes": {"linear", "lines"},
+    "statistics": {"histogram", "linear", "lines"},
     "criteria": {"objectives", "watch"},
     "evidence": {"watch"},
     "config": {
         "classes",
         "criteria",
         "errors",
+        "linear",
         "secrets",
         "watch",
         "witnesses.port",
@@ -137,7 +142,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.moved": {"ledger.book", "ledger.record"},
     "ledger.signature": {"errors"},
     "ledger.readiness": BOOK | {"statistics"},
-    "ledger.waivers": BOOK | {"ledger.readiness"},
+    "ledger.waivers": BOOK | {"linear", "lines", "ledger.readiness"},
     "ledger.declaring": BOOK | {"ledger.waivers"},
     "ledger.compared": BOOK,
     "ledger.judges": {"ledger.book", "versions"},

@@ -108,6 +108,86 @@ def test_of_a_bounded_class_the_excess_of_an_hour_counts():
     assert "1 of database resets, more than its bound in an hour" in verdict.reason
 
 
+ESC = "\x1b"
+
+
+@pytest.mark.parametrize(
+    ("message", "level"),
+    [
+        ("FATAL: cannot start", "fatal"),
+        ("database gone, exiting", "critical"),
+        ("database gone", "err"),
+        ("CRITICAL:root:database gone, exiting", "info"),
+        ("[2026-11-24 06:10:00 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:25)", "info"),
+        ("panic: runtime error: invalid memory address or nil pointer dereference", "info"),
+        ('{"level":50,"time":1764512345000,"msg":"cannot connect to database"}', "info"),
+        ('{"level":"error","ts":1764512345.1,"msg":"db down"}', "info"),
+        (f"{ESC}[31mERROR{ESC}[0m: cannot connect", ""),
+    ],
+)
+def test_everything_from_error_upwards_counts(message, level):
+    """By its own level or, where it has none, by the platform's label."""
+    verdict = errors({"at": WINDOW.start.timestamp() + 60, "message": message, "level": level})
+    assert (verdict.outcome, verdict.code) == (FAIL, "error_lines")
+
+
+@pytest.mark.parametrize(
+    ("message", "level"),
+    [
+        ("INFO finished, 0 ERROR, 0 WARN", "info"),
+        ("INFO ERROR_RATE=0.0 ERROR-BUDGET ok", "info"),
+        ("INFO retried", "error"),
+        ('{"level":30,"msg":"error: none"}', "error"),
+    ],
+)
+def test_a_word_inside_a_line_is_no_level(message, level):
+    """What a line says of itself stands above the platform's label."""
+    verdict = errors({"at": WINDOW.start.timestamp() + 60, "message": message, "level": level})
+    assert (verdict.outcome, verdict.observed) == (PASS, "0")
+
+
+def test_lines_without_a_level_are_counted_and_said():
+    """Nobody can say whether these are errors; their number is in the reason."""
+    verdict = errors(*(dict(each, level="") for each in lines(1, 2, message="the ERROR {n} came")))
+    assert (verdict.outcome, verdict.figures["unknown"]) == (PASS, 2.0)
+    assert verdict.reason.endswith("; of 2 lines with an error's word no level was recognised")
+
+
+def test_a_traceback_counts_once_with_its_head():
+    """Printed line by line; the exception belongs to its traceback, another one does not."""
+    start = WINDOW.start.timestamp()
+    printed = (
+        (60.0, "ERROR:root:invoice 7 failed"),
+        (60.0001, "Traceback (most recent call last):"),
+        (60.0002, '  File "app.py", line 1, in <module>'),
+        (60.0003, "ValueError: boom"),
+        (60.0004, "TypeError: another"),
+        (63.0, "Traceback (most recent call last):"),
+        (63.1, "KeyError: 'x'"),
+    )
+    verdict = errors(*({"at": start + at, "message": text} for at, text in printed))
+    assert verdict.figures["counted"] == 3.0
+    assert "invoice 7 failed" in verdict.reason
+    assert "KeyError: 'x' Traceback" in verdict.reason
+
+
+def test_a_normal_class_matches_what_is_seen():
+    """Colours stand between its words; the class is searched in the visible text."""
+    message = f"{ESC}[31merror{ESC}[39m: vapi {ESC}[33mapi{ESC}[0m timeout"
+    assert errors(*lines(1, message=message)).outcome == PASS
+
+
+def test_a_list_that_was_cut_is_a_lower_bound():
+    """What was read suffices for FAIL, and is called at least so many."""
+    verdict = errors(*lines(1, 2), complete=False)
+    assert (verdict.outcome, verdict.observed) == (FAIL, "at least 2")
+    assert verdict.reason.startswith("At least 2 ERROR lines of no normal class")
+    rising = patterns(*lines(5, 6, 7, 8, 9, window=WHOLE), complete=False)
+    assert (rising.outcome, rising.observed) == (FAIL, "at least 5 in an hour")
+    assert "at least 5 in the clock hour" in rising.reason
+    assert errors(complete=False).outcome == OPEN
+
+
 # --- LOGS-PATTERNS ------------------------------------------------------------------------------
 
 

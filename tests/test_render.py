@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -27,6 +28,7 @@ from hour24.errors import (
     SourceUnreachable,
 )
 from hour24.evidence import Counts, Evidence, Listing, Series, from_plain, to_plain
+from hour24.objectives.logs import NoErrorLine
 from hour24.rehearsal.client import Rehearsal
 from hour24.secrets import Secret
 from hour24.watch import Watch, Window
@@ -159,7 +161,7 @@ def paged(*pages: dict[str, Any]) -> Callable[[str, dict[str, str]], Answer]:
     def answer(path: str, params: dict[str, str]) -> Answer:
         if params["direction"] == "backward":
             return told(page(line(9000)))
-        if params.get("level") != "error":
+        if "error" not in params.get("level", ""):
             return told(page())
         return told(pages[starts[params["startTime"]]])
 
@@ -168,16 +170,26 @@ def paged(*pages: dict[str, Any]) -> Callable[[str, dict[str, str]], Answer]:
 
 def test_pages_are_followed_and_a_line_counts_once(asking):
     """Both moments of a page are asked for next as told; the line on both pages is one."""
-    one = page(line(1, level="error"), line(2, level="error"), more=True, start=at(2))
-    two = page(line(2, level="error"), line(3, level="error"), more=True, start=at(3))
-    three = page(line(4, level="error", instance="i-2"))
+    one = page(
+        line(1, "it broke", level="error"),
+        line(2, "it broke", level="error"),
+        more=True,
+        start=at(2),
+    )
+    two = page(
+        line(2, "it broke", level="error"),
+        line(3, "it broke", level="error"),
+        more=True,
+        start=at(3),
+    )
+    three = page(line(4, "it broke", level="error", instance="i-2"))
     render = asking(paged(one, two, three))
     found = render.render.error_lines(WINDOW)
     assert [item["id"] for item in found.items] == ["log-1", "log-2", "log-3", "log-4"]
     assert found.items[3] == {
         "id": "log-4",
         "at": epoch(4),
-        "message": "INFO hello",
+        "message": "it broke",
         "level": "error",
         "instance": "i-2",
     }
@@ -185,7 +197,7 @@ def test_pages_are_followed_and_a_line_counts_once(asking):
     assert found.complete
     assert found.question.window == WINDOW
     assert found.question.pages == 5
-    sent = [params for path, params in render.asked if params.get("level") == "error"]
+    sent = [params for path, params in render.asked if "error" in params.get("level", "")]
     assert [(each["startTime"], each["endTime"]) for each in sent] == [
         (at(0), at(WINDOW.seconds)),
         (at(2), at(WINDOW.seconds)),
@@ -260,41 +272,95 @@ def test_pages_that_lead_elsewhere_are_refused(asking, start, end):
 # --- logs: which lines ------------------------------------------------------------------------
 
 
-def holding(*lines: dict[str, Any], blind: bool = False) -> Callable[[str, dict[str, str]], Answer]:
-    """A log with these lines, filtered by level and text as Render does; or never finding any."""
+def holding(
+    *lines: dict[str, Any], blind: bool = False, expressions: bool = True
+) -> Callable[[str, dict[str, str]], Answer]:
+    """A log with these lines, filtered by level and text as Render does; or never finding any.
+
+    Args:
+        expressions: whether it knows regular expressions.
+    """
 
     def passes(each: dict[str, Any], params: dict[str, str]) -> bool:
         if blind and ("level" in params or "text" in params):
             return False
         labels = {label["name"]: label["value"] for label in each["labels"]}
-        text = params.get("text", "").strip("*").lower()
-        level = params.get("level")
         inside = params["startTime"] <= each["timestamp"] < params["endTime"]
-        return inside and text in each["message"].lower() and level in (None, labels.get("level"))
+        return inside and all(
+            wanted(params.get(name, ""), text)
+            for name, text in (("level", labels.get("level", "")), ("text", each["message"]))
+        )
+
+    def wanted(value: str, text: str) -> bool:
+        if expressions and value.startswith("/"):
+            return re.search(value[1:-1], text) is not None
+        return not value or value.strip("*").lower() in text.lower()
 
     return lambda path, params: told(page(*(one for one in lines if passes(one, params))))
 
 
-def test_error_lines_by_level_and_by_word(asking):
-    """Level error, or the word in capitals whatever the level; requests are the platform's."""
+@pytest.mark.parametrize("expressions", [True, False])
+def test_error_lines_by_their_own_level_or_the_label(asking, expressions):
+    """A word inside a line is no level; requests are the platform's; words are asked for singly
+    where regular expressions find nothing."""
     render = asking(
         holding(
-            line(1, "it broke", level="error"),
+            line(1, "it broke", level="critical"),
             line(2, "ERROR while deploying", level="", instance=""),
-            line(3, "INFO 0 errors"),
+            line(3, "INFO finished, 0 ERROR"),
             line(4, "TERROR of the seas"),
             line(5, "GET /x 500", level="error", type="request"),
-            line(6, "ERROR both", level="error"),
+            line(6, '{"level":50,"msg":"it broke"}'),
+            line(7, "INFO not at all", level="error"),
+            line(8, "the ERROR was handled", level=""),
+            expressions=expressions,
         )
     )
     found = render.render.error_lines(WINDOW)
-    assert [item["id"] for item in found.items] == ["log-1", "log-2", "log-6"]
+    assert [item["id"] for item in found.items] == ["log-1", "log-2", "log-6", "log-8"]
     assert found.items[1]["level"] == found.items[1]["instance"] == ""
-    assert found.seen == 6
-    assert "traceback" in found.note
-    assert f"newest line of any kind is from {WINDOW.start + timedelta(seconds=6):%Y-%m-%d}" in (
+    assert "a line's own level counts before its label" in found.note
+    assert f"newest line of any kind is from {WINDOW.start + timedelta(seconds=8):%Y-%m-%d}" in (
         found.note
     )
+
+
+ESC = "\x1b"
+COLOURED = {
+    "winston": f"{ESC}[31mERROR{ESC}[0m: cannot connect to database",
+    "tracing": f"2026-11-24T06:10:00Z {ESC}[31mERROR{ESC}[0m app::db: pool timed out",
+    "loguru": f"06:10:00.000 | {ESC}[31m{ESC}[1mERROR   {ESC}[0m | app:run:12 - boom",
+    "pino-pretty": f"[06:10:00] {ESC}[31mERROR{ESC}[39m (25): boom",
+    "ESC lost": "[31mERROR[0m: cannot connect",
+    "C1": "\x9b31mERROR\x9b0m: cannot connect",
+    "caret": "^[[31mERROR^[[0m: cannot connect",
+    "syslog": "#033[31mERROR#033[0m: cannot connect",
+    "JSON": '{"level":"\\u001b[31merror\\u001b[39m","message":"cannot connect"}',
+    "zero-width": "ERR\u200bOR: cannot connect",
+    "byte order mark": "\ufeffERROR: cannot connect",
+}
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_a_coloured_error_is_found(asking, name):
+    """Labelled info by the platform, as everything on standard output."""
+    render = asking(holding(line(1, COLOURED[name], level="info"), line(2)))
+    found = render.render.error_lines(WINDOW)
+    assert [item["message"] for item in found.items] == [COLOURED[name]]
+    assert NoErrorLine().judge({"lines": found}).code == "error_lines"
+
+
+def test_a_coloured_beat_and_a_coloured_word_are_seen(asking):
+    """Rust's tracing colours each field's name, its sign and its value by themselves."""
+    beat = (
+        f"{ESC}[32m INFO{ESC}[0m {ESC}[2mjobs{ESC}[0m: heartbeat {ESC}[3mworker{ESC}[0m"
+        f"{ESC}[2m={ESC}[0mdialer"
+    )
+    held = holding(line(1, beat), line(2, f"{ESC}[33mWAR{ESC}[1mN{ESC}[0m pool"), line(3))
+    (found,) = asking(held).render.beats(WINDOW, JOBS).lines
+    assert (found.labels, found.times) == ({"worker": "dialer"}, (epoch(1),))
+    with pytest.raises(SourceMisread, match="lines that its own filters find"):
+        asking(held).render.watched_lines(WINDOW)  # a word that the platform cannot find
 
 
 def test_a_filter_that_does_not_filter_adds_no_error(asking):
@@ -356,7 +422,7 @@ def test_beats_are_told_by_worker_at_their_moments(asking):
         ({"worker": "dialer"}, (epoch(30), epoch(60.25)), (None, None)),
         ({"worker": "syncer"}, (epoch(31.5),), (None,)),
     ]
-    assert render.asked[0][1]["text"] == "*heartbeat worker=*"
+    assert render.asked[0][1]["text"] == "*heartbeat*"
     unnamed = render.render.beats(WINDOW, Jobs(pattern="heartbeat worker"))
     assert [(each.labels, len(each.times)) for each in unnamed.lines] == [({}, 3)]
 
@@ -398,12 +464,12 @@ def test_no_beat_is_told_after_a_look_without_a_filter(asking):
 @pytest.mark.parametrize(
     ("pattern", "text"),
     [
-        (r"heartbeat worker=(?P<worker>dialer|syncer)", "heartbeat worker="),
-        (r"^\[beat\] ok$", "[beat] ok"),
+        (r"heartbeat worker=(?P<worker>dialer|syncer)", "heartbeat"),
+        (r"^\[beat\] ok$", "beat"),
         (r"beats? of \w+ ran", "beat"),
-        (r"(?i)tick\d+ of the clock", "of the clock"),
-        (r"worker [a-z(|]+ is alive", "is alive"),
-        (r"beat{1,2}x alive", "x alive"),
+        (r"(?i)tick\d+ of the clock", "clock"),
+        (r"worker [a-z(|]+ is alive", "worker"),
+        (r"beat{1,2}x alive", "alive"),
         (r"(a|b)(c\)|d) pulse", "pulse"),
         (r"beat|pulse", ""),
         (r"(?x) b e a t", ""),

@@ -22,6 +22,7 @@ from hour24.config.placeholders import is_nobody, is_placeholder
 from hour24.config.problems import Place, Problems, named, walked
 from hour24.criteria import CRITERIA
 from hour24.documents import Schema
+from hour24.linear import PatternRefused, Stated
 from hour24.secrets.shapes import (
     PASSWORD_IN_ADDRESS,
     SHAPES,
@@ -145,11 +146,11 @@ def _patterns(problems: Problems, data: dict[str, Any]) -> None:
         if not place or place[-1] != "pattern" or problems.at(*place):
             continue
         try:
-            expression = re.compile(value, re.IGNORECASE)
-        except (re.error, OverflowError) as error:
-            problems.add(place, f"expected a regular expression, got one with: {error}")
+            expression = Stated(value)
+        except PatternRefused as refused:
+            problems.add(place, f"expected a regular expression, got {refused}")
             continue
-        if expression.search(""):
+        if expression.found_in(""):
             problems.add(
                 place,
                 f"expected a pattern that some text does not match, got {json.dumps(value)}",

@@ -25,6 +25,8 @@ from hour24.criteria import CRITERIA, EIGHT
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import Standing
+from hour24.linear import PatternRefused, Stated
+from hour24.lines import visible
 from hour24.verdict import Outcome
 
 PLACEHOLDER = re.compile(r"change-?me|name|role|reason|todo|tbd|xxx+|\.+|<.*>", re.IGNORECASE)
@@ -151,7 +153,7 @@ def classify(
         if title is None:
             problems.append(f"issue: expected one of the watch's records, got {issue!r}")
         else:
-            pattern, where = rf"^{re.escape(title)}$", where or "title"
+            pattern, where = rf"^{re.escape(visible(title))}$", where or "title"
             name = name or title[:80]
     problems += _unmatchable(pattern)
     if problems:
@@ -307,9 +309,9 @@ def _unmatchable(pattern: str) -> Iterator[str]:
     if not pattern:
         return
     try:
-        expression = re.compile(pattern, re.IGNORECASE)
-    except re.error as problem:
-        yield f"--pattern: expected a regular expression, got {pattern!r}: {problem}"
+        expression = Stated(pattern)
+    except PatternRefused as refused:
+        yield f"--pattern: expected a regular expression, got {pattern!r}, {refused}"
         return
-    if expression.search(""):
+    if expression.found_in(""):
         yield f"--pattern: expected one that does not match everything, got {pattern!r}"

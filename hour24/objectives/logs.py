@@ -2,6 +2,10 @@
 
 Rules of this module:
 
+- A line is an error by its own level (:mod:`hour24.lines.levels`), or where it has none by the
+  platform's label; lines of which nobody says the level are counted and said.
+- A traceback counts once, with the line it belongs to (:mod:`hour24.lines.traces`).
+- What was read of a list that was cut is a lower bound, and is called one.
 - A line of a normal class does not count; a bounded class is normal up to its bound in each
   calendar hour, and what comes after it counts.
 - Lines are told by their pattern, with samples: what only varies does not part them.
@@ -17,8 +21,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from hour24.classes import IssueClass
-from hour24.evidence import Counts, Evidence
-from hour24.objectives.aside import parted
+from hour24.evidence import Counts, Evidence, Listing
+from hour24.lines.traces import entries
+from hour24.objectives.aside import Parted, parted
 from hour24.objectives.base import Objective, listing, window_of
 from hour24.objectives.listed import listed
 from hour24.statistics.counts import (
@@ -44,6 +49,36 @@ from hour24.text import (
 from hour24.verdict import Outcome, Scale, Verdict
 
 DAY_S = 24 * HOUR_S
+
+
+class Errors(NamedTuple):
+    """The errors of a listing, those of normal classes apart.
+
+    Args:
+        of: parted, a traceback as one.
+        unknown: lines that hold an error's word, and of which nobody says the level.
+        least: ``at least `` where the listing is not all there was.
+    """
+
+    of: Parted
+    unknown: int
+    least: str
+
+    @classmethod
+    def in_(cls, answer: Listing, normal: Sequence[IssueClass]) -> Errors:
+        found, unknown = entries(answer.items)
+        return cls(parted(found, normal), unknown, "" if answer.complete else "at least ")
+
+    def figures(self) -> dict[str, float]:
+        return {"unknown": float(self.unknown)} if self.unknown else {}
+
+    def told(self) -> str:
+        """What is said after any reason: what was set aside, and what nobody could tell."""
+        return self.of.told() + (
+            f"; of {plural(self.unknown, 'line')} with an error's word no level was recognised"
+            if self.unknown
+            else ""
+        )
 
 
 class Pattern(NamedTuple):
@@ -93,26 +128,29 @@ class NoErrorLine(Objective, frozen=True, kw_only=True):
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         answer = listing(evidence["lines"], "lines")
-        found = parted(answer.items, self.normal)
+        errors = Errors.in_(answer, self.normal)
+        found = errors.of
         kinds = patterns(found.counted)
         lines = len(found.counted)
         within = in_window(answer.question.window)
         told = (
-            f"{plural(lines, 'ERROR line')} of no normal class{within}, in "
-            f"{plural(len(kinds), 'pattern')}: {join_some([each.told() for each in kinds])}"
+            f"{errors.least.capitalize()}{plural(lines, 'ERROR line')} of no normal class{within}, "
+            f"in {errors.least}{plural(len(kinds), 'pattern')}: "
+            f"{join_some([each.told() for each in kinds])}"
         )
         return listed(
             self,
             answer,
             clean=f"No ERROR line{' of another class' * bool(found.set_aside)}{within}",
             bad=("error_lines", told) if lines else None,
-            beside=found.told(),
-            observed=f"{format_count(lines)}{' others' * bool(found.set_aside)}",
+            beside=errors.told(),
+            observed=f"{errors.least}{format_count(lines)}{' others' * bool(found.set_aside)}",
             scale=Scale(unit="lines", limit=0.0, observed=float(lines)),
             figures={
                 "counted": float(lines),
                 "patterns": float(len(kinds)),
                 "aside": float(found.set_aside),
+                **errors.figures(),
             },
         )
 
@@ -137,7 +175,8 @@ class NoPattern(Objective, frozen=True, kw_only=True):
         answer = listing(evidence["lines"], "lines")
         window = window_of(answer, "lines")
         start, end = window.start.timestamp(), window.end.timestamp()
-        found = parted(answer.items, self.normal)
+        errors = Errors.in_(answer, self.normal)
+        found = errors.of
         kinds = patterns(found.counted)
         repeated: list[tuple[Pattern, str]] = []
         hour = day = 0
@@ -146,11 +185,13 @@ class NoPattern(Objective, frozen=True, kw_only=True):
             in_day, _ = fullest(kind.moments, DAY_S)
             hour, day = max(hour, in_hour.count), max(day, in_day)
             if in_hour.count >= self.per_hour:
-                began = format_clock(in_hour.start)
-                when = f"{format_count(in_hour.count)} in the clock hour from {began}"
+                when = (
+                    f"{errors.least}{format_count(in_hour.count)} in the clock hour from "
+                    f"{format_clock(in_hour.start)}"
+                )
                 repeated.append((kind, when))
             elif in_day >= self.per_day:
-                repeated.append((kind, f"{format_count(in_day)} within 24 h"))
+                repeated.append((kind, f"{errors.least}{format_count(in_day)} within 24 h"))
         clean = (
             f"No pattern repeats{in_window(window)}: of {plural(len(kinds), 'pattern')} in "
             f"{plural(len(found.counted), 'ERROR line')}, none has more than "
@@ -160,17 +201,18 @@ class NoPattern(Objective, frozen=True, kw_only=True):
             else f"No ERROR line{' of another class' * bool(found.set_aside)}{in_window(window)}"
         )
         told = join_some([f"{when}: {kind.told(MOST_LISTED)}" for kind, when in repeated])
-        repeats = plural(len(repeated), "pattern repeats", "patterns repeat")
+        repeats = errors.least.capitalize() + plural(
+            len(repeated), "pattern repeats", "patterns repeat"
+        )
         by_day = day * self.per_hour > hour * self.per_day
         return listed(
             self,
             answer,
             clean=clean,
             bad=("pattern_repeats", f"{repeats}{in_window(window)}: {told}") if repeated else None,
-            beside=found.told(),
-            observed=f"{format_count(day)} in 24 h"
-            if by_day
-            else f"{format_count(hour)} in an hour",
+            beside=errors.told(),
+            observed=errors.least
+            + (f"{format_count(day)} in 24 h" if by_day else f"{format_count(hour)} in an hour"),
             scale=Scale(
                 unit="lines",
                 limit=float(self.per_day if by_day else self.per_hour),
@@ -183,6 +225,7 @@ class NoPattern(Objective, frozen=True, kw_only=True):
                 "worst_day": float(day),
                 "counted": float(len(found.counted)),
                 "aside": float(found.set_aside),
+                **errors.figures(),
             },
         )
 

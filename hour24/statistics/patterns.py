@@ -23,6 +23,9 @@ import re
 from collections.abc import Iterable
 from operator import eq
 
+from hour24.linear import shipped
+from hour24.lines import visible
+
 LONGEST = 400
 SIMILAR = 0.7
 MOST_TEMPLATES = 5000
@@ -39,9 +42,8 @@ ID_STEP = 3.0
 
 _HEX = r"\b0[xX][0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{6,}\b"
 _MASKS = tuple(
-    (re.compile(pattern), mask)
+    (shipped(pattern, longest=LONGEST), mask)
     for pattern, mask in (
-        (r"\x1b\[[0-9;]*[A-Za-z]", ""),
         (r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "<uuid>"),
         (r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,15}://[^\s\"'<>]+", "<url>"),
         (r"\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+\b", "<email>"),
@@ -69,12 +71,13 @@ _MASKS = tuple(
         (r"<(\w+)>(?:\s*,\s*<\1>)+", r"<\1>"),
     )
 )
-_SAME_KIND = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_SAME_KIND = shipped(r"[A-Z]?[a-z]+|[A-Z]+|\d+", longest=LONGEST)
 
 
 def masked(line: str) -> str:
     """The first line of ``line`` with everything that only varies replaced by its kind."""
-    text = next(iter(line.strip().splitlines()), "")[:LONGEST]
+    shown = visible(line[: 8 * LONGEST]).strip()
+    text = next(iter(shown.splitlines()), "")[:LONGEST]
     for pattern, mask in _MASKS:
         text = pattern.sub(_id_or_name if mask == "<id>" else mask, text)
     return text

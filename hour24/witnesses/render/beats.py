@@ -2,8 +2,9 @@
 
 Rules of this room:
 
-- The platform is asked for lines that hold the longest plain text of the pattern; the pattern
-  itself, which it need not understand, is tried here, case not regarded.
+- The platform is asked for lines that hold the longest word of the pattern: a colour may stand
+  between two words, hardly within one. The pattern itself, which the platform need not
+  understand, is tried here on the visible text, case not regarded.
 - A beat is at the moment its line tells. When the line arrived is not told, and is no value.
 - No beat is an answer when the window holds a line of another kind; whether jobs stand still or
   the pattern is wrong, the log does not tell.
@@ -11,12 +12,13 @@ Rules of this room:
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 from hour24.asking.answers import misread
 from hour24.config import Jobs
 from hour24.evidence import Line, Series
+from hour24.linear import shipped, stated
+from hour24.lines import visible
 from hour24.watch import Window
 from hour24.witnesses.render.logs import LogLine, lines, newest
 from hour24.witnesses.render.place import Place
@@ -24,13 +26,15 @@ from hour24.witnesses.render.place import Place
 MOST_PAGES = 200
 """Three workers for 24 h are 87 pages."""
 LEAST_TEXT = 3
+LONGEST = 1000
+"""A longer pattern is not looked through for a word."""
 PERIODS = 3
 """So many are read without a filter when no beat was found with one."""
-_UNREADABLE = re.compile(r"\\[xuUN]|\(\?[aiLmsu]*x")
+_UNREADABLE = shipped(r"\\[xuUN]|\(\?[aiLmsu]*x", longest=LONGEST)
 """Characters by their number, and patterns with blanks that mean nothing."""
-_SEVERAL = re.compile(r"\\[^\W\d_]|\\\d+|[.^$]|\[\^?\]?(?:\\.|[^\]\\])*\]")
+_SEVERAL = shipped(r"\\[^\W\d_]|\\\d+|[.^$]|\[\^?\]?(?:\\.|[^\]\\])*\]", longest=LONGEST)
 """What stands for one of several characters, or for none: ``\\d``, ``.``, ``[a-z]``."""
-_REPEAT = re.compile(r"[*?+][?+]?|\{[^}]*\}[?+]?")
+_REPEAT = shipped(r"[*?+][?+]?|\{[^}]*\}[?+]?", longest=LONGEST)
 
 
 def beats(place: Place, window: Window, jobs: Jobs) -> Series:
@@ -40,11 +44,12 @@ def beats(place: Place, window: Window, jobs: Jobs) -> Series:
 
     Raises: SourceTooMany, past the page cap; SourceEmpty, when the log holds no line at all.
     """
-    expression = re.compile(jobs.pattern, re.IGNORECASE)
+    expression = stated(jobs.pattern)
     plain = plain_text(jobs.pattern)
 
-    def beat(line: LogLine) -> re.Match[str] | None:
-        return expression.search(line.message) if line.is_message else None
+    def beat(line: LogLine) -> dict[str, str] | None:
+        """The named groups of a line that is a beat."""
+        return expression.groups(visible(line.message)) if line.is_message else None
 
     with place.asking("beats", window) as asking:
         filters = [("text", f"*{plain}*")] if plain else []
@@ -54,7 +59,7 @@ def beats(place: Place, window: Window, jobs: Jobs) -> Series:
         for line in found:
             match = beat(line)
             if match is not None:
-                times.setdefault(match.groupdict().get("worker") or "", []).append(line.at)
+                times.setdefault(match.get("worker", ""), []).append(line.at)
         if not times and plain:
             # before anybody is told that jobs stand still: the filter may hide their beats
             since = window.end - timedelta(seconds=PERIODS * jobs.every_s)
@@ -77,11 +82,11 @@ def beats(place: Place, window: Window, jobs: Jobs) -> Series:
 
 
 def plain_text(pattern: str) -> str:
-    """The longest text that whatever the pattern finds must hold; empty where none is certain.
+    """The longest word that whatever the pattern finds must hold; empty where none is certain.
 
     Only what stands outside groups and classes, and is not repeated, is certain.
     """
-    if _UNREADABLE.search(pattern):
+    if len(pattern) > LONGEST or _UNREADABLE.search(pattern):
         return ""
     found = [""]
     at = depth = 0
@@ -106,5 +111,6 @@ def plain_text(pattern: str) -> str:
         elif pattern[at] == "\\":
             at += 1
         at += 1
-    best = max((text.strip() for text in found), key=len)
+    words = ("".join(c if c.isalnum() else " " for c in text).split() for text in found)
+    best = max((word for each in words for word in each), key=len, default="")
     return best if len(best) >= LEAST_TEXT else ""

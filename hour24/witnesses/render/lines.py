@@ -2,10 +2,12 @@
 
 Rules of this room:
 
-- An ERROR line has the level ``error``, or the word ERROR in it, whatever its level: lines of a
-  deploy have none. Both are asked for.
-- A traceback that a process prints is one line each without a level of its own: only a line
-  with the word counts. That is said beside the answer.
+- Asked for are the lines whose label is an error's, and those with a word, number or form of an
+  error in their text. Which of them are errors is the judge's to say, by the line's own level
+  (:mod:`hour24.lines.levels`); lines of a level below are left out here.
+- Both are asked by regular expression, which Render documents. Where the newest lines hold an
+  error that this did not find, single words are asked for; a filter that hides a line even so is
+  misread.
 - None found is believed when the window holds a line of any kind.
 - Of watched words only counts are kept. Case does not matter; a line with two of them counts
   for both.
@@ -13,10 +15,13 @@ Rules of this room:
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from hour24.asking.witness import Asking
+from hour24.errors import SourceMisread
 from hour24.evidence import Counts, Listing
+from hour24.lines import level_of, may_be_error, visible
 from hour24.watch import Window
 from hour24.witnesses.render.logs import LogLine, first_lines, lines, newest
 from hour24.witnesses.render.place import Place
@@ -26,7 +31,28 @@ MOST = 50
 """Pages of ERROR lines that are read, of each kind."""
 LONGEST = 2000
 """So many characters of a message are kept: more than anybody looks at."""
-_ERROR = re.compile(r"\bERROR\b")
+_LABELS = (
+    "error", "err", "fatal", "critical", "crit", "alert", "emerg", "emergency", "panic", "severe",
+)  # fmt: skip
+_TEXTS = (
+    "ERROR", "FATAL", "CRIT", "PANIC", "ALERT", "EMERG", "SEVERE", "ERR", "EROR", "FTL",
+    "exception", "traceback", "uncaught", "unhandled", '"level":50', '"level":60', "fail:",
+)  # fmt: skip
+"""Asked one by one where regular expressions do not find what is there."""
+_BY_LABEL = ("level", f"/^({'|'.join(_LABELS)})$/")
+_WORDS = (
+    "error|ERROR|Error|err|ERR|Err|erro|ERRO|eror|EROR|fatal|FATAL|Fatal|FATA|FTL|critical|CRITICAL"
+    "|Critical|crit|CRIT|panic|PANIC|Panic|PANI|PNC|panicked|dpanic|DPANIC|alert|ALERT|Alert|emerg"
+    "|EMERG|EMERGENCY|emergency|Emergency|severe|SEVERE|Severe|Traceback|Uncaught|uncaught"
+    "|Unhandled|unhandled|uncaughtException|fail:|Segmentation|terminate called"
+)
+_NUMBERS = r"([0-3]|[5-9]0|1[7-9]|2[1-4]|[4-9][0-9]0|[4-9]0000)([^0-9]|$)"
+_BY_TEXT = (
+    "text",
+    rf"/(^|[^A-Za-z]|[0-9]m)({_WORDS})($|[^A-Za-z])|[A-Za-z](Error|Exception)($|[^A-Za-z])"
+    rf"|([Ll]evel|everity|PRIORITY|umber)[a-z_]*\W{{1,4}}{_NUMBERS}|levelno\W{{1,4}}[45]0"
+    r"|(^|[{,]) ?.s.: ?.[EF]\W|^<[0-9]{1,3}>|(^|\[)[EFAC]([0-9]{4} |, \[| [0-9]{4}|\/)/",
+)
 
 
 def error_lines(place: Place, window: Window) -> Listing:
@@ -38,15 +64,15 @@ def error_lines(place: Place, window: Window) -> Listing:
     Raises: SourceEmpty, when the log holds no line at all.
     """
     with place.asking("error lines", window) as asking:
-        by_level, whole = first_lines(place, asking, window, ("level", "error"), most_pages=MOST)
-        by_word, all_of_it = first_lines(
-            place, asking, window, ("text", "*ERROR*"), most_pages=MOST
-        )
-        complete = whole and all_of_it
-        seen = {line.id: line for line in (*by_level, *by_word)}
-        sought = _is_error if complete else _nothing
-        last = newest(place, asking, window, seen.values(), sought)
-        found = sorted(line for line in seen.values() if _is_error(line))
+        seen, complete = _candidates(place, asking, window, (_BY_LABEL, _BY_TEXT))
+        try:
+            last = newest(place, asking, window, seen.values(), _is_error if complete else _nothing)
+        except SourceMisread:
+            single = [("level", each) for each in _LABELS] + [("text", f"*{t}*") for t in _TEXTS]
+            more, complete = _candidates(place, asking, window, single)
+            seen |= more
+            last = newest(place, asking, window, seen.values(), _is_error if complete else _nothing)
+        found = sorted(line for line in seen.values() if _is_kept(line))
         return Listing(
             question=asking.question(),
             what="ERROR lines",
@@ -62,8 +88,8 @@ def error_lines(place: Place, window: Window) -> Listing:
             ),
             complete=complete,
             seen=len(seen),
-            note="lines of level error and lines with the word ERROR, lines of requests aside; "
-            "a traceback without the word, and other levels such as fatal, are not seen; "
+            note="lines labelled an error or worse, and lines with a word or number of such a "
+            "level, lines of requests aside; a line's own level counts before its label; "
             + _until(last),
         )
 
@@ -91,17 +117,38 @@ def watched_lines(place: Place, window: Window) -> Counts:
         )
 
 
+def _candidates(
+    place: Place, asking: Asking, window: Window, filters: Sequence[tuple[str, str]]
+) -> tuple[dict[str, LogLine], bool]:
+    """The first lines that pass any of these filters, by id, and whether these are all."""
+    seen: dict[str, LogLine] = {}
+    complete = True
+    for each in filters:
+        found, whole = first_lines(place, asking, window, each, most_pages=MOST)
+        seen |= {line.id: line for line in found}
+        complete = complete and whole
+    return seen, complete
+
+
 def _is_error(line: LogLine) -> bool:
-    return line.is_message and (line.level == "error" or bool(_ERROR.search(line.message)))
+    return line.is_message and level_of(line.message[:LONGEST], line.level).is_error
+
+
+def _is_kept(line: LogLine) -> bool:
+    """Whether it is an error, or nobody says what it is and it holds the word of one."""
+    if not line.is_message:
+        return False
+    level = level_of(line.message[:LONGEST], line.level)
+    return level.is_error or (not level.is_known and may_be_error(line.message[:LONGEST]))
 
 
 def _holds(line: LogLine, word: str) -> bool:
-    return line.is_message and word.casefold() in line.message.casefold()
+    return line.is_message and word.casefold() in visible(line.message).casefold()
 
 
 def _is_watched(line: LogLine) -> bool:
     """Whether a search for the words as they are written must find it."""
-    return line.is_message and any(word in line.message for word in WATCHED)
+    return line.is_message and any(word in visible(line.message) for word in WATCHED)
 
 
 def _nothing(line: LogLine) -> bool:

@@ -1,0 +1,16 @@
+"""Lines that another system wrote: their visible text, and their level.
+
+Rules of this room:
+
+- Every line, title or message of another system passes :func:`~hour24.lines.visible.visible`
+  before a pattern, a class, a watched word, a beat or a level is matched. What is stored stays as
+  it came.
+- Everything here is pure and runs in linear time.
+"""
+
+from __future__ import annotations
+
+from hour24.lines.levels import Level, level_of, may_be_error
+from hour24.lines.visible import visible
+
+__all__ = ["Level", "level_of", "may_be_error", "visible"]
