@@ -287,9 +287,23 @@ CODES: dict[str, Code] = {
         "The health document is not as agreed.",
         "Read which part of the document differs, then that part's own status.",
     ),
-    "stale": _fail(
-        "The health document's timestamp is old, or the service's clock is wrong.",
-        "Check the service's clock, and whether a cache answers for it.",
+    "stale": Code(
+        of="either",
+        means="The health document is old: a cache gave it, or a clock is wrong.",
+        advice="Let the health endpoint answer Cache-Control: no-store; check the service's clock.",
+        again=True,
+    ),
+    "not_taken": _open(
+        "Our own client cannot read an answer that a browser may.",
+        "Let the health endpoint answer plain JSON of at most a megabyte.",
+    ),
+    "uptime_unit": _open(
+        "The uptime does not grow by a second a second, so that it shows no restart.",
+        "Name seconds since the process started in health.uptime, or leave RESTARTS out.",
+    ),
+    "uptime_subject": _open(
+        "The uptime is not that of the deployed process.",
+        "Name seconds since the process started in health.uptime, or leave RESTARTS out.",
     ),
     "clock_skew": _open(
         "Our own clock is off, so that the document's age is not known.",

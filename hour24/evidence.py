@@ -245,6 +245,8 @@ class Document(Evidence, frozen=True, kw_only=True, tag="document"):
         took_ms: of the last attempt, in milliseconds.
         server_date: the answer's own ``Date``, when it had one.
         silent: whether no attempt got any HTTP answer (refused, reset, timed out).
+        cached: the header with which a cache says that it gave the answer; empty: none did.
+        not_taken: why our own client cannot read the answer; empty when it can.
     """
 
     status: int
@@ -253,6 +255,8 @@ class Document(Evidence, frozen=True, kw_only=True, tag="document"):
     took_ms: float = 0.0
     server_date: datetime | None = None
     silent: bool = False
+    cached: str = ""
+    not_taken: str = ""
 
 
 def control_is_silent(control: Evidence | None) -> bool:
@@ -282,6 +286,11 @@ class Uptime(Struct, frozen=True):
     at: float
     uptime_s: float
     instance: str = ""
+
+
+STALE = "stale: "
+NOT_TAKEN = "not taken: "
+"""How statuses begin that are no look at the service: a cache's copy, an unreadable answer."""
 
 
 class Probes(Evidence, frozen=True, kw_only=True, tag="probes"):

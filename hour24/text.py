@@ -31,6 +31,8 @@ LONGEST_NAME = 100
 """Characters of a name or message inside a sentence."""
 MOST_LISTED = 3
 EXACT_BELOW = 1e15
+MILLISECONDS_FROM = 1e11
+"""A stated time above this counts milliseconds since the epoch; below, seconds."""
 """From here on a float does not hold every whole number, and nobody counts digits."""
 LARGEST_FACTOR = 100
 NOT_A_NUMBER = "null"
@@ -218,6 +220,24 @@ def parse_time(value: Any) -> datetime | None:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
         return None
+
+
+def parse_stated_time(value: Any) -> datetime | None:
+    """The time that a document states: RFC 3339, or seconds or milliseconds since the epoch.
+
+    One without an offset is read as UTC. None when it is no time.
+    """
+    try:
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value.strip())
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        number = None if isinstance(value, str) else parse_epoch(value)
+        if number is not None:
+            seconds = number / 1000 if abs(number) >= MILLISECONDS_FROM else number
+            return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
 
 
 def parse_epoch(value: Any) -> float | None:

@@ -95,8 +95,12 @@ def number(value: Any, where: str, *, as_text: bool = False) -> float:
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise misread(where, "a number", value)
-    if not math.isfinite(value):
-        raise misread(where, "a number", value if isinstance(value, float) else str(value))
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # a whole number beyond the floats
+        finite = False
+    if not finite:
+        raise misread(where, "a number", value if isinstance(value, float) else str(value)[:20])
     return float(value)
 
 

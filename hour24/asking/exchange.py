@@ -9,26 +9,40 @@ Rules of this module:
   is replaced, when the method is safe. A method that is not safe is sent on a fresh one only.
 - An exchange can be aborted from another thread, whatever it hangs on; who starts one sees to
   its limit of time as a whole.
+- What a current browser takes is taken: informational answers before the answer, compressed
+  bodies although none was asked for, many and long headers, an address that does not answer
+  beside one that does. A coding that is not known stays in the reply's headers.
 - Nothing of ours is imported, and only the standard library: a prober must stay small.
 """
 
 from __future__ import annotations
 
+import errno
 import http.client
+import os
 import select
 import socket
 import ssl
 import threading
 import time
+import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import zip_longest
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 LARGEST_BYTES = 1_000_000
 MOST_IDLE = 64
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+ATTEMPT_DELAY_S = 0.25
+"""A further address is tried beside one that has not answered for so long (RFC 8305)."""
+MOST_INFORMATIONAL = 100
+# http.client takes 100 headers of 64 KiB; browsers take 256 KiB in all, however many
+setattr(http.client, "_MAXHEADERS", 4096)  # noqa: B010  no public name
+setattr(http.client, "_MAXLINE", 262_144)  # noqa: B010
 
 
 @dataclass(frozen=True)
@@ -111,23 +125,46 @@ class Connection:
         self._http = http_connection
 
     def _connected(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        """A connection to the first address that answers; a silent one delays the next alone."""
+        ahead = _interleaved(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+        until = time.perf_counter() + timeout_s
         problem: OSError = OSError("no address")
-        for family, kind, proto, _, where in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
-            each = self._socket = socket.socket(family, kind, proto)
-            try:
-                if self._aborted:
+        started: dict[int, tuple[socket.socket, float]] = {}
+        poll = select.poll()
+        next_at = 0.0
+        try:
+            while ahead or started:
+                now = time.perf_counter()
+                if self._aborted or now >= until:
                     raise TimeoutError
-                each.settimeout(timeout_s)
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                begun = time.perf_counter()
-                each.connect(where)
-                self.connect_ms = (time.perf_counter() - begun) * 1000
-            except OSError as found:
-                problem = found
+                if ahead and (now >= next_at or not started):
+                    family, kind, proto, _, where = ahead.pop(0)
+                    next_at = now + ATTEMPT_DELAY_S
+                    try:
+                        each = _begun(family, kind, proto, where)
+                    except OSError as found:
+                        problem = found
+                        continue
+                    self._socket = each
+                    started[each.fileno()] = each, now
+                    poll.register(each, select.POLLOUT)
+                wait_s = min(until, next_at if ahead else until) - time.perf_counter()
+                for number, _ in poll.poll(max(0.0, wait_s) * 1000):
+                    each, begun = started.pop(number)
+                    poll.unregister(number)
+                    error = each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if not error and not self._aborted:
+                        self._socket = each
+                        self.connect_ms = (time.perf_counter() - begun) * 1000
+                        each.settimeout(max(0.001, until - time.perf_counter()))
+                        return each
+                    each.close()
+                    problem = OSError(error, os.strerror(error)) if error else TimeoutError()
+                    next_at = 0.0
+            raise problem
+        finally:
+            for each, _ in started.values():
                 each.close()
-                continue
-            return each
-        raise problem
 
     def _tunnel(self, proxy: _Proxy) -> None:
         assert self._socket is not None
@@ -161,6 +198,7 @@ class Connection:
         if request.body or request.method in ("POST", "PUT", "PATCH"):
             self._http.putheader("Content-Length", str(len(request.body)))
         self._http.endheaders(request.body or None)
+        self._http.response_class = _Response
         response = self._http.getresponse()
         data = response.read(LARGEST_BYTES + 1)
         if response.length and len(data) <= LARGEST_BYTES:
@@ -168,7 +206,11 @@ class Connection:
         if len(data) > LARGEST_BYTES:
             response.close()
             self.close()
-        return response.status, {k.lower(): v for k, v in response.getheaders()}, data
+        received: dict[str, str] = {}
+        for name, value in response.getheaders():
+            key = name.lower()
+            received[key] = f"{received[key]}, {value}" if key in received else value
+        return response.status, received, _decoded(received, data)
 
     @property
     def alive(self) -> bool:
@@ -197,6 +239,99 @@ class Connection:
             self._http.close()
         if self._socket is not None:
             self._socket.close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer, read on past every informational one (RFC 9110 15.2) but 101."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(MOST_INFORMATIONAL):
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 102 <= found[1] < 200:  # http.client itself reads on past 100
+                return found
+            while (line := self.fp.readline(LARGEST_BYTES)) not in (b"\r\n", b"\n"):
+                if not line:
+                    raise http.client.RemoteDisconnected("no answer after an informational one")
+        raise http.client.BadStatusLine("informational answers alone")
+
+
+def _decoded(headers: dict[str, str], data: bytes) -> bytes:
+    """The body without its content codings; one that is not known stays, and in ``headers``.
+
+    Raises: http.client.HTTPException, when the body is not of its coding.
+    """
+    codings = [each.strip().lower() for each in headers.get("content-encoding", "").split(",")]
+    codings = [each for each in codings if each not in ("", "identity")]
+    while codings and data and len(data) <= LARGEST_BYTES:
+        try:
+            if codings[-1] in ("gzip", "x-gzip"):
+                data = _inflated(data, 16 + zlib.MAX_WBITS)
+            elif codings[-1] == "deflate":
+                raw = data[0] & 0x0F != 8 or int.from_bytes(data[:2], "big") % 31
+                data = _inflated(data, -zlib.MAX_WBITS if raw else zlib.MAX_WBITS)
+            elif codings[-1] == "br":
+                data = _unbrotlied(data)
+            else:
+                break
+        except ImportError:
+            break
+        except zlib.error:
+            raise http.client.HTTPException("a body that is not of its coding") from None
+        codings.pop()
+    headers["content-encoding"] = ", ".join(codings)
+    if not codings:
+        del headers["content-encoding"]
+    return data
+
+
+def _inflated(data: bytes, bits: int) -> bytes:
+    """The decompressed data, at most a byte beyond :data:`LARGEST_BYTES`."""
+    found = b""
+    while data and len(found) <= LARGEST_BYTES:  # a gzip file may have several members
+        machine = zlib.decompressobj(bits)
+        found += machine.decompress(data, LARGEST_BYTES + 1 - len(found))
+        if not machine.eof and len(found) <= LARGEST_BYTES:
+            raise zlib.error("cut off")
+        data = machine.unused_data
+    return found
+
+
+def _unbrotlied(data: bytes) -> bytes:
+    """As :func:`_inflated`. Raises: ImportError, when nothing installed reads brotli."""
+    import brotli  # type: ignore[import-not-found, unused-ignore]
+
+    machine = brotli.Decompressor()
+    try:
+        found: bytes = machine.process(data, output_buffer_limit=LARGEST_BYTES + 1)
+    except TypeError:
+        raise ImportError("this brotli cannot bound what it writes") from None
+    except brotli.error:
+        raise zlib.error("not brotli") from None
+    return found
+
+
+def _interleaved(addresses: list[Any]) -> list[Any]:
+    """These addresses, families taking turns, the first one's first (RFC 8305 4)."""
+    families: dict[int, list[Any]] = {}
+    for each in addresses:
+        families.setdefault(each[0], []).append(each)
+    turns = zip_longest(*families.values())
+    return [each for turn in turns for each in turn if each is not None]
+
+
+def _begun(family: int, kind: int, proto: int, where: Any) -> socket.socket:
+    """A connection being opened. Raises: OSError, when it cannot even begin."""
+    each = socket.socket(family, kind, proto)
+    try:
+        each.setblocking(False)
+        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        error = each.connect_ex(where)
+        if error not in (0, errno.EINPROGRESS):
+            raise OSError(error, os.strerror(error))
+    except OSError:
+        each.close()
+        raise
+    return each
 
 
 class Kept:

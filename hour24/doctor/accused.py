@@ -31,6 +31,10 @@ from hour24.secrets import Secret
 from hour24.witnesses.port import Trial
 
 SKEW_S = 30.0
+UPTIME_APART_S = 1.0
+"""Between two readings of an uptime: enough to tell milliseconds from seconds."""
+WEBSOCKET_HOLD_S = 5.0
+"""A socket that a server closes for want of a credential is closed within it."""
 
 
 def control(production: Production, clock: Clock) -> list[Trial]:
@@ -61,21 +65,40 @@ def control(production: Production, clock: Clock) -> list[Trial]:
     ]
 
 
-def health(production: Production) -> list[Trial]:
+def health(production: Production, clock: Clock) -> list[Trial]:
     health = production.health
 
     def asked() -> str:
         from hour24.documents import value_at
-        from hour24.sources.health import reading
+        from hour24.objectives.health import HealthDocument
+        from hour24.sources.health import HealthSource, reading
+        from hour24.verdict import Outcome
 
-        data = _answered("health", _as_endpoint(health)).data
-        told = reading(health, data)
+        once = msgspec.structs.replace(health, retry_after_s=1.0, give_up_after_s=0.5)
+        source = HealthSource(once, production.service.control_url, clock)
+        agreed = HealthDocument(
+            schema=health.schema,
+            timestamp=health.timestamp,
+            uptime=health.uptime,
+            database=health.database,
+            fresh_s=health.fresh_s,
+        )
+        began = clock.now().timestamp()
+        reply = _answered("health", _as_endpoint(health))
+        told = reading(health, reply.data, reply.headers)
         if told.problem:
             raise SourceMisread(f"health: {told.problem}")
         for key in ("timestamp", "uptime", "instance", "database"):
             pointer = getattr(health, key)
             if pointer and value_at(told.body, pointer, None) is None:
                 raise SourceEmpty(f"health: {key}: expected a member at {pointer}, got none")
+        verdict = agreed.judge({"health": source.document()})
+        if verdict.outcome != Outcome.PASS:
+            raise SourceMisread(f"health: {verdict.reason}")
+        if told.uptime is not None:
+            time.sleep(UPTIME_APART_S)
+            later = reading(health, _answered("health", _as_endpoint(health)).data)
+            _seconds(told.uptime, later.uptime, clock.now().timestamp() - began, began)
         return "answers with the agreed document"
 
     return [
@@ -88,6 +111,28 @@ def health(production: Production) -> list[Trial]:
             empty='name the right member in [health], or "" where the document has none',
         )
     ]
+
+
+def _seconds(
+    first: tuple[float, str], second: tuple[float, str] | None, apart_s: float, at: float
+) -> None:
+    """Compare two readings of the uptime.
+
+    Behind a balancer they may be of two processes, so that only a known other unit shows.
+
+    Raises: SourceMisread, when they are of no process's uptime in seconds.
+    """
+    from hour24.objectives.health import impossible_uptime
+    from hour24.statistics.restarts import unit_of
+
+    if strange := impossible_uptime(at, first[0]):
+        raise SourceMisread(f"health: uptime: {strange}")
+    slope = 0.0 if second is None else (second[0] - first[0]) / apart_s
+    unit = unit_of(slope, within=0.3)
+    if slope > 10 and unit:
+        raise SourceMisread(
+            f"health: uptime: expected seconds since the process started, got {unit}"
+        )
 
 
 def _as_endpoint(health: Health) -> Endpoint:
@@ -130,9 +175,11 @@ def _header_remedy(section: str, headers: dict[str, Secret | str]) -> str:
 def _answered(where: str, endpoint: Endpoint) -> Any:
     """The reply to one request. Raises: SourceError, by what it was instead."""
     from hour24.asking.exchange import Address, Kept, Request
+    from hour24.asking.freshness import NO_CACHE
     from hour24.sources.health import said
 
     headers = {"User-Agent": f"hour24/{hour24.__version__}", "Accept": "*/*"}
+    headers |= NO_CACHE if endpoint.name == "health" else {}
     for name, value in endpoint.headers.items():
         headers[name] = value.reveal() if isinstance(value, Secret) else value
     kept = Kept(Address(endpoint.url))
@@ -163,7 +210,8 @@ def websocket(production: Production, clock: Clock) -> list[Trial]:
     target = production.websocket
     if target is None:
         return []
-    one = msgspec.structs.replace(target, connections=1, hold_s=1.0)
+    held_s = min(target.hold_s, WEBSOCKET_HOLD_S)
+    one = msgspec.structs.replace(target, connections=1, hold_s=held_s)
 
     def asked() -> str:
         from hour24.sources.websocket import WebSocketSource
@@ -175,7 +223,12 @@ def websocket(production: Production, clock: Clock) -> list[Trial]:
             kind = SourceRefused if why in ("401", "403") else SourceUnreachable
             raise kind(f"websocket: expected a handshake, got {why}")
         if found.bad:
-            raise SourceFailed("websocket: the connection dropped within a second")
+            raise SourceFailed(f"websocket: the connection dropped within {held_s:g} s")
+        if found.parts.get("closed early"):
+            raise SourceFailed(
+                f"websocket: the server closed the connection, normally, within {held_s:g} s: "
+                "a run could not hold it either"
+            )
         return "opens and holds"
 
     return [

@@ -48,7 +48,7 @@ def examine(production: Production, clock: Clock) -> Iterator[Finding]:
         Lane(name, trials)
         for name, trials in (
             ("control", accused.control(production, clock)),
-            ("health", accused.health(production)),
+            ("health", accused.health(production, clock)),
             ("endpoints", accused.endpoints(production)),
             ("websocket", accused.websocket(production, clock)),
             *(

@@ -133,7 +133,7 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
 
     def _health_says(self, health: Evidence | None) -> bool | None:
         """Whether the health document calls the database up; none when it does not tell."""
-        if not self.database or not isinstance(health, Document):
+        if not self.database or not isinstance(health, Document) or health.cached:
             return None
         value = value_at(health.body, self.database)
         if value is ABSENT or isinstance(value, dict | list):

@@ -6,6 +6,7 @@ Rules of this module:
   answers, is FAIL. When the control is silent too, nothing is known.
 - 401, 403 and 429 speak of our credential and our haste, not of the service's health.
 - A document that differs from the schema is FAIL, with the member, what was expected and got.
+- An answer that a cache gave, or that our own client cannot take, shows nothing either way.
 - A timestamp is held against our clock. When the answer's own ``Date`` agrees with the document
   and not with us, one of two clocks is wrong: the control's ``Date`` says which, or nobody does.
 """
@@ -13,7 +14,7 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -21,11 +22,11 @@ from msgspec import Struct
 from hour24.documents import differences, is_number, pointer_to, show_value, value_at
 from hour24.evidence import Document, Evidence
 from hour24.objectives.base import Objective
-from hour24.text import format_duration, join_some
+from hour24.text import format_duration, format_number, join_some, parse_stated_time
 from hour24.verdict import Outcome, Scale, Verdict
 
-MILLISECONDS_FROM = 1e11
-"""A number above this counts milliseconds since the epoch; below, seconds."""
+EARLIEST_START = 946_684_800.0
+"""1 January 2000, in epoch seconds: an uptime from before it is a time, or of another unit."""
 
 
 class HealthDocument(Objective, frozen=True, kw_only=True):
@@ -59,12 +60,14 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         control = evidence.get("control")
         verdict = self._unheard(document, control)
         if verdict is None:
+            verdict = self._not_the_service_s(document)
+        if verdict is None:
             verdict = self._unfit(document)
         if verdict is not None:
             return verdict
         if not self.timestamp:
             return self._pass(document, None)
-        made = moment_of(value_at(document.body, self.timestamp))
+        made = parse_stated_time(value_at(document.body, self.timestamp))
         if made is None:
             return self._differs(
                 [f"{self.timestamp}: expected a moment, got {_at(document.body, self.timestamp)}"]
@@ -122,6 +125,23 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
             + (f"; in its document, {join_some(says)}" if says else ""),
             observed,
         )
+
+    def _not_the_service_s(self, document: Document) -> Verdict | None:
+        """The verdict where the answer is a cache's, or one that we cannot take; else none."""
+        if document.cached:
+            return self._inconclusive(
+                "stale",
+                f"A cache gave this answer ({document.cached}), {tried(document)}: what the "
+                "service would answer now is not known; let the health endpoint answer "
+                "Cache-Control: no-store, or ask it at its origin",
+            )
+        if document.not_taken:
+            return self._inconclusive(
+                "not_taken",
+                f"The health endpoint answered {document.status}, and we cannot read it: "
+                f"{document.not_taken}",
+            )
+        return None
 
     def _unfit(self, document: Document) -> Verdict | None:
         """The verdict on a document that is not as agreed; none when it is."""
@@ -282,26 +302,19 @@ class Age(Struct, frozen=True):
         return found
 
 
+def impossible_uptime(at: float, uptime_s: float) -> str:
+    """Why no process can be up for so long at ``at`` (epoch seconds); empty when one can."""
+    if at - uptime_s >= EARLIEST_START:
+        return ""
+    return (
+        f"its uptime of {format_number(uptime_s)} is none in seconds: the process would have "
+        "started before the year 2000"
+    )
+
+
 def differing(schema: Mapping[str, Any], body: Any) -> list[str]:
     """Each difference of ``body`` from ``schema``, each once: ``/status: expected X, got Y``."""
     return [f"{pointer_to(each.place) or '/'}: {each.text()}" for each in differences(body, schema)]
-
-
-def moment_of(value: Any) -> datetime | None:
-    """The moment that a document tells: RFC 3339, or seconds or milliseconds since the epoch.
-
-    One without an offset is read as UTC. None when it is no moment.
-    """
-    try:
-        if isinstance(value, str):
-            told = datetime.fromisoformat(value.strip())
-            return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
-        if is_number(value):
-            seconds = value / 1000 if abs(value) >= MILLISECONDS_FROM else value
-            return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return None
 
 
 def tried(document: Document) -> str:

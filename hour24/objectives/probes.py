@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from hour24.evidence import Evidence, Failure, Probes
+from hour24.evidence import NOT_TAKEN, STALE, Evidence, Failure, Probes
 from hour24.objectives.base import Objective
 from hour24.statistics import coverage as looks
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
@@ -26,6 +26,7 @@ from hour24.text import (
     format_count,
     format_coverage,
     format_duration,
+    format_number,
     format_time,
     join_some,
     one_line,
@@ -137,6 +138,28 @@ def answered(reason: str) -> bool:
     return reason[:3].isdigit() or reason.startswith("schema")
 
 
+def not_looked(probes: Probes, wanting: str) -> tuple[str, str] | None:
+    """Code and reason, when answers that are no look at the service leave too few looks.
+
+    Args:
+        wanting: why there are too few; empty when there are enough.
+    """
+    if not wanting:
+        return None
+    for code, kind, told in (
+        ("stale", STALE, "were answered by a cache or with an old document"),
+        ("not_taken", NOT_TAKEN, "had an answer that our client cannot read"),
+    ):
+        found = {k.removeprefix(kind): n for k, n in probes.statuses.items() if k.startswith(kind)}
+        if found:
+            by = join_some(sorted(found))
+            return code, (
+                f"{format_count(sum(found.values()))} of {format_count(probes.due)} probes {told} "
+                f"({by}), and say nothing of the service: {wanting}"
+            )
+    return None
+
+
 class AlwaysUp(Objective, frozen=True, kw_only=True):
     """No health check failed.
 
@@ -211,6 +234,9 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
                 "control address was not asked, so that it may be our own network",
             )
         wanting = look.wanting(self.coverage, self.max_gap_s)
+        unread = not_looked(probes, wanting) or _frozen(probes, self.max_gap_s)
+        if unread is not None:
+            return verdict(Outcome.INCONCLUSIVE, *unread)
         if wanting:
             return verdict(
                 Outcome.INCONCLUSIVE,
@@ -265,6 +291,23 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
                 + (f", and up to {hidden:.0f} such are compatible at 95 %" if hidden >= 1 else "")
             )
         return "; ".join(parts)
+
+
+def _frozen(probes: Probes, longest_s: float) -> tuple[str, str] | None:
+    """Code and reason, when the uptime stood still for longer: one answer was given again."""
+    first: dict[str, tuple[float, float]] = {}
+    for each in probes.uptimes:
+        since, before = first.get(each.instance, (each.at, each.uptime_s))
+        if each.uptime_s != before:
+            since = each.at
+        elif each.at - since > longest_s and each.uptime_s > 0:
+            return "stale", (
+                f"The uptime stood at {format_number(each.uptime_s)} from {format_time(since)} to "
+                f"{format_time(each.at)}: the same document was given again, by a cache or by a "
+                "service that no longer makes a new one"
+            )
+        first[each.instance] = since, each.uptime_s
+    return None
 
 
 def _is_theirs(failure: Failure) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import hour24
 from hour24.asking.exchange import Request
+from hour24.asking.freshness import NO_CACHE
 from hour24.config import Health, Production, WebSocketTarget
 from hour24.probes.lines import Kind
 from hour24.secrets import Secret
@@ -58,7 +59,9 @@ def plans(production: Production) -> tuple[Plan, ...]:
             interval_s=interval,
             phase_s=phase_s("health", interval),
             timeout_s=health.timeout_s,
-            request=Request(headers=headers(health.headers, "application/json")),
+            request=Request(
+                headers=headers(health.headers, "application/json, */*") | _fresh(health)
+            ),
             health=health,
         )
     ]
@@ -104,6 +107,12 @@ def plans(production: Production) -> tuple[Plan, ...]:
             )
         )
     return tuple(found)
+
+
+def _fresh(health: Health) -> dict[str, str]:
+    """What asks caches for the service's own answer, unless production.toml says otherwise."""
+    own = {name.lower() for name in health.headers}
+    return {name: value for name, value in NO_CACHE.items() if name.lower() not in own}
 
 
 def phase_s(name: str, interval_s: float) -> float:

@@ -207,7 +207,7 @@ class Prober:
             self._asking += 1
         try:
             reply = had()
-            seen = look(target.plan, reply)
+            seen = look(target.plan, reply, self._wall())
             read_at = self._steady + _steady_s() - (reply.took_ms - reply.late_ms) / 2000
             with self._lock:
                 if slot in tally.settled:

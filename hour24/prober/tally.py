@@ -6,6 +6,8 @@ Rules of this module:
   real prober and a rehearsal's simulation fold replies by the same code.
 - A probe is good when it was answered as agreed. A good one that was sent later than half its
   interval after its slot is recorded as missed, never as fine; a late failure is a failure.
+- An answer that a cache gave, an old document, and one that our client cannot read are no looks:
+  they are recorded as missed, and counted by what they were.
 - 429 is neither good nor failed, and no sample. A failure is no latency sample either.
 """
 
@@ -18,9 +20,19 @@ from typing import Protocol
 
 from hour24 import histogram
 from hour24.asking.exchange import Reply
+from hour24.asking.freshness import header_of
+from hour24.evidence import NOT_TAKEN, STALE
 from hour24.prober.plan import Plan
 from hour24.prober.rules import Runbook
-from hour24.probes.lines import NO_ANSWER, NOT_CONNECTED, Alarm, Drop, LineWriter, Minute, slots_in
+from hour24.probes.lines import (
+    NO_ANSWER,
+    NOT_CONNECTED,
+    Alarm,
+    Drop,
+    LineWriter,
+    Minute,
+    slots_in,
+)
 from hour24.sources.health import reading
 from hour24.watch import Window
 
@@ -66,6 +78,8 @@ class Look:
         limited: whether it was a 429.
         late: whether it was sent too late to count as fine.
         uptime: seconds and instance, when the document tells.
+        no_look: whether it says nothing of the service: a cache's answer, or one that our own
+            client cannot read.
     """
 
     failed: str
@@ -73,6 +87,7 @@ class Look:
     limited: bool = False
     late: bool = False
     uptime: tuple[float, str] | None = None
+    no_look: bool = False
 
     @property
     def answered(self) -> bool:
@@ -85,8 +100,12 @@ class Look:
         return not self.answered or self.status[:1] == "5"
 
 
-def look(plan: Plan, reply: Reply) -> Look:
-    """How a reply is read: good, failed, limited, late."""
+def look(plan: Plan, reply: Reply, at: float | None = None) -> Look:
+    """How a reply is read: good, failed, limited, late.
+
+    Args:
+        at: when it was answered, epoch seconds; none: its document's age is not judged.
+    """
     status = str(reply.status) if reply.status else reply.reason or "closed"
     late = reply.late_ms > plan.interval_s * 500
     if not reply.status:
@@ -99,7 +118,12 @@ def look(plan: Plan, reply: Reply) -> Look:
         return Look(status, status, late=late)
     if plan.health is None:
         return Look("", status, late=late)
-    told = reading(plan.health, reply.data)
+    told = reading(plan.health, reply.data, reply.headers, at)
+    if told.stale:
+        return Look("", STALE + header_of(told.stale), late=late, no_look=True)
+    if told.not_taken:
+        coding = reply.headers.get("content-encoding", "")[:20]
+        return Look("", NOT_TAKEN + (coding or "too long"), late=late, no_look=True)
     return Look(told.problem, status, late=late, uptime=told.uptime)
 
 
@@ -163,6 +187,9 @@ class Tally:
         self.statuses[seen.status] = self.statuses.get(seen.status, 0) + 1
         if seen.limited:
             self.limited.append(slot)
+            return
+        if seen.no_look:
+            self.missed.append(slot)
             return
         if seen.failed:
             self.failed.setdefault(seen.failed, []).append(slot)
@@ -241,7 +268,7 @@ def minute_line(
     for slot in range(tally.due):
         at = tally.at(slot)
         reply = transport.reply(plan, at)
-        seen = look(plan, reply)
+        seen = look(plan, reply, at + reply.took_ms / 1000)
         tally.take(slot, reply, seen)
         if looks is not None:
             looks.append((at, plan, seen))
@@ -250,7 +277,8 @@ def minute_line(
 
 def show_to(runbook: Runbook, at: float, plan: Plan, seen: Look) -> None:
     """Let the runbook's rules see a look."""
-    runbook.saw(plan.kind, at, seen.failed, seen.answered, seen.bad_response, seen.limited)
+    nothing = seen.limited or seen.no_look
+    runbook.saw(plan.kind, at, seen.failed, seen.answered, seen.bad_response, nothing)
 
 
 def simulate(

@@ -23,9 +23,25 @@ from statistics import median
 import msgspec
 
 from hour24.errors import SourceRefused
+from hour24.evidence import (
+    NOT_TAKEN,
+    STALE,
+    Counts,
+    Distribution,
+    Failure,
+    Probes,
+    Question,
+    Uptime,
+)
 from hour24.evidence import Block as TimeBlock
-from hour24.evidence import Counts, Distribution, Failure, Probes, Question, Uptime
-from hour24.probes.lines import MINUTE_S, NO_ANSWER, Minute, NoProber, decoded, files
+from hour24.probes.lines import (
+    MINUTE_S,
+    NO_ANSWER,
+    Minute,
+    NoProber,
+    decoded,
+    files,
+)
 from hour24.probes.reading import BLOCK_S, Block, Gathered, Reading, Target, add
 from hour24.probes.states import BLIND, GOOD, LIMITED, Grid, States, counts, failures, gaps
 from hour24.watch import Window
@@ -163,6 +179,8 @@ class Seen:
                         refused += turned
                         parts[status] = parts.get(status, 0) - turned
         limited = parts.pop("429", 0)
+        for name in [each for each in parts if each.startswith((STALE, NOT_TAKEN))]:
+            del parts[name]
         parts = {name: n for name, n in sorted(parts.items()) if n > 0}
         if refused and not parts:
             raise SourceRefused(

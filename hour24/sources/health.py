@@ -6,6 +6,8 @@ Rules of this module:
   ``give_up_after_s``. Every attempt is kept, and says how it ended.
 - It failed when there was no answer, no 2xx, or no document of the agreed schema. A redirect is
   an answer like any other and is not followed.
+- An answer that a cache gave is no answer of the service: it is asked for once more, then kept
+  with the header that says so.
 - JSON is read strictly, up to a megabyte: no NaN, nothing cut off, whatever its content type.
 - ``silent`` says that no attempt got any HTTP answer at all.
 """
@@ -21,12 +23,13 @@ from typing import Any
 
 import hour24
 from hour24.asking.exchange import LARGEST_BYTES, Address, Reply, ask
+from hour24.asking.freshness import NO_CACHE, cached_by
 from hour24.clock import Clock
 from hour24.config import Health
-from hour24.documents import DocumentError, differences, pointer_to, read_json, value_at
+from hour24.documents import DocumentError, differences, is_number, pointer_to, read_json, value_at
 from hour24.evidence import Attempt, Document, Question
 from hour24.secrets import Secret
-from hour24.text import cut
+from hour24.text import cut, parse_stated_time
 
 AGAIN_S = 30.0
 CONTROL_TIMEOUT_S = 10.0
@@ -54,32 +57,72 @@ class Reading:
             the document's own text, and so stays one of a few.
         uptime: seconds and instance, when it tells an uptime.
         is_json: whether it was JSON at all.
+        stale: why it does not tell how the service is now: the header of a cache, or its own
+            timestamp; empty when it does.
+        not_taken: why our own client cannot read it; empty when it can.
     """
 
     body: Any
     problem: str = ""
     uptime: tuple[float, str] | None = None
     is_json: bool = True
+    stale: str = ""
+    not_taken: str = ""
 
 
-def reading(health: Health, data: bytes) -> Reading:
-    """How an answer's body is read, against what ``health`` agreed."""
+def reading(
+    health: Health,
+    data: bytes,
+    headers: Mapping[str, str] | None = None,
+    at: float | None = None,
+) -> Reading:
+    """How an answer is read, against what ``health`` agreed.
+
+    Args:
+        headers: the answer's, names in lower case.
+        at: when it was answered, epoch seconds; none: its timestamp is not compared.
+    """
+    received = headers or {}
+    cached = cached_by(received)
+    refusal = not_taken(data, received)
+    if refusal:
+        return Reading(None, "", is_json=False, stale=cached, not_taken=refusal)
     problem, body = parsed(data)
     if problem:
-        return Reading(None, problem, is_json=False)
+        return Reading(None, problem, is_json=False, stale=cached)
     uptime = value_at(body, health.uptime, None) if health.uptime else None
     told = None
-    if isinstance(uptime, int | float) and not isinstance(uptime, bool) and uptime >= 0:
+    if is_number(uptime) and uptime >= 0:
         instance = value_at(body, health.instance, None) if health.instance else ""
         told = (float(uptime), instance if isinstance(instance, str) else str(instance or ""))
     broken = unmet(health.schema, body)
-    return Reading(body, f"schema: {broken}" if broken else "", told)
+    stale = cached or _old(health, body, received, at)
+    return Reading(body, f"schema: {broken}" if broken else "", told, stale=stale)
+
+
+def not_taken(data: bytes, headers: Mapping[str, str]) -> str:
+    """Why our own client cannot read an answer that a browser may; empty when it can."""
+    coding = headers.get("content-encoding", "")
+    if coding:
+        return f"its Content-Encoding is {coding[:40]}, which was not asked for"
+    if len(data) > LARGEST_BYTES:
+        return f"it is longer than {LARGEST_BYTES // 1000:,} kB"
+    return ""
+
+
+def _old(health: Health, body: Any, headers: Mapping[str, str], at: float | None) -> str:
+    """``timestamp`` if the document is old by our clock and by its server's; else empty."""
+    made = parse_stated_time(value_at(body, health.timestamp, None)) if health.timestamp else None
+    if made is None or at is None:
+        return ""
+    date = _date(headers)
+    clocks = [at] if date is None else [at, date.timestamp()]
+    old = all(abs(each - made.timestamp()) > health.fresh_s for each in clocks)
+    return "timestamp" if old else ""
 
 
 def parsed(data: bytes) -> tuple[str, Any]:
     """What kept ``data`` from being a JSON document, or empty; and the document."""
-    if len(data) > LARGEST_BYTES:
-        return f"expected a JSON document, got more than {LARGEST_BYTES // 1000:,} kB", None
     try:
         return "", read_json(data)
     except DocumentError:
@@ -111,16 +154,28 @@ class HealthSource:
         attempts: list[Attempt] = []
         answered = False
         wait = health.retry_after_s
+        copies = 0
         while True:
             reply = ask(health.url, self._headers(), health.timeout_s)
-            told = reading(health, reply.data) if reply.status else Reading(None, is_json=False)
+            told = (
+                reading(health, reply.data, reply.headers)
+                if reply.status
+                else Reading(None, is_json=False)
+            )
             problem = said(reply) or told.problem
+            copies += bool(told.stale)
+            unlike = f"from a cache ({told.stale})" if told.stale else told.not_taken
             answered = answered or reply.status > 0
             attempts.append(
-                Attempt(at=at, took_ms=round(reply.took_ms, 3), result=_result(reply, told.problem))
+                Attempt(
+                    at=at,
+                    took_ms=round(reply.took_ms, 3),
+                    result=_result(reply, unlike or told.problem),
+                )
             )
             passed_s = (self.clock.now() - began).total_seconds()
-            if not problem or passed_s + wait > health.give_up_after_s:
+            done = copies > 1 if told.stale else not problem
+            if done or passed_s + wait > health.give_up_after_s:
                 break
             self.clock.sleep(wait)
             wait = AGAIN_S
@@ -131,8 +186,10 @@ class HealthSource:
             attempts,
             reply,
             body=told.body,
-            problem="" if told.is_json else problem,
+            problem="" if told.is_json or told.not_taken else problem,
             silent=not answered,
+            cached=told.stale,
+            not_taken=told.not_taken,
         )
 
     def control(self) -> Document:
@@ -153,10 +210,7 @@ class HealthSource:
         )
 
     def _headers(self) -> dict[str, str]:
-        headers = {"User-Agent": _AGENT, "Accept": "application/json, */*"}
-        for name, value in self.health.headers.items():
-            headers[name] = value.reveal() if isinstance(value, Secret) else value
-        return headers
+        return as_asked(self.health)
 
     def _document(
         self,
@@ -168,6 +222,8 @@ class HealthSource:
         body: Any,
         problem: str,
         silent: bool,
+        cached: str = "",
+        not_taken: str = "",
     ) -> Document:
         return Document(
             question=Question(
@@ -183,7 +239,24 @@ class HealthSource:
             took_ms=round(reply.took_ms, 3),
             server_date=_date(reply.headers),
             silent=silent,
+            cached=cached,
+            not_taken=not_taken,
         )
+
+
+def as_asked(health: Health) -> dict[str, str]:
+    """The headers with which the health endpoint is asked, wherever its document is read."""
+    headers = {
+        "User-Agent": _AGENT,
+        "Accept": "application/json, */*",
+        "Accept-Encoding": "identity",
+        **NO_CACHE,
+    }
+    for name, value in health.headers.items():
+        for known in [each for each in headers if each.lower() == name.lower()]:
+            del headers[known]
+        headers[name] = value.reveal() if isinstance(value, Secret) else value
+    return headers
 
 
 def said(reply: Reply) -> str:
@@ -207,9 +280,9 @@ def _result(reply: Reply, problem: str) -> str:
 def _date(headers: Mapping[str, str]) -> datetime | None:
     try:
         date = parsedate_to_datetime(headers.get("date", ""))
-    except ValueError:
+        return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
 
 
 _AGENT = f"hour24/{hour24.__version__}"
