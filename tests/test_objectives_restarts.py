@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from hour24.evidence import Failure, Probes, Question, Uptime
 from hour24.objectives.base import from_plain
@@ -151,3 +152,81 @@ def test_the_objective_comes_back_equal():
     """From the record."""
     objective = NoRestart(resolution_s=60.0)
     assert from_plain(objective.to_plain()) == objective
+
+
+# --- an uptime that is none -----------------------------------------------------------------------
+
+
+def told(uptime: Any, names: int = 1, **more: Any) -> Any:
+    """The verdict on readings of ``uptime(seconds since T0, number of the process)``."""
+    uptimes = tuple(
+        Uptime(START + at, float(uptime(at, n % names)), "")
+        for n, at in enumerate(range(3, LENGTH, INTERVAL))
+    )
+    evidence = {k: more.pop(k) for k in ("events", "deploys") if k in more}
+    seen = structs.replace(probes([]), uptimes=uptimes)
+    return NoRestart(**more).judge({"probes": seen, **evidence})
+
+
+@pytest.mark.parametrize(
+    ("uptime", "says"),
+    [
+        (lambda t, n: (t + 9000) * 1000, "grew by 1,000 a second, as milliseconds do"),
+        (lambda t, n: (t + 9000 if t < 1800 else t - 1800) * 1000, "as milliseconds do"),
+        (lambda t, n: int(t + 9000) * 10**6, "as microseconds do"),
+        (lambda t, n: int(t + 9000) * 10**9, "as nanoseconds do"),
+        (lambda t, n: (t + 9000) / 60, "grew by 0.0167 a second, as minutes do"),
+        (lambda t, n: int((t + 9000) / 60), "as minutes do"),
+        (lambda t, n: (t + 90000) / 3600, "as hours do"),
+        (lambda t, n: (t + 900000) / 86400, "as days do"),
+        (lambda t, n: START + t, "started before the year 2000"),
+        (lambda t, n: (START + t) * 1000, "as milliseconds do"),
+        (lambda t, n: 10**300 + t, "uptime"),
+        (lambda t, n: 77.0, "stood still"),
+        (lambda t, n: 3 * t, "grew by 3 a second"),
+    ],
+)
+@pytest.mark.parametrize("events", [listing(what="events"), unanswered("source_unreachable")])
+def test_an_uptime_of_another_unit_shows_no_restart_and_hides_none(uptime, says, events):
+    """Neither PASS nor FAIL; the reason says how it grew."""
+    verdict = told(uptime, events=events)
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "uptime_unit")
+    assert says in verdict.reason
+
+
+def test_milliseconds_of_several_processes_are_found_out():
+    """Behind a balancer, without names."""
+    verdict = told(lambda t, n: (t + 9000 + 4000 * n) * 1000, names=3)
+    assert verdict.code == "uptime_unit"
+
+
+@pytest.mark.parametrize("period", [7, 15, 31, 61, 301])
+def test_a_crash_loop_is_no_unit(period):
+    """However short its lives are, it restarted."""
+    assert told(lambda t, n: (t * 1.0) % period).outcome == Outcome.FAIL
+
+
+def test_what_the_platform_tells_stands_beside_a_useless_uptime():
+    """Its restart is a restart."""
+    event = {"at": START + 5000.0, "type": "server_failed"}
+    verdict = told(lambda t, n: (t + 9000) * 1000, events=listing(event, what="events"))
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "restarted")
+
+
+def deployed(live: float) -> Any:
+    deploy = {"id": "dep-9", "status": "live", "created": START + live - 100}
+    deploy |= {"started": START + live - 90, "finished": START + live}
+    return listing(deploy, what="deploys", live="dep-9")
+
+
+def test_an_uptime_older_than_the_live_deploy_is_not_the_process_s():
+    """The host's; one deployed after that is not."""
+    host = told(lambda t, n: t + 30 * 86400, deploys=deployed(5100.0))
+    assert (host.outcome, host.code) == (Outcome.INCONCLUSIVE, "uptime_subject")
+    assert "dep-9 went live at 2026-11-24 11:25:00Z" in host.reason
+    before = told(lambda t, n: t + 9000, deploys=deployed(-9050.0))
+    assert before.outcome == Outcome.PASS
+    replaced = told(lambda t, n: t + 9000 if t < 5050 else t - 5050, deploys=deployed(5100.0))
+    assert replaced.outcome == Outcome.FAIL
+    at_the_end = told(lambda t, n: t + 9000, deploys=deployed(LENGTH - 100.0))
+    assert at_the_end.outcome == Outcome.PASS

@@ -6,6 +6,8 @@ Rules of this module:
   declared is expected. A deploy that only the platform tells of was not declared: it is named.
 - The platform's events are a second witness: what it tells happened, what it does not tell
   proves nothing. Where the two disagree, that is said.
+- An uptime that does not grow by a second a second, or that began before the live deploy, shows
+  no restart and hides none: INCONCLUSIVE, with what was seen. A copy of a reading is no reading.
 - A process that lived shorter than it takes to be probed is not seen: counts are "at least".
 - A new instance beside all the old ones is a scale-out where instances have names; without names
   it looks like a restart.
@@ -16,18 +18,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from hour24.evidence import Evidence, Listing, Unanswered
+from hour24.evidence import Evidence, Listing, Probes, Unanswered
 from hour24.objectives.base import Objective
-from hour24.objectives.probes import Look, looked, probes_of
+from hour24.objectives.health import impossible_uptime
+from hour24.objectives.probes import Look, looked, not_looked, probes_of
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.statistics.restarts import (
     Incarnation,
     alive_together,
+    growth,
     incarnations,
+    moving,
     probes_needed,
     tolerance,
+    unit_of,
 )
-from hour24.text import format_count, format_time, join_some, one_line, parse_epoch, plural
+from hour24.text import (
+    cut,
+    format_count,
+    format_number,
+    format_time,
+    join_some,
+    one_line,
+    parse_epoch,
+    plural,
+)
 from hour24.verdict import Outcome, Scale, Verdict
 
 PAIRED_S = 300.0
@@ -87,7 +102,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         probes = probes_of(evidence["probes"])
         apart = tolerance(self.resolution_s)
         readings = [(u.at, u.uptime_s, u.instance) for u in probes.uptimes]
-        lives = incarnations(readings, self.resolution_s)
+        lives = incarnations(moving(readings, self.resolution_s), self.resolution_s)
         window = probes.question.window
         began = window.start.timestamp() if window else min((x.first for x in lives), default=0.0)
         declared = tuple(
@@ -129,9 +144,14 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             "undeclared": float(len(undeclared)),
             "told_by_platform": float(len(told)),
         }
+        problem = self._no_uptime(probes, found, evidence)
+        if problem is not None:
+            unseen = told
+            undeclared = []
         if undeclared or told:
             return self._fail(undeclared, unseen, evidence, figures, look)
-        problem = self._wanting(look, found.lives, together, seen)
+        problem = problem or not_looked(probes, look.wanting(self.coverage, self.max_gap_s))
+        problem = problem or self._wanting(look, found.lives, together, seen)
         if problem is not None:
             return self._verdict(Outcome.INCONCLUSIVE, *problem, 0, figures)
         return self._verdict(
@@ -178,6 +198,52 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         return self._verdict(
             Outcome.FAIL, "restarted", reason[:1].upper() + reason[1:], number, figures
         )
+
+    def _no_uptime(
+        self, probes: Probes, found: Starts, evidence: Mapping[str, Evidence]
+    ) -> tuple[str, str] | None:
+        """Code and reason, when what is read as the process's uptime in seconds is not that."""
+        readings = [(u.at, u.uptime_s, u.instance) for u in probes.uptimes]
+        slope = growth(readings, self.resolution_s)
+        unlike = "expected seconds since the process started at health.uptime"
+        if slope is not None:
+            if slope <= 1e-9:
+                seen = "stood still"
+            else:
+                unit = unit_of(slope)
+                seen = f"grew by {format_number(slope)} a second"
+                seen += f", as {unit} do" if unit and unit != "seconds" else ""
+            return (
+                "uptime_unit",
+                f"The uptime {seen}, so that it shows no restart and hides none: {unlike}",
+            )
+        for at, uptime, _ in readings:
+            if strange := impossible_uptime(at, uptime):
+                return "uptime_unit", f"The uptime shows no restart: {strange}; {unlike}"
+        return self._of_another(found, evidence.get("deploys"), unlike)
+
+    def _of_another(
+        self, found: Starts, deploys: Evidence | None, unlike: str
+    ) -> tuple[str, str] | None:
+        """Code and reason, when every process is older than the deploy that is live."""
+        live = deploys.about.get("live") if isinstance(deploys, Listing) else None
+        items = deploys.items if isinstance(deploys, Listing) else ()
+        for item in items:
+            moments = [parse_epoch(item.get(name)) for name in ("created", "started", "finished")]
+            known = [at for at in moments if at is not None]
+            if not known or live is None or item.get("id") != live:
+                continue
+            begun, ended = min(known), max(known)
+            after = [x for x in found.lives if x.last > ended + PAIRED_S]
+            if after and all(x.start < begun - PAIRED_S for x in after):
+                since = format_time(max(x.start for x in after))
+                return (
+                    "uptime_subject",
+                    f"The deploy {cut(str(live), 60)} went live at {format_time(ended)}, and "
+                    f"the uptime goes back to {since}: it is not that of the deployed process, "
+                    f"perhaps its host's; {unlike}",
+                )
+        return None
 
     def _wanting(
         self, look: Look, lives: Sequence[Incarnation], together: int, seen: int

@@ -7,16 +7,36 @@ Rules of this room:
   (single linkage, so a slowly drifting clock is harmless).
 - "The uptime became smaller" is not a restart: with two instances behind a balancer it happens
   hundreds of times a day.
+- An uptime grows by a second a second. One that does not is of another unit, or no uptime.
 - A process that lived shorter than it takes to be probed is not seen: counts are "at least".
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 LEAST_TOLERANCE_S = 5.0
+UNIT_DIFFERS = 0.05
+"""A clock may run so much faster or slower; no unit of time is so near another."""
+LEAST_PAIRS = 5
+LEAST_RUN = 6
+LEAST_SPAN_S = 45.0
+"""A stretch so long tells a slope to within :data:`UNIT_DIFFERS` for an uptime in whole seconds."""
+NEXT_FEW = 12
+"""Among so many, one is of the same process where up to that many take turns."""
+UNITS = {
+    1e9: "nanoseconds",
+    1e6: "microseconds",
+    1000.0: "milliseconds",
+    1.0: "seconds",
+    1 / 60: "minutes",
+    1 / 3600: "hours",
+    1 / 86_400: "days",
+}
+"""How much an uptime in this unit grows in a second."""
 SEEN = 0.999
 """How sure one must be that an instance was probed at least once."""
 
@@ -60,6 +80,62 @@ def incarnations(
     return sorted(found)
 
 
+def growth(readings: Sequence[tuple[float, float, str]], resolution_s: float) -> float | None:
+    """How much the uptime grows in a second; none when the readings do not say otherwise than 1.
+
+    A process's uptime grows by a second a second. It is told from stretches in which it does not
+    fall, where they hold half of the readings; several processes behind one name alternate, and
+    then from neighbouring readings: those of one process agree with the unit, others with none.
+    """
+    if len(readings) <= LEAST_PAIRS:
+        return None
+    runs = [
+        run
+        for own in _by_instance(readings)
+        for run in _rising(own)
+        if len(run) >= LEAST_RUN and run[-1][0] - run[0][0] >= max(LEAST_SPAN_S, 20 * resolution_s)
+    ]
+    if 2 * sum(map(len, runs)) >= len(readings):
+        weighted = sorted(slope for run in runs for slope in [_slope(run)] * len(run))
+        slope = weighted[len(weighted) // 2]
+        return None if abs(slope - 1) <= UNIT_DIFFERS else slope
+    fits = _agreeing(readings, lambda dt, du: abs(du - dt) <= 1.5 * resolution_s + 1 + 0.05 * dt)
+    for unit in UNITS:
+        alike = _agreeing(readings, partial(_grows_by, unit))
+        if alike > 3 * fits and 10 * alike > len(readings):
+            return unit
+    return None
+
+
+def moving(
+    readings: Sequence[tuple[float, float, str]], resolution_s: float
+) -> list[tuple[float, float, str]]:
+    """The readings without those that repeat the one before: a copy is no life and no start."""
+    apart = tolerance(resolution_s)
+    found: list[tuple[float, float, str]] = []
+    first: dict[str, tuple[float, float]] = {}
+    for at, up, name in sorted(readings):
+        since, before = first.get(name, (at, math.nan))
+        if up != before:
+            first[name] = at, up
+        elif at - since > apart:
+            continue
+        found.append((at, up, name))
+    return found
+
+
+def unit_of(slope: float, within: float = UNIT_DIFFERS) -> str:
+    """What grows so much in a second: ``milliseconds``; empty for nothing that is known.
+
+    Args:
+        within: how far it may be from the unit's, as a share.
+    """
+    for unit, name in UNITS.items():
+        if unit and abs(slope / unit - 1) <= within:
+            return name
+    return ""
+
+
 def alive_together(lives: Sequence[Incarnation]) -> int:
     """The most incarnations that were seen alive at one moment."""
     edges = sorted([(life.first, 0) for life in lives] + [(life.last, 1) for life in lives])
@@ -78,6 +154,43 @@ def probes_needed(instances: int) -> int:
     if instances <= 1:
         return 1
     return math.ceil(math.log(1 - SEEN) / math.log(1 - 1 / instances))
+
+
+def _by_instance(readings: Sequence[tuple[float, float, str]]) -> list[list[tuple[float, float]]]:
+    found: dict[str, list[tuple[float, float]]] = {}
+    for at, up, name in sorted(readings):
+        found.setdefault(name, []).append((at, up))
+    return list(found.values())
+
+
+def _agreeing(
+    readings: Sequence[tuple[float, float, str]], agree: Callable[[float, float], bool]
+) -> int:
+    """How many readings agree with one of the next few, which may be of the same process."""
+    return sum(
+        any(agree(t2 - t1, u2 - u1) for t2, u2 in own[i + 1 : i + 1 + NEXT_FEW])
+        for own in _by_instance(readings)
+        for i, (t1, u1) in enumerate(own)
+    )
+
+
+def _grows_by(unit: float, dt: float, du: float) -> bool:
+    return abs(du - unit * dt) <= 0.02 * unit * dt
+
+
+def _rising(own: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """The stretches in which the uptime does not fall."""
+    runs: list[list[tuple[float, float]]] = []
+    for each in own:
+        if runs and each[1] >= runs[-1][-1][1]:
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    return runs
+
+
+def _slope(run: Sequence[tuple[float, float]]) -> float:
+    return (run[-1][1] - run[0][1]) / (run[-1][0] - run[0][0])
 
 
 def _incarnation(group: Sequence[tuple[float, float]], instance: str) -> Incarnation:
