@@ -37,7 +37,7 @@ class Environment:
         self.python = self.bin / "python"
         (self.packages,) = folder.glob("lib/python*/site-packages")
         here = sysconfig.get_paths()["purelib"]
-        beside = folder.with_name(f"{folder.name}.beside")
+        beside = folder.with_name(f".{folder.name}-beside")  # hidden: nobody collects tests there
         beside.mkdir(parents=True)
         for each in Path(here).iterdir():  # all but the clone's own hour24
             if not each.name.startswith(("hour24", "_hour24", "__editable__")):
