@@ -22,10 +22,14 @@ $(VENV)/.tests: $(VENV)/.product requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.machine: $(VENV)/.tests .ci/setup tests/needs.py
+	.ci/setup
+	@touch $@
+
 rehearse: $(VENV)/.product  ## play a whole 24-hour watch on the rehearsal production
 	$(BIN)/python -m hour24 rehearse --seed $(SEED) $(addprefix --fault=,$(FAULT))
 
-test: $(VENV)/.tests  ## the project's own tests, style and types
+test: $(VENV)/.machine  ## the project's own tests, style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -132,13 +132,11 @@ def _shorten(config: pytest.Config, items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A headless browser. One a module: a loop that is left running disturbs other modules."""
-    path = needs.browser()
-    if path is None:
-        pytest.skip(needs.BROWSER)
+    _must_have("a browser")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=needs.browser(), args=["--no-sandbox"])
         yield browser
         browser.close()
 
@@ -146,15 +144,25 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def pg_stat_statements() -> None:
     """The real extension, beside the PostgreSQL that is used here."""
-    if not needs.has_statements():
-        pytest.skip(needs.STATEMENTS)
+    _must_have("pg_stat_statements")
 
 
 @pytest.fixture
 def ssh_keygen() -> None:
     """What signs and verifies signatures."""
-    if not needs.has_ssh():
-        pytest.skip(needs.SSH)
+    _must_have("ssh-keygen")
+
+
+@pytest.fixture(scope="session")
+def openssl() -> None:
+    """What makes certificates."""
+    _must_have("openssl")
+
+
+def _must_have(name: str) -> None:
+    need = needs.NEEDS[name]
+    if not need.here():
+        pytest.skip(need.absent)
 
 
 # --- the end of a run -----------------------------------------------------------------------------

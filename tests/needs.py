@@ -1,51 +1,80 @@
 """What some tests need of the machine: whether it is here, and what brings it.
 
-``.ci/setup`` brings all of it.
+``.ci/setup`` brings all of it; ``python -m tests.needs`` tells it the Debian packages.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hour24.rehearsal.postgres import found
+from hour24.rehearsal.postgres import PostgresAbsent, found
 
 BROWSERS = Path(__file__).parents[1] / ".venv" / "browsers"
 """Where .ci/setup has playwright put a browser of its own."""
-BROWSER = "a browser: expected chromium, got none; .ci/setup or apt-get install chromium brings it"
-STATEMENTS = (
-    "pg_stat_statements: expected the extension beside PostgreSQL, got none; .ci/setup or "
-    "apt-get install postgresql postgresql-contrib brings it"
-)
-SSH = "ssh-keygen: expected it, got none; .ci/setup or apt-get install openssh-client brings it"
 
 
 @cache
 def browser() -> Path | None:
-    """The browser that looks at the pages: the system's, else the one that .ci/setup brought."""
-    for name in ("chromium", "chromium-browser"):
-        path = shutil.which(name)
-        if path is not None:
-            return Path(path)
+    """The browser that looks at the pages: the system's, else the one that .ci/setup fetched."""
+    named = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
     folder = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or BROWSERS)
-    brought = [
-        path
-        for name in ("chrome", "headless_shell", "chrome-headless-shell")
-        for path in sorted(folder.glob(f"chromium*/*/{name}"))
-        if os.access(path, os.X_OK)
-    ]
-    return brought[-1] if brought else None
+    fetched = sorted(folder.glob("chromium*/*/*"), reverse=True)
+    names = ("chrome-headless-shell", "headless_shell", "chrome")
+    candidates = [*filter(None, named), *(path for path in fetched if path.name in names)]
+    return next((Path(path) for path in candidates if _starts(path)), None)
+
+
+def _starts(path: str | Path) -> bool:
+    """Whether it runs: where a distribution moved it to a snap, its name alone is here."""
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 @cache
-def has_statements() -> bool:
-    """Whether the PostgreSQL that is used here has pg_stat_statements."""
-    return found().has_statements
+def _has_statements() -> bool:
+    try:
+        return found().has_statements
+    except PostgresAbsent:
+        return False
 
 
-@cache
-def has_ssh() -> bool:
-    """Whether signatures can be made here."""
-    return shutil.which("ssh-keygen") is not None
+@dataclass(frozen=True)
+class Need:
+    """Something of the machine.
+
+    Args:
+        here: whether it is.
+        packages: the Debian packages that bring it.
+    """
+
+    name: str
+    here: Callable[[], bool]
+    packages: str
+
+    @property
+    def absent(self) -> str:
+        """Why a test is left out."""
+        return f"{self.name}; .ci/setup, or apt-get install {self.packages}, brings it"
+
+
+NEEDS: Mapping[str, Need] = {
+    need.name: need
+    for need in (
+        Need("a browser", lambda: browser() is not None, "chromium"),
+        Need("pg_stat_statements", _has_statements, "postgresql postgresql-contrib"),
+        Need("ssh-keygen", lambda: shutil.which("ssh-keygen") is not None, "openssh-client"),
+        Need("openssl", lambda: shutil.which("openssl") is not None, "openssl"),
+    )
+}
+
+if __name__ == "__main__":
+    print(" ".join(need.packages for need in NEEDS.values() if not need.here()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import ssl
 import subprocess
@@ -189,9 +188,8 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
+def certificate(openssl, tmp_path_factory):
     """A certificate for localhost, made here."""
-    assert shutil.which("openssl"), "openssl: expected to be installed"
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(
         [
