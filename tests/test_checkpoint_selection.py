@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hour24.checkpoint import opening
-from hour24.checkpoint.stage import Options, Stage
 from hour24.errors import ConfigurationError
+from hour24.targets.context import Context
+from hour24.targets.request import Request
 from hour24.verdict import Outcome
 from tests.checkpoints import ONE, Project, codes, rehearsal
 from tests.played import ANSI
@@ -357,11 +358,11 @@ def test_what_was_taken_before_a_refusal_is_given_back(monkeypatch: pytest.Monke
     """A rehearsal of one's own is stopped, a lock released."""
     given: list[str] = []
 
-    def taken(options: Options, resources: ExitStack) -> Stage:
+    def taken(request: Request, resources: ExitStack) -> Context:
         resources.callback(given.append, "back")
         raise ConfigurationError(["refused"])
 
-    monkeypatch.setattr(opening, "set_stage", taken)
+    monkeypatch.setattr(opening, "context_of", taken)
     with pytest.raises(ConfigurationError):
-        opening.open_run(Options(hour=4))
+        opening.open_run(Request(marker="hour4"))
     assert given == ["back"]

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from hour24 import config
-from hour24.checkpoint import daily
-from hour24.checkpoint.inquiry import Lanes
+from hour24.checkpoint.inquiry import Inquiry, Lanes
 from hour24.clock import SteppingClock
 from hour24.config import Health, Production
 from hour24.config.production import Service
@@ -26,6 +25,7 @@ from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.report import checkpoint as page
 from hour24.report import index
+from hour24.targets import daily
 from hour24.verdict import Outcome
 from hour24.watch import Watch, Window, marker
 from tests import small_watch
@@ -46,7 +46,7 @@ def until(moment: datetime | None) -> Production:
 
 
 def opened(reports: Path, of: Ledger, production: Production = PRODUCTION) -> Ledger:
-    return daily.opened(reports, of, production, LIMITS, AFTER)
+    return daily.week_after(reports, of, production, LIMITS, AFTER)
 
 
 @pytest.mark.parametrize(
@@ -270,10 +270,10 @@ def test_a_look_at_the_rehearsal(tmp_path):
     with Rehearsal.start(7, [], t0, 48) as rehearsal:
         production = config.load(Path(rehearsal.toml), {**os.environ, **rehearsal.environ})
         clock = RehearsalClock(rehearsal.control, t0 + timedelta(hours=48))
-        ledger = daily.opened(tmp_path, watch, production, LIMITS, clock.now())
+        ledger = daily.week_after(tmp_path, watch, production, LIMITS, clock.now())
         hour = daily.due(ledger.watch, clock.now())
         point = daily.checkpoint(ledger.watch, hour)
-        asked = daily.Look(production, ledger.watch, point, clock, ledger, watch)
+        asked = Inquiry(production, ledger.watch, point, clock, ledger, baseline=watch)
         lanes = Lanes(asked, ["error_events", "memory", "memory_baseline", "latencies_baseline"])
         events = lanes.answer("error_events")
         now = lanes.answer("memory")
@@ -300,6 +300,6 @@ def test_the_baseline_is_the_watchs(tmp_path):
     ledger.write(look(ledger, 48))
     point = daily.checkpoint(ledger.watch, 72)
     clock = SteppingClock(T0 + 3 * DAY)
-    asked = daily.Look(PRODUCTION, ledger.watch, point, clock, ledger, watch)
+    asked = Inquiry(PRODUCTION, ledger.watch, point, clock, ledger, baseline=watch)
     assert [hour for hour, _ in asked.earlier("counts")] == list(WATCH.hours)
     assert asked.probe_folder == ledger.folder / "probe"

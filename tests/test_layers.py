@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hour24"
-PACKAGES = ("asking", "checkpoint", "ledger", "witnesses")
+PACKAGES = ("asking", "checkpoint", "ledger", "targets", "witnesses")
 """Packages whose rooms are looked at one by one: a room is ``ledger.record``."""
 
 NOTHING = (
@@ -67,38 +67,10 @@ SIGN = BOOK | {
     "ledger.signature",
     "ledger.verify",
 }
-CHECKPOINT = {
-    f"checkpoint.{path.stem}"
-    for path in (PACKAGE / "checkpoint").glob("*.py")
-    if path.stem[0] != "_"
-}
-ANYTHING_BUT_PYTEST = (
-    {
-        "alerts",
-        "baseline",
-        "commands",
-        "codes",
-        "criteria",
-        "doctor",
-        "escalation",
-        "ledger.declaring",
-        "ledger.signoff",
-        "ledger.waivers",
-        "objectives",
-        "prober",
-        "probes",
-        "rehearsal",
-        "report",
-        "rollback",
-        "sources",
-        "starter",
-    }
-    | PORT
-    | PROBE
-    | SIGN
-    | CHECKPOINT
-    | JUDGE
-)
+CONTEXT = {"targets.context", "targets.request"}
+ATTEMPT = ASK | BOOK | CONTEXT | {"checkpoint.attempt", "checkpoint.inquiry", "witnesses.port"}
+TARGET = BOOK | CONTEXT | {"checkpoint.addresses", "clock", "config", "secrets", "targets.watches"}
+"""What makes a context; what is below it gets the context, and asks nothing of the target."""
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{room: set() for room in NOTHING},
@@ -175,13 +147,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "verdict",
         "witnesses.registry",
     },
-    "checkpoint.place": {"config", "secrets"},
-    "checkpoint.recording": BOOK | {"witnesses.port", "checkpoint.run", "config", "probes"},
-    "checkpoint.telling": {"alerts", "checkpoint.run", "errors", "ledger.record"},
+    "checkpoint.addresses": {"config", "secrets"},
+    "checkpoint.attempt": ATTEMPT,
+    "checkpoint.recording": ATTEMPT | {"probes"},
+    "checkpoint.notify": {"alerts", "checkpoint.attempt", "errors", "ledger.record"},
     "checkpoint.baseline": {"criteria", "evidence", "objectives", "verdict"},
     "checkpoint.inquiry": ASK
     | {
-        "checkpoint.place",
+        "checkpoint.addresses",
         "ledger.book",
         "probes",
         "sources",
@@ -195,24 +168,85 @@ MAY_IMPORT: dict[str, set[str]] = {
         "witnesses.port",
     },
     "checkpoint.asked": ASK | {"witnesses.port", "checkpoint.inquiry", "sources"},
-    "checkpoint.daily": BOOK | ASK | {"checkpoint.inquiry", "probes"},
-    "checkpoint.terminal": {"checkpoint.run", "ledger.record", "verdict", "watch"},
-    **{
-        room: ANYTHING_BUT_PYTEST - {"commands"}
-        for room in (
-            "checkpoint.stage",
-            "checkpoint.opening",
-            "checkpoint.run",
-            "checkpoint.killed",
-        )
+    "checkpoint.terminal": {"checkpoint.attempt", "ledger.record", "verdict", "watch"},
+    "checkpoint.run": ATTEMPT
+    | {
+        "checkpoint.baseline",
+        "checkpoint.notify",
+        "checkpoint.recording",
+        "escalation",
+        "objectives",
+        "report",
     },
-    "starter": ASK | {"checkpoint.questions", "criteria", "doctor", "sources"},
-    "rollback": ANYTHING_BUT_PYTEST - {"commands"},
-    "rehearsal": ANYTHING_BUT_PYTEST - {"commands", *CHECKPOINT},
-    "commands": ANYTHING_BUT_PYTEST,
-    "__main__": ANYTHING_BUT_PYTEST,
-    "plugin": ANYTHING_BUT_PYTEST - {"commands"},
+    "checkpoint.opening": {
+        *CONTEXT,
+        "checkpoint.run",
+        "errors",
+        "ledger.journal",
+        "ledger.judges",
+        "ledger.waivers",
+        "secrets",
+        "targets.choosing",
+        "targets.watches",
+    },
+    "checkpoint.killed": BOOK,
+    "targets.request": {"errors", "watch"},
+    "targets.context": {"clock", "config", "criteria", "ledger.book", "secrets", "watch"} | CONTEXT,
+    "targets.watches": BOOK | CONTEXT | {"config"},
+    "targets.production": TARGET,
+    "targets.daily": TARGET,
+    "targets.rehearsal": TARGET | {"rehearsal"},
+    "targets.choosing": {*CONTEXT, "errors", "targets.daily", "watch"},
+    "rollback": ASK
+    | BOOK
+    | {"ledger.waivers", "objectives", "sources", "witnesses.platform", "witnesses.port"},
+    "rehearsal": PROBE | BOOK | {"prober", "probes"},
+    "starter": {"errors"},
+    "commands": SIGN
+    | CONTEXT
+    | {
+        "alerts",
+        "checkpoint.addresses",
+        "checkpoint.killed",
+        "checkpoint.questions",
+        "clock",
+        "codes",
+        "config",
+        "doctor",
+        "ledger.declaring",
+        "ledger.signoff",
+        "ledger.waivers",
+        "prober",
+        "probes",
+        "rehearsal",
+        "report",
+        "rollback",
+        "secrets",
+        "starter",
+        "targets.production",
+        "targets.rehearsal",
+        "targets.watches",
+    },
+    "__main__": {"checkpoint.terminal", "commands", "errors", "watch"},
+    "plugin": {
+        "checkpoint.asked",
+        "checkpoint.inquiry",
+        "checkpoint.notify",
+        "checkpoint.opening",
+        "checkpoint.questions",
+        "checkpoint.terminal",
+        "criteria",
+        "errors",
+        "ledger.record",
+        "report",
+        "targets.request",
+        "verdict",
+        "watch",
+    },
 }
+"""Room -> the rooms it may import. A new room needs a row of its own, or its test fails."""
+MAY_IMPORT_A_REHEARSAL = {"commands", "rehearsal", "targets.rehearsal"}
+"""The command that plays one, and the target that is one; no production's code."""
 
 
 def room_of(module: str) -> str:
@@ -241,6 +275,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+MODULES = {module_of(path).removesuffix(".__init__"): path for path in FILES}
 ROOMS = sorted({room_of(module_of(path)) for path in FILES if path.name != "__init__.py"})
 
 
@@ -255,6 +290,58 @@ def test_each_room_imports_only_what_lies_below_it(room: str) -> None:
         if module not in EVERYWHERE
     }
     assert found - {room} <= MAY_IMPORT[room]
+
+
+def test_every_room_has_a_row_and_every_row_a_room() -> None:
+    """What is not in the table would have no rule."""
+    assert set(ROOMS) - set(MAY_IMPORT) == set()
+    assert {room for room in MAY_IMPORT if room in NOTHING} | set(ROOMS) >= set(MAY_IMPORT)
+    known = {*ROOMS, *(module.split(".")[1] for module in MODULES)}
+    assert {each for allowed in MAY_IMPORT.values() for each in allowed} - known == set()
+
+
+def test_no_production_code_imports_the_rehearsal() -> None:
+    """It stands beside the checkpoint: one target, chosen by name, imports it."""
+    found = {
+        room_of(module_of(path))
+        for path in FILES
+        if any(each.startswith("hour24.rehearsal") for each in imports(path))
+    }
+    assert found == MAY_IMPORT_A_REHEARSAL
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Late imports count; those for the type checker alone do not."""
+    imported = {module: set(run_imports(path)) - {module} for module, path in MODULES.items()}
+    circles = []
+    for module in imported:
+        reached, ahead = set[str](), set(imported[module])
+        while ahead:
+            reached |= ahead
+            ahead = {each for one in ahead for each in imported[one]} - reached
+        if module in reached:
+            circles.append(module)
+    assert circles == []
+
+
+def run_imports(path: Path) -> Iterator[str]:
+    """Modules of ours that a file imports when it runs, at its start or later."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else node.module for name in names
+                        if name in MODULES or node.module in MODULES)  # fmt: skip
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
 
 
 def test_no_source_imports_another() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hour24.checkpoint.addresses import addresses
 from hour24.checkpoint.asked import Ask
 from hour24.checkpoint.inquiry import Inquiry
-from hour24.checkpoint.place import place
 from hour24.checkpoint.questions import database_before
 from hour24.clock import SteppingClock
 from hour24.config import Described, Health, Production, Service, load
@@ -75,7 +75,7 @@ def production_at(folder: Path, dsn: str) -> Production:
 
 def before(folder: Path, hour: int, recorded: list, dsn: str = HERE) -> Listing:
     """What the ledger tells of earlier logins, today's being ``dsn``."""
-    there = place(production_at(folder, HERE), None)
+    there = addresses(production_at(folder, HERE))
     records = [
         small.record(
             at,

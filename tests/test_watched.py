@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from msgspec import structs
 
-from hour24.checkpoint.place import place
+from hour24.checkpoint.addresses import addresses
 from hour24.config import Described, load, watched
 from hour24.config.addresses import UNREADABLE, address
 from hour24.ledger.moved import elsewhere
@@ -106,7 +106,7 @@ def test_a_connection_string_of_words_says_the_same(tmp_path: Path) -> None:
     assert told["database.role"] == found(tmp_path)["database.role"]
     assert "sesame" not in str(told)
     production = load(written(tmp_path, WHOLE), {**VARIABLES, "DATABASE_URL": dsn})
-    assert place(production, None)["database"] == told["database"]
+    assert addresses(production)["database"] == told["database"]
 
 
 PASSWORDS = (
@@ -218,14 +218,14 @@ def test_an_alert_on_the_host_of_production_moves_nothing(tmp_path: Path) -> Non
     """The host stands in production.toml in clear; the rest of the alert's address is scrubbed."""
     text = WHOLE.replace("orders.internal.net", "api2.voice-platform.com")
     text = text.replace("/ws", "/mail-for-team-7-of-ours")
-    before = place(load(written(tmp_path, text), VARIABLES), None)
+    before = addresses(load(written(tmp_path, text), VARIABLES))
     assert before["health.url"] == "https://api2.voice-platform.com/health"
     for alert in (
         "json://api2.voice-platform.com/alert?to=a@b.org",
         "jsons://API2.voice-platform.com:8443",
     ):
         variables = {**VARIABLES, "HOUR24_ALERT_URLS": alert}
-        assert place(load(written(tmp_path, text), variables), None) == before
+        assert addresses(load(written(tmp_path, text), variables)) == before
 
 
 def test_what_else_an_alert_holds_stays_a_secret(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_what_else_an_alert_holds_stays_a_secret(tmp_path: Path) -> None:
     variables = {**VARIABLES, "HOUR24_ALERT_URLS": f"{alert} slack://a-slack-11-token/b/c"}
     variables["HOUR24_ALERT_URLS"] += " xmpp://a-chat-123-token/room@api2.voice-platform.com"
     text = text.replace("/ws", "/a-chat-123-token")
-    told = place(load(written(tmp_path, text), variables), None)
+    told = addresses(load(written(tmp_path, text), variables))
     assert told["websocket.url"].endswith("/[redacted:HOUR24_ALERT_URLS 3]")
     assert told["endpoints.calls.url"] == (
         "https://api2.voice-platform.com/[redacted:HOUR24_ALERT_URLS 1]/"
@@ -248,7 +248,7 @@ def test_a_secret_of_undecodable_bytes_does_not_end_a_run(tmp_path: Path) -> Non
     """As a shell of another encoding leaves them; the database is told as one that is unclear."""
     dsn = "postgresql://svc:sommer\udce92025@db.acme.org/app"
     production = load(written(tmp_path, WHOLE), {**VARIABLES, "DATABASE_URL": dsn})
-    assert place(production, None)["database"] == UNREADABLE
+    assert addresses(production)["database"] == UNREADABLE
 
 
 def test_a_scrubbed_host_is_not_this_machines_own() -> None:
@@ -261,9 +261,8 @@ def test_what_a_ledger_says_of_it_is_scrubbed_and_no_rehearsals(tmp_path: Path) 
     """A secret that stands in an address as well is taken out of it."""
     text = WHOLE.replace("/api/calls", "/api/a-header-of-ours")
     production = load(written(tmp_path, text), VARIABLES)
-    told = place(production, None)["endpoints.calls.url"]
+    told = addresses(production)["endpoints.calls.url"]
     assert told == "https://orders.internal.net/api/[redacted:CALLS_AUTH]"
-    assert place(production, {"seed": 1, "faults": []}) == {}
 
 
 def test_a_prober_asks_what_its_watch_asks(tmp_path: Path) -> None:

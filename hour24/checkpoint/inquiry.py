@@ -20,17 +20,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
-from hour24.checkpoint.place import place
+from hour24.checkpoint.addresses import addresses
 from hour24.clock import Clock
 from hour24.config import Described, Production
 from hour24.errors import SourceEmpty, SourceError
@@ -128,7 +128,9 @@ class Inquiry:
     """The sources of one checkpoint, each made once and used by its own lane.
 
     Args:
-        ledger: the watch's earlier records.
+        ledger: where this checkpoint is recorded.
+        baseline: the ledger that earlier evidence comes from; none: ``ledger``.
+        found: the addresses where production is found now; none: as production.toml has them.
         sampling: requests per second an endpoint for the latency samples; none: the plan's.
         started: when the run began, by which it is late or not; none: now.
     """
@@ -141,6 +143,8 @@ class Inquiry:
         clock: Clock,
         ledger: Ledger,
         *,
+        baseline: Ledger | None = None,
+        found: Mapping[str, str] | None = None,
         sampling: float | None = None,
         started: datetime | None = None,
     ) -> None:
@@ -149,6 +153,8 @@ class Inquiry:
         self.checkpoint = checkpoint
         self.clock = clock
         self.ledger = ledger
+        self.baseline = baseline or ledger
+        self.found = found
         self.sampling = sampling
         self.started = started or clock.now()
         self._sources: dict[str, Any] = {}
@@ -222,10 +228,15 @@ class Inquiry:
 
         return probes.read(self.probe_folder, self.checkpoint.since_t0)
 
-    @property
+    @cached_property
     def seen_at_baseline(self) -> Seen:
         """What the prober saw around T0."""
-        return self.seen
+        if self.baseline is self.ledger:
+            return self.seen
+        from hour24 import probes
+
+        hour, t0 = timedelta(hours=1), self.watch.t0
+        return probes.read(self.baseline.folder / "probe", Window(t0 - hour, t0 + hour))
 
     def earlier(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
         """Evidence of this name in earlier checkpoints' records, oldest first, with the hour.
@@ -233,19 +244,21 @@ class Inquiry:
         Args:
             same: places in production.toml that must be as they are now.
         """
-        return self._recorded(name, same, again=False)
+        return self._recorded(self.baseline, name, same, again=False)
 
     def attempted(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
         """Evidence of this name that earlier attempts of this checkpoint recorded."""
-        return self._recorded(name, same, again=True)
+        return self._recorded(self.ledger, name, same, again=True)
 
     def _recorded(
-        self, name: str, same: tuple[str, ...], *, again: bool
+        self, ledger: Ledger, name: str, same: tuple[str, ...], *, again: bool
     ) -> list[tuple[int, Evidence]]:
-        here = place(self.production, self.ledger.genesis.rehearsal) if same else {}
+        here: Mapping[str, str] = {}
+        if same:
+            here = addresses(self.production) if self.found is None else self.found
         found: list[tuple[int, Evidence]] = []
         now = self.checkpoint.hour
-        for record in self.ledger.records():
+        for record in ledger.records():
             if record.hour != now if again else record.hour >= now or record.early:
                 continue
             if any(record.watched.get(each) != here.get(each) for each in same):

@@ -16,9 +16,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hour24 import __version__, config
+from hour24.checkpoint.attempt import Attempt
 from hour24.criteria import errors
 from hour24.criteria.judges import subjects
 from hour24.evidence import Listing, Unanswered, from_plain, to_plain
@@ -28,13 +29,10 @@ from hour24.verdict import Outcome, worst
 from hour24.versions import JUDGES
 from hour24.witnesses.port import Measure
 
-if TYPE_CHECKING:
-    from hour24.checkpoint.run import Run
-
 PROBER_SILENT_AFTER_S = 180.0
 
 
-def so_far(run: Run, interrupted: str = "") -> Record:
+def so_far(run: Attempt, interrupted: str = "") -> Record:
     """The record as it would be written now."""
     judged = list(run.judged)
     due = {each.id: each for each in run.due()}
@@ -53,7 +51,7 @@ def so_far(run: Run, interrupted: str = "") -> Record:
         )
     order = {name: place for place, name in enumerate(run.plan)}
     judged.sort(key=lambda each: (order.get(each.id, len(order)), each.subject))
-    now = run.stage.clock.now()
+    now = run.context.clock.now()
     service = run.production.service
     limits = config.limits_digest(run.production)
     found = run.found
@@ -62,7 +60,7 @@ def so_far(run: Run, interrupted: str = "") -> Record:
         judges=JUDGES,
         watch=run.watch.name,
         target=run.ledger.genesis.target,
-        rehearsal=run.stage.rehearsal,
+        rehearsal=run.context.rehearsal,
         service={
             "name": service.name,
             "environment": service.environment,
@@ -80,7 +78,7 @@ def so_far(run: Run, interrupted: str = "") -> Record:
         window=run.checkpoint.window,
         outcome=worst(each.outcome for each in judged),
         limits=limits,
-        watched=found,
+        watched=dict(found),
         launch_at=service.launch_at,
         subjects=many,
         vantage=Vantage(
@@ -100,14 +98,14 @@ def so_far(run: Run, interrupted: str = "") -> Record:
     )
 
 
-def _subjects(run: Run) -> dict[str, tuple[str, ...]]:
+def _subjects(run: Attempt) -> dict[str, tuple[str, ...]]:
     """What each due criterion is judged of, where that is not just one."""
     endpoints = tuple(run.production.endpoints)
     each = {one.id: subjects(one.id, endpoints) for one in run.due()}
     return {name: many for name, many in each.items() if many != ("",)}
 
 
-def _changed(run: Run, limits: str, found: Mapping[str, str]) -> Iterator[str]:
+def _changed(run: Attempt, limits: str, found: Mapping[str, str]) -> Iterator[str]:
     """What of production.toml is not as it was at the beginning of this watch."""
     if limits != run.ledger.genesis.limits:
         yield "the limits are not those of the beginning: production.toml was changed"
@@ -116,7 +114,7 @@ def _changed(run: Run, limits: str, found: Mapping[str, str]) -> Iterator[str]:
         yield f"production is found elsewhere than at the beginning: {line}"
 
 
-def _why_absent(run: Run, interrupted: str) -> tuple[str, str]:
+def _why_absent(run: Attempt, interrupted: str) -> tuple[str, str]:
     if interrupted:
         return "interrupted", f"the run ended before it was judged: {interrupted}"
     if run.broken:
@@ -125,7 +123,7 @@ def _why_absent(run: Run, interrupted: str) -> tuple[str, str]:
     return "not_run", "it was due, but its test was not selected or not found"
 
 
-def _prober(run: Run, now: datetime) -> Prober:
+def _prober(run: Attempt, now: datetime) -> Prober:
     from hour24 import probes
 
     folder = run.ledger.folder / "probe"
@@ -135,7 +133,7 @@ def _prober(run: Run, now: datetime) -> Prober:
     return Prober(running=running, files=files, last_line=last)
 
 
-def _advisory(run: Run, interrupted: str) -> list[dict[str, Any]]:
+def _advisory(run: Attempt, interrupted: str) -> list[dict[str, Any]]:
     if run.lanes is None or not run.production.providing(Measure.INCIDENTS):
         return []
     if interrupted and not run.lanes.answered("status_pages"):
@@ -152,7 +150,7 @@ def _advisory(run: Run, interrupted: str) -> list[dict[str, Any]]:
     return plain
 
 
-def _shown(run: Run, judged: list[Judged]) -> list[Shown]:
+def _shown(run: Attempt, judged: list[Judged]) -> list[Shown]:
     shown = []
     if run.checkpoint.hour == 0:
         shown += [

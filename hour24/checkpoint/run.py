@@ -16,94 +16,33 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import cached_property
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from hour24.checkpoint import recording, telling
-from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
-from hour24.checkpoint.place import place
-from hour24.checkpoint.stage import Options, Stage
-from hour24.config import Production
+from hour24.checkpoint import notify, recording
+from hour24.checkpoint.attempt import Attempt
+from hour24.checkpoint.inquiry import Inquiry, Lanes
 from hour24.criteria import EIGHT, Criterion, own_criterion
 from hour24.criteria.judges import refusal
 from hour24.errors import LedgerError
 from hour24.evidence import Evidence, Listing, Question, Total, Unanswered, from_plain, to_plain
-from hour24.ledger.book import Ledger
-from hour24.ledger.journal import Journal
 from hour24.ledger.record import Judged, Record
 from hour24.objectives.base import Objective
 from hour24.secrets import scan
-from hour24.secrets.redactor import Redactor
 from hour24.verdict import Outcome
-from hour24.watch import Checkpoint, Watch, Window
 from hour24.witnesses.port import Measure
-
-if TYPE_CHECKING:
-    pass
 
 LOADS_AFTER_S = 0.5
 """Until then the sources' first questions are under way, and nothing else holds them up."""
 BROKEN = "CRITERIA-IMPORT"
 """Id of the criterion that stands for files that do not import."""
-REHEARSED_PER_S = 100.0
-"""Latency samples a second that a rehearsal takes of an endpoint: it is its own server."""
 
 
-@dataclass
-class Run:
-    """One attempt at one checkpoint."""
-
-    options: Options
-    stage: Stage
-    checkpoint: Checkpoint
-    started: datetime
-    redactor: Redactor
-    resources: ExitStack
-    attempt: int
-    journal: Journal
-    judged: list[Judged] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    plan: dict[str, Criterion] = field(default_factory=dict)
-    broken: tuple[str, ...] = ()
-    inquiry: Inquiry | None = None
-    lanes: Lanes | None = None
-    record: Record | None = None
-    path: Path | None = None
-    trouble: list[str] = field(default_factory=list)
-    waiting: Waiting = lambda lane, waited_s, budget_s: None
-    writing: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def production(self) -> Production:
-        return self.stage.production
-
-    @property
-    def ledger(self) -> Ledger:
-        return self.stage.ledger
-
-    @property
-    def watch(self) -> Watch:
-        return self.stage.ledger.watch
-
-    @property
-    def stem(self) -> str:
-        """``hour08.a1``"""
-        return f"hour{self.checkpoint.hour:02d}.a{self.attempt}"
-
-    @cached_property
-    def found(self) -> dict[str, str]:
-        """Where production is found by this run."""
-        return place(self.production, self.stage.rehearsal)
-
-    def file(self, ending: str) -> Path:
-        """A file of this attempt: ``file(".html")``."""
-        return self.ledger.folder / f"{self.stem}{ending}"
+class Run(Attempt):
+    """One attempt at one checkpoint: asks, judges, records and publishes."""
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -122,16 +61,18 @@ class Run:
     def asking(self) -> Inquiry:
         """The sources of this checkpoint, made once."""
         if self.inquiry is None:
-            sampling = REHEARSED_PER_S if self.stage.rehearsal is not None else None
-            where = (self.production, self.watch, self.checkpoint, self.stage.clock, self.ledger)
-            if self.stage.of is None:
-                self.inquiry = Inquiry(*where, sampling=sampling, started=self.started)
-            else:
-                from hour24.checkpoint import daily
-
-                self.inquiry = daily.Look(
-                    *where, self.stage.of, sampling=sampling, started=self.started
-                )
+            context = self.context
+            self.inquiry = Inquiry(
+                context.production,
+                self.watch,
+                context.checkpoint,
+                context.clock,
+                context.ledger,
+                baseline=context.baseline,
+                found=context.addresses,
+                sampling=context.per_s,
+                started=self.started,
+            )
         return self.inquiry
 
     def answer(self, name: str) -> Any:
@@ -258,17 +199,6 @@ class Run:
         none = Total(question=question, value=0.0, unit="files")
         self.conclude(criterion, ValueBelow(limit=1), {"value": none})
 
-    def of(self, criterion: Criterion, **fields: Any) -> Judged:
-        """A verdict on this criterion; ``fields`` are the verdict's own."""
-        return Judged(
-            id=criterion.id,
-            sentence=criterion.sentence,
-            group=criterion.group,
-            span=criterion.span,
-            window=self._window(criterion),
-            **fields,
-        )
-
     def _keep(self, judged: Judged, stored: Mapping[str, dict[str, Any]] | None = None) -> Judged:
         """Keep a verdict; ``stored``: its evidence, without secrets already."""
         plain = self.redactor.plain(msgspec.to_builtins(judged))
@@ -280,17 +210,7 @@ class Run:
             self.trouble.append(str(problem))
         return clean
 
-    def _window(self, criterion: Criterion) -> Window | None:
-        if criterion.span == "now":
-            return None
-        whole = criterion.span == "since_t0"
-        return self.checkpoint.since_t0 if whole else self.checkpoint.window
-
     # --- the end ------------------------------------------------------------------------------
-
-    def due(self) -> tuple[Criterion, ...]:
-        """What is due at this hour, criteria of one's own included."""
-        return tuple(each for each in self.plan.values() if self.checkpoint.hour in each.hours)
 
     def so_far(self, interrupted: str = "") -> Record:
         """The record as it would be written now."""
@@ -333,16 +253,16 @@ class Run:
             ],
             open_before=[
                 f"{each.id}{f' {each.subject}' if each.subject else ''} at hour {each.hour}"
-                for each in self.ledger.standings(self.stage.clock.now(), record)
+                for each in self.ledger.standings(self.context.clock.now(), record)
                 if each.stands and each.hour < record.hour and each.id not in EIGHT
             ],
-            reports=self.options.elsewhere,
+            reports=self.context.reports,
         )
         return msgspec.structs.replace(record, decision=self.redactor.plain(decision.to_plain()))
 
     def standings(self) -> Listing:
         """How every criterion stands at every checkpoint so far, this run's verdicts included."""
-        now = self.stage.clock.now()
+        now = self.context.clock.now()
         standings = self.ledger.standings(now, self.so_far())
         return Listing(
             question=Question(
@@ -376,7 +296,7 @@ class Run:
         writers: dict[str, Callable[[], None]] = {
             "page": lambda: checkpoint.write(record, ledger, self.file(".html")),
             "junit": lambda: junit.write(record, self.file(".xml")),
-            "alert": lambda: telling.alert(self),
+            "alert": lambda: notify.alert(self),
             "index": lambda: index.write(ledger, ledger.folder / "index.html"),
         }
         for what, write in writers.items():

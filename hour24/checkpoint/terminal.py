@@ -12,16 +12,14 @@ from __future__ import annotations
 import os
 import textwrap
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from hour24.checkpoint.attempt import Attempt
 from hour24.ledger.record import Judged
 from hour24.text import LONGEST_TEXT, cut, escape_for_ci, format_lateness, format_percent, one_line
 from hour24.verdict import Outcome
 from hour24.watch import marker
-
-if TYPE_CHECKING:
-    from hour24.checkpoint.run import Run
 
 NARROWEST = 36
 MOST_SHOWN = 600
@@ -78,7 +76,7 @@ def verdict_lines(judged: Judged, width: int) -> list[Line]:
     return lines
 
 
-def closing_lines(run: Run, width: int) -> list[Line]:
+def closing_lines(run: Attempt, width: int) -> list[Line]:
     """The end of a checkpoint: outcome, what was measured, what is next, where the page is."""
     record = run.record
     if record is None:
@@ -88,20 +86,21 @@ def closing_lines(run: Run, width: int) -> list[Line]:
     due = len({each.id for each in record.criteria})
     seen = len({each.id for each in measured})
     told = ", ".join(f"{counted[str(o)]} {o}" for o in Outcome if counted[str(o)])
-    rehearsal = "REHEARSAL " if record.rehearsal else ""
+    banner = f"{run.context.banner} " if run.context.banner else ""
     lines: list[Line] = [
         ("", {}),
         (
-            f"{rehearsal}hour {record.hour} of {record.watch}: {record.outcome}; "
+            f"{banner}hour {record.hour} of {record.watch}: {record.outcome}; "
             f"launch: {_launch(run)}",
             {**COLOURS[record.outcome], "bold": True},
         ),
         (f"  {due} criteria due, {seen} measured, {due - seen} not; verdicts: {told}", {}),
     ]
-    if run.stage.opened and record.hour > 0:
+    if run.context.opened and record.hour > 0:
         told = (
             f"A NEW WATCH WAS OPENED, {record.watch}, and it has no hour 0: what is compared with "
-            f"that is INCONCLUSIVE; one with a baseline begins with pytest -m hour0{_named(run)}"
+            "that is INCONCLUSIVE; one with a baseline begins with pytest -m hour0"
+            f"{run.context.target_options}"
         )
         lines += [(text, {"yellow": True, "bold": True}) for text in _wrapped(told, width, 2)]
     if record.decision:
@@ -117,9 +116,9 @@ def closing_lines(run: Run, width: int) -> list[Line]:
     return lines
 
 
-def _launch(run: Run) -> str:
+def _launch(run: Attempt) -> str:
     """``NO-GO (1 check failed)``: the word of the watch so far."""
-    now = run.stage.clock.now()
+    now = run.context.clock.now()
     found = run.ledger.launch(now, run.checkpoint.hour)
     return f"{found.word} ({found.because})"
 
@@ -152,47 +151,33 @@ def decision_lines(decision: dict[str, Any], colour: dict[str, Any], width: int)
     return lines
 
 
-def _prober(run: Run) -> list[Line]:
+def _prober(run: Attempt) -> list[Line]:
     record = run.record
     assert record is not None
-    if record.rehearsal:
-        return [("  the rehearsal's prober is simulated", {})]
+    if run.context.prober:
+        return [(f"  {run.context.prober}", {})]
     if record.prober.running:
         return [("  a prober is running", {})]
+    command = f"python -m hour24 probe{run.context.target_options} --watch {record.watch}"
     return [
         (
             "  NO PROBER IS RUNNING: nothing is seen between the checkpoints; start one with",
             {"yellow": True, "bold": True},
         ),
-        (f"    python -m hour24 probe{_named(run)} --watch {record.watch}", {"bold": True}),
+        (f"    {command}", {"bold": True}),
     ]
 
 
-def _named(run: Run) -> str:
-    """The options that lead to the same watch again."""
-    target, reports = run.options.target, run.options.elsewhere
-    named = "" if target == "production.toml" else f" --target {target}"
-    return f"{named} --reports {reports}" if reports else named
-
-
-def _next(run: Run) -> str:
+def _next(run: Attempt) -> str:
     record = run.record
     assert record is not None
     after = run.watch.next_after(record.hour)
     if after is None:
-        if run.ledger.genesis.daily:
-            return "that was the last daily look"
-        never = (
-            "; a rehearsal is never signed off, but told what is missing"
-            if record.rehearsal
-            else ""
-        )
-        return f"that was the last checkpoint{never}: python -m hour24 signoff {run.ledger.folder}"
-    named = _named(run) + (f" --watch {record.watch}" if run.options.watch else "")
+        return run.context.finished
     due = after.due.astimezone(ZoneInfo(record.zone))
     return (
         f"next: hour {after.hour}, due {due:%Y-%m-%d %H:%M} {record.zone}: "
-        f"pytest -m {marker(after.hour)}{named}"
+        f"pytest -m {marker(after.hour)}{run.context.watch_options}"
     )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from hour24 import config
-from hour24.checkpoint.stage import moment
 from hour24.clock import WallClock
 from hour24.commands import say
 from hour24.commands.watches import add_reports, add_watch, chosen
@@ -16,6 +15,7 @@ from hour24.criteria import database, latency
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import launch_of
+from hour24.targets.request import moment
 from hour24.versions import JUDGES
 
 REFUSED = 1

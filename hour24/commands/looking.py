@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hour24 import config
-from hour24.checkpoint.place import place
-from hour24.checkpoint.stage import Options, absent, moment, open_watch
+from hour24.checkpoint.addresses import addresses
 from hour24.clock import Clock, WallClock
 from hour24.commands import say
 from hour24.commands.watches import add_reports, add_watch, chosen, production_of
@@ -19,6 +17,9 @@ from hour24.config.lines import line_of, lines_of
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
+from hour24.targets.production import watch_ahead
+from hour24.targets.request import TARGET, Request, moment
+from hour24.targets.watches import absent
 from hour24.text import format_duration
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from hour24.probes import Alarm
 
 REFUSED = 1
-TARGET = "production.toml"
 
 
 def add(commands: Any) -> None:
@@ -157,9 +157,9 @@ def due(options: argparse.Namespace) -> int:
     ledger = Ledger.find(options.reports, options.watch, options.target)
     if ledger is None:
         if options.watch:
-            meant = Options(hour=0, reports=options.reports, watch=options.watch)
             whose, remedy = options.target or "any target", "`pytest -m hour0` opens one"
-            raise ConfigurationError([absent("a watch", meant, whose, remedy)])
+            problem = absent("a watch", options.reports, options.watch, whose, remedy)
+            raise ConfigurationError([problem])
         if not options.hour_only:
             say.line("no watch is open; `pytest -m hour0` starts one")
         return 0
@@ -207,20 +207,19 @@ def probe(options: argparse.Namespace) -> int:
     ledger = Ledger.find(options.reports, options.watch, options.target)
     if options.t0:
         begins = moment(options.t0, "--t0")
-        meant = Options(
-            hour=0,
+        ahead = Request(
             target=options.target,
             reports=options.reports,
             watch=options.watch,
             t0=begins,
             early=True,
         )
-        ledger = open_watch(meant, production)
+        ledger = watch_ahead(ahead, production)
     if ledger is None:
-        meant = Options(hour=0, reports=options.reports, watch=options.watch)
         remedy = "start one with `pytest -m hour0`, or ahead of it with --t0"
-        raise ConfigurationError([absent("an open watch", meant, options.target, remedy)])
-    if elsewhere := moved.elsewhere(ledger, place(production, ledger.genesis.rehearsal)):
+        problem = absent("an open watch", options.reports, options.watch, options.target, remedy)
+        raise ConfigurationError([problem])
+    if elsewhere := moved.elsewhere(ledger, addresses(production)):
         remedy = f"{options.target}: not where {ledger.watch.name} looks; if production moved, run "
         remedy += "the next checkpoint first, then start the prober again"
         raise ConfigurationError([*elsewhere, remedy])
@@ -273,7 +272,7 @@ def rollback(options: argparse.Namespace) -> int:
     from hour24 import rollback as rolling
 
     ledger = chosen(options.watch, options.reports)
-    production, clock = _stage(ledger, options)
+    production, clock = _watched(ledger, options)
     try:
         plan = rolling.plan(production, ledger, clock, options.way)
     except rolling.Refused as refusal:
@@ -306,17 +305,13 @@ def rollback(options: argparse.Namespace) -> int:
     return 0 if done.ok else REFUSED
 
 
-def _stage(ledger: Ledger, options: argparse.Namespace) -> tuple[Production, Clock]:
+def _watched(ledger: Ledger, options: argparse.Namespace) -> tuple[Production, Clock]:
     """The watch's production and its clock; a rehearsal's moves its servers along.
 
     Raises: ConfigurationError.
     """
     if options.rehearsal_at is None:
         return production_of(ledger, options.target), WallClock()
-    from hour24.rehearsal.client import Rehearsal
-    from hour24.rehearsal.clock import RehearsalClock
+    from hour24.targets import rehearsal
 
-    served = Rehearsal.served(options.rehearsal_at)
-    stands = datetime.fromisoformat(served.state()["now"])
-    production = config.load(Path(served.toml), {**os.environ, **served.environ})
-    return production, RehearsalClock(served.control, stands)
+    return rehearsal.attached(options.rehearsal_at)

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from datetime import timedelta
 
-from hour24.checkpoint.stage import moment
 from hour24.commands import say
 from hour24.commands.watches import add_reports
 from hour24.criteria import CRITERIA, errors, process
@@ -16,6 +15,7 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.standings import outcome_of
 from hour24.rehearsal.faults import FAULTS, parsed
 from hour24.rehearsal.play import PROCESS_EXITS, Played, Script, play, worst_exit
+from hour24.targets.request import moment
 from hour24.text import cut, escape_controls, format_duration, one_line
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 
 from hour24 import config
-from hour24.checkpoint.stage import REPORTS, listed, watches_in
 from hour24.commands import say
 from hour24.config import Production
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
+from hour24.targets.request import REPORTS
+from hour24.targets.watches import listed, watches_in
 
 
 def add_reports(parser: argparse.ArgumentParser) -> None:

@@ -79,7 +79,7 @@ class Genesis(Struct, frozen=True, kw_only=True):
 
     @property
     def daily(self) -> bool:
-        """Whether this is the week after (:mod:`hour24.checkpoint.daily`), and not a watch."""
+        """Whether this is the week after (:mod:`hour24.targets.daily`), and not a watch."""
         return self.hours[-1] > CHECKPOINTS[-1]
 
 

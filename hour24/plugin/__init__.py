@@ -113,16 +113,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
+    from hour24.checkpoint.notify import heartbeat
     from hour24.checkpoint.opening import begin, open_run
-    from hour24.checkpoint.stage import Options, moment
-    from hour24.checkpoint.telling import sign_of_life
+    from hour24.targets.request import Request, moment
 
     option = config.option
     try:
         run = open_run(
-            Options(
-                hour=0 if selected == DAILY_LOOK else int(selected.removeprefix("hour")),
-                daily=selected == DAILY_LOOK,
+            Request(
+                marker=selected,
                 target=option.target,
                 reports=Path(option.reports),
                 watch=option.watch,
@@ -141,7 +140,7 @@ def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     except LedgerError as problem:
         pytest.exit(str(problem), returncode=EXIT_NOT_WRITTEN)
     begin(run)
-    sign_of_life(run, "start")
+    heartbeat(run, "start")
     option.continue_on_collection_errors = True
     option.tbstyle = "short"
     option.showlocals = False

@@ -32,7 +32,7 @@ from hour24.plugin.compatibility import once
 from hour24.plugin.exits import EXIT, EXIT_HARD_LIMIT, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import VERDICTS
 from hour24.plugin.guards import Scrubbed
-from hour24.plugin.marking import DAILY_LOOK, OWN, criterion_of
+from hour24.plugin.marking import OWN, criterion_of
 from hour24.plugin.trouble import trouble as trouble_of
 from hour24.plugin.waiting import WaitingLine
 from hour24.text import LONGEST_TEXT, escape_for_ci, one_line
@@ -83,8 +83,8 @@ class CheckpointPlugin:
                 f"{strays[0]}: expected @criterion(...), got none; without one no checkpoint "
                 "ever runs it"
             )
-        meant = DAILY_LOOK if self.run.options.daily else self.run.checkpoint.hour
-        found = {item.callspec.params["checkpoint"] for item in items}  # type: ignore[attr-defined]
+        meant = self.run.context.marker
+        found = {_marker_of(item) for item in items}
         if found - {meant}:
             raise pytest.UsageError(f"-m: expected one checkpoint, got {sorted(map(str, found))}")
         kept, repeats = once(items)
@@ -229,11 +229,11 @@ class CheckpointPlugin:
         run = self.run
         production = f"{run.production.service.name} ({run.production.service.environment})"
         window = run.checkpoint.window
-        told = " REHEARSAL" if run.stage.rehearsal else ""
-        new = ", opened now" if run.stage.opened else ""
+        banner = f" {run.context.banner}" if run.context.banner else ""
+        new = ", opened now" if run.context.opened else ""
         return [
             f"hour24: hour {run.checkpoint.hour} of watch {run.watch.name}{new}: "
-            f"{production}{told}",
+            f"{production}{banner}",
             f"due {run.checkpoint.due:%Y-%m-%d %H:%M}Z, window "
             f"{window.start:%m-%d %H:%M}Z to {window.end:%m-%d %H:%M}Z; "
             f"{len(run.due())} criteria due",
@@ -331,11 +331,11 @@ class CheckpointPlugin:
             self._say(f"hour24: {text}")
         if leaks:
             session.exitstatus = EXIT_NOT_WRITTEN
-        from hour24.checkpoint.telling import farewell
+        from hour24.checkpoint.notify import last_heartbeat
 
-        unsaid = farewell(self.run, int(session.exitstatus))
-        if unsaid:  # the closing lines are told already
-            self._say(f"hour24: {unsaid}")
+        unsent = last_heartbeat(self.run, int(session.exitstatus))
+        if unsent:  # the closing lines were written before
+            self._say(f"hour24: {unsent}")
 
     def _unwritten(self, problem: Exception) -> str:
         told = problem if isinstance(problem, LedgerError) else repr(problem)
@@ -387,3 +387,9 @@ class CheckpointPlugin:
             terminal.ensure_newline()
             terminal.write_line(one_line(text, LONGEST_TEXT), red=True)
             terminal.flush()  # whoever ends the process next does not
+
+
+def _marker_of(item: pytest.Item) -> str:
+    """The marker by which this test was selected: ``hour8``, ``daily``."""
+    at = item.callspec.params["checkpoint"]  # type: ignore[attr-defined]
+    return at if isinstance(at, str) else f"hour{at}"

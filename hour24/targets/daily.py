@@ -13,25 +13,23 @@ Rules of this module:
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from hour24.checkpoint.inquiry import Inquiry
-from hour24.clock import Clock
+from hour24 import config
 from hour24.config import Production
 from hour24.criteria import DAILY, Criterion, known
 from hour24.errors import ConfigurationError
-from hour24.evidence import Evidence
 from hour24.ledger.book import Genesis, Ledger
+from hour24.targets import watches
+from hour24.targets.context import Context, Target
+from hour24.targets.request import Request
 from hour24.versions import FORMAT, JUDGES
-from hour24.watch import Checkpoint, Watch, Window
-
-if TYPE_CHECKING:
-    from hour24.probes import Seen
+from hour24.watch import Checkpoint, Watch
 
 SUFFIX = "-daily"
 LONGEST_NAME = 64
@@ -97,7 +95,9 @@ def genesis(
     )
 
 
-def opened(reports: Path, of: Ledger, production: Production, limits: str, now: datetime) -> Ledger:
+def week_after(
+    reports: Path, of: Ledger, production: Production, limits: str, now: datetime
+) -> Ledger:
     """The ledger of the week after this watch; it is made where there is none yet.
 
     Args:
@@ -158,40 +158,26 @@ def checkpoint(watch: Watch, hour: int) -> Checkpoint:
     return structs.replace(point, since_t0=point.window)
 
 
-class Look(Inquiry):
-    """The sources of a daily look: the day from now, the baseline from the watch.
+def opened(request: Request, target: Target, resources: ExitStack) -> Context:
+    """The context of the daily look that is due, at the target whose watch it follows.
 
-    Args:
-        of: the ledger of the watch.
+    Raises: ConfigurationError; LedgerError.
     """
-
-    def __init__(
-        self,
-        production: Production,
-        watch: Watch,
-        checkpoint: Checkpoint,
-        clock: Clock,
-        ledger: Ledger,
-        of: Ledger,
-        *,
-        sampling: float | None = None,
-        started: datetime | None = None,
-    ) -> None:
-        super().__init__(
-            production, watch, checkpoint, clock, ledger, sampling=sampling, started=started
-        )
-        self.of = of
-
-    def earlier(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
-        """Evidence of this name in the watch's records, oldest first, with the hour."""
-        watch = Inquiry(self.production, self.watch, self.checkpoint, self.clock, self.of)
-        return watch.earlier(name, *same)
-
-    @cached_property
-    def seen_at_baseline(self) -> Seen:
-        """What the watch's prober saw around T0."""
-        from hour24 import probes
-
-        hour = timedelta(hours=1)
-        t0 = self.watch.t0
-        return probes.read(self.of.folder / "probe", Window(t0 - hour, t0 + hour))
+    named = watches.newest(request)
+    watch = followed(request.reports, named) if named.genesis.daily else named
+    base = target.around(request, watch, resources)
+    limits = config.limits_digest(base.production)
+    ledger = week_after(request.reports, named, base.production, limits, base.clock.now())
+    days = [hour for hour in ledger.watch.hours if hour > watch.watch.hours[-1]]
+    ahead = [hour for hour in days if not ledger.records(hour)] or days[-1:]
+    base.stand_at(ledger.watch.checkpoint(ahead[0]).due)
+    return replace(
+        base,
+        production=watches.with_classes(base.production, ledger),
+        ledger=ledger,
+        baseline=watch,
+        checkpoint=checkpoint(ledger.watch, due(ledger.watch, base.clock.now())),
+        criteria=criteria(tuple(days)),
+        finished="that was the last daily look",
+        opened=False,
+    )

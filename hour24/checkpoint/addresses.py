@@ -1,18 +1,17 @@
-"""Where a run finds production, as its ledger says it.
+"""Where production is found, as its ledger records it.
 
 Rules of this module:
 
-- A host that stands in production.toml as it is, is no secret, though it stand in an address of the
-  environment as well: another alert address on it does not move production. Everything else of that
-  address stays one: the whole, its login, its path, its query.
-- A host that only the environment tells, a database's, is scrubbed like everything else.
+- A host that production.toml states in plain text is not a secret, even when an address of the
+  environment has it too: another alert address on that host does not move production. The rest of
+  that address stays secret: its login, its path, its query.
+- A host that only the environment names, such as a database's, is redacted.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from hour24 import config
 from hour24.config import Production
@@ -22,21 +21,16 @@ KEPT = ("http", "https", "postgres", "postgresql")
 """Schemes of addresses whose host by itself a redactor never takes for a secret."""
 
 
-def place(production: Production, rehearsal: dict[str, Any] | None) -> dict[str, str]:
-    """Where production is found (:func:`hour24.config.watched`), without secrets.
-
-    Returns: nothing for a rehearsal: its servers are others every time.
-    """
-    if rehearsal is not None:
-        return {}
-    told = config.watched(production)
-    in_clear = {_host(address) for where, address in told.items() if where.endswith("url")}
-    found: dict[str, str] = Redactor(_secrets(production, in_clear)).plain(told)
-    return found
+def addresses(production: Production) -> dict[str, str]:
+    """Where production is found (:func:`hour24.config.watched`), without secrets."""
+    found = config.watched(production)
+    in_clear = {_host(address) for where, address in found.items() if where.endswith("url")}
+    redacted: dict[str, str] = Redactor(_secrets(production, in_clear)).plain(found)
+    return redacted
 
 
 def _secrets(production: Production, in_clear: set[str]) -> Iterator[tuple[str, str]]:
-    """Every secret, but of an address on a host told in clear not the host by itself."""
+    """All secrets, minus bare hostnames that production.toml states in plain text."""
     known = [(each.name, each.reveal()) for each in production.secrets]
     shared = {_host(value) for _, value in known if "://" in value} & in_clear - {""}
     for name, value in known:

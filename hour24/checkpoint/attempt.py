@@ -1,0 +1,105 @@
+"""The state of one attempt at a checkpoint: what it runs against, and what came of it so far."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
+from hour24.config import Production
+from hour24.criteria import Criterion
+from hour24.ledger.book import Ledger
+from hour24.ledger.journal import Journal
+from hour24.ledger.record import Judged, Record
+from hour24.secrets.redactor import Redactor
+from hour24.targets.context import Context
+from hour24.watch import Checkpoint, Watch, Window
+
+
+@dataclass
+class Attempt:
+    """One attempt at one checkpoint, from its opening to its record.
+
+    Args:
+        started: when it began, by the context's clock.
+        resources: what must be released at the end.
+        attempt: its number at this hour, from 1.
+        plan: every criterion of the watch by id; tests of one's own are added as they are found.
+        broken: files of criteria that do not import.
+        record, path: none until it is written.
+        trouble: what went wrong without changing a verdict.
+    """
+
+    context: Context
+    started: datetime
+    redactor: Redactor
+    resources: ExitStack
+    attempt: int
+    journal: Journal
+    plan: dict[str, Criterion] = field(default_factory=dict)
+    judged: list[Judged] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    broken: tuple[str, ...] = ()
+    inquiry: Inquiry | None = None
+    lanes: Lanes | None = None
+    record: Record | None = None
+    path: Path | None = None
+    trouble: list[str] = field(default_factory=list)
+    waiting: Waiting = lambda lane, waited_s, budget_s: None
+    writing: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def production(self) -> Production:
+        return self.context.production
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.context.ledger
+
+    @property
+    def watch(self) -> Watch:
+        return self.context.ledger.watch
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return self.context.checkpoint
+
+    @property
+    def found(self) -> Mapping[str, str]:
+        """The addresses where this attempt found production."""
+        return self.context.addresses
+
+    @property
+    def stem(self) -> str:
+        """``hour08.a1``"""
+        return f"hour{self.checkpoint.hour:02d}.a{self.attempt}"
+
+    def file(self, ending: str) -> Path:
+        """A file of this attempt: ``file(".html")``."""
+        return self.ledger.folder / f"{self.stem}{ending}"
+
+    def due(self) -> tuple[Criterion, ...]:
+        """What is due at this hour, criteria of one's own included."""
+        return tuple(each for each in self.plan.values() if self.checkpoint.hour in each.hours)
+
+    def of(self, criterion: Criterion, **fields: Any) -> Judged:
+        """A verdict on this criterion; ``fields`` are the verdict's own."""
+        return Judged(
+            id=criterion.id,
+            sentence=criterion.sentence,
+            group=criterion.group,
+            span=criterion.span,
+            window=self._window(criterion),
+            **fields,
+        )
+
+    def _window(self, criterion: Criterion) -> Window | None:
+        if criterion.span == "now":
+            return None
+        whole = criterion.span == "since_t0"
+        return self.checkpoint.since_t0 if whole else self.checkpoint.window

@@ -1,0 +1,74 @@
+"""People are notified, and whoever watches from outside learns that this run is alive.
+
+Rules of this module:
+
+- A target that calls nobody says so instead, with what would have been sent.
+- A notification that fails is trouble in the exit message; it changes no verdict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hour24.checkpoint.attempt import Attempt
+from hour24.errors import LedgerError
+from hour24.ledger.record import Record
+
+if TYPE_CHECKING:
+    from hour24.alerts import Signal
+
+
+def alert(run: Attempt) -> None:
+    """Notify people when the decision changed; what came of it goes into the ledger."""
+    from hour24 import alerts
+
+    assert run.record is not None
+    calls = run.context.calls
+    before = [r for r in run.ledger.records() if _order(r) != _order(run.record)]
+    message = alerts.due(run.record, before)
+    if message is None or not calls.alert_urls:
+        return
+    if calls.withheld:
+        run.trouble.append(f"{calls.withheld}; this would be sent: {message.title}")
+        return
+    problems = alerts.sent(message, calls.alert_urls)
+    run.trouble += problems
+    entry = {
+        "at": run.context.clock.now(),
+        "by": "hour24",
+        "because": message.title,
+        "hour": run.checkpoint.hour,
+        "attempt": run.attempt,
+        "addresses": len(calls.alert_urls),
+        "problems": [run.redactor.text(problem) for problem in problems],
+    }
+    try:
+        run.ledger.append("alert", entry)
+    except LedgerError as problem:
+        run.trouble.append(f"the alert is not in the ledger: {problem}")
+
+
+def heartbeat(run: Attempt, signal: Signal) -> str:
+    """Signal the dead man's switch that this run starts, or how it ended.
+
+    Returns: why the signal failed; empty when it did not.
+    """
+    from hour24 import alerts
+
+    url = run.context.calls.heartbeat_url
+    problem = alerts.beat(url, signal) if url is not None else ""
+    if problem:
+        run.trouble.append(problem)
+    return problem
+
+
+def last_heartbeat(run: Attempt, exit_code: int) -> str:
+    """Signal how the run ended, when everything is written. Returns: why the signal failed."""
+    from hour24 import alerts
+
+    signal = alerts.signal_of(exit_code)
+    return heartbeat(run, signal) if signal is not None else ""
+
+
+def _order(record: Record) -> tuple[int, int]:
+    return record.hour, record.attempt

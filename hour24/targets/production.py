@@ -1,0 +1,79 @@
+"""A production in real time: the target that a production.toml describes."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from hour24 import config
+from hour24.checkpoint.addresses import addresses
+from hour24.clock import WallClock
+from hour24.config import Production
+from hour24.errors import ConfigurationError
+from hour24.ledger.book import Ledger
+from hour24.targets import watches
+from hour24.targets.context import Calls, Context
+from hour24.targets.request import Request
+from hour24.watch import to_minute
+
+
+def opened(request: Request, resources: ExitStack) -> Context:
+    """The context of a checkpoint, whose watch is found or opened.
+
+    Raises: ConfigurationError; then no watch was opened.
+    """
+    production = config.load(Path(request.target))
+    ledger, new = _found(request, production)
+    problem = config.launch_problem(production, ledger.watch.t0)
+    if problem:
+        raise ConfigurationError([problem])
+    return _context(request, production, ledger, new)
+
+
+def around(request: Request, ledger: Ledger, resources: ExitStack) -> Context:
+    """The context of a watch that is there already, for whatever follows it."""
+    return _context(request, config.load(Path(request.target)), ledger, new=False)
+
+
+def watch_ahead(request: Request, production: Production) -> Ledger:
+    """The watch that hour 0 will find; opened ahead of it where there is none.
+
+    Raises: ConfigurationError; LedgerError, when it cannot be read or written.
+    """
+    return _found(request, production)[0]
+
+
+def _found(request: Request, production: Production) -> tuple[Ledger, bool]:
+    """The watch that goes on, or a new one; and whether it is new."""
+    now = WallClock().now()
+    known = watches.continued(request, production, now)
+    if known is not None:
+        return known, False
+    t0 = request.t0 or now
+    watches.refuse_before(request, t0, now)
+    problem = config.launch_problem(production, to_minute(t0))
+    if problem:
+        raise ConfigurationError([problem])
+    found = addresses(production)
+    name = production.service.name
+    return watches.begun(request, production, t0, now, name=name, addresses=found), True
+
+
+def _context(request: Request, production: Production, ledger: Ledger, new: bool) -> Context:
+    known = watches.with_classes(production, ledger)
+    return Context(
+        production=known,
+        clock=WallClock(),
+        ledger=ledger,
+        baseline=ledger,
+        checkpoint=watches.checkpoint(ledger.watch, request.hour),
+        marker=request.marker,
+        criteria=watches.planned(known, ledger),
+        addresses=addresses(known),
+        calls=Calls(known.alert_urls, known.heartbeat_url),
+        finished=f"that was the last checkpoint: python -m hour24 signoff {ledger.folder}",
+        opened=new,
+        reports=request.reports_elsewhere,
+        target_options=request.target_options,
+        watch_options=watches.watch_options(request, ledger),
+    )
