@@ -82,8 +82,9 @@ def load(
     """
     data = _read(path)
     problems = Problems(str(path), data)
-    described = _witnesses(path, data, problems)
-    schema = _schema(described, data)
+    files = _files(path, data, problems)
+    described = _described(path, data, problems, files)
+    schema = _schema(described, data, files)
     rules.texts(problems, data, schema)
     for place, text in differences(data, schema):
         problems.add(place, text)
@@ -159,8 +160,8 @@ def _shipped(name: str) -> dict[str, Any]:
     return found
 
 
-def _witnesses(path: Path, data: dict[str, Any], problems: Problems) -> dict[str, Witness]:
-    """The witnesses whose sections are in the file, in its order."""
+def _files(path: Path, data: dict[str, Any], problems: Problems) -> dict[str, Witness]:
+    """The witnesses of the files that ``[witnesses]`` names, by section."""
     files: dict[str, Witness] = {}
     stated = data.get("witnesses")
     named_files = stated.get("files") if isinstance(stated, dict) else None
@@ -173,6 +174,13 @@ def _witnesses(path: Path, data: dict[str, Any], problems: Problems) -> dict[str
             problems.add(("witnesses", "files", number), str(problem))
         else:
             files[witness.section] = witness
+    return files
+
+
+def _described(
+    path: Path, data: dict[str, Any], problems: Problems, files: Mapping[str, Witness]
+) -> dict[str, Witness]:
+    """The witnesses whose sections are in the file, in its order."""
     try:
         return registry.described([name for name in data if name not in CORE], files)
     except registry.NoWitness as problem:
@@ -180,13 +188,15 @@ def _witnesses(path: Path, data: dict[str, Any], problems: Problems) -> dict[str
         return {}
 
 
-def _schema(described: Mapping[str, Witness], data: Mapping[str, Any]) -> dict[str, Any]:
+def _schema(
+    described: Mapping[str, Witness], data: Mapping[str, Any], files: Mapping[str, Witness]
+) -> dict[str, Any]:
     """The schema of this file: hour24's own sections, and those of the witnesses in it."""
     shipped = _shipped("production.schema.json")
     every = {name: shipped["properties"][name] for name in CORE}
     every |= {name: section_schema(witness) for name, witness in described.items()}
     if set(data) - set(every):  # something is unknown: it may be meant to be one of these
-        every |= {each: {} for each in (*registry.own(), *registry.offered())} | every
+        every |= {each: {} for each in (*registry.own(), *registry.offered(), *files)} | every
     return {**shipped, "properties": every}
 
 

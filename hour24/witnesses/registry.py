@@ -10,8 +10,10 @@ Rules of this module:
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
+import sys
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -29,17 +31,19 @@ class NoWitness(ValueError):
 
 def of_file(path: Path) -> Witness:
     """The witness in a file. Raises: NoWitness."""
-    spec = importlib.util.spec_from_file_location(f"hour24_witness_{path.stem}", path)
+    name = f"hour24_witness_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise NoWitness(f"expected a Python file, got nothing of the kind: {path}")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # a Struct's annotations are looked up there
     try:
         spec.loader.exec_module(module)
     except Exception as problem:  # noqa: BLE001  a user's own code may fail in any way
         raise NoWitness(
             f"expected a file that imports, got {type(problem).__name__}: {problem} ({path})"
         ) from None
-    return _checked(getattr(module, "WITNESS", None), f"WITNESS in {path}")
+    return checked(getattr(module, "WITNESS", None), f"WITNESS in {path}")
 
 
 def described(names: Iterable[str], files: Mapping[str, Witness]) -> dict[str, Witness]:
@@ -82,14 +86,14 @@ def _of_package(name: str) -> Witness | None:
             raise NoWitness(
                 f"{where}: expected one that imports, got {type(problem).__name__}: {problem}"
             ) from None
-        witness = _checked(found, where)
+        witness = checked(found, where)
         if witness.section != name:
             raise NoWitness(f"{where}: expected section {name}, got {witness.section}")
         return witness
     return None
 
 
-def _checked(found: object, where: str) -> Witness:
+def checked(found: object, where: str) -> Witness:
     """``found``, when it is a whole witness. Raises: NoWitness."""
     if not isinstance(found, Witness):
         raise NoWitness(f"{where}: expected a Witness, got {type(found).__name__}")

@@ -1,0 +1,339 @@
+"""Witnesses: each is whole, one from outside works like one of ours, and none is needed."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.clock import SteppingClock
+from hour24.config import Described, Jobs, Production, Schedule, load
+from hour24.doctor import examine
+from hour24.errors import ConfigurationError, SourceError, SourceTimeout
+from hour24.evidence import Counts
+from hour24.objectives.rates import RateBelow
+from hour24.secrets import Secret
+from hour24.verdict import Outcome
+from hour24.witnesses import registry, sections
+from hour24.witnesses.port import NOW, Measure, Witness, found, repeat_of
+from tests import small_watch as small
+from tests.answering import Answer, Asked, Server
+
+ROOT = Path(__file__).parents[1]
+OWN = registry.described(registry.own(), {})
+POINT = small.WATCH.checkpoint(8)
+CLOSED = "http://127.0.0.1:9"
+VALUES: dict[str, Any] = {
+    "url": CLOSED,
+    "service": "srv-1",
+    "owner": "tea-1",
+    "dsn": Secret("X", "host=127.0.0.1 port=9 dbname=d user=u"),
+}
+MORE: dict[Measure, tuple[Any, ...]] = {
+    Measure.RECEIPT: (60.0,),
+    Measure.SERVER_TIMES: (POINT.settled, {}),
+    Measure.BEATS: (POINT.settled, Jobs(pattern="beat")),
+    Measure.NUMBER: ("SELECT 1",),
+    Measure.INCIDENTS: (),
+}
+
+
+def at_of(witness: Witness) -> Any:
+    """A section with something in every field that must be there, at an address where none is."""
+    given = {
+        name: VALUES.get(name, Secret("X_TOKEN", "a-token") if field.secret else "x")
+        for name, field in sections.fields_of(witness.at).items()
+        if field.required or name == "url"
+    }
+    if witness.section == "sentry":
+        given["dsn"] = Secret("X", "http://key@127.0.0.1:9/1")
+    made = witness.at(**given)
+    return (made,) if witness.many else made
+
+
+def inquiry(described: dict[str, Described], **schedule: Any) -> Inquiry:
+    """A checkpoint of a production with these witnesses."""
+    service = msgspec.structs.replace(
+        PRODUCTION, described=described, schedule=Schedule(**schedule)
+    )
+    return Inquiry(service, small.WATCH, POINT, SteppingClock(POINT.due), None)  # type: ignore[arg-type]
+
+
+SMALLEST = """
+[service]
+name = "orders"
+environment = "production"
+control_url = "https://status.net"
+
+[health]
+url = "https://orders.internal.net/health"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "production.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _production(tmp_path_factory: pytest.TempPathFactory) -> None:
+    global PRODUCTION
+    PRODUCTION = load(written(tmp_path_factory.mktemp("smallest"), SMALLEST), {})
+
+
+PRODUCTION: Production
+
+
+# --- whole ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_each_witness_says_all_that_is_asked_of_one(name: str) -> None:
+    """Folder, section and schema agree; every lazy name leads somewhere; every field has a role."""
+    witness = OWN[name]
+    assert witness.section == name
+    assert registry.checked(witness, name) is witness
+    assert witness.title
+    assert witness.about.endswith(".")
+    source = found(witness.source)
+    for measure in witness.measures:
+        assert callable(getattr(source, measure.value)), measure
+    assert "budget_s" in inspect.signature(source).parameters
+    assert callable(found(witness.trials))
+    for lazy in (witness.addresses, witness.rollback):
+        assert not lazy or callable(found(lazy))
+    assert "{" not in repeat_of(witness, at_of(witness))
+    made = sections.part(witness.at, witness.about)
+    for key, part in made["properties"].items():
+        assert part["description"].endswith("."), key
+
+
+def test_every_measure_is_provided_by_one_of_ours() -> None:
+    """A word of the vocabulary that nobody says is none."""
+    assert {measure for one in OWN.values() for measure in one.measures} == set(Measure)
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"), [(name, measure) for name, one in OWN.items() for measure in one.measures]
+)
+def test_the_schedules_budget_reaches_every_source(name: str, measure: Measure) -> None:
+    """Without a second left, nothing is asked: no connection is tried."""
+    asked = inquiry({name: Described(OWN[name], at_of(OWN[name]))}, source_budget_s=0.0)
+    more = MORE.get(measure, () if measure in NOW else (POINT.settled,))
+    with pytest.raises(SourceTimeout, match="within its budget of 0 s"):
+        asked.ask(measure, *more)
+
+
+def test_an_undescribed_witness_is_not_imported() -> None:
+    """A vendor that production.toml does not name costs nothing at the start."""
+    code = (
+        "import sys, hour24.plugin, hour24.checkpoint.questions, hour24.objectives, hour24.config; "
+        f"print([n for n in {registry.own()!r} if f'hour24.witnesses.{{n}}' in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.stdout.strip() == "[]", ran.stderr
+
+
+def test_the_first_in_the_file_answers() -> None:
+    """Two provide the same measure: no answer is mixed from both."""
+    first = msgspec.structs.replace(OWN["render"], section="first", source=Told(1))
+    second = msgspec.structs.replace(OWN["render"], section="second", source=Told(2))
+    at = at_of(OWN["render"])
+    asked = inquiry({"first": Described(first, at), "second": Described(second, at)})
+    answer = asked.ask(Measure.RESPONSES, POINT.settled)
+    assert isinstance(answer, Counts)
+    assert answer.total == 1
+
+
+class Told:
+    """A source that answers a number of requests."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+
+    def __call__(self, at: Any, clock: Any, *, budget_s: float) -> Told:
+        return self
+
+    def responses(self, window: Any) -> Counts:
+        return Counts(question=small.asked(8), total=self.total, bad=0, what="requests")
+
+
+# --- from outside -----------------------------------------------------------------------------
+
+EXAMPLE, FILES, ENTRY = re.findall(
+    r"```(?:python|toml)\n(.*?)```", (ROOT / "docs" / "witnesses.md").read_text("utf-8"), re.DOTALL
+)
+
+
+def edge(asked: Asked) -> Answer:
+    """The edge proxy of the example."""
+    if asked.headers.get("authorization") != "Bearer an-edge-token":
+        return Answer(status=401)
+    assert asked.path.startswith("/voice/requests?from=")
+    return Answer(body=json.dumps({"200": 9_990, "404": 5, "503": 5}).encode())
+
+
+def described(folder: Path, url: str, by: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A production.toml with the example's witness, brought by a file or by a package."""
+    section = FILES.replace("https://edge.example/api", url)
+    if by == "file":
+        (folder / "witnesses").mkdir()
+        (folder / "witnesses" / "edge.py").write_text(EXAMPLE)
+    else:
+        section = section.partition("\n\n")[2]
+        package = folder / "site"
+        (package / "edge-1.0.dist-info").mkdir(parents=True)
+        (package / "edge.py").write_text(EXAMPLE)
+        meta = package / "edge-1.0.dist-info"
+        (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: edge\nVersion: 1.0\n")
+        (meta / "entry_points.txt").write_text("[hour24.witnesses]\nedge = edge:WITNESS\n")
+        monkeypatch.syspath_prepend(package)
+    return written(folder, SMALLEST + section)
+
+
+def test_the_example_is_short() -> None:
+    """At most 60 lines of code; its entry point is the one that is tested."""
+    assert len([line for line in EXAMPLE.splitlines() if line.strip()]) <= 60
+    assert 'edge = "edge:WITNESS"' in ENTRY
+
+
+@pytest.mark.parametrize("by", ["file", "entry point"])
+def test_a_witness_from_outside_is_judged_by(
+    by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loaded, asked, named, tried by doctor; its token stands in no evidence."""
+    with Server(edge) as server:
+        path = described(tmp_path, server.url, by, monkeypatch)
+        production = load(path, {"EDGE_TOKEN": "an-edge-token"})
+        asked = Inquiry(production, small.WATCH, POINT, SteppingClock(POINT.due), None)  # type: ignore[arg-type]
+        answer = asked.ask(Measure.RESPONSES, POINT.settled)
+        tried = {each.name: each for each in examine(production, SteppingClock(POINT.due))}
+    assert isinstance(answer, Counts)
+    assert answer.parts == {"200": 9_990, "404": 5, "503": 5}
+    assert answer.question.who == "the edge proxy"
+    assert answer.question.repeat == 'curl -sS -H "Authorization: Bearer $EDGE_TOKEN"'
+    assert "an-edge-token" not in repr(answer)
+    assert RateBelow(limit=0.01).judge({"platform": answer}).outcome == Outcome.PASS
+    assert tried["edge: responses"].ok
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("zone = ", "zon = "), 'edge.zon: expected a known key, such as zone, got "zon"'),
+        (('url = "http', 'url = "xttp'), "edge.url: expected an http or https address, got "),
+        (("[edge]", "[egde]"), 'egde: expected a known key, such as edge, got "egde"'),
+        (("edge.py", "adge.py"), "witnesses.files[1]: expected a Python file, got nothing"),
+    ],
+)
+def test_a_wrong_section_of_a_witness_from_outside_is_refused(
+    change: tuple[str, str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its place, what was expected and what was found."""
+    path = described(tmp_path, CLOSED, "file", monkeypatch)
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(ConfigurationError) as refused:
+        load(path, {"EDGE_TOKEN": "an-edge-token"})
+    assert any(says in problem for problem in refused.value.problems), refused.value.problems
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("WITNESS = 1", "expected a Witness, got int"),
+        ("x = 1", "expected a Witness, got NoneType"),
+        ("1 / 0", "expected a file that imports, got ZeroDivisionError"),
+        (EXAMPLE.replace(", Role.WHERE, Meta", ", Meta"), "edge.url: expected one role of WHERE"),
+        (EXAMPLE.replace('Variable("word", "an API token"), ', ""), "edge.token: expected a Var"),
+    ],
+)
+def test_what_is_no_whole_witness_is_refused(tmp_path: Path, code: str, says: str) -> None:
+    """Each by its own words."""
+    path = tmp_path / "edge.py"
+    path.write_text(code)
+    with pytest.raises(registry.NoWitness, match=re.escape(says)):
+        registry.of_file(path)
+
+
+# --- numbers as text --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["12.5", "-3", "1e3"])
+def test_a_number_as_text_is_one_only_where_the_caller_says_so(text: str) -> None:
+    """And a text that is no decimal number never is."""
+    from hour24.asking.answers import number
+
+    assert number(text, "here", as_text=True) == float(text)
+    with pytest.raises(SourceError, match="here: expected a number, got"):
+        number(text, "here")
+    for odd in ("", "12 %", "nan", "inf", "0x10", " 1", "١"):
+        with pytest.raises(SourceError, match="here: expected a number, got"):
+            number(odd, "here", as_text=True)
+
+
+# --- a folder less ----------------------------------------------------------------------------
+
+SECTIONS = {
+    "sentry": 'url = "{at}"\norganization = "acme"\nproject = "orders"\ntoken_env = "A_TOKEN"\n',
+    "render": 'url = "{at}"\nservice = "srv-1"\nowner = "tea-1"\ntoken_env = "A_TOKEN"\n',
+    "supabase": 'url = "{at}"\nproject_ref = "abcdefghij"\ntoken_env = "A_TOKEN"\n',
+    "database": 'dsn_env = "A_DSN"\n',
+}
+
+
+@pytest.mark.parametrize("gone", [*((name,) for name in OWN), tuple(OWN)], ids="-".join)
+def test_without_a_witnesses_folder_everything_else_works(gone: tuple[str, ...], tmp_path: Path):
+    """hour24 starts, judges, draws, verifies and tries a production that does not describe it."""
+    for name in ("hour24", "schemas", "tests_prod"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conftest.py", "pytest.ini"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in gone:
+        shutil.rmtree(tmp_path / "hour24" / "witnesses" / name)
+    text = SMALLEST.replace("https://status.net", CLOSED).replace(
+        "https://orders.internal.net", CLOSED
+    )
+    text += "retry_after_s = 0.2\ngive_up_after_s = 0.4\ntimeout_s = 1\n"
+    text += "[schedule]\nsource_budget_s = 0.3\n"
+    text += "".join(
+        f"[{name}]\n{stated.format(at=CLOSED)}"
+        for name, stated in SECTIONS.items()
+        if name not in gone
+    )
+    written(tmp_path, text)
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHONPATH", "PYTEST"))}
+    environ |= {"A_TOKEN": "a-token-of-ours", "A_DSN": "host=127.0.0.1 port=9 dbname=d user=u"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    judged = run("pytest", "-m", "hour0", "--target", "production.toml", "--watch", "w")
+    assert judged.returncode == 10, judged.stdout + judged.stderr
+    page = tmp_path / "reports" / "w" / "hour00.a1.html"
+    assert "orders" in page.read_text("utf-8")
+    if len(gone) > 1:
+        listed = run("pytest", "-m", "hour8", "--collect-only", "-q", "--target", "production.toml")
+        assert listed.returncode == 0, listed.stdout + listed.stderr
+        verified = run("hour24", "verify", "reports/w")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+        doctor = run("hour24", "doctor", "--target", "production.toml")
+        assert "Traceback" not in doctor.stderr
+        assert "health" in doctor.stdout
