@@ -100,6 +100,36 @@ CHANGES: tuple[Change, ...] = (
             "figures.unknown",
         ),
     ),
+    Change(
+        judges=2,
+        of="NoLeak",
+        rule="a leak is also found from the hour at which it begins, stays called until a restart "
+        "or a flat late half, and a heap that levelled off shows the figures of its late half",
+        alters=(
+            "outcome",
+            "code",
+            *(
+                f"figures.{name}"
+                for name in (
+                    "hours",
+                    "slope",
+                    "lower",
+                    "upper",
+                    "level",
+                    "growth",
+                    "visible",
+                    "collections",
+                    "judged",
+                    "exhausted_h",
+                    "suspected",
+                    "late_slope",
+                    "late_upper",
+                    "onset_h",
+                    "called_h",
+                )
+            ),
+        ),
+    ),
 )
 
 

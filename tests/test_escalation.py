@@ -621,3 +621,16 @@ def test_a_cause_leads_to_the_status_page_of_its_vendor(cause: str, urls: list[s
     """By the page's cause or name; to every page where none is known."""
     step = Commands(record(), pages=PAGES).status_pages((), cause)
     assert shlex.split(step.command) == ["curl", "-sS", *urls]
+
+
+def test_memory_that_rises_steeply_is_an_alert_before_it_is_a_leak() -> None:
+    """Too early to fail, and not too early to call somebody."""
+    early = judged("MEMORY-STABLE", "INCONCLUSIVE", "too_early")
+    rising = msgspec.structs.replace(early, figures={"suspected": 1.0})
+    decision = decided(rising)
+    assert (decision.action, decision.rule) == (
+        Action.ALERT,
+        "Memory is rising steeply: it may be a leak",
+    )
+    assert "hour24 rollback" in commands(decision)
+    assert decided(early).action == Action.PROCEED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -193,3 +194,30 @@ def test_an_instance_without_a_limit_is_inconclusive_unless_all_are_alike():
 def test_the_objectives_come_back_equal(objective):
     """From the record."""
     assert from_plain(objective.to_plain()) == objective
+
+
+SHAPES = {
+    "flat": heap(24),
+    "warm-up": heap(24, lambda hour: 60 * math.log1p(hour) / math.log1p(24)),
+    "levels off": heap(24, lambda hour: 9.2 * min(hour, 10.0)),
+    "slow leak": heap(24, leak(0.6)),
+    "late leak": heap(24, lambda hour: 6.0 * max(0.0, hour - 9.0)),
+}
+
+
+@pytest.mark.parametrize("hours", [8, 12, 16, 20, 24])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_pass_has_a_bound_beyond_the_limit_it_names(shape: str, hours: int) -> None:
+    """Where the late half acquits a heap, its slope and bound are the ones that are shown."""
+    verdict = leaking({"a": SHAPES[shape][: 60 * hours]}, hours)
+    if verdict.outcome == Outcome.PASS:
+        assert verdict.scale.upper <= verdict.scale.limit
+        assert float(verdict.bound.removeprefix("at most ").replace("−", "-")) <= 1.0
+
+
+def test_a_heap_that_levelled_off_says_so() -> None:
+    """9.2 MB/h over the whole time beside a limit of 1 would read as a mistake."""
+    verdict = leaking({"a": SHAPES["levels off"]})
+    assert verdict.outcome == Outcome.PASS
+    assert "levelled off" in verdict.reason
+    assert verdict.figures["late_upper"] == verdict.scale.upper < 1.0

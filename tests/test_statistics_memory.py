@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 import pytest
 
+from hour24.rehearsal.story import Story
 from hour24.statistics.memory import Trend, trend
 from tests.memory_of import cache, day, heap, leak
 
@@ -179,3 +181,58 @@ def test_holes_are_not_zeros():
     for n in (*range(0, 1440, 3), *range(600, 630)):
         values[n] = None
     assert judged(values).standing == "flat"
+
+
+SEEDS = range(1, 101)
+"""Seeds of the rehearsal's own memory: a collector's sawtooth, a reading a minute."""
+
+
+def rehearsed(seed: int, rate: float, onset: float) -> list[float]:
+    """A day of one instance of the rehearsal, from an hour before T0; MB."""
+    machines = Story(seed, (), datetime(2026, 3, 2, 6, tzinfo=UTC)).machines
+    life = next(each for each in machines.lives if each.start_h < -1 and each.end_h > 100)
+    hours = [n / 60 - 1 for n in range(25 * 60)]
+    return [machines.memory_mb(life, at) + rate * max(0.0, at - onset) for at in hours]
+
+
+def at_checkpoint(values: list[float], hour: int) -> Trend:
+    """What hour ``hour`` knows, its last 5 minutes not yet arrived."""
+    return judged(values[: (hour + 1) * 60 - 5], metric="rss", limit=512)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_leak_from_hour_6_on_is_suspected_at_12_and_called_by_20(seed: int) -> None:
+    """11 MB/h: no checkpoint passes it."""
+    values = rehearsed(seed, 11.0, 6.0)
+    at_12 = at_checkpoint(values, 12)
+    assert (at_12.standing, at_12.steep) == ("open", True)
+    assert 4.0 < at_12.onset_h < 9.0
+    assert at_checkpoint(values, 16).standing == "open"
+    assert at_checkpoint(values, 20).standing == "leaks"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_healthy_day_is_neither_called_nor_suspected(seed: int) -> None:
+    """The same rule at every checkpoint, over as many seeds: the rate of false alarms is 0 here."""
+    values = rehearsed(seed, 0.0, 0.0)
+    found = [at_checkpoint(values, hour) for hour in (8, 12, 16, 20, 24)]
+    assert [each.standing for each in found] == ["flat"] * 5
+
+
+def test_a_leak_that_was_called_stays_called_until_something_ends_it() -> None:
+    """It slows down at hour 12 and goes on: that is no acquittal; a restart or a flat half is."""
+
+    def slowing(hour: float) -> float:
+        return 10.0 * min(hour, 13.0) + 2.0 * max(0.0, hour - 13.0)
+
+    def ended(hour: float) -> float:
+        return 10.0 * min(hour, 11.0)
+
+    assert judged(heap(13, slowing)).standing == "leaks"
+    later = judged(heap(17, slowing))
+    assert (later.standing, later.called_h > 0) == ("leaks", True)
+    restarted = judged([*heap(13, slowing), *heap(4)], starts=[13.0])
+    assert restarted.called_h == 0.0
+    flat = judged(heap(24, ended))
+    assert (flat.standing, flat.levelled_off) == ("flat", True)
+    assert flat.late_upper < 1.0

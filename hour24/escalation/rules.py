@@ -297,6 +297,20 @@ def critical_class(seen: Seen) -> Iterator[Finding]:
         )
 
 
+def rising_memory(seen: Seen) -> Iterator[Finding]:
+    """Memory that rises steeply, for too short a time to be called a leak."""
+    for judged in seen.record.criteria:
+        suspected = judged.figures.get("suspected", 0.0) > 0
+        if judged.id == process.MEMORY.id and judged.outcome == Outcome.INCONCLUSIVE and suspected:
+            yield Finding(
+                action=Action.ALERT,
+                rule="Memory is rising steeply: it may be a leak",
+                why=judged.reason,
+                steps=(seen.commands.logs(), *seen.commands.prepared()),
+                about=(judged.id,),
+            )
+
+
 def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Finding]:
     """A criterion failed that the runbook's table does not name.
 
@@ -376,6 +390,7 @@ RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
     error_rate,
     critical_issue,
     critical_class,
+    rising_memory,
 )
 """The runbook's table; of several findings of one action the first is the decision's rule."""
 

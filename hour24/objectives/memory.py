@@ -132,6 +132,13 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             }
         if trend.exhausted_h is not None:
             figures["exhausted_h"] = trend.exhausted_h
+        if trend.levelled_off:
+            figures |= {"late_slope": trend.late_slope, "late_upper": trend.late_upper}
+        if trend.onset_h:
+            figures["onset_h"] = trend.onset_h
+        if trend.called_h:
+            figures["called_h"] = trend.called_h
+        figures["suspected"] = float(trend.standing == "open" and trend.steep)
         beside = _beside(told, judged, evidence)
         if trend.standing == "leaks":
             reason = (
@@ -142,6 +149,12 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             )
             also = [t.name for t in told if t.trend.standing == "leaks" and t is not worst]
             reason += f"; so do {join_some(also)}" if also else ""
+            reason += _onset(trend)
+            if trend.called_h:
+                reason += (
+                    f"; called after {format_duration(trend.called_h * HOUR_S)}, and neither a "
+                    "restart nor a flat late half has ended it since"
+                )
             return self._verdict(
                 Outcome.FAIL, "leak", reason + _until(worst) + beside, trend, figures
             )
@@ -153,6 +166,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
                     "and "
                     f"{format_number(trend.upper)}"
                 )
+                reason += _onset(trend)
                 reason += _until(worst) if trend.why == "suspect" else ""
             return self._verdict(
                 Outcome.INCONCLUSIVE,
@@ -169,6 +183,24 @@ class NoLeak(Objective, frozen=True, kw_only=True):
                 "expected at "
                 f"least {format_coverage(COVERAGE)}; what was told shows no leak",
                 trend,
+                figures,
+            )
+        if trend.levelled_off:
+            return self._verdict(
+                Outcome.PASS,
+                "",
+                f"The memory of {worst.name} levelled off: in the later half of "
+                f"{format_duration(trend.hours * HOUR_S)} it changed by "
+                f"{format_number(trend.late_slope)} MB/h between collections, at most "
+                f"{format_number(trend.late_upper)}; over the whole time by "
+                f"{format_number(trend.slope)} MB/h, which is its warm-up"
+                + (f", the most of {format_count(len(told))} instances" if len(told) > 1 else "")
+                + beside,
+                trend._replace(
+                    slope=trend.late_slope,
+                    lower=min(trend.late_slope, trend.late_upper),
+                    upper=trend.late_upper,
+                ),
                 figures,
             )
         return self._verdict(
@@ -415,6 +447,13 @@ def _at(moment_: float, load: tuple[list[float], list[float]]) -> float | None:
     if index < 0 or moment_ - load[0][index] > LOAD_REACH_S:
         return None
     return load[1][index]
+
+
+def _onset(trend: Trend) -> str:
+    """From when it rises, where that is not the beginning."""
+    if not trend.onset_h:
+        return ""
+    return f"; it rises since {format_duration(trend.onset_h * HOUR_S)} after the first value"
 
 
 def _until(told: _Told) -> str:

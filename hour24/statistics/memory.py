@@ -1,27 +1,29 @@
-"""Whether memory leaks: floors between collections, their trend, and whether it persists.
+"""Whether a process leaks memory: low points between collections, their slope, its persistence.
 
-Rules of this room:
+Rules of this module:
 
-- A collector makes memory a saw-tooth, so the floors are judged: the least value of each of
-  twelve blocks. The first hour after each start is left out; each life of a process has its own
-  level, all share one slope; the load's share is taken off when the load is known.
-- A trend is not yet a leak: it must go on through every third of the time on the envelope that
-  memory never returns below again, and collections must have been seen. Warm-up, caches that
-  fill and the shape of a day do not.
-- Nor is one that a warm-up explains as well: with log(time) beside it, the shape in which heaps
-  and allocators settle, 40 % of the slope must be left. Growth that slows while the load falls
-  looks steady once the load's share is taken off.
-- What leaks per request goes by requests: where the load is known and its sum explains the
-  floors better than the hours do, it is the clock, scaled to as many hours.
-- A resident set does not fall with the load: its rise must go on with and without the share.
-- Before 20 h a leak is only called when it is very steep or the limit is near; at 4 h nothing
-  honest can be said.
-- A service whose cache fills for longer than the watch is a leak to any method. Steps after
-  hour 16 stay open. A JVM must not be judged on its resident set.
+- A garbage collector makes memory a sawtooth, so the low points are judged: the least value of each
+  of twelve blocks. The first hour after each start is left out. Each run of a process has its own
+  level; all share one slope. The part that follows the load is subtracted when the load is known.
+- A slope is not yet a leak. It must continue through every third of the time on the envelope that
+  memory never returns below again, and collections must have been seen. Warm-up, filling caches and
+  the shape of a day fail this test.
+- Nor is a slope that a warm-up explains as well: with log(time) as another term, the curve in which
+  heaps and allocators settle, 40 % of the slope must remain.
+- A leak per request follows requests: where the load is known and its running sum explains the low
+  points better than the hours do, the running sum is used as the clock.
+- A resident set does not shrink with the load, so its slope must hold with and without the load.
+- Before 20 h a leak is called only when it is very steep or the limit is near; at 4 h no honest
+  verdict exists.
+- A leak that begins later is found from the break in the slope, and is called under the rule for
+  less than 20 h: very steep, for 12 h.
+- A leak that was called stays called until the process restarts or its late half is flat.
+- A cache that fills for longer than the watch looks like a leak to any method. A step after hour 16
+  stays undecided. Do not judge a JVM by its resident set.
 
-Source: Kendall-type trend tests call 40 to 70 % of healthy 24-hour traces leaking, because
-they are not free of trend; block minima: Ganek's GC floors; envelope: own, measured on 16
-generators and 19 recorded runs of Node and OpenJDK.
+Source: trend tests of Kendall's kind call 40 to 70 % of healthy 24-hour traces leaking, because
+healthy traces have trends. Block minima: Ganek's GC floors. Envelope: measured on 16 generators and
+19 recorded runs of Node and OpenJDK.
 """
 
 from __future__ import annotations
@@ -39,29 +41,59 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 WARM_UP_H = 1.0
+"""Heaps and allocators settle in their first hour."""
 LEAST_POINTS = 120
+"""Two hours of minutes: less cannot hold a warm-up and a slope."""
 BLOCKS = 12
+"""Two hours each in a day: long enough to hold a collection, enough of them for a slope."""
 LEAST_IN_BLOCK = 5
+"""A minimum of fewer values is chance."""
 LOAD_MINUTES = 30
+"""Memory follows the load of the last half hour, not of the minute."""
 MOST_CORRELATION = 0.7
+"""Cap on the estimated autocorrelation: above it twelve points say nothing."""
 LEAK_MB_H = 0.3
+"""Smallest slope that is called a leak of a heap: 7 MB a day."""
 LEAK_RSS_MB_H = 1.0
+"""The same of a resident set, which creeps by fragmentation."""
 HARMLESS_MB_H = 1.0
+"""A slope that is certainly below this passes: 24 MB a day."""
 LEAST_GROWTH_MB = 4.0
+"""A smaller growth is within what allocators hold back."""
 LEAST_GROWTH_SIGMA = 1.5
+"""Growth must exceed the scatter of the low points by this factor."""
 WHOLE_H = 19.9
+"""From here on a day's shape no longer looks like a slope."""
 EARLY_H = 11.9
+"""Earliest time at which a very steep slope is called a leak."""
 EARLY_SHARE_PER_H = 0.02
+"""Very steep: 2 % of the level an hour, half as much again in a day."""
 NEAR_LIMIT = 0.6
+"""Above this share of the limit a heap is collected hard, and what is left is really held."""
 NEAR_LIMIT_RSS = 0.85
+"""The same of a resident set, which is not given back below it."""
 HIGH = 0.9
+"""Above this share of the limit no slope is harmless."""
 EXHAUSTED_WITHIN_H = 24.0
+"""Near the limit a leak is called early when it would reach it within a day."""
 LEAST_DROPS = 4
+"""Fewer deep collections do not show where the low points are."""
 GROWN_SHARE = 0.6
+"""Growth by this share of the level is a leak even without collections."""
 LASTING = 0.4
+"""Share of the rate of the first third that must remain in the last: caches slow down more."""
 LASTING_RSS = 0.6
+"""The same of a resident set, which slows down later."""
 LASTING_EARLY = 0.7
-"""At least so much of a leak's rate is left in the last third of the time."""
+"""The same before :data:`WHOLE_H`, when warm-ups still run."""
+ONSET_AFTER_H = 2.0
+"""A break this soon after the start is the warm-up's."""
+ONSET_LASTS_H = 5.4
+"""A slope after a break must last so long, the settle time of a checkpoint allowed for."""
+ONSET_BLOCK_H = 0.5
+"""Blocks of the search for a break: short, so that the break is found to half an hour."""
+LOOKED_EVERY_H = 4.0
+"""Hours between checkpoints, at which an alarm may have been given before."""
 
 Standing = Literal["leaks", "flat", "open"]
 
@@ -95,6 +127,11 @@ class Trend(NamedTuple):
     trend that must go on to be called a leak), ``unsteady`` (growth that slows or is not
     steady), ``no_collection`` (too few collections seen), ``near_limit``, ``wide`` (the
     interval holds both).
+
+    ``levelled_off``: the late half is flat, with ``late_slope`` and its 95 % bound ``late_upper``.
+    ``onset_h``: the hour from which it rises; 0: from the beginning. ``steep``: more than 2 % of
+    the level an hour, at 99 %. ``called_h``: the earlier hour at which a leak was called that
+    nothing has ended since; 0: it is called now.
     """
 
     standing: Standing
@@ -111,6 +148,12 @@ class Trend(NamedTuple):
     floors: tuple[Floor, ...] = ()
     origin_h: float = 0.0
     intercept: float = 0.0
+    late_slope: float = 0.0
+    late_upper: float = float("inf")
+    levelled_off: bool = False
+    onset_h: float = 0.0
+    steep: bool = False
+    called_h: float = 0.0
 
 
 def trend(
@@ -122,7 +165,7 @@ def trend(
     metric: str = "heap_used",
     limit: float | None = None,
 ) -> Trend:
-    """Whether one process leaks.
+    """Whether one process leaks, from the beginning or from a break in its slope.
 
     Args:
         hours: ascending, about one a minute.
@@ -139,11 +182,110 @@ def trend(
     if len(t) == 0 or not np.isfinite(y).any():
         return Trend("open", "too_early", 0.0)
     x = _filled(load) if load is not None else None
+    rss = metric == "rss"
+    found = _with_onset(t, y, x, starts, rss, limit)
+    if found.standing == "leaks" or found.levelled_off:
+        return found
+    return _still_called(found, t, y, x, starts, rss, limit)
+
+
+def _still_called(
+    found: Trend,
+    t: Floats,
+    y: Floats,
+    x: Floats | None,
+    starts: Sequence[float],
+    rss: bool,
+    limit: float | None,
+) -> Trend:
+    """The leak that an earlier checkpoint called, unless the process restarted since."""
+    import numpy as np
+
+    cut = float(t[-1]) - LOOKED_EVERY_H
+    while cut - t[0] >= EARLY_H and not any(cut < start <= t[-1] for start in starts):
+        known = t <= cut
+        if np.isfinite(y[known]).any():
+            load = None if x is None else x[known]
+            before = _with_onset(t[known], y[known], load, starts, rss, limit)
+            if before.standing == "leaks" and before.steep:
+                return before._replace(called_h=float(cut - t[0]))
+        cut -= LOOKED_EVERY_H
+    return found
+
+
+def _with_onset(
+    t: Floats,
+    y: Floats,
+    x: Floats | None,
+    starts: Sequence[float],
+    rss: bool,
+    limit: float | None,
+) -> Trend:
+    """The trend of the whole time, or of the time since a break in the slope if that is worse."""
+    whole = _trend(t, y, x, starts, rss, limit)
+    onset = None if whole.standing == "leaks" else _onset(t, y)
+    if onset is None:
+        return whole
+    # what came before the break counts as the warm-up of what comes after it
+    later = t >= onset - WARM_UP_H
+    since = _trend(
+        t[later],
+        y[later],
+        None if x is None else x[later],
+        [start for start in starts if start > onset],
+        rss,
+        limit,
+    )
+    if not since.steep or (since.standing != "leaks" and since.why != "suspect"):
+        return whole
+    standing: Standing = "leaks" if since.hours >= EARLY_H else "open"
+    return since._replace(
+        standing=standing,
+        why="" if standing == "leaks" else "suspect",
+        onset_h=float(onset - t[0]),
+        levelled_off=False,
+    )
+
+
+def _onset(t: Floats, y: Floats) -> float | None:
+    """The hour of the break that fits the low points best: level before it, a slope after it."""
+    import numpy as np
+
+    edges = np.arange(t[0] + WARM_UP_H, t[-1] + 1e-9, ONSET_BLOCK_H)
+    at, low = [], []
+    for begin, end in pairwise(edges):
+        block = np.flatnonzero((t >= begin) & (t < end) & np.isfinite(y))
+        if len(block) >= LEAST_IN_BLOCK:
+            least = block[int(np.argmin(y[block]))]
+            at.append(float(t[least]))
+            low.append(float(y[least]))
+    if not at:
+        return None
+    hour, value = np.array(at), np.array(low)
+    best, found = float("inf"), None
+    for onset in np.arange(hour[0] + ONSET_AFTER_H, hour[-1] - ONSET_LASTS_H, ONSET_BLOCK_H):
+        columns = np.column_stack([np.ones(len(hour)), np.maximum(0.0, hour - onset)])
+        rest = value - columns @ np.linalg.lstsq(columns, value, rcond=None)[0]
+        if float(rest @ rest) < best:
+            best, found = float(rest @ rest), float(onset)
+    return found
+
+
+def _trend(
+    t: Floats,
+    y: Floats,
+    x: Floats | None,
+    starts: Sequence[float],
+    rss: bool,
+    limit: float | None,
+) -> Trend:
+    """The trend over all of this time."""
+    import numpy as np
+
     span = float(t[-1] - t[0])
     lives = _lives(t, y, starts)
     if not lives:
         return Trend("open", "too_early", span)
-    rss = metric == "rss"
     drops = sum(_deep_drops(_present(y[life])) for life in lives)
     floors = _floors(t, y, x, lives)
     if len(floors) < 4:
@@ -152,6 +294,7 @@ def trend(
     line, adjusted = _fit(floors, hour)
     longest = max(range(len(lives)), key=lambda i: int(lives[i].sum()))
     persists, late = _persistence(floors, hour, adjusted, longest, span, rss)
+    late_slope, late_upper = late
     own = [f for f in floors if f.life == longest]
     growth = line.slope * (floors[-1].hour - floors[0].hour)
     level, few = _collections(_present(y[lives[longest]]), drops, growth, rss)
@@ -177,13 +320,14 @@ def trend(
             line = by_requests if rises else line
     growth = line.slope * (floors[-1].hour - floors[0].hour)
     exhausted = head / line.lower if head is not None and line.lower > 0 else None
-    levelled_off = late < HARMLESS_MB_H and line.slope > 0 and not persists
+    levelled_off = late_upper < HARMLESS_MB_H and line.slope > 0 and not persists
+    steep = line.lower > EARLY_SHARE_PER_H * level
     standing: Standing = "open"
     why = ""
     if rises:
         called = (
             span >= WHOLE_H
-            or (span >= EARLY_H and line.lower > EARLY_SHARE_PER_H * level)
+            or (span >= EARLY_H and steep)
             or (near and exhausted is not None and exhausted < EXHAUSTED_WITHIN_H)
         )
         standing, why = ("leaks", "") if called else ("open", "suspect")
@@ -208,6 +352,10 @@ def trend(
         floors=tuple(floors),
         origin_h=float(np.mean([f.hour for f in own])),
         intercept=float(np.mean([f.value for f in own])),
+        late_slope=late_slope,
+        late_upper=late_upper,
+        levelled_off=standing == "flat" and levelled_off and line.upper >= HARMLESS_MB_H,
+        steep=steep,
     )
 
 
@@ -394,14 +542,14 @@ def _line(t: Floats, y: Floats, columns: Floats) -> Line:
 
 def _persistence(
     floors: Sequence[Floor], t: Floats, adjusted: Floats, longest: int, span: float, rss: bool
-) -> tuple[bool, float]:
-    """Whether the longest life grew in every third; and the late half's upper slope bound."""
+) -> tuple[bool, tuple[float, float]]:
+    """Whether the longest run grew in every third; and the late half's slope and upper bound."""
     import numpy as np
 
     own = np.array([f.life == longest for f in floors])
     t, y = t[own], adjusted[own]
     if len(t) < 2:
-        return False, float("inf")
+        return False, (0.0, float("inf"))
     envelope = np.minimum.accumulate(y[::-1])[::-1]
     edges = np.linspace(t[0], t[-1], 4)
     at_edges = np.interp(edges, t, envelope)
@@ -410,10 +558,11 @@ def _persistence(
     lasting = LASTING_EARLY if span < WHOLE_H else (LASTING_RSS if rss else LASTING)
     persists = bool(mean > 0 and (rates >= 0.25 * mean).all() and rates[2] >= lasting * rates[0])
     half = t >= (t[0] + t[-1]) / 2
-    late = float("inf")
+    late = (0.0, float("inf"))
     if int(half.sum()) >= 5:
         th = t[half]
-        late = _line(th, y[half], np.column_stack([np.ones(len(th)), th - th.mean()])).upper
+        line = _line(th, y[half], np.column_stack([np.ones(len(th)), th - th.mean()]))
+        late = (line.slope, line.upper)
     return persists, late
 
 
