@@ -82,6 +82,24 @@ def refusal(path: Path, variables: dict[str, str] | None = None, **more: Any) ->
     return list(refused.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://orders.internal.net/health", '["orders.internal.net"]'),
+        ("http://127.0.0.1:8000/health", "[]"),
+        ("http://[::1]:8000/health", "[]"),
+        ("http://localhost/health", "[]"),
+    ],
+)
+def test_a_secret_goes_over_http_to_this_machine_and_to_hosts_that_are_named(
+    tmp_path: Path, url: str, allowed: str
+) -> None:
+    """Whoever names a host has decided it."""
+    text = SMALLEST.replace("https://orders.internal.net/health", url)
+    text = text.replace("[health]", f"plain_http = {allowed}\n\n[health]")
+    load(written(tmp_path, f'{text}headers = {{ A = {{ env = "CALLS_AUTH" }} }}\n'), VARIABLES)
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in BAD.glob("*.toml")))
 def test_bad_configuration_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each bad file is refused with its own message, word for word."""

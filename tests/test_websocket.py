@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from hour24.clock import SteppingClock
 from hour24.config import WebSocketTarget
-from hour24.evidence import Counts, from_plain, to_plain
+from hour24.evidence import Counts, Document, from_plain, to_plain
+from hour24.objectives.websocket import DropsBelow
 from hour24.secrets import Secret
+from hour24.sources import websocket
 from hour24.sources.websocket import WebSocketSource
-from tests.answering import Server, free_port
+from hour24.verdict import Outcome
+from tests.answering import Answer, Server, free_port
 from tests.peers import Peer
 
 START = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -72,7 +76,7 @@ def test_connections_that_break_are_drops():
 
 @pytest.mark.parametrize(
     ("code", "bad"),
-    [(1000, 0), (1001, 0), (1008, 6), (1011, 6), (1012, 6), (1013, 6), (4000, 6)],
+    [(1000, 0), (1001, 0), (1011, 6), (1012, 6), (1013, 6), (4000, 6)],
 )
 def test_close_codes(code, bad):
     """1000 and 1001 are goodbyes, told apart; every other code is a drop."""
@@ -83,7 +87,117 @@ def test_close_codes(code, bad):
     assert ("closed early by the server" in counts.note) == (not bad)
 
 
-def test_a_ping_without_its_pong_is_a_drop():
+@pytest.mark.parametrize("code", [1008, 3000, 4401, 4403])
+def test_a_credential_that_is_refused_after_opening_is_no_drop(code):
+    """As a 401 at the handshake; its code is told."""
+    with serving(lambda connection: connection.close(code, "who are you")) as url:
+        counts = held(url)
+    assert (counts.total, counts.bad) == (0, 0)
+    assert counts.parts == {"refused": 6, f"refused: closed {code}": 6}
+    control = Document(question=counts.question, status=204, body=None)
+    verdict = DropsBelow().judge({"held": counts, "control": control})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_refused")
+    assert f"closed {code}" in verdict.reason
+
+
+@pytest.mark.parametrize(("code", "refused"), [(1008, 0), (4401, 1)])
+def test_a_late_policy_violation_is_a_drop_and_a_late_login_is_not(monkeypatch, code, refused):
+    """1008 speaks of our greeting only soon after it; a token may expire at any time."""
+    monkeypatch.setattr(websocket, "GREETING_S", 0.05)
+
+    def later(connection: ServerConnection) -> None:
+        time.sleep(0.2)
+        connection.close(code, "no")
+
+    with serving(later) as url:
+        counts = held(url, connections=1, hold_s=1.0)
+    assert (counts.parts.get("refused", 0), counts.bad) == (refused, 1 - refused)
+
+
+@pytest.mark.parametrize("size", [2_000_000, 20_000_000])
+def test_a_long_message_is_taken(size):
+    """Compressed on the way, as browsers offer it."""
+    with serving(lambda c: (c.send("x" * size), listens(c))) as url:  # type: ignore[func-returns-value]
+        counts = held(url, connections=2, hold_s=1.5)
+    assert counts.parts == {"held": 2}
+
+
+def test_what_we_end_ourselves_is_no_drop(monkeypatch):
+    """A message above our own limit: INCONCLUSIVE, not the service's 1009."""
+    monkeypatch.setattr(websocket, "LARGEST_MESSAGE_BYTES", 1000)
+    with serving(lambda c: (c.send("x" * 5000), listens(c))) as url:  # type: ignore[func-returns-value]
+        counts = held(url)
+    assert (counts.bad, counts.parts) == (0, {"ended by us": 6})
+    assert DropsBelow().judge({"held": counts}).code == "not_taken"
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"subprotocols": ("graphql-ws", "graphql-transport-ws")},
+        {"headers": {"Sec-WebSocket-Protocol": "graphql-ws, graphql-transport-ws"}},
+    ],
+)
+def test_a_sub_protocol_is_offered(stated):
+    """By its own key or as a header; a server that requires one opens."""
+    with serving(listens, subprotocols=["graphql-transport-ws"]) as url:
+        assert held(url, **stated).parts == {"held": 6}
+
+
+def test_a_handshake_follows_no_redirect():
+    """Our headers are for one host: another never hears of us."""
+    secrets = {"X-Token": Secret("T", "s3cret")}
+    with Server(Answer(200)) as thief:
+        elsewhere = thief.url.replace("http://127.0.0.1", "ws://localhost")
+        with Server(Answer(302, b"", {"Location": f"{elsewhere}/steal"})) as server:
+            counts = held(server.url.replace("http", "ws"), connections=2, headers=secrets)
+        assert counts.parts == {"refused": 2, "refused: 302": 2}
+        assert thief.asked == []
+
+
+@contextlib.contextmanager
+def idle_proxy(upstream: str, idle_s: float) -> Iterator[str]:
+    """Cuts both sides where upstream sent nothing for so long, as nginx's proxy_read_timeout."""
+    port = int(upstream.split(":")[2].split("/")[0])
+
+    def pass_on(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as up:
+            up.settimeout(idle_s)
+
+            def downwards() -> None:
+                with contextlib.suppress(OSError):
+                    while data := up.recv(65_536):
+                        connection.sendall(data)
+                connection.shutdown(socket.SHUT_RDWR)
+
+            thread = threading.Thread(target=downwards)
+            thread.start()
+            with contextlib.suppress(OSError):
+                while data := connection.recv(65_536):
+                    up.sendall(data)
+            thread.join()
+
+    with Peer(pass_on) as peer:
+        yield f"ws://127.0.0.1:{peer.port}/"
+
+
+def test_a_proxy_that_cuts_idle_connections_is_seen():
+    """A browser sends no pings and is cut; pings of our own are only by word, and told."""
+    with (
+        serving(listens, ping_interval=None) as url,
+        idle_proxy(url, 0.6) as proxied,
+    ):
+        as_a_browser = held(proxied, hold_s=1.5)
+        pinging = held(proxied, hold_s=1.5, ping_every_s=0.2)
+    assert as_a_browser.parts == {"1006": 6}
+    assert pinging.parts == {"held": 6}
+    told = DropsBelow().judge({"held": msgspec.structs.replace(pinging, total=60)}).reason
+    assert "held now, open by our own pings every 0.2 s dropped" in told
+    many = msgspec.structs.replace(as_a_browser, total=60, bad=60)
+    assert "with 1006" in DropsBelow().judge({"held": many}).reason
+
+
+def test_no_pong_at_the_end_is_a_drop():
     """A server that stops reading and writing drops the connection, though TCP stays open."""
 
     def shakes_hands(connection: socket.socket) -> None:
@@ -98,8 +212,8 @@ def test_a_ping_without_its_pong_is_a_drop():
 
     with Peer(shakes_hands) as stuck:
         url = f"ws://127.0.0.1:{stuck.port}/"
-        counts = held(url, connections=1, hold_s=3.0, timeout_s=0.4)
-    assert (counts.total, counts.bad, counts.parts) == (1, 1, {"1011": 1})
+        counts = held(url, connections=1, hold_s=1.0, timeout_s=0.4)
+    assert (counts.total, counts.bad, counts.parts) == (1, 1, {"1006": 1})
 
 
 def test_refused_handshakes_are_no_drops():

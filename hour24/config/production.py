@@ -27,6 +27,7 @@ class Service(Struct, frozen=True, kw_only=True):
     release: str = ""
     launch_at: datetime | None = None
     daily_until: datetime | None = None
+    plain_http: tuple[str, ...] = ()
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -80,6 +81,8 @@ class WebSocketTarget(Struct, frozen=True, kw_only=True):
     probe_connections: int = 3
     probe_hold_s: float = 300.0
     timeout_s: float = 10.0
+    subprotocols: tuple[str, ...] = ()
+    ping_every_s: float = 0.0
 
 
 class Jobs(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ from hour24.secrets.shapes import (
 from hour24.watch import CHECKPOINTS
 
 FREE_TEXT = {"pattern", "body"}
+ACCUSED = frozenset({"health", "endpoints", "websocket"})
+WITHOUT_SECRETS = frozenset({"service", "status_pages"})
 INLINE = "a secret written inline"
 
 
@@ -83,7 +86,16 @@ def _inline(problems: Problems, place: Place, key: str, value: str) -> bool:
 
 def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
     """Every rule that joins several keys, or that a schema has no word for."""
-    for rule in (_service, _addresses, _timing, _patterns, _classes, _criteria, _schedule):
+    for rule in (
+        _service,
+        _addresses,
+        _secrets_in_clear,
+        _timing,
+        _patterns,
+        _classes,
+        _criteria,
+        _schedule,
+    ):
         rule(problems, data)
 
 
@@ -123,6 +135,39 @@ def _addresses(problems: Problems, data: dict[str, Any]) -> None:
                 )
         elif not _is_address(value):
             problems.add(place, f"expected an address that can be asked, got {json.dumps(value)}")
+
+
+def _secrets_in_clear(problems: Problems, data: dict[str, Any]) -> None:
+    """A secret leaves this machine over TLS alone, unless the file names the host."""
+    service = _table(problems, data, "service")
+    base, allowed = service.get("url", ""), service.get("plain_http", [])
+    for place, value in walked(data):
+        if not place or place[-1] != "url" or not isinstance(value, str) or problems.at(*place):
+            continue
+        if not _sends_a_secret(data, place[:-1]):
+            continue
+        parts = urlsplit(f"{base}{value}" if value.startswith("/") else value)
+        host = parts.hostname or ""
+        if parts.scheme in ("http", "ws") and not is_loopback(host) and host not in allowed:
+            secure = {"http": "https", "ws": "wss"}[parts.scheme]
+            problems.add(
+                place,
+                f"expected {secure}, since a secret is sent there, or {json.dumps(host)} among "
+                f"service.plain_http, got {parts.scheme}",
+            )
+
+
+def _sends_a_secret(data: dict[str, Any], place: Place) -> bool:
+    """Whether what is asked at the address in this table is sent a secret."""
+    if place[0] in WITHOUT_SECRETS:
+        return False
+    if place[0] not in ACCUSED:
+        return True  # a witness: each has a token
+    table: Any = data
+    for part in place:
+        table = table[part]
+    headers = table.get("headers", {})
+    return isinstance(headers, dict) and any(isinstance(each, dict) for each in headers.values())
 
 
 def _timing(problems: Problems, data: dict[str, Any]) -> None:
@@ -223,6 +268,14 @@ def _table(problems: Problems, data: dict[str, Any], name: str) -> dict[str, Any
     """A section, or an empty one when it is none."""
     found = data.get(name, {})
     return found if isinstance(found, dict) else {}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _is_zone(name: str) -> bool:

@@ -32,8 +32,12 @@ from hour24.verdict import Outcome, Scale, Verdict
 
 REFUSED = "refused: "
 EARLY = "closed early"
-LIMITED = frozenset({"401", "403", "429"})
-"""Statuses that speak of our credential and our haste."""
+BY_US = "ended by us"
+OWN_PINGS = ", open by our own pings every"
+CLOSED = "closed "
+"""How a refusal begins that came after the handshake, with a code that speaks of our credential."""
+LIMITED = frozenset({"400", "401", "403", "426", "429"})
+"""Statuses that speak of our request, our credential and our haste."""
 
 
 class _Held(NamedTuple):
@@ -101,6 +105,15 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
                 "before their time, normally (1000, 1001): no drops, but they did not hold",
                 kinds,
             )
+        by_us = held.parts.get(BY_US, 0) if isinstance(held, Counts) else 0
+        if isinstance(held, Counts) and 2 * by_us > held.total:
+            return self._open(
+                Outcome.INCONCLUSIVE,
+                "not_taken",
+                f"We ended {count_of(by_us, held.total)} connections ourselves: a message was "
+                "longer than we take",
+                kinds,
+            )
         if inside:
             return self._verdict(Outcome.PASS, "", inside[0], kinds)
         if not opened:
@@ -146,9 +159,23 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         if not isinstance(evidence, Counts):
             return []
         refused = evidence.parts.get("refused", 0)
-        return [self._kind("held", evidence.total, evidence.bad, refused, 0.0, "held now")]
+        codes = sorted(name for name in evidence.parts if name.isdigit())
+        _, pings, every = evidence.question.asked.partition(OWN_PINGS)
+        what = f"held now{pings}{every}"
+        return [
+            self._kind("held", evidence.total, evidence.bad, refused, 0.0, what, join_some(codes))
+        ]
 
-    def _kind(self, by: str, total: int, bad: int, refused: int, held_s: float, what: str) -> _Held:
+    def _kind(
+        self,
+        by: str,
+        total: int,
+        bad: int,
+        refused: int,
+        held_s: float,
+        what: str,
+        codes: str = "",
+    ) -> _Held:
         share = rates.against(bad, total, self.limit)
         told = f"no connection {what} opened"
         if total:
@@ -160,7 +187,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
                 if share.standing == "beyond"
                 else (f", at most {format_percent(share.upper)}")
             )
-            told += ")"
+            told += f", with {codes})" if codes else ")"
         if refused:
             told += f", and {format_count(refused)} handshakes were refused, which are no drops"
         if held_s:
@@ -182,12 +209,12 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             told = f"None of {format_count(probes.refused)} handshakes succeeded ({join_some(how)})"
         else:
             return None
-        if how and set(how) <= LIMITED:
+        if how and all(each in LIMITED or each.startswith(CLOSED) for each in how):
             return (
                 Outcome.INCONCLUSIVE,
                 "source_limited" if how == ["429"] else "source_refused",
-                f"{told}: expected our credential to be accepted; see websocket.headers in "
-                "production.toml",
+                f"{told}: expected our handshake to be accepted; see websocket.headers and "
+                "websocket.subprotocols in production.toml",
             )
         if any(each.isdigit() for each in how):
             return Outcome.FAIL, "no_answer", f"{told}, though the service answered"

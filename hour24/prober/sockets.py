@@ -107,6 +107,8 @@ class Sockets:
                         self._held_s += time.monotonic() - since
             with self._lock:
                 self._refused += bool(went.refused)
+                if went.refused and since is not None:  # closed at once: no connection of ours
+                    self._opened = max(0, self._opened - 1)
                 self._closed += went.closed_early
                 if went.dropped:
                     self._ended.append((time.monotonic(), went.code, went.held_s))

@@ -26,7 +26,7 @@ from hour24.probes.states import (
 
 BLOCK_S = 600
 NOTICED_S = 35.0
-"""A broken connection is noticed by a ping without its pong, so much later at most."""
+"""A broken connection may be noticed so much later at the least; one that is silent, at its end."""
 Target = tuple[str, str]
 """Kind and name: an endpoint may well be called ``health``."""
 
@@ -113,7 +113,11 @@ class Reading:
             block.held += line.held_s
             for i, n in enumerate((line.opened, len(line.dropped), line.refused, line.closed)):
                 block.ws[i] += n
-            self.ended += [(minute + drop.at_s, 0.0, 1, block) for drop in line.dropped]
+            self.ended += [
+                # seen at the end of a hold alone, however long before it the connection was lost
+                (minute + drop.at_s, -max(NOTICED_S, drop.after_s), 1, block)
+                for drop in line.dropped
+            ]
             self.ended += [(minute, MINUTE_S, 2, block)] * line.refused
         if line.uptimes:
             readings = gathered.uptimes.setdefault(key, [])
@@ -165,8 +169,8 @@ class Reading:
             return
         forgiven = 0
         for at, lasts, which, block in self.ended:
-            late_s = 0.0 if lasts else NOTICED_S
-            if any(a <= at + lasts and at < b + late_s for a, b in silent):
+            begun, ended = (at, at + lasts) if lasts > 0 else (at + lasts, at)
+            if any(a <= ended and begun < b for a, b in silent):
                 block.ws[which] -= 1
                 forgiven += 1
         if forgiven:

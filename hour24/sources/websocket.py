@@ -2,13 +2,19 @@
 
 Rules of this module:
 
-- A drop is a connection that ended before its time abnormally: no close frame (1006), a ping
-  without its pong, 1011, 1012 and every other code but 1000, 1001 and 1005.
+- A drop is a connection that ended before its time abnormally: no close frame (1006), no pong
+  at the end, 1011, 1012 and every other code but 1000, 1001 and 1005.
 - 1000, 1001 and 1005 before our time are told (``closed early``) and are no drops: the server
   said goodbye. What we close ourselves at the end is neither.
 - A handshake that fails is counted apart, by its HTTP status or by what went wrong: a 403 is no
   drop.
-- Messages are read and thrown away; pings go both ways.
+- A server that closes 4401 and the like, or 1008 soon after opening, does not take our
+  credential: that is a refusal too, whose code is told.
+- It behaves as a browser: it follows no redirect, takes long messages, sends no pings while it
+  holds a connection (production.toml may state some), and tries the next address after 250 ms.
+  One ping at the end shows whether the connection is still there.
+- What we ourselves end, a message too long to take, is no drop.
+- Messages are read and thrown away.
 """
 
 from __future__ import annotations
@@ -20,11 +26,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies
 
 import hour24
-from hour24.asking.exchange import reason
+from hour24.asking.exchange import ATTEMPT_DELAY_S, reason
 from hour24.clock import Clock
 from hour24.config import WebSocketTarget
 from hour24.errors import SourceTimeout
@@ -33,8 +41,15 @@ from hour24.secrets import Secret
 
 ABNORMAL = 1006
 NORMAL = frozenset({1000, 1001, 1005})
-PING_S = 20.0
 GOODBYE_S = 1.5
+TOO_BIG = 1009
+LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
+"""A browser has no limit; this one keeps a hostile server from filling our memory."""
+CREDENTIAL = frozenset({3000, 3003, 4401, 4403})
+"""Close codes that speak of who we are, whenever they come: IANA's and GraphQL's."""
+GREETING = frozenset({1008, 4400, 4408})
+"""Close codes that speak of what we sent, or did not, when they come within ``GREETING_S``."""
+GREETING_S = 10.0
 AT_ONCE = 10
 """So many handshakes at a time: a test must not be a flood."""
 
@@ -45,13 +60,16 @@ class Session:
 
     Args:
         refused: why its handshake failed: an HTTP status or ``timeout``, ``refused``, ...
+            or ``closed 4401`` after it.
         code: the close code, when it ended before its time; 0 when it held.
         held_s: how long it was open.
+        ours: whether we ended it, because we could not take what was sent.
     """
 
     refused: str = ""
     code: int = 0
     held_s: float = 0.0
+    ours: bool = False
 
     @property
     def dropped(self) -> bool:
@@ -77,19 +95,22 @@ async def session(
         opened: called once it is open.
         turn: entered for the time of the handshake.
     """
-    from websockets.asyncio.client import connect
     from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-    ping_s = min(PING_S, max(0.5, hold_s / 3))
-    connecting = connect(
+    headers, subprotocols = _spoken(target)
+    proxy = None if _is_loopback(target.url) else True
+    connecting = _connect()(
         target.url,
-        additional_headers=_headers(target),
+        additional_headers=headers,
+        subprotocols=subprotocols or None,
         user_agent_header=f"hour24/{hour24.__version__}",
         open_timeout=target.timeout_s,
         close_timeout=min(5.0, target.timeout_s),
-        ping_interval=ping_s,
+        ping_interval=target.ping_every_s or None,
         ping_timeout=target.timeout_s,
-        proxy=None if _is_loopback(target.url) else True,
+        max_size=LARGEST_MESSAGE_BYTES,
+        proxy=proxy,
+        **({} if proxy and getproxies() else {"happy_eyeballs_delay": ATTEMPT_DELAY_S}),
         process_exception=lambda problem: problem,
     )
     try:
@@ -101,20 +122,56 @@ async def session(
         return Session(refused=_why(problem))
     opened()
     begun = time.monotonic()
-    code = 0
+    code, ours = 0, False
     try:
         async with asyncio.timeout(hold_s):
             while True:
                 await connection.recv()
     except ConnectionClosed as ended:
-        frame = ended.rcvd or ended.sent  # ours tells why: 1011 after a ping without its pong
-        code = frame.code if frame is not None else ABNORMAL
+        code, ours = _ending(ended)
     except TimeoutError:
-        code = 0
+        code = 0 if await _is_there(connection, target.timeout_s) else ABNORMAL
     finally:
         held_s = time.monotonic() - begun
         await _close(connection)
-    return Session(code=code, held_s=held_s)
+    if code in CREDENTIAL or (code in GREETING and held_s < GREETING_S):
+        return Session(refused=f"closed {code}", held_s=held_s)
+    return Session(code=0 if ours else code, held_s=held_s, ours=ours)
+
+
+@cache
+def _connect() -> Any:
+    """The library's ``connect``, which follows no redirect: our headers are for one host."""
+    from websockets import http11
+    from websockets.asyncio.client import connect
+
+    http11.MAX_NUM_HEADERS, http11.MAX_LINE_LENGTH = 4096, 262_144  # as browsers take
+
+    class Direct(connect):
+        def process_redirect(self, exc: Exception) -> Exception | str:
+            return exc
+
+    return Direct
+
+
+def _ending(ended: Any) -> tuple[int, bool]:
+    """The close code, and whether we ended it because we could not take what was sent."""
+    if ended.sent is not None and ended.sent.code == TOO_BIG and not ended.rcvd_then_sent:
+        return TOO_BIG, True
+    frame = ended.rcvd or ended.sent  # ours tells why: 1011 after a ping without its pong
+    return (frame.code if frame is not None else ABNORMAL), False
+
+
+async def _is_there(connection: Any, timeout_s: float) -> bool:
+    """Whether the other side still answers: one ping, at the end alone."""
+    from websockets.exceptions import ConnectionClosed
+
+    try:
+        async with asyncio.timeout(timeout_s):
+            await (await connection.ping())
+    except (TimeoutError, ConnectionClosed):
+        return False
+    return True
 
 
 async def _close(connection: Any) -> None:
@@ -158,6 +215,8 @@ def _counted(
         names = ["held"]
         if each.refused:
             names = ["refused", f"refused: {each.refused}"]
+        elif each.ours:
+            names = ["ended by us"]
         elif each.closed_early:
             names = ["closed early"]
         elif each.dropped:
@@ -169,12 +228,17 @@ def _counted(
     early = parts.get("closed early", 0)
     notes = [f"{sum(each.held_s for each in established):.0f} connection seconds held"]
     notes += [f"{early} closed early by the server, normally (1000, 1001): no drops"] * bool(early)
+    notes += [f"{parts.get('ended by us')} ended by us: a message above our limit"] * bool(
+        parts.get("ended by us")
+    )
+    pings = target.ping_every_s
+    kept = f", open by our own pings every {pings:g} s" if pings else ""
     result = f"{len(established)} of {len(sessions)} opened" if refused else "ok"
     return Counts(
         question=Question(
             source="websocket",
             asked=f"{len(sessions)} connections to {shown(target.url)}, "
-            f"held for {target.hold_s:g} s",
+            f"held for {target.hold_s:g} s{kept}",
             at=at,
             attempts=(Attempt(at=at, took_ms=round(took_ms, 1), result=result),),
         ),
@@ -221,11 +285,17 @@ def shown(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _headers(target: WebSocketTarget) -> dict[str, str]:
-    return {
-        name: value.reveal() if isinstance(value, Secret) else value
-        for name, value in target.headers.items()
-    }
+def _spoken(target: WebSocketTarget) -> tuple[dict[str, str], list[str]]:
+    """Headers as sent, and the sub-protocols offered: stated ones, or those of a header."""
+    headers: dict[str, str] = {}
+    subprotocols = list(target.subprotocols)
+    for name, value in target.headers.items():
+        plain = value.reveal() if isinstance(value, Secret) else value
+        if name.lower() == "sec-websocket-protocol":
+            subprotocols += [each.strip() for each in plain.split(",") if each.strip()]
+        else:
+            headers[name] = plain
+    return headers, list(dict.fromkeys(subprotocols))
 
 
 def _is_loopback(url: str) -> bool:
