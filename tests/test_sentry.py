@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+from msgspec import structs
 
 from hour24.clock import SteppingClock
 from hour24.config import load
@@ -26,6 +27,7 @@ from hour24.errors import (
 )
 from hour24.evidence import Question, from_plain, to_plain
 from hour24.objectives.errors import EventsBelow
+from hour24.objectives.errors.issues import NoNewIssue
 from hour24.objectives.feed import EventStored, NothingDropped
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
@@ -598,6 +600,8 @@ def test_usage_is_counted_by_outcome_and_reason(ask):
                 ("invalid", None, [0, 0, 0, 0, 0, 1, 0]),
                 ("client_discard", "network_error", [0, 0, 0, 0, 0, 2, 0]),
                 ("client_discard", "before_send", [0, 0, 0, 0, 0, 6, 0]),
+                ("client_discard", "ignored", [0, 3, 0, 0, 9, 0, 0]),
+                ("client_discard", "sample_rate", [0, 3, 0, 0, 0, 0, 0]),
                 ("abuse", "", [3, 0, 0, 0, 0, 0, 3]),
                 first=4,
             )
@@ -607,18 +611,70 @@ def test_usage_is_counted_by_outcome_and_reason(ask):
     assert counts.parts == {
         "accepted": 15,
         "rate_limited: key_quota": 20,
-        "filtered: localhost": 4,
         "invalid": 1,
         "client_discard: network_error": 2,
+        "client_discard: sample_rate": 3,
+        "by settings, filtered: localhost": 4,
+        "by settings, client_discard: before_send": 6,
+        "by settings, client_discard: ignored": 12,
     }
-    assert (counts.total, counts.bad, counts.what) == (42, 27, "error events")
-    assert "6 more were discarded by the client's own settings" in counts.note
+    assert (counts.total, counts.bad, counts.what) == (41, 26, "error events")
+    verdict = NothingDropped().judge({"outcomes": counts})
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "dropped")
+    assert "dropped 26 of 41 error events" in verdict.reason
+    assert "by the team's own settings, 22 were left out (6 client_discard: before_send" in (
+        verdict.reason
+    )
     assert counts.question.window == Window(NOW.replace(hour=5), NOW)
     sent = params(asked_of(server, "/stats_v2/")[0])
     assert (sent["start"], sent["end"]) == (["2026-11-24T05:00:00"], ["2026-11-24T10:00:00"])
     assert sent["groupBy"] == ["outcome", "reason"]
     assert sent["category"] == ["error"]
     assert "environment" not in sent
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        ("client_discard", "ignored"),
+        ("client_discard", "before_send"),
+        ("filtered", "error-message"),
+        ("filtered", "browser-extensions"),
+        ("filtered", "discarded-hash"),
+    ],
+)
+def test_what_a_team_leaves_out_itself_is_shown_and_is_no_drop(ask, outcome, reason):
+    """Its own ignoreErrors and inbound filters; unknown reasons of the same outcome are drops."""
+    own = [("accepted", "", [1, 2, 3, 4, 5]), (outcome, reason, [0, 3, 0, 0, 9])]
+    source, _ = ask(stats=told(usage(*own)))
+    verdict = NothingDropped().judge({"outcomes": source.outcomes(WINDOW)})
+    assert verdict.outcome == Outcome.PASS
+    assert f"by the team's own settings, 12 were left out (12 {outcome}: {reason})" in (
+        verdict.reason
+    )
+    lost, _ = ask(stats=told(usage(*own, (outcome, "queue_overflow", [0, 0, 1, 0, 0]))))
+    dropped = NothingDropped().judge({"outcomes": lost.outcomes(WINDOW)})
+    assert (dropped.outcome, dropped.figures["dropped"]) == (Outcome.FAIL, 1.0)
+
+
+@pytest.mark.parametrize(
+    "first_seen",
+    ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2099-01-01T00:00Z"],
+)
+def test_an_impossible_first_sight_is_unknown(ask, first_seen):
+    """It may be new: INCONCLUSIVE for that issue; one that is new beside it is a FAIL."""
+    odd = issue(1, lifetime={"count": "3", "firstSeen": first_seen})
+    source, _ = ask(issues=page([odd]))
+    found = source.issues(WINDOW)
+    assert found.items[0]["first_seen"] is None
+    verdict = NoNewIssue().judge({"issues": found})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_misread")
+    assert "first seen at an unknown time" in verdict.reason
+    stored = structs.replace(found, items=({**found.items[0], "first_seen": 0.0},))
+    assert NoNewIssue().judge({"issues": stored}).outcome == Outcome.INCONCLUSIVE
+    fresh = {**found.items[0], "first_seen": WINDOW.start.timestamp() + 60}
+    both = structs.replace(found, items=(found.items[0], fresh))
+    assert NoNewIssue().judge({"issues": both}).outcome == Outcome.FAIL
 
 
 def test_what_was_accepted_is_told_by_the_hour(ask):

@@ -22,6 +22,8 @@ from hour24.objectives.base import Objective
 from hour24.text import format_duration, format_number
 from hour24.verdict import Outcome, Scale, Verdict
 
+SETTINGS = "by settings, "
+"""How the name of a part begins that the team itself leaves out."""
 MOST_PARTS = 5
 HOUR_S = 3600.0
 LEAST_EXPECTED = 10.0
@@ -143,7 +145,8 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
         figures = {"dropped": float(outcomes.bad), "events": float(outcomes.total)}
         scale = Scale(unit=outcomes.what, limit=1.0, observed=float(outcomes.bad))
         if outcomes.bad > 0:
-            parts = sorted(outcomes.parts.items(), key=lambda part: (-part[1], part[0]))
+            lost = [each for each in outcomes.parts.items() if not each[0].startswith(SETTINGS)]
+            parts = sorted(lost, key=lambda part: (-part[1], part[0]))
             how = ", ".join(
                 f"{count} {name}" for name, count in parts[:MOST_PARTS] if name != "accepted"
             )
@@ -151,7 +154,8 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
                 outcome=Outcome.FAIL,
                 code="dropped",
                 reason=f"{who} dropped {outcomes.bad} of {outcomes.total} {outcomes.what} "
-                f"({how or 'how is not told'}): what it shows of errors is a part of them",
+                f"({how or 'how is not told'}): what it shows of errors is a part of "
+                f"them{_by_settings(outcomes)}",
                 observed=f"{outcomes.bad} dropped",
                 limit=self.limit_text(),
                 scale=scale,
@@ -171,10 +175,13 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             )
         return Verdict(
             outcome=Outcome.PASS,
-            reason=f"{who} accepted all {outcomes.total} {outcomes.what} of the window"
-            if outcomes.total
-            else f"{who} counted no {outcomes.what} in the window, and dropped none; that any "
-            "would arrive is what the canary event of hour 0 shows",
+            reason=(
+                f"{who} accepted all {outcomes.total} {outcomes.what} of the window"
+                if outcomes.total
+                else f"{who} counted no {outcomes.what} in the window, and dropped none; that any "
+                "would arrive is what the canary event of hour 0 shows"
+            )
+            + _by_settings(outcomes),
             observed="0 dropped",
             limit=self.limit_text(),
             scale=scale,
@@ -212,3 +219,16 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             "fails any more, perhaps nothing reaches it. Let the service report an error, and see "
             "that it arrives (DSN, inbound filters, quota, firewall); then waive this by name"
         )
+
+
+def _by_settings(outcomes: Counts) -> str:
+    """``; by the team's own settings, 9 were left out (9 client_discard: ignored)``."""
+    found = {
+        name.removeprefix(SETTINGS): n
+        for name, n in sorted(outcomes.parts.items())
+        if name.startswith(SETTINGS)
+    }
+    if not found:
+        return ""
+    how = ", ".join(f"{n} {name}" for name, n in list(found.items())[:MOST_PARTS])
+    return f"; by the team's own settings, {sum(found.values())} were left out ({how})"

@@ -43,11 +43,18 @@ class NoNewIssue(Objective, frozen=True, kw_only=True):
         if len(fresh) > len(bad):
             clean += f", but {len(fresh) - len(bad)} of normal classes"
         told = f"First seen{within}: {join_some([each.told() for each in bad])}"
+        undated = [each for each in issues.found if each.undated and not each.as_normal]
+        unknown = (
+            "source_misread",
+            f"When it was first seen is not known, so that it may be new: "
+            f"{join_some([each.told() for each in undated])}",
+        )
         return listed(
             self,
             answer,
             clean=clean,
             bad=("new_issue", told) if bad else None,
+            unknown=unknown if undated else None,
             beside=issues.told_above(),
             observed=f"{format_count(len(bad))} new",
             scale=Scale(unit="issues", limit=0.0, observed=float(len(bad))),

@@ -20,6 +20,8 @@ from hour24.objectives.base import window_of
 from hour24.text import format_duration, join_some, one_line, plural
 
 TITLE = 80
+EARLIEST = 946_684_800.0
+"""1 January 2000, in epoch seconds: an issue first seen before it has a time that is none."""
 
 
 class Known(NamedTuple):
@@ -28,6 +30,7 @@ class Known(NamedTuple):
     Args:
         events: how many it had in the window.
         new: whether it was first seen since the window's start, ever.
+        undated: whether it is not known when it was first seen.
         critical, normal: the class it is of, if any.
         above: whether it is of a normal class that had more than its bound.
     """
@@ -35,6 +38,7 @@ class Known(NamedTuple):
     item: Mapping[str, Any]
     events: int
     new: bool
+    undated: bool
     critical: IssueClass | None
     normal: IssueClass | None
     above: bool
@@ -58,9 +62,14 @@ class Known(NamedTuple):
             else f"{'critical' if self.critical else 'normal'}: {one_line(kind.name, 60)}"
         )
         known += ", above its bound" * self.above
-        new = "new, " if self.new else ""
+        new = "new, " if self.new else "first seen at an unknown time, " if self.undated else ""
         title = one_line(self.item.get("title"), TITLE)
         return f"{self.name} {title} ({plural(self.events, 'event')}, {new}{known})"
+
+
+def _first_seen(item: Mapping[str, Any]) -> float | None:
+    found = item.get("first_seen")
+    return None if found is None or float(found) < EARLIEST else float(found)
 
 
 class Issues(NamedTuple):
@@ -100,7 +109,8 @@ class Issues(NamedTuple):
             Known(
                 item=item,
                 events=int(item["count"]),
-                new=float(item["first_seen"]) >= start,
+                new=_first_seen(item) is not None and float(item["first_seen"]) >= start,
+                undated=_first_seen(item) is None,
                 critical=bad,
                 normal=known,
                 above=known is not None and known.name in above,

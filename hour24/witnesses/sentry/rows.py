@@ -55,13 +55,37 @@ EVENT_FIELDS = (
 SPAN_FIELDS = ("transaction", "count()", *(f"{name}(span.duration)" for name in QUANTILES))
 QUANTITY = "sum(quantity)"
 LOST_OUTCOMES = frozenset({"filtered", "rate_limited", "invalid", "abuse", "cardinality_limited"})
-BY_DESIGN = frozenset({"before_send", "event_processor"})
-"""Why a client discards by its own settings: duplicates, what its author filters out."""
+BY_SETTINGS = {
+    "client_discard": frozenset({"before_send", "event_processor", "ignored"}),
+    "filtered": frozenset(
+        {
+            "browser-extensions",
+            "chunk-load-error",
+            "cors",
+            "delete-and-discard",
+            "discarded-hash",
+            "error-message",
+            "ip-address",
+            "legacy-browsers",
+            "localhost",
+            "react-hydration-errors",
+            "release-version",
+            "web-crawlers",
+        }
+    ),
+}
+"""Why events are left out by the team's own settings, in its client and in its project."""
+SETTINGS = "by settings, "
+"""How the name of such a part begins."""
+EARLIEST = 946_684_800.0
+"""1 January 2000, in epoch seconds: nothing was first seen before it."""
 LONGEST = 2000
 
 
 def issue(row: Item, where: str, window: Window) -> Item:
     """An issue: ``first_seen`` of all time, ``last_seen``, ``count`` and ``users`` of the window.
+
+    ``first_seen`` is none where it cannot be: before 2000, or after the issue was last seen.
 
     Moments are epoch seconds. Raises: SourceMisread, also when it was last seen before the window.
     """
@@ -76,7 +100,7 @@ def issue(row: Item, where: str, window: Window) -> Item:
         "level": member(row, "level", where, text),
         "count": member(row, "count", where, count_as_text),
         "users": member(row, "userCount", where, count),
-        "first_seen": member(lifetime, "firstSeen", f"{where}.lifetime", moment),
+        "first_seen": _first_seen(lifetime, where, last_seen),
         "last_seen": last_seen,
         "culprit": (perhaps(row, "culprit", where, text) or "")[:LONGEST],
         "type": _said(about, "type"),
@@ -162,24 +186,32 @@ def table(body: Any, where: str, dataset: str) -> list[tuple[str, Item]]:
     return list(objects(member(told, "data", where, list_of), f"{where}.data"))
 
 
-def usage(body: Any, where: str, hours: Window, until: float) -> tuple[dict[str, int], int]:
-    """Error events by what became of them, and how many a client left out by its own settings.
+def _first_seen(lifetime: Item, where: str, last_seen: float) -> float | None:
+    found = member(lifetime, "firstSeen", f"{where}.lifetime", moment)
+    return found if EARLIEST <= found <= last_seen + 60.0 else None
+
+
+def usage(
+    body: Any, where: str, hours: Window, until: float
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Error events by what became of them, and those left out by the team's own settings.
 
     Args:
         hours: whole hours; of what the answer tells, only these count.
         until: hours from here on (epoch seconds) have not begun and may be absent.
 
-    Returns: ``accepted`` and ``OUTCOME: REASON`` -> events, zeros left out; and a count.
+    Returns: ``accepted`` and ``OUTCOME: REASON`` -> events, zeros left out, both.
     Raises: SourceIncomplete, when an hour is absent; SourceMisread.
     """
     found: dict[str, int] = {}
-    by_design = 0
+    left_out: dict[str, int] = {}
     for place, outcome, reason, counted in _usage(body, where, hours, until):
         events = sum(counted.values())
         if not events:
             continue
-        if outcome == "client_discard" and reason in BY_DESIGN:
-            by_design += events
+        if reason in BY_SETTINGS.get(outcome, ()):
+            name = f"{outcome}: {reason}"
+            left_out[name] = left_out.get(name, 0) + events
         elif outcome == "accepted":
             found["accepted"] = found.get("accepted", 0) + events
         elif outcome in LOST_OUTCOMES or outcome == "client_discard":
@@ -187,7 +219,7 @@ def usage(body: Any, where: str, hours: Window, until: float) -> tuple[dict[str,
             found[name] = found.get(name, 0) + events
         else:
             raise misread(f"{place}.by.outcome", "an outcome that is documented", outcome)
-    return found, by_design
+    return found, left_out
 
 
 def accepted(body: Any, where: str, hours: Window, until: float) -> dict[float, int]:

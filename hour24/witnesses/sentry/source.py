@@ -158,18 +158,16 @@ class Sentry:
         hours = _whole_hours(window)
         project = self._seen_project()
         with self._asking("outcomes", hours) as asking:
-            parts, by_design = self._usage(asking, project, hours)
+            parts, left_out = self._usage(asking, project, hours)
             total = sum(parts.values())
             notes = ["whole hours and every environment, as Sentry counts usage; canaries included"]
-            if by_design:
-                notes.append(f"{by_design} more were discarded by the client's own settings")
             return Counts(
                 question=asking.question(),
                 note="; ".join(notes),
                 total=total,
                 bad=total - parts.get("accepted", 0),
                 what="error events",
-                parts=parts,
+                parts=parts | {f"{rows.SETTINGS}{name}": n for name, n in left_out.items()},
             )
 
     def accepted(self, window: Window) -> Series:
@@ -193,7 +191,9 @@ class Sentry:
                 lines=(Line(times=tuple(told), values=values),),
             )
 
-    def _usage(self, asking: Asking, project: str, hours: Window) -> tuple[dict[str, int], int]:
+    def _usage(
+        self, asking: Asking, project: str, hours: Window
+    ) -> tuple[dict[str, int], dict[str, int]]:
         """:func:`rows.usage` of these whole hours."""
         body = self._stats(asking, project, hours)
         return rows.usage(body, asking.where, hours, self.clock.now().timestamp())
@@ -219,7 +219,8 @@ class Sentry:
         hours = _whole_hours(Window(begun, self.clock.now() + timedelta(seconds=1)))
         try:
             with self._asking("usage", hours) as asking:
-                return self._usage(asking, self._seen_project(), hours)[0]
+                parts, left_out = self._usage(asking, self._seen_project(), hours)
+                return parts | left_out
         except SourceError as problem:
             return {"code": problem.code, "reason": str(problem)}
 
