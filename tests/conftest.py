@@ -78,6 +78,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Turns(Path(tempfile.gettempdir()) / f"hour24-tests-{run}"))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: compressed ones differ each second, ids must not."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _note_suites(items)
     if not config.option.full:
