@@ -15,15 +15,13 @@ import pytest
 
 from hour24 import __version__ as hour24_version
 from hour24.commands.ci import annotation, summary
+from hour24.commands.line import FOUND, ROOMS
 from hour24.ledger.book import Ledger
 from tests import small_watch as small
 from tests.played import ROOT, hour24, ran, rehearsed
 
 HOURS = (0, 4)
-COMMANDS = (
-    *("rehearse", "prove", "doctor", "due", "probe", "rollback", "verify", "report", "signoff"),
-    *("waive", "classify", "declare", "finalise", "runbook"),
-)
+COMMANDS = tuple(FOUND)
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +36,39 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_tells_every_command_and_the_exit_codes() -> None:
     """A person who types the least gets the most."""
     told = hour24("--help").stdout
-    assert tuple(re.findall(r"^    ([a-z]+) ", told, re.MULTILINE)) == COMMANDS
+    assert tuple(re.findall(r"^  ([a-z]+)  ", told, re.MULTILINE)) == COMMANDS
+    assert re.findall(r"^([A-Z][a-z ]+):$", told, re.MULTILINE) == ["Options", *ROOMS]
     assert "13 somebody else" in told
+
+
+def test_a_command_line_without_a_command_shows_the_help() -> None:
+    """It is no success: a script that lost its command must not look green."""
+    alone = hour24()
+    assert alone.returncode == 4
+    assert alone.stdout == hour24("--help").stdout
+
+
+def test_help_loads_no_command() -> None:
+    """Whoever asks for help, or mistypes, need not wait for the statistics."""
+    code = (
+        "import sys, hour24.__main__ as line; line.main(['--help']); line.main(['doctr']); "
+        "print(*(name for name in sys.modules if name.startswith('hour24.')))"
+    )
+    loaded = ran(sys.executable, "-c", code).stdout.splitlines()[-1].split()
+    assert "hour24.commands.line" in loaded
+    assert not {"hour24.commands.deciding", "hour24.ledger.book", "hour24.config"} & set(loaded)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_says_what_it_is(command: str) -> None:
     """Nobody has to guess what a word in capitals stands for."""
     lines = hour24(command, "--help", COLUMNS="100").stdout.splitlines()
-    for line, after in pairwise([*lines, ""]):
-        if re.match(r"  (-|[A-Z]+\b)", line):
+    assert lines[-2] == "Example:" or "Example:" in lines[-4:]
+    assert re.match(rf"  python -m hour24 {command}\b", lines[-1])
+    # below the description, which may have a word in capitals at the start of a line
+    rest = lines[next(n for n, line in enumerate(lines) if line.endswith(":")) :]
+    for line, after in pairwise([*rest, ""]):
+        if re.match(r"  (-|\[?[A-Z]+\b)", line):
             told = re.match(r"  \S.*?\s{2,}\S", line) or after.startswith(" " * 10)
             assert told, line
 
@@ -237,9 +258,12 @@ def test_a_rehearsal_that_is_refused_is_refused_once(reports: Path) -> None:
         (("rollback", "--way", "plattform"), "--way: expected one of platform, git, got"),
         (("waive", "DB-POOL", "--hour", "four"), "--hour: expected a whole number, got 'four'"),
         (("waive",), "expected CRITERION, got nothing"),
-        ((), "expected COMMAND, got nothing"),
         (("verify", "--becuase", "x"), "expected no other arguments, got --becuase"),
-        (("verify", "--head"), "--head: expected one argument"),
+        (("waive", "X", "--becuase", "x"), "got --becuase; did you mean --because?"),
+        (("verify", "a", "b", "c"), "expected no other arguments, got b c"),
+        (("--bogus",), "expected no other arguments, got --bogus"),
+        (("due", "--now", "x"), "--now: expected a moment such as 2026-12-01T06:00Z, got 'x'"),
+        (("verify", "--head"), "--head: expected a value, got nothing"),
         (("doctor", "--target", "nowhere.toml"), "nowhere.toml"),
         (("prove", "NO-SUCH"), "criterion: expected one of the table, got 'NO-SUCH'"),
         (("waive", "DB-POOL", "nowhere"), "expected a folder"),

@@ -4,12 +4,10 @@ Rules of this module:
 
 - Text of the system under watch cannot act on the terminal: control characters are shown.
 - A line is a pair: the text, and the markup that pytest's terminal writer knows.
-- Nobody need listen: what was begun is finished when the reader of a pipe has gone.
 """
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections import Counter
 from typing import Any
@@ -31,34 +29,6 @@ COLOURS: dict[Outcome, dict[str, Any]] = {
     Outcome.INCONCLUSIVE: {"yellow": True},
     Outcome.NOT_APPLICABLE: {},
 }
-
-
-class Unheard:
-    """A stream whose reader may go, as ``head`` does: then what is written goes nowhere."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def write(self, told: str) -> int:
-        try:
-            self._stream.write(told)
-        except BrokenPipeError:
-            self._mute()
-        return len(told)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except BrokenPipeError:
-            self._mute()
-
-    def _mute(self) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def verdict_lines(judged: Judged, width: int) -> list[Line]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+import click
 
 from hour24 import config
 from hour24.clock import WallClock
 from hour24.commands import say
-from hour24.commands.watches import add_reports, add_watch, chosen
+from hour24.commands.line import WHOLE_NUMBER, command
+from hour24.commands.watches import chosen, reports_option, watch_argument
 from hour24.criteria import database, latency
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
@@ -21,86 +22,39 @@ from hour24.versions import JUDGES
 REFUSED = 1
 JUDGED_OTHERWISE = 14
 """A ledger that holds, and that today's judges decide otherwise in some verdict."""
-Commands = Any
-
-
-def add(commands: Commands) -> None:
-    _verify(_parser(commands, "verify", "derive every verdict again, and check the chain"))
-    _report(_parser(commands, "report", "write a watch's pages again from its ledger"))
-    _signoff(
-        _parser(
-            commands,
-            "signoff",
-            "approve the launch, or say exactly what is missing",
-            example='--by "Mara Example" --role "tech lead"',
-        )
-    )
-    _waive(
-        _parser(
-            commands,
-            "waive",
-            "a named person accepts what a criterion found",
-            last=False,
-            example=f'{latency.STABLE.id} launch-1 --hour 8 --by "Mara Example" --because "fixed '
-            'by the deploy of 05:52" --until 2026-12-05',
-        )
-    )
-    _classify(
-        _parser(
-            commands,
-            "classify",
-            "say what an error is: normal, critical",
-            last=False,
-            example='VOICE-12 launch-1 --as normal --by "Mara Example" --because "seen before"',
-        )
-    )
-    _declare(
-        _parser(
-            commands,
-            "declare",
-            "declare a deploy, or that production moved",
-            example='launch-1 --start 2026-12-01T09:00Z --by "Mara Example" --because "the fix"',
-        )
-    )
-    _finalise(_parser(commands, "finalise", "rebuild the record of a run that was killed"))
-    _summary(_parser(commands, "summary", "write the newest checkpoint as Markdown, for a CI"))
-
-
-def _parser(
-    commands: Commands, name: str, says: str, *, last: bool = True, example: str = ""
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=says,
-        description=says[0].upper() + says[1:] + ".",
-        epilog=f"Example: python -m hour24 {name} {example}" if example else None,
-    )
-    if last:
-        add_watch(parser)
-    add_reports(parser)
-    return parser
+by_option = click.option("--by", default="", metavar="NAME", help="who says so")
+because_option = click.option(
+    "--because", default="", metavar="WHY", help="the reason, for everybody to read"
+)
 
 
 # --- verify ---------------------------------------------------------------------------------------
 
 
-def _verify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--head", default="", metavar="SHA256", help="a head that was published")
-    parser.add_argument(
-        "--signers", type=Path, default=None, metavar="FILE", help="allowed signers of a sign-off"
-    )
-    parser.set_defaults(run=verify)
-
-
-def verify(options: argparse.Namespace) -> int:
+@command(
+    "Recomputes every verdict from its stored evidence, and checks the chain, the forms and "
+    "whether anything is missing.",
+    "launch-1 --head 1f3a...",
+)
+@watch_argument
+@reports_option
+@click.option("--head", default="", metavar="SHA256", help="a head that was published")
+@click.option(
+    "--signers",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="allowed signers of a sign-off",
+)
+def verify(watch: str, reports: Path, head: str, signers: Path | None) -> int:
     """One line for each finding.
 
     Returns: 1 when one does not hold; else 14 when rules changed that decide a verdict otherwise.
     """
     from hour24.ledger.verify import verify as looked
 
-    ledger = chosen(options.watch, options.reports)
-    findings = looked(ledger.folder, head=options.head, signers=options.signers)
+    ledger = chosen(watch, reports)
+    findings = looked(ledger.folder, head=head, signers=signers)
     for finding in findings:
         mark = "diff" if finding.changed else "ok  " if finding.ok else "NOT "
         style = "yellow" if finding.changed else "" if finding.ok else "bold red"
@@ -123,16 +77,15 @@ def verify(options: argparse.Namespace) -> int:
 # --- report ---------------------------------------------------------------------------------------
 
 
-def _report(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=report)
-
-
-def report(options: argparse.Namespace) -> int:
+@command("Writes a watch's pages again, from its ledger alone.", "launch-1")
+@watch_argument
+@reports_option
+def report(watch: str, reports: Path) -> int:
     """The page of every record, of the watch, and of the sign-off as it stands now."""
     from hour24.ledger.record import name_of
     from hour24.report import checkpoint, index, junit
 
-    ledger = chosen(options.watch, options.reports)
+    ledger = chosen(watch, reports)
     for record in ledger.records():
         path = ledger.folder / name_of(record.hour, record.attempt)
         checkpoint.write(record, ledger, path.with_suffix(".html"))
@@ -168,48 +121,62 @@ def _signoff_page(ledger: Ledger, launch_at: datetime | None) -> tuple[str, ...]
 # --- signoff --------------------------------------------------------------------------------------
 
 
-def _signoff(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", default="", metavar="NAME", help="who approves")
-    parser.add_argument("--role", default="", metavar="ROLE", help="as what, such as tech lead")
-    parser.add_argument("--because", default="", metavar="WHY", help="what is to be remembered")
-    parser.add_argument(
-        "--key", type=Path, default=None, metavar="FILE", help="your SSH key, to sign with"
-    )
-    parser.add_argument(
-        "--launch-at",
-        default="",
-        metavar="ISO",
-        help="when customers are let in (default: production.toml's launch_at, or the records')",
-    )
-    parser.set_defaults(run=signoff)
-
-
-def signoff(options: argparse.Namespace) -> int:
+@command(
+    "Approves the launch, or lists exactly what is missing.",
+    'launch-1 --by "Mara Example" --role "tech lead"',
+)
+@watch_argument
+@reports_option
+@click.option("--by", default="", metavar="NAME", help="who approves")
+@click.option("--role", default="", metavar="ROLE", help="as what, such as tech lead")
+@click.option("--because", default="", metavar="WHY", help="what is to be remembered")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="your SSH key, to sign with",
+)
+@click.option(
+    "--launch-at",
+    default="",
+    metavar="ISO",
+    help="when customers are let in (default: production.toml's launch_at, or the records')",
+)
+def signoff(
+    watch: str,
+    reports: Path,
+    by: str,
+    role: str,
+    because: str,
+    key: Path | None,
+    launch_at: str,
+) -> int:
     """Approve, and write signoff.json and signoff.html; or say what is missing."""
     from hour24.ledger import signoff as signing
     from hour24.ledger.signature import SignatureError
 
-    ledger = chosen(options.watch, options.reports, daily=False)
-    launch_at = _launch_at(ledger, options.launch_at)
+    ledger = chosen(watch, reports, daily=False)
+    launch = _launch_at(ledger, launch_at)
     try:
         path = signing.sign(
             ledger,
-            options.by,
-            options.role,
-            _clean(options.because),
+            by,
+            role,
+            _clean(because),
             _now(ledger),
-            key=options.key,
-            launch_at=launch_at,
+            key=key,
+            launch_at=launch,
         )
     except signing.Refused as refusal:
-        _signoff_page(ledger, launch_at)
+        _signoff_page(ledger, launch)
         say.line(f"{ledger.watch.name}: NOT APPROVED, {len(refusal.missing)} missing:", "bold red")
         for one in refusal.missing:
             say.line(f"  - {one}")
         return REFUSED
     except SignatureError as problem:
         raise ConfigurationError([str(problem)]) from None
-    _signoff_page(ledger, launch_at)
+    _signoff_page(ledger, launch)
     say.line(f"{path}")
     head = ledger.head()
     say.line(f"{ledger.watch.name}: {signing.APPROVED}", "bold green")
@@ -246,143 +213,164 @@ def _clean(text: str) -> str:
     return Redactor(()).text(text)
 
 
-def _person(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", default="", metavar="NAME", help="who says so")
-    parser.add_argument("--because", default="", metavar="WHY", help="the reason, for everybody")
-
-
-def _waive(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "criterion", metavar="CRITERION", help=f"its id, such as {database.POOL.id}"
-    )
-    add_watch(parser)
-    parser.add_argument(
-        "--hour", type=int, default=None, metavar="N", help="default: every one that has been"
-    )
-    parser.add_argument(
-        "--subject", default="", metavar="NAME", help="one endpoint or part (default: all)"
-    )
-    parser.add_argument(
-        "--until", default="", metavar="DATE", help="when the waiver ends, such as 2026-12-05"
-    )
-    _person(parser)
-    parser.set_defaults(run=waive)
-
-
-def waive(options: argparse.Namespace) -> int:
+@command(
+    "A named person accepts what a criterion found, with the reason and until when.",
+    f'{latency.STABLE.id} launch-1 --hour 8 --by "Mara Example" --because "fixed by the deploy of '
+    '05:52" --until 2026-12-05',
+)
+@click.argument("criterion", metavar="CRITERION", help=f"its id, such as {database.POOL.id}")
+@watch_argument
+@reports_option
+@click.option(
+    "--hour", type=WHOLE_NUMBER, default=None, help="of one checkpoint (default: all so far)"
+)
+@click.option("--subject", default="", metavar="NAME", help="one endpoint or part (default: all)")
+@click.option(
+    "--until", default="", metavar="DATE", help="when the waiver ends, such as 2026-12-05"
+)
+@by_option
+@because_option
+def waive(
+    criterion: str,
+    watch: str,
+    reports: Path,
+    hour: int | None,
+    subject: str,
+    until: str,
+    by: str,
+    because: str,
+) -> int:
     """Write a waiver into the ledger."""
     from hour24.ledger import waivers
 
-    ledger = chosen(options.watch, options.reports)
+    ledger = chosen(watch, reports)
     path = waivers.waive(
         ledger,
-        options.criterion,
-        by=options.by,
-        because=_clean(options.because),
-        until=options.until,
+        criterion,
+        by=by,
+        because=_clean(because),
+        until=until,
         now=_now(ledger),
-        hour=options.hour,
-        subject=options.subject,
+        hour=hour,
+        subject=subject,
     )
     _written(ledger, path)
     return 0
 
 
-def _classify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("issue", nargs="?", default="", metavar="ISSUE", help="id or short id")
-    add_watch(parser)
-    parser.add_argument("--as", dest="kind", default="", metavar="CLASS", help="normal or critical")
-    parser.add_argument(
-        "--pattern", metavar="REGEX", default="", help="instead of an issue: a regular expression"
-    )
-    parser.add_argument(
-        "--where", metavar="FIELD", default="", help="title, culprit, message, type or any"
-    )
-    parser.add_argument("--name", metavar="NAME", default="", help="what to call the class")
-    parser.add_argument(
-        "--at-most-per-hour", type=int, default=None, metavar="N", help="of a normal class"
-    )
-    parser.add_argument(
-        "--severity", metavar="LEVEL", default="medium", help="critical, high, medium, low"
-    )
-    parser.add_argument(
-        "--cause",
-        metavar="WHOSE",
-        default="other",
-        help="database, code, other, a vendor's name",
-    )
-    _person(parser)
-    parser.set_defaults(run=classify)
-
-
-def classify(options: argparse.Namespace) -> int:
+@command(
+    "Says what a known error is: normal or critical.",
+    'VOICE-12 launch-1 --as normal --by "Mara Example" --because "seen before"',
+    'launch-1 --pattern "payment declined" --as normal --by "Mara Example" --because "the bank"',
+)
+@click.argument("issue", default="", metavar="[ISSUE]", help="id or short id")
+@watch_argument
+@reports_option
+@click.option("--as", "kind", default="", metavar="CLASS", help="normal or critical")
+@click.option(
+    "--pattern", default="", metavar="REGEX", help="instead of an issue: a regular expression"
+)
+@click.option("--where", default="", metavar="FIELD", help="title, culprit, message, type or any")
+@click.option("--name", default="", metavar="NAME", help="what to call the class")
+@click.option("--at-most-per-hour", type=WHOLE_NUMBER, default=None, help="of a normal class")
+@click.option("--severity", default="medium", metavar="LEVEL", help="critical, high, medium, low")
+@click.option(
+    "--cause", default="other", metavar="WHOSE", help="database, code, other, a vendor's name"
+)
+@by_option
+@because_option
+def classify(
+    issue: str,
+    watch: str,
+    reports: Path,
+    kind: str,
+    pattern: str,
+    where: str,
+    name: str,
+    at_most_per_hour: int | None,
+    severity: str,
+    cause: str,
+    by: str,
+    because: str,
+) -> int:
     """Write a class into the ledger; with a pattern, the only name given is the watch's."""
     from hour24.ledger import waivers
 
-    issue, watch = options.issue, options.watch
-    if options.pattern and issue and not watch:
+    if pattern and issue and not watch:
         issue, watch = "", issue
-    ledger = chosen(watch, options.reports)
+    ledger = chosen(watch, reports)
     path = waivers.classify(
         ledger,
-        options.kind,
-        by=options.by,
-        because=_clean(options.because),
+        kind,
+        by=by,
+        because=_clean(because),
         now=_now(ledger),
         issue=issue,
-        name=options.name,
-        pattern=options.pattern,
-        where=options.where,
-        at_most_per_hour=options.at_most_per_hour,
-        severity=options.severity,
-        cause=options.cause,
+        name=name,
+        pattern=pattern,
+        where=where,
+        at_most_per_hour=at_most_per_hour,
+        severity=severity,
+        cause=cause,
     )
     _written(ledger, path)
     return 0
 
 
-def _declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--moved",
-        action="store_true",
-        help="not a deploy: production is rightly found where the records found it",
-    )
-    parser.add_argument("--start", default="", metavar="ISO", help="when it begins (default: now)")
-    parser.add_argument("--end", default="", metavar="ISO", help="default: 15 min after the start")
-    parser.add_argument("--deploy", default="", metavar="ID", help="the platform's own id")
-    parser.add_argument("--commit", default="", metavar="SHA", help="what is deployed")
-    _person(parser)
-    parser.set_defaults(run=declare)
-
-
-def declare(options: argparse.Namespace) -> int:
+@command(
+    "Declares a deploy, so that its restart counts as expected; or that production moved.",
+    'launch-1 --start 2026-12-01T09:00Z --by "Mara Example" --because "the fix"',
+)
+@watch_argument
+@reports_option
+@click.option(
+    "--moved", is_flag=True, help="no deploy: confirm that the changed addresses are correct"
+)
+@click.option("--start", default="", metavar="ISO", help="when it begins (default: now)")
+@click.option("--end", default="", metavar="ISO", help="default: 15 min after the start")
+@click.option("--deploy", default="", metavar="ID", help="the platform's own id")
+@click.option("--commit", default="", metavar="SHA", help="what is deployed")
+@by_option
+@because_option
+def declare(
+    watch: str,
+    reports: Path,
+    moved: bool,
+    start: str,
+    end: str,
+    deploy: str,
+    commit: str,
+    by: str,
+    because: str,
+) -> int:
     """Write into the ledger a deploy, or that production moved."""
     from hour24.ledger import declaring
 
-    ledger = chosen(options.watch, options.reports)
-    if options.moved:
-        return _declare_moved(ledger, options)
+    ledger = chosen(watch, reports)
+    if moved:
+        stated = {"start": start, "end": end, "deploy": deploy, "commit": commit}
+        return _declare_moved(ledger, stated, by, because)
     path = declaring.declare_deploy(
         ledger,
-        start=options.start,
-        end=options.end,
-        by=options.by,
-        because=_clean(options.because),
+        start=start,
+        end=end,
+        by=by,
+        because=_clean(because),
         now=_now(ledger),
-        deploy=options.deploy,
-        commit=options.commit,
+        deploy=deploy,
+        commit=commit,
     )
     _written(ledger, path)
     return 0
 
 
-def _declare_moved(ledger: Ledger, options: argparse.Namespace) -> int:
+def _declare_moved(ledger: Ledger, of_a_deploy: dict[str, str], by: str, because: str) -> int:
     from hour24.ledger import declaring, moved
 
-    if stated := [n for n in ("start", "end", "deploy", "commit") if getattr(options, n)]:
+    if stated := [name for name, value in of_a_deploy.items() if value]:
         raise ConfigurationError([f"--{stated[0]}: expected it of a deploy, got --moved"])
     changes = [change for change in moved.changes(ledger) if not change.by]
-    paths = declaring.declare_moved(ledger, options.by, _clean(options.because), now=_now(ledger))
+    paths = declaring.declare_moved(ledger, by, _clean(because), now=_now(ledger))
     for change in changes:
         for line in change.says:
             say.line(f"{change.file}: {line}")
@@ -403,19 +391,21 @@ def _written(ledger: Ledger, path: Path) -> None:
 # --- finalise -------------------------------------------------------------------------------------
 
 
-def _finalise(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=finalise)
-
-
-def finalise(options: argparse.Namespace) -> int:
+@command(
+    "Rebuilds from its journal the record of a run that was killed; nothing to do is fine.",
+    "launch-1",
+)
+@watch_argument
+@reports_option
+def finalise(watch: str, reports: Path) -> int:
     """Rebuild what was killed; nothing to do is fine."""
     from hour24.checkpoint import killed
     from hour24.report import checkpoint, index, junit
 
     try:
-        ledger = chosen(options.watch, options.reports)
+        ledger = chosen(watch, reports)
     except ConfigurationError:
-        if options.watch:
+        if watch:
             raise
         say.line("no watch: nothing was recorded")
         return 0
@@ -440,25 +430,27 @@ def finalise(options: argparse.Namespace) -> int:
 # --- summary --------------------------------------------------------------------------------------
 
 
-def _summary(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--annotations",
-        action="store_true",
-        help="one workflow command a problem instead: ::error title=...::...",
-    )
-    parser.set_defaults(run=summary)
-
-
-def summary(options: argparse.Namespace) -> int:
+@command(
+    "Writes the newest checkpoint to standard output, as Markdown for a CI service.",
+    "launch-1 >> summary.md",
+)
+@watch_argument
+@reports_option
+@click.option(
+    "--annotations",
+    is_flag=True,
+    help="one workflow command a problem instead: ::error title=...::...",
+)
+def summary(watch: str, reports: Path, annotations: bool) -> int:
     """The newest checkpoint for a CI service; nothing where nothing was recorded."""
     from hour24.commands import ci
 
     try:
-        ledger = chosen(options.watch, options.reports)
+        ledger = chosen(watch, reports)
     except ConfigurationError:
-        if options.watch:
+        if watch:
             raise
         return 0
-    text = ci.workflow_commands(ledger) if options.annotations else ci.newest(ledger)
+    text = ci.workflow_commands(ledger) if annotations else ci.newest(ledger)
     print(text, end="")  # noqa: T201  plain, for a file or a machine
     return 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.codes import CODES
+from hour24.commands.line import command
 from hour24.criteria import CRITERIA, Criterion, due
 from hour24.rehearsal.faults import FAULTS
 from hour24.watch import CHECKPOINTS
@@ -24,16 +23,8 @@ in `reports/WATCH/`. A FAIL stays a FAIL: a later attempt does not erase it, a n
 stands beside it. After a fix and a deploy, `pytest -m hour0 --follows WATCH` opens a new watch."""
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser(
-        "runbook",
-        help="write the runbook to standard output",
-        description="Writes docs/RUNBOOK.md from the criteria; CI compares the two.",
-    )
-    parser.set_defaults(run=runbook)
-
-
-def runbook(options: argparse.Namespace) -> int:
+@command("Writes docs/RUNBOOK.md from the criteria to standard output; CI compares the two.")
+def runbook() -> int:
     """Write the whole runbook."""
     sys.stdout.write("\n".join(_lines()) + "\n")
     return 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+
+import click
 
 from hour24.commands import say
+from hour24.commands.line import command
 from hour24.errors import ConfigurationError
 from hour24.shipped import COMMAND
 from hour24.starter import files
@@ -22,39 +23,36 @@ NEXT = (
 )
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser(
-        "init",
-        help="write what your own repository needs, to watch your service from there",
-        description="Writes production.toml, pytest.ini, tests_prod/ (the criteria), schemas/, "
-        "requirements.txt with hour24 pinned to what it was itself installed from, "
-        "requirements.lock with the hashes of every package, and a workflow. It overwrites "
-        "nothing: if one of them is there, it writes none and says which.",
-        epilog="Examples: hour24 init\n"
-        "          hour24 init watch --name shop --url https://shop.example.org\n"
-        "          hour24 init --lock",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path(), metavar="FOLDER", help="default: this one"
-    )
-    parser.add_argument("--name", default="", help="what people call the service")
-    parser.add_argument("--url", default="", help="its base address")
-    parser.add_argument("--no-lock", action="store_true", help="leave requirements.lock out")
-    parser.add_argument(
-        "--lock",
-        action="store_true",
-        help="after an upgrade: write the pin, the lock and the shipped tests_prod/ again, "
-        "if git holds what is there",
-    )
-    parser.set_defaults(run=init)
-
-
-def init(options: argparse.Namespace) -> int:
+@command(
+    "Writes production.toml, pytest.ini, tests_prod/ (the criteria), schemas/, requirements.txt "
+    "with hour24 pinned to what it was itself installed from, requirements.lock with the hashes "
+    "of every package, and a workflow. It overwrites nothing: if one of them is there, it "
+    "writes none and says which.",
+    "",
+    "watch --name shop --url https://shop.example.org",
+    "--lock",
+)
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="[FOLDER]",
+    help="where to write (default: this folder)",
+)
+@click.option("--name", default="", metavar="NAME", help="what people call the service")
+@click.option("--url", default="", metavar="URL", help="its base address")
+@click.option("--no-lock", is_flag=True, help="leave requirements.lock out")
+@click.option(
+    "--lock",
+    "again",
+    is_flag=True,
+    help="after an upgrade: write the pin, the lock and the shipped tests_prod/ again, if git "
+    "holds what is there",
+)
+def init(folder: Path, name: str, url: str, no_lock: bool, again: bool) -> int:
     """Write the files, or refuse with every reason."""
-    folder: Path = options.folder
     pinned = origin()
-    if options.lock:
+    if again:
         return _again(folder, pinned)
     root = files.repository(folder.resolve()) or folder
     below = folder.resolve().relative_to(root).as_posix() if root != folder else "."
@@ -62,8 +60,8 @@ def init(options: argparse.Namespace) -> int:
     wanted = {**written, files.LOCK: ""}
     if problems := list(files.conflicts(folder, root, wanted)):
         raise ConfigurationError(problems)  # before anything is asked
-    written[files.SETTINGS] = _filled(written[files.SETTINGS], options)
-    if not options.no_lock:
+    written[files.SETTINGS] = _filled(written[files.SETTINGS], name, url)
+    if not no_lock:
         written |= _locked(pinned)
     for path in files.write(folder, root, written):
         say.line(f"wrote {os.path.relpath(path)}")
@@ -81,8 +79,8 @@ def init(options: argparse.Namespace) -> int:
 def _next(folder: Path) -> None:
     where = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
     say.line("next:", "bold")
-    for command in NEXT:
-        say.line(f"  {where}{COMMAND} {command}", "bold")
+    for example in NEXT:
+        say.line(f"  {where}{COMMAND} {example}", "bold")
     say.line(f"  {where}pytest -m hour8 --collect-only -q   lists what is due at hour 8", "bold")
 
 
@@ -116,9 +114,8 @@ def _again(folder: Path, pinned: Origin) -> int:
     return 0
 
 
-def _filled(text: str, options: argparse.Namespace) -> str:
+def _filled(text: str, name: str, url: str) -> str:
     """production.toml with the name and address that were given, or typed into a terminal."""
-    name, url = options.name, options.url
     if sys.stdin.isatty() and sys.stdout.isatty():
         name = name or input("Name of the service (Enter: fill it in later): ").strip()
         url = url or input("Its base address (Enter: fill it in later): ").strip()

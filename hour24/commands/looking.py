@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import click
 
 from hour24 import config
 from hour24.checkpoint.addresses import addresses
 from hour24.clock import Clock, WallClock
 from hour24.commands import say
-from hour24.commands.watches import add_reports, add_watch, chosen, production_of
+from hour24.commands.line import TIME, OneOf, command
+from hour24.commands.watches import (
+    chosen,
+    production_of,
+    reports_option,
+    watch_argument,
+)
 from hour24.config.lines import line_of, lines_of
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.targets.production import watch_ahead
-from hour24.targets.request import TARGET, Request, moment
+from hour24.targets.request import TARGET, Request
 from hour24.targets.watches import absent
 from hour24.text import format_duration
 
@@ -30,85 +37,26 @@ if TYPE_CHECKING:
 REFUSED = 1
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser(
-        "doctor",
-        help="try every address, credential and right, one line each with the remedy",
-        description="Tries what a checkpoint needs, about the last hour, and judges nothing. "
-        "One event is sent to the error tracker, the one that hour 0 sends too.",
-    )
-    _target(parser)
-    parser.add_argument("--alert", action="store_true", help="send a test to HOUR24_ALERT_URLS")
-    parser.set_defaults(run=doctor)
-
-    parser = commands.add_parser(
-        "due",
-        help="which checkpoint is due now",
-        description="Tells which checkpoint of the open watch is due and not yet recorded.",
-    )
-    parser.add_argument("--watch", default="", metavar="NAME", help="default: the one still open")
-    add_reports(parser)
-    parser.add_argument("--target", default="", metavar="FILE", help="only watches of this target")
-    parser.add_argument(
-        "--hour-only", action="store_true", help="print the hour alone, or nothing: for scripts"
-    )
-    parser.add_argument("--now", default="", metavar="ISO", help="default: now")
-    parser.set_defaults(run=due)
-
-    parser = commands.add_parser(
-        "probe",
-        help="look between the checkpoints, until the watch ends",
-        description="Asks health, every endpoint and the WebSocket at their intervals, and writes "
-        "a line a minute into reports/WATCH/probe/, on a machine that stays up; two may run side "
-        "by side. Ctrl-C ends it in order. With --t0 it opens the watch before hour 0, so that the "
-        "hour before T0 is seen too.",
-        epilog="Example: python -m hour24 probe --t0 2026-12-01T06:00Z",
-    )
-    _target(parser)
-    parser.add_argument("--watch", default="", metavar="NAME", help="default: the one still open")
-    add_reports(parser)
-    parser.add_argument(
-        "--t0", default="", metavar="ISO", help="when the 24 hours begin; opens the watch ahead"
-    )
-    parser.set_defaults(run=probe)
-
-    parser = commands.add_parser(
-        "rollback",
-        help="show how to go back to the last good deploy; with --yes, do it",
-        description="Prints the plan and changes nothing. With --yes and the watch's name it rolls "
-        "back, waits for the deploy, verifies health, and writes all of it into the ledger.",
-        epilog="Example: python -m hour24 rollback launch-1 --yes launch-1 --by NAME --because WHY",
-    )
-    add_watch(parser)
-    add_reports(parser)
-    parser.add_argument("--target", default="", metavar="FILE", help="default: the watch's own")
-    parser.add_argument(
-        "--rehearsal-at",
-        type=Path,
-        default=None,
-        metavar="FILE",
-        help="a rehearsal being served: what `python -m hour24.rehearsal.serve` printed",
-    )
-    parser.add_argument(
-        "--way", choices=("platform", "git"), default="platform", help="default: platform"
-    )
-    parser.add_argument("--yes", default="", metavar="WATCH", help="the watch's name, to do it")
-    parser.add_argument("--by", default="", metavar="NAME", help="who does it, with --yes")
-    parser.add_argument("--because", default="", metavar="WHY", help="the reason, with --yes")
-    parser.set_defaults(run=rollback)
+target_option = click.option(
+    "--target", default=TARGET, metavar="FILE", help=f"a production.toml (default: {TARGET})"
+)
+open_watch_option = click.option(
+    "--watch", default="", metavar="NAME", help="of the watch (default: the one still open)"
+)
 
 
-def _target(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--target", default=TARGET, metavar="FILE", help=f"a production.toml (default {TARGET})"
-    )
-
-
-def doctor(options: argparse.Namespace) -> int:
+@command(
+    "Tries what a checkpoint needs, about the last hour, and judges nothing. One event is sent to "
+    "the error tracker, the one that hour 0 sends too.",
+    "--target production.toml --alert",
+)
+@target_option
+@click.option("--alert", is_flag=True, help="send a test to HOUR24_ALERT_URLS")
+def doctor(target: str, alert: bool) -> int:
     """One line a finding; 1 when one is not well."""
     from hour24.doctor import examine
 
-    production = _with_lines(Path(options.target))
+    production = _with_lines(Path(target))
     wrong = 0
     for finding in examine(production, WallClock()):
         wrong += not finding.ok
@@ -116,7 +64,7 @@ def doctor(options: argparse.Namespace) -> int:
         say.line(f"{mark} {finding.name:<24} {finding.says}", "" if finding.ok else "bold red")
         if finding.remedy:
             say.line(f"     {'':<24} -> {finding.remedy}", "yellow")
-    if options.alert:
+    if alert:
         wrong += _alert(production)
     say.line(f"{wrong} to mend" if wrong else "all well", "bold red" if wrong else "green")
     return REFUSED if wrong else 0
@@ -152,43 +100,50 @@ def _alert(production: Production) -> int:
     return len(problems)
 
 
-def due(options: argparse.Namespace) -> int:
+@command(
+    "Says which checkpoint of the open watch is due and not yet recorded.",
+    "--hour-only",
+)
+@open_watch_option
+@reports_option
+@click.option("--target", default="", metavar="FILE", help="only watches of this target")
+@click.option("--hour-only", is_flag=True, help="print the hour alone, or nothing: for scripts")
+@click.option("--now", type=TIME, default=None, help="the time to ask about (default: now)")
+def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime | None) -> int:
     """The earliest checkpoint that is due and without a record."""
-    ledger = Ledger.find(options.reports, options.watch, options.target)
+    ledger = Ledger.find(reports, watch, target)
     if ledger is None:
-        if options.watch:
-            whose, remedy = options.target or "any target", "`pytest -m hour0` opens one"
-            problem = absent("a watch", options.reports, options.watch, whose, remedy)
+        if watch:
+            whose, remedy = target or "any target", "`pytest -m hour0` opens one"
+            problem = absent("a watch", reports, watch, whose, remedy)
             raise ConfigurationError([problem])
-        if not options.hour_only:
+        if not hour_only:
             say.line("no watch is open; `pytest -m hour0` starts one")
         return 0
-    now = moment(options.now, "--now") if options.now else WallClock().now()
-    watch = ledger.watch
+    at = now or WallClock().now()
+    plan = ledger.watch
     open_ones = [
         hour
-        for hour in watch.hours
-        if watch.checkpoint(hour).due <= now and all(r.early for r in ledger.records(hour))
+        for hour in plan.hours
+        if plan.checkpoint(hour).due <= at and all(r.early for r in ledger.records(hour))
     ]
     # one that was missed altogether comes before none: a late run asks for the same window
     hour = open_ones[-1] if open_ones else None
-    if options.hour_only:
+    if hour_only:
         if hour is not None:
             sys.stdout.write(f"{hour}\n")
         return 0
     if hour is None:
-        ahead = [h for h in watch.hours if all(r.early for r in ledger.records(h))]
+        ahead = [h for h in plan.hours if all(r.early for r in ledger.records(h))]
         told = f"python -m hour24 signoff {ledger.folder}"
         if ahead:
-            told = f"hour {ahead[0]} at {say.local(watch.checkpoint(ahead[0]).due, watch.zone)}"
-        say.line(f"{watch.name}: nothing is due; next: {told}")
+            told = f"hour {ahead[0]} at {say.local(plan.checkpoint(ahead[0]).due, plan.zone)}"
+        say.line(f"{plan.name}: nothing is due; next: {told}")
         return 0
-    late = now - watch.checkpoint(hour).due
-    target = ledger.genesis.target
-    named = "" if target == TARGET else f" --target {target}"
-    say.line(
-        f"{watch.name}: hour {hour} is due since {_minutes(late)}: pytest -m hour{hour}{named}"
-    )
+    late = at - plan.checkpoint(hour).due
+    watched = ledger.genesis.target
+    named = "" if watched == TARGET else f" --target {watched}"
+    say.line(f"{plan.name}: hour {hour} is due since {_minutes(late)}: pytest -m hour{hour}{named}")
     for missed in open_ones[:-1]:
         say.line(f"  hour {missed} was missed, and can still be run late", "yellow")
     return 0
@@ -198,29 +153,41 @@ def _minutes(late: timedelta) -> str:
     return format_duration(late.total_seconds())
 
 
-def probe(options: argparse.Namespace) -> int:
+@command(
+    "Asks health, every endpoint and the WebSocket at their intervals, and writes a line a minute "
+    "into reports/WATCH/probe/, on a machine that stays up; you can run two for redundancy. Ctrl-C "
+    "stops it cleanly. With --t0 it opens the watch before hour 0, so that the hour before T0 is "
+    "measured too.",
+    "--t0 2026-12-01T06:00Z",
+)
+@target_option
+@open_watch_option
+@reports_option
+@click.option(
+    "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch ahead of it"
+)
+def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
     """Probe until the watch ends."""
     from hour24 import alerts
     from hour24.prober import run_probe
 
-    production = config.load(Path(options.target))
-    ledger = Ledger.find(options.reports, options.watch, options.target)
-    if options.t0:
-        begins = moment(options.t0, "--t0")
+    production = config.load(Path(target))
+    ledger = Ledger.find(reports, watch, target)
+    if t0:
         ahead = Request(
-            target=options.target,
-            reports=options.reports,
-            watch=options.watch,
-            t0=begins,
+            target=target,
+            reports=reports,
+            watch=watch,
+            t0=t0,
             early=True,
         )
         ledger = watch_ahead(ahead, production)
     if ledger is None:
         remedy = "start one with `pytest -m hour0`, or ahead of it with --t0"
-        problem = absent("an open watch", options.reports, options.watch, options.target, remedy)
+        problem = absent("an open watch", reports, watch, target, remedy)
         raise ConfigurationError([problem])
     if elsewhere := moved.elsewhere(ledger, addresses(production)):
-        remedy = f"{options.target}: not where {ledger.watch.name} looks; if production moved, run "
+        remedy = f"{target}: not where {ledger.watch.name} looks; if production moved, run "
         remedy += "the next checkpoint first, then start the prober again"
         raise ConfigurationError([*elsewhere, remedy])
     service = f"{production.service.name} {production.service.environment}"
@@ -267,14 +234,47 @@ def _told(ledger: Ledger, message: Message, addresses: int, problems: tuple[str,
         say.problem(f"the alert is not in the ledger: {problem}")
 
 
-def rollback(options: argparse.Namespace) -> int:
+@command(
+    "Prints the plan and changes nothing. With --yes and the watch's name it rolls back, waits for "
+    "the deploy, verifies health, and writes all of it into the ledger.",
+    'launch-1 --yes launch-1 --by "Mara Example" --because "5 % of calls fail"',
+)
+@watch_argument
+@reports_option
+@click.option("--target", default="", metavar="FILE", help="default: the watch's own")
+@click.option(
+    "--rehearsal-at",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="FILE",
+    help="a rehearsal being served: what `python -m hour24.rehearsal.serve` printed",
+)
+@click.option(
+    "--way",
+    type=OneOf(("platform", "git")),
+    default="platform",
+    help="through the platform, or by reverting the commit (default: platform)",
+)
+@click.option("--yes", default="", metavar="WATCH", help="the watch's name, to do it")
+@click.option("--by", default="", metavar="NAME", help="who does it, with --yes")
+@click.option("--because", default="", metavar="WHY", help="the reason, with --yes")
+def rollback(
+    watch: str,
+    reports: Path,
+    target: str,
+    rehearsal_at: Path | None,
+    way: str,
+    yes: str,
+    by: str,
+    because: str,
+) -> int:
     """Show the plan; do it only with ``--yes`` and the watch's name."""
     from hour24 import rollback as rolling
 
-    ledger = chosen(options.watch, options.reports)
-    production, clock = _watched(ledger, options)
+    ledger = chosen(watch, reports)
+    production, clock = _watched(ledger, target, rehearsal_at)
     try:
-        plan = rolling.plan(production, ledger, clock, options.way)
+        plan = rolling.plan(production, ledger, clock, way)
     except rolling.Refused as refusal:
         say.line(f"{ledger.watch.name}: no rollback:", "bold red")
         for one in refusal.reasons:
@@ -282,36 +282,36 @@ def rollback(options: argparse.Namespace) -> int:
         return REFUSED
     for text in plan.lines():
         say.line(text)
-    if not options.yes:
+    if not yes:
         name = ledger.watch.name
         say.line("Nothing was changed. To do it:", "bold")
         say.line(
-            f"  python -m hour24 rollback {ledger.folder} --way {options.way} --yes {name} "
+            f"  python -m hour24 rollback {ledger.folder} --way {way} --yes {name} "
             "--by NAME --because WHY",
             "bold",
         )
         return 0
     problems = [
         f"--{name}: expected who does it and why, got nothing"
-        for name, value in (("by", options.by), ("because", options.because))
+        for name, value in (("by", by), ("because", because))
         if not value.strip()
     ]
-    if options.yes != ledger.watch.name:
-        problems.append(f"--yes: expected the watch's name {ledger.watch.name}, got {options.yes}")
+    if yes != ledger.watch.name:
+        problems.append(f"--yes: expected the watch's name {ledger.watch.name}, got {yes}")
     if problems:
         raise ConfigurationError(problems)
-    done = rolling.carry_out(plan, ledger, clock, options.by, options.because, say.line)
+    done = rolling.carry_out(plan, ledger, clock, by, because, say.line)
     say.line(done.says, "green" if done.ok else "bold red")
     return 0 if done.ok else REFUSED
 
 
-def _watched(ledger: Ledger, options: argparse.Namespace) -> tuple[Production, Clock]:
+def _watched(ledger: Ledger, target: str, rehearsal_at: Path | None) -> tuple[Production, Clock]:
     """The watch's production and its clock; a rehearsal's moves its servers along.
 
     Raises: ConfigurationError.
     """
-    if options.rehearsal_at is None:
-        return production_of(ledger, options.target), WallClock()
+    if rehearsal_at is None:
+        return production_of(ledger, target), WallClock()
     from hour24.targets import rehearsal
 
-    return rehearsal.attached(options.rehearsal_at)
+    return rehearsal.attached(rehearsal_at)

@@ -2,87 +2,76 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
 
 from hour24.commands import say
-from hour24.commands.watches import add_reports
+from hour24.commands.line import TIME, UNUSABLE, WHOLE_NUMBER, command
+from hour24.commands.watches import reports_option
 from hour24.criteria import CRITERIA, errors, process
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import outcome_of
 from hour24.rehearsal.faults import FAULTS, parsed
 from hour24.rehearsal.play import PROCESS_EXITS, Played, Script, play, worst_exit
-from hour24.targets.request import moment
 from hour24.text import cut, escape_controls, format_duration, one_line
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS
 
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 10, Outcome.NOT_APPLICABLE: 10}
-UNUSABLE = 4
 NOT_WRITTEN = 12
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "rehearse",
-        help="play a whole 24-hour watch on an embedded production",
-        description="Starts a whole production on loopback (backend, PostgreSQL, the web APIs of "
-        "its witnesses), and runs every checkpoint against it, about three seconds "
-        "each. A fault changes its story: memory_leak@6 begins at hour 6.",
-        epilog="Example: python -m hour24 rehearse --fault memory_leak@6 --seed 7",
-    )
-    _seed(parser)
-    parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME@HOUR",
-        help="what goes wrong, and from when on; may be repeated",
-    )
-    parser.add_argument("--faults", action="store_true", help="list the faults there are, and end")
-    parser.add_argument("--hours", default="", metavar="0,4,8", help="only these checkpoints")
-    parser.add_argument("--watch", default="", metavar="NAME", help="default: by T0 and seed")
-    parser.add_argument(
-        "--t0", default="", metavar="ISO", help="when it begins (default: today, 06:00 UTC)"
-    )
-    add_reports(parser)
-    parser.add_argument("-v", "--verbose", action="store_true", help="show each checkpoint whole")
-    parser.set_defaults(run=rehearse)
-
-    parser = commands.add_parser(
-        "prove",
-        help="see each criterion fail, and see it blind",
-        description="For each criterion a rehearsal has a fault that turns it red and a silence "
-        "that turns it INCONCLUSIVE. This plays both and compares.",
-        epilog=f"Example: python -m hour24 prove {errors.RATE.id} {process.RESTARTS.id}",
-    )
-    parser.add_argument("criteria", nargs="*", metavar="CRITERION", help="default: all")
-    _seed(parser)
-    parser.set_defaults(run=prove)
+seed_option = click.option(
+    "--seed", type=WHOLE_NUMBER, default=1, help="of the random numbers (default: 1)"
+)
 
 
-def _seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of the story (default: 1)"
-    )
-
-
-def rehearse(options: argparse.Namespace) -> int:
+@command(
+    "Starts a whole production on loopback (backend, PostgreSQL, the web APIs of its witnesses) "
+    "and runs every checkpoint against it, about three seconds each. A fault changes what happens "
+    "there: memory_leak@6 begins at hour 6.",
+    "--fault memory_leak@6 --seed 7",
+)
+@seed_option
+@click.option(
+    "--fault",
+    multiple=True,
+    metavar="NAME@HOUR",
+    help="what goes wrong, and from when on; may be repeated",
+)
+@click.option("--faults", is_flag=True, help="list the faults there are, and stop")
+@click.option("--hours", default="", metavar="0,4,8", help="only these checkpoints")
+@click.option("--watch", default="", metavar="NAME", help="its name (default: by T0 and seed)")
+@click.option("--t0", type=TIME, default=None, help="when it begins (default: today, 06:00 UTC)")
+@reports_option
+@click.option("-v", "--verbose", is_flag=True, help="show each checkpoint whole")
+def rehearse(
+    seed: int,
+    fault: tuple[str, ...],
+    faults: bool,
+    hours: str,
+    watch: str,
+    t0: datetime | None,
+    reports: Path,
+    verbose: bool,
+) -> int:
     """Play a watch, show each checkpoint, and what is settled at the end."""
-    if options.faults:
+    if faults:
         for name, kind in FAULTS.items():
             say.line(f"{name:<24} {kind.says}")
         return 0
     script = Script(
-        seed=options.seed,
-        faults=tuple(map(str, parsed(options.fault))),
-        t0=moment(options.t0, "--t0") if options.t0 else None,
-        hours=_hours(options.hours),
-        reports=options.reports,
-        watch=options.watch,
+        seed=seed,
+        faults=tuple(map(str, parsed(fault))),
+        t0=t0,
+        hours=_hours(hours),
+        reports=reports,
+        watch=watch,
     )
     script = Script(**{**vars(script), "watch": script.name})
     began = time.monotonic()
@@ -91,7 +80,7 @@ def rehearse(options: argparse.Namespace) -> int:
     codes = []
     for played in play(script, _begun):
         codes.append(played.exit_code if played.record is not None else NOT_WRITTEN)
-        _show(played, options.verbose)
+        _show(played, verbose)
         if played.exit_code == UNUSABLE:
             return UNUSABLE
     return worst_exit(codes, _settled(script, time.monotonic() - began, codes))
@@ -170,11 +159,18 @@ def _settled(script: Script, took_s: float, codes: list[int]) -> int:
     return NOT_WRITTEN if wrong else EXIT[outcome]
 
 
-def prove(options: argparse.Namespace) -> int:
+@command(
+    "For each criterion a rehearsal has a fault that makes it FAIL and a silence that makes it "
+    "INCONCLUSIVE. This plays both and compares.",
+    f"{errors.RATE.id} {process.RESTARTS.id}",
+)
+@click.argument("criteria", nargs=-1, metavar="[CRITERION]...", help="their ids (default: all)")
+@seed_option
+def prove(criteria: tuple[str, ...], seed: int) -> int:
     """Play each criterion's fault and its silence; 1 when one does not show."""
     from hour24.rehearsal.proving import prove as proved
 
-    names = options.criteria or list(CRITERIA)
+    names = criteria or list(CRITERIA)
     unknown = [name for name in names if name not in CRITERIA]
     if unknown:
         raise ConfigurationError(
@@ -184,7 +180,7 @@ def prove(options: argparse.Namespace) -> int:
             ]
         )
     missed = 0
-    for seen in proved(names, seed=options.seed):
+    for seen in proved(names, seed=seed):
         good = seen.found == seen.wanted
         missed += not good
         mark = "as it must" if good else f"EXPECTED {seen.wanted}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+
+import click
 
 from hour24 import config
 from hour24.commands import say
@@ -14,27 +15,19 @@ from hour24.ledger.book import Ledger
 from hour24.targets.request import REPORTS
 from hour24.targets.watches import listed, watches_in
 
-
-def add_reports(parser: argparse.ArgumentParser) -> None:
-    """``--reports DIR``, the same for every command."""
-    parser.add_argument(
-        "--reports",
-        type=Path,
-        default=Path(REPORTS),
-        metavar="DIR",
-        help=f"where watches are kept (default: {REPORTS})",
-    )
-
-
-def add_watch(parser: argparse.ArgumentParser) -> None:
-    """``WATCH``, the same for every command."""
-    parser.add_argument(
-        "watch",
-        nargs="?",
-        default="",
-        metavar="WATCH",
-        help="folder or name of the watch (default: the newest in --reports)",
-    )
+reports_option = click.option(
+    "--reports",
+    type=click.Path(path_type=Path),
+    default=Path(REPORTS),
+    metavar="DIR",
+    help=f"where watches are kept (default: {REPORTS})",
+)
+watch_argument = click.argument(
+    "watch",
+    default="",
+    metavar="[WATCH]",
+    help="folder or name of the watch (default: the newest in --reports)",
+)
 
 
 def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:

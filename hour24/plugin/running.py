@@ -23,11 +23,11 @@ from typing import Any
 import pytest
 
 from hour24.checkpoint.terminal import (
-    Unheard,
     closing_lines,
     verdict_lines,
 )
 from hour24.errors import LedgerError
+from hour24.pipe import Pipe
 from hour24.plugin.compatibility import once
 from hour24.plugin.exits import EXIT, EXIT_HARD_LIMIT, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import VERDICTS
@@ -223,7 +223,7 @@ class CheckpointPlugin:
         terminal = self._terminal()
         if terminal is not None:
             terminal.showfspath = False
-            terminal._tw._file = Scrubbed(Unheard(terminal._tw._file), self.run.redactor.text)
+            terminal._tw._file = Scrubbed(Pipe(terminal._tw._file), self.run.redactor.text)
 
     def pytest_report_header(self) -> list[str]:
         run = self.run
