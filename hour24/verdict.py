@@ -34,7 +34,8 @@ class Scale(Struct, frozen=True, kw_only=True):
     """The figures of a verdict on one axis, for the margin drawn beside it.
 
     All in the unit of ``unit``. ``limit`` is where the criterion turns; ``better`` says on
-    which side of the limit production wants to be.
+    which side of the limit production wants to be; ``origin`` is the value of no change at all: 1
+    where the value is a factor.
     """
 
     unit: str
@@ -43,6 +44,7 @@ class Scale(Struct, frozen=True, kw_only=True):
     lower: float | None = None
     upper: float | None = None
     better: str = "below"
+    origin: float = 0.0
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

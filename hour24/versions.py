@@ -33,6 +33,10 @@ STANDINGS = "standings"
 
 ADDED: dict[str, int] = {}
 """Criterion -> the judges that brought it; records of earlier judges need not hold it."""
+ADDED_FIGURES: dict[str, dict[str, int]] = {
+    "NoLeak": dict.fromkeys(("instance", "unit_mb", "limit_mb", "pivot_h", "pivot_mb"), 2),
+}
+"""Objective -> figure -> the judges that brought it; a verdict of earlier judges lacks it."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -153,6 +157,11 @@ def explanation(of: str, what: str, since: int) -> str:
 def due_to(criterion: str, judges: int) -> bool:
     """Whether these judges knew this criterion of the table."""
     return ADDED.get(criterion, FIRST_JUDGES) <= judges
+
+
+def added_figure(of: str, name: str, since: int) -> bool:
+    """Whether a figure of this objective is one that the judges ``since`` did not have."""
+    return ADDED_FIGURES.get(of, {}).get(name, FIRST_JUDGES) > since
 
 
 def release(judges: int, version: str = "", commit: str = "") -> str:

@@ -17,8 +17,10 @@ from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, due
 from hour24.ledger.record import Judged, Link, Prober, Record
 from hour24.report import checkpoint, page, pictures
+from hour24.report.exhibits import Answers
+from hour24.report.times import Times
 from hour24.verdict import Outcome, Scale
-from tests.pages.sample import HOSTILE, Sample, changed, epoch, failing, question
+from tests.pages.sample import HOSTILE, T0, Sample, changed, epoch, failing, question
 from tests.pages.watch import recorded
 
 VOID = {"meta", "link", "br", "path", "rect", "circle", "line", "use", "col"}
@@ -485,20 +487,22 @@ def test_the_beats_drawn_are_those_of_now() -> None:
     baseline = msgspec.structs.replace(beats, lines=(old,))
     plain = {"baseline": ev.to_plain(baseline), "beats": ev.to_plain(beats)}
     kept = changed(sample.criteria(), "JOBS-RUNNING", evidence=plain)
-    assert "479 steps from beat to beat" in drawn(sample.record(kept), "Background jobs")
+    assert "481 steps from beat to beat" in drawn(sample.record(kept), "Background jobs")
 
 
 def test_events_of_normal_classes_are_drawn_apart() -> None:
-    """What does not count stands pale, so that no bar breaks a limit that it does not."""
+    """What does not count has a strip of its own: no bar breaks a limit that it does not."""
     sample = Sample(8)
     normal = [{"name": "Vapi", "pattern": "Vapi API timeout", "at_most_per_hour": 4}]
     kept = changed(
         sample.criteria(), "ERRORS-COUNT", objective={"name": "EventsBelow", "normal": normal}
     )
-    figure = drawn(sample.record(kept), "Error events")
-    assert "dark: 1 event; pale: 11 events of normal classes, not counted" in figure
-    assert 'class="br"' in figure
-    assert 'class="bd"' in figure
+    counted = drawn(sample.record(kept), "Error events")
+    assert "1 event counted" in counted
+    assert 'class="lim"' in counted
+    aside = drawn(sample.record(kept), "Events that are not counted")
+    assert "11 events of normal classes; no limit applies" in aside
+    assert 'class="lim"' not in aside
 
 
 def test_a_long_line_that_is_thinned_stays_whole() -> None:
@@ -610,7 +614,15 @@ def test_memory_is_drawn_over_the_bounds_of_its_trend() -> None:
     kept = changed(
         sample.criteria(),
         "MEMORY-STABLE",
-        figures={"slope_mb_h": -8.4, "lower_mb_h": -120.0, "upper_mb_h": 45.0},
+        figures={
+            "instance": 0.0,
+            "unit_mb": 1.0,
+            "slope": -8.4,
+            "lower": -120.0,
+            "upper": 45.0,
+            "pivot_h": 6.0,
+            "pivot_mb": 210.0,
+        },
     )
     figure = drawn(sample.record(kept), "Memory, MB")
     assert 0 < figure.index('class="bd"') < figure.index('class="ln')
@@ -620,13 +632,35 @@ def test_memory_is_drawn_over_the_bounds_of_its_trend() -> None:
     ("title", "told"),
     [
         ("Memory, MB", r"largest [0-9.]+ MB"),
-        ("Latency of calls, ms", r"p99 [0-9.]+ ms of"),
         ("calls: share slower", r"median [0-9.]+ ms of .*median [0-9.]+ ms of"),
     ],
 )
 def test_a_figure_in_a_caption_has_its_unit(title: str, told: str) -> None:
     """No reader guesses what a number counts."""
     assert re.search(told, drawn(Sample(8).record(), title))
+
+
+def test_a_latency_chart_says_the_quantile_that_was_judged() -> None:
+    """Not one that the page works out for itself; and of another source it says so."""
+    sample = Sample(8)
+    figures = {"q": 0.9, "n": 2880.0, "observed_ms": 312.5, "at_or_above": 3.0}
+    kept = changed(sample.criteria(), "LATENCY-TARGET", "calls", figures=figures)
+    figure = drawn(sample.record(kept), "Latency of calls, ms")
+    assert "p90 312 ms of 2,880, 3 not below the target" in figure
+
+
+def test_a_chart_draws_no_limit_that_the_verdict_does_not_have() -> None:
+    """A verdict without a scale was not held against a limit, whatever the page remembers."""
+    sample = Sample(8)
+    for name in ("ERRORS-COUNT", "JOBS-RUNNING", "DB-SIZE", "ERRORS-TREND"):
+        kept = changed(sample.criteria(), name, scale=None, figures={})
+        found, _ = pictures.of(
+            sample.record(tuple(one for one in kept if one.id == name)),
+            Answers(kept),
+            Times("UTC", T0, T0),
+        )
+        assert found, name
+        assert not any('class="lim"' in one.svg or 'class="base"' in one.svg for one in found)
 
 
 def test_the_sign_off_is_not_offered_without_saying_that_it_is_refused() -> None:

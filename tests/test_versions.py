@@ -101,6 +101,15 @@ def test_without_its_rule_a_difference_is_a_failure(
     assert "outcome: expected INCONCLUSIVE by its evidence, got PASS" in says
 
 
+def test_a_figure_that_is_newer_than_a_record_is_not_missing_in_it(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A figure that was added decides nothing otherwise; without its line it is a difference."""
+    monkeypatch.setattr(versions, "ADDED_FIGURES", {})
+    says = " ".join(one.says for one in verify(old) if not one.ok)
+    assert "MEMORY-STABLE: figures: pivot_h: expected" in says
+
+
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
@@ -237,6 +246,8 @@ def test_each_change_belongs_to_judges_that_there_are() -> None:
     assert max(one.judges for one in (*CHANGES, Change(judges=1, of="", rule=""))) == JUDGES
     assert all(1 < one.judges <= JUDGES and one.rule for one in CHANGES)
     assert all(1 < judges <= JUDGES for judges in ADDED.values())
+    added = [judges for figures in versions.ADDED_FIGURES.values() for judges in figures.values()]
+    assert all(1 < judges <= JUDGES for judges in added)
     assert set(RELEASES) <= set(range(1, JUDGES + 1))
 
 

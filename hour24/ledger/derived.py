@@ -54,13 +54,24 @@ def differing(records: Sequence[Record]) -> Iterator[Difference]:
         name = record_form.name_of(record.hour, record.attempt)
         for judged in record.criteria:
             where = f"{name}: {judged.id} {judged.subject}".rstrip()
-            found = list(_of_verdict(judged, record.hour))
             of = str((judged.objective or {}).get("name"))
+            found = [
+                one
+                for one in _of_verdict(judged, record.hour)
+                if not _only_added(one, of, judged, record.judges)
+            ]
             rules = [versions.explanation(of, one.what, record.judges) for one in found]
             if not all(rules):  # one difference that no rule explains makes the others suspect
                 rules = ["" for _ in rules]
             for one, rule in zip(found, rules, strict=True):
                 yield replace(one, says=f"{where}: {one.says}", rule=rule)
+
+
+def _only_added(one: Difference, of: str, judged: Judged, judges: int) -> bool:
+    """True for a figure that the record lacks because its judges did not have it yet."""
+    name = one.what.removeprefix("figures.")
+    absent = one.what.startswith("figures.") and name not in judged.figures
+    return absent and versions.added_figure(of, name, judges)
 
 
 def _of_verdict(judged: Judged, hour: int) -> Iterator[Difference]:

@@ -324,6 +324,7 @@ class LevelKept(Objective, frozen=True, kw_only=True):
             scale=Scale(
                 unit="times hour 0",
                 limit=self.factor,
+                origin=1.0,
                 observed=worst.ratio.ratio,
                 lower=worst.ratio.lower,
             )

@@ -114,7 +114,10 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         worst = max(judged, key=_badness)
         trend = worst.trend
         fitted = len(trend.floors) >= 4
+        whose = lines[told.index(worst)]
         figures = {
+            "instance": float(next(n for n, line in enumerate(series.lines) if line is whose)),
+            "unit_mb": factor,
             "hours": trend.hours,
             "instances": float(len(told)),
             "judged": float(sum(t.trend.standing != "open" for t in told)),
@@ -129,7 +132,11 @@ class NoLeak(Objective, frozen=True, kw_only=True):
                 "growth": trend.growth,
                 "visible": trend.visible,
                 "collections": float(trend.drops),
+                "pivot_h": trend.origin_h,
+                "pivot_mb": trend.intercept,
             }
+        if worst.limit is not None:
+            figures["limit_mb"] = worst.limit
         if trend.exhausted_h is not None:
             figures["exhausted_h"] = trend.exhausted_h
         if trend.levelled_off:

@@ -12,7 +12,8 @@ Rules of this module:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from markupsafe import Markup, escape
 
@@ -23,6 +24,7 @@ SHARE_END = 1.6
 """Margins are drawn from 0 to this many times the limit."""
 LETTER = 6.0
 """Width in px of a letter of a chart's words, at most on average."""
+NOTHING: Mapping[str, float] = MappingProxyType({})
 Point = tuple[float, float | None]
 ALL = frozenset({"checkpoints", "measures"})
 """Units of scales whose limit is all there is: none may be missing."""
@@ -78,8 +80,18 @@ class Plot:
         """``value`` from 0 (top) to 1000 (bottom)."""
         return 1000 - 1000 * self._at(value, self._y, self._log[1])
 
-    def line(self, points: Iterable[Point], kind: str = "ln", longest_step: float = 0) -> None:
-        """Points joined; a missing value, or a step above ``longest_step``, parts the line."""
+    def line(
+        self,
+        points: Iterable[Point],
+        kind: str = "ln",
+        longest_step: float = 0,
+        judged: Mapping[str, float] = NOTHING,
+    ) -> None:
+        """Points joined; a missing value, or a step above ``longest_step``, parts the line.
+
+        Args:
+            judged: the verdict's figures that it is drawn from, by name.
+        """
         parts: list[str] = []
         before: float | None = None
         for at, value in points:
@@ -93,7 +105,7 @@ class Plot:
                 parts.append("h0")
             before = at
         if parts:
-            self._inner.append(f'<path class="{kind}" d="{"".join(parts)}"/>')
+            self._inner.append(f'<path class="{kind}"{_data(judged)} d="{"".join(parts)}"/>')
 
     def dots(self, points: Iterable[Point], kind: str = "dt") -> None:
         """Points alone."""
@@ -126,13 +138,22 @@ class Plot:
         if drawn:
             self._inner.append(f'<path class="{kind}" d="{drawn}"/>')
 
-    def band(self, edge: Sequence[tuple[float, float, float]], kind: str = "bd") -> None:
-        """An area between two lines: ``(at, lower, upper)``."""
+    def band(
+        self,
+        edge: Sequence[tuple[float, float, float]],
+        kind: str = "bd",
+        judged: Mapping[str, float] = NOTHING,
+    ) -> None:
+        """An area between two lines: ``(at, lower, upper)``.
+
+        Args:
+            judged: the verdict's figures that it is drawn from, by name.
+        """
         if len(edge) < 2:
             return
         there = "L".join(f"{fig(self.x(at))} {fig(self.y(high))}" for at, _, high in edge)
         back = "L".join(f"{fig(self.x(at))} {fig(self.y(low))}" for at, low, _ in reversed(edge))
-        self._inner.append(f'<path class="{kind}" d="M{there}L{back}Z"/>')
+        self._inner.append(f'<path class="{kind}"{_data(judged)} d="M{there}L{back}Z"/>')
 
     def beyond(self, above: float | None = None, below: float | None = None) -> None:
         """Shade what lies past a limit."""
@@ -157,12 +178,23 @@ class Plot:
         if text and width > 120:
             self.text((left + right) / 2, 950, text, "middle")
 
-    def level(self, value: float, text: str = "", kind: str = "lim", above: bool = True) -> None:
-        """A horizontal line with its name: a limit, or (``base``) hour 0's value."""
+    def level(
+        self,
+        value: float,
+        text: str = "",
+        kind: str = "lim",
+        above: bool = True,
+        judged: Mapping[str, float] = NOTHING,
+    ) -> None:
+        """A horizontal line with its name: a limit, or (``base``) hour 0's value.
+
+        Args:
+            judged: the verdict's figures that it is drawn from, by name.
+        """
         y = self.y(value)
         if not 0 <= y <= 1000:
             return
-        self._inner.append(f'<path class="{kind}" d="M0 {fig(y)}H1000"/>')
+        self._inner.append(f'<path class="{kind}"{_data(judged)} d="M0 {fig(y)}H1000"/>')
         if text:
             shift = -5 if above and y > 90 else 14
             name = "t tb" if kind == "lim" else "t"
@@ -240,6 +272,11 @@ class Plot:
         )
 
 
+def _data(judged: Mapping[str, float]) -> str:
+    """The figures behind a shape as attributes: what is drawn can be compared with the verdict."""
+    return "".join(f' data-{name.replace("_", "-")}="{value!r}"' for name, value in judged.items())
+
+
 def _picture(svg: str) -> Markup:
     return Markup(svg)  # noqa: S704 - all words in it went through escape(), the rest is numbers
 
@@ -282,6 +319,8 @@ def _steps(low: float, high: float, most: int) -> list[float]:
 def share(value: float | None, scale: Scale) -> float | None:
     """``value`` as a share of its limit: 1 is the limit, above it is past it; none: no scale.
 
+    A factor is read from 1 on, which is no change: half of ×1.2 is ×1.1.
+
     "At least" is read as what is missing: 92 % where 90 % is asked uses 0.8 of what may miss.
     """
     limit = scale.limit
@@ -297,6 +336,8 @@ def share(value: float | None, scale: Scale) -> float | None:
         return limit / value if value > 0 else math.inf
     if limit <= 0:
         return 0.0 if value <= limit else math.inf
+    if scale.origin < limit:
+        return max(0.0, value - scale.origin) / (limit - scale.origin)
     return max(0.0, value) / limit
 
 
@@ -425,7 +466,10 @@ SPARK_TOP = 6.0
 
 
 def spark(points: Sequence[tuple[float, float | None, Outcome]], name: str) -> Markup:
-    """Shares of the limit over the watch: ``(0..1 of its width, share or none, outcome)``."""
+    """Shares of the limit over the watch: ``(0..1 of its width, share or none, outcome)``.
+
+    What lies past the scale stands at its end; where it failed, as an arrow up.
+    """
     drawn: list[str] = [
         '<rect class="spb" x="0" width="100%" y="0" height="7"/>',
         '<line class="spl" x1="0" x2="100%" y1="7" y2="7"/>',

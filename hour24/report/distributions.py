@@ -5,59 +5,86 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hour24 import evidence as ev
-from hour24.histogram import above, merged, middle, quantile
+from hour24.histogram import merged, middle, quantile
 from hour24.ledger.record import Judged, Record
 from hour24.report.axes import Picture, between, ends_of, hour_ticks
 from hour24.report.charts import Plot, steps
 from hour24.report.times import Times
-from hour24.text import format_count, format_number, format_percent, one_line
+from hour24.text import (
+    count_of,
+    format_count,
+    format_factor,
+    format_number,
+    format_percent,
+    one_line,
+)
+from hour24.verdict import Outcome
 
 
 def over_time(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
-    """Each stretch's median and slowest against the target; what nobody measured is hatched."""
-    source, found = next(
-        ((n, a) for n, a in answers.items() if isinstance(a, ev.Distribution) and a.n), ("", None)
-    )
-    if found is None:
+    """Each stretch's median and slowest against the target; what nobody measured is hatched.
+
+    Times are the server's, as they were judged: less the round trip. Requests without a good
+    answer have no time: they stand as a band at the top.
+    """
+    told = {n: a for n, a in answers.items() if isinstance(a, ev.Distribution) and a.n}
+    if not told:
         return
-    blocks = [block for block in found.blocks if block.counts]
+    n = judged.figures.get("n")
+    by = next((name for name, each in told.items() if each.n + each.censored == n), "")
+    source = by or next(iter(told))
+    found = told[source]
     limit = judged.scale.limit if judged.scale else None
+    trip = found.round_trip_ms
     spread = []
-    for block in blocks:
-        counts = {int(k): n for k, n in block.counts.items()}
-        spread.append(
-            (block.start, block.start + block.seconds, quantile(counts, 0.5), quantile(counts, 1.0))
-        )
+    for block in found.blocks:
+        if block.counts:
+            counts = {int(k): n for k, n in block.counts.items()}
+            mid, high = (max(0.0, quantile(counts, q) - trip) for q in (0.5, 1.0))
+            spread.append((block.start, block.start + block.seconds, mid, high))
     top = max([*(high for *_, high in spread), limit or 0.0]) * 1.12
     ends = ends_of(found, (at for a, b, *_ in spread for at in (a, b)))
-    plot = Plot(ends, (0, top), 150)
+    bad = f"no good answer: {count_of(found.censored, found.n + found.censored)}"
+    plot = Plot(ends, (0, top * (1.2 if found.censored else 1.0)), 150)
     plot.bars(((a, b, high) for a, b, _, high in spread), "bd")
     for a, b, mid, _ in spread:
         plot.line([(a, mid), (b, mid)], "wk")
     for left, right in between([(a, b) for a, b, *_ in spread], ends):
         plot.hole(left, right)
+    if found.censored:
+        plot.band([(at, top * 1.06, top * 1.2) for at in ends], "lost")
+        plot.text(500, 0, bad, "middle", dy=12)
     if limit is not None:
-        plot.level(limit, f"target {format_number(limit)} {found.unit}")
+        plot.level(limit, f"target {format_number(limit)} {found.unit}", judged={"limit": limit})
         plot.beyond(above=limit)
-        over = above(found.merged(), limit)
-    else:
-        over = 0
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, format_number(v)) for v in steps(0, top))
-    name = one_line(judged.subject or judged.id, 60)
-    unit = found.unit
-    p99 = format_number(quantile(found.merged(), 0.99))
-    told = f"{source}: p99 {p99} {unit} of {format_count(found.n)}"
-    past = f", {format_count(over)} over the target" if over else ""
-    spans = answers.get("spans")
-    if isinstance(spans, ev.Quantiles) and "0.99" in spans.values:
-        p99 = format_number(spans.values["0.99"])
-        past += f"; the server's spans: {p99} {unit} of {format_count(spans.n)}"
-    title = f"Latency of {name}, {unit}"
-    says = f"{told}{past}; line: median, band: up to the slowest of each stretch"
+    title = f"Latency of {one_line(judged.subject or judged.id, 60)}, {found.unit}"
+    if judged.outcome == Outcome.FAIL and judged.code != "slow":
+        title += "; failed for its bad answers"
+    says = (
+        f"{_quantile_judged(judged, by, found.unit)}; drawn: {source}"
+        + (f", less a round trip of {format_number(trip)} {found.unit}" if trip else "")
+        + (f"; {bad}" if found.censored else "")
+        + "; line: median, band: up to the slowest of each stretch"
+    )
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+
+
+def _quantile_judged(judged: Judged, by: str, unit: str) -> str:
+    """The quantile that was judged, of how many, and how many lie beyond the target."""
+    figures = judged.figures
+    q, seen, n = figures.get("q"), figures.get("observed_ms"), figures.get("n")
+    if q is None or n is None:
+        return "not measured"
+    value = "is not known" if seen is None else f"{format_number(seen)} {unit}"
+    if seen is None and figures.get("no_good_answer"):
+        value = "lies among the bad answers,"
+    over = figures.get("at_or_above", 0.0)
+    past = f", {format_count(over)} not below the target" if over else ""
+    return f"p{100 * q:g} {value} of {format_count(n)}{past}" + ("" if by else " (another source)")
 
 
 def _tail(found: ev.Distribution, low: float, floor: float) -> list[tuple[float, float | None]]:
@@ -97,8 +124,12 @@ def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Pi
     start, floor = low * 0.95, least * 0.8
     plot = Plot((start, high * 1.05), (floor, 1.0), 150, log_x=True, log_y=True)
     if len(drawn) > 1:
-        plot.line(_tail(drawn[1], start, floor), "base")
+        plot.line(_tail(drawn[1], start, floor), "hour0")
     plot.line(_tail(now, start, floor), "ln")
+    share = judged.figures.get("tail_share")
+    if share is not None and share > floor:
+        text = f"{format_percent(share)} above hour 0's p95"
+        plot.level(share, text, "base", judged={"tail_share": share})
     plot.ticks_x((v, format_number(v)) for v in _round(low, high))
     plot.ticks_y((v, format_percent(v, 2)) for v in (1.0, 0.1, 0.01, 0.001) if v >= least)
     name = one_line(judged.subject or judged.id, 60)
@@ -108,5 +139,8 @@ def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Pi
     if len(drawn) > 1:
         base = format_number(quantile(drawn[1].merged(), 0.5))
         told += f"; dashed, hour 0: median {base} {now.unit} of {format_count(drawn[1].n)}"
+    factor, ratio = judged.figures.get("factor"), judged.figures.get("tail_ratio")
+    if factor is not None and ratio is not None:
+        told += f"; judged: medians {format_factor(factor)}, p95 {format_factor(ratio)} of hour 0"
     says = f"{told}; log scales"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)

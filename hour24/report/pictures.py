@@ -4,7 +4,9 @@ Rules of this module:
 
 - A chart stands where a line says more than a number; the caption says its figures.
 - Charts of one kind share their axes; the limit is drawn, hour 0 is dashed, a deploy dotted.
-- A chart is drawn from the evidence in the record alone; without evidence there is none.
+- What was measured is drawn from the evidence in the record; without evidence there is no chart.
+- Every limit, trend and bound that is drawn is one of the verdict's own figures, or of its scale:
+  a page shows what was judged, and nothing that was not. Where the verdict has none, none is drawn.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -41,6 +44,7 @@ from hour24.verdict import Outcome
 
 MOST = 32
 WIDE = 4
+HOUR_S = 3600.0
 GAP = 3.5
 """Usual steps between two values from which nobody saw what was between them."""
 LONG_S = 5.5 * 3600
@@ -57,7 +61,7 @@ def of(record: Record, answers: Answers, times: Times) -> tuple[list[Picture], i
     for judged in record.criteria:
         near = (deciding(judged.scale, judged.outcome) if judged.scale else None) or 0.0
         found.extend(
-            (near, picture) for picture in _of_one(judged, answers.of(judged), record, times)
+            (near, picture) for picture in of_one(judged, answers.of(judged), record, times)
         )
     failed = [p for _, p in found if p.outcome == Outcome.FAIL]
     rest = [(near, p) for near, p in found if p.outcome != Outcome.FAIL]
@@ -70,9 +74,10 @@ def of(record: Record, answers: Answers, times: Times) -> tuple[list[Picture], i
     return kept, len(found) - len(kept)
 
 
-def _of_one(
+def of_one(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
+    """The charts of one verdict, as its criterion promises; of your own, each of its series."""
     criterion = known(judged.id)
     match criterion.chart if criterion is not None else OWN_CHART:
         case "memory":
@@ -149,64 +154,71 @@ def _memory(
     memory = answers.get("memory")
     if not isinstance(memory, ev.Series) or not _values(memory.lines):
         return
-    limit = answers.get("limit")
-    tops = _values(limit.lines) if isinstance(limit, ev.Series) else []
-    values = _values(memory.lines)
+    figures = judged.figures
+    factor = figures.get("unit_mb", 1.0)
+    unit = "MB" if "unit_mb" in figures else memory.unit
+    lines = [_scaled(line, factor) for line in memory.lines]
+    values = _values(lines)
     reach = max(values) - min(values) or max(values) * 0.05 or 1.0
     low, top = max(0.0, min(values) - 0.6 * reach), max(values) + 0.6 * reach
-    shown = bool(tops) and max(tops) < top + 2 * reach
-    if shown:
-        top = max(tops) * 1.04
-    ends = ends_of(memory, (t for line in memory.lines for t in line.times))
+    limit = figures.get("limit_mb")
+    shown = limit is not None and limit < top + 2 * reach
+    if limit is not None and shown:
+        top = limit * 1.04
+    ends = ends_of(memory, (t for line in lines for t in line.times))
     plot = Plot(ends, (low, top), 190)
-    slope = _figure(judged, "slope")
+    fitted = _leak_trend(plot, judged, memory, ends)
+    for n, line in enumerate(lines[:8]):
+        whose = len(lines) == 1 or (fitted and n == int(figures["instance"]))
+        plot.line(_thinned(line), "ln" if whose else "ln2")
     told = ""
-    if slope is not None and math.isfinite(slope):
-        _trend(plot, values, ends, slope, _figure(judged, "lower"), _figure(judged, "upper"))
-        told = f"; trend {format_number(slope)} {memory.unit}/h, dashed, its bounds pale"
-    for line in memory.lines[:8]:
-        plot.line(_thinned(line), "ln" if len(memory.lines) == 1 else "ln2")
-    if tops:
-        limited = f"limit {format_number(max(tops))} {memory.unit}"
-        plot.level(max(tops), limited)
-        plot.beyond(above=max(tops))
+    if fitted:
+        told = f"; trend {format_number(figures['slope'])} {unit}/h, dashed, its bounds pale"
+        told += ", of the instance drawn dark" if len(lines) > 1 else ""
+    if limit is not None:
+        limited = f"limit {format_number(limit)} {unit}"
+        plot.level(limit, limited, judged={"limit_mb": limit})
+        plot.beyond(above=limit)
         told += "" if shown else f"; {limited}, above the picture"
     _deploys(plot, answers)
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, format_number(v)) for v in steps(low, top))
-    largest = f"largest {format_number(max(values))} {memory.unit}"
-    says = f"{plural(len(memory.lines), 'instance')}, {largest}{told}"
-    title = f"Memory, {memory.unit}"
+    largest = f"largest {format_number(max(values))} {unit}"
+    says = f"{plural(len(lines), 'instance')}, {largest}{told}"
+    title = f"Memory, {unit}"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
 
-def _figure(judged: Judged, stem: str) -> float | None:
-    """The figure of this name, or the first whose name begins with it."""
-    names = [name for name in judged.figures if name == stem or name.startswith(f"{stem}_")]
-    return judged.figures[min(names, key=len)] if names else None
+def _scaled(line: ev.Line, factor: float) -> ev.Line:
+    """The same line in another unit."""
+    if factor == 1.0:
+        return line
+    values = tuple(None if v is None else v * factor for v in line.values)
+    return structs.replace(line, values=values)
 
 
-def _trend(
-    plot: Plot,
-    values: Sequence[float],
-    ends: tuple[float, float],
-    slope: float,
-    low: float | None,
-    high: float | None,
-) -> None:
-    """The trend through the middle of what was seen, and the fan of its bounds."""
-    start, end = ends
-    pivot = (start + end) / 2
-    centre = median(values)
-    if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
-        edge = []
-        for at in (start, pivot, end):
-            hours = (at - pivot) / 3600
-            both = sorted((centre + low * hours, centre + high * hours))
-            edge.append((at, both[0], both[1]))
-        plot.band(edge, "bd")
-    hours = (end - pivot) / 3600
-    plot.line([(start, centre - slope * hours), (end, centre + slope * hours)], "base")
+def _leak_trend(plot: Plot, judged: Judged, memory: ev.Series, ends: tuple[float, float]) -> bool:
+    """Draw the trend that was judged, and the fan of its bounds; false where none was fitted.
+
+    It is one instance's, and runs through the middle of its longest life, to both sides as far as
+    that can reach within the picture.
+    """
+    names = ("instance", "slope", "lower", "upper", "pivot_h", "pivot_mb")
+    known = {name: judged.figures[name] for name in names if name in judged.figures}
+    if len(known) < len(names) or not all(map(math.isfinite, known.values())):
+        return False
+    times = memory.lines[int(known["instance"])].times
+    pivot, centre = times[0] + 3600 * known["pivot_h"], known["pivot_mb"]
+    half = max(0.0, min(pivot - ends[0], ends[1] - pivot))
+    edge = []
+    for at in (pivot - half, pivot, pivot + half):
+        hours = (at - pivot) / 3600
+        both = sorted((centre + known["lower"] * hours, centre + known["upper"] * hours))
+        edge.append((at, both[0], both[1]))
+    plot.band(edge, "bd", judged=known)
+    rise = known["slope"] * half / 3600
+    plot.line([(pivot - half, centre - rise), (pivot + half, centre + rise)], "base", judged=known)
+    return True
 
 
 def _is_bad(labels: dict[str, str]) -> bool:
@@ -223,28 +235,57 @@ def _responses(
     if not good and not bad:
         return
     ends = ends_of(series, {*good, *bad})
+    failed = _stepped(bad, HOUR_S, ends[0])  # the hours that were judged, from the window's start
+    every = _stepped(good, HOUR_S, ends[0])
+    every = {at: every.get(at, 0) + failed.get(at, 0) for at in {*every, *failed}}
+    rate = {at: failed.get(at, 0) / n for at, n in sorted(every.items()) if n}
+    figures = judged.figures
+    shown = [figures[name] for name in ("first", "last", "worst_hour_share") if name in figures]
+    top = max([*rate.values(), *shown]) or figures.get("smallest_rise_to", 0.0) or 1.0
+    plot = Plot(ends, (0, top * 1.15), 150)
+    plot.bars(((at, min(at + HOUR_S, ends[1]), value) for at, value in rate.items()), "br")
+    told = _error_trend(plot, judged, list(rate))
+    plot.ticks_x(hour_ticks(record, ends, times))
+    plot.ticks_y((v, format_percent(v)) for v in steps(0, top))
+    says = (
+        f"{count_of(round(sum(bad.values())), round(sum(every.values())))} with a status of 500 or "
+        f"above, each hour of the window{told}"
+    )
+    title = "Failed responses, share"
+    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
     step = max(_step(series.lines[0]) or 300.0, 300.0 * math.ceil((ends[1] - ends[0]) / 12000))
     good, bad = _stepped(good, step), _stepped(bad, step)
     every = {at: good.get(at, 0) + bad.get(at, 0) for at in {*good, *bad}}
-    rate = {at: bad.get(at, 0) / total for at, total in every.items() if total}
-    top = max([0.02, *rate.values()])
-    plot = Plot(ends, (0, top * 1.1), 150)
-    plot.bars(((at, at + step, value) for at, value in sorted(rate.items())), "br")
-    plot.level(0.01, "limit 1 %")
-    plot.beyond(above=0.01)
-    plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, format_percent(v)) for v in steps(0, top))
-    told = f"{format_count(round(sum(bad.values())))} of {format_count(round(sum(every.values())))}"
-    says = f"{told} with a status of 500 or above, in steps of {format_duration(step)}"
-    title = "Failed responses, share"
-    yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
     plot = Plot(ends, (0, max(every.values()) * 1.12 or 1), 150)
     plot.bars(((at, at + step, float(total)) for at, total in sorted(every.items())), "br2")
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, format_number(v)) for v in steps(0, max(every.values()) or 1, whole=True))
-    whole = format_count(sum(every.values()))
-    says = f"{whole} {series.unit}, in steps of {format_duration(step)}"
+    says = (
+        f"{format_count(round(sum(every.values())))} {series.unit}, in steps of "
+        f"{format_duration(step)}"
+    )
     yield Picture(title="Responses", says=says, svg=plot.svg("Responses", says))
+
+
+def _error_trend(plot: Plot, judged: Judged, hours: Sequence[float]) -> str:
+    """Draw the trend of the share that was judged, from the first hour to the last; in words.
+
+    Where the verdict found a spike, the worst one's share is drawn instead.
+    """
+    figures = judged.figures
+    worst = figures.get("worst_hour_share")
+    if worst is not None:
+        text = f"worst spike {format_percent(worst)}"
+        plot.level(worst, text, "base", judged={"worst_hour_share": worst})
+        return f"; {text}, dashed"
+    names: tuple[str, ...] = ("first", "last")
+    fit = {name: figures[name] for name in names if name in figures}
+    if len(fit) < 2 or not hours:
+        return ""
+    half = HOUR_S / 2
+    points = [(hours[0] + half, fit["first"]), (hours[-1] + half, fit["last"])]
+    plot.line(points, "base", judged=fit)
+    return f"; trend from {format_percent(fit['first'])} to {format_percent(fit['last'])}, dashed"
 
 
 def _summed(series: ev.Series, bad: bool) -> dict[float, float]:
@@ -257,11 +298,11 @@ def _summed(series: ev.Series, bad: bool) -> dict[float, float]:
     return total
 
 
-def _stepped(total: dict[float, float], step: float) -> dict[float, float]:
-    """Sums over ``step`` seconds."""
+def _stepped(total: dict[float, float], step: float, begin: float = 0.0) -> dict[float, float]:
+    """Sums over ``step`` seconds, the first step from ``begin`` on."""
     sums: dict[float, float] = {}
     for at, value in total.items():
-        start = math.floor(at / step) * step
+        start = begin + math.floor((at - begin) / step) * step
         sums[start] = sums.get(start, 0.0) + value
     return sums
 
@@ -277,20 +318,28 @@ def _events(
     hours = [first + 3600 * k for k in range(math.ceil((ends[1] - first) / 3600))]
     moments = [(i, float(i["at"])) for i in events.items if isinstance(i.get("at"), int | float)]
     counted = _counted(moments, _normal(judged))
-    every = [(h, h + 3600, sum(h <= at < h + 3600 for _, at in moments)) for h in hours]
     bars = [(h, h + 3600, sum(h <= at < h + 3600 for at in counted)) for h in hours]
-    top = max([6, *(n for _, _, n in every)])
+    aside = [(h, b, sum(h <= at < b for _, at in moments) - n) for h, b, n in bars]
+    limit = judged.scale.limit if judged.scale else None
+    top = max([6, limit or 0, *(n for _, _, n in bars)])
     plot = Plot(ends, (0, top * 1.1), 150)
-    plot.bars(((a + 60, b - 60, float(n)) for a, b, n in every), "bd")
     plot.bars(((a + 60, b - 60, float(n)) for a, b, n in bars), "br")
-    limit = judged.scale.limit if judged.scale else 5.0
-    plot.level(limit, f"limit: {judged.limit}")
+    if limit is not None:
+        plot.level(limit, f"limit: {judged.limit}", judged={"limit": limit})
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, format_number(v)) for v in steps(0, top, whole=True))
-    pale = f"{plural(len(moments) - len(counted), 'event')} of normal classes, not counted"
-    says = f"dark: {plural(len(counted), 'event')}; pale: {pale}"
+    says = f"{plural(len(counted), 'event')} counted"
     title = "Error events in each clock hour"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+    if len(moments) > len(counted):
+        most = max(n for _, _, n in aside)
+        plot = Plot(ends, (0, most * 1.1), 70)
+        plot.bars(((a + 60, b - 60, float(n)) for a, b, n in aside), "br2")
+        plot.ticks_x(hour_ticks(record, ends, times))
+        plot.ticks_y([(float(most), format_number(most))])
+        says = f"{plural(len(moments) - len(counted), 'event')} of normal classes; no limit applies"
+        title = "Events that are not counted, in each clock hour"
+        yield Picture(title=title, says=says, svg=plot.svg(title, says))
 
 
 def _counted(
@@ -343,6 +392,9 @@ def _health(
         lasted = format_duration(longest[1] - longest[0])
         hole = f"; longest stretch unseen {lasted}, at {times.clock(at)}"
     failed = f"{format_count(probes.bad)} failed" if probes.bad else "none failed"
+    counted = judged.figures.get("counted")
+    if probes.bad and counted is not None:
+        failed += f", {format_count(counted) if counted else 'none'} of them counted"
     says = f"{count_of(probes.kept, probes.due)} probes sent, {failed}{hole}"
     title = f"Health probes over {format_duration(length)}; hatched is a stretch that nobody saw"
     yield Picture(
@@ -359,21 +411,21 @@ def _beats(judged: Judged, answers: dict[str, ev.Evidence], times: Times) -> Ite
     if not isinstance(series, ev.Series) or not any(len(line.times) > 1 for line in series.lines):
         return
     ends = ends_of(series, (t for line in series.lines for t in line.times))
-    gaps = [
-        (b, b - a)
-        for line in series.lines
-        for a, b in zip(line.times, line.times[1:], strict=False)
-    ]
-    limit = judged.scale.limit if judged.scale else 75.0
-    top = max([limit, *(gap for _, gap in gaps)]) * 1.12
+    inside = [{*ends, *(t for t in line.times if ends[0] <= t <= ends[1])} for line in series.lines]
+    gaps = [(b, b - a) for times_ in inside for a, b in pairwise(sorted(times_))]
+    limit = judged.scale.limit if judged.scale else None
+    top = max([limit or 0.0, *(gap for _, gap in gaps)]) * 1.12
     plot = Plot(ends, (0, top), 150)
     plot.dots(sorted(gaps, key=lambda g: -g[1])[:600])
-    plot.level(limit, f"limit {format_number(limit)} s")
-    plot.beyond(above=limit)
+    if limit is not None:
+        plot.level(limit, f"limit {format_number(limit)} s", judged={"limit": limit})
+        plot.beyond(above=limit)
     plot.ticks_x(clock_ticks(*ends, 3600 if ends[1] - ends[0] < 6 * 3600 else 14400, times))
     plot.ticks_y((v, format_number(v)) for v in steps(0, top))
-    longest = max(gap for _, gap in gaps)
-    says = f"{plural(len(gaps), 'step')} from beat to beat, the longest {format_number(longest)} s"
+    says = f"{plural(len(gaps), 'step')} from beat to beat"
+    longest = judged.figures.get("longest_gap_s")
+    if longest is not None:
+        says += f", the longest {format_number(longest)} s"
     title = "Background jobs: time between beats, s"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
@@ -382,15 +434,13 @@ def _disk(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
     readings: list[tuple[float, float]] = []
-    size = 0.0
+    size = judged.figures.get("size_bytes", 0.0)
     for name in ("before", "disk"):
         answer = answers.get(name)
         for item in answer.items if isinstance(answer, ev.Listing) else ():
             at, used = item.get("at"), item.get("used_bytes")
             if isinstance(at, int | float) and isinstance(used, int | float):
                 readings.append((float(at), float(used)))
-            if isinstance(item.get("size_bytes"), int | float):
-                size = float(item["size_bytes"])
     if len(readings) < 2:
         return
     readings.sort()
@@ -399,9 +449,10 @@ def _disk(
     plot = Plot((begin, max(readings[-1][0], begin + 3600)), (0, top * 1.05), 150)
     plot.line(list(readings), "ln")
     plot.dots(list(readings), "dt2")
-    if size:
-        plot.level(0.8 * size, "limit 80 %")
-        plot.beyond(above=0.8 * size)
+    if size and judged.scale is not None:
+        limit = judged.scale.limit
+        plot.level(limit / 100 * size, f"limit {limit:g} %", judged={"limit": limit})
+        plot.beyond(above=limit / 100 * size)
     plot.ticks_x(hour_ticks(record, (begin, readings[-1][0]), times))
     plot.ticks_y((v, f"{format_number(v / 1e9)} GB") for v in steps(0, top))
     says = f"{format_number(readings[-1][1] / 1e9)} GB used, {plural(len(readings), 'reading')}"
@@ -422,7 +473,8 @@ def _series(
         for line in series.lines[:8]:
             plot.line(_thinned(line), "ln")
         if judged.scale and judged.scale.unit == series.unit:
-            plot.level(judged.scale.limit, f"limit {format_number(judged.scale.limit)}")
+            limit = judged.scale.limit
+            plot.level(limit, f"limit {format_number(limit)}", judged={"limit": limit})
         plot.ticks_x(hour_ticks(record, ends, times))
         plot.ticks_y((v, format_number(v)) for v in steps(0, max(values) or 1))
         title = f"{judged.id}: {name.replace('_', ' ')}, {series.unit}"

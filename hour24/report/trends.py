@@ -93,7 +93,11 @@ def _trend(
         if not known:
             plot.hole(start, end)
             continue
-        plot.band([(start, min(known), max(known)), (end, min(known), max(known))])
+        scale = judged.scale
+        of = {"limit": scale.limit, "observed": scale.observed}
+        of |= {"lower": scale.lower, "upper": scale.upper}
+        drawn = {name: value for name, value in of.items() if value is not None}
+        plot.band([(start, min(known), max(known)), (end, min(known), max(known))], judged=drawn)
         if seen is not None:
             plot.line([(start, seen), (end, seen)], "wk")
             if judged.scale.observed is not None:
@@ -102,11 +106,15 @@ def _trend(
                 failures.append(((start + end) / 2, min(seen, TOP * 0.97)))
     plot.crosses(failures)
     last = points[-1][1]
-    plot.level(1.0, one_line(last.limit, 40) or "limit")
+    assert last.scale is not None
+    name_of_limit = one_line(last.limit, 40) or "limit"
+    plot.level(1.0, name_of_limit, judged={"limit": last.scale.limit})
+    plot.ticks_y((part, format_percent(part)) for part in (0.0, 0.5, 1.0))
     plot.ticks_x((h, "T0" if h == 0 else str(h)) for h in hours)
     title = f"{name} {one_line(subject, 60)}".strip()
-    unit = last.scale.unit if last.scale else ""
-    says = _first_and_last(values, unit)
+    says = _first_and_last(values, last.scale.unit)
+    if last.scale.better == "above" and last.scale.limit < 1:
+        says += "; drawn is what is missing"
     return Picture(title=title, says=says, svg=plot.svg(title, says), outcome=worst(outcomes))
 
 

@@ -151,6 +151,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             scale=Scale(
                 unit="times hour 0",
                 limit=self.max_ratio,
+                origin=1.0,
                 observed=moved.factor,
                 lower=moved.lower,
                 upper=moved.upper,
