@@ -299,11 +299,11 @@ CODES: dict[str, Code] = {
     ),
     "uptime_unit": _open(
         "The uptime does not grow by a second a second, so that it shows no restart.",
-        "Name seconds since the process started in health.uptime, or leave RESTARTS out.",
+        "Name seconds since the process started in health.uptime, or leave the criterion out.",
     ),
     "uptime_subject": _open(
         "The uptime is not that of the deployed process.",
-        "Name seconds since the process started in health.uptime, or leave RESTARTS out.",
+        "Name seconds since the process started in health.uptime, or leave the criterion out.",
     ),
     "clock_skew": _open(
         "Our own clock is off, so that the document's age is not known.",

@@ -22,6 +22,7 @@ from hour24.errors import ConfigurationError
 from hour24.objectives.base import _BY_NAME, defaults
 from hour24.rehearsal.faults import parsed
 from hour24.watch import CHECKPOINTS
+from hour24.witnesses import registry
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hour24"
@@ -285,6 +286,10 @@ WORDS: dict[float, str] = {3: "three"}
 def section_default(place: str) -> float:
     """What production.toml has where it says nothing: ``memory.max_share``."""
     section, _, key = place.partition(".")
-    found = {field.name: field for field in msgspec.structs.fields(Production)}[section].type
-    struct = next(one for one in (*get_args(found), found) if isinstance(one, type(Production)))
+    fields = {field.name: field.type for field in msgspec.structs.fields(Production)}
+    if section in fields:
+        types = (*get_args(fields[section]), fields[section])
+        struct = next(one for one in types if isinstance(one, type(Production)))
+    else:
+        struct = registry.described((section,), {})[section].at
     return float({each.name: each.default for each in msgspec.structs.fields(struct)}[key])
