@@ -75,7 +75,7 @@ TARGET = BOOK | CONTEXT | {"checkpoint.addresses", "clock", "config", "secrets",
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{room: set() for room in NOTHING},
-    "secrets": set(),
+    "secrets": {"linear", "lines"},
     "text": {"watch"},
     "documents": set(),
     "lines": {"linear"},

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+import hour24.secrets.redactor
 import hour24.statistics.patterns
 import hour24.witnesses.render.beats
 from hour24.linear import MEGABYTE, SHIPPED, PatternRefused, Stated
 from hour24.lines import level_of, visible
 from hour24.lines.traces import entries
 
-ROOMS = (hour24.statistics.patterns, hour24.witnesses.render.beats)
+ROOMS = (hour24.secrets.redactor, hour24.statistics.patterns, hour24.witnesses.render.beats)
 """Imported for the patterns that they register."""
 
 TABLE = Path(__file__).parent / "lines" / "levels.jsonl"

@@ -9,23 +9,26 @@ Rules of this module:
   without a sign may end in a head: known from 12 characters on, from 8 with a digit in it.
 - Shapes of secrets nobody told us of (tokens, addresses with a password) are scrubbed as well,
   anchored so that prose is left alone.
+- Whatever may be encoded is decoded to a fixed point (:mod:`hour24.secrets.decoding`) and
+  searched again; what a secret was written as is replaced where it stands.
+- Every pattern runs in linear time: it is bounded, or never tries a character twice.
 - :meth:`Redactor.found_in` is the secret scan of one finished file: it decodes and searches again.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+from hour24.linear import shipped
+from hour24.secrets import decoding
 from hour24.secrets.shapes import TOKENS
 
 LEAST = 4
@@ -35,33 +38,29 @@ LEAST_INSIDE = 6
 PIECE_BYTES = 8_000_000
 """A longer file, a prober's, is looked through in pieces of whole lines."""
 
-_CUT = re.compile(r"\.\.\.|…")
+_CUT = shipped(r"\.\.\.|…")
 _MARK = "[redacted:{}]"
-_BASE64_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_HEX_RUN = re.compile(r"[0-9a-fA-F]{16,}")
-_PERCENT_RUN = re.compile(r"%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*")  # a first % is sought fast
-_JSON_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(["\'\\/]))')
 
-_SECRET_KEY = re.compile(
+_SECRET_KEY = shipped(
     r"(?:.*[_-])?(?:password|passwd|secret|token|(?:proxy-)?authorization|api[_-]?key|(?:set-)?cookie)",
     re.IGNORECASE,
 )
 
 # A credential as machines make it: no prose has a word of 8 or more with a digit in it, or of 24.
-_CREDENTIAL = r"(?:(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{8,}|[A-Za-z0-9._~+/=-]{24,})"
+_CREDENTIAL = r"(?:(?=[A-Za-z._~+/=-]{0,24}\d)[A-Za-z0-9._~+/=-]{8,}+|[A-Za-z0-9._~+/=-]{24,}+)"
 
 # (what must be in the lower-case text, pattern, replacement). The first group is kept.
 _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (
         ("bearer ", "basic ", "token "),
-        re.compile(rf"(\b(?:bearer|basic|token)\s+){_CREDENTIAL}", re.IGNORECASE),
+        shipped(rf"(\b(?:bearer|basic|token)\s{1, 20}+){_CREDENTIAL}", re.IGNORECASE),
         r"\1[redacted]",
     ),
     (
         ("authorization", "cookie", "api-key", "apikey", "auth-token"),
-        re.compile(
+        shipped(
             r"(\b(?:proxy-)?(?:authorization|(?:set-)?cookie|(?:x-)?api-?key|x-auth-token)"
-            r"[\"']?\s*[:=]\s*[\"']?(?:\w+\s+)?)(?!\[redacted)(?:[\w-]+=)?"
+            r"[\"']?\s{0,20}+[:=]\s{0,20}+[\"']?(?:\w{1,40}+\s{1,20}+)?)(?!\[redacted)(?:[\w-]{1,60}+=)?"
             rf"{_CREDENTIAL}",
             re.IGNORECASE,
         ),
@@ -69,41 +68,47 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     ),
     (
         ("postgres",),
-        re.compile(r"(\bpostgres(?:ql)?://[^\s:/@\"'<>]*:)(?!\[redacted)[^\s\"'<>]+(?=@)", re.I),
+        shipped(
+            r"(\bpostgres(?:ql)?://[^\s:/@\"'<>\0]{0,256}+:)(?!\[redacted)[^\s\"'<>\0]{1,256}(?=@)",
+            re.I,
+        ),
         r"\1[redacted]",
     ),
     (
         ("://",),
-        re.compile(
-            r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>]*:)(?!\[redacted)[^\s/@\"'<>]+(?=@)", re.I
+        shipped(
+            r"(\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>\0]{0,256}+:)(?!\[redacted)[^\s/@\"'<>\0]{1,512}+(?=@)",
+            re.I,
         ),
         r"\1[redacted]",
     ),
     *(
-        (tuple(gates), re.compile(rf"()\b(?:{shape})"), "[redacted]")
+        (tuple(gates), shipped(rf"()\b(?:{shape})"), "[redacted]")
         for gates, shape in TOKENS["shapes"]
     ),
     (
         ("private key-----",),
-        re.compile(
-            r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S
+        shipped(
+            r"()-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?"
+            r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
+            re.S,
         ),
         "[redacted]",
     ),
     (
         ("password", "passwd", "pwd"),
-        re.compile(
-            r"(\b(?:\w+[_-])?(?:password|passwd|pwd)(?:=|[\"']\s*:\s*(?=[\"'])|\s*=\s*(?=')))"
+        shipped(
+            r"(\b(?:\w{1,60}[_-])?(?:password|passwd|pwd)(?:=|[\"']\s{0,20}+:\s{0,20}+(?=[\"'])|\s{0,20}+=\s{0,20}+(?=')))"
             r"(?!\[redacted|[\"']\[redacted|\$\d|%s|\*)"
-            r"(?:\"[^\"\n]+\"|'[^'\n]+'|[^\s\"'&;,<>)]+)",
+            r"(?:\"[^\"\n\0]{1,2000}+\"|'[^'\n\0]{1,2000}+'|[^\s\"'&;,<>)\0]++)",
             re.IGNORECASE,
         ),
         r"\1[redacted]",
     ),
     (
         ("secret", "token", "api_key", "apikey", "access_key"),
-        re.compile(
-            r"(\b(?:\w+[_-])?(?:secret|token|api_?key|access_key)(?:=|[\"']\s*:\s*(?=[\"'])))"
+        shipped(
+            r"(\b(?:\w{1,60}[_-])?(?:secret|token|api_?key|access_key)(?:=|[\"']\s{0,20}+:\s{0,20}+(?=[\"'])))"
             r"(?!\[redacted|[\"']\[redacted)"
             rf"[\"']?{_CREDENTIAL}[\"']?",
             re.IGNORECASE,
@@ -136,6 +141,17 @@ class Redactor:
             for form in _encodings(value)
             if len(form) >= LEAST_INSIDE
         }
+        shown = {decoding.as_form(decoding.fixed(form)): name for form, name in encoded.items()}
+        self._shown = tuple(
+            sorted(
+                ((form, name) for form, name in shown.items() if len(form) >= LEAST_INSIDE),
+                key=lambda item: (-len(item[0]), item[0]),
+            )
+        )
+        """Each secret as it is read at the end of decoding, and its runs of digits."""
+        self._values = tuple(
+            (decoding.as_form(decoding.fixed(value)), name) for value, name in self._raw.items()
+        )
         # The longest first: an address is one secret, not two with a host between them.
         self._forms = sorted(encoded.items(), key=lambda item: (-len(item[0]), item[0]))
         self._written = [
@@ -146,12 +162,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without secrets; where one was, ``[redacted:NAME]``."""
-        for form, name in self._forms:
-            if form in text:
-                text = text.replace(form, _MARK.format(name))
-        for pattern, name in self._words:
-            text = pattern.sub(lambda _, name=name: _MARK.format(name), text)  # type: ignore[misc]
-        return _shapeless(self._uncut(text))
+        text = self._bare(text)
+        return self._undisguised(text) if decoding.may_be_encoded(text) else text
 
     def plain(self, value: Any) -> Any:
         """The same plain data without secrets, dictionary keys included."""
@@ -159,7 +171,65 @@ class Redactor:
         _gather(value, strings)
         # Nearly always there is nothing to scrub, and one look at all strings at once says so.
         whole = "\0".join(strings)
-        return value if self.text(whole) == whole else self._walked(value)
+        if self._bare(whole) == whole:
+            encoded = " ¦ ".join(each for each in {*strings} if decoding.may_be_encoded(each))
+            if not encoded or self._undisguised(encoded) == encoded:
+                return value
+        return self._walked(value)
+
+    def _bare(self, text: str) -> str:
+        """The text without secrets that stand in it in one encoding of one encoder."""
+        for form, name in self._forms:
+            if form in text:
+                text = text.replace(form, _MARK.format(name))
+        for pattern, name in self._words:
+            text = pattern.sub(lambda _, name=name: _MARK.format(name), text)  # type: ignore[misc]
+        return _shapeless(self._uncut(text))
+
+    def _undisguised(self, text: str) -> str:
+        """The text without secrets that show when it is decoded to a fixed point."""
+        read = [text, *decoding.readings(text)]
+        found = self._said_in(read)
+        if not found and not any(_shapeless(each) != each for each in read[1:]):
+            return text
+        spans: list[tuple[int, int, str]] = []
+        for decoded in decoding.traced(text):
+            spans += [
+                (*decoded.source(start, end), name)
+                for start, end, name in self._spans(decoded.text)
+            ]
+        if found - {name for _, _, name in spans}:  # typed over: no place of its own
+            return _MARK.format(", ".join(sorted(found)))
+        return _without_spans(text, spans)
+
+    def _said_in(self, read: Iterable[str], nested: int = 0) -> set[str]:
+        """Names of the secrets in these readings of a text, and in their runs of digits."""
+        found: set[str] = set()
+        for each in read:
+            form = decoding.as_form(each)
+            found |= {name for value, name in self._shown if value in form}
+            said, readable = decoding.said(each)
+            found |= {name for value, name in self._values if value in said}
+            if readable and nested < decoding.MOST_NESTED:
+                found |= self._said_in([readable, *decoding.readings(readable)], nested + 1)
+        return found
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where secrets stand in decoded text: start, end, name; empty for others' secrets."""
+        form = decoding.as_form(text)
+        for value, name in self._shown:
+            at = form.find(value)
+            while at >= 0:
+                yield at, at + len(value), name
+                at = form.find(value, at + len(value))
+        for start, end, run in decoding.runs(text):
+            for name in self._said_in([run]):
+                yield start, end, name
+        lower = text.lower()
+        for needles, pattern, _ in _SHAPES:
+            if any(needle in lower for needle in needles):
+                for match in pattern.finditer(text):
+                    yield match.end(1), match.end(), ""
 
     def _walked(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -212,8 +282,7 @@ class Redactor:
     def _found_in(self, text: str) -> set[str]:
         found = {name for form, name in self._forms if form in text}
         found |= {name for pattern, name in self._words if pattern.search(text)}
-        for decoded in _decoded(text):
-            found |= {name for value, name in self._raw.items() if value in decoded}
+        found |= self._said_in([text, *decoding.readings(text)])
         if _is_cut(text):
             for value, name in self._raw.items():
                 ends = value[:LEAST_INSIDE], value[-LEAST_INSIDE:]
@@ -364,6 +433,19 @@ def _telling(fragment: str) -> bool:
     return len(fragment) >= 12 or (len(fragment) >= 8 and re.search(r"\d", fragment) is not None)
 
 
+def _without_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
+    """The text with a mark in place of each span; spans that overlap are one."""
+    pieces: list[str] = []
+    at = 0
+    for start, end, name in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if end <= at:
+            continue
+        if start >= at:
+            pieces += (text[at:start], _MARK.format(name) if name else "[redacted]")
+        at = end
+    return "".join(pieces) + text[at:]
+
+
 def _shapeless(text: str) -> str:
     lower = text.lower()
     for needles, pattern, instead in _SHAPES:
@@ -390,56 +472,3 @@ def _gather(value: Any, into: list[str]) -> None:
         for each in value:
             if not isinstance(each, float | int):
                 _gather(each, into)
-
-
-def _decoded(text: str) -> Iterator[str]:
-    """The text as each of its encodings would be read, encodings within encodings too."""
-    for _ in range(2):
-        for needle, decode in (
-            ("&", html.unescape),
-            ("\\", _json_read),
-            ("%", _percent_read),
-        ):
-            if needle in text:
-                text = decode(text)
-                yield text
-        if "+" in text:
-            yield _percent_read(text.replace("+", " "))
-        runs = set(_BASE64_RUN.findall(text))  # hexadecimal ones are among them
-        inside = "\n".join([*_base64_read(runs), *_hex_read(runs)])
-        if not inside:
-            return
-        yield inside
-        text = inside
-
-
-def _json_read(text: str) -> str:
-    return _JSON_ESCAPE.sub(
-        lambda found: chr(int(found[1] or found[2], 16)) if found[3] is None else found[3], text
-    )
-
-
-def _percent_read(text: str) -> str:
-    """As ``urllib.parse.unquote``, which takes seconds for the pages of a watch."""
-    return _PERCENT_RUN.sub(lambda found: _percent_run(found[0]), text)
-
-
-@lru_cache(maxsize=4096)
-def _percent_run(run: str) -> str:
-    return bytes.fromhex(run.replace("%", "")).decode("utf-8", "replace")
-
-
-def _base64_read(runs: Iterable[str]) -> Iterator[str]:
-    for run in runs:
-        plain = run.rstrip("=").replace("-", "+").replace("_", "/")
-        whole = plain[: len(plain) - (len(plain) % 4 == 1)]
-        try:
-            yield base64.b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
-        except (binascii.Error, ValueError):
-            continue
-
-
-def _hex_read(runs: Iterable[str]) -> Iterator[str]:
-    for run in runs:
-        for digits in _HEX_RUN.findall(run):
-            yield bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "replace")

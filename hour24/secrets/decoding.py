@@ -1,0 +1,252 @@
+"""Foreign text decoded to a fixed point, with where each decoded character came from.
+
+Rules of this module:
+
+- What encoders write is read back, encodings within encodings: escapes of JSON, JavaScript, Go,
+  .NET, PHP and C, percent escapes, HTML entities, quoted-printable, terminal colours; wrapped lines
+  are joined. A secret decoded in the same way is found in text decoded so, however often it was
+  encoded.
+- Quoted-printable is read in a second reading of its own: ``=ab`` is also the end of ``key=ab``.
+- Runs of base64 and of hexadecimal digits are read at each alignment, as text that is decoded in
+  its turn.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from re import Match
+from typing import NamedTuple
+
+from hour24.linear import shipped
+from hour24.lines.visible import without_signs
+
+MOST_LEVELS = 8
+LEAST_RUN = 16
+MOST_NESTED = 3
+"""Base64 in base64 in base64."""
+
+_TOKEN = shipped(
+    r"(?P<gone>(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e|\^\[|#033|\u241b)"
+    r"\[[0-?]{0,64}+[ -/]{0,4}+[@-~]"
+    r"|\x9b[0-?]{0,64}+[@-~]|\x1b\][^\x07\x1b\n]{0,200}+(?:\x07|\x1b\\)|\x1b[ -/]{1,4}+[0-~]"
+    r"|\[[0-9]{1,3}(?:;[0-9]{1,3}){0,8}+m"
+    r"|\\?[\r\n]+[ \t]*+|\\[nrt]|[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff])"
+    r"|\\u\{(?P<brace>[0-9a-fA-F]{1,6})\}|\\u(?P<four>[0-9a-fA-F]{4})"
+    r"|\\U(?P<eight>[0-9a-fA-F]{8})|\\x(?P<two>[0-9a-fA-F]{2})|\\(?P<octal>[0-3][0-7]{2})"
+    r"|\\(?P<sign>[^A-Za-z0-9\s])"
+    r"|(?P<percent>(?:%[0-9a-fA-F]{2})++)"
+    r"|(?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31}+);?)"
+)
+_SIGN = shipped(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\\^#%&\[\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u241b\ufe00-\ufe0f\ufeff]"
+)
+"""What a token begins with: sought first, because that is fast."""
+_QUOTED = shipped(r"(?:=[0-9a-fA-F]{2}|=[ \t]{0,8}+\r?\n)++")
+_RUN = shipped(r"[A-Za-z0-9+/_-]{16,}+={0,2}")
+_HEX = shipped(r"(?:[0-9a-fA-F]{2}[:-]?){8,}+")
+_FORM = str.maketrans("+", " ")
+
+
+class _Level(NamedTuple):
+    """One decoding: for each token where it begins and ends, decoded and before."""
+
+    starts: list[int]
+    ends: list[int]
+    from_: list[int]
+    to: list[int]
+
+
+class Decoded(NamedTuple):
+    """A text decoded to a fixed point, and how to find back."""
+
+    text: str
+    levels: tuple[_Level, ...]
+
+    def source(self, start: int, end: int) -> tuple[int, int]:
+        """Where in the text that was decoded these characters come from."""
+        for level in reversed(self.levels):
+            start, end = _left(level, start), _right(level, end)
+        return start, end
+
+
+def _left(level: _Level, at: int) -> int:
+    number = bisect_right(level.starts, at) - 1
+    if number < 0:
+        return at
+    if at < level.ends[number]:
+        return level.from_[number]
+    return level.to[number] + at - level.ends[number]
+
+
+def _right(level: _Level, at: int) -> int:
+    number = bisect_right(level.starts, at - 1) - 1
+    if number < 0:
+        return at
+    if at - 1 < level.ends[number]:
+        return level.to[number]
+    return level.to[number] + at - level.ends[number]
+
+
+def may_be_encoded(text: str) -> bool:
+    """Whether anything in a text could stand for something else."""
+    return (
+        next(_tokens(text), None) is not None
+        or _RUN.search(text) is not None
+        or _HEX.search(text) is not None
+        or ("=" in text and _QUOTED.search(text) is not None)
+        or "+" in text
+    )
+
+
+def readings(text: str) -> Iterator[str]:
+    """The text decoded to a fixed point, and so again from quoted-printable; where that differs."""
+    first = fixed(text)
+    if first != text:
+        yield first
+    if "=" in text:
+        quoted = _QUOTED.sub(_quoted, text)
+        if quoted != text and (second := fixed(quoted)) != first:
+            yield second
+
+
+def fixed(text: str) -> str:
+    """The text decoded until nothing changes."""
+    for _ in range(MOST_LEVELS):
+        after = _read(_unstruck(text))
+        if after == text:
+            break
+        text = after
+    return text
+
+
+def _read(text: str) -> str:
+    pieces: list[str] = []
+    at = 0
+    for token in _tokens(text):
+        pieces += (text[at : token.start()], _plain(token))
+        at = token.end()
+    return "".join(pieces) + text[at:] if pieces else text
+
+
+def _tokens(text: str) -> Iterator[Match[str]]:
+    at = 0
+    while sign := _SIGN.search(text, at):
+        token = _TOKEN.match(text, sign.start())
+        at = sign.start() + 1
+        if token is not None:
+            yield token
+            at = token.end()
+
+
+def traced(text: str) -> Iterator[Decoded]:
+    """As :func:`readings`, each with its way back."""
+    yield _traced(text, ())
+    if "=" in text and _QUOTED.search(text):
+        after, level = _one(text, _QUOTED.finditer(text), _quoted)
+        yield _traced(after, (level,))
+
+
+def _traced(text: str, levels: tuple[_Level, ...]) -> Decoded:
+    for _ in range(MOST_LEVELS):
+        if "\b" in text and _unstruck(text) != text:
+            break  # typed over: characters have no place of their own
+        after, level = _one(text, _tokens(text), _plain)
+        if after == text:
+            break
+        text, levels = after, (*levels, level)
+    return Decoded(text, levels)
+
+
+def _one(
+    text: str, tokens: Iterable[Match[str]], read: Callable[[Match[str]], str]
+) -> tuple[str, _Level]:
+    level = _Level([], [], [], [])
+    pieces: list[str] = []
+    at = length = 0
+    for token in tokens:
+        start, end = token.span()
+        decoded = read(token)
+        pieces += (text[at:start], decoded)
+        length += start - at
+        level.starts.append(length)
+        length += len(decoded)
+        level.ends.append(length)
+        level.from_.append(start)
+        level.to.append(end)
+        at = end
+    pieces.append(text[at:])
+    return "".join(pieces), level
+
+
+def _unstruck(text: str) -> str:
+    return without_signs(text) if "\b" in text else text
+
+
+def _plain(token: Match[str]) -> str:
+    kind, held = token.lastgroup, token[token.lastgroup or 0]
+    if kind == "gone":
+        return ""
+    if kind in ("brace", "four", "eight", "two"):
+        return _character(int(held, 16))
+    if kind == "octal":
+        return chr(int(held, 8))
+    if kind == "sign":
+        return held
+    if kind == "percent":
+        return bytes.fromhex(held.replace("%", "")).decode("utf-8", "replace")
+    return html.unescape(held)
+
+
+def _quoted(token: Match[str]) -> str:
+    digits = "".join(part for part in token[0].split("=") if part.strip())
+    return bytes.fromhex(digits).decode("utf-8", "replace")
+
+
+def _character(code: int) -> str:
+    return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
+
+
+def as_form(text: str) -> str:
+    """The text as a form would be read: a plus is a blank."""
+    return text.translate(_FORM)
+
+
+def runs(text: str) -> Iterator[tuple[int, int, str]]:
+    """Each run of base64 or hexadecimal digits, and where it stands."""
+    for pattern in (_RUN, _HEX):
+        for run in pattern.finditer(text):
+            yield run.start(), run.end(), run[0]
+
+
+def said(text: str) -> tuple[str, str]:
+    """What the runs of digits of a text say, as forms are read; and what of it is readable."""
+    found = {each for run in {*_RUN.findall(text)} for each in _base64(run.rstrip("="))}
+    for run in {*_HEX.findall(text)}:
+        digits = run.replace(":", "").replace("-", "")
+        for shift in (0, 1):
+            whole = digits[shift:]
+            data = bytes.fromhex(whole[: len(whole) // 2 * 2])
+            found.add(data.decode("utf-8", "replace"))
+    readable = "\n".join(each for each in found if "\ufffd" not in each[2:-2])
+    return as_form("\n".join(found)), readable
+
+
+def _base64(run: str) -> Iterator[str]:
+    plain = run.replace("-", "+").replace("_", "/")
+    for shift in range(4):
+        whole = plain[shift:]
+        whole = whole[: len(whole) - (len(whole) % 4 == 1)]
+        try:
+            data = base64.b64decode(whole + "=" * (-len(whole) % 4))
+        except (binascii.Error, ValueError):
+            continue
+        yield data.decode("utf-8", "replace")
+        if data.count(0) * 3 > len(data):
+            yield data.decode("utf-16-le", "replace")
+            yield data[1:].decode("utf-16-le", "replace")
