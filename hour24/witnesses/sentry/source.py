@@ -24,7 +24,7 @@ from typing import Any
 
 import requests
 
-from hour24.asking.answers import holds, member, misread, object_of, objects, text
+from hour24.asking.answers import holds, member, misread, object_of, objects, stamp, text
 from hour24.asking.witness import BUDGET_S, Asking, Params, Witness
 from hour24.clock import Clock
 from hour24.config import Endpoint
@@ -496,11 +496,8 @@ class Sentry:
 
 
 def _ends(window: Window) -> list[tuple[str, str]]:
-    """``start`` and ``end`` in the form that is documented: UTC, without a zone."""
-    return [
-        (name, moment.astimezone(UTC).replace(tzinfo=None).isoformat())
-        for name, moment in (("start", window.start), ("end", window.end))
-    ]
+    """``start`` and ``end`` as RFC 3339 times in UTC, as the published interface asks."""
+    return [("start", stamp(window.start)), ("end", stamp(window.end))]
 
 
 def _whole_hours(window: Window) -> Window:
