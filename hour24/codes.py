@@ -383,6 +383,16 @@ CODES: dict[str, Code] = {
         "Wait until it accepts connections, then run the checkpoint again.",
         again=True,
     ),
+    "upstream_down": _login(
+        "The pooler cannot reach its database: FAIL where the same login worked before.",
+        "Read the database provider's status page, then run the checkpoint again.",
+        again=True,
+    ),
+    "read_only": Code(
+        of="either",
+        means="The database takes no writes: a read-only mode, or a standby.",
+        advice="Free disk and end the read-only mode; name the primary in database.dsn_env.",
+    ),
     "slow_statement": _fail(
         "A statement is slow.",
         "Explain the statement, and add an index or a limit.",

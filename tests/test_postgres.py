@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from msgspec import structs
 
 from hour24.clock import SteppingClock, WallClock
 from hour24.errors import (
@@ -22,14 +24,19 @@ from hour24.errors import (
     SourceUnreachable,
 )
 from hour24.evidence import from_plain, to_plain
+from hour24.objectives.database import DatabaseAnswers, PoolBelow
+from hour24.objectives.statements import NoSlowStatement
 from hour24.rehearsal.postgres import PostgresServer, found
 from hour24.secrets import Secret
+from hour24.verdict import Outcome
 from hour24.witnesses.database import DatabaseAt
+from hour24.witnesses.database.refusals import UpstreamDown
 from hour24.witnesses.database.source import (
     LoginRefused,
     NotAccepting,
     Postgres,
     TooManyConnections,
+    _is_maintenance,
 )
 from tests.peers import Peer, silent
 
@@ -277,6 +284,144 @@ def test_connections_tell_what_is_left_and_who_holds_others_up(server):
     assert limits["connections to this database"][1] == 35
 
 
+def test_platform_roles_and_maintenance_are_set_aside_everywhere_alike(server):
+    """Idle in a transaction, waiting, running or slow: not judged, and named."""
+    index = "CREATE INDEX CONCURRENTLY aside ON calls (tenant)"
+    before = structs.replace(asked(server).statements(), items=())
+    held = server.connect("app", PASSWORD)
+    held.cursor().execute("BEGIN; SELECT 1")
+    dump = server.connect("app", PASSWORD)
+    dump.cursor().execute("BEGIN")
+    with contextlib.suppress(Exception), open(os.devnull, "w") as out:
+        dump.cursor().copy_expert("COPY calls TO STDOUT", out)
+    time.sleep(0.15)
+    judged = asked(server).connections().items[0]
+    aside = asked(server, platform_roles=("app",)).connections()
+    held.close()
+    dump.close()
+    assert judged["idle_in_transaction_by"].startswith("app, pid ")
+    assert judged["aside_by"].startswith("app, pid ")  # the dump's session
+    item = aside.items[0]
+    assert item["idle_in_transaction_by"] == ""
+    assert (item["oldest_idle_in_transaction_s"], item["aside_idle_s"] > 0.1) == (0.0, True)
+    verdict = PoolBelow(idle_in_transaction_s=0.05).judge({"connections": aside})
+    assert verdict.outcome == Outcome.PASS
+    assert "set aside, a session (app, pid " in verdict.reason
+    slow = {"key": "app/1/t", "role": "app", "calls": 1, "total_ms": 9e3, "max_ms": 9e3}
+    slow |= {"stats_since": None, "minmax_since": None}
+    for query, mine in ((index, True), ("COPY (SELECT 1) TO STDOUT", False), ("SELECT 1", False)):
+        told = {**slow, "query": query, "maintenance": _is_maintenance(query)}
+        now = structs.replace(before, items=(told,))
+        running = structs.replace(before, what="running statements", items=())
+        evidence = {"statements": now, "running": running, "before": before}
+        verdict = NoSlowStatement(slow_ms=1000.0).judge(evidence)
+        assert (verdict.outcome == Outcome.FAIL) is not mine, query
+        assert ("set aside, of the platform or of maintenance: CREATE INDEX" in verdict.reason) is (
+            mine
+        )
+
+
+@pytest.mark.parametrize(
+    ("query", "is_maintenance"),
+    [
+        ("COPY public.calls (id, tenant) TO stdout", True),
+        ("/* nightly */ VACUUM (ANALYZE) calls", True),
+        ("create unique index concurrently i on calls (id)", True),
+        ("REINDEX TABLE calls", True),
+        ("ANALYZE", True),
+        ("CLUSTER calls", True),
+        ("autovacuum: VACUUM public.calls", True),
+        ("COPY calls FROM STDIN", False),
+        ("SELECT 'VACUUM calls'", False),
+        ("CREATE TABLE vacuum_log (id int)", False),
+        ("UPDATE calls SET note = 'create index x'", False),
+        ("analyzed()", False),
+    ],
+)
+def test_maintenance_is_told_by_its_statement(query, is_maintenance):
+    """Dumps, index builds and clean-up; a word inside a statement is none."""
+    assert _is_maintenance(query) is is_maintenance
+
+
+@pytest.mark.parametrize(
+    ("setting", "outcome"),
+    [
+        ("ALTER SYSTEM SET default_transaction_read_only = on", Outcome.FAIL),
+        ("ALTER DATABASE postgres SET default_transaction_read_only = on", Outcome.FAIL),
+        ("ALTER ROLE reader SET default_transaction_read_only = on", Outcome.PASS),
+    ],
+)
+def test_a_database_that_takes_no_writes_is_not_online(server, setting, outcome):
+    """Set for everybody; what is set for our own role says nothing of the service."""
+    undo = setting.replace(" SET ", " RESET ").removesuffix(" = on")
+    admin = server.connect()
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        try:
+            cursor.execute(setting)
+            cursor.execute("SELECT pg_reload_conf()")
+            time.sleep(0.2)
+            row = asked(server).database_row()
+            reads = asked(server, writes=False).database_row()
+        finally:
+            cursor.execute("SET default_transaction_read_only = off")
+            cursor.execute(undo)
+            cursor.execute("SELECT pg_reload_conf()")
+            admin.close()
+    time.sleep(0.1)
+    verdict = DatabaseAnswers(database="").judge({"row": row})
+    assert verdict.outcome == outcome
+    assert (verdict.code == "read_only") is (outcome == Outcome.FAIL)
+    assert DatabaseAnswers(database="").judge({"row": reads}).outcome == Outcome.PASS
+
+
+def test_a_standby_is_not_online_where_the_service_writes(server):
+    """It may be that our own connection string names a replica."""
+    row = asked(server).database_row()
+    standby = structs.replace(row, items=({**row.items[0], "read_only": "recovery"},))
+    verdict = DatabaseAnswers(database="").judge({"row": standby})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "read_only")
+
+
+@pytest.mark.parametrize(
+    ("dsn", "says"),
+    [
+        ("postgresql://u:pa@hidden@127.0.0.1/db", "a password that holds @, to be written %40"),
+        ("postgresql://u:Super@Hidden@db.example.invalid:5432/db", "@, to be written %40"),
+        ("postgresql://u:pa/hidden@127.0.0.1/db", "a password that holds /, to be written %2F"),
+        ("postgresql://u:pa?hidden@127.0.0.1/db", "a password that holds ?, to be written %3F"),
+        ("postgresql://u:pa#hidden@127.0.0.1/db", "a password that holds #, to be written %23"),
+        ("postgresql://u:pa%hidden@127.0.0.1/db", "a password that holds %, to be written %25"),
+        ("postgresql://u:[YOUR-PASSWORD]@127.0.0.1/db", "the placeholder [YOUR-PASSWORD]"),
+        ("jdbc:postgresql://127.0.0.1/db?user=u&password=hidden", "JDBC's form"),
+        ("postgresql+asyncpg://u:hidden@127.0.0.1/db", "scheme postgresql+asyncpg"),
+        ("postgresql://u:hidden@127.0.0.1/db?sslmode=no-verify", "sslmode=no-verify, where libpq"),
+        ('"postgresql://u:hidden@127.0.0.1/db"', "quotes around it"),
+    ],
+)
+def test_a_connection_string_as_people_write_it_is_refused_with_its_remedy(dsn, says):
+    """The character and how to write it; never the password."""
+    with pytest.raises(SourceMisread) as refused:
+        at(dsn).database_row()
+    assert says in str(refused.value)
+    assert "idden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:pa:ss@127.0.0.1:1/db",
+        "postgresql://u:pa%40ss@127.0.0.1:1/db?options=-c%20x%3Da@b",
+        "postgresql://127.0.0.1:1/db?user=u&password=a@b",
+        "host=127.0.0.1 port=1 user=u password='a@b/c?d' dbname=db",
+    ],
+)
+def test_a_connection_string_that_libpq_reads_is_tried(dsn):
+    """A colon in a password, an @ behind the address, and the other form."""
+    with pytest.raises(SourceUnreachable):
+        at(dsn, clock=SteppingClock(WallClock().now())).database_row()
+
+
 def test_size_is_this_database_alone(server):
     """The disk's size is not known to the database, and is null."""
     reading = asked(server).size().items[0]
@@ -289,7 +434,7 @@ def test_nothing_is_ever_set_for_a_session(server, wire):
     """On the wire stand transactions that set what they need for themselves, and their ends."""
     source = asked(server, port=wire.port)
     for question in (
-        *(source.runbook_row, source.rights, source.statements),
+        *(source.database_row, source.rights, source.statements),
         *(source.running, source.connections, source.size),
     ):
         question()
@@ -381,7 +526,7 @@ def test_a_kept_connection_that_a_pooler_closed_is_made_again(server):
 def test_a_refused_login_is_tried_once(server, wire):
     """Supabase bans an address that keeps trying a wrong password."""
     source = asked(server, port=wire.port, password="wrong-and-secret")
-    for question in (source.runbook_row, source.statements, source.connections):
+    for question in (source.database_row, source.statements, source.connections):
         with pytest.raises(LoginRefused) as refused:
             question()
         assert "wrong-and-secret" not in str(refused.value)
@@ -429,6 +574,26 @@ def test_a_role_without_a_connection_left_is_told_so(server):
         ("XX000", "address not in tenant allow_list: {10, 0, 0, 1}", SourceRefused),
         ("28000", 'role "reader" is not permitted to log in', LoginRefused),
         ("3D000", 'database "x" does not exist', LoginRefused),
+        ("XX000", "(EMAXCONNSESSION) max clients reached in session mode", TooManyConnections),
+        ("XX000", "(ECHECKOUTTIMEOUT) unable to check out connection", TooManyConnections),
+        ("08P01", "query_wait_timeout", TooManyConnections),
+        ("XX000", "(ECIRCUITBREAKER) failed to retrieve database credentials", LoginRefused),
+        ("XX000", "Circuit breaker open: Too many authentication errors", LoginRefused),
+        ("XX000", "(EAUTHQUERY) authentication query failed: connection", UpstreamDown),
+        ("08P01", "server login has been failing (server_login_retry)", UpstreamDown),
+        ("08P01", "pgbouncer cannot connect to server", UpstreamDown),
+        ("08P01", "client_login_timeout (server down)", UpstreamDown),
+        ("XX000", "DbHandler exited", UpstreamDown),
+        ("XX000", "{:shutdown, :db_termination}", UpstreamDown),
+        ("XX000", "(ENOTFOUND) tenant/user postgres.abc not found", LoginRefused),
+        ("XX000", "(ETENANTNOTFOUND) Tenant not found", LoginRefused),
+        ("08P01", "unsupported startup parameter: options", SourceMisread),
+        ("XX000", "SSL connection is required. Please specify SSL options", SourceRefused),
+        ("XX000", "Control plane request failed: endpoint is in transition", NotAccepting),
+        ("XX000", "The endpoint has been disabled. Enable it and retry.", SourceRefused),
+        ("XX000", "Your project has exceeded the compute time quota.", SourceRefused),
+        ("XX000", "connection to server was lost, project is paused", SourceRefused),
+        ("XX000", "password is required", LoginRefused),
         ("XX000", "something of its own about reader and its host", SourceRefused),
     ],
 )
@@ -438,6 +603,7 @@ def test_what_a_server_or_pooler_refuses_with_is_told_apart(state, words, kind):
         without_tls(pooler).database_row()
     assert type(refused.value) is kind
     assert words not in str(refused.value)
+    assert ("got another refusal" in str(refused.value)) == words.startswith("something")
     assert "127.0.0.1" not in str(refused.value)
 
 

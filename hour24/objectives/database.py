@@ -33,6 +33,7 @@ REFUSALS = {
     "login_refused": "it refuses a login that worked before",
     "too_many_connections": "it refuses another connection, all being taken",
     "not_accepting": "it says that it is starting, stopping or recovering",
+    "upstream_down": "its pooler says that it cannot reach it",
 }
 """Codes with which the database itself, and not the way to it, turned us away."""
 SERVICE_WORDS = frozenset({"ACTIVE_HEALTHY", "UNHEALTHY", "COMING_UP"})
@@ -114,6 +115,8 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
                 f"{_row_text(row)}, but {who} calls {odd}, which is no word of its own",
                 _took(row),
             )
+        if row.items[0].get("read_only"):
+            return self._read_only(row)
         healthy = (
             f", and {who} calls its {len(services.items)} services healthy"
             if isinstance(services, Listing)
@@ -129,6 +132,24 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
                 "connections": float(item["numbackends"]),
                 "size_bytes": float(item["size_bytes"]),
             },
+        )
+
+    def _read_only(self, row: Listing) -> Verdict:
+        """The verdict on a database that answers and takes no writes."""
+        if row.items[0]["read_only"] == "recovery":
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                "read_only",
+                f"{_row_text(row)}, but it is in recovery, a standby that takes no writes: name "
+                "the primary in database.dsn_env, or set database.writes = false",
+                "takes no writes",
+            )
+        return self._verdict(
+            Outcome.FAIL,
+            "read_only",
+            f"{_row_text(row)}, but it takes no writes: default_transaction_read_only is on for "
+            "every role, as a platform sets it when the disk is full",
+            "takes no writes",
         )
 
     def _health_says(self, health: Evidence | None) -> bool | None:
@@ -189,6 +210,7 @@ def _word(code: str) -> str:
         "login_refused": "login refused",
         "too_many_connections": "no connection free",
         "not_accepting": "not accepting",
+        "upstream_down": "down behind its pooler",
     }[code]
 
 
@@ -265,6 +287,13 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
                     f"expected at most {self.lock_wait_s:g} s",
                 )
             )
+        aside = float(item.get("aside_idle_s") or 0.0)
+        beside = ""
+        if aside > self.idle_in_transaction_s:
+            beside = (
+                f"; set aside, a session{_by(item, 'aside_by')} of the platform or of maintenance "
+                f"has been idle in a transaction for {format_duration(aside)}"
+            )
         reason = "; ".join(text for _, text in found) or (
             f"{used} of {available} {what} are in use, {format_percent(worst)}; the longest idle "
             f"transaction {format_duration(idle)}, the longest lock wait {format_duration(wait)}"
@@ -272,7 +301,7 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
         return Verdict(
             outcome=Outcome.FAIL if found else Outcome.PASS,
             code=found[0][0] if found else "",
-            reason=reason[:1].upper() + reason[1:],
+            reason=reason[:1].upper() + reason[1:] + beside,
             observed=format_percent(worst),
             limit=self.limit_text(),
             scale=Scale(unit="%", limit=100 * self.share, observed=100 * worst),

@@ -9,7 +9,7 @@ Rules of this module:
   anything slow found, that is INCONCLUSIVE.
 - What cannot be seen is said: a slow call below its statement's own earlier record, and calls
   that were cancelled.
-- The platform's own roles are left aside.
+- The platform's own roles and maintenance (dumps, index builds, clean-up) are set aside, and said.
 
 Source: ``pg_stat_statements``, ``pg_stat_activity``.
 """
@@ -48,8 +48,10 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         statements = _listing(evidence["statements"], "statements")
-        running = self._judged(_listing(evidence["running"], "running"))
+        every_running = _listing(evidence["running"], "running")
+        running = self._judged(every_running)
         before = evidence.get("before")
+        aside = self._set_aside(statements, every_running, before)
         found = [
             (
                 1000.0 * float(item["age_s"]),
@@ -72,7 +74,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
             return Verdict(
                 outcome=Outcome.FAIL,
                 code="slow_statement",
-                reason=join_some([f"{_named(item)} {how}" for _, how, item in found]),
+                reason=join_some([f"{_named(item)} {how}" for _, how, item in found]) + aside,
                 observed=f"{format_count(found[0][0])} ms",
                 limit=self.limit_text(),
                 scale=Scale(unit="ms", limit=self.slow_ms, observed=found[0][0]),
@@ -104,7 +106,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
                 if masks
                 else ""
             )
-            + "calls that were cancelled",
+            + f"calls that were cancelled{aside}",
             observed=f"none above {self.slow_ms:g} ms",
             limit=self.limit_text(),
             figures=figures,
@@ -167,7 +169,21 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         return None
 
     def _judged(self, listing: Listing) -> list[dict[str, Any]]:
-        return [item for item in listing.items if item.get("role") not in self.platform_roles]
+        return [item for item in listing.items if not self._is_aside(item)]
+
+    def _is_aside(self, item: Mapping[str, Any]) -> bool:
+        return item.get("role") in self.platform_roles or item.get("maintenance") is True
+
+    def _set_aside(self, now: Listing, running: Listing, before: Evidence | None) -> str:
+        """What was slow and is not judged: ``; set aside, of ...``; empty when nothing was."""
+        earlier = before.items if isinstance(before, Listing) else ()
+        calls = {item["key"]: item["calls"] for item in earlier}
+        fresh = [item for item in now.items if calls.get(item["key"]) != item["calls"]]
+        found = [item for item in (*running.items, *fresh) if self._is_aside(item)]
+        if not found:
+            return ""
+        names = list(dict.fromkeys(_named(item) for item in found))
+        return f"; set aside, of the platform or of maintenance: {join_some(names)}"
 
     def _same_limit(self, before: Listing) -> bool:
         """Whether the earlier snapshot holds all that had been slow by this limit."""

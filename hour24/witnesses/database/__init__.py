@@ -63,6 +63,14 @@ class DatabaseAt(Struct, frozen=True, kw_only=True):
             description="Roles of the platform, whose statements are not the service's.",
         ),
     ] = ()
+    writes: Annotated[
+        bool,
+        Role.LIMIT,
+        Meta(
+            description="Whether the service writes to it; where it does, a database that takes "
+            "no writes is not online."
+        ),
+    ] = True
 
 
 WITNESS = Witness(

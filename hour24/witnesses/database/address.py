@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from hour24.config.addresses import UNREADABLE, fingerprint
 from hour24.witnesses.database import DatabaseAt
 
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 LEADS = {
     "host": r"[^\s@=?#]*",
     "hostaddr": r"[0-9A-Fa-f.:,%]*",
@@ -37,6 +38,39 @@ def addresses(at: DatabaseAt) -> Iterator[tuple[str, str]]:
     yield "database", ", ".join(f"{name} {asked[name]}" for name in LEADS if asked.get(name))
     if role := asked.get("user"):
         yield "database.role", fingerprint(role)
+
+
+def miswritten(dsn: str) -> str:
+    """What keeps a connection string from meaning what its owner meant; empty when nothing does.
+
+    It repeats no part of it but a parameter's name or value that is no secret.
+    """
+    if re.search(r"\[?YOUR[-_ ]?PASSWORD\]?", dsn, re.IGNORECASE):
+        return "the placeholder [YOUR-PASSWORD], which stands for the password"
+    if dsn[:1] in "\"'" and dsn[:1]:
+        return "quotes around it, which belong to a shell"
+    if dsn.startswith("jdbc:"):
+        return "JDBC's form: write postgresql://role:password@host:5432/database"
+    driver = re.match(r"(postgres(?:ql)?\+\w+)://", dsn)
+    if driver:
+        return f"another driver's scheme {driver[1]}: write postgresql://"
+    if not dsn.startswith(("postgres://", "postgresql://")):
+        return ""
+    rest = dsn.partition("://")[2]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    login = authority.rpartition("@")[0]
+    if "@" in login:
+        return "a password that holds @, to be written %40"
+    is_place = re.fullmatch(r"[^:]*:\d{1,5}", authority)  # a host and a port: no login at all
+    if "@" not in authority and ":" in authority and "@" in rest and not is_place:
+        sign = rest[len(authority)]
+        return f"a password that holds {sign}, to be written %{ord(sign):02X}"
+    if re.search(r"%(?![0-9A-Fa-f]{2})", login):
+        return "a password that holds %, to be written %25"
+    mode = re.search(r"[?&]sslmode=([\w-]{1,20})", rest)
+    if mode and mode[1] not in SSL_MODES:
+        return f"sslmode={mode[1]}, where libpq knows {', '.join(SSL_MODES)}"
+    return ""
 
 
 def _read(dsn: str) -> dict[str, str] | None:

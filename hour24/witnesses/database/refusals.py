@@ -45,7 +45,77 @@ class NotAccepting(SourceFailed):
     code = "not_accepting"
 
 
+class UpstreamDown(SourceFailed):
+    """The pooler answered that it cannot reach the database behind it."""
+
+    code = "upstream_down"
+
+
 _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
+    # a pooler's, before the server's: some hold the server's words inside
+    (
+        r"circuit ?breaker|too many authentication errors",
+        LoginRefused,
+        "expected the login to be accepted, got the pooler blocking logins after failed ones: "
+        "correct the password, then wait some minutes",
+    ),
+    (
+        r"EAUTHQUERY|authentication query failed|server login has been failing"
+        r"|server_login_retry|cannot connect to server|client_login_timeout|DbHandler exited"
+        r"|db_termination|connection to database not available",
+        UpstreamDown,
+        "expected the pooler to reach its database, got the database behind it down",
+    ),
+    (
+        r"ECHECKOUTTIMEOUT|unable to check out connection|query_wait_timeout|pool size limit"
+        r"|max clients (are )?(limited|reached)|EMAXCONN|MaxClientsInSessionMode",
+        TooManyConnections,
+        "expected a free connection of the pooler, got all of its pool taken: raise the pool's "
+        "size or close sessions",
+    ),
+    (
+        r"unsupported startup parameter",
+        SourceMisread,
+        "expected our connection's parameters to be accepted, got one refused by the pooler: "
+        "remove it from the connection string, or add it to ignore_startup_parameters",
+    ),
+    (
+        r"endpoint is in transition|control plane request failed",
+        NotAccepting,
+        "expected it to accept connections, got its platform still starting it",
+    ),
+    (
+        r"(endpoint|compute) (has been |is )?(disabled|suspended)",
+        SourceRefused,
+        "expected a running database, got it disabled by its owner: enable it at its platform",
+    ),
+    (
+        r"exceeded the .{0,40}quota|quota exceeded",
+        SourceRefused,
+        "expected a running database, got the platform's quota used up: raise it there",
+    ),
+    (
+        r"project is paused|is paused",
+        SourceRefused,
+        "expected a running database, got its project paused: restore it at its platform",
+    ),
+    (
+        r"password is required",
+        LoginRefused,
+        "expected the login to be accepted, got no password in the connection string",
+    ),
+    (
+        r"ETENANTNOTFOUND|ENOTFOUND|Tenant not found|Tenant or user not found"
+        r"|tenant/user \S+ not found",
+        LoginRefused,
+        "expected the login to be accepted, got its role unknown to the pooler: behind one, the "
+        "role names the project (role.project), and a paused project is not found",
+    ),
+    (
+        r"SSL (connection is )?required",
+        SourceRefused,
+        "expected to be let in, got a secure connection asked for: add sslmode=require",
+    ),
     (
         r"password authentication failed|SASL authentication failed|Wrong password|no password "
         r"supplied|authentication failed",
@@ -63,7 +133,7 @@ _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
         "expected the login to be accepted, got its role refused",
     ),
     (
-        r"role \S+ does not exist|no such user|Tenant or user not found|tenant/user \S+ not found",
+        r"role \S+ does not exist|no such user",
         LoginRefused,
         "expected the login to be accepted, got its role unknown",
     ),

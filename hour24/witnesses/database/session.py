@@ -23,6 +23,7 @@ from hour24.clock import Clock
 from hour24.errors import SourceError, SourceMisread, SourceTimeout, SourceUnreachable
 from hour24.evidence import Attempt
 from hour24.witnesses.database import DatabaseAt
+from hour24.witnesses.database.address import miswritten
 from hour24.witnesses.database.refusals import NotAccepting, TooManyConnections, of_login, of_state
 
 Answer = TypeVar("Answer")
@@ -67,7 +68,7 @@ class Session:
         return int(self._connection.server_version) if self._connection is not None else 0
 
     def rows(
-        self, what: str, sql: str, values: Mapping[str, float] | None = None
+        self, what: str, sql: str, values: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """The answer to one SELECT, a dictionary a row.
 
@@ -115,6 +116,10 @@ class Session:
         from psycopg2.extensions import make_dsn
 
         limit = min(self.at.connect_timeout_s, self.left_s)
+        if wrong := miswritten(self.at.dsn.reveal()):
+            raise SourceMisread(
+                f"database: {self.at.dsn.name}: expected a connection string, got {wrong}"
+            )
         try:
             dsn = make_dsn(
                 self.at.dsn.reveal(),
@@ -146,12 +151,12 @@ class Session:
 
     # --- asking -------------------------------------------------------------------------------
 
-    def _asked(self, what: str, sql: str, values: Mapping[str, float]) -> list[dict[str, Any]]:
+    def _asked(self, what: str, sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         connection = self._connected()
         return self._attempt(what, lambda: self._transaction(connection, what, sql, values))
 
     def _transaction(
-        self, connection: Any, what: str, sql: str, values: Mapping[str, float]
+        self, connection: Any, what: str, sql: str, values: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         import psycopg2
 

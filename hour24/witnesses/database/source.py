@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -43,11 +44,35 @@ __all__ = ["LoginRefused", "NotAccepting", "Postgres", "TooManyConnections"]
 QUERIES = Path(__file__).parent / "queries"
 MOST = 1000
 SINCE_WAITSTART = 140000
+MAINTENANCE = (
+    r"^\s*(copy\s+[^(\s].*\sto\s+stdout|create\s+(unique\s+)?index\s|reindex[\s(]"
+    r"|vacuum($|[\s(;])|analyze($|[\s(;])|cluster($|[\s(;])|autovacuum:)"
+)
+"""Statements of dumps, index builds and clean-up: no request of a user. PostgreSQL reads it too."""
 PRIVILEGE = "<insufficient privilege>"
 _WAITED = (
     "(SELECT extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(l.waitstart))::float8"
     " FROM pg_catalog.pg_locks l WHERE l.pid = s.pid AND NOT l.granted)"
 )
+
+
+def _shown(value: Any) -> str:
+    """A value as it may stand in the question of an answer, to be asked again by hand."""
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    texts = value if isinstance(value, list) else [value]
+    quoted = ", ".join("'" + each.replace("'", "''") + "'" for each in texts)
+    return f"ARRAY[{quoted}]" if isinstance(value, list) else quoted
+
+
+def _is_maintenance(query: str | None) -> bool:
+    return re.match(MAINTENANCE, masked(query or ""), re.IGNORECASE) is not None
+
+
+def _read_only(row: Mapping[str, Any]) -> str:
+    if row["in_recovery"] is True:
+        return "recovery"
+    return "default_transaction_read_only" if row["read_only_by_default"] is True else ""
 
 
 class Postgres:
@@ -64,7 +89,9 @@ class Postgres:
         self._session.close()
 
     def database_row(self) -> Listing:
-        """The runbook's row: ``{datname, numbackends, size_bytes}``.
+        """The runbook's row: ``{datname, numbackends, size_bytes, read_only}``.
+
+        ``read_only`` says why it takes no writes; empty where it does, or nobody writes.
 
         Raises: SourceError; LoginRefused, TooManyConnections and NotAccepting among them say that
             the database itself turned us away.
@@ -74,6 +101,8 @@ class Postgres:
             rows = asking.rows()
             for row in rows:
                 asking.needed(row, "numbackends", "size_bytes")
+                row["read_only"] = _read_only(row) if self.at.writes else ""
+                del row["in_recovery"], row["read_only_by_default"]
             return asking.listing("databases", rows[:1])
 
     def number(self, query: str, as_text: bool = False) -> Total:
@@ -134,6 +163,7 @@ class Postgres:
                         "key": f"{row['role']}/{row['queryid']}/{'t' if row['toplevel'] else 'n'}",
                         "role": row["role"],
                         "query": asking.text(row["query"]),
+                        "maintenance": _is_maintenance(row["query"]),
                         "calls": int(row["calls"]),
                         "total_ms": row["total_ms"],
                         "max_ms": row["max_ms"],
@@ -175,6 +205,7 @@ class Postgres:
                         "state": row["state"],
                         "age_s": row["age_s"],
                         "query": asking.text(row["query"]),
+                        "maintenance": _is_maintenance(row["query"]),
                     }
                 )
             return asking.listing("running statements", items, seen=int(about["active"]))
@@ -184,7 +215,8 @@ class Postgres:
 
         ``{max_connections, reserved, available, in_use, active, idle_in_transaction,
         oldest_idle_in_transaction_s, idle_in_transaction_by, lock_waits, oldest_lock_wait_s,
-        lock_wait_by, limits}``; ``limits`` are the database's own and its roles':
+        lock_wait_by, aside_idle_s, aside_by, limits}``; ``aside`` are sessions of the platform's
+        roles and of maintenance, ``limits`` are the database's own and its roles':
         ``{what, in_use, limit}``.
 
         Source: ``pg_stat_activity``, ``pg_locks``, settings, ``pg_database``, ``pg_roles``.
@@ -192,13 +224,14 @@ class Postgres:
         with Asking(self, "connections", "connections") as asking:
             self._allowed(asking)
             waited = _WAITED if self._session.version >= SINCE_WAITSTART else "NULL::float8"
-            rows = asking.rows(waited=waited)
+            aside = {"platform": list(self.at.platform_roles), "maintenance": MAINTENANCE}
+            rows = asking.rows(aside, waited=waited)
             row = asking.one(rows)
             counts = (
                 *("max_connections", "superuser_reserved", "reserved", "in_use", "active"),
                 *("idle_in_transaction", "lock_waits", "database_limit", "database_in_use"),
             )
-            seconds = ("oldest_idle_in_transaction_s", "oldest_lock_wait_s")
+            seconds = ("oldest_idle_in_transaction_s", "oldest_lock_wait_s", "aside_idle_s")
             asking.needed(row, *counts, *seconds)
             reserved = row["superuser_reserved"] + row["reserved"]
             item = {
@@ -210,6 +243,7 @@ class Postgres:
                 "lock_waits": row["lock_waits"],
                 "idle_in_transaction_by": row["idle_in_transaction_by"] or "",
                 "lock_wait_by": row["lock_wait_by"] or "",
+                "aside_by": row["aside_by"] or "",
                 "limits": list(_limits(row)),
             }
             return asking.listing("connections", [item])
@@ -302,14 +336,14 @@ class Asking:
         if isinstance(problem, SourceError):
             problem.question = self.question()
 
-    def rows(self, values: Mapping[str, float] | None = None, **parts: str) -> list[dict[str, Any]]:
+    def rows(self, values: Mapping[str, Any] | None = None, **parts: str) -> list[dict[str, Any]]:
         """The rows of this question's query, its ``{parts}`` filled in."""
         sql = query(self._name)
         for name, part in parts.items():
             sql = sql.replace("{" + name + "}", part)
         self._asked = _bare(sql)
         for name, value in (values or {}).items():
-            self._asked = self._asked.replace(f"%({name})s", f"{value:g}")
+            self._asked = self._asked.replace(f"%({name})s", _shown(value))
         told = self._postgres._session.rows(self.where.partition(": ")[2], sql, values)
         self._told = told
         return told
