@@ -107,7 +107,7 @@ def message(record: Record, what: str = "new") -> Message:
     """
     decision: dict[str, Any] = record.decision or {}
     action = str(decision.get("action") or "PROCEED")
-    rehearsal = "REHEARSAL " if record.rehearsal else ""
+    rehearsal = record.target_kind.prefix
     service = escape_for_chat(
         f"{record.service.get('name', '')} {record.service.get('environment', '')}"
     )

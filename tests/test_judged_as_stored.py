@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from msgspec.structs import replace
 
@@ -27,7 +28,7 @@ def test_a_line_whose_class_stands_on_what_is_scrubbed(tmp_path: Path) -> None:
     lines = Listing(question=asked, what="ERROR lines", items=(item,), seen=1)
     run = Run.__new__(Run)
     run.redactor = Redactor([("TOKEN", "abcd1234efgh5678")])
-    run.checkpoint = small.WATCH.checkpoint(8)
+    run.context = SimpleNamespace(checkpoint=small.WATCH.checkpoint(8))  # type: ignore[assignment]
     run.judged, run.trouble = [], []
     run.journal = Journal(tmp_path / "hour08.a1.jsonl")
     known = IssueClass(name="expired tokens", pattern=r"token=\w+ expired")

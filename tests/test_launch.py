@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hour24.kind import kind_of
 from hour24.ledger.launch import launch
 from hour24.ledger.standings import Standing
 from hour24.verdict import Outcome
@@ -20,6 +21,10 @@ RESOLVED = Standing(
     settled_by="hour 12",
 )
 LEFT_OUT = Standing(id="DB-SIZE", subject="", hour=4, outcome=Outcome.NOT_APPLICABLE)
+
+
+KINDS = (kind_of(None), kind_of({"seed": 7, "faults": []}))
+"""A production's, a rehearsal's."""
 
 
 @pytest.mark.parametrize(
@@ -53,5 +58,5 @@ def test_the_word_follows_from_what_is_open(
     standings: list[Standing], approved: bool, rehearsal: bool, text: str, because: str
 ) -> None:
     """GO needs an approval and a production; an unwaived FAIL is NO-GO whatever else is there."""
-    found = launch(standings, approved=approved, rehearsal=rehearsal)
+    found = launch(standings, approved=approved, kind=KINDS[rehearsal])
     assert (found.text, found.because) == (text, because)

@@ -22,6 +22,7 @@ NOTHING = (
     "linear",
     "histogram",
     "pipe",
+    "kind",
     "verdict",
     "versions",
     "clock",
@@ -48,7 +49,7 @@ ASK = {
 PORT = {"witnesses.platform", "witnesses.port", "witnesses.sections"}
 WITNESSES = sorted(each.parent.name for each in (PACKAGE / "witnesses").glob("*/__init__.py"))
 PROBE = ASK | {"asking.workers", "histogram"}
-RECORD = {"ledger.canonical", "errors", "evidence", "verdict", "versions", "watch"}
+RECORD = {"ledger.canonical", "errors", "evidence", "kind", "verdict", "versions", "watch"}
 BOOK = RECORD | {
     "classes",
     "criteria",
@@ -112,7 +113,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.record": RECORD,
     "ledger.standings": {"codes", "criteria", "ledger.record", "verdict", "watch"},
     "ledger.chain": RECORD | {"ledger.journal", "ledger.record"},
-    "ledger.launch": {"ledger.standings", "verdict"},
+    "ledger.launch": {"kind", "ledger.standings", "verdict"},
     "ledger.book": BOOK,
     "ledger.moved": {"ledger.book", "ledger.record"},
     "ledger.signature": {"errors"},

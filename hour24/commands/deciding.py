@@ -98,8 +98,8 @@ def report(watch: str, reports: Path) -> int:
 
 
 def _now(ledger: Ledger) -> datetime:
-    """The moment that the watch's standings are read at: a rehearsal's clock stood at its own."""
-    if ledger.genesis.rehearsal is None:
+    """The moment at which the watch's standings are read: its newest, if its clock was set."""
+    if not ledger.genesis.target_kind.steps_clock:
         return WallClock().now()
     ended = [record.ended for record in ledger.records()]
     return max(ended, default=ledger.genesis.opened)
@@ -192,7 +192,7 @@ def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
     if stated:
         return moment(stated, "--launch-at")
     target = ledger.genesis.target
-    if ledger.genesis.rehearsal is not None:
+    if not ledger.genesis.target_kind.lasting:
         return None
     try:
         return config.load(Path(target), secrets=False).service.launch_at

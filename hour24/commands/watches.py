@@ -41,9 +41,9 @@ def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:
     """
     ledger = _found(text, reports, daily)
     genesis = ledger.genesis
-    told = "REHEARSAL" if genesis.rehearsal is not None else genesis.target
+    named = genesis.target_kind.banner or genesis.target
     which = "" if text else "; the newest, since none is named"
-    say.line(f"watch {genesis.name} ({told}) in {ledger.folder}{which}", "dim")
+    say.line(f"watch {genesis.name} ({named}) in {ledger.folder}{which}", "dim")
     return ledger
 
 
@@ -76,7 +76,7 @@ def production_of(ledger: Ledger, target: str) -> Production:
         target: a production.toml; empty: the one the watch was opened with.
     Raises: ConfigurationError.
     """
-    if ledger.genesis.rehearsal is not None:
+    if not ledger.genesis.target_kind.lasting:
         raise ConfigurationError(
             [
                 f"watch {ledger.watch.name}: expected a production's, got a rehearsal's: its "

@@ -63,7 +63,7 @@ class Commands:
         self, record: Record, reports: str = "", pages: Sequence[Mapping[str, str]] = ()
     ) -> None:
         self.record = record
-        self.rehearsal = record.rehearsal is not None
+        self.lasting = record.target_kind.lasting
         self.reports = reports
         self.pages = tuple(pages)
 
@@ -79,7 +79,7 @@ class Commands:
     def rollback(self) -> list[Step]:
         """The runbook's rollback, step by step."""
         investigate = Step(text="Investigate, and plan the fix for the next deployment")
-        if self.rehearsal:
+        if not self.lasting:
             return [
                 Step(
                     text=f"Roll back, wait 5 minutes, verify health {NO_COMMANDS}",
@@ -109,7 +109,7 @@ class Commands:
 
     def prepared(self) -> list[Step]:
         """The rollback, prepared and not done."""
-        if self.rehearsal:
+        if not self.lasting:
             return [Step(text=f"Prepare the rollback {NO_COMMANDS}", phase=Phase.PREPARE_ROLLBACK)]
         return [
             Step(
@@ -152,7 +152,7 @@ class Commands:
 
     def health(self) -> Step:
         """Ask the health endpoint by hand."""
-        gone = " (rehearsal: it stopped with its checkpoint)" if self.rehearsal else ""
+        gone = " (rehearsal: it stopped with its checkpoint)" if not self.lasting else ""
         return Step(
             text=f"Ask the health endpoint by hand{gone}",
             command=self._health(),
@@ -213,7 +213,7 @@ class Commands:
         where = [*self._target(), *self._watch(), *self._reports()]
         return Step(
             text="Start a prober: without one nothing is measured between the checkpoints",
-            command="" if self.rehearsal else shlex.join([*PYTHON, "probe", *where]),
+            command="" if not self.lasting else shlex.join([*PYTHON, "probe", *where]),
             phase=Phase.CONTAIN,
         )
 
@@ -222,7 +222,7 @@ class Commands:
         command = shlex.join([*PYTHON, "doctor", *self._target()])
         return Step(
             text="Test every credential, address and right",
-            command="" if self.rehearsal else command,
+            command="" if not self.lasting else command,
             phase=Phase.CONFIRM,
         )
 
@@ -246,7 +246,7 @@ class Commands:
 
     def _health(self) -> str:
         """A command that asks the health endpoint, as the checkpoint did."""
-        if self.rehearsal:
+        if not self.lasting:
             return ""
         for judged in self.record.criteria:
             plain = judged.evidence.get("health") or {}

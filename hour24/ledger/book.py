@@ -28,6 +28,7 @@ from msgspec import Struct
 
 from hour24.classes import IssueClass
 from hour24.errors import LedgerError, LedgerLocked
+from hour24.kind import Kind, kind_of
 from hour24.ledger import canonical, chain, standings
 from hour24.ledger import record as record_form
 from hour24.ledger.chain import Entry
@@ -76,6 +77,11 @@ class Genesis(Struct, frozen=True, kw_only=True):
     version: int = FORMAT
     judges: int = FIRST_JUDGES
     kind: str = "watch"
+
+    @property
+    def target_kind(self) -> Kind:
+        """What follows from the kind of target."""
+        return kind_of(self.rehearsal, self.target)
 
     @property
     def daily(self) -> bool:
@@ -252,7 +258,7 @@ class Ledger:
         """
         found = [each for each in self.standings(now) if until is None or each.hour <= until]
         approved = until is None and any(entry.kind == "signoff" for entry in self.entries())
-        return launch(found, approved=approved, rehearsal=self.genesis.rehearsal is not None)
+        return launch(found, approved=approved, kind=self.genesis.target_kind)
 
     def outcome_of_watch(self, now: datetime) -> Outcome:
         """The worst that stands at any checkpoint so far, waivers and settling counted."""
@@ -404,8 +410,8 @@ class Ledger:
 
     def _in_order(self, name: str, at: datetime) -> None:
         """Refuse an entry that ``verify`` would find out of its order. Raises: LedgerError."""
-        if self.genesis.rehearsal is not None:
-            return  # its clock may step back
+        if self.genesis.target_kind.steps_clock:
+            return  # it may step back
         found = ((moment, one.file) for one in self.entries() if (moment := chain.stated(one)))
         newest, file = max(found)
         if (newest - at).total_seconds() > chain.BACKWARDS_S:

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from hour24.kind import Kind
 from hour24.ledger.standings import Standing
 from hour24.verdict import Outcome
 
@@ -35,18 +36,19 @@ class Launch(Struct, frozen=True, kw_only=True):
         failed: checks with a FAIL that nobody waived.
         unknown: checks that are INCONCLUSIVE, neither waived nor resolved.
         waived: checks that a person waived.
+        banner: of the kind of target, before the word; empty for a production.
     """
 
     word: Word
     failed: int = 0
     unknown: int = 0
     waived: int = 0
-    rehearsal: bool = False
+    banner: str = ""
 
     @property
     def text(self) -> str:
         """``NO-GO``, ``REHEARSAL: ON TRACK``."""
-        return f"REHEARSAL: {self.word}" if self.rehearsal else str(self.word)
+        return f"{self.banner}: {self.word}" if self.banner else str(self.word)
 
     @property
     def because(self) -> str:
@@ -63,12 +65,13 @@ class Launch(Struct, frozen=True, kw_only=True):
         return ", ".join(counts)
 
 
-def launch(standings: Iterable[Standing], *, approved: bool, rehearsal: bool) -> Launch:
+def launch(standings: Iterable[Standing], *, approved: bool, kind: Kind) -> Launch:
     """The word for these standings.
 
     Args:
         standings: of the checkpoints so far.
         approved: whether the ledger holds a sign-off.
+        kind: of the watch; one that is not approvable is never GO.
     """
     found = list(standings)
     failed = {s.id for s in found if s.stands and s.outcome == Outcome.FAIL}
@@ -79,13 +82,13 @@ def launch(standings: Iterable[Standing], *, approved: bool, rehearsal: bool) ->
     elif unknown:
         word = Word.NOT_YET
     else:
-        word = Word.GO if approved and not rehearsal else Word.ON_TRACK
+        word = Word.GO if approved and kind.approvable else Word.ON_TRACK
     return Launch(
         word=word,
         failed=len(failed),
         unknown=len(unknown),
         waived=len(waived),
-        rehearsal=rehearsal,
+        banner=kind.banner,
     )
 
 

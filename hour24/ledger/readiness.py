@@ -79,7 +79,7 @@ def standing_against(
 
 def nowhere(ledger: Ledger) -> Iterator[str]:
     """That no record says where production was found, as an older version's do not."""
-    if ledger.genesis.rehearsal is None and not moved.beginning(ledger):
+    if ledger.genesis.target_kind.lasting and not moved.beginning(ledger):
         yield "addresses: expected where production was found in the records, got none"
 
 
@@ -134,7 +134,7 @@ def _of_the_watch(
     ledger: Ledger, standings: Sequence[Standing], launch_at: datetime | None
 ) -> Iterator[str]:
     watch = ledger.watch
-    if ledger.genesis.rehearsal is not None or ledger.genesis.target == "rehearsal":
+    if not ledger.genesis.target_kind.approvable:
         yield "this is a rehearsal, and a rehearsal is never approved"
     if ledger.genesis.service.get("release") == REHEARSED:
         yield f"release: expected a production's, got {REHEARSED!r}: that is a rehearsal's service"

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from hour24.errors import LedgerError
 from hour24.evidence import from_plain
+from hour24.kind import Kind, kind_of
 from hour24.ledger import canonical as canonical_form
 from hour24.verdict import Outcome, Scale
 from hour24.versions import FIRST_JUDGES, FORMAT
@@ -144,6 +145,11 @@ class Record(Struct, frozen=True, kw_only=True):
     version: int = FORMAT
     judges: int = FIRST_JUDGES
     kind: str = "checkpoint"
+
+    @property
+    def target_kind(self) -> Kind:
+        """What follows from the kind of target."""
+        return kind_of(self.rehearsal, self.target)
 
 
 def absent(

@@ -162,7 +162,7 @@ def _backwards(genesis: Genesis, entries: Sequence[Entry]) -> Iterator[str]:
 
     A rehearsal's clock may step back, and a record rebuilt from its journal is written late.
     """
-    if genesis.rehearsal is not None:
+    if genesis.target_kind.steps_clock:
         return
     newest, before = genesis.opened, chain.FIRST
     for entry in entries:

@@ -92,8 +92,8 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
     context = {
         "record": record,
         "times": times,
-        "icon": page.icon(record.outcome, record.rehearsal is not None),
-        "rehearsal": page.rehearsal_text(record.rehearsal),
+        "icon": page.icon(record.outcome, bool(record.target_kind.banner)),
+        "rehearsal": record.target_kind.about,
         "counts": counts,
         "order": [o for o in _BY_WEIGHT if counts[o]],
         "due": sum(counts.values()),
@@ -315,7 +315,7 @@ def _launch(record: Record, ledger: Ledger | None) -> Launch:
             Standing(id=j.id, subject=j.subject, hour=record.hour, outcome=j.outcome)
             for j in record.criteria
         ]
-        return launch(judged, approved=False, rehearsal=record.rehearsal is not None)
+        return launch(judged, approved=False, kind=record.target_kind)
     entered = [parse_time(entry.content.get("at")) for entry in ledger.entries()]
     now = max([record.ended, *(at for at in entered if at is not None)])
     return ledger.launch(now, record.hour)

@@ -18,7 +18,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hour24.ledger.record import Judged, Record
-from hour24.report.page import WORDS, outcome_of, rehearsal_text, tally
+from hour24.report.page import WORDS, outcome_of, tally
 from hour24.text import keep_units, one_line, shorten
 from hour24.verdict import Outcome
 
@@ -52,7 +52,7 @@ def title(record: Record | None) -> str:
     if record is None:
         return "hour24"
     word = WORDS[record.outcome]
-    rehearsal = "REHEARSAL " if record.rehearsal is not None else ""
+    rehearsal = record.target_kind.prefix
     return one_line(f"{rehearsal}{word}, hour {record.hour}, {record.watch}", 200)
 
 
@@ -108,11 +108,11 @@ def summary(record: Record) -> str:
     counts = tally(record.criteria)
     told = ", ".join(f"{counts[outcome]} {WORDS[outcome]}" for outcome in WORDS if counts[outcome])
     banner = ""
-    if record.rehearsal is not None:
+    if record.target_kind.about:
         banner = Markup(
             '<p style="background:#5b2a86;color:#fff;padding:8px"><b>REHEARSAL</b>, {}; it says '
             "nothing about any real service, and it cannot be signed off</p>"
-        ).format(rehearsal_text(record.rehearsal))
+        ).format(record.target_kind.about)
     rows = Markup("").join(_row(judged) for judged in record.criteria)
     return str(
         Markup(

@@ -74,7 +74,7 @@ def _properties(record: Record) -> list[tuple[str, str]]:
         ("attempt", str(record.attempt)),
         ("outcome", record.outcome.value),
         ("target", record.target),
-        ("rehearsal", page.rehearsal_text(record.rehearsal) or "no"),
+        ("rehearsal", record.target_kind.about or "no"),
         ("service", record.service.get("name", "")),
         ("environment", record.service.get("environment", "")),
         ("release", record.service.get("release", "")),

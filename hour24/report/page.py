@@ -151,15 +151,6 @@ def icon(outcome: Outcome, rehearsal: bool) -> str:
     )
 
 
-def rehearsal_text(rehearsal: Mapping[str, Any] | None) -> str:
-    """What a rehearsal played: ``seed 7, faults memory_leak@6``; empty for a production."""
-    if rehearsal is None:
-        return ""
-    faults = [text.one_line(fault, 80) for fault in rehearsal.get("faults") or ()]
-    told = f"fault{'s' if len(faults) > 1 else ''} {', '.join(faults)}" if faults else "no fault"
-    return f"seed {text.one_line(rehearsal.get('seed', '?'), 20)}, {told}"
-
-
 def command(target: str, watch: str, hour: int, reports: Path | None = None) -> str:
     """What an engineer types at ``hour``.
 

@@ -94,8 +94,8 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "folder": shlex.quote(str(ledger.folder)),
         "genesis": genesis,
         "times": times,
-        "icon": page.icon(outcome, genesis.rehearsal is not None),
-        "rehearsal": page.rehearsal_text(genesis.rehearsal),
+        "icon": page.icon(outcome, bool(genesis.target_kind.banner)),
+        "rehearsal": genesis.target_kind.about,
         "approved": approved,
         "content": {name: one_line(content.get(name) or "", 600) for name in _NAMED},
         "signed": signed,
@@ -141,7 +141,7 @@ _NAMED = ("by", "role", "because", "decision", "key", "signature", "release")
 def _missing(ledger: Ledger, now: datetime, signed: bool) -> list[str]:
     """What the standings alone say is missing."""
     found = [f"{outcome.value}: {line}" for outcome, line in grid.standing(ledger, now)]
-    if ledger.genesis.rehearsal is not None:
+    if not ledger.genesis.target_kind.approvable:
         found.append("a rehearsal can never be signed off")
     if not signed:
         found.append("nobody has signed")

@@ -69,7 +69,7 @@ class Plan:
     way: str
     watch: str
     t0: datetime
-    rehearsal: bool
+    banner: str
     ledger: Path
     production: Production
     platform: Platform
@@ -95,11 +95,11 @@ class Plan:
 
     def lines(self) -> list[str]:
         """The plan, for people to read."""
-        stage = "REHEARSAL: " if self.rehearsal else ""
+        banner = f"{self.banner}: " if self.banner else ""
         how = "on the platform" if self.way == "platform" else "by git revert and push"
         service = self.production.service
         return [
-            f"{stage}rollback of {service.name} ({service.environment}) {how}, "
+            f"{banner}rollback of {service.name} ({service.environment}) {how}, "
             f"watch {self.watch}: the plan; nothing is done yet",
             "",
             f"live now       {self._told(self.live)}",
@@ -228,7 +228,7 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
         way=way,
         watch=genesis.name,
         t0=genesis.t0,
-        rehearsal=genesis.rehearsal is not None,
+        banner=genesis.target_kind.banner,
         ledger=ledger.folder,
         production=production,
         platform=platform,
@@ -274,7 +274,7 @@ def _not_the_watchs(
                 f"{watch}: service {key}: expected {wanted!r}, got {got!r} in {production.path}: "
                 "this is not the watch's service"
             )
-    if genesis.rehearsal is not None:
+    if not genesis.target_kind.lasting:
         urls = [production.health.url, *([platform.url] if platform is not None else [])]
         if not all(is_loopback(url) for url in urls):
             yield f"{watch}: expected the rehearsal that it watches, got {production.path}"
