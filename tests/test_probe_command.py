@@ -29,7 +29,10 @@ def served() -> Iterator[Rehearsal]:
 def test_a_prober_may_begin_before_hour_0(served: Rehearsal, tmp_path: Path) -> None:
     """With --t0 it opens the watch; stopped, it leaves its minute, and hour 0 finds both."""
     t0 = (datetime.now(UTC) + timedelta(hours=1)).replace(second=0, microsecond=0)
-    command = [sys.executable, "-m", "hour24", "probe", "--target", served.toml]
+    toml = Path(served.toml).with_name("each_second.toml")
+    text = Path(served.toml).read_text("utf-8")
+    toml.write_text(text.replace("[health]", "[health]\ninterval_s = 1", 1), "utf-8")
+    command = [sys.executable, "-m", "hour24", "probe", "--target", str(toml)]
     command += ["--reports", str(tmp_path), "--watch", "ahead", "--t0", t0.isoformat()]
     prober = subprocess.Popen(
         command,
@@ -42,7 +45,7 @@ def test_a_prober_may_begin_before_hour_0(served: Rehearsal, tmp_path: Path) -> 
         until = time.monotonic() + 30
         while not list(tmp_path.glob("ahead/probe/*.jsonl")) and time.monotonic() < until:
             time.sleep(0.2)
-        time.sleep(12)  # the health probe is due every 10 s
+        time.sleep(3)  # the health probe is due every second
     finally:
         prober.send_signal(signal.SIGTERM)
         output, _ = prober.communicate(timeout=60)
@@ -53,12 +56,11 @@ def test_a_prober_may_begin_before_hour_0(served: Rehearsal, tmp_path: Path) -> 
     assert sum(line["due"] for line in lines if line["probe"] == "health") >= 1
     early = hour24("due", "--reports", tmp_path, "--watch", "ahead")
     assert "next: hour 0" in early.stdout
-    _elsewhere_is_refused(served, tmp_path)
+    _elsewhere_is_refused(served, toml, tmp_path)
 
 
-def _elsewhere_is_refused(served: Rehearsal, reports: Path) -> None:
+def _elsewhere_is_refused(served: Rehearsal, toml: Path, reports: Path) -> None:
     """Of a prober that asks another address than its watch, no line is written."""
-    toml = Path(served.toml)
     kept = toml.read_text("utf-8")
     toml.write_text(kept.replace("/health", "/healthz", 1), "utf-8")
     try:
