@@ -203,7 +203,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     | BOOK
     | {"ledger.waivers", "objectives", "sources", "witnesses.platform", "witnesses.port"},
     "rehearsal": PROBE | BOOK | {"prober", "probes"},
-    "starter": {"errors"},
+    "starter": {
+        "asking.exchange",
+        "asking.fetching",
+        "config",
+        "criteria",
+        "doctor",
+        "documents",
+        "errors",
+        "sources",
+    },
     "commands": SIGN
     | CONTEXT
     | {

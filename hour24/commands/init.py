@@ -27,9 +27,12 @@ NEXT = (
     "Writes production.toml, pytest.ini, tests_prod/ (the criteria), schemas/, requirements.txt "
     "with hour24 pinned to what it was itself installed from, requirements.lock with the hashes "
     "of every package, and a workflow. It overwrites nothing: if one of them is there, it "
-    "writes none and says which.",
+    "writes none and says which. With --from it reads a running service by GET requests, at most "
+    "two a second (health document, OpenAPI, /metrics), and leaves out by name, with the reason, "
+    "every criterion that nothing provides.",
     "",
     "watch --name shop --url https://shop.example.org",
+    "--from https://shop.example.org/healthz",
     "--lock",
 )
 @click.argument(
@@ -41,6 +44,14 @@ NEXT = (
 )
 @click.option("--name", default="", metavar="NAME", help="what people call the service")
 @click.option("--url", default="", metavar="URL", help="its base address")
+@click.option("--from", "source", default="", metavar="URL", help="a running service to read")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: PREFIX $VARIABLE'",
+    help="sent with --from; production.toml names the variable, never its value",
+)
 @click.option("--no-lock", is_flag=True, help="leave requirements.lock out")
 @click.option(
     "--lock",
@@ -49,7 +60,15 @@ NEXT = (
     help="after an upgrade: write the pin, the lock and the shipped tests_prod/ again, if git "
     "holds what is there",
 )
-def init(folder: Path, name: str, url: str, no_lock: bool, again: bool) -> int:
+def init(
+    folder: Path,
+    name: str,
+    url: str,
+    source: str,
+    headers: tuple[str, ...],
+    no_lock: bool,
+    again: bool,
+) -> int:
     """Write the files, or refuse with every reason."""
     pinned = origin()
     if again:
@@ -60,7 +79,10 @@ def init(folder: Path, name: str, url: str, no_lock: bool, again: bool) -> int:
     wanted = {**written, files.LOCK: ""}
     if problems := list(files.conflicts(folder, root, wanted)):
         raise ConfigurationError(problems)  # before anything is asked
-    written[files.SETTINGS] = _filled(written[files.SETTINGS], name, url)
+    if source:
+        written |= _read(source, name, headers)
+    else:
+        written[files.SETTINGS] = _filled(written[files.SETTINGS], name, url)
     if not no_lock:
         written |= _locked(pinned)
     for path in files.write(folder, root, written):
@@ -92,6 +114,28 @@ def _locked(pinned: Origin) -> dict[str, str]:
     except NoLock as problem:
         say.problem(f"{files.LOCK} is left out: {problem}; to make it: {COMMAND} init --lock")
         return {}
+
+
+def _read(source: str, name: str, stated: tuple[str, ...]) -> dict[str, str]:
+    """production.toml and the health document's schema of a running service."""
+    from hour24.starter.service import read
+    from hour24.starter.settings import header, settings
+
+    headers, sent = {}, {}
+    for text in stated:
+        try:
+            title, prefix, variable = header(text)
+        except ValueError as problem:
+            raise ConfigurationError([f"--header: {problem}"]) from None
+        if not os.environ.get(variable):
+            raise ConfigurationError([f"--header: expected {variable} to be set, got nothing"])
+        headers[title] = (prefix, variable)
+        sent[title] = prefix + os.environ[variable]
+    service = read(source, sent, say.line)
+    return {
+        files.SETTINGS: settings(service, name, headers),
+        files.HEALTH: json.dumps(service.schema, indent=2) + "\n",
+    }
 
 
 def _again(folder: Path, pinned: Origin) -> int:

@@ -64,12 +64,17 @@ def examine(production: Production, clock: Clock) -> Iterator[Finding]:
         yield from lane.findings()
 
 
-def _described(production: Production) -> Iterator[Finding]:
-    """Which criteria cannot be judged, because nothing is described that they ask."""
+def undescribed(production: Production) -> Iterator[tuple[str, list[str]]]:
+    """Each section that is left out, with the criteria that cannot be judged without it."""
     for section in (*SECTIONS, *registry.own()):
         left = _unjudged_without(section, production)
-        if getattr(production, section, None) or section in production.described or not left:
-            continue
+        if left and not getattr(production, section, None) and section not in production.described:
+            yield section, left
+
+
+def _described(production: Production) -> Iterator[Finding]:
+    """Which criteria cannot be judged, because nothing is described that they ask."""
+    for section, left in undescribed(production):
         yield Finding(
             name=section,
             ok=False,

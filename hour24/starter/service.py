@@ -1,0 +1,414 @@
+"""What a running service provides, read by GET requests: its health document, OpenAPI, /metrics.
+
+Rules of this module:
+
+- Only GET, only addresses of the one host, one request at a time, at most two a second and
+  :data:`MOST_REQUESTS` in all.
+- Nothing is concluded from one answer that two could refute: a member is the service's time or
+  uptime only if it moved with the clock between two answers.
+- An answer is bounded in size and depth; what of it goes into a file is checked character by
+  character (:func:`plain`) or is JSON.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from msgspec import Struct
+
+import hour24
+from hour24.asking.exchange import Reply, ask
+from hour24.asking.fetching import Answer, fetch
+from hour24.documents import read_json
+from hour24.errors import ConfigurationError
+from hour24.sources.health import parsed
+from hour24.text import parse_stated_time
+
+TIMEOUT_S = 10.0
+PACE_S = 0.5
+MOVES_S = 1.1
+"""Between two answers, so that a whole second passes."""
+MOST_REQUESTS = 80
+HEALTH_PATHS = (
+    "/health", "/healthz", "/api/health", "/.well-known/health", "/health.json", "/server/health",
+    "/actuator/health", "/_health", "/api/healthz", "/api/v1/health", "/status", "/api/status",
+    "/api/v1/status", "/livez", "/readyz", "/-/healthy", "/-/ping", "/ping",
+)  # fmt: skip
+OPENAPI_PATHS = (
+    "/openapi.json", "/swagger.json", "/v3/api-docs", "/api/openapi.json", "/api/swagger.json",
+    "/swagger/v1/swagger.json", "/swagger.v1.json", "/docs/openapi.json", "/api-docs",
+    "/api/schema.json", "/server/specs/oas",
+)  # fmt: skip
+OK_WORDS = {"ok", "okay", "up", "healthy", "pass", "passing", "green", "alive", "ready", "serving"}
+STATUS_NAMES = {"status", "state", "health", "result"}
+TRUE_NAMES = {"ok", "healthy", "alive", "up", "live", "ready", "database", "db", "connected"}
+TIME_NAMES = {"timestamp", "time", "now", "date", "datetime", "servertime", "currenttime"}
+DATABASE_NAMES = {"database", "db"}
+DEEPEST = 5
+MOST_MEMBERS = 60
+MOST_ENDPOINTS = 6
+SAMPLES = 3
+TARGETS_MS = (100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000)
+SAFE_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,150}")
+NOT_ASKED = re.compile(
+    r"log-?out|sign-?out|delete|remove|reset|shut-?down|restart|stop|kill|revoke|callback|oauth"
+    r"|redirect|stream|events|subscribe|download|export|backup|dump|trigger|run\b|send",
+    re.IGNORECASE,
+)
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
+FAMILY = re.compile(r"# TYPE ([A-Za-z_:][A-Za-z0-9_:]{0,100}) (\w+)")
+
+
+class Probed(Struct, frozen=True):
+    """An endpoint that answered 200 each time.
+
+    Args:
+        slowest_ms: of the requests made.
+    """
+
+    name: str
+    path: str
+    slowest_ms: float
+
+    @property
+    def target_ms(self) -> int:
+        """Three times the slowest answer, rounded up: a proposal."""
+        wanted = 3 * self.slowest_ms
+        return next((each for each in TARGETS_MS if each >= wanted), TARGETS_MS[-1])
+
+
+class Service(Struct, frozen=True, kw_only=True):
+    """What was read.
+
+    Args:
+        base: scheme and host.
+        path: of the health document.
+        document: it, as answered.
+        schema: a JSON Schema of it.
+        timestamp, uptime, database: JSON pointers; empty: no such member.
+        version: what it says it is; empty: nothing.
+        endpoints: of its OpenAPI, and the health document itself.
+        left_out: paths that were not taken, each with the reason.
+        metrics: families of /metrics that a watch could use.
+        notes: what else a person should know.
+    """
+
+    base: str
+    path: str
+    document: Any
+    schema: dict[str, Any]
+    timestamp: str
+    uptime: str
+    database: str
+    version: str
+    endpoints: tuple[Probed, ...]
+    left_out: tuple[str, ...]
+    metrics: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def plain(text: str, longest: int = 100) -> str:
+    """Printable ASCII without quotes or backslashes: harmless in TOML, Markdown and a terminal."""
+    return re.sub(r"[^ !#-&(-\[\]-~]", "?", text)[:longest].strip()
+
+
+def read(url: str, headers: Mapping[str, str], say: Callable[[str], None]) -> Service:
+    """Read the service at ``url``: its base address, or its health document's own.
+
+    Args:
+        headers: sent with each request.
+        say: told each finding, a line each.
+    Raises: ConfigurationError, when there is no health document.
+    """
+    base, path = _split(url)
+    visit = _Visit(base, {"User-Agent": f"hour24/{hour24.__version__} (init)", **headers})
+    path, document = _health(visit, path)
+    say(f"health    {base}{path}")
+    time.sleep(MOVES_S)
+    first, again = document, visit.json(path)
+    elapsed_s = visit.between_s
+    notes: list[str] = []
+    timestamp = _timestamp(first, again)
+    uptime = _uptime(first, again, elapsed_s, notes)
+    say(f"          its time: {timestamp or 'not told'}; its uptime: {uptime or 'not told'}")
+    metrics = _metrics(visit)
+    say(f"metrics   {', '.join(metrics) or 'none'}")
+    endpoints, left_out = _endpoints(visit, path)
+    for each in endpoints:
+        say(f"endpoint  {each.path}  {each.slowest_ms:.0f} ms at most, of {SAMPLES}")
+    pointers = [p for p, v in _leaves(document) if _last(p) in DATABASE_NAMES and _is_state(v)]
+    versions = [v for p, v in _leaves(document) if _last(p) == "version" and isinstance(v, str)]
+    return Service(
+        base=base,
+        path=path,
+        document=document,
+        schema={"$schema": "https://json-schema.org/draft/2020-12/schema", **schema_of(document)},
+        timestamp=timestamp,
+        uptime=uptime,
+        database=pointers[0] if pointers else "",
+        version=next((each for each in versions if VERSION.fullmatch(each)), ""),
+        endpoints=endpoints,
+        left_out=left_out,
+        metrics=metrics,
+        notes=tuple(notes),
+    )
+
+
+def schema_of(value: Any, name: str = "", depth: int = 0) -> dict[str, Any]:
+    """A JSON Schema that this value satisfies, and one of another form does not."""
+    if isinstance(value, dict) and depth < DEEPEST:
+        members = list(value.items())[:MOST_MEMBERS]
+        return {
+            "type": "object",
+            "required": [key for key, _ in members],
+            "properties": {key: schema_of(each, key, depth + 1) for key, each in members},
+        }
+    if isinstance(value, bool):
+        good = value and name.lower() in TRUE_NAMES
+        return {"const": True} if good or depth == 0 else {"type": "boolean"}
+    if isinstance(value, str) and name.lower() in STATUS_NAMES | TRUE_NAMES:
+        return {"const": value} if value.lower() in OK_WORDS else {"type": "string"}
+    if isinstance(value, list) and depth == 0:
+        return {"type": "array", "minItems": min(1, len(value))}
+    kinds: dict[type, str] = {dict: "object", list: "array", str: "string"}
+    kinds |= {int: "number", float: "number"}
+    kind = kinds.get(type(value))
+    return {"type": kind} if kind else {}
+
+
+class _Visit:
+    """Requests to one host, spaced out and counted."""
+
+    def __init__(self, base: str, headers: Mapping[str, str]) -> None:
+        self.base = base
+        self.headers = headers
+        self.between_s = 0.0
+        self._last_at = 0.0
+        self._made = 0
+
+    def get(self, path: str) -> Reply:
+        """One answer, of at most a megabyte; redirects are answers."""
+        self._wait()
+        return ask(self.base + path, self.headers, TIMEOUT_S)
+
+    def json(self, path: str) -> Any:
+        """Its JSON object or list; none when it answered anything else."""
+        reply = self.get(path)
+        if reply.status != 200:
+            return None
+        problem, body = parsed(reply.data)
+        return body if not problem and isinstance(body, dict | list) and body else None
+
+    def large(self, path: str) -> bytes:
+        """A document of up to 20 MB, redirects within the host followed; empty: none."""
+        self._wait()
+        with requests.Session() as session:
+            answer = fetch(session, self.base + path, None, dict(self.headers), TIMEOUT_S)
+        return answer.data if isinstance(answer, Answer) and answer.status == 200 else b""
+
+    def _wait(self) -> None:
+        if self._made >= MOST_REQUESTS:
+            raise ConfigurationError(
+                [f"{self.base}: expected to be read in {MOST_REQUESTS} requests, got no end"]
+            )
+        self._made += 1
+        pause = self._last_at + PACE_S - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
+        self.between_s = time.monotonic() - self._last_at
+        self._last_at = time.monotonic()
+
+
+def _split(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+        ok = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+    except ValueError:
+        ok = False
+    if not ok or parts.username or parts.password or not re.fullmatch(r"[\x21-\x7e]+", url):
+        got = "one with a credential" if "@" in url else plain(url)
+        raise ConfigurationError([f"--from: expected an http or https address, got {got}"])
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    return f"{parts.scheme}://{parts.netloc}", path if path != "/" else ""
+
+
+def _health(visit: _Visit, path: str) -> tuple[str, Any]:
+    """The first address that answers with a JSON document."""
+    prefix = path.rstrip("/") if path and "?" not in path else ""
+    below = [prefix + each for each in HEALTH_PATHS] if prefix else []
+    answers = []
+    for each in dict.fromkeys([*([path] if path else []), *below, *HEALTH_PATHS]):
+        reply = visit.get(each)
+        problem, body = parsed(reply.data) if reply.status == 200 else ("", None)
+        if reply.status == 200 and not problem and isinstance(body, dict | list) and body:
+            return each, body
+        got = reply.reason or (str(reply.status) if reply.status != 200 else "no JSON document")
+        answers.append(f"{each} {got}")
+        if not reply.status:
+            break  # nobody is there
+    raise ConfigurationError(
+        [f"{visit.base}: expected a health document in JSON, got {', '.join(answers[:24])}"]
+    )
+
+
+def _leaves(value: Any, pointer: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Every member of an object that is none itself, by its JSON pointer."""
+    if not isinstance(value, dict) or depth > 2:
+        return
+    for key, each in list(value.items())[:MOST_MEMBERS]:
+        if not SAFE_PATH.fullmatch(f"/{key}"):
+            continue
+        at = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+        if isinstance(each, dict):
+            yield from _leaves(each, at, depth + 1)
+        else:
+            yield at, each
+
+
+def _last(pointer: str) -> str:
+    return pointer.rpartition("/")[2].lower()
+
+
+def _is_state(value: Any) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() in OK_WORDS)
+
+
+def _timestamp(first: Any, again: Any) -> str:
+    """The member that tells the service's time."""
+    later = dict(_leaves(again))
+    for pointer, value in _leaves(first):
+        if _last(pointer).replace("_", "") not in TIME_NAMES:
+            continue
+        before, after = parse_stated_time(value), parse_stated_time(later.get(pointer))
+        if before is None or after is None or after <= before:
+            continue
+        if abs((datetime.now(UTC) - after).total_seconds()) < 60:
+            return pointer
+    return ""
+
+
+def _uptime(first: Any, again: Any, elapsed_s: float, notes: list[str]) -> str:
+    """The member that tells the process's uptime in seconds."""
+    later = dict(_leaves(again))
+    for pointer, value in _leaves(first):
+        after = later.get(pointer)
+        numbers = isinstance(value, int | float) and isinstance(after, int | float)
+        if "uptime" not in _last(pointer) or not numbers or isinstance(value, bool):
+            continue
+        grown = after - value
+        if 0 < grown <= elapsed_s + 1.5 and value < 1e9:
+            return pointer
+        notes.append(f"{plain(pointer)} is no uptime in seconds: it grew by {grown:.4g}")
+    return ""
+
+
+def _endpoints(visit: _Visit, health: str) -> tuple[tuple[Probed, ...], tuple[str, ...]]:
+    """The health document's own address, then the safe GET endpoints of its OpenAPI."""
+    found: list[Probed] = []
+    left_out: list[str] = []
+    _measure(visit, health, "health", found, left_out)
+    for path, reason in _operations(visit):
+        if reason:
+            left_out.append(f"{plain(path)}: {reason}")
+        elif path != health and len(found) < MOST_ENDPOINTS:
+            _measure(visit, path, _named(path, {each.name for each in found}), found, left_out)
+        elif path != health:
+            left_out.append(f"{plain(path)}: not measured, there are {MOST_ENDPOINTS} already")
+    return tuple(found), tuple(left_out[:40])
+
+
+def _measure(visit: _Visit, path: str, name: str, found: list[Probed], left_out: list[str]) -> None:
+    took = []
+    for _ in range(SAMPLES):
+        try:
+            reply = visit.get(path)
+        except ConfigurationError:
+            left_out.append(f"{plain(path)}: not measured, enough requests were made")
+            return
+        if reply.status != 200:
+            credential = ": it needs a credential" if reply.status in (401, 403) else ""
+            got = reply.reason or reply.status
+            left_out.append(f"{plain(path)}: answered {got}, expected 200{credential}")
+            return
+        took.append(reply.took_ms)
+    found.append(Probed(name, path, max(took)))
+
+
+def _operations(visit: _Visit) -> Iterator[tuple[str, str]]:
+    """Path and empty, or path and why it is not asked; of the first OpenAPI document."""
+    for each in OPENAPI_PATHS:
+        data = visit.large(each)
+        try:
+            document = read_json(data) if data else None
+        except ValueError:
+            continue
+        if isinstance(document, dict) and ("openapi" in document or "swagger" in document):
+            break
+    else:
+        return
+    prefix = _prefix(visit.base, document)
+    paths = document.get("paths")
+    paths = paths if isinstance(paths, dict) else {}
+    for path in sorted(list(paths)[:500], key=lambda key: (key.count("/"), key)):
+        operations = paths[path]
+        if isinstance(operations, dict) and isinstance(operations.get("get"), dict):
+            yield prefix + path, _unsafe(prefix + path, operations)
+
+
+def _unsafe(path: str, operations: dict[str, Any]) -> str:
+    """Why this GET is not asked; empty: it is."""
+    get = operations["get"]
+    both = [operations.get("parameters"), get.get("parameters")]
+    parameters = [one for each in both if isinstance(each, list) for one in each]
+    if "{" in path:
+        return "its path has parameters"
+    if not SAFE_PATH.fullmatch(path):
+        return "its path is no plain one"
+    if any(not isinstance(one, dict) or one.get("required") or "$ref" in one for one in parameters):
+        return "it may need parameters"
+    if "requestBody" in get:
+        return "it has a body"
+    if NOT_ASKED.search(path) or get.get("deprecated"):
+        return "its name says that asking may have an effect, or it is deprecated"
+    return ""
+
+
+def _prefix(base: str, document: dict[str, Any]) -> str:
+    """What stands before each path: basePath, or the path of the first server."""
+    stated = document.get("basePath", "")
+    servers = document.get("servers")
+    if isinstance(servers, list) and servers and isinstance(servers[0], dict):
+        stated = servers[0].get("url", "")
+    try:
+        path = urlsplit(urljoin(f"{base}/", str(stated)[:200])).path.rstrip("/")
+    except ValueError:
+        return ""
+    return path if SAFE_PATH.fullmatch(path) else ""
+
+
+def _named(path: str, taken: set[str]) -> str:
+    """A name that production.toml accepts: ``/api/v1/users`` is ``users``."""
+    parts = re.findall(r"[a-z0-9]+", path.lower())
+    stem = "_".join(parts[-2:] if len(parts) > 2 else parts) or "root"
+    stem = (stem if stem[0].isalpha() else f"e_{stem}")[:36]
+    names = [stem, *(f"{stem}_{n}" for n in range(2, 30))]
+    return next(name for name in names if name not in taken)
+
+
+def _metrics(visit: _Visit) -> tuple[str, ...]:
+    """Families of /metrics that tell memory, process starts or HTTP latencies."""
+    text = visit.large("/metrics")[:2_000_000].decode("utf-8", "replace")
+    families = [(match[1], match[2]) for match in FAMILY.finditer(text)]
+    wanted = [
+        name
+        for name, kind in families
+        if name in ("process_resident_memory_bytes", "process_start_time_seconds")
+        or ("http" in name.lower() and kind == "histogram")
+    ]
+    return tuple(dict.fromkeys(wanted))[:8]
