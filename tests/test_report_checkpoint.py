@@ -17,6 +17,7 @@ from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, due
 from hour24.ledger.record import Judged, Link, Prober, Record
 from hour24.report import checkpoint, page, pictures
+from hour24.report.charts import Plot
 from hour24.report.exhibits import Answers
 from hour24.report.times import Times
 from hour24.verdict import Outcome, Scale
@@ -647,6 +648,40 @@ def test_a_latency_chart_says_the_quantile_that_was_judged() -> None:
     kept = changed(sample.criteria(), "LATENCY-TARGET", "calls", figures=figures)
     figure = drawn(sample.record(kept), "Latency of calls, ms")
     assert "p90 312 ms of 2,880, 3 not below the target" in figure
+
+
+def test_the_trend_is_that_of_the_instance_that_was_judged() -> None:
+    """From 40 to 60 MB about its own middle, and its bounds from there; not through the others."""
+    sample = Sample(8)
+    asked = question("render", "memory", None, sample.at)
+    first = ev.Line(labels={"instance": "a"}, times=(0.0, 36000.0), values=(500.0, 500.0))
+    other = ev.Line(labels={"instance": "b"}, times=(7200.0, 28800.0), values=(40.0, 60.0))
+    memory = ev.Series(question=asked, unit="MB", lines=(first, other))
+    figures = {"instance": 1.0, "slope": 2.0, "lower": 0.0, "upper": 4.0}
+    figures |= {"pivot_h": 3.0, "pivot_mb": 50.0}
+    (judged,) = (
+        one
+        for one in changed(sample.criteria(), "MEMORY-STABLE", figures=figures)
+        if one.id == "MEMORY-STABLE"
+    )
+    plot = Plot((0.0, 36000.0), (0.0, 100.0))
+    assert pictures._leak_trend(plot, judged, memory, (0.0, 36000.0))
+    svg = plot.svg("t", "d")
+    assert re.search(r'class="base"[^>]* d="M0 600h0L1000 400"', svg)
+    assert re.search(r'class="bd"[^>]* d="M0 500L500 500L1000 300L1000 500L500 500L0 700Z"', svg)
+
+
+def test_the_disk_is_drawn_against_the_limit_that_was_judged() -> None:
+    """70 % where production.toml says so, at 70 % of the disk's own size."""
+    sample = Sample(8)
+    scale = Scale(unit="%", limit=70.0, observed=40.0)
+    figures = {"share": 0.4, "used_bytes": 4e9, "size_bytes": 10e9}
+    kept = changed(sample.criteria(), "DB-SIZE", scale=scale, figures=figures)
+    figure = drawn(sample.record(kept), "Disk of the database")
+    line = re.search(r'class="lim" data-limit="70.0" d="M0 ([\d.]+)H1000"', figure)
+    assert line is not None
+    assert float(line[1]) == pytest.approx(1000 - 1000 * 7e9 / 10.5e9, abs=0.01)
+    assert "limit 70 %" in figure
 
 
 def test_a_chart_draws_no_limit_that_the_verdict_does_not_have() -> None:

@@ -6,10 +6,13 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
 
+from hour24.criteria import CRITERIA
+from hour24.criteria.criterion import ChartKind
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Judged, Record
 from hour24.report import pictures
@@ -95,6 +98,15 @@ def test_every_limit_and_line_is_a_figure_of_the_verdict(charts: list[Chart]) ->
             seen |= set(said)
     wanted = {"limit", "limit_mb", "slope", "lower", "upper", "worst_hour_share", "tail_share"}
     assert wanted <= seen
+
+
+def test_every_promised_chart_is_drawn(charts: list[Chart]) -> None:
+    """Of each criterion that is due here, and of every kind there is; of no other criterion."""
+    drawn = {judged.id for _, judged, _ in charts}
+    promised = {one.id for one in CRITERIA.values() if one.chart and set(one.hours) & set(HOURS)}
+    assert drawn == promised
+    kinds = {one.chart for one in CRITERIA.values() if one.id in drawn}
+    assert kinds == set(get_args(ChartKind))
 
 
 def test_the_trends_of_the_index_are_drawn_from_the_scales(trends: list[Trend]) -> None:

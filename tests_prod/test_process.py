@@ -49,5 +49,5 @@ def test_headroom(memory_window, memory_limit, production, conclude):
 
 @criterion("MEMORY-LEVEL")
 def test_level(memory, memory_baseline, conclude):
-    """Memory's floor stands where it stood during the watch"""
+    """Memory stays at the level it had during the watch"""
     conclude(FloorKept(), now=memory, baseline=memory_baseline)

@@ -5,7 +5,7 @@ from hour24.criteria.process import GROUP
 
 LEVEL = Criterion(
     id="MEMORY-LEVEL",
-    sentence="Memory's floor stands where it stood during the watch",
+    sentence="Memory stays at the level it had during the watch",
     hours=(),
     span="window",
     group=GROUP,

@@ -29,7 +29,7 @@ READINGS = 20
 
 
 class FloorKept(Objective, frozen=True, kw_only=True):
-    """Memory's floor stands where it stood during the watch.
+    """Memory stays at the level it had during the watch.
 
     Args:
         limit: how many times the baseline's floor is too much.
