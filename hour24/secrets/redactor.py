@@ -41,9 +41,12 @@ PIECE_BYTES = 8_000_000
 _CUT = shipped(r"\.\.\.|…")
 _MARK = "[redacted:{}]"
 
+LONGEST_KEY = 64
 _SECRET_KEY = shipped(
-    r"(?:.*[_-])?(?:password|passwd|secret|token|(?:proxy-)?authorization|api[_-]?key|(?:set-)?cookie)",
+    r"(?:\A|[_-])"
+    r"(?:password|passwd|secret|token|(?:proxy-)?authorization|api[_-]?key|(?:set-)?cookie)\Z",
     re.IGNORECASE,
+    longest=LONGEST_KEY,
 )
 
 # A credential as machines make it: no prose has a word of 8 or more with a digit in it, or of 24.
@@ -458,7 +461,7 @@ def _named_secret(key: Any, value: Any) -> bool:
     """Whether a dictionary's key says that its value is a secret."""
     if not isinstance(key, str) or not isinstance(value, str) or len(value) < LEAST_INSIDE:
         return False
-    return _SECRET_KEY.fullmatch(key) is not None and not value.startswith("[redacted")
+    return _SECRET_KEY.search(key[-LONGEST_KEY:]) is not None and not value.startswith("[redacted")
 
 
 def _gather(value: Any, into: list[str]) -> None:
