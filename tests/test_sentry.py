@@ -226,8 +226,8 @@ def test_issues_are_asked_for_whole(ask):
     assert params(asked) == {
         "project": ["17"],
         "environment": ["production"],
-        "start": ["2026-11-24T05:55:00"],
-        "end": ["2026-11-24T09:55:00"],
+        "start": ["2026-11-24T05:55:00Z"],
+        "end": ["2026-11-24T09:55:00Z"],
         "query": ["!hour24:canary"],
         "sort": ["new"],
         "limit": ["100"],
@@ -627,7 +627,7 @@ def test_usage_is_counted_by_outcome_and_reason(ask):
     )
     assert counts.question.window == Window(NOW.replace(hour=5), NOW)
     sent = params(asked_of(server, "/stats_v2/")[0])
-    assert (sent["start"], sent["end"]) == (["2026-11-24T05:00:00"], ["2026-11-24T10:00:00"])
+    assert (sent["start"], sent["end"]) == (["2026-11-24T05:00:00Z"], ["2026-11-24T10:00:00Z"])
     assert sent["groupBy"] == ["outcome", "reason"]
     assert sent["category"] == ["error"]
     assert "environment" not in sent
@@ -821,7 +821,7 @@ def counted(*accepted_: int) -> Told:
             "by": {"outcome": "accepted", "reason": None},
             "series": {"sum(quantity)": [left.pop(0)]},
         }
-        return told({"intervals": [f"{begun}Z"], "groups": [group]})
+        return told({"intervals": [begun], "groups": [group]})
 
     return answer
 
