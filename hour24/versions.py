@@ -134,6 +134,38 @@ CHANGES: tuple[Change, ...] = (
             ),
         ),
     ),
+    Change(
+        judges=2,
+        of="NoRestart",
+        rule="an uptime that stands still, grows in another unit or is another process's shows no "
+        "restart and hides none, and a copy of a reading is no reading",
+        alters=(
+            "outcome",
+            "code",
+            "figures.processes",
+            "figures.together",
+            "figures.starts",
+            "figures.undeclared",
+        ),
+    ),
+    Change(
+        judges=2,
+        of="NoNewIssue",
+        rule="an issue first seen before the year 2000 has no known beginning, and may be new",
+    ),
+    Change(
+        judges=2,
+        of="DropsBelow",
+        rule="a handshake refused with 400 or 426 speaks of our request, not of the service",
+    ),
+    *(
+        Change(
+            judges=2,
+            of=name,
+            rule="a class of errors is matched against what a reader sees, without colours",
+        )
+        for name in ("EventsBelow", "NoNewIssue", "NoCriticalIssue", "TopKnown")
+    ),
 )
 
 

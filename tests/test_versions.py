@@ -236,13 +236,22 @@ def test_a_record_of_this_format_names_its_judges(tmp_path: Path) -> None:
     ledger = small.watch_of(tmp_path, small.record(0))
     path = ledger.folder / "hour00.a1.json"
     path.write_bytes(path.read_bytes().replace(f'"judges":{JUDGES},'.encode(), b""))
-    assert any("judges: expected a value, got none" in one.says for one in verify(ledger.folder))
+    assert any(
+        "judges: expected to be there, got nothing" in one.says for one in verify(ledger.folder)
+    )
 
 
 def test_each_change_belongs_to_judges_that_there_are() -> None:
     """The newest version has a change, and no change is ahead of it."""
-    from hour24.objectives import base  # noqa: F401
+    import hour24.objectives  # noqa: F401  registers them
+    from hour24.objectives.base import _BY_NAME
 
+    assert {one.of for one in CHANGES} <= {*_BY_NAME, versions.STANDINGS}
+    assert all(
+        each in ("outcome", "code", "objective") or each.startswith("figures.")
+        for one in CHANGES
+        for each in one.alters
+    )
     assert max(one.judges for one in (*CHANGES, Change(judges=1, of="", rule=""))) == JUDGES
     assert all(1 < one.judges <= JUDGES and one.rule for one in CHANGES)
     assert all(1 < judges <= JUDGES for judges in ADDED.values())
