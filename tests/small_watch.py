@@ -17,7 +17,7 @@ from hour24.evidence import Counts, Evidence, Listing, Probes, Question, Unanswe
 from hour24.ledger import canonical, chain, derived
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.record import Judged, Prober, Record, Vantage
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective
 from hour24.objectives.signoff import HeldThroughout
 from hour24.verdict import Outcome, Verdict, worst
 from hour24.versions import JUDGES
@@ -44,7 +44,7 @@ derived.refusal = _refusal
 class FewBad(Objective, frozen=True, kw_only=True):
     """Fewer than ``limit`` of the things counted are bad; judged from 10 of them on."""
 
-    needs: ClassVar[tuple[str, ...]] = ("counts",)
+    needs: ClassVar[Kinds] = {"counts": Counts}
 
     limit: float = 0.1
 
@@ -70,7 +70,7 @@ class FewBad(Objective, frozen=True, kw_only=True):
 class Looked(Objective, frozen=True, kw_only=True):
     """No probe failed."""
 
-    needs: ClassVar[tuple[str, ...]] = ("probes",)
+    needs: ClassVar[Kinds] = {"probes": Probes}
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         probes = evidence["probes"]

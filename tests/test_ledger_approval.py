@@ -18,7 +18,7 @@ from hour24.ledger import journal, readiness, signoff, waivers
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import on_ledger, stand, waiver_from
 from hour24.ledger.verify import verify
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective
 from hour24.verdict import Outcome, Verdict
 from hour24.watch import Window
 from tests import small_watch as small
@@ -39,7 +39,7 @@ OWN = Criterion(
 class Eased(Objective, frozen=True, kw_only=True):
     """Passes; its fields are those that may differ, and one that may not."""
 
-    needs: ClassVar[tuple[str, ...]] = ("counts",)
+    needs: ClassVar[Kinds] = {"counts": Counts}
 
     q: float = 0.99
     days: float = 7.0
@@ -55,7 +55,7 @@ class Eased(Objective, frozen=True, kw_only=True):
 class Beside(FewBad, frozen=True, kw_only=True):
     """The same beside a baseline, which it does not judge."""
 
-    may: ClassVar[tuple[str, ...]] = ("before",)
+    may: ClassVar[Kinds] = {"before": Counts}
 
 
 LOOKED = small.Looked()

@@ -4,7 +4,8 @@ Rules of this module:
 
 - An objective is frozen data; its name (the class's) and its fields stand in the record, and
   :func:`from_plain` builds it again from there.
-- Evidence comes in by name. Names in ``needs`` must have been answered: an
+- Evidence comes in by name, and each name has its kind; another kind is a mistake of ours, found
+  once, before anything is concluded. Names in ``needs`` must have been answered: an
   :class:`~hour24.evidence.Unanswered` among them is INCONCLUSIVE with its code. Names in
   ``may`` may be absent or unanswered; the objective says what that means.
 - :meth:`Objective.judge` is final; an objective writes :meth:`Objective.conclude`.
@@ -13,23 +14,28 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from types import UnionType
+from typing import Any, ClassVar, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
 
-from hour24.evidence import Evidence, Listing, Unanswered
+from hour24.evidence import Evidence, Unanswered
 from hour24.verdict import Outcome, Verdict
 from hour24.watch import Window
 
+Kind = type[Evidence] | UnionType
+Kinds = Mapping[str, Kind]
+"""Name -> the kind of evidence that is given by it."""
+Each = TypeVar("Each", bound=Evidence)
 _BY_NAME: dict[str, type[Objective]] = {}
 
 
 class Objective(Struct, frozen=True, kw_only=True):
     """A limit. Subclasses say which evidence they need and how it is judged."""
 
-    needs: ClassVar[tuple[str, ...]] = ("evidence",)
-    may: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[Kinds] = {"evidence": Evidence}
+    may: ClassVar[Kinds] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -44,9 +50,13 @@ class Objective(Struct, frozen=True, kw_only=True):
         absent = set(self.needs) - set(evidence)
         if unknown or absent:
             raise TypeError(
-                f"{type(self).__name__}: evidence: expected {self.needs} and perhaps {self.may}, "
-                f"got {tuple(evidence)}"
+                f"{type(self).__name__}: evidence: expected {tuple(self.needs)} and perhaps "
+                f"{tuple(self.may)}, got {tuple(evidence)}"
             )
+        for name, answer in evidence.items():
+            kind = self.needs.get(name) or self.may[name]
+            if not isinstance(answer, kind | Unanswered):
+                raise TypeError(f"{name}: expected {_kind(kind)}, got {type(answer).__name__}")
         for name in self.needs:
             answer = evidence[name]
             if isinstance(answer, Unanswered):
@@ -100,11 +110,19 @@ def from_plain(plain: Mapping[str, Any]) -> Objective:
     return objective
 
 
-def listing(evidence: Evidence, name: str) -> Listing:
-    """``evidence``, a listing. Raises: TypeError, when it is none."""
-    if not isinstance(evidence, Listing):
-        raise TypeError(f"{name}: expected a Listing, got {type(evidence).__name__}")
-    return evidence
+def given(evidence: Mapping[str, Evidence], name: str, kind: type[Each]) -> Each:
+    """The evidence of this name, of the kind that :meth:`Objective.judge` has checked."""
+    answer = evidence[name]
+    assert isinstance(answer, kind), name
+    return answer
+
+
+def _kind(kind: Kind) -> str:
+    """``a Listing``, ``Counts``, ``a Distribution or Samples``."""
+    names = [each.__name__ for each in get_args(kind) or (kind,)]
+    return " or ".join(
+        name if name.endswith("s") and name != "Series" else f"a {name}" for name in names
+    )
 
 
 def window_of(evidence: Evidence, name: str) -> Window:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Line, Series, Unanswered
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.statistics import beats as rhythm
 from hour24.text import format_count, format_duration, format_time, join_some, one_line
 from hour24.verdict import Outcome, Scale, Verdict
@@ -49,8 +49,8 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
         max_gap_s: longest time without a beat, in seconds.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("beats",)
-    may: ClassVar[tuple[str, ...]] = ("baseline",)
+    needs: ClassVar[Kinds] = {"beats": Series}
+    may: ClassVar[Kinds] = {"baseline": Series}
 
     every_s: float = 30.0
     max_gap_s: float = 75.0
@@ -59,7 +59,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
         return f"at most {self.max_gap_s:g} s"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        series = _series(evidence["beats"], "beats")
+        series = given(evidence, "beats", Series)
         start, end = _ends(series)
         lines = [line for line in series.lines if line.times]
         gone = _gone(evidence.get("baseline"), lines)
@@ -202,9 +202,3 @@ def _ends(series: Series) -> tuple[float, float]:
         return window.start.timestamp(), window.end.timestamp()
     times = [t for line in series.lines for t in line.times] or [series.question.at.timestamp()]
     return min(times), max(times)
-
-
-def _series(evidence: Evidence, name: str) -> Series:
-    if not isinstance(evidence, Series):
-        raise TypeError(f"{name}: expected a Series, got {type(evidence).__name__}")
-    return evidence

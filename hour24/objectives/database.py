@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from hour24.documents import ABSENT, is_number, value_at
 from hour24.evidence import Document, Evidence, Listing, Unanswered
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.text import format_bytes, format_duration, format_percent, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -49,8 +49,13 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
         database: JSON pointer to what the health document says of the database; "" for nothing.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ()
-    may: ClassVar[tuple[str, ...]] = ("row", "health", "services", "before")
+    needs: ClassVar[Kinds] = {}
+    may: ClassVar[Kinds] = {
+        "row": Listing,
+        "health": Document,
+        "services": Listing,
+        "before": Listing,
+    }
 
     database: str = "/database"
 
@@ -90,8 +95,7 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
             if row.code in REFUSALS:
                 beside += "; no login has worked in this watch yet, so that it may be our own fault"
             return self._verdict(Outcome.INCONCLUSIVE, row.code, row.reason + beside)
-        if not isinstance(row, Listing):
-            raise TypeError(f"row: expected a Listing, got {type(row).__name__}")
+        assert isinstance(row, Listing)
         if not row.items:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
@@ -236,7 +240,7 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
         lock_wait_s: how long a session may wait for a lock, in seconds.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("connections",)
+    needs: ClassVar[Kinds] = {"connections": Listing}
 
     share: float = 0.8
     idle_in_transaction_s: float = 60.0
@@ -246,7 +250,7 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
         return f"below {format_percent(self.share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        item = _reading(evidence["connections"], "connections")
+        item = _reading(given(evidence, "connections", Listing))
         if item is None or not all(is_number(item.get(n)) for n in ("in_use", "available")):
             return self.unmeasured(
                 "no_data", "The database did not say how many connections are in use and available"
@@ -323,8 +327,8 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
         days: how many days must be left until it is full; 0 where growth is not judged (hour 0).
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("disk",)
-    may: ClassVar[tuple[str, ...]] = ("before",)
+    needs: ClassVar[Kinds] = {"disk": Listing}
+    may: ClassVar[Kinds] = {"before": Listing}
 
     share: float = 0.8
     days: float
@@ -334,7 +338,7 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
         return f"{below}, {self.days:g} days left" if self.days else below
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        item = _reading(evidence["disk"], "disk")
+        item = _reading(given(evidence, "disk", Listing))
         if item is None or not _whole(item.get("used_bytes")) or not _whole(item.get("size_bytes")):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
@@ -424,9 +428,7 @@ def _slope(readings: Sequence[tuple[float, float]]) -> float:
     )
 
 
-def _reading(evidence: Evidence, name: str) -> dict[str, Any] | None:
-    if not isinstance(evidence, Listing):
-        raise TypeError(f"{name}: expected a Listing, got {type(evidence).__name__}")
+def _reading(evidence: Listing) -> dict[str, Any] | None:
     return evidence.items[0] if evidence.items else None
 
 

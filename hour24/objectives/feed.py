@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.evidence import Counts, Document, Evidence, Series, Unanswered
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.text import format_duration, format_number
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -37,15 +37,13 @@ QUICK_S = 5.0
 class EventStored(Objective, frozen=True, kw_only=True):
     """An event sent now was read back."""
 
-    needs: ClassVar[tuple[str, ...]] = ("event",)
+    needs: ClassVar[Kinds] = {"event": Document}
 
     def limit_text(self) -> str:
         return "stored"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        event = evidence["event"]
-        if not isinstance(event, Document):
-            raise TypeError(f"event: expected a Document, got {type(event).__name__}")
+        event = given(evidence, "event", Document)
         who = event.question.who
         attempts = event.question.attempts
         if event.status == 200 and isinstance(event.body, dict) and event.body:
@@ -131,16 +129,14 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
     ``day_before`` is what it accepted hour by hour before the watch began.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("outcomes",)
-    may: ClassVar[tuple[str, ...]] = ("day_before",)
+    needs: ClassVar[Kinds] = {"outcomes": Counts}
+    may: ClassVar[Kinds] = {"day_before": Series}
 
     def limit_text(self) -> str:
         return "none dropped"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        outcomes = evidence["outcomes"]
-        if not isinstance(outcomes, Counts):
-            raise TypeError(f"outcomes: expected Counts, got {type(outcomes).__name__}")
+        outcomes = given(evidence, "outcomes", Counts)
         who = outcomes.question.who
         figures = {"dropped": float(outcomes.bad), "events": float(outcomes.total)}
         scale = Scale(unit=outcomes.what, limit=1.0, observed=float(outcomes.bad))
@@ -200,8 +196,7 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             )
         if before is None:
             return None
-        if not isinstance(before, Series):
-            raise TypeError(f"day_before: expected a Series, got {type(before).__name__}")
+        assert isinstance(before, Series)
         window = outcomes.question.window
         hours = sorted(each or 0.0 for line in before.lines for each in line.values)
         if window is None or not hours:

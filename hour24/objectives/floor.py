@@ -16,8 +16,8 @@ from statistics import median
 from typing import ClassVar
 
 from hour24.evidence import Evidence, Series
-from hour24.objectives.base import Objective
-from hour24.objectives.memory import MB, series_of
+from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.memory import MB, in_memory_unit
 from hour24.statistics.quantiles import least, lower_rank, upper_rank
 from hour24.statistics.rates import FAIL_CONFIDENCE, PASS_CONFIDENCE
 from hour24.text import format_count, format_factor, format_number
@@ -35,7 +35,7 @@ class FloorKept(Objective, frozen=True, kw_only=True):
         limit: how many times the baseline's floor is too much.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("now", "baseline")
+    needs: ClassVar[Kinds] = {"now": Series, "baseline": Series}
 
     limit: float = 1.25
 
@@ -43,8 +43,8 @@ class FloorKept(Objective, frozen=True, kw_only=True):
         return f"below {format_factor(self.limit)} of the watch's"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        now = floors(series_of(evidence["now"], "now"))
-        before = floors(series_of(evidence["baseline"], "baseline"))
+        now = floors(in_memory_unit(given(evidence, "now", Series), "now"))
+        before = floors(in_memory_unit(given(evidence, "baseline", Series), "baseline"))
         figures = {"hours_now": float(len(now)), "hours_baseline": float(len(before))}
         wanted = least(0.5, FAIL_CONFIDENCE)
         if min(len(now), len(before)) < wanted:

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from hour24.documents import differences, is_number, pointer_to, show_value, value_at
 from hour24.evidence import Document, Evidence
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.text import format_duration, format_number, join_some, parse_stated_time
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -41,8 +41,8 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         fresh_s: how far the timestamp may lie from the moment of the answer, in seconds.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("health",)
-    may: ClassVar[tuple[str, ...]] = ("control",)
+    needs: ClassVar[Kinds] = {"health": Document}
+    may: ClassVar[Kinds] = {"control": Document}
 
     schema: dict[str, Any]
     timestamp: str = "/timestamp"
@@ -56,7 +56,7 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         return f"as agreed, at most {self.fresh_s:g} s old"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        document = _document(evidence["health"])
+        document = given(evidence, "health", Document)
         control = evidence.get("control")
         verdict = self._unheard(document, control)
         if verdict is None:
@@ -337,12 +337,6 @@ def _offset_s(control: Evidence | None) -> float | None:
     if not isinstance(control, Document) or control.server_date is None:
         return None
     return (_answered(control) - control.server_date).total_seconds()
-
-
-def _document(evidence: Evidence) -> Document:
-    if not isinstance(evidence, Document):
-        raise TypeError(f"health: expected a Document, got {type(evidence).__name__}")
-    return evidence
 
 
 def _at(body: Any, pointer: str) -> str:

@@ -24,7 +24,7 @@ from hour24.classes import IssueClass
 from hour24.evidence import Counts, Evidence, Listing
 from hour24.lines.traces import entries
 from hour24.objectives.aside import Parted, parted
-from hour24.objectives.base import Objective, listing, window_of
+from hour24.objectives.base import Kinds, Objective, given, window_of
 from hour24.objectives.listed import listed
 from hour24.statistics.counts import (
     HOUR_S,
@@ -119,7 +119,7 @@ class NoErrorLine(Objective, frozen=True, kw_only=True):
         normal: classes whose lines do not count, a bounded one up to its bound in each hour.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("lines",)
+    needs: ClassVar[Kinds] = {"lines": Listing}
 
     normal: tuple[IssueClass, ...] = ()
 
@@ -127,7 +127,7 @@ class NoErrorLine(Objective, frozen=True, kw_only=True):
         return "none"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        answer = listing(evidence["lines"], "lines")
+        answer = given(evidence, "lines", Listing)
         errors = Errors.in_(answer, self.normal)
         found = errors.of
         kinds = patterns(found.counted)
@@ -162,7 +162,7 @@ class NoPattern(Objective, frozen=True, kw_only=True):
         normal: classes whose lines do not count, a bounded one up to its bound in each hour.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("lines",)
+    needs: ClassVar[Kinds] = {"lines": Listing}
 
     per_hour: int
     per_day: int
@@ -172,7 +172,7 @@ class NoPattern(Objective, frozen=True, kw_only=True):
         return f"below {self.per_hour} an hour, {self.per_day} a day"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        answer = listing(evidence["lines"], "lines")
+        answer = given(evidence, "lines", Listing)
         window = window_of(answer, "lines")
         start, end = window.start.timestamp(), window.end.timestamp()
         errors = Errors.in_(answer, self.normal)
@@ -273,7 +273,7 @@ class LevelKept(Objective, frozen=True, kw_only=True):
             retry comes in clumps, which single lines by chance would not make.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("now", "baseline")
+    needs: ClassVar[Kinds] = {"now": Counts, "baseline": Counts}
 
     factor: float = 2.0
     clumping: float = 3.0
@@ -282,7 +282,7 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         return f"below {format_factor(self.factor)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        now, before = _counts(evidence["now"], "now"), _counts(evidence["baseline"], "baseline")
+        now, before = given(evidence, "now", Counts), given(evidence, "baseline", Counts)
         here, there = window_of(now, "now").hours, window_of(before, "baseline").hours
         if now.total == 0 or before.total == 0:
             when = "at hour 0" if now.total else "now"
@@ -348,9 +348,3 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         significant = least_significant(span, m, span_before, self.clumping)
         found = ratio(n, span, m, span_before, self.clumping)
         return Level(word, n, m, found, max(large, significant))
-
-
-def _counts(evidence: Evidence, name: str) -> Counts:
-    if not isinstance(evidence, Counts):
-        raise TypeError(f"{name}: expected Counts, got {type(evidence).__name__}")
-    return evidence

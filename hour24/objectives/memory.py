@@ -19,7 +19,7 @@ from statistics import median
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Line, Listing, Series, Unanswered
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.text import (
     format_count,
     format_coverage,
@@ -80,8 +80,13 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         metric: ``rss`` (what a platform reports of a container) or ``heap_used``.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("memory",)
-    may: ClassVar[tuple[str, ...]] = ("limit", "load", "deploys", "declared")
+    needs: ClassVar[Kinds] = {"memory": Series}
+    may: ClassVar[Kinds] = {
+        "limit": Series,
+        "load": Series,
+        "deploys": Listing,
+        "declared": Listing,
+    }
 
     metric: str = "rss"
 
@@ -91,7 +96,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         return f"below {HARMLESS_MB_H:g} MB/h"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        series = series_of(evidence["memory"], "memory")
+        series = in_memory_unit(given(evidence, "memory", Series), "memory")
         lines = [line for line in series.lines if _known(line)]
         if not lines:
             return self._open("no_data", "No instance told its memory", {})
@@ -296,7 +301,7 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
         max_share: of the limit, 0 to 1.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("memory", "limit")
+    needs: ClassVar[Kinds] = {"memory": Series, "limit": Series}
 
     max_share: float = 0.85
 
@@ -304,7 +309,7 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
         return f"below {format_percent(self.max_share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        memory = series_of(evidence["memory"], "memory")
+        memory = in_memory_unit(given(evidence, "memory", Series), "memory")
         tops = limits_of(evidence["limit"])
         lines = [line for line in memory.lines if _known(line)]
         if not lines:
@@ -369,20 +374,18 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
         )
 
 
-def series_of(evidence: Evidence, name: str) -> Series:
-    """``evidence`` as a series. Raises: TypeError, when it is something else (ours)."""
-    if not isinstance(evidence, Series):
-        raise TypeError(f"{name}: expected a Series, got {type(evidence).__name__}")
-    if evidence.unit not in MB:
-        raise TypeError(f"{name}: unit: expected one of {sorted(MB)}, got {evidence.unit!r}")
-    return evidence
+def in_memory_unit(series: Series, name: str) -> Series:
+    """``series``. Raises: TypeError, when its unit is none of memory (ours)."""
+    if series.unit not in MB:
+        raise TypeError(f"{name}: unit: expected one of {sorted(MB)}, got {series.unit!r}")
+    return series
 
 
 def limits_of(evidence: Evidence | None) -> dict[str, float]:
     """Instance ("" where none is named) -> its limit in MB, the last one told."""
     if not isinstance(evidence, Series):
         return {}
-    factor = MB[series_of(evidence, "limit").unit]
+    factor = MB[in_memory_unit(evidence, "limit").unit]
     return {
         line.labels.get("instance", ""): [v for v in line.values if v is not None][-1] * factor
         for line in evidence.lines

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.evidence import Evidence, Total
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.text import format_number
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -18,7 +18,7 @@ class ValueBelow(Objective, frozen=True, kw_only=True):
         limit: in the value's own unit.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("value",)
+    needs: ClassVar[Kinds] = {"value": Total}
 
     limit: float
 
@@ -26,7 +26,7 @@ class ValueBelow(Objective, frozen=True, kw_only=True):
         return f"below {format_number(self.limit, 6)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        value = _total(evidence)
+        value = given(evidence, "value", Total)
         return _verdict(self, value, self.limit, "below", value.value < self.limit)
 
 
@@ -37,7 +37,7 @@ class ValueAtLeast(Objective, frozen=True, kw_only=True):
         limit: in the value's own unit.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("value",)
+    needs: ClassVar[Kinds] = {"value": Total}
 
     limit: float
 
@@ -45,15 +45,8 @@ class ValueAtLeast(Objective, frozen=True, kw_only=True):
         return f"at least {format_number(self.limit, 6)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        value = _total(evidence)
+        value = given(evidence, "value", Total)
         return _verdict(self, value, self.limit, "above", value.value >= self.limit)
-
-
-def _total(evidence: Mapping[str, Evidence]) -> Total:
-    value = evidence["value"]
-    if not isinstance(value, Total):
-        raise TypeError(f"value: expected a Total, got {type(value).__name__}")
-    return value
 
 
 def _verdict(objective: Objective, value: Total, limit: float, better: str, holds: bool) -> Verdict:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import NOT_TAKEN, STALE, Evidence, Failure, Probes
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.statistics import coverage as looks
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.text import (
@@ -126,13 +126,6 @@ def looked(probes: Probes) -> Look:
     )
 
 
-def probes_of(evidence: Evidence, name: str = "probes") -> Probes:
-    """``evidence`` as probes. Raises: TypeError, when it is something else (ours)."""
-    if not isinstance(evidence, Probes):
-        raise TypeError(f"{name}: expected Probes, got {type(evidence).__name__}")
-    return evidence
-
-
 def answered(reason: str) -> bool:
     """Whether a failure with this reason was an answer all the same: a status, or a document."""
     return reason[:3].isdigit() or reason.startswith("schema")
@@ -169,7 +162,7 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
         max_gap_s: longest stretch without a look, in seconds.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("probes",)
+    needs: ClassVar[Kinds] = {"probes": Probes}
 
     retry_after_s: float = 30.0
     coverage: float = REQUIRED
@@ -179,7 +172,7 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
         return "none allowed"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        probes = probes_of(evidence["probes"])
+        probes = given(evidence, "probes", Probes)
         look = looked(probes)
         theirs = sorted((f for f in probes.failures if f.control is not False), key=lambda f: f.at)
         lasting = [f for f in theirs if self._lasts(f, theirs, probes.interval_s)]

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Counts, Evidence, Unanswered
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective
 from hour24.statistics.rates import LEAST_BAD, Share, against, counted, needed, upper
 from hour24.text import count_of, format_count, format_percent, in_window, one_line
 from hour24.verdict import Outcome, Scale, Verdict
@@ -65,8 +65,8 @@ class RateBelow(Objective, frozen=True, kw_only=True):
         limit: a share, above 0 and below 1.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ()
-    may: ClassVar[tuple[str, ...]] = ("platform", "probe")
+    needs: ClassVar[Kinds] = {}
+    may: ClassVar[Kinds] = {"platform": Counts, "probe": Counts}
 
     limit: float
 
@@ -246,8 +246,6 @@ def _described(evidence: Mapping[str, Evidence], name: str) -> Evidence | None:
     answer = evidence.get(name)
     if isinstance(answer, Unanswered) and answer.code == "not_described":
         return None
-    if answer is not None and not isinstance(answer, Counts | Unanswered):
-        raise TypeError(f"{name}: expected Counts, got {type(answer).__name__}")
     return answer
 
 

@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Listing, Probes, Unanswered
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.objectives.health import impossible_uptime
-from hour24.objectives.probes import Look, looked, not_looked, probes_of
+from hour24.objectives.probes import Look, looked, not_looked
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.statistics.restarts import (
     Incarnation,
@@ -87,8 +87,8 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         max_gap_s: longest stretch without a look, in seconds.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("probes",)
-    may: ClassVar[tuple[str, ...]] = ("events", "deploys", "declared")
+    needs: ClassVar[Kinds] = {"probes": Probes}
+    may: ClassVar[Kinds] = {"events": Listing, "deploys": Listing, "declared": Listing}
 
     resolution_s: float = 1.0
     coverage: float = REQUIRED
@@ -99,7 +99,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
 
     def starts(self, evidence: Mapping[str, Evidence]) -> Starts:
         """What the probes tell of processes and of their starts in the window."""
-        probes = probes_of(evidence["probes"])
+        probes = given(evidence, "probes", Probes)
         apart = tolerance(self.resolution_s)
         readings = [(u.at, u.uptime_s, u.instance) for u in probes.uptimes]
         lives = incarnations(moving(readings, self.resolution_s), self.resolution_s)
@@ -121,7 +121,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         )
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        probes = probes_of(evidence["probes"])
+        probes = given(evidence, "probes", Probes)
         look = looked(probes)
         found = self.starts(evidence)
         undeclared = found.undeclared

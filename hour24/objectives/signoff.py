@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.text import join_some
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -43,31 +43,34 @@ class AllTaken(Objective, frozen=True, kw_only=True):
     it under their own names, so that the record keeps them; they are not judged again here.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("measures",)
-    may: ClassVar[tuple[str, ...]] = (
-        "health",
-        "row",
-        "statements",
-        "connections",
-        "disk",
-        "issues",
-        "events",
-        "transactions",
-        "responses",
-        "responses_over_time",
-        "error_lines",
-        "watched_lines",
-        "beats",
-        "memory",
-        "latencies",
-        "outcomes",
+    needs: ClassVar[Kinds] = {"measures": Listing}
+    may: ClassVar[Kinds] = dict.fromkeys(
+        (
+            "health",
+            "row",
+            "statements",
+            "connections",
+            "disk",
+            "issues",
+            "events",
+            "transactions",
+            "responses",
+            "responses_over_time",
+            "error_lines",
+            "watched_lines",
+            "beats",
+            "memory",
+            "latencies",
+            "outcomes",
+        ),
+        Evidence,
     )
 
     def limit_text(self) -> str:
         return "all"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        items = _listed(evidence["measures"], "measures")
+        items = given(evidence, "measures", Listing).items
         taken = sum(item["taken"] is True for item in items)
         figures = {"taken": float(taken), "measures": float(len(items))}
         observed = f"{taken} of {len(items)}"
@@ -114,7 +117,7 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
         criteria: ids whose standings count.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("standings",)
+    needs: ClassVar[Kinds] = {"standings": Listing}
 
     criteria: tuple[str, ...]
 
@@ -122,7 +125,7 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
         return "held at every checkpoint"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        listed = _listed(evidence["standings"], "standings")
+        listed = given(evidence, "standings", Listing).items
         items = [item for item in listed if item["id"] in self.criteria]
         absent = [name for name in self.criteria if all(item["id"] != name for item in items)]
         counted = [item for item in items if item["outcome"] != Outcome.NOT_APPLICABLE]
@@ -233,12 +236,6 @@ def _held_at(criteria: Sequence[str], counted: Sequence[Mapping[str, Any]]) -> s
     first, *rest = parts
     names, _, text = first.rpartition(" at ")
     return ", ".join([f"{names} held at {text} checkpoints", *rest])
-
-
-def _listed(evidence: Evidence, name: str) -> tuple[dict[str, Any], ...]:
-    if not isinstance(evidence, Listing):
-        raise TypeError(f"{name}: expected a Listing, got {type(evidence).__name__}")
-    return evidence.items
 
 
 def _named(items: Sequence[Mapping[str, Any]], *, codes: bool = False) -> str:

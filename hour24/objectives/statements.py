@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing, Unanswered
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.text import format_count, format_duration, join_some, one_line, plural
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -37,8 +37,8 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         platform_roles: roles of the platform's own, which are not judged.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("statements", "running")
-    may: ClassVar[tuple[str, ...]] = ("before",)
+    needs: ClassVar[Kinds] = {"statements": Listing, "running": Listing}
+    may: ClassVar[Kinds] = {"before": Listing}
 
     slow_ms: float = 1000.0
     platform_roles: tuple[str, ...] = ()
@@ -47,8 +47,8 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         return f"at most {self.slow_ms:g} ms"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        statements = _listing(evidence["statements"], "statements")
-        every_running = _listing(evidence["running"], "running")
+        statements = given(evidence, "statements", Listing)
+        every_running = given(evidence, "running", Listing)
         running = self._judged(every_running)
         before = evidence.get("before")
         aside = self._set_aside(statements, every_running, before)
@@ -210,9 +210,3 @@ def _since(began: Moment, read_at: Moment) -> bool:
 
 def _named(item: Mapping[str, Any]) -> str:
     return f"{one_line(item.get('query') or '', LONGEST)} ({item.get('role')})"
-
-
-def _listing(evidence: Evidence, name: str) -> Listing:
-    if not isinstance(evidence, Listing):
-        raise TypeError(f"{name}: expected a Listing, got {type(evidence).__name__}")
-    return evidence

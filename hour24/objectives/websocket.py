@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Counts, Document, Evidence, Probes, Unanswered, control_is_silent
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective
 from hour24.objectives.probes import looked
 from hour24.statistics import rates
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
@@ -60,8 +60,8 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         max_gap_s: longest stretch without a look, in seconds.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ()
-    may: ClassVar[tuple[str, ...]] = ("probes", "held", "control")
+    needs: ClassVar[Kinds] = {}
+    may: ClassVar[Kinds] = {"probes": Probes, "held": Counts, "control": Document}
 
     limit: float = 0.10
     coverage: float = REQUIRED

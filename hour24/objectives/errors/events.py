@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.classes import IssueClass
-from hour24.evidence import Evidence
+from hour24.evidence import Evidence, Listing
 from hour24.objectives.aside import parted
-from hour24.objectives.base import Objective, listing, window_of
+from hour24.objectives.base import Kinds, Objective, given, window_of
 from hour24.objectives.errors.known import TITLE
 from hour24.objectives.listed import listed
 from hour24.statistics.counts import calendar_hours, fullest
@@ -24,7 +24,7 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
         normal: classes whose events do not count, a bounded one up to its bound in each hour.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("events",)
+    needs: ClassVar[Kinds] = {"events": Listing}
 
     per_hour: int
     normal: tuple[IssueClass, ...] = ()
@@ -33,7 +33,7 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
         return f"fewer than {self.per_hour}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        events = listing(evidence["events"], "events")
+        events = given(evidence, "events", Listing)
         window = window_of(events, "events")
         found = parted(events.items, self.normal)
         moments = [float(item["at"]) for item in found.counted]

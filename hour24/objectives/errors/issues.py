@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.classes import IssueClass
-from hour24.evidence import Evidence
-from hour24.objectives.base import Objective, listing
+from hour24.evidence import Evidence, Listing
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.objectives.errors.known import Issues
 from hour24.objectives.listed import listed
 from hour24.text import format_count, in_window, join_some, plural
@@ -23,7 +23,7 @@ class NoNewIssue(Objective, frozen=True, kw_only=True):
         normal, critical: the classes known.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("issues",)
+    needs: ClassVar[Kinds] = {"issues": Listing}
 
     normal: tuple[IssueClass, ...] = ()
     critical: tuple[IssueClass, ...] = ()
@@ -32,7 +32,7 @@ class NoNewIssue(Objective, frozen=True, kw_only=True):
         return "none new"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        answer = listing(evidence["issues"], "issues")
+        answer = given(evidence, "issues", Listing)
         issues = Issues.of(answer, self.normal, self.critical)
         fresh = [each for each in issues.found if each.new]
         bad = [each for each in fresh if not each.as_normal]
@@ -74,7 +74,7 @@ class NoCriticalIssue(Objective, frozen=True, kw_only=True):
         normal: kept for the record, so that a reader of it knows every class.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("issues",)
+    needs: ClassVar[Kinds] = {"issues": Listing}
 
     critical: tuple[IssueClass, ...] = ()
     normal: tuple[IssueClass, ...] = ()
@@ -83,7 +83,7 @@ class NoCriticalIssue(Objective, frozen=True, kw_only=True):
         return "none"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        answer = listing(evidence["issues"], "issues")
+        answer = given(evidence, "issues", Listing)
         issues = Issues.of(answer, self.normal, self.critical)
         bad = [each for each in issues.found if each.critical is not None and each.events]
         seen = sum(each.events for each in issues.found)
@@ -125,7 +125,7 @@ class TopKnown(Objective, frozen=True, kw_only=True):
         normal, critical: the classes known.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("issues",)
+    needs: ClassVar[Kinds] = {"issues": Listing}
 
     top: int
     normal: tuple[IssueClass, ...] = ()
@@ -135,7 +135,7 @@ class TopKnown(Objective, frozen=True, kw_only=True):
         return "all known"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        answer = listing(evidence["issues"], "issues")
+        answer = given(evidence, "issues", Listing)
         issues = Issues.of(answer, self.normal, self.critical)
         first = [each for each in issues.found if each.events][: self.top]
         critical = [each for each in first if each.critical is not None]

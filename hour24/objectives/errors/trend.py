@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Series
-from hour24.objectives.base import Objective, window_of
+from hour24.objectives.base import Kinds, Objective, given, window_of
 from hour24.statistics.counts import HOUR_S, Rise, Spike, rise, spikes
 from hour24.statistics.rates import FAIL_CONFIDENCE
 from hour24.text import (
@@ -76,7 +76,7 @@ class NoRise(Objective, frozen=True, kw_only=True):
         coverage: of the window's hours that must have requests, 0 to 1.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("responses",)
+    needs: ClassVar[Kinds] = {"responses": Series}
 
     rise: float = 2.0
     spike: float = 3.0
@@ -88,9 +88,7 @@ class NoRise(Objective, frozen=True, kw_only=True):
         return "no rise, no spike"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        series = evidence["responses"]
-        if not isinstance(series, Series):
-            raise TypeError(f"responses: expected a Series, got {type(series).__name__}")
+        series = given(evidence, "responses", Series)
         window = window_of(series, "responses")
         by_hour = Hours.of(series)
         bad, total = sum(by_hour.bad), sum(by_hour.total)

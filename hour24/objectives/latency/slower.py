@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.evidence import Distribution, Evidence
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.objectives.latency.looks import MOST_LATE, REMEDY, lost
 from hour24.statistics import rates, shift
 from hour24.text import format_count, format_factor, format_percent
@@ -21,7 +21,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
         max_tail: by which factor the p95 may have risen.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("now", "baseline")
+    needs: ClassVar[Kinds] = {"now": Distribution, "baseline": Distribution}
 
     max_ratio: float = 1.2
     max_tail: float = 1.5
@@ -30,7 +30,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
         return f"below {format_factor(self.max_ratio)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        now, baseline = (_distribution(evidence[name], name) for name in self.needs)
+        now, baseline = (given(evidence, name, Distribution) for name in self.needs)
         for name, each in (("now", now), ("at hour 0", baseline)):
             sent = each.n + each.censored
             if each.sent_late > MOST_LATE * sent:
@@ -166,9 +166,3 @@ def _blocks(found: Distribution) -> list[dict[int, int]]:
         for block in found.blocks
         if block.counts
     ]
-
-
-def _distribution(evidence: Evidence, name: str) -> Distribution:
-    if not isinstance(evidence, Distribution):
-        raise TypeError(f"{name}: expected a Distribution, got {type(evidence).__name__}")
-    return evidence

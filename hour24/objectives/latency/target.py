@@ -19,8 +19,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from hour24.evidence import Distribution, Document, Evidence, Samples, Unanswered, control_is_silent
-from hour24.objectives.base import Objective
+from hour24.evidence import (
+    Distribution,
+    Document,
+    Evidence,
+    Quantiles,
+    Samples,
+    Unanswered,
+    control_is_silent,
+)
+from hour24.objectives.base import Kinds, Objective
 from hour24.objectives.latency.looks import REMEDY, Look, Lost, look, lost
 from hour24.statistics import rates
 from hour24.text import format_count, format_number, format_percent, join_some
@@ -45,8 +53,11 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
     nothing of the service.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ()
-    may: ClassVar[tuple[str, ...]] = (*LOOKED_AT, "control")
+    needs: ClassVar[Kinds] = {}
+    may: ClassVar[Kinds] = {
+        **dict.fromkeys(LOOKED_AT, Quantiles | Distribution | Samples),
+        "control": Document,
+    }
 
     target_ms: float
     q: float

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing
-from hour24.objectives.base import Objective
+from hour24.objectives.base import Kinds, Objective, given
 from hour24.objectives.latency.looks import Standing, standing
 from hour24.statistics import quantiles
 from hour24.text import count_of, format_count, format_number, format_percent, join_some, one_line
@@ -24,7 +24,7 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         limit_ms: in milliseconds.
     """
 
-    needs: ClassVar[tuple[str, ...]] = ("transactions",)
+    needs: ClassVar[Kinds] = {"transactions": Listing}
 
     share: float
     limit_ms: float
@@ -33,9 +33,7 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         return f"at least {format_percent(self.share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        listing = evidence["transactions"]
-        if not isinstance(listing, Listing):
-            raise TypeError(f"transactions: expected a Listing, got {type(listing).__name__}")
+        listing = given(evidence, "transactions", Listing)
         stands = {str(i["transaction"]): self._stands(i, listing.basis) for i in listing.items}
         n = len(stands)
         slow = [name for name, standing in stands.items() if standing == "beyond"]
