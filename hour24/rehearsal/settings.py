@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hour24.rehearsal import data
 from hour24.rehearsal.database import PLATFORM
 from hour24.rehearsal.lines import WORKERS
 from hour24.rehearsal.machines import SERVICE
@@ -26,43 +27,9 @@ SENTRY_DSN = "HOUR24_REHEARSAL_SENTRY_DSN"
 RENDER_TOKEN = "HOUR24_REHEARSAL_RENDER_TOKEN"
 SUPABASE_TOKEN = "HOUR24_REHEARSAL_SUPABASE_TOKEN"
 DATABASE_DSN = "HOUR24_REHEARSAL_DATABASE_DSN"
-NORMAL = (
-    {"name": "404 on unknown routes", "pattern": r"404 Not Found: unknown route", "cause": "other"},
-    {"name": "429 rate limits", "pattern": r"429 Too Many Requests", "cause": "other"},
-    {"name": "Vapi API timeouts", "pattern": r"Vapi API timeout", "cause": "vapi"},
-    {
-        "name": "occasional database resets",
-        "pattern": r"connection reset by database",
-        "at_most_per_hour": 3,
-        "cause": "database",
-    },
-)
-CRITICAL = (
-    {
-        "name": "database connection failures",
-        "pattern": r"database connection failed|could not connect to (the )?database",
-        "severity": "critical",
-        "cause": "database",
-    },
-    {
-        "name": "memory leaks",
-        "pattern": r"out of memory|heap limit|memory leak",
-        "severity": "critical",
-        "cause": "code",
-    },
-    {
-        "name": "unhandled promise rejections",
-        "pattern": r"Unhandled ?Promise ?Rejection",
-        "severity": "critical",
-        "cause": "code",
-    },
-    {
-        "name": "WebSocket disconnections",
-        "pattern": r"websocket disconnections? above",
-        "severity": "critical",
-        "cause": "code",
-    },
-)
+KNOWN = "known.toml"
+NORMAL: list[dict[str, Any]] = data.toml(KNOWN)["issues"]["normal"]
+CRITICAL: list[dict[str, Any]] = data.toml(KNOWN)["issues"]["critical"]
 
 
 def production_toml(urls: Mapping[str, str], schema: str) -> str:
@@ -171,20 +138,6 @@ def production_toml(urls: Mapping[str, str], schema: str) -> str:
             "[[status_pages]]",
             {"name": "Vapi", "url": f"{urls['status']}/vapi", "form": "betterstack"},
         ),
-        *(("[[issues.normal]]", dict(each)) for each in NORMAL),
-        *(("[[issues.critical]]", dict(each)) for each in CRITICAL),
-        (
-            "[[contacts]]",
-            {"role": "on call", "name": "The rehearsal's engineer", "reach": "across the room"},
-        ),
-        (
-            "[[contacts]]",
-            {"role": "tech lead", "name": "The rehearsal's lead", "reach": "one desk further"},
-        ),
-        (
-            "[[contacts]]",
-            {"role": "devops", "name": "The rehearsal's operator", "reach": "next door"},
-        ),
         ("[schedule]", {"source_budget_s": 60.0}),
     ]
     lines = ["# A rehearsal's production: written when it starts, gone when it ends.", ""]
@@ -192,4 +145,4 @@ def production_toml(urls: Mapping[str, str], schema: str) -> str:
         lines.append(title)
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, data.text(KNOWN)])

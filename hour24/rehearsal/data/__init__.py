@@ -1,0 +1,33 @@
+"""The data files of the rehearsal, read once."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tomllib
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+
+def text(name: str) -> str:
+    """The file as text."""
+    return (files(__name__) / name).read_text(encoding="utf-8")
+
+
+@lru_cache
+def toml(name: str) -> dict[str, Any]:
+    """A TOML file; nobody changes what it holds."""
+    return tomllib.loads(text(name))
+
+
+def shape(name: str, of: str) -> dict[str, Any]:
+    """A copy of the object ``of`` in a JSON file: the members that are always the same."""
+    found: dict[str, Any] = copy.deepcopy(_json(name)[of])
+    return found
+
+
+@lru_cache
+def _json(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text(name))
+    return found
