@@ -170,7 +170,7 @@ class Distribution(Evidence, frozen=True, kw_only=True, tag="distribution"):
         refused: how many were answered 401 or 403: our credential's fault, and no samples.
         limited: how many were answered 429 (never a sample).
         sent_late: how many were sent later than half their interval after they were due.
-        round_trip_ms: median time to open a connection, in milliseconds; 0 when not measured.
+        round_trip_ms: shortest time to open a connection, in milliseconds; 0 when not measured.
     """
 
     unit: str

@@ -71,6 +71,16 @@ def quantile(counts: Mapping[int, int], q: float) -> float:
     raise AssertionError("unreachable: ranks are within the count")
 
 
+def round_trip(counts: Mapping[int, int], measured: float) -> float:
+    """What may be taken off these values for the way there and back: ``measured``, or nothing.
+
+    Every answer takes a round trip, so that a measured one above the fastest answer was none: a
+    lost packet, a slow name server. The true one is then not known, and nothing is taken off.
+    """
+    fastest = math.pow(GAMMA, min(counts)) if counts else 0.0
+    return measured if measured <= fastest else 0.0
+
+
 def above(counts: Mapping[int, int], limit: float) -> int:
     """How many values lie above ``limit``, to the bucket.
 

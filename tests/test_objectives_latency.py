@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hour24 import histogram
+from hour24.asking.exchange import Address, Kept
 from hour24.evidence import Block, Distribution, Evidence, Listing, Quantiles, Question, Samples
 from hour24.objectives.base import from_plain
 from hour24.objectives.latency import MostBelow, NotSlower, QuantileBelow
@@ -224,8 +225,24 @@ def test_the_round_trip_is_taken_off_and_the_vantage_told():
     verdict = target(target_ms=100.0, probes=far)
     assert verdict.outcome == Outcome.PASS
     assert verdict.figures["observed_ms"] == pytest.approx(70, rel=0.03)
-    assert "a round trip of 60 ms taken off, from ci-runner" in verdict.reason
+    assert "a round trip of 60 ms taken off 130 ms, from ci-runner" in verdict.reason
     assert target(target_ms=60.0, probes=far).outcome == Outcome.FAIL
+
+
+@pytest.mark.parametrize("trip", [401.0, 1000.0, 3050.0])
+def test_a_slow_connect_is_no_round_trip(trip):
+    """Every answer takes one, so that a longer one is a lost packet: nothing is taken off."""
+    verdict = target(target_ms=100.0, probes=distribution([390.0] * 400, round_trip_ms=trip))
+    assert verdict.outcome == Outcome.FAIL
+    assert verdict.figures["observed_ms"] == pytest.approx(390, rel=0.02)
+    assert "longer than the fastest answer" in verdict.reason
+
+
+def test_the_round_trip_is_the_fastest_connection():
+    """One slow one among them is not taken off."""
+    kept = Kept(Address("http://127.0.0.1:1/"))
+    kept._connects = [3000.0, 12.0, 15.0]
+    assert kept.round_trip_ms() == 12.0
 
 
 def test_a_prober_that_sent_late_shows_nothing():

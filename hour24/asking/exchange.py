@@ -356,10 +356,13 @@ class Kept:
         return ready
 
     def round_trip_ms(self) -> float:
-        """Median time to open a connection of late; 0 through a proxy or before the first."""
+        """Shortest time to open a connection of late; 0 through a proxy or before the first.
+
+        What is longer holds more than a round trip: a lost packet, a busy machine.
+        """
         with self._lock:
-            recent = sorted(self._connects[-101:])
-        return recent[len(recent) // 2] if recent and self.address.proxy is None else 0.0
+            shortest = min(self._connects, default=0.0)
+        return shortest if self.address.proxy is None else 0.0
 
     def prepare_one(self, timeout_s: float) -> None:
         """As :meth:`prepare`, unless one is being opened already: it may hang."""

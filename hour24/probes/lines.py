@@ -87,7 +87,7 @@ class Minute(Struct, kw_only=True, omit_defaults=True, gc=False, tag_field="v", 
         failed: reason -> slots; ``503``, ``timeout``, ``schema: /database: ...``.
         statuses: HTTP status, or the reason why there was none -> probes.
         latency: histogram bucket -> good probes; slot to answer, in milliseconds.
-        round_trip_ms: median time to open a connection; 0 when none was opened yet.
+        round_trip_ms: shortest time to open a connection of late; 0 when none was opened yet.
         uptimes: [seconds after the minute's start, uptime in seconds, instance].
         opened, refused, held_s: WebSocket connections, handshakes refused, connection seconds.
         closed: WebSocket connections that the server ended early but normally (1000, 1001).

@@ -18,7 +18,6 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
 
 import msgspec
 
@@ -156,7 +155,7 @@ class Seen:
             refused=refused,
             limited=limited,
             sent_late=late,
-            round_trip_ms=round(median(trips), 3) if trips else 0.0,
+            round_trip_ms=round(min(trips), 3) if trips else 0.0,
         )
 
     def responses(self, window: Window) -> Counts:

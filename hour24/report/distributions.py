@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hour24 import evidence as ev
-from hour24.histogram import merged, middle, quantile
+from hour24.histogram import merged, middle, quantile, round_trip
 from hour24.ledger.record import Judged, Record
 from hour24.report.axes import Picture, between, ends_of, hour_ticks
 from hour24.report.charts import Plot, steps
@@ -37,7 +37,7 @@ def over_time(
     source = by or next(iter(told))
     found = told[source]
     limit = judged.scale.limit if judged.scale else None
-    trip = found.round_trip_ms
+    trip = round_trip(found.merged(), found.round_trip_ms)
     spread = []
     for block in found.blocks:
         if block.counts:

@@ -154,12 +154,22 @@ def _of_quantiles(by: str, told: Quantiles, target_ms: float, q: float) -> Look:
 
 def _of_distribution(by: str, told: Distribution, target_ms: float, q: float) -> Look:
     counts, n = told.merged(), told.n + told.censored
-    trip = told.round_trip_ms
+    trip = histogram.round_trip(counts, told.round_trip_ms)
     at = histogram.bucket(target_ms + trip)
     above = sum(c for index, c in counts.items() if index > at) + told.censored
     most = above + counts.get(at, 0)
     away = lost(told)
-    notes = [f"a round trip of {format_number(trip)} ms taken off"] if trip else []
+    ranked = _ranked(sorted(counts.items()), told.n)
+    raw = ranked(_ranks(n, q)[0])
+    notes = []
+    if trip:
+        of = "" if raw is None else f" {format_number(raw)} ms"
+        notes.append(f"a round trip of {format_number(trip)} ms taken off{of}")
+    elif told.round_trip_ms and counts:
+        notes.append(
+            f"nothing taken off: the connection took {format_number(told.round_trip_ms)} ms, "
+            "longer than the fastest answer"
+        )
     notes += [f"from {one_line(told.question.vantage, 60)}"] if told.question.vantage else []
     notes += [away.told()] if away.told() else []
     if n and told.sent_late > MOST_LATE * n:
@@ -167,7 +177,6 @@ def _of_distribution(by: str, told: Distribution, target_ms: float, q: float) ->
             f"{format_count(told.sent_late)} were sent late: the prober was the bottleneck"
         )
         return Look(by, "open", n, above, most, why="sent_late", note=", ".join(notes), lost=away)
-    ranked = _ranked(sorted(counts.items()), told.n)
     observed, lower, upper = (
         None if v is None else max(0.0, v - trip) for v in map(ranked, _ranks(n, q))
     )
