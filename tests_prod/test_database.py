@@ -7,7 +7,7 @@ from hour24.plugin import criterion
 
 @criterion("DB-ONLINE")
 def test_online(database_row, health_document, services, database_before, production, conclude):
-    """The database answers the runbook's query, and its services are called healthy"""
+    """The database answers the runbook's query, and nothing described calls it down"""
     conclude(
         DatabaseAnswers(database=production.health.database),
         row=database_row,

@@ -6,8 +6,7 @@ from hour24.plugin import criterion
 
 @criterion("LATENCY-TARGET")
 def test_target(endpoints, server_times, latencies, latency_samples, control, checkpoint, conclude):
-    """Each endpoint's p99 is below its target: health 100 ms, calls 500 ms, webhooks 200 ms,
-    assistants 1000 ms"""
+    """Each endpoint's p99 is below the target that production.toml states for it"""
     for name, endpoint in endpoints.items():
         below = QuantileBelow(
             target_ms=endpoint.target_ms,

@@ -9,7 +9,7 @@ _SILENCE = ("database_unreachable@0.5",)
 
 ONLINE = Criterion(
     id="DB-ONLINE",
-    sentence="The database answers the runbook's query, and its services are called healthy",
+    sentence="The database answers the runbook's query, and nothing described calls it down",
     hours=ALL,
     span="now",
     group=GROUP,

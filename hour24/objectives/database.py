@@ -43,7 +43,7 @@ LONGEST = 120
 
 
 class DatabaseAnswers(Objective, frozen=True, kw_only=True):
-    """The database answers the runbook's query, and its services are called healthy.
+    """The database answers the runbook's query, takes writes, and nothing calls it down.
 
     Args:
         database: JSON pointer to what the health document says of the database; "" for nothing.
