@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -316,6 +317,76 @@ def test_bug_of_ours_is_no_finding() -> None:
     lane = trials.Lane("x", [trials.Trial(name="x", asked=broken)])
     with pytest.raises(KeyError):
         list(lane.findings())
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=Mara", "-c", "user.email=mara@example.org"]
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
+
+
+def test_a_rollback_that_git_would_refuse_is_found(tmp_path: Path) -> None:
+    """What is not pushed or not committed, as the rollback itself looks at it."""
+    (tmp_path / "clone").mkdir()
+    git(tmp_path, "init", "--bare", "-b", "main", "origin.git")
+    git(tmp_path / "clone", "init", "-b", "main")
+    git(tmp_path / "clone", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    for subject in ("one", "two"):
+        (tmp_path / "clone" / "app.txt").write_text(subject)
+        git(tmp_path / "clone", "add", "app.txt")
+        git(tmp_path / "clone", "commit", "-m", subject)
+    more = '[repository]\npath = "clone"\n'
+    with Server(backend) as server:
+        unpushed = found(described(tmp_path, server.url, more))["rollback"]
+        git(tmp_path / "clone", "push", "origin", "main")
+        pushed = found(described(tmp_path, server.url, more))["rollback"]
+        (tmp_path / "clone" / "app.txt").write_text("three")
+        changed = found(described(tmp_path, server.url, more))["rollback"]
+    assert not unpushed.ok
+    assert "expected origin/main to exist" in unpushed.says
+    assert pushed.ok, pushed.says
+    assert "expected nothing uncommitted, got app.txt" in changed.says
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"uptime": "17"}, "/uptime: expected a number"),
+        ({"timestamp": "2020-01-01T00:00:00Z"}, "timestamp is"),
+        ({"uptime": 1_795_000_000}, "started before the year 2000"),
+    ],
+)
+def test_a_health_document_that_a_run_would_refuse_is_refused(
+    tmp_path: Path, change: dict[str, Any], says: str
+) -> None:
+    """By the run's own objective: text for a number, an old document, no process's uptime."""
+
+    def answer(asked: Asked) -> Answer:
+        told = {**json.loads(healthy().body), **change}
+        return document(**told) if asked.path == "/health" else backend(asked)
+
+    with Server(answer) as server:
+        health = found(described(tmp_path, server.url))["health"]
+    assert not health.ok
+    assert says in health.says
+
+
+def test_a_cached_health_document_and_an_uptime_in_milliseconds_are_found(tmp_path: Path) -> None:
+    """The header is named; two readings tell the unit."""
+    begun = time.time()
+
+    def cached(asked: Asked) -> Answer:
+        told = healthy()
+        told.headers["Age"] = "7200"
+        return told if asked.path == "/health" else backend(asked)
+
+    def quick(asked: Asked) -> Answer:
+        told = {**json.loads(healthy().body), "uptime": (time.time() - begun + 9000) * 1000}
+        return document(**told) if asked.path == "/health" else backend(asked)
+
+    with Server(cached) as server:
+        assert "Age: 7200" in found(described(tmp_path, server.url))["health"].says
+    with Server(quick) as server:
+        assert "got milliseconds" in found(described(tmp_path, server.url))["health"].says
 
 
 def test_people_are_looked_for(tmp_path: Path) -> None:

@@ -144,6 +144,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "checkpoint.questions",
         "criteria",
         "objectives",
+        "rollback",
         "sources",
         "statistics",
         "verdict",

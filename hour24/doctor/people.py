@@ -15,7 +15,9 @@ from pathlib import Path
 from hour24.config import Production
 from hour24.doctor.trial import listed
 from hour24.errors import SourceEmpty, SourceLacks, SourceMisread, SourceRefused
+from hour24.rollback.git import Clone, GitProblem
 from hour24.secrets import Secret
+from hour24.secrets.redactor import Redactor
 from hour24.witnesses.port import Trial
 
 
@@ -77,4 +79,12 @@ def _repository(production: Production) -> str:
         raise SourceLacks("rollback: expected git to answer, got nothing") from None
     if found.returncode:
         raise SourceRefused(f"rollback: expected a clone with remote {at.remote}, got none")
+    secrets = Redactor((each.name, each.reveal()) for each in production.secrets)
+    clone = Clone(at, Path(production.path).resolve().parent, secrets.text)
+    try:
+        here = clone.head().id
+    except GitProblem as problem:
+        raise SourceRefused(f"rollback: expected a clone with a commit, got: {problem}") from None
+    if found_wrong := next(clone.problems(here), ""):  # what is live, the rollback itself asks
+        raise SourceRefused(f"rollback: by git, it would be refused: {found_wrong}")
     return f"{at.remote}/{at.branch} can be reverted from here"
