@@ -75,6 +75,48 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         judges=2,
+        of="NoRestart",
+        rule="an uptime that does not grow by a second a second, that began before the live "
+        "deploy or that stands still shows no restart; a repeated reading is none",
+        alters=(
+            "outcome",
+            "code",
+            "figures.processes",
+            "figures.together",
+            "figures.starts",
+            "figures.undeclared",
+        ),
+    ),
+    Change(
+        judges=2,
+        of="AlwaysUp",
+        rule="an uptime that stands still shows that one answer was given again",
+    ),
+    Change(
+        judges=2,
+        of="DropsBelow",
+        rule="a handshake refused with 400 or 426 speaks of our request, not of the service",
+    ),
+    Change(
+        judges=2,
+        of="NoNewIssue",
+        rule="an issue first seen at an impossible time may be new",
+    ),
+    Change(
+        judges=2,
+        of="QuantileBelow",
+        rule="a connect that took longer than the fastest answer is no round trip",
+        alters=(
+            "outcome",
+            "code",
+            "figures.observed_ms",
+            "figures.lower_ms",
+            "figures.upper_ms",
+            "figures.at_or_above",
+        ),
+    ),
+    Change(
+        judges=2,
         of="NoErrorLine",
         rule="a line is an error by its own level or its label, not by a word inside it; a "
         "traceback is one; classes and patterns are matched without colours",
