@@ -7,7 +7,7 @@ FAULT ?=
 # `make test FORM=--full` plays each suite whole
 FORM ?=
 
-.PHONY: help rehearse test lint runbook benchmarks clean
+.PHONY: help rehearse test lint runbook schema benchmarks clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ lint: $(VENV)/.tests  ## style and types alone
 
 runbook: $(VENV)/.product  ## write docs/RUNBOOK.md from the criteria
 	$(BIN)/python -m hour24 runbook > docs/RUNBOOK.md
+
+schema: $(VENV)/.product  ## write schemas/production.schema.json from the structs
+	$(BIN)/python -m hour24 schema > schemas/production.schema.json
 
 benchmarks: $(VENV)/.tests  ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/run.py

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hour24.linear import stated
 from hour24.lines import visible
@@ -34,12 +34,42 @@ class IssueClass(Struct, frozen=True, kw_only=True):
         cause: ``database``, ``code``, ``other``, or a vendor's name: whom the runbook blames.
     """
 
-    name: str
-    pattern: str
-    where: str = "any"
-    at_most_per_hour: int | None = None
-    severity: Literal["critical", "high", "medium", "low"] = "medium"
-    cause: str = "other"
+    name: Annotated[str, Meta(description="What people call it.", pattern=r"\S")]
+    pattern: Annotated[
+        str,
+        Meta(
+            description="Searched without regard to case.",
+            title="a regular expression",
+            min_length=1,
+        ),
+    ]
+    where: Annotated[
+        Literal["any", "title", "culprit", "message", "type"],
+        Meta(description="Where it is searched."),
+    ] = "any"
+    at_most_per_hour: (
+        Annotated[
+            int,
+            Meta(
+                description="More than this in an hour is no longer normal. Without it, there is "
+                "no bound.",
+                ge=1,
+            ),
+        ]
+        | None
+    ) = None
+    severity: Annotated[
+        Literal["critical", "high", "medium", "low"],
+        Meta(description="How bad: critical blocks calls, high touches some users."),
+    ] = "medium"
+    cause: Annotated[
+        str,
+        Meta(
+            description="Whom the runbook blames.",
+            title="one small word such as database, code, other or a vendor's name",
+            pattern="^[a-z][a-z0-9_-]{0,39}$",
+        ),
+    ] = "other"
 
     def matches(self, fields: Mapping[str, Any]) -> bool:
         """Whether one of the fields looked at holds the pattern."""

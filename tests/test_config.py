@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from hour24.classes import class_of
-from hour24.config import Production, launch_problem, limits_digest, load
+from hour24.config import Production, launch_problem, limits_digest, load, schemas
 from hour24.config.placeholders import is_nobody, is_placeholder
 from hour24.config.problems import walked
 from hour24.errors import ConfigurationError
@@ -471,6 +471,12 @@ def test_schema_describes_every_key() -> None:
         for ending, unit in units.items():
             if name.endswith(ending) and not name.endswith("_per_s"):
                 assert unit in part["description"], name
+
+
+def test_the_shipped_schema_is_the_one_that_the_structs_make() -> None:
+    """``python -m hour24 schema > schemas/production.schema.json`` after a change of a Struct."""
+    shipped = (ROOT / "schemas" / "production.schema.json").read_text("utf-8")
+    assert schemas.shipped() == shipped
 
 
 def test_schema_and_data_agree_about_defaults() -> None:

@@ -1,4 +1,4 @@
-"""runbook: docs/RUNBOOK.md, written from the criteria, their tests and their proofs."""
+"""runbook and schema: docs/RUNBOOK.md and schemas/production.schema.json, written from the code."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ stands beside it. After a fix and a deploy, `pytest -m hour0 --follows WATCH` op
 def runbook() -> int:
     """Write the whole runbook."""
     sys.stdout.write("\n".join(_lines()) + "\n")
+    return 0
+
+
+@command("Writes schemas/production.schema.json to standard output; CI compares the two.")
+def schema() -> int:
+    """Write the JSON Schema of production.toml, with every witness that comes with hour24."""
+    from hour24.config import schemas
+
+    sys.stdout.write(schemas.shipped())
     return 0
 
 

@@ -46,6 +46,7 @@ ROOMS: dict[str, dict[str, tuple[str, str]]] = {
         "report": ("deciding", "write a watch's pages again from its ledger"),
         "summary": ("deciding", "write the newest checkpoint as Markdown, for a CI"),
         "runbook": ("guide", "write the runbook to standard output"),
+        "schema": ("guide", "write the schema of production.toml to standard output"),
     },
     "Decide": {
         "waive": ("deciding", "accept a finding, on the record"),

@@ -29,32 +29,29 @@ def differences(data: Any, schema: Schema) -> Iterator[tuple[Place, str]]:
         place = tuple(error.absolute_path)
         if "propertyNames" in error.absolute_schema_path:
             name = error.instance
-            yield (*place, name), f"expected {wanted(error.schema, schema)}, got {json.dumps(name)}"
+            yield (
+                (*place, name),
+                f"expected {expected_by_schema(error.schema)}, got {json.dumps(name)}",
+            )
         elif error.validator == "additionalProperties":
             yield from _unknown(place, error.instance, error.schema)
         elif error.validator == "required":
-            yield from _missing(place, error.instance, error.schema, schema)
+            yield from _missing(place, error.instance, error.schema)
         else:
             got = told(place, error.instance)
-            yield place, f"expected {wanted(error.schema, schema)}, got {got}"
-
-
-def wanted(part: Schema, schema: Schema) -> str:
-    """What a part of the schema expects, in words."""
-    return expected_by_schema(_resolved(part, schema))
+            yield place, f"expected {expected_by_schema(error.schema)}, got {got}"
 
 
 def wanted_at(place: Place, schema: Schema) -> str:
     """What the schema expects at a place, in words."""
     part: Schema = schema
     for step in place:
-        part = _resolved(part, schema)
         if isinstance(step, int):
             part = part.get("items", {})
         else:
             named = part.get("properties", {}).get(step)
             part = named if named is not None else part.get("additionalProperties") or {}
-    words = wanted(part, schema) if part else "something else"
+    words = expected_by_schema(part) if part else "something else"
     return "a value" if words == "something else" else words
 
 
@@ -83,21 +80,12 @@ def _unknown(place: Place, instance: Any, part: Schema) -> Iterator[tuple[Place,
         yield (*place, name), f"expected a known key, {hint}, got {json.dumps(name)}"
 
 
-def _missing(
-    place: Place, instance: Any, part: Schema, schema: Schema
-) -> Iterator[tuple[Place, str]]:
+def _missing(place: Place, instance: Any, part: Schema) -> Iterator[tuple[Place, str]]:
     for name in part["required"]:
         if name in instance:
             continue
-        inside = _resolved(part.get("properties", {}).get(name, {}), schema)
+        inside = part.get("properties", {}).get(name, {})
         if inside.get("required"):
-            yield from _missing((*place, name), {}, inside, schema)
+            yield from _missing((*place, name), {}, inside)
         else:
-            yield (*place, name), f"expected {wanted(inside, schema)}, got nothing"
-
-
-def _resolved(part: Schema, schema: Schema) -> Schema:
-    if "$ref" not in part:
-        return part
-    name = str(part["$ref"]).rpartition("/")[2]
-    return {**schema["$defs"][name], **part}
+            yield (*place, name), f"expected {expected_by_schema(inside)}, got nothing"

@@ -9,11 +9,10 @@ Rules of this module:
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from hour24.classes import IssueClass
-from hour24.config import rules
+from hour24.config import rules, schemas
 from hour24.config.environment import Environment
 from hour24.config.form import differences
 from hour24.config.problems import Place, Problems, named, told
@@ -47,22 +46,6 @@ from hour24.witnesses import registry, sections
 from hour24.witnesses.port import Witness
 
 HEALTH_SCHEMA = SCHEMAS / "health.schema.json"
-CORE = (
-    "version",
-    "service",
-    "health",
-    "endpoints",
-    "websocket",
-    "jobs",
-    "memory",
-    "issues",
-    "contacts",
-    "criteria",
-    "schedule",
-    "repository",
-    "witnesses",
-)
-"""Sections that are no witness's."""
 WATCH_H = 24
 DEEPEST = 20
 S = TypeVar("S", bound=Struct)
@@ -84,7 +67,8 @@ def load(
     problems = Problems(str(path), data)
     files = _files(path, data, problems)
     described = _described(path, data, problems, files)
-    schema = _schema(described, data, files)
+    unknown = _unknown(data, {*schemas.core(), *described}, files)
+    schema = schemas.whole(described, unknown)
     rules.texts(problems, data, schema)
     for place, text in differences(data, schema):
         problems.add(place, text)
@@ -154,12 +138,6 @@ def _plain(value: Any, depth: int = 1) -> Any:
     return value
 
 
-def _shipped(name: str) -> dict[str, Any]:
-    found = json.loads((SCHEMAS / name).read_text("utf-8"))
-    assert isinstance(found, dict)
-    return found
-
-
 def _files(path: Path, data: dict[str, Any], problems: Problems) -> dict[str, Witness]:
     """The witnesses of the files that ``[witnesses]`` names, by section."""
     files: dict[str, Witness] = {}
@@ -182,28 +160,17 @@ def _described(
 ) -> dict[str, Witness]:
     """The witnesses whose sections are in the file, in its order."""
     try:
-        return registry.described([name for name in data if name not in CORE], files)
+        return registry.described([name for name in data if name not in schemas.core()], files)
     except registry.NoWitness as problem:
         problems.add_outside(str(path), str(problem))
         return {}
 
 
-def _schema(
-    described: Mapping[str, Witness], data: Mapping[str, Any], files: Mapping[str, Witness]
-) -> dict[str, Any]:
-    """The schema of this file: hour24's own sections, and those of the witnesses in it."""
-    shipped = _shipped("production.schema.json")
-    every = {name: shipped["properties"][name] for name in CORE}
-    every |= {name: section_schema(witness) for name, witness in described.items()}
-    if set(data) - set(every):  # something is unknown: it may be meant to be one of these
-        every |= {each: {} for each in (*registry.own(), *registry.offered(), *files)} | every
-    return {**shipped, "properties": every}
-
-
-def section_schema(witness: Witness) -> dict[str, Any]:
-    """The JSON Schema of a witness's section."""
-    made = sections.parts if witness.many else sections.part
-    return made(witness.at, witness.about, witness.inherited)
+def _unknown(data: Mapping[str, Any], known: Collection[str], files: Collection[str]) -> list[str]:
+    """Names of witnesses that an unknown section may be meant to be."""
+    if not set(data) - set(known):
+        return []
+    return [*registry.own(), *registry.offered(), *files]
 
 
 class _Reading:
@@ -312,7 +279,6 @@ class _Reading:
         for key in ("launch_at", "daily_until"):
             if key in service:
                 service[key] = datetime.fromisoformat(service[key]).astimezone(UTC)
-        service.setdefault("time_zone", "UTC")
 
         def asked(kind: type[S], place: Place, stated: dict[str, Any], **more: Any) -> S:
             url = _below(base, stated["url"], socket=kind is WebSocketTarget)

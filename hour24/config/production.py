@@ -2,7 +2,8 @@
 
 Rules of this module:
 
-- Fields are named as in production.toml; ``schemas/production.schema.json`` tells their units.
+- Fields are named as in production.toml; their Meta says title, unit and bounds, and
+  ``schemas/production.schema.json`` is made from them.
 - Secrets are :class:`hour24.secrets.Secret`, which does not print.
 - Units stand in the names; ratios are 0 to 1.
 """
@@ -10,24 +11,114 @@ Rules of this module:
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from hour24.classes import IssueClass
 from hour24.secrets import Secret
-from hour24.witnesses.port import Measure, Witness
+from hour24.witnesses.port import ADDRESS, Measure, Witness
+
+VARIABLE = {
+    "title": "the name of an environment variable, in capitals",
+    "type": "string",
+    "pattern": "^[A-Z][A-Z0-9_]*$",
+}
+HEADERS = {
+    "title": "a table of headers",
+    "type": "object",
+    "propertyNames": {
+        "title": "the name of a header",
+        "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+    },
+    "additionalProperties": {
+        "title": 'text, or { env = "NAME" }',
+        "type": ["string", "object"],
+        "pattern": r"^[\x20-\x7e]*$",
+        "required": ["env"],
+        "additionalProperties": False,
+        "properties": {
+            "env": {**VARIABLE, "description": "Variable that holds the value."},
+            "prefix": {
+                "description": 'Stands before the value, such as "Bearer ".',
+                "title": "text",
+                "type": "string",
+                "pattern": r"^[\x20-\x7e]*$",
+                "default": "",
+            },
+        },
+    },
+}
+Place = Annotated[
+    str,
+    Meta(
+        title="an http or https address, or a path below service.url",
+        pattern=r"^(https?://[^\s/?#]+(/\S*)?|/\S*)$",
+    ),
+]
+SocketPlace = Annotated[
+    str,
+    Meta(
+        title="a ws or wss address, or a path below service.url",
+        pattern=r"^(wss?://[^\s/?#]+(/\S*)?|/\S*)$",
+    ),
+]
+Pointer = Annotated[
+    str,
+    Meta(title="a JSON pointer such as /checks/database, or nothing", pattern="^(/[^/]*)*$"),
+]
+GitName = Annotated[
+    str, Meta(title="a name as git allows", pattern="^[A-Za-z0-9_][A-Za-z0-9._/-]*$")
+]
+Headers = Annotated[dict[str, Secret | str], Meta(extra_json_schema=HEADERS)]
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    name: str
-    environment: str
-    time_zone: str
-    control_url: str
-    release: str = ""
-    launch_at: datetime | None = None
-    daily_until: datetime | None = None
-    plain_http: tuple[str, ...] = ()
+    name: Annotated[
+        str, Meta(description="What people call it; stands on every page.", pattern=r"\S")
+    ]
+    environment: Annotated[
+        str, Meta(description="Which of its environments, such as production.", pattern=r"\S")
+    ]
+    time_zone: Annotated[
+        str,
+        Meta(
+            description="IANA name. Times on pages are told in it; inside, everything is UTC.",
+            title="an IANA time zone such as Europe/Berlin",
+            pattern=r"\S",
+        ),
+    ] = "UTC"
+    control_url: Annotated[
+        str,
+        Meta(
+            description="An address outside the service, asked when the service is silent: it "
+            "tells an outage of the service (FAIL) from one of our own network "
+            "(INCONCLUSIVE).",
+            title="an http or https address outside the service, asked when the service is "
+            "silent, to tell its outage from one of our own network",
+            extra_json_schema={"allOf": [ADDRESS]},  # its title is what a wrong one is told
+        ),
+    ]
+    release: Annotated[
+        str,
+        Meta(description="What is deployed, as the error tracker knows it. Stands in the record."),
+    ] = ""
+    launch_at: Annotated[
+        datetime | None,
+        Meta(description="When customers are let in. Refused when before T0 + 24 h."),
+    ] = None
+    daily_until: Annotated[
+        datetime | None,
+        Meta(description="End of the daily look after the launch (pytest -m daily)."),
+    ] = None
+    plain_http: Annotated[
+        tuple[Annotated[str, Meta(title="a host name", pattern="^[A-Za-z0-9.:-]+$")], ...],
+        Meta(
+            description="Hosts to which secrets may be sent over http or ws, without TLS. This "
+            "machine's own need not be named.",
+            title="a list of host names",
+        ),
+    ] = ()
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -36,19 +127,63 @@ class Health(Struct, frozen=True, kw_only=True):
     "" where the document has no such member.
     """
 
-    url: str
-    schema: dict[str, Any]
-    headers: dict[str, Secret | str] = {}
-    timestamp: str = "/timestamp"
-    uptime: str = "/uptime"
-    instance: str = ""
-    database: str = "/database"
-    fresh_s: float = 60.0
-    timeout_s: float = 10.0
-    retry_after_s: float = 30.0
-    give_up_after_s: float = 120.0
-    interval_s: float = 10.0
-    uptime_resolution_s: float = 1.0
+    url: Annotated[Place, Meta(description="Address of the health document.")]
+    schema: Annotated[
+        dict[str, Any],
+        Meta(
+            description="JSON Schema the document must satisfy; path relative to this file. "
+            "Without it, hour24's own schemas/health.schema.json.",
+            title="the path of a JSON Schema",
+            pattern=r"\S",
+            extra_json_schema={"type": "string"},
+        ),
+    ]
+    headers: Annotated[Headers, Meta(description="Sent with each health request.")] = {}
+    timestamp: Annotated[
+        Pointer, Meta(description='Where the document tells its time; "" when it does not.')
+    ] = "/timestamp"
+    uptime: Annotated[
+        Pointer,
+        Meta(
+            description='Where the document tells the process\'s uptime, in seconds; "" when it '
+            "does not."
+        ),
+    ] = "/uptime"
+    instance: Annotated[
+        Pointer,
+        Meta(
+            description='Where the document names the instance that answered; "" when it does not.'
+        ),
+    ] = ""
+    database: Annotated[
+        Pointer,
+        Meta(
+            description='Where the document tells whether the database is up; "" when it does not.'
+        ),
+    ] = "/database"
+    fresh_s: Annotated[
+        float, Meta(description="Seconds that the document's timestamp may lie from ours.", gt=0)
+    ] = 60.0
+    timeout_s: Annotated[float, Meta(description="Seconds an answer may take.", gt=0, le=600)] = (
+        10.0
+    )
+    retry_after_s: Annotated[
+        float, Meta(description="Seconds before a failed check is repeated.", gt=0, le=600)
+    ] = 30.0
+    give_up_after_s: Annotated[
+        float,
+        Meta(
+            description="Seconds from the first failed attempt until no further one is made.",
+            gt=0,
+            le=1800,
+        ),
+    ] = 120.0
+    interval_s: Annotated[
+        float, Meta(description="Seconds between two probes of the prober.", ge=1, le=3600)
+    ] = 10.0
+    uptime_resolution_s: Annotated[
+        float, Meta(description="Seconds to which the document's uptime is exact.", gt=0, le=3600)
+    ] = 1.0
 
 
 LEAST_INTERVAL_S = 0.5
@@ -59,77 +194,232 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """``transaction``: the name that spans know it by; ``expect_status``: answered well."""
 
     name: str
-    url: str
-    target_ms: float
-    method: str = "GET"
-    headers: dict[str, Secret | str] = {}
-    body: str = ""
-    expect_status: tuple[int, ...] = (200,)
-    transaction: str = ""
-    known_slow: str = ""
-    interval_s: float = 30.0
-    timeout_s: float = 10.0
-    max_per_s: float = 2.0
+    url: Annotated[Place, Meta(description="Address of the endpoint.")]
+    target_ms: Annotated[
+        float,
+        Meta(description="p99 of the server's time must lie below this, in milliseconds.", gt=0),
+    ]
+    method: Annotated[
+        Literal["GET", "HEAD", "OPTIONS", "POST"],
+        Meta(description="HTTP method. It must be safe to send again and again."),
+    ] = "GET"
+    headers: Annotated[Headers, Meta(description="Sent with each request.")] = {}
+    body: Annotated[str, Meta(description="Sent with each request; text.")] = ""
+    expect_status: Annotated[
+        tuple[Annotated[int, Meta(description="A status code.", ge=100, le=599)], ...],
+        Meta(
+            description="Status codes that count as answered well.",
+            title="a list of HTTP status codes",
+            min_length=1,
+        ),
+    ] = (200,)
+    transaction: Annotated[str, Meta(description="The name its transactions have.")] = ""
+    known_slow: Annotated[
+        str,
+        Meta(
+            description="Why it is known to be slow. Judged against its own target all the same, "
+            "and listed among the proposed optimisations."
+        ),
+    ] = ""
+    interval_s: Annotated[
+        float, Meta(description="Seconds between two probes of the prober.", ge=1, le=3600)
+    ] = 30.0
+    timeout_s: Annotated[float, Meta(description="Seconds an answer may take.", gt=0, le=600)] = (
+        10.0
+    )
+    max_per_s: Annotated[
+        float,
+        Meta(
+            description="Most requests a second that hour24 may send here, one prober and the "
+            "samples of a checkpoint together.",
+            gt=0,
+            le=1000,
+        ),
+    ] = 2.0
 
 
 class WebSocketTarget(Struct, frozen=True, kw_only=True):
-    url: str
-    headers: dict[str, Secret | str] = {}
-    connections: int = 30
-    hold_s: float = 60.0
-    max_drop_ratio: float = 0.10
-    probe_connections: int = 3
-    probe_hold_s: float = 300.0
-    timeout_s: float = 10.0
-    subprotocols: tuple[str, ...] = ()
-    ping_every_s: float = 0.0
+    url: Annotated[SocketPlace, Meta(description="Address of the WebSocket.")]
+    headers: Annotated[Headers, Meta(description="Sent with each handshake.")] = {}
+    connections: Annotated[
+        int, Meta(description="Connections held open at a checkpoint.", ge=1, le=1000)
+    ] = 30
+    hold_s: Annotated[
+        float, Meta(description="Seconds they are held at a checkpoint.", gt=0, le=600)
+    ] = 60.0
+    max_drop_ratio: Annotated[
+        float, Meta(description="Share of connections that may drop, 0 to 1.", gt=0, le=1)
+    ] = 0.10
+    probe_connections: Annotated[
+        int, Meta(description="Connections the prober holds.", ge=1, le=100)
+    ] = 3
+    probe_hold_s: Annotated[
+        float,
+        Meta(description="Seconds after which the prober replaces a connection.", gt=0, le=3600),
+    ] = 300.0
+    timeout_s: Annotated[float, Meta(description="Seconds a handshake may take.", gt=0, le=600)] = (
+        10.0
+    )
+    subprotocols: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Meta(
+                    title="a sub-protocol such as graphql-transport-ws",
+                    pattern="^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+                ),
+            ],
+            ...,
+        ],
+        Meta(
+            description="Sub-protocols offered with each handshake, such as graphql-transport-ws.",
+            title="a list of sub-protocols",
+        ),
+    ] = ()
+    ping_every_s: Annotated[
+        float,
+        Meta(
+            description="Seconds between pings of our own while a connection is held. 0: none, "
+            "as a browser; state it only where the service's own clients send pings.",
+            ge=0,
+            le=3600,
+        ),
+    ] = 0.0
 
 
 class Jobs(Struct, frozen=True, kw_only=True):
     """``pattern``: finds a beat in a log line; a named group ``worker`` tells workers apart."""
 
-    pattern: str
-    every_s: float = 30.0
-    max_gap_s: float = 75.0
+    pattern: Annotated[
+        str,
+        Meta(
+            description="Finds a beat in a log line. A named group worker, (?P<worker>...), "
+            "tells workers apart.",
+            title="a regular expression",
+            min_length=1,
+        ),
+    ]
+    every_s: Annotated[float, Meta(description="Seconds between two beats of a worker.", gt=0)] = (
+        30.0
+    )
+    max_gap_s: Annotated[
+        float, Meta(description="Seconds without a beat that are too many.", gt=0)
+    ] = 75.0
 
 
 class Memory(Struct, frozen=True, kw_only=True):
     """``metric``: ``rss`` (what a platform reports of a container) or ``heap_used``."""
 
-    metric: str = "rss"
-    max_share: float = 0.85
+    metric: Annotated[
+        Literal["rss", "heap_used"],
+        Meta(description="What the platform reports: rss (of the container) or heap_used."),
+    ] = "rss"
+    max_share: Annotated[
+        float, Meta(description="Share of the memory limit that may be used, 0 to 1.", gt=0, le=1)
+    ] = 0.85
 
 
 class Contact(Struct, frozen=True, kw_only=True):
-    role: str
-    name: str
-    reach: str
+    role: Annotated[str, Meta(description="Such as tech lead, devops, on call.", pattern=r"\S")]
+    name: Annotated[str, Meta(description="A person.", title="a person's name", pattern=r"\S")]
+    reach: Annotated[
+        str,
+        Meta(description="Telephone, chat or mail.", title="a way to reach them", pattern=r"\S"),
+    ]
 
 
 class Applies(Struct, frozen=True, kw_only=True):
     """``[criteria.ID]``: whether it applies; of a criterion of one's own, sentence and hours."""
 
-    applies: bool = True
-    because: str = ""
-    sentence: str = ""
-    hours: tuple[int, ...] = ()
+    applies: Annotated[
+        bool, Meta(description="false leaves a criterion out; it needs because.")
+    ] = True
+    because: Annotated[
+        str,
+        Meta(
+            description="Why it does not apply. Stands on every page.",
+            title="a reason",
+            pattern=r"\S",
+        ),
+    ] = ""
+    sentence: Annotated[
+        str,
+        Meta(
+            description="Of your own criterion: what must hold.", title="a sentence", pattern=r"\S"
+        ),
+    ] = ""
+    hours: Annotated[
+        tuple[Annotated[int, Meta(description="An hour.", ge=0, le=24)], ...],
+        Meta(
+            description="Of your own criterion: checkpoints at which it falls due, in hours "
+            "after T0.",
+            title="a list of hours",
+            min_length=1,
+            extra_json_schema={"uniqueItems": True},
+        ),
+    ] = ()
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
-    checkpoints: tuple[int, ...] = (0, 4, 8, 12, 16, 20, 24)
-    tolerance_s: float = 1800.0
-    settle_s: float = 300.0
-    source_budget_s: float = 90.0
-    latency_samples: int = 30
-    latency_per_s: float = 2.0
+    checkpoints: Annotated[
+        tuple[
+            Annotated[
+                int,
+                Meta(
+                    extra_json_schema={"enum": [0, 4, 8, 12, 16, 20, 24]},
+                    description="An hour.",
+                    title="one of 0, 4, 8, 12, 16, 20, 24",
+                ),
+            ],
+            ...,
+        ],
+        Meta(
+            description="Hours after T0, ascending, the first one 0.",
+            title="a list of hours",
+            min_length=1,
+        ),
+    ] = (0, 4, 8, 12, 16, 20, 24)
+    tolerance_s: Annotated[
+        float,
+        Meta(
+            description="Seconds after which what exists only now is too late to ask.",
+            gt=0,
+            le=7200,
+        ),
+    ] = 1800.0
+    settle_s: Annotated[
+        float,
+        Meta(
+            description="Seconds by which logs and error events arrive late; their windows are "
+            "shifted back by it.",
+            ge=0,
+            le=3600,
+        ),
+    ] = 300.0
+    source_budget_s: Annotated[
+        float, Meta(description="Seconds a source may take altogether.", gt=0, le=900)
+    ] = 90.0
+    latency_samples: Annotated[
+        int,
+        Meta(description="Requests the sampler sends to each endpoint at hour 0.", ge=1, le=10000),
+    ] = 30
+    latency_per_s: Annotated[
+        float,
+        Meta(
+            description="Most requests a second it sends to an endpoint; fewer where max_per_s "
+            "leaves fewer beside the prober.",
+            gt=0,
+            le=1000,
+        ),
+    ] = 2.0
 
 
 class Repository(Struct, frozen=True, kw_only=True):
     """Where a rollback by ``git revert`` happens."""
 
-    path: str = "."
-    remote: str = "origin"
-    branch: str = "main"
+    path: Annotated[str, Meta(description="Path of the clone.", pattern=r"\S")] = "."
+    remote: Annotated[GitName, Meta(description="Name of the remote.")] = "origin"
+    branch: Annotated[GitName, Meta(description="Name of the branch that is deployed.")] = "main"
 
 
 class Described(NamedTuple):

@@ -122,9 +122,12 @@ class Variable(NamedTuple):
     holds: str
 
 
-Address = Annotated[
-    str, Meta(title="an http or https address", pattern=r"^https?://[^\s/?#]+(/[^\s]*)?$")
-]
+ADDRESS = {
+    "title": "an http or https address",
+    "type": "string",
+    "pattern": r"^https?://[^\s/?#]+(/[^\s]*)?$",
+}
+Address = Annotated[str, Meta(title=ADDRESS["title"], pattern=ADDRESS["pattern"])]
 Text = Annotated[str, Meta(title="text", pattern=r"\S")]
 Slug = Annotated[
     str, Meta(title="a slug of letters, digits, - and _", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")

@@ -8,10 +8,12 @@ Rules of this module:
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from msgspec import NODEFAULT, Meta, Struct
@@ -90,14 +92,23 @@ def fields_of(at: type[Struct]) -> dict[str, Field]:
     return found
 
 
-def part(at: type[Struct], about: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def part(
+    at: type[Struct],
+    about: str,
+    optional: tuple[str, ...] = (),
+    *,
+    without: tuple[str, ...] = (),
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The JSON Schema of one table.
 
     Args:
         about: what the table is, one sentence.
         optional: fields that a file may leave out although the Struct wants them.
+        without: fields that are not in the file.
+        more: keys of the file that are no fields, with their schema.
     """
-    every = fields_of(at)
+    every = {name: field for name, field in fields_of(at).items() if name not in without}
     required = [
         field.key for name, field in every.items() if field.required and name not in optional
     ]
@@ -107,25 +118,34 @@ def part(at: type[Struct], about: str, optional: tuple[str, ...] = ()) -> dict[s
         "type": "object",
         **({"required": required} if required else {}),
         "additionalProperties": False,
-        "properties": {field.key: _property(field) for field in every.values()},
+        "properties": {field.key: _property(field) for field in every.values()} | dict(more),
     }
 
 
 def parts(at: type[Struct], about: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """The JSON Schema of a list of tables."""
-    return {
-        "description": about,
-        "title": "a list of tables",
-        "type": "array",
-        "items": part(at, about, optional),
-    }
+    return listed(part(at, about, optional), about)
+
+
+def listed(table: Mapping[str, Any], about: str) -> dict[str, Any]:
+    """The JSON Schema of a list of such tables."""
+    return {"description": about, "title": "a list of tables", "type": "array", "items": table}
 
 
 def _property(field: Field) -> dict[str, Any]:
-    found = _ruled(_schema(field.type), field.metas)
+    """The schema of one key, with its default where the file itself could state it."""
+    found = _ruled(_schema(field.type, field.metas), field.metas)
+    if field.required or field.default is None or field.secret:
+        return found
     default = field.default
-    if not field.required and default is not None and not field.secret:
-        found["default"] = list(default) if isinstance(default, tuple) else default
+    if isinstance(default, tuple):
+        default = list(default)
+    if isinstance(default, float) and default.is_integer():
+        default = int(default)
+    fits = not isinstance(default, str) or re.search(found.get("pattern", ""), default)
+    long_enough = not isinstance(default, list) or len(default) >= found.get("minItems", 0)
+    if fits and long_enough and not isinstance(default, dict):
+        found["default"] = default
     return found
 
 
@@ -143,7 +163,9 @@ def _bare(hint: Any) -> tuple[Any, tuple[Any, ...]]:
     return hint, notes
 
 
-def _schema(kind: Any) -> dict[str, Any]:
+def _schema(kind: Any, metas: tuple[Meta, ...] = ()) -> dict[str, Any]:
+    if any({"type", "allOf"} & set(meta.extra_json_schema or {}) for meta in metas):
+        return {}
     origin = get_origin(kind)
     if kind in PLAIN:
         return dict(PLAIN[kind])
