@@ -33,7 +33,7 @@ test: $(VENV)/.machine  ## the project's own tests, style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest tests $(FORM) --numprocesses logical --maxprocesses 4 --dist loadgroup
+	$(BIN)/pytest tests $(FORM) --numprocesses logical --maxprocesses 4 --dist loadscope
 
 lint: $(VENV)/.tests  ## style and types alone
 	$(BIN)/ruff check .

@@ -4,9 +4,9 @@ Rules of this module:
 
 - ``make test`` plays the short form of each suite, ``.ci/run`` (``pytest tests --full``) the whole.
   The short form is a sample drawn with a seed, the same every time (``--sample`` draws another
-  one); a test that is asked for by its id is run in any case. The end of a run counts each suite.
-- With ``-n 2 --dist loadgroup`` the tests of a file stay together, since they share what is
-  expensive, unless the tests say otherwise by ``xdist_group``. The longest begin first.
+  one); what is asked for by its id or with ``-k`` is run in any case. The end counts each suite.
+- With ``-n 2 --dist loadscope`` the tests of a file stay together, since they share what is
+  expensive; of the proof, those that share a play. The longest files begin first.
 - A test marked ``alone`` measures time: no other test runs meanwhile.
 - A test whose machine lacks something is left out by name, and the last lines say what brings
   it. CI leaves nothing out: there it fails.
@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -60,7 +61,6 @@ def pytest_configure(config: pytest.Config) -> None:
     mark("filterwarnings", "error")
     mark("markers", "suite(name, short): one of a suite, whose short form has so many tests")
     mark("markers", "alone: measures time; no other test runs meanwhile")
-    mark("markers", "xdist_group(name): run by the same worker, one after another")
     for form, count in EXAMPLES.items():
         # derandomised: the same examples in every run, on every machine
         settings.register_profile(
@@ -85,7 +85,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _note_suites(items)
-    if not config.option.full:
+    if not config.option.full and not config.option.keyword:
         _shorten(config, items)
 
     def rank(item: pytest.Item) -> int:
@@ -93,11 +93,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
     items.sort(key=rank)
-    for item in items:
-        if item.get_closest_marker("alone") is not None:
-            item.add_marker(pytest.mark.xdist_group("alone"), append=False)
-        elif item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def _suite(item: pytest.Item) -> pytest.Mark | None:
@@ -129,6 +124,28 @@ def _shorten(config: pytest.Config, items: list[pytest.Item]) -> None:
     if left:
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Who runs what; of pytest-xdist's own, loadgroup does nothing under pytest 9.2."""
+    if config.option.dist != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return scope_of(nodeid)
+
+    config.option.loadscopereorder = False  # ours is the order
+    return ByFile(config, log)
+
+
+def scope_of(nodeid: str) -> str:
+    """What a worker runs as one: a file, or a play of the proof (``[play3 ERRORS-NEW-FAIL]``)."""
+    file, _, test = nodeid.partition("::")
+    play = re.search(r"\[(play\d+) ", test)
+    return f"{file} {play[1]}" if play else file
 
 
 # --- what the machine must have -------------------------------------------------------------------

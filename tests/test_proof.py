@@ -21,8 +21,8 @@ def proved(story: Story) -> dict[tuple[str, Outcome], Proved]:
 
 
 PLAYS = [
-    # one worker plays a story for all criteria that share it
-    pytest.param(story, *each, id="-".join(each), marks=pytest.mark.xdist_group(f"proof{number}"))
+    # one worker plays a story for all criteria that share it: tests/conftest.py reads play3
+    pytest.param(story, *each, id=f"play{number} {'-'.join(each)}")
     for number, story in enumerate(sorted(STORIES, key=lambda story: -len(story.hours)))
     for each in STORIES[story]
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import scope_of
 from tests.played import ROOT, pytest_, ran
+from tests.test_proof import STORIES
 from tests.turns import Turns
 
 OURS = {"HOUR24_CI": "", "CI": ""}
@@ -41,7 +44,7 @@ def test_what_is_asked_for_by_its_id_is_played_in_any_case() -> None:
         assert collected(one) == {one}
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2", "--dist", "loadgroup"]])
+@pytest.mark.parametrize("workers", [[], ["-n", "2", "--dist", "loadscope"]])
 def test_what_the_machine_lacks_is_left_out_by_name(tmp_path: Path, workers: list[str]) -> None:
     """Counted, with what brings it, in the last line; in CI it fails."""
     command = ("tests/test_exchange.py", "-q", "-k", "tls", *workers)
@@ -56,6 +59,18 @@ def test_what_the_machine_lacks_is_left_out_by_name(tmp_path: Path, workers: lis
         in_ci = pytest_(*command, PATH=str(tmp_path), **{**OURS, **variable})
         assert in_ci.returncode == 1, in_ci.stdout
         assert "expected to run in CI" in in_ci.stdout
+
+
+def test_what_is_shared_is_run_by_one_worker() -> None:
+    """The tests of a file; of the proof, those of a play."""
+    proof = sorted(collected("tests/test_proof.py", "--full"))
+    plays = [scope_of(one) for one in proof if "[play" in one]
+    assert len(set(plays)) == len(STORIES)
+    assert len(plays) > len(STORIES)
+    assert {scope_of(one) for one in collected("tests/test_text.py")} == {"tests/test_text.py"}
+    done = pytest_("tests/test_text.py", "tests/test_workers.py", "-v", "-n2", "--dist=loadscope")
+    ran_by = re.findall(r"\[(gw\d)\] .* PASSED tests/(\w+)", done.stdout)
+    assert len(set(ran_by)) == 2, done.stdout
 
 
 def test_who_measures_time_is_alone(tmp_path: Path) -> None:
