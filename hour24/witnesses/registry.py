@@ -15,7 +15,6 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from hour24.witnesses import sections
@@ -66,6 +65,8 @@ def own() -> tuple[str, ...]:
 
 def offered() -> tuple[str, ...]:
     """Names of the witnesses that other packages bring."""
+    from importlib.metadata import entry_points  # late: it costs more than all of this room
+
     return tuple(sorted({each.name for each in entry_points(group=GROUP)}))
 
 
@@ -78,6 +79,8 @@ def _own(name: str) -> Witness | None:
 
 
 def _of_package(name: str) -> Witness | None:
+    from importlib.metadata import entry_points  # late: it costs more than all of this room
+
     for each in entry_points(group=GROUP, name=name):
         where = f"entry point {each.value}"
         try:
