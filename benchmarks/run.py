@@ -28,6 +28,7 @@ from benchmarks.figures import MISSED, Figure, cores  # noqa: E402  found beside
 
 BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "collect": ((), ("--runs", "5")),
+    "plugin": ((), ("--pairs", "10")),
     "checkpoint": ((), ("--runs", "3")),
     "rehearsal": ((), ()),
     "latency": ((), ("--samples", "100")),

@@ -251,6 +251,13 @@ def test_credential_stays_in_the_environment(
     assert all(b"s3cr3t" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
+def test_bare_true_is_a_document(serve: Serve, init: Init, tmp_path: Path) -> None:
+    """The schema then accepts nothing else."""
+    assert init(serve({"/health": lambda: True}).url)[0] == 0
+    schema = json.loads((tmp_path / "schemas" / "health.schema.json").read_text())
+    assert schema["const"] is True
+
+
 HOSTILE = '"]\n[service]\nname = "owned" \u202e\x1b[31m<script>`rm`$(x)\\'
 
 

@@ -203,7 +203,7 @@ class _Visit:
         if reply.status != 200:
             return None
         problem, body = parsed(reply.data)
-        return body if not problem and isinstance(body, dict | list) and body else None
+        return body if not problem and _is_document(body) else None
 
     def large(self, path: str) -> bytes:
         """A document of up to 20 MB, redirects within the host followed; empty: none."""
@@ -246,7 +246,7 @@ def _health(visit: _Visit, path: str) -> tuple[str, Any]:
     for each in dict.fromkeys([*([path] if path else []), *below, *HEALTH_PATHS]):
         reply = visit.get(each)
         problem, body = parsed(reply.data) if reply.status == 200 else ("", None)
-        if reply.status == 200 and not problem and isinstance(body, dict | list) and body:
+        if reply.status == 200 and not problem and _is_document(body):
             return each, body
         got = reply.reason or (str(reply.status) if reply.status != 200 else "no JSON document")
         answers.append(f"{each} {got}")
@@ -255,6 +255,11 @@ def _health(visit: _Visit, path: str) -> tuple[str, Any]:
     raise ConfigurationError(
         [f"{visit.base}: expected a health document in JSON, got {', '.join(answers[:24])}"]
     )
+
+
+def _is_document(body: Any) -> bool:
+    """True for an object or a list with members, and for a bare true."""
+    return body is True or (isinstance(body, dict | list) and bool(body))
 
 
 def _leaves(value: Any, pointer: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
