@@ -16,6 +16,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from hour24.shipped import COMMAND
+
 Of = Literal["FAIL", "INCONCLUSIVE", "either", "NOT_APPLICABLE"]
 How = Literal["evidence", "attempt", "waiver", "watch"]
 SETTLED_BY: dict[How, str] = {
@@ -110,7 +112,7 @@ CODES: dict[str, Code] = {
     ),
     "baseline_incomplete": _open(
         "A source did not give a measure that later checkpoints compare with.",
-        "Run `python -m hour24 doctor`, then run hour 0 again.",
+        f"Run `{COMMAND} doctor`, then run hour 0 again.",
     ),
     # the prober
     "coverage_too_low": _open(
@@ -121,7 +123,7 @@ CODES: dict[str, Code] = {
     ),
     "no_prober": _open(
         "No prober was running.",
-        "Start one: `python -m hour24 probe`.",
+        f"Start one: `{COMMAND} probe`.",
         "waiver",
         _PROBER,
     ),
@@ -156,11 +158,11 @@ CODES: dict[str, Code] = {
     # sources
     "source_error": _open(
         "The source gave no usable answer.",
-        "Run `python -m hour24 doctor`, then run the checkpoint again.",
+        f"Run `{COMMAND} doctor`, then run the checkpoint again.",
     ),
     "source_unreachable": _open(
         "No connection to the source was possible.",
-        "Run `python -m hour24 doctor`, then run the checkpoint again.",
+        f"Run `{COMMAND} doctor`, then run the checkpoint again.",
         again=True,
     ),
     "source_timeout": _open(
@@ -170,7 +172,7 @@ CODES: dict[str, Code] = {
     ),
     "source_refused": _open(
         "The source refused our credential, or it lacks a right.",
-        "Run `python -m hour24 doctor`: it names the credential or the right.",
+        f"Run `{COMMAND} doctor`: it names the credential or the right.",
     ),
     "source_limited": _open(
         "The source limited our requests (429).",
@@ -218,7 +220,7 @@ CODES: dict[str, Code] = {
     ),
     "new_issue": _fail(
         "An issue appeared that was not there before.",
-        "Open the issue and fix it, or classify it: `python -m hour24 classify`.",
+        f"Open the issue and fix it, or classify it: `{COMMAND} classify`.",
     ),
     "critical_issue": _fail(
         "An issue of a critical class had events.",
@@ -226,7 +228,7 @@ CODES: dict[str, Code] = {
     ),
     "unclassified": _open(
         "A frequent error belongs to no known class.",
-        "Say what the error is: `python -m hour24 classify`.",
+        f"Say what the error is: `{COMMAND} classify`.",
         settles="another attempt at this hour, once it is classified; or a waiver",
     ),
     "beyond_limit": _fail(
@@ -371,7 +373,7 @@ CODES: dict[str, Code] = {
     ),
     "login_refused": _login(
         "The database refused our login: FAIL where the same login worked before.",
-        "Check the credential: `python -m hour24 doctor` names it.",
+        f"Check the credential: `{COMMAND} doctor` names it.",
     ),
     "too_many_connections": _login(
         "The database has no free connection: FAIL where the same login worked before.",
@@ -504,7 +506,7 @@ CODES: dict[str, Code] = {
     ),
     "unreadable": _open(
         "An attempt of this checkpoint cannot be read, and may hold a FAIL.",
-        "Restore the file from a copy; `python -m hour24 verify` names it.",
+        f"Restore the file from a copy; `{COMMAND} verify` names it.",
         settles="the file, restored from a copy; or a waiver",
     ),
     "not_applicable": Code(

@@ -97,7 +97,11 @@ def test_empty_repository_runs_a_watch(installed: Environment, repository: Path)
     assert played.returncode == 0, played.stdout + played.stderr
     once = installed.run("pytest", "-m", "hour0", "--target", "rehearsal", cwd=repository)
     assert once.returncode == 0, once.stdout + once.stderr
-    assert len(list((repository / "reports").glob("*/hour00.a1.html"))) == 2
+    pages = list((repository / "reports").glob("*/hour00.a1.html"))
+    assert len(pages) == 2
+    shown = [once.stdout, played.stdout, *(page.read_text() for page in pages)]
+    assert all("python -m hour24" not in text for text in shown)
+    assert all("hour24 verify" in text for text in shown[2:])
     status = ["git", "-C", str(repository), "status", "--porcelain", "reports"]
     assert subprocess.run(status, capture_output=True, check=True).stdout == b""
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from hour24.checkpoint.attempt import Attempt
 from hour24.ledger.record import Judged
+from hour24.shipped import COMMAND
 from hour24.text import LONGEST_TEXT, cut, escape_for_ci, format_lateness, format_percent, one_line
 from hour24.verdict import Outcome
 from hour24.watch import marker
@@ -128,7 +129,7 @@ def _prober(run: Attempt) -> list[Line]:
         return [(f"  {run.context.prober}", {})]
     if record.prober.running:
         return [("  a prober is running", {})]
-    command = f"python -m hour24 probe{run.context.target_options} --watch {record.watch}"
+    command = f"{COMMAND} probe{run.context.target_options} --watch {record.watch}"
     return [
         (
             "  NO PROBER IS RUNNING: nothing is seen between the checkpoints; start one with",

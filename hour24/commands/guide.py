@@ -10,13 +10,14 @@ from hour24.codes import CODES
 from hour24.commands.line import command
 from hour24.criteria import CRITERIA, Criterion, due
 from hour24.rehearsal.faults import FAULTS
+from hour24.shipped import COMMAND
 from hour24.watch import CHECKPOINTS
 
-BEFORE = """\
-Before hour 0: `python -m hour24 doctor`, then `python -m hour24 probe --t0 ISO` on a machine that
+BEFORE = f"""\
+Before hour 0: `{COMMAND} doctor`, then `{COMMAND} probe --t0 ISO` on a machine that
 stays up, an hour before T0 (without it hour 0 opens the watch, and nothing before it is seen). Each
 checkpoint says when the next one is due and how to run it. After
-hour 24: `python -m hour24 signoff --by NAME --role ROLE`."""
+hour 24: `{COMMAND} signoff --by NAME --role ROLE`."""
 EACH = """\
 Each checkpoint leaves `hourNN.aM.json` (the record), `.html` (the page), `.pytest.html` and `.xml`
 in `reports/WATCH/`. A FAIL stays a FAIL: a later attempt does not erase it, a named person's waiver
@@ -55,7 +56,7 @@ def _lines() -> Iterator[str]:
 def _head() -> Iterator[str]:
     yield "# Runbook"
     yield ""
-    yield "<!-- written by `python -m hour24 runbook`; change the criteria, then run it again -->"
+    yield f"<!-- written by `{COMMAND} runbook`; change the criteria, then run it again -->"
     yield ""
     yield "## The day"
     yield ""
@@ -143,7 +144,7 @@ def _escalation() -> Iterator[str]:
         ),
         (
             "rollback",
-            "`python -m hour24 rollback`: the plan; with `--yes WATCH` it rolls back, waits for "
+            f"`{COMMAND} rollback`: the plan; with `--yes WATCH` it rolls back, waits for "
             "the deploy, verifies health, declares the restart; then investigate, plan the fix, "
             "continue",
         ),

@@ -24,6 +24,7 @@ from hour24.config.lines import line_of, lines_of
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
+from hour24.shipped import COMMAND
 from hour24.targets.production import watch_ahead
 from hour24.targets.request import TARGET, Request
 from hour24.targets.watches import absent
@@ -135,7 +136,7 @@ def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime |
         return 0
     if hour is None:
         ahead = [h for h in plan.hours if all(r.early for r in ledger.records(h))]
-        told = f"python -m hour24 signoff {ledger.folder}"
+        told = f"{COMMAND} signoff {ledger.folder}"
         if ahead:
             told = f"hour {ahead[0]} at {say.local(plan.checkpoint(ahead[0]).due, plan.zone)}"
         say.line(f"{plan.name}: nothing is due; next: {told}")
@@ -286,7 +287,7 @@ def rollback(
         name = ledger.watch.name
         say.line("Nothing was changed. To do it:", "bold")
         say.line(
-            f"  python -m hour24 rollback {ledger.folder} --way {way} --yes {name} "
+            f"  {COMMAND} rollback {ledger.folder} --way {way} --yes {name} "
             "--by NAME --because WHY",
             "bold",
         )

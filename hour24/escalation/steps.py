@@ -19,9 +19,10 @@ from enum import IntEnum
 from msgspec import Struct
 
 from hour24.ledger.record import Record
+from hour24.shipped import COMMAND
 from hour24.watch import marker
 
-PYTHON = ("python", "-m", "hour24")
+STARTED = tuple(COMMAND.split())
 NO_COMMANDS = "(rehearsal: no commands; in production they appear here)"
 
 
@@ -213,13 +214,13 @@ class Commands:
         where = [*self._target(), *self._watch(), *self._reports()]
         return Step(
             text="Start a prober: without one nothing is measured between the checkpoints",
-            command="" if not self.lasting else shlex.join([*PYTHON, "probe", *where]),
+            command="" if not self.lasting else shlex.join([*STARTED, "probe", *where]),
             phase=Phase.CONTAIN,
         )
 
     def doctor(self) -> Step:
         """Try every credential, address and right."""
-        command = shlex.join([*PYTHON, "doctor", *self._target()])
+        command = shlex.join([*STARTED, "doctor", *self._target()])
         return Step(
             text="Test every credential, address and right",
             command="" if not self.lasting else command,
@@ -228,7 +229,7 @@ class Commands:
 
     def _command(self, name: str, about: str, said: str = "") -> str:
         """``python -m hour24 NAME ...``; its parts are quoted already."""
-        parts = (*PYTHON, name, about, shlex.join(self._reports()), said)
+        parts = (*STARTED, name, about, shlex.join(self._reports()), said)
         return " ".join(part for part in parts if part)
 
     def _target(self) -> list[str]:

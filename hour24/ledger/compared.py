@@ -26,6 +26,7 @@ from hour24.ledger import record as record_form
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.chain import Entry
 from hour24.ledger.record import Judged, Record
+from hour24.shipped import COMMAND
 from hour24.verdict import Outcome, worst
 from hour24.watch import Window
 
@@ -215,7 +216,7 @@ def journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
         elif "judged" in kinds:
             yield (
                 f"{file}: expected a record of {kinds.count('judged')} verdicts in its journal, "
-                "got none: it is still running, or was killed (python -m hour24 finalise)"
+                f"got none: it is still running, or was killed ({COMMAND} finalise)"
             )
 
 

@@ -36,6 +36,7 @@ from hour24.ledger.compared import (
 )
 from hour24.ledger.derived import differing
 from hour24.ledger.record import Record
+from hour24.shipped import COMMAND
 
 MOST_TOLD = 20
 LATER = ("watched", "moved")
@@ -198,7 +199,7 @@ def _moved(ledger: Ledger) -> Iterator[str]:
             for line in change.says:
                 remedy = (
                     ": production.toml was changed during the watch; a person may declare it "
-                    "(python -m hour24 declare --moved)"
+                    f"({COMMAND} declare --moved)"
                 )
                 yield f"{change.file}: {line}{remedy if change.watched else ''}"
 

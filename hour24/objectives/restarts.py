@@ -22,6 +22,7 @@ from hour24.evidence import Evidence, Listing, Probes, Unanswered
 from hour24.objectives.base import Kinds, Objective, given
 from hour24.objectives.health import impossible_uptime
 from hour24.objectives.probes import Look, looked, not_looked
+from hour24.shipped import COMMAND
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.statistics.restarts import (
     Incarnation,
@@ -189,9 +190,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             beside = "which the probes did not see" if not undeclared else "besides"
             parts.append(f"the platform tells of {join_some(events)}, {beside}")
         if any(_inside(x.start, deploys) for x in undeclared):
-            parts.append(
-                "a deploy is declared by a person, in the ledger: python -m hour24 declare"
-            )
+            parts.append(f"a deploy is declared by a person, in the ledger: {COMMAND} declare")
         parts.append(look.unseen())
         reason = "; ".join(parts)
         number = len(undeclared) + len(unseen)

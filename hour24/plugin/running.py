@@ -35,6 +35,7 @@ from hour24.plugin.guards import Scrubbed
 from hour24.plugin.marking import OWN, criterion_of
 from hour24.plugin.trouble import trouble as trouble_of
 from hour24.plugin.waiting import WaitingLine
+from hour24.shipped import COMMAND
 from hour24.text import LONGEST_TEXT, escape_for_ci, one_line
 from hour24.verdict import Outcome, worst
 
@@ -341,7 +342,7 @@ class CheckpointPlugin:
         told = problem if isinstance(problem, LedgerError) else repr(problem)
         return (
             f"the record could not be written: {told}; its verdicts are in "
-            f"{self.run.journal.path}: python -m hour24 finalise"
+            f"{self.run.journal.path}: {COMMAND} finalise"
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -43,6 +43,7 @@ from hour24.probes.lines import (
 )
 from hour24.probes.reading import BLOCK_S, Block, Gathered, Reading, Target, add
 from hour24.probes.states import BLIND, GOOD, LIMITED, Grid, States, counts, failures, gaps
+from hour24.shipped import COMMAND
 from hour24.watch import Window
 
 MOST_UPTIMES = 2000
@@ -208,7 +209,7 @@ class Seen:
         if must:
             raise NoProber(
                 f"prober: {target}: expected lines from {self._span()}, got none; "
-                "start one with `python -m hour24 probe`"
+                f"start one with `{COMMAND} probe`"
             )
         return "endpoint", target
 
@@ -307,7 +308,7 @@ def read(folder: Path, window: Window, *, quiet: bool = False) -> Seen:
     if not seen._all.grids and not quiet:
         raise NoProber(
             f"prober: {folder.parent.name}/probe: expected lines from {seen._span()}, got none; "
-            "start one with `python -m hour24 probe`"
+            f"start one with `{COMMAND} probe`"
         )
     return seen
 

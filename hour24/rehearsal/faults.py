@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from hour24.errors import ConfigurationError, did_you_mean
+from hour24.shipped import COMMAND
 
 FOREVER = float("inf")
 _FORM = re.compile(r"([a-z_]+)(?:@(-?\d+(?:\.\d+)?)(?:\.\.(-?\d+(?:\.\d+)?))?)?")
@@ -135,7 +136,7 @@ def parsed(texts: Iterable[str]) -> tuple[Fault, ...]:
             problems.append(f"fault: expected NAME@HOUR or NAME@HOUR..HOUR, got {text!r}")
             continue
         if match is None or name not in FAULTS:
-            hint = did_you_mean(name, FAULTS) or "; `python -m hour24 rehearse --faults` lists them"
+            hint = did_you_mean(name, FAULTS) or f"; `{COMMAND} rehearse --faults` lists them"
             problems.append(f"fault: expected a name of the table, got {name!r}{hint}")
             continue
         start = float(match.group(2) or 0)

@@ -28,6 +28,7 @@ from hour24.report import charts, coverage, grid, page, pictures
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
 from hour24.report.rows import Row, each_part, row_of, silent, unmeasured
 from hour24.report.times import Times
+from hour24.shipped import COMMAND
 from hour24.text import (
     format_count,
     format_duration,
@@ -299,7 +300,7 @@ def _next(record: Record, ledger: Ledger | None) -> Next:
     return Next(
         hour=-1,
         due=None,
-        command=f'python -m hour24 signoff --by "NAME" --role "ROLE" {_folder(record, ledger)}',
+        command=f'{COMMAND} signoff --by "NAME" --role "ROLE" {_folder(record, ledger)}',
     )
 
 

@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 
 from hour24 import text
 from hour24.ledger.record import Judged, Record
+from hour24.shipped import COMMAND
 from hour24.verdict import Outcome, worst
 from hour24.watch import marker
 
@@ -77,7 +78,7 @@ def environment() -> Environment:
         shorten=text.shorten,
         contact_link=contact_link,
     )
-    made.globals.update(WORDS=WORDS, GLYPHS=GLYPHS, Outcome=Outcome)
+    made.globals.update(COMMAND=COMMAND, WORDS=WORDS, GLYPHS=GLYPHS, Outcome=Outcome)
     return made
 
 

@@ -28,6 +28,7 @@ from hour24.ledger.waivers import unsaid
 from hour24.objectives.health import HealthDocument
 from hour24.rollback.git import GitProblem
 from hour24.rollback.planning import RUNBOOK_WAIT_S, Plan, Refused, plan, platform_of, redactor
+from hour24.shipped import COMMAND
 from hour24.sources.health import HealthSource
 from hour24.verdict import Outcome, Verdict
 from hour24.witnesses.platform import NOTHING_DONE, Deploy
@@ -374,7 +375,7 @@ class _Doing:
         if not live and end.result != "not_done":
             steps.append(
                 "look at the platform; once a deploy is live, declare its restart: "
-                f"python -m hour24 declare {planned.watch}"
+                f"{COMMAND} declare {planned.watch}"
             )
         if live and end.result != "done":
             steps.append("health is not as agreed: call the people on the checkpoint's page")

@@ -414,6 +414,6 @@ def _metrics(visit: _Visit) -> tuple[str, ...]:
         name
         for name, kind in families
         if name in ("process_resident_memory_bytes", "process_start_time_seconds")
-        or ("http" in name.lower() and kind == "histogram")
+        or ("http" in name.lower() and kind == "histogram" and "size" not in name)
     ]
     return tuple(dict.fromkeys(wanted))[:8]

@@ -11,6 +11,7 @@ from hour24.clock import WallClock
 from hour24.config import Production
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
+from hour24.shipped import COMMAND
 from hour24.targets import watches
 from hour24.targets.context import Calls, Context
 from hour24.targets.request import Request
@@ -71,7 +72,7 @@ def _context(request: Request, production: Production, ledger: Ledger, new: bool
         criteria=watches.planned(known, ledger),
         addresses=addresses(known),
         calls=Calls(known.alert_urls, known.heartbeat_url),
-        finished=f"that was the last checkpoint: python -m hour24 signoff {ledger.folder}",
+        finished=f"that was the last checkpoint: {COMMAND} signoff {ledger.folder}",
         opened=new,
         reports=request.reports_elsewhere,
         target_options=request.target_options,

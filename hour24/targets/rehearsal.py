@@ -25,6 +25,7 @@ from hour24.rehearsal import probing
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.rehearsal.faults import parsed
+from hour24.shipped import COMMAND
 from hour24.targets import watches
 from hour24.targets.context import Calls, Context
 from hour24.targets.request import Request
@@ -109,7 +110,7 @@ def _context(
         calls=Calls(known.alert_urls, None, withheld="a rehearsal calls nobody"),
         finished=(
             "that was the last checkpoint; a rehearsal is never signed off, but told what is "
-            f"missing: python -m hour24 signoff {ledger.folder}"
+            f"missing: {COMMAND} signoff {ledger.folder}"
         ),
         per_s=PER_S,
         banner=BANNER,

@@ -10,10 +10,11 @@ from hour24.evidence import Evidence, Listing
 from hour24.objectives.base import Kinds, Objective, given
 from hour24.objectives.errors.known import Issues
 from hour24.objectives.listed import listed
+from hour24.shipped import COMMAND
 from hour24.text import format_count, in_window, join_some, plural
 from hour24.verdict import Scale, Verdict
 
-CLASSIFY = 'python -m hour24 classify {issue} --as normal --by NAME --because "..."'
+CLASSIFY = COMMAND + ' classify {issue} --as normal --by NAME --because "..."'
 
 
 class NoNewIssue(Objective, frozen=True, kw_only=True):
