@@ -173,7 +173,7 @@ def _memory(
     lives = restarts.incarnations(readings, MINUTE_S)
     named = any(name for *_, name in known)
     # one stream in which several processes take turns names none of them
-    mixed = not named and restarts.alive_together(lives) > 1
+    mixed = not named and restarts.most_alive(lives) > 1
     lines = []
     for name in sorted({row[4] for row in known}):
         own = [row for row in known if row[4] == name]
@@ -232,7 +232,9 @@ def _blocks(samples: Iterable[tuple[float, float]], length_s: float) -> Distribu
     for t, ms in samples:
         parts.setdefault(int(t // length_s), []).append(ms)
     blocks = tuple(
-        Block(at(k * length_s), length_s, {str(i): n for i, n in histogram.counted(ms).items()})
+        Block(
+            at(k * length_s), length_s, {str(i): n for i, n in histogram.count_values(ms).items()}
+        )
         for k, ms in sorted(parts.items())
     )
     return Distribution(question=asked(0, DAY_S), basis="sample", unit="ms", blocks=blocks)
@@ -315,7 +317,7 @@ def websocket(case: Case, _: Path) -> Answer:
 def covered(case: Case, _: Path) -> Answer:
     """The longest gap, and the chance that an outage was missed."""
     gaps = coverage.gaps(case["probe_times"], 0.0, case["T"])
-    missed = {str(d): coverage.missed(gaps, d, case["T"]) for d in OUTAGES_S}
+    missed = {str(d): coverage.miss_probability(gaps, d, case["T"]) for d in OUTAGES_S}
     return {"max_gap_s": max(gaps), "p_miss": missed}
 
 
@@ -359,7 +361,7 @@ def logs(case: Case, folder: Path) -> Answer:
     none_repeats = NoPattern(per_hour=REPEATS_PER_HOUR, per_day=REPEATS_PER_DAY)
     return {
         "verdict": none_repeats.judge({"lines": listing}).outcome,
-        "groups": patterns.grouped(message for _, message in told)[0],
+        "groups": patterns.group_lines(message for _, message in told)[0],
     }
 
 

@@ -51,7 +51,7 @@ def generate(folder: Path, endpoints: int, interval_s: float, hours: int, seed: 
             missed = [0] if due and rng.random() < 0.002 and 0 not in failed else []
             good = due - len(failed) - len(missed)
             values = (medians[number] * rng.lognormvariate(0, 0.35) for _ in range(good))
-            counts = histogram.counted(values)
+            counts = histogram.count_values(values)
             lines.append(
                 Minute(
                     probe=f"endpoint-{number:03d}",

@@ -1,10 +1,10 @@
-"""A histogram of latencies that merges exactly and knows every quantile within 1 %.
+"""A latency histogram that merges exactly and gives every quantile within 1 %.
 
 Rules of this module:
 
-- Buckets are logarithmic with ratio ``GAMMA = 1.01 / 0.99``: bucket ``i`` holds
-  ``GAMMA**(i-1) < x <= GAMMA**i`` and answers ``2 * GAMMA**i / (GAMMA + 1)``.
-- Merging adds counts; nothing is lost, and order does not matter.
+- Buckets are logarithmic with ratio ``GAMMA = 1.01 / 0.99``: bucket ``i`` contains
+  ``GAMMA**(i-1) < x <= GAMMA**i`` and returns ``2 * GAMMA**i / (GAMMA + 1)``.
+- Merging adds counts: nothing is lost, and the order does not matter.
 - Percentiles over a longer span come from merged histograms, never from averaged percentiles.
 
 Source: DDSketch, Masson, Rim and Lee, VLDB 2019.
@@ -22,7 +22,7 @@ SMALLEST = 1e-3
 
 
 def bucket(value: float) -> int:
-    """The bucket that holds ``value``; values at or below ``SMALLEST`` share one.
+    """The index of the bucket of ``value``; values at or below ``SMALLEST`` share one.
 
     Raises: ValueError, when the value is negative or not finite.
     """
@@ -32,11 +32,11 @@ def bucket(value: float) -> int:
 
 
 def middle(index: int) -> float:
-    """The value that bucket ``index`` answers, within 1 % of all it holds."""
+    """The value of bucket ``index``, within 1 % of every value in it."""
     return 2.0 * math.pow(GAMMA, index) / (GAMMA + 1.0)
 
 
-def counted(values: Iterable[float]) -> dict[int, int]:
+def count_values(values: Iterable[float]) -> dict[int, int]:
     """Bucket -> number of values."""
     counts: dict[int, int] = {}
     for value in values:
@@ -63,27 +63,27 @@ def quantile(counts: Mapping[int, int], q: float) -> float:
     if n == 0 or not 0 <= q <= 1:
         raise ValueError(f"histogram: quantile {q}: expected samples and 0..1, got {n} samples")
     rank = max(1, math.ceil(q * n))
-    seen = 0
+    passed = 0
     for index in sorted(counts):
-        seen += counts[index]
-        if seen >= rank:
+        passed += counts[index]
+        if passed >= rank:
             return middle(index)
     raise AssertionError("unreachable: ranks are within the count")
 
 
 def round_trip(counts: Mapping[int, int], measured: float) -> float:
-    """What may be taken off these values for the way there and back: ``measured``, or nothing.
+    """The round trip to subtract from these values: ``measured``, or 0 when it is implausible.
 
-    Every answer takes a round trip, so that a measured one above the fastest answer was none: a
-    lost packet, a slow name server. The true one is then not known, and nothing is taken off.
+    Every answer includes a round trip, so one that is longer than the fastest answer was measured
+    wrong (a lost packet, a slow name server). Then nothing is subtracted.
     """
     fastest = math.pow(GAMMA, min(counts)) if counts else 0.0
     return measured if measured <= fastest else 0.0
 
 
-def above(counts: Mapping[int, int], limit: float) -> int:
-    """How many values lie above ``limit``, to the bucket.
+def count_above(counts: Mapping[int, int], limit: float) -> int:
+    """The number of values above ``limit``, to the resolution of a bucket.
 
-    The bucket that holds the limit counts as not above when its middle is at or below it.
+    The bucket of the limit does not count as above when its middle is at or below the limit.
     """
     return sum(count for index, count in counts.items() if middle(index) > limit)

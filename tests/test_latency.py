@@ -115,7 +115,7 @@ def test_latency_counts_from_when_it_was_due():
     with Server(answer) as server:
         told = sampled({"a": endpoint("a", server.url)}, per_s=50, samples=60)["a"]
     assert told.n == 60
-    slow = histogram.above(told.merged(), 100.0)
+    slow = histogram.count_above(told.merged(), 100.0)
     assert 20 <= slow <= 32
 
 

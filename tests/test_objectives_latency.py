@@ -27,7 +27,9 @@ def distribution(*blocks: Sequence[float], **more: Any) -> Distribution:
         basis="sample",
         unit="ms",
         blocks=tuple(
-            Block(START + 600 * n, 600.0, {str(i): c for i, c in histogram.counted(each).items()})
+            Block(
+                START + 600 * n, 600.0, {str(i): c for i, c in histogram.count_values(each).items()}
+            )
             for n, each in enumerate(blocks)
         ),
         **more,

@@ -12,9 +12,9 @@ from hour24.statistics import beats
 EVERY = [30.0 * n for n in range(121)]
 
 
-def test_a_moment_counts_once_and_in_order():
-    """Lines come twice and in any order."""
-    assert beats.moments([60.0, 0.0, 30.0, 30.0, math.nan, math.inf]) == [0.0, 30.0, 60.0]
+def test_a_beat_counts_once_and_in_order():
+    """Duplicate and unordered lines give unique times in ascending order."""
+    assert beats.unique_times([60.0, 0.0, 30.0, 30.0, math.nan, math.inf]) == [0.0, 30.0, 60.0]
 
 
 @pytest.mark.parametrize(
@@ -30,17 +30,17 @@ def test_a_moment_counts_once_and_in_order():
     ids=["steady", "two missed", "late", "died", "empty", "outside"],
 )
 def test_gaps_end_at_the_windows_edges(times, expected):
-    """Beats outside the window end none."""
+    """Beats outside the window do not end a gap."""
     assert beats.gaps(times, 0.0, 3600.0, 75.0) == expected
 
 
 def test_a_gap_of_exactly_the_limit_is_none():
-    """Longer than, not as long as."""
+    """A gap must be longer than the limit."""
     assert beats.gaps([0.0, 75.0], 0.0, 75.0, 75.0) == []
 
 
 def test_lateness_is_of_all_but_a_thousandth():
-    """One straggler of 2,000 does not count; unknown arrivals are none."""
+    """One straggler in 2,000 lines does not count; without arrival times the lateness is 0."""
     times = [float(n) for n in range(2000)]
     arrivals: list[float | None] = [t + 2 for t in times]
     arrivals[7] = times[7] + 900
@@ -51,26 +51,26 @@ def test_lateness_is_of_all_but_a_thousandth():
 
 
 def interleaved(offsets: list[float]) -> list[float]:
-    """So many workers, with jitter of a second each."""
+    """Interleaved beats of one worker per offset, with a jitter of one second."""
     chance = random.Random(len(offsets))
     return sorted(30.0 * n + at + chance.gauss(0, 1) for n in range(200) for at in offsets)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 5])
 def test_workers_spread_evenly_are_counted(workers):
-    """The k-th beat after one comes a period later."""
+    """The k-th beat after any beat comes one period later."""
     offsets = [30.0 * n / workers for n in range(workers)]
-    assert beats.workers_in(interleaved(offsets), 30.0) == workers
+    assert beats.count_workers(interleaved(offsets), 30.0) == workers
 
 
 @pytest.mark.parametrize("offsets", [[3.0, 9.0], [1.0, 2.0], [29.0, 0.5], [6.0, 11.0, 15.0]])
 def test_workers_that_beat_near_one_another_are_more_than_one(offsets):
-    """How many is not sure then; that it is not one is."""
-    assert beats.workers_in(interleaved(offsets), 30.0) > 1
-    assert beats.workers_in(interleaved(offsets)[1:], 30.0) > 1
+    """The exact number is uncertain then; that there are several is not."""
+    assert beats.count_workers(interleaved(offsets), 30.0) > 1
+    assert beats.count_workers(interleaved(offsets)[1:], 30.0) > 1
 
 
 @pytest.mark.parametrize("times", [[], [1.0], [5.0] * 200, EVERY[:40]])
-def test_too_few_or_identical_beats_tell_of_one_worker(times):
-    """Nothing is claimed."""
-    assert beats.workers_in(times, 30.0) == 1
+def test_too_few_or_identical_beats_count_as_one_worker(times):
+    """Several workers are never claimed without evidence."""
+    assert beats.count_workers(times, 30.0) == 1

@@ -1,4 +1,4 @@
-"""Whether a saw-tooth leaks: shapes that are no leak, leaks, and what is degenerate."""
+"""Memory trends: shapes that are no leak, leaks, and degenerate input."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def judged(values: list[float | None] | list[float], **more: object) -> Trend:
     ids=["flat", "cache", "day", "shrinks"],
 )
 def test_what_is_no_leak_is_never_called_one(values):
-    """At any hour."""
+    """A healthy trace is no leak at any checkpoint."""
     for hours in (4, 8, 12, 16, 20, 24):
         assert judged(values[: 60 * hours]).standing != "leaks", hours
 
 
 def test_a_flat_saw_tooth_is_flat():
-    """With its slope near nothing, inside its own bounds."""
+    """Its slope is near zero and within its own bounds."""
     found = judged(heap(24))
     assert found.standing == "flat"
     assert found.lower <= found.slope <= found.upper < 1
@@ -37,7 +37,7 @@ def test_a_flat_saw_tooth_is_flat():
 
 @pytest.mark.parametrize("rate", [2.0, 5.0, 20.0])
 def test_a_leak_is_called_at_24_hours_with_its_rate(rate):
-    """The slope is the leak's, and what it took is visible."""
+    """The slope is the leak's rate, and the leak is above the detectable minimum."""
     found = judged(heap(24, leak(rate)))
     assert found.standing == "leaks"
     assert found.slope == pytest.approx(rate, rel=0.05)
@@ -45,21 +45,21 @@ def test_a_leak_is_called_at_24_hours_with_its_rate(rate):
     assert found.visible < rate
 
 
-def test_nothing_is_said_at_four_hours():
-    """Even of 20 MB an hour: a heap may climb for hours before its first collection."""
+def test_nothing_is_judged_at_four_hours():
+    """Even 20 MB an hour stays open: a heap may climb for hours before its first collection."""
     assert judged(heap(4, leak(20))).standing == "open"
     assert judged(heap(1)).why == "too_early"
 
 
 def test_a_rise_that_ends_is_no_leak_however_clear_its_slope():
-    """A cache that fills evenly for 18 hours: the slope's bound lies above a leak's."""
+    """A cache that fills evenly for 18 hours has a significant slope and is no leak."""
     found = judged(heap(24, lambda hour: 3 * min(hour, 18)))
     assert found.lower > 0.3
     assert (found.standing, found.why) == ("open", "unsteady")
 
 
 def test_the_first_hour_after_a_start_is_left_out():
-    """Warming up by 60 MB is no trend, nor is it after a restart."""
+    """A warm-up of 60 MB is no trend, also after a restart."""
 
     def warming(hour: float) -> float:
         return -60 * max(0.0, 1 - hour)
@@ -70,14 +70,14 @@ def test_the_first_hour_after_a_start_is_left_out():
 
 
 def test_a_steep_leak_is_called_at_twelve_hours_and_a_slow_one_suspected():
-    """2 % of the level an hour."""
+    """Steep means 2 % of the level an hour."""
     assert judged(heap(12, leak(20))).standing == "leaks"
     slow = judged(heap(12, leak(3)))
     assert (slow.standing, slow.why) == ("open", "suspect")
 
 
-def test_a_limit_that_is_near_calls_a_leak_early_and_tells_when():
-    """8 hours; exhausted within a day."""
+def test_a_near_limit_calls_a_leak_early_and_gives_the_time():
+    """At 8 hours a leak that exhausts memory within a day is called, with the hours left."""
     found = judged(heap(8, leak(20)), limit=400.0)
     assert found.standing == "leaks"
     top = max(heap(8, leak(20)))
@@ -85,13 +85,13 @@ def test_a_limit_that_is_near_calls_a_leak_early_and_tells_when():
 
 
 def test_a_level_at_its_limit_is_not_passed():
-    """It does not rise, and has no room."""
+    """It does not rise, and has no headroom."""
     found = judged(heap(24), limit=220.0)
     assert (found.standing, found.why) == ("open", "near_limit")
 
 
 def test_a_restart_has_its_own_level():
-    """Two flat lives on different floors are no trend; two leaking ones are."""
+    """Two flat runs at different levels are no trend; two leaking ones are."""
     starts = [12.0]
     flat = [*heap(12, floor=150), *heap(12, floor=200)]
     assert judged(flat, starts=starts).standing != "leaks"
@@ -100,8 +100,8 @@ def test_a_restart_has_its_own_level():
     assert judged(leaking, starts=starts).slope == pytest.approx(10, rel=0.1)
 
 
-def test_memory_that_goes_with_the_load_is_no_leak():
-    """Requests that rise all day take memory with them; without the load it looks like a leak."""
+def test_memory_that_follows_the_load_is_no_leak():
+    """A load that rises all day takes memory with it; without the load it looks like a leak."""
     load = [10 + 2.0 * n / 60 + 3 * math.sin(n / 50) for n in range(24 * 60)]
     values = [v + 3 * x for v, x in zip(heap(24), load, strict=True)]
     assert abs(judged(values, load=load).slope) < 1
@@ -116,7 +116,7 @@ def daily_load(peak: float) -> list[float]:
 @pytest.mark.parametrize("peak", range(0, 24, 3))
 @pytest.mark.parametrize("settles", [20.0, 40.0, 60.0])
 def test_a_heap_that_settles_under_a_daily_load_is_no_leak(peak, settles):
-    """It grows with the logarithm of time, whatever the load does meanwhile."""
+    """It grows with the logarithm of time, whatever the load does."""
     load = daily_load(peak)
     values = heap(24, lambda hour: settles * math.log1p(hour / 0.3) / math.log1p(24 / 0.3))
     with_load = [v + 0.3 * x for v, x in zip(values, load, strict=True)]
@@ -126,7 +126,7 @@ def test_a_heap_that_settles_under_a_daily_load_is_no_leak(peak, settles):
 @pytest.mark.parametrize("peak", range(3, 24, 6))
 @pytest.mark.parametrize("rate", [5.0, 20.0])
 def test_a_leak_by_requests_is_called_whenever_the_day_is_busy(peak, rate):
-    """It leaks by what is served, mostly at the busy hours."""
+    """A leak per request grows mostly in the busy hours and is still called."""
     load = daily_load(peak)
     served = [sum(load[: n + 1]) / sum(load) for n in range(len(load))]
     values = [v + rate * 24 * share for v, share in zip(heap(24), served, strict=True)]
@@ -140,7 +140,7 @@ def test_a_leak_by_requests_is_called_whenever_the_day_is_busy(peak, rate):
 
 @pytest.mark.parametrize("peak", [10, 12, 14])
 def test_a_resident_set_at_its_high_water_mark_is_no_leak(peak):
-    """It rises to the busiest hour and stays there, though the load falls."""
+    """It rises until the busiest hour and stays there while the load falls."""
     load = daily_load(peak)
     most = [max(load[: n + 1]) for n in range(len(load))]
     values = [300 + 2 * x + 8 * math.log1p(n / 60) for n, x in enumerate(most)]
@@ -149,7 +149,7 @@ def test_a_resident_set_at_its_high_water_mark_is_no_leak(peak):
 
 
 def test_a_climb_without_collections_is_not_judged():
-    """A heap before its first collection; the resident set has none to show."""
+    """A heap may be before its first collection; a resident set has no collections."""
     climb = [180 + 3.0 * n / 60 for n in range(24 * 60)]
     found = judged(climb)
     assert (found.standing, found.why) == ("open", "no_collection")
@@ -161,22 +161,22 @@ def test_a_climb_without_collections_is_not_judged():
     [[], [None] * 1440, [180.0], [180.0] * 10],
     ids=["empty", "nothing measured", "one", "ten"],
 )
-def test_too_little_is_open(values):
-    """Never flat."""
+def test_too_little_data_is_open(values):
+    """Too little data is never flat."""
     found = judged(values)
     assert (found.standing, found.why) == ("open", "too_early")
 
 
 @pytest.mark.parametrize("level", [0.0, 180.0])
 def test_identical_values_do_not_leak(level):
-    """No range, no residual, no level: no division by nothing."""
+    """A zero range, residual or level does not divide by zero."""
     found = judged([level] * 1440, metric="rss")
     assert found.standing == "flat"
     assert (found.slope, found.growth) == (pytest.approx(0, abs=1e-9), pytest.approx(0, abs=1e-6))
 
 
-def test_holes_are_not_zeros():
-    """Every third reading is missing, and half an hour."""
+def test_gaps_are_not_zeros():
+    """Every third reading and half an hour are missing, and the trace is flat."""
     values: list[float | None] = list(heap(24))
     for n in (*range(0, 1440, 3), *range(600, 630)):
         values[n] = None
@@ -196,13 +196,13 @@ def rehearsed(seed: int, rate: float, onset: float) -> list[float]:
 
 
 def at_checkpoint(values: list[float], hour: int) -> Trend:
-    """What hour ``hour`` knows, its last 5 minutes not yet arrived."""
+    """The trend at ``hour``, without the last 5 minutes, which have not arrived yet."""
     return judged(values[: (hour + 1) * 60 - 5], metric="rss", limit=512)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_leak_from_hour_6_on_is_suspected_at_12_and_called_by_20(seed: int) -> None:
-    """11 MB/h: no checkpoint passes it."""
+    """At 11 MB/h no checkpoint passes it."""
     values = rehearsed(seed, 11.0, 6.0)
     at_12 = at_checkpoint(values, 12)
     assert (at_12.standing, at_12.steep) == ("open", True)
@@ -213,14 +213,14 @@ def test_a_leak_from_hour_6_on_is_suspected_at_12_and_called_by_20(seed: int) ->
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_healthy_day_is_neither_called_nor_suspected(seed: int) -> None:
-    """The same rule at every checkpoint, over as many seeds: the rate of false alarms is 0 here."""
+    """No checkpoint raises a false alarm over 100 seeds."""
     values = rehearsed(seed, 0.0, 0.0)
     found = [at_checkpoint(values, hour) for hour in (8, 12, 16, 20, 24)]
     assert [each.standing for each in found] == ["flat"] * 5
 
 
 def test_a_leak_that_was_called_stays_called_until_something_ends_it() -> None:
-    """It slows down at hour 12 and goes on: that is no acquittal; a restart or a flat half is."""
+    """A leak that slows down at hour 12 stays called; a restart or a flat half ends it."""
 
     def slowing(hour: float) -> float:
         return 10.0 * min(hour, 13.0) + 2.0 * max(0.0, hour - 13.0)

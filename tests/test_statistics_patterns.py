@@ -1,4 +1,4 @@
-"""Log lines by what they say."""
+"""Log lines grouped by pattern."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 import pytest
 
 from hour24.statistics import patterns
-from hour24.statistics.patterns import ANYTHING, Grouping, grouped, masked
+from hour24.statistics.patterns import ANYTHING, Grouping, group_lines, mask_line
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ from hour24.statistics.patterns import ANYTHING, Grouping, grouped, masked
         ("  \n  ", ""),
     ],
 )
-def test_what_only_varies_is_replaced_by_its_kind(line, mask):
-    """The most particular mask first."""
-    assert masked(line) == mask
+def test_variable_parts_are_replaced_by_their_kind(line, mask):
+    """The most specific mask wins."""
+    assert mask_line(line) == mask
 
 
 def test_a_stack_trace_is_its_first_line():
-    """And of that the first 400 characters."""
-    assert masked("Error: boom\n  at f (x.js:1)\n  at g") == "Error: boom"
-    assert masked("a" * 1000) == "a" * 400
+    """Only its first 400 characters count."""
+    assert mask_line("Error: boom\n  at f (x.js:1)\n  at g") == "Error: boom"
+    assert mask_line("a" * 1000) == "a" * 400
 
 
 def test_lines_that_differ_in_numbers_are_one_group():
-    """What they have in common is the template."""
-    groups, grouping = grouped(
+    """Their common text is the template."""
+    groups, grouping = group_lines(
         f"ERROR ledger: entry {n} of tenant {n % 7} out of balance" for n in range(50)
     )
     assert set(groups) == {0}
@@ -67,39 +67,39 @@ def test_lines_that_differ_in_numbers_are_one_group():
 
 
 def test_words_that_differ_become_anything():
-    """Seven of ten words agree: one group; six of ten: two."""
+    """Seven of ten equal words are one group; six of ten are two."""
     words = list("abcdefghij")
     close = [*words[:7], "x", "y", "z"]
     far = [*words[:6], "w", "x", "y", "z"]
-    groups, grouping = grouped([" ".join(words), " ".join(close), " ".join(words)])
+    groups, grouping = group_lines([" ".join(words), " ".join(close), " ".join(words)])
     assert groups == [0, 0, 0]
     assert grouping.template(0) == f"a b c d e f g {ANYTHING} {ANYTHING} {ANYTHING}"
-    assert grouped([" ".join(words), " ".join(far)])[0] == [0, 1]
+    assert group_lines([" ".join(words), " ".join(far)])[0] == [0, 1]
 
 
-def test_length_and_first_word_part_groups():
-    """However alike the rest is."""
+def test_length_and_first_word_separate_groups():
+    """They do so however similar the rest is."""
     lines = ["ERROR db lost it now", "WARN db lost it now", "ERROR db lost it now again"]
-    assert grouped(lines)[0] == [0, 1, 2]
+    assert group_lines(lines)[0] == [0, 1, 2]
 
 
-def test_a_line_belongs_where_it_is_most_alike():
-    """Of two groups that would have it."""
+def test_a_line_joins_the_most_similar_group():
+    """Of two groups that accept it, the more similar one wins."""
     a = "ERROR one two three four five six seven eight nine"
     b = "ERROR one two three four five six x y z"
-    groups, _ = grouped([a, b, b])
+    groups, _ = group_lines([a, b, b])
     assert groups[1] == groups[2]
 
 
 def test_the_same_text_is_always_the_same_group():
-    """Also when its template has become vaguer since."""
+    """This is so even when its template has become vaguer since."""
     lines = [f"job {a} failed with code alpha beta gamma delta {a}" for a in "pqrs"] * 3
-    groups, _ = grouped(lines)
+    groups, _ = group_lines(lines)
     assert groups[:4] == groups[4:8] == groups[8:]
 
 
 def test_groups_are_those_that_people_made():
-    """Eight templates of a made-up service, 40 lines each with other values, shuffled."""
+    """Eight templates of a made-up service, 40 varied lines each, are recovered when shuffled."""
     dice = random.Random(3)
     templates = (
         "ERROR [db] connection to {ip} failed after {n} ms: timeout",
@@ -123,13 +123,13 @@ def test_groups_are_those_that_people_made():
                 text = text.replace(name, value)
             lines.append((label, text))
     dice.shuffle(lines)
-    groups, _ = grouped(text for _, text in lines)
+    groups, _ = group_lines(text for _, text in lines)
     pairs = {(label, group) for (label, _), group in zip(lines, groups, strict=True)}
     assert len(pairs) == len(templates) == len(set(groups))
 
 
 def test_new_templates_share_one_group_above_a_bound(monkeypatch):
-    """Hostile logs do not cost memory without end."""
+    """Hostile logs cannot use unlimited memory."""
     monkeypatch.setattr(patterns, "MOST_TEMPLATES", 20)
     grouping = Grouping()
     groups = [grouping.group(f"w{'x' * n} {'y' * n} {'z' * n}") for n in range(1, 500)]
@@ -138,11 +138,11 @@ def test_new_templates_share_one_group_above_a_bound(monkeypatch):
 
 
 def test_hostile_lines_cost_no_more_than_others():
-    """Text made to send an expression astray is masked in milliseconds."""
+    """Text made for catastrophic backtracking is masked in milliseconds."""
     hostile = ("a." * 5000, "/" * 5000, "1:" * 5000, '"' * 5001, "0x" * 4000, "a@" * 4000)
     start = time.perf_counter()
     for line in hostile * 20:
-        masked(line)
+        mask_line(line)
     assert time.perf_counter() - start < 2.0
 
 
@@ -151,23 +151,25 @@ def test_hostile_lines_cost_no_more_than_others():
     ["OAuth2Error", "TLSv1Failed", "getX509Cert", "Base64Utf8Decoder", "MD5Sha1Mismatch"],
 )
 def test_the_name_of_an_error_is_no_id(name):
-    """A name that is words by half and more keeps them; only its numbers vary."""
-    assert masked(f"{name}: request failed") == f"{re.sub('[0-9]+', '<n>', name)}: request failed"
+    """A name that is at least half words keeps them; only its numbers vary."""
+    assert (
+        mask_line(f"{name}: request failed") == f"{re.sub('[0-9]+', '<n>', name)}: request failed"
+    )
 
 
 def test_lines_that_differ_in_every_word_cost_no_more_each(monkeypatch):
-    """Beyond so many of one length and first word they join the last."""
+    """Above the bound for one length and first word, lines join the last template."""
     monkeypatch.setattr("hour24.statistics.patterns.MOST_ALIKE", 5)
     words = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
-    groups, grouping = grouped(f"failed {word * 3} {word} {word}{word}" for word in words)
+    groups, grouping = group_lines(f"failed {word * 3} {word} {word}{word}" for word in words)
     assert groups == [0, 1, 2, 3, 4, 4, 4, 4, 4, 4]
     assert grouping.template(4).startswith("failed <*>")
 
 
-def test_long_lines_are_alike_by_all_their_words():
-    """Half of them may say that they are not, never that they are."""
+def test_long_lines_are_compared_by_all_their_words():
+    """The first half can rule a match out, never in."""
     head = [f"w{chr(97 + n)}" for n in range(20)]
     same = " ".join(head)
     near = " ".join([*head[:15], *"vwxyz"])
     far = " ".join([head[0], *"abcdefghijk", *head[12:]])
-    assert grouped([same, near, far])[0] == [0, 0, 1]
+    assert group_lines([same, near, far])[0] == [0, 0, 1]

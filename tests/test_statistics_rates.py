@@ -1,4 +1,4 @@
-"""Shares: exact bounds against published values, and when a person is called."""
+"""Failure rates: exact bounds compared with published values, and escalation."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 from hour24.statistics.rates import (
     LEAST_BAD,
-    against,
     calls_for_a_person,
-    counted,
     design_effect,
     escalation,
+    judge_census,
+    judge_sample,
     lower,
-    needed,
+    needed_total,
     upper,
 )
 
@@ -28,21 +28,21 @@ from hour24.statistics.rates import (
         (0.001, [2995, 4742]),
     ],
 )
-def test_so_many_it_takes_to_pass(limit, wanted):
-    """With 0, 1, 2, ... bad, the 95 % bound of Clopper and Pearson lies below the limit."""
-    assert [needed(bad, limit) for bad in range(len(wanted))] == wanted
+def test_the_sample_size_that_passes(limit, wanted):
+    """With 0, 1, 2, ... bad, the 95 % Clopper-Pearson bound is below the limit."""
+    assert [needed_total(bad, limit) for bad in range(len(wanted))] == wanted
     for bad, total in enumerate(wanted):
-        assert against(bad, total, limit).standing == "inside"
-        assert against(bad, total - 1, limit).standing == "open"
+        assert judge_sample(bad, total, limit).standing == "inside"
+        assert judge_sample(bad, total - 1, limit).standing == "open"
 
 
 @pytest.mark.parametrize(
     ("total", "bad"), [(20, 3), (50, 4), (100, 5), (480, 12), (1440, 25), (14400, 173)]
 )
-def test_so_many_it_takes_to_fail_at_1_percent(total, bad):
-    """The 99 % lower bound lies above 1 % from so many on, and not with one fewer."""
-    assert against(bad, total, 0.01).standing == "beyond"
-    assert against(bad - 1, total, 0.01).standing != "beyond"
+def test_the_failures_that_exceed_1_percent(total, bad):
+    """The 99 % lower bound is above 1 % from this many on, and not with one fewer."""
+    assert judge_sample(bad, total, 0.01).standing == "beyond"
+    assert judge_sample(bad - 1, total, 0.01).standing != "beyond"
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,19 @@ def test_so_many_it_takes_to_fail_at_1_percent(total, bad):
 )
 def test_the_bounds_of_windows_and_sockets(bad, total, limit, standing):
     """20 requests can never pass; probes every 30 s pass with at most one error."""
-    assert against(bad, total, limit).standing == standing
+    assert judge_sample(bad, total, limit).standing == standing
 
 
 def test_none_of_twenty_leaves_up_to_13_9_percent_open():
-    """The bound that is told beside "0 of 20"."""
-    share = against(0, 20, 0.01)
+    """ "0 of 20" has an upper bound of 13.9 %."""
+    share = judge_sample(0, 20, 0.01)
     assert share.upper == pytest.approx(0.139, abs=0.0005)
     assert share.upper == pytest.approx(1 - 0.05 ** (1 / 20))
     assert share.lower == 0.0
 
 
-def test_bounds_solve_the_binomial_tails_they_stand_for():
-    """At the lower bound so many bad or more have 1 %; at the upper one so many or fewer, 5 %."""
+def test_bounds_solve_their_binomial_tails():
+    """The upper tail is 1 % at the lower bound; the lower tail is 5 % at the upper bound."""
 
     def tail(most: int, total: int, p: float) -> float:
         return sum(math.comb(total, k) * p**k * (1 - p) ** (total - k) for k in range(most + 1))
@@ -77,44 +77,44 @@ def test_bounds_solve_the_binomial_tails_they_stand_for():
     assert upper(7, 7) == 1.0
 
 
-def test_one_bad_thing_alone_is_never_beyond():
-    """Of one, of five, as a sample or as a census."""
+def test_a_single_failure_is_never_beyond():
+    """One failure is open in any total, as a sample or as a census."""
     assert LEAST_BAD == 2
     for total in (1, 2, 5):
-        assert against(1, total, 0.01).standing == "open"
-        assert counted(1, total, 0.01).standing == "open"
-    assert counted(2, 2, 0.01).standing == "beyond"
+        assert judge_sample(1, total, 0.01).standing == "open"
+        assert judge_census(1, total, 0.01).standing == "open"
+    assert judge_census(2, 2, 0.01).standing == "beyond"
 
 
-def test_a_census_is_a_fact():
-    """No bound widens it; the limit itself is not below the limit."""
-    assert counted(9, 1000, 0.01).standing == "inside"
-    assert counted(10, 1000, 0.01).standing == "beyond"
-    share = counted(3, 1354, 0.01)
+def test_a_census_is_exact():
+    """No bound widens it, and the limit itself is not below the limit."""
+    assert judge_census(9, 1000, 0.01).standing == "inside"
+    assert judge_census(10, 1000, 0.01).standing == "beyond"
+    share = judge_census(3, 1354, 0.01)
     assert share.lower == share.upper == share.share == pytest.approx(3 / 1354)
 
 
 def test_nothing_counted_is_open():
-    """Silence is neither inside nor beyond."""
-    assert against(0, 0, 0.01).standing == counted(0, 0, 0.01).standing == "open"
+    """No data is neither inside nor beyond."""
+    assert judge_sample(0, 0, 0.01).standing == judge_census(0, 0, 0.01).standing == "open"
 
 
 @pytest.mark.parametrize(("bad", "total"), [(-1, 5), (6, 5), (0, 0)])
-def test_counts_that_cannot_be_are_refused(bad, total):
-    """More bad than there were, fewer than none, of none."""
+def test_impossible_counts_are_refused(bad, total):
+    """More bad than the total, fewer than zero, or a total of zero is refused."""
     with pytest.raises(ValueError, match="expected 0 <= bad <= total"):
         upper(bad, total)
 
 
 @pytest.mark.parametrize("limit", [0.0, 1.0, -0.1])
 def test_a_limit_that_is_no_share_is_refused(limit):
-    """Nothing could ever settle it."""
+    """No sample size could ever show it."""
     with pytest.raises(ValueError, match="above 0 and below 1"):
-        needed(0, limit)
+        needed_total(0, limit)
 
 
-def test_the_design_effect_tells_clumps_from_chance():
-    """All bad ones in one block of four: 4 times and more; evenly spread: 1."""
+def test_the_design_effect_measures_clumps():
+    """Even blocks give 1; all failures in one of four blocks give more than 4."""
     assert design_effect([5, 5, 5, 5], [100] * 4) == 1.0
     assert design_effect([20, 0, 0, 0], [100] * 4) == pytest.approx(
         (15**2 + 3 * 25) / 100 / 3 / (0.05 * 0.95) * 1.0
@@ -144,21 +144,21 @@ def test_the_design_effect_tells_clumps_from_chance():
     ],
 )
 def test_five_minutes_call_for_a_person(bad, total, calls):
-    """Three failures, more than 5 %, and 99.9 % sure to be above 1 %."""
+    """Three failures, more than 5 %, and above 1 % at 99.9 % confidence."""
     assert calls_for_a_person(bad, total) is calls
 
 
 @pytest.mark.parametrize(("per_minute", "within"), [(12, 1), (60, 1), (2, 2)])
-def test_an_outage_is_seen_within_minutes(per_minute, within):
-    """All requests fail for three minutes, after an hour of none."""
+def test_an_outage_is_detected_within_minutes(per_minute, within):
+    """All requests fail for three minutes, after an hour without failures."""
     errors = [0] * 60 + [per_minute] * 3 + [0] * 10
     seen = escalation(errors, [per_minute] * len(errors))
     assert seen is not None
     assert 60 <= seen < 60 + within
 
 
-def test_a_quiet_day_and_single_errors_call_nobody():
-    """ "Any minute above 5 %" would call at each of these."""
+def test_a_quiet_day_and_single_errors_do_not_escalate():
+    """A rule of "any minute above 5 %" would escalate each of these."""
     errors = [1 if minute % 30 == 0 else 0 for minute in range(1440)]
     assert escalation(errors, [12] * 1440) is None
     assert escalation([0] * 1440, [60] * 1440) is None
@@ -166,6 +166,6 @@ def test_a_quiet_day_and_single_errors_call_nobody():
 
 
 def test_only_the_last_five_minutes_count():
-    """Three failures spread over six minutes are not three in five."""
+    """Three failures over six minutes are not three in five."""
     assert escalation([1, 0, 1, 0, 0, 1], [2] * 6) is None
     assert escalation([1, 0, 1, 0, 1], [1] * 5) == 4

@@ -1,4 +1,4 @@
-"""Shifts between two stretches of measurements."""
+"""Shifts between two sets of measurements."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from hour24.histogram import counted
+from hour24.histogram import count_values
 from hour24.statistics import shift
 
 
@@ -18,7 +18,7 @@ def medians(n: int, factor: float = 1.0, seed: int = 1) -> list[float]:
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 1.5, 3.0])
 def test_the_factor_is_found_and_lies_within_its_bounds(factor):
-    """Hodges and Lehmann's, on the log scale."""
+    """The estimate is that of Hodges and Lehmann on the log scale."""
     found = shift.shift(medians(24, factor), medians(12, seed=2))
     assert found.factor == pytest.approx(factor, rel=0.06)
     assert found.lower <= factor <= found.upper
@@ -36,14 +36,14 @@ def test_the_interval_is_moses():
 
 
 def test_too_few_have_no_bound():
-    """Three against three cannot speak at 99 %."""
+    """Three values per side have no 99 % bound."""
     found = shift.shift([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     assert (found.lower, found.upper) == (0.0, math.inf)
     assert shift.visible([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 1.2) == math.inf
 
 
 def test_identical_and_tied_values():
-    """No spread: the bounds are the factor."""
+    """Without spread, the bounds equal the factor."""
     same = shift.shift([100.0] * 10, [100.0] * 6)
     assert same == shift.Shift(1.0, 1.0, 1.0)
     ties = shift.shift([100.0, 100.0, 120.0] * 4, [100.0, 120.0] * 4)
@@ -54,13 +54,13 @@ def test_identical_and_tied_values():
     ("now", "before"), [([], [1.0]), ([1.0], []), ([0.0, 1.0], [1.0]), ([1.0], [-1.0])]
 )
 def test_empty_sides_and_zeros_are_refused(now, before):
-    """A logarithm needs more than nothing."""
+    """A logarithm needs a value above 0."""
     with pytest.raises(ValueError, match="expected values above 0 on both sides"):
         shift.shift(now, before)
 
 
-def test_unchanged_days_are_hardly_ever_called_slower():
-    """At 99 % one-sided, against a factor of 1."""
+def test_unchanged_days_are_rarely_called_slower():
+    """The test is one-sided at 99 %, for a factor of 1."""
     called = sum(
         shift.shift(medians(24, seed=2 * n), medians(6, seed=2 * n + 1)).lower > 1
         for n in range(300)
@@ -69,18 +69,18 @@ def test_unchanged_days_are_hardly_ever_called_slower():
 
 
 def test_blocks_with_too_few_samples_have_no_median():
-    """Four are too few."""
-    blocks = [counted([100.0] * 4), counted([100.0] * 5), counted([])]
+    """Four samples are too few."""
+    blocks = [count_values([100.0] * 4), count_values([100.0] * 5), count_values([])]
     assert shift.block_medians(blocks) == [pytest.approx(100, rel=0.011)]
 
 
-def test_a_thicker_tail_is_seen_apart_from_the_middle():
-    """A fifth of the requests five times as slow."""
+def test_a_thicker_tail_is_detected_separately():
+    """A fifth of the requests is five times as slow."""
     chance = random.Random(6)
 
     def blocks(n: int, slow: float) -> list[dict[int, int]]:
         return [
-            counted(
+            count_values(
                 100 * chance.lognormvariate(0, 0.2) * (5 if chance.random() < slow else 1)
                 for _ in range(20)
             )
@@ -96,16 +96,16 @@ def test_a_thicker_tail_is_seen_apart_from_the_middle():
 
 
 def test_a_tail_that_comes_in_one_clump_weighs_less():
-    """The design effect: the same share, spread evenly, is known better."""
-    base = [counted([100.0] * 19 + [150.0])] * 12
-    even = shift.tail([counted([100.0] * 16 + [900.0] * 4)] * 10, base)
-    clumped = shift.tail([counted([100.0] * 20)] * 8 + [counted([900.0] * 20)] * 2, base)
+    """The same share, spread evenly, has a tighter bound (design effect)."""
+    base = [count_values([100.0] * 19 + [150.0])] * 12
+    even = shift.tail([count_values([100.0] * 16 + [900.0] * 4)] * 10, base)
+    clumped = shift.tail([count_values([100.0] * 20)] * 8 + [count_values([900.0] * 20)] * 2, base)
     assert even.share == clumped.share == 0.2
     assert clumped.lower < even.lower
 
 
 def test_the_smallest_visible_rise_grows_with_the_noise():
-    """And lies above the limit itself."""
+    """It is above the limit itself."""
     quiet = shift.visible(medians(24), medians(12, seed=2), 1.2)
     chance = random.Random(3)
     noisy = [100 * chance.lognormvariate(0, 0.3) for _ in range(24)]

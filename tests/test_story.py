@@ -80,7 +80,7 @@ def test_healthy_is_well_inside_the_limits_on_errors(seed: int):
     for start in (-1, 0, 4, 8, 12, 16, 20):
         bad, total = failing(minutes(story, start, start + (1 if start < 0 else 4)))
         assert total > 1000
-        assert rates.counted(bad, total, 0.01).standing == "inside"
+        assert rates.judge_census(bad, total, 0.01).standing == "inside"
         assert bad / total < 0.003
     blocks = [failing(minutes(story, i / 12, (i + 1) / 12)) for i in range(-12, 24 * 12)]
     assert counts.spikes([b for b, _ in blocks], [n for _, n in blocks]) == []
@@ -160,7 +160,7 @@ def test_leaks_are_leaks():
 
 def test_unheard_lines_are_patterns_of_their_own():
     """The fault log_errors repeats no pattern: no two of its lines are grouped together."""
-    groups, _ = patterns.grouped(UNHEARD)
+    groups, _ = patterns.group_lines(UNHEARD)
     assert len(set(groups)) == len(UNHEARD)
     assert not any(class_of({"message": line}, CLASSES) for line in UNHEARD)
 

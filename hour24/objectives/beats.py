@@ -151,7 +151,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
     def _worker(self, line: Line, start: float, end: float, series: Series) -> _Worker:
         late_s = rhythm.lateness(line.times, line.values)
         settled = series.question.at.timestamp() - max(rhythm.WATERMARK_S, late_s)
-        beats = [t for t in rhythm.moments(line.times) if start <= t <= end]
+        beats = [t for t in rhythm.unique_times(line.times) if start <= t <= end]
         long = rhythm.gaps(beats, start, end, MISSED * self.every_s)
         over = [(a, b) for a, b in long if b - a > self.max_gap_s]
         # a gap that only reaches so far because lines are still on their way is not one yet
@@ -163,7 +163,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             over=[gap for gap in over if gap not in open_],
             open_=open_,
             longest_s=max(b - a for a, b in rhythm.gaps(beats, start, end, -1.0)),
-            streams=rhythm.workers_in(beats, self.every_s),
+            streams=rhythm.count_workers(beats, self.every_s),
             late_s=late_s,
         )
 

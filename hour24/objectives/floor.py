@@ -18,7 +18,7 @@ from typing import ClassVar
 from hour24.evidence import Evidence, Series
 from hour24.objectives.base import Kinds, Objective, given
 from hour24.objectives.memory import MB, in_memory_unit
-from hour24.statistics.quantiles import least, lower_rank, upper_rank
+from hour24.statistics.quantiles import least_samples, lower_rank, upper_rank
 from hour24.statistics.rates import FAIL_CONFIDENCE, PASS_CONFIDENCE
 from hour24.text import format_count, format_factor, format_number
 from hour24.verdict import Outcome, Scale, Verdict
@@ -46,7 +46,7 @@ class FloorKept(Objective, frozen=True, kw_only=True):
         now = floors(in_memory_unit(given(evidence, "now", Series), "now"))
         before = floors(in_memory_unit(given(evidence, "baseline", Series), "baseline"))
         figures = {"hours_now": float(len(now)), "hours_baseline": float(len(before))}
-        wanted = least(0.5, FAIL_CONFIDENCE)
+        wanted = least_samples(0.5, FAIL_CONFIDENCE)
         if min(len(now), len(before)) < wanted:
             return self.unmeasured(
                 "too_few_samples",

@@ -29,12 +29,12 @@ from hour24.objectives.listed import listed
 from hour24.statistics.counts import (
     HOUR_S,
     Ratio,
+    busiest,
     calendar_hours,
-    fullest,
     least_significant,
     ratio,
 )
-from hour24.statistics.patterns import grouped
+from hour24.statistics.patterns import group_lines
 from hour24.text import (
     MOST_LISTED,
     format_clock,
@@ -104,7 +104,7 @@ class Pattern(NamedTuple):
 
 def patterns(lines: Sequence[Mapping[str, Any]]) -> list[Pattern]:
     """These lines by what they say, the most frequent pattern first."""
-    groups, grouping = grouped(str(line["message"]) for line in lines)
+    groups, grouping = group_lines(str(line["message"]) for line in lines)
     members: dict[int, list[Mapping[str, Any]]] = {}
     for line, group in zip(lines, groups, strict=True):
         members.setdefault(group, []).append(line)
@@ -182,7 +182,7 @@ class NoPattern(Objective, frozen=True, kw_only=True):
         hour = day = 0
         for kind in kinds:
             in_hour = max(calendar_hours(kind.moments, start, end), key=lambda each: each.count)
-            in_day, _ = fullest(kind.moments, DAY_S)
+            in_day, _ = busiest(kind.moments, DAY_S)
             hour, day = max(hour, in_hour.count), max(day, in_day)
             if in_hour.count >= self.per_hour:
                 when = (

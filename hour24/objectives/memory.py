@@ -118,7 +118,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             judged = told
         worst = max(judged, key=_badness)
         trend = worst.trend
-        fitted = len(trend.floors) >= 4
+        fitted = len(trend.low_points) >= 4
         whose = lines[told.index(worst)]
         figures = {
             "instance": float(next(n for n, line in enumerate(series.lines) if line is whose)),

@@ -69,7 +69,7 @@ class Look(NamedTuple):
 
     def missed(self, outage_s: float) -> float:
         """The probability that an outage of this length fell between two looks."""
-        return looks.missed(self.steps(), outage_s, self.window_s)
+        return looks.miss_probability(self.steps(), outage_s, self.window_s)
 
     def ran(self) -> str:
         """``2,872 of 2,880 probes ran (99.7 %)``."""
@@ -278,7 +278,7 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
         ]
         if look.longest_s > SHORT_S:
             chance = look.missed(SHORT_S)
-            hidden = looks.compatible(chance)
+            hidden = looks.compatible_outages(chance)
             parts.append(
                 f"a {SHORT_S:g} s outage would be missed with probability {chance:.2f}"
                 + (f", and up to {hidden:.0f} such are compatible at 95 %" if hidden >= 1 else "")

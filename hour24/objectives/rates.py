@@ -23,7 +23,14 @@ from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Counts, Evidence, Unanswered
 from hour24.objectives.base import Kinds, Objective
-from hour24.statistics.rates import LEAST_BAD, Share, against, counted, needed, upper
+from hour24.statistics.rates import (
+    LEAST_BAD,
+    Share,
+    judge_census,
+    judge_sample,
+    needed_total,
+    upper,
+)
 from hour24.text import count_of, format_count, format_percent, in_window, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -123,7 +130,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
     def _look(self, name: str, answer: Counts) -> Look:
         if name == "platform" and answer.basis == "census":
             return self._census(answer)
-        share = against(answer.bad, answer.total, self.limit)
+        share = judge_sample(answer.bad, answer.total, self.limit)
         told = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
         if share.total == 0:
             return Look(name, share, told, "", None, None)
@@ -143,7 +150,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
 
         The bound it would have as a sample is told where it lies inside the limit too.
         """
-        share = counted(answer.bad, answer.total, self.limit)
+        share = judge_census(answer.bad, answer.total, self.limit)
         if share.standing == "inside" and share.total < self._least():
             share = share._replace(standing="open")
         told = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
@@ -161,7 +168,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
     def _enough(self, look: Look) -> int:
         """How many there must be in all to show a share below the limit."""
         if look.by == "probe" or look.lower is not None:
-            return needed(look.share.bad, self.limit)
+            return needed_total(look.share.bad, self.limit)
         return max(self._least(), math.floor(look.share.bad / self.limit + 1e-9) + 1)
 
     def _unanswered(self, answer: Unanswered, looks: Mapping[str, Look]) -> Verdict:

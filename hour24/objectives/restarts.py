@@ -26,10 +26,10 @@ from hour24.shipped import COMMAND
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.statistics.restarts import (
     Incarnation,
-    alive_together,
+    drop_copies,
     growth,
     incarnations,
-    moving,
+    most_alive,
     probes_needed,
     tolerance,
     unit_of,
@@ -103,7 +103,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         probes = given(evidence, "probes", Probes)
         apart = tolerance(self.resolution_s)
         readings = [(u.at, u.uptime_s, u.instance) for u in probes.uptimes]
-        lives = incarnations(moving(readings, self.resolution_s), self.resolution_s)
+        lives = incarnations(drop_copies(readings, self.resolution_s), self.resolution_s)
         window = probes.question.window
         began = window.start.timestamp() if window else min((x.first for x in lives), default=0.0)
         declared = tuple(
@@ -135,7 +135,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         unseen = [
             each for each in told if all(abs(each[0] - x.start) > PAIRED_S for x in undeclared)
         ]
-        together = alive_together(found.lives)
+        together = most_alive(found.lives)
         seen = probes.kept - probes.bad
         figures = {
             **look.figures(),

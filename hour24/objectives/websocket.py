@@ -176,7 +176,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         what: str,
         codes: str = "",
     ) -> _Held:
-        share = rates.against(bad, total, self.limit)
+        share = rates.judge_sample(bad, total, self.limit)
         told = f"no connection {what} opened"
         if total:
             told = (
@@ -253,7 +253,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         reason = "; ".join(told)
         fails = outcome == Outcome.FAIL
         if outcome == Outcome.INCONCLUSIVE:
-            needed = rates.needed(share.bad, self.limit)
+            needed = rates.needed_total(share.bad, self.limit)
             reason += f"; {format_count(needed)} connections with no more drops would show it below"
         return Verdict(
             outcome=outcome,

@@ -32,7 +32,7 @@ from hour24.clock import Clock
 from hour24.config import Endpoint, Production
 from hour24.errors import SourceMisread, SourceTimeout
 from hour24.evidence import Attempt, Block, Distribution, Question
-from hour24.histogram import counted
+from hour24.histogram import count_values
 from hour24.secrets import Secret
 from hour24.shipped import IMPORTED_FROM
 
@@ -145,7 +145,7 @@ class Sampler:
         notes = [f"{n} x {why}" for why, n in sorted(told["bad"].items())]
         notes += [f"{n} x {why}, no samples" for why, n in sorted(told["refused"].items())]
         notes += [f"{told['limited']} answered 429, no samples"] if told["limited"] else []
-        counts = {str(index): n for index, n in sorted(counted(values).items())}
+        counts = {str(index): n for index, n in sorted(count_values(values).items())}
         block = Block(at.timestamp(), samples / per_s, counts)
         result = f"{len(values)} good, {bad} bad, {refused} refused, {told['limited']} limited"
         return Distribution(

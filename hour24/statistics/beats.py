@@ -1,12 +1,12 @@
-"""Heartbeats: gaps by event time, late logs told apart from missed beats.
+"""Heartbeats: gaps by event time, with late log lines kept apart from missed beats.
 
-Rules of this room:
+Rules of this module:
 
-- A beat counts when it happened, not when its line arrived; a line that arrived twice counts
-  once. The window's edges count as the ends of gaps.
-- A gap of one missed beat (1.5 to 2.5 periods) is worth saying and no more: lost log lines
-  and jitter make some every day.
-- The end of a window can be judged once lines as late as the latest seen would have arrived:
+- A beat counts at the time it happened, not when its line arrived. A duplicate line counts once.
+  The window's edges count as the ends of gaps.
+- A gap of one missed beat (1.5 to 2.5 periods) is reported and does not fail: lost log lines
+  and jitter cause some every day.
+- The end of a window can be judged once lines as late as the latest so far would have arrived:
   at least 300 s after it.
 """
 
@@ -18,25 +18,28 @@ from itertools import pairwise
 from statistics import median
 
 WATERMARK_S = 300.0
+"""Platforms deliver log lines up to five minutes late."""
 LATE_QUANTILE = 0.999
+"""One line in a thousand may be stuck; it does not move the lateness."""
 MOST_WORKERS = 20
+"""The rhythm of more workers in one stream cannot be separated."""
 
 
-def moments(times: Iterable[float]) -> list[float]:
-    """The beats, each once, ascending."""
+def unique_times(times: Iterable[float]) -> list[float]:
+    """The times of the beats, ascending, without duplicates."""
     return sorted({t for t in times if math.isfinite(t)})
 
 
 def gaps(
     beats: Sequence[float], start: float, end: float, longer_than: float
 ) -> list[tuple[float, float]]:
-    """The stretches without a beat longer than ``longer_than`` seconds, as (from, to)."""
+    """The gaps between beats that are longer than ``longer_than`` seconds, as (from, to)."""
     points = [start, *(t for t in beats if start <= t <= end), end]
     return [(a, b) for a, b in pairwise(points) if b - a > longer_than]
 
 
 def lateness(times: Sequence[float], arrivals: Sequence[float | None]) -> float:
-    """How late all but a thousandth of the lines arrived, in seconds; 0 when it is not known."""
+    """The delay that 99.9 % of the lines stayed within, in seconds; 0 when it is not known."""
     late = sorted(
         arrival - t
         for t, arrival in zip(times, arrivals, strict=True)
@@ -47,15 +50,14 @@ def lateness(times: Sequence[float], arrivals: Sequence[float | None]) -> float:
     return max(0.0, late[min(len(late) - 1, math.ceil(LATE_QUANTILE * len(late)) - 1)])
 
 
-def workers_in(beats: Sequence[float], every_s: float) -> int:
-    """How many workers seem to beat in this one stream: 1, or how many are interleaved.
+def count_workers(beats: Sequence[float], every_s: float) -> int:
+    """The number of workers whose beats are interleaved in this stream; 1 when it is one worker's.
 
-    Several workers with one period each give k beats a period, and the k-th beat after one
-    comes a period later.
+    k workers give k beats per period, and the k-th beat after any beat comes one period later.
     """
     if len(beats) < 3 * MOST_WORKERS:
         return 1
-    # the mean, since the median step of two workers that beat together may be a whole period
+    # the mean: two workers that beat together can have a median step of a whole period
     if (beats[-1] - beats[0]) / (len(beats) - 1) > 0.75 * every_s:
         return 1
     best, off = 1, 0.2 * every_s

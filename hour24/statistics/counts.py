@@ -1,11 +1,11 @@
-"""Counts over time: the fullest hour, rises, spikes, and one count against another.
+"""Counts over time: the busiest hour, rises, spikes, and the ratio of two counts.
 
-Rules of this room:
+Rules of this module:
 
-- An hour is a calendar hour, UTC, cut to the window; the fullest rolling hour is told beside it.
-- Rises and spikes are of rates, not of counts: traffic has a day's shape.
-- A change counts when it is both significant and large; the smallest that could have been
-  seen is given.
+- An hour is a calendar hour in UTC, cut to the window; the busiest rolling hour is reported too.
+- Rises and spikes are of rates, not of counts: traffic has a daily shape.
+- A change counts when it is both significant and large; the smallest detectable one is returned
+  with it.
 - Errors come in clumps: the dispersion found in the data widens every test.
 """
 
@@ -25,11 +25,11 @@ class Hour(NamedTuple):
 
     start: float
     end: float
-    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs
+    count: int  # type: ignore[assignment]  # hides tuple.count, which is not used
 
 
 class Spike(NamedTuple):
-    """A block with more than chance explains: its index, its count, what was expected."""
+    """A block with a higher count than chance explains: index, count and expected count."""
 
     index: int  # type: ignore[assignment]  # hides tuple.index and tuple.count
     count: int  # type: ignore[assignment]
@@ -47,7 +47,7 @@ class Rise(NamedTuple):
 
 
 class Ratio(NamedTuple):
-    """How one rate lies to another: the ratio, and its one-sided 99 % bounds."""
+    """The ratio of two rates, with its one-sided 99 % bounds."""
 
     ratio: float
     lower: float
@@ -55,7 +55,7 @@ class Ratio(NamedTuple):
 
 
 def calendar_hours(times: Sequence[float], start: float, end: float) -> list[Hour]:
-    """The calendar hours of [start, end), each with how many of ``times`` it holds."""
+    """The calendar hours of [start, end), each with the number of ``times`` in it."""
     hours: list[Hour] = []
     begin = start
     while begin < end:
@@ -65,8 +65,8 @@ def calendar_hours(times: Sequence[float], start: float, end: float) -> list[Hou
     return hours
 
 
-def fullest(times: Sequence[float], length_s: float = HOUR_S) -> tuple[int, float]:
-    """The most of ``times`` in any stretch of ``length_s``, and when it starts; (0, 0) of none."""
+def busiest(times: Sequence[float], length_s: float = HOUR_S) -> tuple[int, float]:
+    """The highest count in any window of ``length_s``, and its start; (0, 0) without any times."""
     ordered = sorted(times)
     most, when, first = 0, 0.0, 0
     for index, t in enumerate(ordered):
@@ -78,9 +78,9 @@ def fullest(times: Sequence[float], length_s: float = HOUR_S) -> tuple[int, floa
 
 
 def rise(bad: Sequence[int], total: Sequence[int]) -> Rise | None:
-    """The trend of a rate over equally spaced blocks, or none when nothing varies.
+    """The trend of a rate over equally spaced blocks; None when nothing varies.
 
-    Cochran and Armitage's test, its variance widened by the blocks' dispersion where that is
+    The Cochran-Armitage test, with its variance scaled by the blocks' dispersion where that is
     above 1. Fitted rates are never below 0. Power for a rise to four times over six blocks:
     0.43 at 480 a block, 0.80 at 1 440.
 
@@ -106,7 +106,7 @@ def rise(bad: Sequence[int], total: Sequence[int]) -> Rise | None:
     dispersion = max(1.0, pearson)
     z = slope * math.sqrt(spread / (p * (1 - p) * dispersion))
     first, last = fitted(pairs[0][0]), fitted(pairs[-1][0])
-    # half an error stands for none: a rise from nothing is large, not infinite
+    # half an error replaces zero: a rise from nothing is large, not infinite
     factor = last / max(first, 0.5 / n_all)
     return Rise(first, last, factor, float(ndtr(-z)), dispersion)
 
@@ -120,18 +120,18 @@ def spikes(
     times: float = 2.0,
     share: float = 0.0,
 ) -> list[Spike]:
-    """Blocks with more bad ones than the rate of the others explains.
+    """The blocks with more bad results than the rate of the other blocks explains.
 
-    Negative binomial with the others' rate (its 95 % upper bound) and dispersion; ``chance``
-    is shared among all blocks. The dispersion is taken without the fullest twentieth, which costs
-    false alarms where errors come in clumps. Days of 288 blocks with one: at most 0.03 for errors
-    one by one; in clumps of three 0.41 at 3 errors a block, 0.29 at 5, 0.14 at 20, 0.08 at 50.
-    Over such data ask for ``chance`` 0.01 and ``times`` 3, over hours.
+    Negative binomial with the other blocks' rate (its 95 % upper bound) and dispersion; ``chance``
+    is divided among all blocks. The dispersion leaves out the highest 5 % of blocks, which causes
+    false alarms where errors are clumped. Share of 288-block days with a false alarm: at most 0.03
+    for single errors; in clumps of three 0.41 at 3 errors a block, 0.29 at 5, 0.14 at 20, 0.08 at
+    50. For such data use ``chance`` 0.01 and ``times`` 3, over hours.
 
     Args:
-        least: a spike holds at least so many.
-        times: and at least so many times what was expected.
-        share: and at least this share of its block's total (0 to 1).
+        least: the smallest count of a spike.
+        times: the smallest ratio of a spike to the expected count.
+        share: the smallest share of its block's total (0 to 1).
     """
     from scipy.special import gammaincinv, pdtrc
 
@@ -164,13 +164,13 @@ def spikes(
 def ratio(
     now: float, exposure: float, before: float, exposure_before: float, clumping: float = 1.0
 ) -> Ratio:
-    """How the rate ``now / exposure`` lies to ``before / exposure_before``.
+    """The ratio of the rate ``now / exposure`` to ``before / exposure_before``.
 
-    Exact, given the sum of both counts. With nothing before, the ratio is infinite and its
-    lower bound still finite.
+    Exact, given the sum of both counts. When ``before`` is 0 the ratio is infinite, and its lower
+    bound is still finite.
 
     Args:
-        clumping: how many things come at once, on average; both counts are divided by it.
+        clumping: the mean number of things that occur together; both counts are divided by it.
 
     Source: Przyborowski and Wilenski, Biometrika 31 (1940).
     """
@@ -204,7 +204,7 @@ def least_significant(
 
 
 def _dispersion(blocks: Sequence[tuple[int, int, int]]) -> float:
-    """Pearson's dispersion without the fullest twentieth, so that a spike does not hide itself."""
+    """Pearson's dispersion without the highest 5 % of blocks, so that no spike hides itself."""
     ordered = sorted(blocks, key=lambda block: block[1] / block[2])
     kept = ordered[: max(2, len(ordered) - max(1, len(ordered) // 20))]
     n_all, b_all = sum(n for _, _, n in kept), sum(b for _, b, _ in kept)
@@ -215,7 +215,7 @@ def _dispersion(blocks: Sequence[tuple[int, int, int]]) -> float:
 
 
 def _negative_binomial_tail(count: int, size: float, p: float) -> float:
-    """P(X >= count) of a negative binomial with this size (any above 0) and success share."""
+    """P(X >= count) of a negative binomial with this size (above 0) and success probability."""
     from scipy.special import betainc
 
     return float(betainc(count, size, 1 - p))

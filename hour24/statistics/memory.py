@@ -8,13 +8,13 @@ Rules of this module:
 - A slope is not yet a leak. It must continue through every third of the time on the envelope that
   memory never returns below again, and collections must have been seen. Warm-up, filling caches and
   the shape of a day fail this test.
-- Nor is a slope that a warm-up explains as well: with log(time) as another term, the curve in which
-  heaps and allocators settle, 40 % of the slope must remain.
+- A slope that a warm-up explains equally well is not a leak: with log(time) as another term, the
+  curve along which heaps and allocators settle, 40 % of the slope must remain.
 - A leak per request follows requests: where the load is known and its running sum explains the low
   points better than the hours do, the running sum is used as the clock.
 - A resident set does not shrink with the load, so its slope must hold with and without the load.
-- Before 20 h a leak is called only when it is very steep or the limit is near; at 4 h no honest
-  verdict exists.
+- Before 20 h a leak is called only when it is very steep or the limit is near; at 4 h no reliable
+  verdict is possible.
 - A leak that begins later is found from the break in the slope, and is called under the rule for
   less than 20 h: very steep, for 12 h.
 - A leak that was called stays called until the process restarts or its late half is flat.
@@ -22,8 +22,8 @@ Rules of this module:
   stays undecided. Do not judge a JVM by its resident set.
 
 Source: trend tests of Kendall's kind call 40 to 70 % of healthy 24-hour traces leaking, because
-healthy traces have trends. Block minima: Ganek's GC floors. Envelope: measured on 16 generators and
-19 recorded runs of Node and OpenJDK.
+healthy traces have trends. Block minima: Ganek's GC floors. Envelope: measured on 16 generators
+and 19 recorded runs of Node and OpenJDK.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 WARM_UP_H = 1.0
 """Heaps and allocators settle in their first hour."""
 LEAST_POINTS = 120
-"""Two hours of minutes: less cannot hold a warm-up and a slope."""
+"""Two hours of minutes: fewer cannot contain both a warm-up and a slope."""
 BLOCKS = 12
-"""Two hours each in a day: long enough to hold a collection, enough of them for a slope."""
+"""Two hours each in a day: long enough for a collection, and enough of them for a slope."""
 LEAST_IN_BLOCK = 5
-"""A minimum of fewer values is chance."""
+"""The minimum of fewer values is mostly noise."""
 LOAD_MINUTES = 30
 """Memory follows the load of the last half hour, not of the minute."""
 MOST_CORRELATION = 0.7
@@ -55,23 +55,23 @@ MOST_CORRELATION = 0.7
 LEAK_MB_H = 0.3
 """Smallest slope that is called a leak of a heap: 7 MB a day."""
 LEAK_RSS_MB_H = 1.0
-"""The same of a resident set, which creeps by fragmentation."""
+"""The same for a resident set, which creeps up through fragmentation."""
 HARMLESS_MB_H = 1.0
-"""A slope that is certainly below this passes: 24 MB a day."""
+"""A slope whose upper bound is below this passes: 24 MB a day."""
 LEAST_GROWTH_MB = 4.0
-"""A smaller growth is within what allocators hold back."""
+"""Allocators keep back as much without any leak."""
 LEAST_GROWTH_SIGMA = 1.5
 """Growth must exceed the scatter of the low points by this factor."""
 WHOLE_H = 19.9
-"""From here on a day's shape no longer looks like a slope."""
+"""From here on the daily load curve no longer looks like a slope."""
 EARLY_H = 11.9
 """Earliest time at which a very steep slope is called a leak."""
 EARLY_SHARE_PER_H = 0.02
 """Very steep: 2 % of the level an hour, half as much again in a day."""
 NEAR_LIMIT = 0.6
-"""Above this share of the limit a heap is collected hard, and what is left is really held."""
+"""Above this share of the limit a heap is collected fully, so what remains is in use."""
 NEAR_LIMIT_RSS = 0.85
-"""The same of a resident set, which is not given back below it."""
+"""The same for a resident set, which is not returned to the system below it."""
 HIGH = 0.9
 """Above this share of the limit no slope is harmless."""
 EXHAUSTED_WITHIN_H = 24.0
@@ -79,21 +79,21 @@ EXHAUSTED_WITHIN_H = 24.0
 LEAST_DROPS = 4
 """Fewer deep collections do not show where the low points are."""
 GROWN_SHARE = 0.6
-"""Growth by this share of the level is a leak even without collections."""
+"""Growth by this share of the level counts as a leak even without collections."""
 LASTING = 0.4
 """Share of the rate of the first third that must remain in the last: caches slow down more."""
 LASTING_RSS = 0.6
-"""The same of a resident set, which slows down later."""
+"""The same for a resident set, which slows down later."""
 LASTING_EARLY = 0.7
 """The same before :data:`WHOLE_H`, when warm-ups still run."""
 ONSET_AFTER_H = 2.0
-"""A break this soon after the start is the warm-up's."""
+"""A break sooner after the start belongs to the warm-up."""
 ONSET_LASTS_H = 5.4
-"""A slope after a break must last so long, the settle time of a checkpoint allowed for."""
+"""How long a slope after a break must last: 6 h less the settle time of a checkpoint."""
 ONSET_BLOCK_H = 0.5
-"""Blocks of the search for a break: short, so that the break is found to half an hour."""
-LOOKED_EVERY_H = 4.0
-"""Hours between checkpoints, at which an alarm may have been given before."""
+"""Block length in the search for a break: locates the break to half an hour."""
+CHECKPOINT_SPACING_H = 4.0
+"""Hours between checkpoints: an earlier one may already have called the leak."""
 
 Standing = Literal["leaks", "flat", "open"]
 
@@ -109,9 +109,16 @@ class Line(NamedTuple):
     t_lower: float
 
 
-class Floor(NamedTuple):
-    """The least value of a block: hour, MB, which life, the load around it, and the hour by the
-    requests served until then (by the clock, where the load is not known)."""
+class LowPoint(NamedTuple):
+    """The lowest value of a block.
+
+    Args:
+        hour: when it was measured.
+        value: MB.
+        life: number of the process run it belongs to.
+        load: mean load before it.
+        served: the hour by requests served; by the clock where the load is not known.
+    """
 
     hour: float
     value: float
@@ -121,17 +128,17 @@ class Floor(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """What the floors say.
+    """The trend of the low points.
 
     ``why`` is one word for an open standing: ``too_early`` (not enough hours), ``suspect`` (a
-    trend that must go on to be called a leak), ``unsteady`` (growth that slows or is not
-    steady), ``no_collection`` (too few collections seen), ``near_limit``, ``wide`` (the
-    interval holds both).
+    trend that must continue to be called a leak), ``unsteady`` (growth that slows or is not
+    steady), ``no_collection`` (too few collections), ``near_limit``, ``wide`` (the interval
+    includes both).
 
     ``levelled_off``: the late half is flat, with ``late_slope`` and its 95 % bound ``late_upper``.
     ``onset_h``: the hour from which it rises; 0: from the beginning. ``steep``: more than 2 % of
     the level an hour, at 99 %. ``called_h``: the earlier hour at which a leak was called that
-    nothing has ended since; 0: it is called now.
+    has not ended since; 0: it is called now.
     """
 
     standing: Standing
@@ -145,7 +152,7 @@ class Trend(NamedTuple):
     visible: float = 0.0
     exhausted_h: float | None = None
     drops: int = 0
-    floors: tuple[Floor, ...] = ()
+    low_points: tuple[LowPoint, ...] = ()
     origin_h: float = 0.0
     intercept: float = 0.0
     late_slope: float = 0.0
@@ -171,7 +178,7 @@ def trend(
         hours: ascending, about one a minute.
         values: MB; ``None`` where nothing was measured.
         load: requests a second at the same hours.
-        starts: hours at which the process was started anew.
+        starts: hours at which the process restarted.
         metric: ``heap_used`` or ``rss``.
         limit: MB at which it is killed.
     """
@@ -201,7 +208,7 @@ def _still_called(
     """The leak that an earlier checkpoint called, unless the process restarted since."""
     import numpy as np
 
-    cut = float(t[-1]) - LOOKED_EVERY_H
+    cut = float(t[-1]) - CHECKPOINT_SPACING_H
     while cut - t[0] >= EARLY_H and not any(cut < start <= t[-1] for start in starts):
         known = t <= cut
         if np.isfinite(y[known]).any():
@@ -209,7 +216,7 @@ def _still_called(
             before = _with_onset(t[known], y[known], load, starts, rss, limit)
             if before.standing == "leaks" and before.steep:
                 return before._replace(called_h=float(cut - t[0]))
-        cut -= LOOKED_EVERY_H
+        cut -= CHECKPOINT_SPACING_H
     return found
 
 
@@ -221,12 +228,12 @@ def _with_onset(
     rss: bool,
     limit: float | None,
 ) -> Trend:
-    """The trend of the whole time, or of the time since a break in the slope if that is worse."""
+    """The trend of the whole time, or since a break in the slope if that is worse."""
     whole = _trend(t, y, x, starts, rss, limit)
     onset = None if whole.standing == "leaks" else _onset(t, y)
     if onset is None:
         return whole
-    # what came before the break counts as the warm-up of what comes after it
+    # the time before the break is the warm-up of the time after it
     later = t >= onset - WARM_UP_H
     since = _trend(
         t[later],
@@ -287,19 +294,21 @@ def _trend(
     if not lives:
         return Trend("open", "too_early", span)
     drops = sum(_deep_drops(_present(y[life])) for life in lives)
-    floors = _floors(t, y, x, lives)
-    if len(floors) < 4:
-        return Trend("open", "too_early", span, floors=tuple(floors))
-    hour = np.array([f.hour for f in floors])
-    line, adjusted = _fit(floors, hour)
+    low_points = _low_points(t, y, x, lives)
+    if len(low_points) < 4:
+        return Trend("open", "too_early", span, low_points=tuple(low_points))
+    hour = np.array([f.hour for f in low_points])
+    line, adjusted = _fit(low_points, hour)
     longest = max(range(len(lives)), key=lambda i: int(lives[i].sum()))
-    persists, late = _persistence(floors, hour, adjusted, longest, span, rss)
+    persists, late = _persistence(low_points, hour, adjusted, longest, span, rss)
     late_slope, late_upper = late
-    own = [f for f in floors if f.life == longest]
-    growth = line.slope * (floors[-1].hour - floors[0].hour)
+    own = [f for f in low_points if f.life == longest]
+    growth = line.slope * (low_points[-1].hour - low_points[0].hour)
     level, few = _collections(_present(y[lives[longest]]), drops, growth, rss)
     head = None if limit is None else limit - float(np.nanmax(y))
-    near = limit is not None and floors[-1].value > (NEAR_LIMIT_RSS if rss else NEAR_LIMIT) * limit
+    near = (
+        limit is not None and low_points[-1].value > (NEAR_LIMIT_RSS if rss else NEAR_LIMIT) * limit
+    )
     recent = y[-max(10, len(y) // 8) :]
     high = (
         limit is not None
@@ -309,16 +318,16 @@ def _trend(
     leak = LEAK_RSS_MB_H if rss else LEAK_MB_H
     steady = persists
     if rss:
-        raw = np.array([f.value for f in floors])
-        steady = persists and _persistence(floors, hour, raw, longest, span, rss)[0]
-    rises = not few and steady and _rises(floors, hour, line, leak)
+        raw = np.array([f.value for f in low_points])
+        steady = persists and _persistence(low_points, hour, raw, longest, span, rss)[0]
+    rises = not few and steady and _rises(low_points, hour, line, leak)
     if not rss and not few and not rises and x is not None:
-        served = np.array([f.served for f in floors])
-        by_requests, rest = _fit(floors, served)
-        if by_requests.sigma < line.sigma and _rises(floors, served, by_requests, leak):
-            rises, _ = _persistence(floors, served, rest, longest, span, rss)
+        served = np.array([f.served for f in low_points])
+        by_requests, rest = _fit(low_points, served)
+        if by_requests.sigma < line.sigma and _rises(low_points, served, by_requests, leak):
+            rises, _ = _persistence(low_points, served, rest, longest, span, rss)
             line = by_requests if rises else line
-    growth = line.slope * (floors[-1].hour - floors[0].hour)
+    growth = line.slope * (low_points[-1].hour - low_points[0].hour)
     exhausted = head / line.lower if head is not None and line.lower > 0 else None
     levelled_off = late_upper < HARMLESS_MB_H and line.slope > 0 and not persists
     steep = line.lower > EARLY_SHARE_PER_H * level
@@ -334,7 +343,7 @@ def _trend(
     elif not few and not high and (line.upper < HARMLESS_MB_H or levelled_off):
         standing = "flat"
     else:
-        slows = not steady or _beside_warm_up(floors, hour) < LASTING * line.slope
+        slows = not steady or _slope_after_warm_up(low_points, hour) < LASTING * line.slope
         why = _why(span, high, few, line.slope > 0 and slows)
     across = max(own[-1].hour - own[0].hour, 1e-9)
     return Trend(
@@ -349,7 +358,7 @@ def _trend(
         visible=max(leak + line.t_lower * line.error, _least_growth(line) / across),
         exhausted_h=exhausted,
         drops=drops,
-        floors=tuple(floors),
+        low_points=tuple(low_points),
         origin_h=float(np.mean([f.hour for f in own])),
         intercept=float(np.mean([f.value for f in own])),
         late_slope=late_slope,
@@ -370,7 +379,7 @@ def _why(span: float, high: bool, few: bool, unsteady: bool) -> str:
 
 
 def _lives(t: Floats, y: Floats, starts: Sequence[float]) -> list[Any]:
-    """Which points belong to each life, its first hour left out; short ones left out whole."""
+    """Masks of the points of each process run, without its first hour; short runs are left out."""
     edges = [float(t[0]), *sorted(s for s in starts if t[0] < s < t[-1]), float(t[-1]) + 1e-9]
     lives = []
     for begin, end in pairwise(edges):
@@ -381,7 +390,7 @@ def _lives(t: Floats, y: Floats, starts: Sequence[float]) -> list[Any]:
 
 
 def _filled(load: Sequence[float | None]) -> Floats | None:
-    """The load with holes filled from their neighbours; none when it is not known at all."""
+    """The load with gaps interpolated; None when it is not known at all."""
     import numpy as np
 
     x = np.asarray([np.nan if v is None else v for v in load], dtype=float)
@@ -394,7 +403,7 @@ def _filled(load: Sequence[float | None]) -> Floats | None:
 
 
 def _present(y: Floats) -> Floats:
-    """The values with holes filled by the last one before, for looking at steps only."""
+    """The values with gaps filled by the previous value; used only to find steps."""
     import numpy as np
 
     known = np.isfinite(y)
@@ -406,7 +415,7 @@ def _present(y: Floats) -> Floats:
 
 
 def _deep_drops(y: Floats) -> int:
-    """How many large collections there were: drops of more than a third of the usual range."""
+    """The number of large collections: drops of more than a third of the usual range."""
     import numpy as np
 
     n = len(y)
@@ -424,15 +433,15 @@ def _deep_drops(y: Floats) -> int:
     return 1 + int((np.diff(found) > 2).sum())
 
 
-def _floors(t: Floats, y: Floats, x: Floats | None, lives: list[Any]) -> list[Floor]:
-    """The least value of each block; twelve blocks, shared among the lives by their length."""
+def _low_points(t: Floats, y: Floats, x: Floats | None, lives: list[Any]) -> list[LowPoint]:
+    """The lowest value of each block; twelve blocks, divided among the runs by their length."""
     import numpy as np
 
     total = sum(int(life.sum()) for life in lives)
     served = t
     if x is not None and float(x.mean()) > 0:
         served = np.cumsum(np.diff(t, prepend=t[0]) * x) / float(x.mean())
-    floors = []
+    low_points = []
     for number, life in enumerate(lives):
         ts, ys = t[life], y[life]
         xs = None if x is None else x[life]
@@ -445,72 +454,72 @@ def _floors(t: Floats, y: Floats, x: Floats | None, lives: list[Any]) -> list[Fl
             if xs is not None:
                 around = float(np.mean(xs[max(0, least - LOAD_MINUTES) : least + 1]))
             clock = float(served[life][least])
-            floors.append(Floor(float(ts[least]), float(ys[least]), number, around, clock))
-    return floors
+            low_points.append(LowPoint(float(ts[least]), float(ys[least]), number, around, clock))
+    return low_points
 
 
-def _fit(floors: Sequence[Floor], t: Floats) -> tuple[Line, Floats]:
-    """One slope over all lives, the load's share taken off; and the floors without that share.
+def _fit(low_points: Sequence[LowPoint], t: Floats) -> tuple[Line, Floats]:
+    """One slope over all runs without the load's share, and the low points without that share.
 
     Args:
-        t: when each floor was, by the hour or by the requests served.
+        t: the time of each low point, in hours or in requests served.
     """
     import numpy as np
 
-    y = np.array([f.value for f in floors])
-    x = np.array([f.load for f in floors])
-    levels = _levels(floors)
+    y = np.array([f.value for f in low_points])
+    x = np.array([f.load for f in low_points])
+    levels = _levels(low_points)
     centred = t - t.mean()
     if _load_varies(x):
         both = np.column_stack([*levels, centred, x - x.mean()])
         share = float(np.linalg.lstsq(both, y, rcond=None)[0][-1])
         if share > 0:
-            # memory held for requests goes with the load, never against it
+            # memory for requests rises with the load, never against it
             fit = _line(t, y, np.column_stack([*levels, x - x.mean(), centred]))
             return fit, y - share * (x - x.mean())
     return _line(t, y, np.column_stack([*levels, centred])), y
 
 
-def _levels(floors: Sequence[Floor]) -> list[Floats]:
-    """A column of ones and zeros for each life: its own level."""
+def _levels(low_points: Sequence[LowPoint]) -> list[Floats]:
+    """A column of ones and zeros for each run: its own level."""
     import numpy as np
 
-    life = np.array([f.life for f in floors])
+    life = np.array([f.life for f in low_points])
     return [(life == number).astype(float) for number in np.unique(life)]
 
 
 def _load_varies(x: Floats) -> bool:
-    """Whether the load around the floors can tell its share."""
+    """True if the load varies enough around the low points to estimate its share."""
     import numpy as np
 
     return len(x) >= 8 and float(np.std(x)) > 0.03 * float(np.mean(x))
 
 
 def _least_growth(line: Line) -> float:
-    """The least growth that is more than the floors' own scatter, in MB."""
+    """The smallest growth that exceeds the scatter of the low points, in MB."""
     return max(LEAST_GROWTH_MB, LEAST_GROWTH_SIGMA * line.sigma)
 
 
-def _rises(floors: Sequence[Floor], t: Floats, line: Line, leak: float) -> bool:
-    """Whether the slope is a leak's, large beside the scatter, and no warm-up's."""
+def _rises(low_points: Sequence[LowPoint], t: Floats, line: Line, leak: float) -> bool:
+    """True if the slope is steep enough for a leak, exceeds the scatter, and is not a warm-up."""
     growth = line.slope * float(t[-1] - t[0])
     return (
         line.lower > leak
         and growth > _least_growth(line)
-        and _beside_warm_up(floors, t) > max(leak, LASTING * line.slope)
+        and _slope_after_warm_up(low_points, t) > max(leak, LASTING * line.slope)
     )
 
 
-def _beside_warm_up(floors: Sequence[Floor], t: Floats) -> float:
-    """The slope that is left when each floor may also go with log(hours since its life began)."""
+def _slope_after_warm_up(low_points: Sequence[LowPoint], t: Floats) -> float:
+    """The slope that remains next to a term in log(hours since the run began)."""
     import numpy as np
 
-    hour = np.array([f.hour for f in floors])
-    y = np.array([f.value for f in floors])
-    x = np.array([f.load for f in floors])
-    began = {f.life: f.hour for f in reversed(floors)}
-    since = hour - np.array([began[f.life] for f in floors]) + WARM_UP_H
-    columns = [*_levels(floors), np.log(since), t - t.mean()]
+    hour = np.array([f.hour for f in low_points])
+    y = np.array([f.value for f in low_points])
+    x = np.array([f.load for f in low_points])
+    began = {f.life: f.hour for f in reversed(low_points)}
+    since = hour - np.array([began[f.life] for f in low_points]) + WARM_UP_H
+    columns = [*_levels(low_points), np.log(since), t - t.mean()]
     if _load_varies(x):
         columns.insert(0, x - x.mean())
     return float(np.linalg.lstsq(np.column_stack(columns), y, rcond=None)[0][-1])
@@ -541,12 +550,17 @@ def _line(t: Floats, y: Floats, columns: Floats) -> Line:
 
 
 def _persistence(
-    floors: Sequence[Floor], t: Floats, adjusted: Floats, longest: int, span: float, rss: bool
+    low_points: Sequence[LowPoint],
+    t: Floats,
+    adjusted: Floats,
+    longest: int,
+    span: float,
+    rss: bool,
 ) -> tuple[bool, tuple[float, float]]:
-    """Whether the longest run grew in every third; and the late half's slope and upper bound."""
+    """Whether the longest run grew in every third; the slope and upper bound of its late half."""
     import numpy as np
 
-    own = np.array([f.life == longest for f in floors])
+    own = np.array([f.life == longest for f in low_points])
     t, y = t[own], adjusted[own]
     if len(t) < 2:
         return False, (0.0, float("inf"))
@@ -567,19 +581,19 @@ def _persistence(
 
 
 def _collections(y: Floats, drops: int, growth: float, rss: bool) -> tuple[float, bool]:
-    """The level at the start, and whether too few collections were seen to tell.
+    """The level at the start, and whether there were too few collections to decide.
 
-    A climb that gives back less than half of itself is a heap before its first collection,
-    unless it has grown by 60 % of where it began.
+    A climb that returns less than half of itself is a heap before its first collection, unless
+    it has grown by 60 % of its first level.
     """
     import numpy as np
 
-    floors = [float(np.nanmin(part)) for part in np.array_split(y, max(6, len(y) // 10))]
-    level = min(floors[:6])
+    low_points = [float(np.nanmin(part)) for part in np.array_split(y, max(6, len(y) // 10))]
+    level = min(low_points[:6])
     if rss:
         return level, False
     few = drops < LEAST_DROPS
     if growth > 0:
-        given_back = sum(max(0.0, a - b) for a, b in pairwise(floors))
+        given_back = sum(max(0.0, a - b) for a, b in pairwise(low_points))
         few = (few or given_back < 0.5 * growth) and growth < GROWN_SHARE * level
     return level, few

@@ -1,18 +1,17 @@
-"""Log lines by what they say: numbers, ids and addresses do not split a pattern.
+"""Log lines grouped by pattern: numbers, ids and addresses do not split a pattern.
 
-Rules of this room:
+Rules of this module:
 
-- First one table of masks, most particular first; then lines of equal length and first word
+- One table of masks comes first, most specific first. Then lines of equal length and first word
   join a template when at least 0.7 of their words agree (what differs becomes ``<*>``).
-- A number takes its unit along (``12ms``, ``3KiB``, ``1m20s``): which unit it is only varies. A
-  list of values is one value, however long.
-- A run of 10 or more letters and digits is an id when it holds two numbers, or changes between
-  digits, small and large letters more often than every third character. In small and large letters
-  that are by half and more words (``OAuth2Error``) it is a name; so is one of small letters with
-  one number in it.
-- Only the first 400 characters of the first line speak: a stack trace is its first line.
-- On the 16 loghub sets this grouped 0.845 of the lines as people did, at one setting for all,
-  before units, lists and ids of that kind had masks.
+- A number includes its unit (``12ms``, ``3KiB``, ``1m20s``), because the unit varies too. A list
+  of values is one value, however long.
+- A run of 10 or more letters and digits is an id when it contains two numbers, or changes between
+  digits, lower and upper case more often than every third character. Mixed case that is at least
+  half words (``OAuth2Error``) is a name; so is a lower-case run with one number in it.
+- Only the first 400 characters of the first line count: a stack trace is its first line.
+- On the 16 loghub sets this grouped 0.845 of the lines as people did, with one setting for all,
+  before units, lists and such ids had masks.
 
 Source: He et al., Drain, ICWS 2017; masks and threshold measured on loghub (LogPAI).
 """
@@ -27,18 +26,22 @@ from hour24.linear import shipped
 from hour24.lines import visible
 
 LONGEST = 400
+"""Characters of a line that are compared: later ones are mostly data."""
 SIMILAR = 0.7
+"""Share of equal words that joins two lines: best on the loghub sets."""
 MOST_TEMPLATES = 5000
-"""Above it new templates share one group: hostile logs must not cost memory without end."""
+"""Above it new templates share one group: hostile logs must not use unlimited memory."""
 MOST_ALIKE = 200
-"""So many templates of one length and first word; what fits none of them joins the last."""
+"""Templates of one length and first word; a line that fits none of them joins the last."""
 HALVES = 16
-"""From so many words on, the first half may already say that two lines are not alike."""
+"""From this many words on, the first half is compared first, to save time."""
 ANYTHING = "<*>"
 LEAST_ID = 10
+"""Shorter runs of letters and digits are mostly words."""
 LEAST_WORD = 3
+"""Shorter runs of letters are mostly parts of an id."""
 ID_STEP = 3.0
-"""Letters and digits of one kind in a row, on average: an id has fewer, a name more."""
+"""Mean length of a run of one kind of character: an id has shorter runs, a name longer ones."""
 
 _HEX = r"\b0[xX][0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{6,}\b"
 _MASKS = tuple(
@@ -74,8 +77,8 @@ _MASKS = tuple(
 _SAME_KIND = shipped(r"[A-Z]?[a-z]+|[A-Z]+|\d+", longest=LONGEST)
 
 
-def masked(line: str) -> str:
-    """The first line of ``line`` with everything that only varies replaced by its kind."""
+def mask_line(line: str) -> str:
+    """The first line of ``line`` with every variable part replaced by its kind."""
     shown = visible(line[: 8 * LONGEST]).strip()
     text = next(iter(shown.splitlines()), "")[:LONGEST]
     for pattern, mask in _MASKS:
@@ -84,7 +87,7 @@ def masked(line: str) -> str:
 
 
 def _id_or_name(found: re.Match[str]) -> str:
-    """``<id>`` for what looks drawn at random; a name as it is."""
+    """``<id>`` for a run that looks random; a name unchanged."""
     run = found.group()
     kinds = _SAME_KIND.findall(run)
     numbers = sum(kind[0].isdigit() for kind in kinds)
@@ -95,7 +98,7 @@ def _id_or_name(found: re.Match[str]) -> str:
 
 
 class Grouping:
-    """Groups lines as they come. :meth:`group` tells the group; :attr:`templates` what it says."""
+    """Groups lines one by one: :meth:`group` returns the group, :attr:`templates` its words."""
 
     def __init__(self, similar: float = SIMILAR) -> None:
         self.templates: list[list[str]] = []
@@ -105,7 +108,7 @@ class Grouping:
 
     def group(self, line: str) -> int:
         """The number of the group this line belongs to."""
-        text = masked(line)
+        text = mask_line(line)
         known = self._seen.get(text)
         if known is not None:
             return known
@@ -135,11 +138,11 @@ class Grouping:
         return best
 
     def template(self, number: int) -> str:
-        """What the lines of this group have in common."""
+        """The common text of the lines of this group."""
         return " ".join(self.templates[number])
 
 
-def grouped(lines: Iterable[str]) -> tuple[list[int], Grouping]:
+def group_lines(lines: Iterable[str]) -> tuple[list[int], Grouping]:
     """The group of each line, and the grouping."""
     grouping = Grouping()
     return [grouping.group(line) for line in lines], grouping
@@ -149,7 +152,7 @@ def _alike(template: list[str], words: list[str], least: float) -> float:
     """The share of words that agree; 0 where it is below ``least``."""
     if not template:
         return 1.0
-    # what is already "anything" does not speak for likeness
+    # a word that is already "anything" does not count as equal
     n = len(template)
     if n > HALVES and sum(map(eq, template[: n // 2], words)) + n - n // 2 < least * n:
         return 0.0

@@ -1,10 +1,10 @@
-"""Bounds of quantiles from ranks: no assumption on the shape of what was measured.
+"""Bounds of quantiles from ranks, without assumptions about the distribution.
 
-Rules of this room:
+Rules of this module:
 
 - "p99 below X" is "the share at or above X is below 1 %": :mod:`.rates` judges it; the ranks
   here turn the same bounds into values.
-- The least number of samples that can speak: 299 for p99, 59 for p95, 29 for p90.
+- Minimum sample sizes: 299 for p99, 59 for p95, 29 for p90.
 
 Source: order statistics; David and Nagaraja, Order Statistics, 7.1 (2003).
 """
@@ -17,27 +17,27 @@ from collections.abc import Mapping
 from hour24.statistics.rates import FAIL_CONFIDENCE, PASS_CONFIDENCE
 
 
-def least(q: float, confidence: float = PASS_CONFIDENCE) -> int:
-    """The least number of samples whose largest one bounds quantile ``q`` from above."""
+def least_samples(q: float, confidence: float = PASS_CONFIDENCE) -> int:
+    """The smallest sample size whose maximum bounds quantile ``q`` from above."""
     if not 0 < q < 1:
         raise ValueError(f"quantiles: q: expected a number above 0 and below 1, got {q}")
     return math.ceil(math.log(1 - confidence) / math.log(q) - 1e-9)
 
 
 def upper_rank(n: int, q: float, confidence: float = PASS_CONFIDENCE) -> int | None:
-    """The rank (1 is the smallest) that bounds quantile ``q`` of ``n`` from above, if any can."""
+    """The rank (1 is the smallest) that bounds quantile ``q`` of ``n`` from above; None if none."""
     rank = _binomial_quantile(confidence, n, q) + 1
     return rank if rank <= n else None
 
 
 def lower_rank(n: int, q: float, confidence: float = FAIL_CONFIDENCE) -> int | None:
-    """The rank that bounds quantile ``q`` of ``n`` from below, if any can."""
+    """The rank that bounds quantile ``q`` of ``n`` from below; None if none."""
     rank = _binomial_quantile(1 - confidence, n, q)
     return rank if rank >= 1 else None
 
 
-def between(n: int, limit: float, values: Mapping[float, float]) -> tuple[int, int]:
-    """The least and most of ``n`` that can lie at or above ``limit``, by known quantiles.
+def count_at_or_above(n: int, limit: float, values: Mapping[float, float]) -> tuple[int, int]:
+    """The fewest and most of ``n`` values that can be at or above ``limit``, by known quantiles.
 
     Args:
         values: quantile (0 to 1) -> value; quantile 1 is the largest.

@@ -1,12 +1,12 @@
-"""Shares of things that went wrong: exact bounds, and how many it takes to know.
+"""Failure rates: exact confidence bounds, and the sample size that a limit needs.
 
-Rules of this room:
+Rules of this module:
 
 - Bounds are exact binomial ones, one-sided: at worst 5.0 % wrong at a nominal 5 %, where
   Wilson's are wrong up to 18 % and Jeffreys' up to 15 %.
-- Beyond the limit: the 99 % lower bound lies above it, and at least two went wrong. Inside:
-  the 95 % upper bound lies below it. Else open.
-- The bounds speak of independent trials; what comes in clumps is told by a design effect.
+- Beyond the limit: the 99 % lower bound is above it, and at least two failed. Inside: the 95 %
+  upper bound is below it. Otherwise open.
+- The bounds assume independent trials; a design effect corrects for clumps.
 
 Source: Clopper and Pearson, Biometrika 26 (1934).
 """
@@ -18,11 +18,13 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 FAIL_CONFIDENCE = 0.99
-"""For "beyond the limit"; seven looks a day at 99 % keep the family below 3.2 %."""
+"""For "beyond the limit": over seven checkpoints 99 % keeps false alarms below 3.2 %."""
 PASS_CONFIDENCE = 0.95
+"""For "inside the limit": 299 clean requests are enough to show a share below 1 %."""
 LEAST_BAD = 2
-"""One failure is never a rate: with 5 requests it alone would "prove" more than 1 %."""
-MOST_ASKED = 10**9
+"""One failure is not a rate: of 5 requests it alone would "prove" more than 1 %."""
+MOST_NEEDED = 10**9
+"""The search for a sample size ends here: no watch has as many requests."""
 
 Standing = Literal["inside", "beyond", "open"]
 
@@ -39,7 +41,7 @@ class Share(NamedTuple):
 
 
 def lower(bad: float, total: float, confidence: float = FAIL_CONFIDENCE) -> float:
-    """The share that the true one exceeds with ``confidence``; 0 when none were bad."""
+    """The lower confidence bound of the share; 0 when none were bad."""
     _counts(bad, total)
     if bad <= 0:
         return 0.0
@@ -49,7 +51,7 @@ def lower(bad: float, total: float, confidence: float = FAIL_CONFIDENCE) -> floa
 
 
 def upper(bad: float, total: float, confidence: float = PASS_CONFIDENCE) -> float:
-    """The share that the true one stays below with ``confidence``; 1 when all were bad."""
+    """The upper confidence bound of the share; 1 when all were bad."""
     _counts(bad, total)
     if bad >= total:
         return 1.0
@@ -58,8 +60,8 @@ def upper(bad: float, total: float, confidence: float = PASS_CONFIDENCE) -> floa
     return float(betaincinv(bad + 1, total - bad, confidence))
 
 
-def against(bad: int, total: int, limit: float) -> Share:
-    """Where ``bad`` of ``total`` stand to ``limit`` (0 to 1), as a sample."""
+def judge_sample(bad: int, total: int, limit: float) -> Share:
+    """``bad`` of ``total`` compared with ``limit`` (0 to 1), as a sample."""
     if total == 0:
         return Share(0, 0, math.nan, 0.0, 1.0, "open")
     low, high = lower(bad, total), upper(bad, total)
@@ -71,10 +73,10 @@ def against(bad: int, total: int, limit: float) -> Share:
     return Share(bad, total, bad / total, low, high, standing)
 
 
-def counted(bad: int, total: int, limit: float) -> Share:
-    """Where ``bad`` of ``total`` stand to ``limit``, as a census: the share is a fact.
+def judge_census(bad: int, total: int, limit: float) -> Share:
+    """``bad`` of ``total`` compared with ``limit``, as a census: the share is exact.
 
-    One bad thing alone is left open, however few there were in all.
+    A single bad one stays open, however small the total.
     """
     if total == 0:
         return Share(0, 0, math.nan, 0.0, 1.0, "open")
@@ -86,8 +88,8 @@ def counted(bad: int, total: int, limit: float) -> Share:
     return Share(bad, total, share, share, share, standing)
 
 
-def needed(bad: int, limit: float, confidence: float = PASS_CONFIDENCE) -> int:
-    """How many there must be in all, with ``bad`` of them bad, to show a share below ``limit``.
+def needed_total(bad: int, limit: float, confidence: float = PASS_CONFIDENCE) -> int:
+    """The smallest total that shows a share below ``limit`` when ``bad`` of it are bad.
 
     299 for none below 1 %, 473 for one, 29 for none below 10 %.
     """
@@ -96,7 +98,7 @@ def needed(bad: int, limit: float, confidence: float = PASS_CONFIDENCE) -> int:
     low, high = bad, bad + 1
     while upper(bad, high, confidence) >= limit:
         low, high = high, high * 2
-        if high > MOST_ASKED:
+        if high > MOST_NEEDED:
             return high
     while high - low > 1:
         middle = (low + high) // 2
@@ -108,10 +110,10 @@ def needed(bad: int, limit: float, confidence: float = PASS_CONFIDENCE) -> int:
 
 
 def design_effect(bad: Sequence[int], total: Sequence[int]) -> float:
-    """How much more the blocks' shares vary than independent trials would; at least 1.
+    """The variance of the blocks' shares relative to independent trials; at least 1.
 
     Args:
-        bad, total: one a block; blocks without trials are left out.
+        bad, total: one per block; blocks without trials are ignored.
 
     Source: Kish, Survey Sampling (1965), 5.3, with blocks as clusters.
     """
@@ -127,22 +129,27 @@ def design_effect(bad: Sequence[int], total: Sequence[int]) -> float:
 
 
 ESCALATE_SHARE = 0.05
+"""The runbook's number: above it a person is called."""
 ESCALATE_LIMIT = 0.01
+"""The limit of ERRORS-RATE: the true share must be above it, too."""
 ESCALATE_CONFIDENCE = 0.999
+"""At most 0.016 false alarms in 1,440 minutes."""
 ESCALATE_MINUTES = 5
+"""The runbook's time to react."""
 ESCALATE_LEAST = 3
+"""Fewer errors in five minutes do not justify a call: the retries of one client make as many."""
 
 
 def escalation(errors: Sequence[int], requests: Sequence[int]) -> int | None:
-    """The first minute at whose end the last five call for a person, or none.
+    """The first minute at the end of which the last five minutes call for a person; None if none.
 
-    At least 3 errors, more than 5 % of the requests, and 99.9 % sure to be above 1 %. False
-    alarms in 24 h: at most 0.016 up to an error rate of 0.5 % at any volume. All requests
-    failing for 3 minutes is seen within a minute at 12 requests a minute, and in 94 % of
+    At least 3 errors, more than 5 % of the requests, and above 1 % at 99.9 % confidence. False
+    alarms in 24 h: at most 0.016 up to an error rate of 0.5 % at any volume. When all requests
+    fail for 3 minutes, it is detected within a minute at 12 requests a minute, and in 94 % of
     cases at 2 a minute.
 
     Args:
-        errors, requests: one a minute.
+        errors, requests: one per minute.
     """
     for minute in range(len(errors)):
         begin = max(0, minute - ESCALATE_MINUTES + 1)
@@ -153,7 +160,7 @@ def escalation(errors: Sequence[int], requests: Sequence[int]) -> int | None:
 
 
 def calls_for_a_person(bad: int, total: int) -> bool:
-    """Whether five minutes with ``bad`` of ``total`` requests failing are the runbook's "> 5 %"."""
+    """True if five minutes with ``bad`` of ``total`` requests failed meet the runbook's "> 5 %"."""
     bad = min(bad, total)
     return (
         bad >= ESCALATE_LEAST

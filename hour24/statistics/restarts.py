@@ -1,14 +1,14 @@
-"""Starts of processes from uptime readings, also behind a load balancer.
+"""Process starts from uptime readings, also behind a load balancer.
 
-Rules of this room:
+Rules of this module:
 
-- A reading taken at t with uptime u says that some process started at t - u. Readings of one
-  incarnation agree within the tolerance; sorted starts are cut where neighbours differ by more
+- A reading at t with uptime u means that some process started at t - u. Readings of one
+  incarnation agree within the tolerance; sorted starts are split where neighbours differ by more
   (single linkage, so a slowly drifting clock is harmless).
 - "The uptime became smaller" is not a restart: with two instances behind a balancer it happens
   hundreds of times a day.
-- An uptime grows by a second a second. One that does not is of another unit, or no uptime.
-- A process that lived shorter than it takes to be probed is not seen: counts are "at least".
+- An uptime grows by one second per second. One that does not has another unit, or is no uptime.
+- A process that lived for less than a probe interval is missed: counts are "at least".
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from functools import partial
 from typing import NamedTuple
 
 LEAST_TOLERANCE_S = 5.0
+"""Network delay and rounding move a start by a few seconds."""
 UNIT_DIFFERS = 0.05
-"""A clock may run so much faster or slower; no unit of time is so near another."""
+"""Clocks drift by less, and units of time differ by more."""
 LEAST_PAIRS = 5
+"""Fewer readings cannot show a slope."""
 LEAST_RUN = 6
+"""A shorter run may be two processes that took turns."""
 LEAST_SPAN_S = 45.0
-"""A stretch so long tells a slope to within :data:`UNIT_DIFFERS` for an uptime in whole seconds."""
+"""Shorter runs of whole seconds cannot show a slope to within :data:`UNIT_DIFFERS`."""
 NEXT_FEW = 12
-"""Among so many, one is of the same process where up to that many take turns."""
+"""Of this many readings one is of the same process when up to 12 instances take turns."""
 UNITS = {
     1e9: "nanoseconds",
     1e6: "microseconds",
@@ -36,13 +39,13 @@ UNITS = {
     1 / 3600: "hours",
     1 / 86_400: "days",
 }
-"""How much an uptime in this unit grows in a second."""
-SEEN = 0.999
-"""How sure one must be that an instance was probed at least once."""
+"""Growth of an uptime per second -> its unit."""
+REACHED = 0.999
+"""Confidence that every instance was probed at least once."""
 
 
 class Incarnation(NamedTuple):
-    """One life of one process: start (seconds), first and last time it was seen, readings."""
+    """One run of one process: start (seconds), first and last reading, number of readings."""
 
     start: float
     first: float
@@ -52,18 +55,18 @@ class Incarnation(NamedTuple):
 
 
 def tolerance(resolution_s: float) -> float:
-    """How far readings of one incarnation may differ, in seconds."""
+    """The largest difference between readings of one incarnation, in seconds."""
     return max(LEAST_TOLERANCE_S, 1.5 * resolution_s)
 
 
 def incarnations(
     readings: Sequence[tuple[float, float, str]], resolution_s: float
 ) -> list[Incarnation]:
-    """The lives behind these readings, by start.
+    """The process runs behind these readings, by start.
 
     Args:
-        readings: (taken at, uptime, instance or ""), in seconds.
-        resolution_s: the uptime's own; readings are cut to it.
+        readings: (time of the reading, uptime, instance or ""), in seconds.
+        resolution_s: of the uptime; readings are rounded down to it.
     """
     apart = tolerance(resolution_s)
     found: list[Incarnation] = []
@@ -81,11 +84,11 @@ def incarnations(
 
 
 def growth(readings: Sequence[tuple[float, float, str]], resolution_s: float) -> float | None:
-    """How much the uptime grows in a second; none when the readings do not say otherwise than 1.
+    """The growth of the uptime per second; None when the readings are compatible with 1.
 
-    A process's uptime grows by a second a second. It is told from stretches in which it does not
-    fall, where they hold half of the readings; several processes behind one name alternate, and
-    then from neighbouring readings: those of one process agree with the unit, others with none.
+    The growth is measured on runs of readings that do not fall, where these contain half of the
+    readings. Several processes behind one name alternate; then neighbouring readings decide: those
+    of one process agree with the unit, others with none.
     """
     if len(readings) <= LEAST_PAIRS:
         return None
@@ -107,10 +110,10 @@ def growth(readings: Sequence[tuple[float, float, str]], resolution_s: float) ->
     return None
 
 
-def moving(
+def drop_copies(
     readings: Sequence[tuple[float, float, str]], resolution_s: float
 ) -> list[tuple[float, float, str]]:
-    """The readings without those that repeat the one before: a copy is no life and no start."""
+    """The readings without those that repeat the previous uptime: a cached copy is no reading."""
     apart = tolerance(resolution_s)
     found: list[tuple[float, float, str]] = []
     first: dict[str, tuple[float, float]] = {}
@@ -125,10 +128,10 @@ def moving(
 
 
 def unit_of(slope: float, within: float = UNIT_DIFFERS) -> str:
-    """What grows so much in a second: ``milliseconds``; empty for nothing that is known.
+    """The unit that grows by this much per second: ``milliseconds``; empty when there is none.
 
     Args:
-        within: how far it may be from the unit's, as a share.
+        within: tolerance, as a share of the unit.
     """
     for unit, name in UNITS.items():
         if unit and abs(slope / unit - 1) <= within:
@@ -136,8 +139,8 @@ def unit_of(slope: float, within: float = UNIT_DIFFERS) -> str:
     return ""
 
 
-def alive_together(lives: Sequence[Incarnation]) -> int:
-    """The most incarnations that were seen alive at one moment."""
+def most_alive(lives: Sequence[Incarnation]) -> int:
+    """The largest number of incarnations that were alive at the same time."""
     edges = sorted([(life.first, 0) for life in lives] + [(life.last, 1) for life in lives])
     most = alive = 0
     for _, ends in edges:
@@ -147,13 +150,13 @@ def alive_together(lives: Sequence[Incarnation]) -> int:
 
 
 def probes_needed(instances: int) -> int:
-    """How many probes, spread at random, see a given one of ``instances`` with 99.9 %.
+    """The number of random probes that reach a given one of ``instances`` with 99.9 % confidence.
 
     10, 18, 31, 66, 135 for 2, 3, 5, 10, 20.
     """
     if instances <= 1:
         return 1
-    return math.ceil(math.log(1 - SEEN) / math.log(1 - 1 / instances))
+    return math.ceil(math.log(1 - REACHED) / math.log(1 - 1 / instances))
 
 
 def _by_instance(readings: Sequence[tuple[float, float, str]]) -> list[list[tuple[float, float]]]:
@@ -166,7 +169,7 @@ def _by_instance(readings: Sequence[tuple[float, float, str]]) -> list[list[tupl
 def _agreeing(
     readings: Sequence[tuple[float, float, str]], agree: Callable[[float, float], bool]
 ) -> int:
-    """How many readings agree with one of the next few, which may be of the same process."""
+    """The number of readings that agree with one of the next few, perhaps of the same process."""
     return sum(
         any(agree(t2 - t1, u2 - u1) for t2, u2 in own[i + 1 : i + 1 + NEXT_FEW])
         for own in _by_instance(readings)
@@ -179,7 +182,7 @@ def _grows_by(unit: float, dt: float, du: float) -> bool:
 
 
 def _rising(own: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
-    """The stretches in which the uptime does not fall."""
+    """Runs of readings in which the uptime does not fall."""
     runs: list[list[tuple[float, float]]] = []
     for each in own:
         if runs and each[1] >= runs[-1][-1][1]:
@@ -196,5 +199,5 @@ def _slope(run: Sequence[tuple[float, float]]) -> float:
 def _incarnation(group: Sequence[tuple[float, float]], instance: str) -> Incarnation:
     starts = [start for start, _ in group]
     seen = [at for _, at in group]
-    # the earliest reading is the least rounded one: an uptime is cut, never raised
+    # the earliest start is the least rounded one: an uptime is rounded down, never up
     return Incarnation(starts[0], min(seen), max(seen), len(group), instance)

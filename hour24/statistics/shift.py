@@ -1,12 +1,12 @@
-"""Whether measurements moved: block medians, shift with its interval, and the tail.
+"""Whether measurements shifted: block medians, the shift with its interval, and the tail.
 
-Rules of this room:
+Rules of this module:
 
-- Neighbouring measurements resemble each other, so the unit is the median of a 10-minute
-  block: tests on single values call 20 to 40 % of unchanged days changed.
+- Neighbouring measurements are correlated, so the unit is the median of a 10-minute block: tests
+  on single values report a change on 20 to 40 % of unchanged days.
 - The shift is Hodges and Lehmann's on the log scale, with the 98 % interval that inverts the
   Mann-Whitney test; its two ends are 99 % one-sided bounds.
-- The tail is judged apart: the share above the baseline's p95, widened by the design effect
+- The tail is judged separately: the share above the baseline's p95, widened by the design effect
   of the blocks, and the ratio of the p95s.
 
 Source: Hodges and Lehmann, Ann. Math. Stat. 34 (1963); Moses' interval (Lehmann,
@@ -19,15 +19,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from hour24.histogram import above, merged, quantile
+from hour24.histogram import count_above, merged, quantile
 from hour24.statistics.rates import FAIL_CONFIDENCE, design_effect, lower
 
 LEAST_IN_BLOCK = 5
+"""The median of fewer values is mostly noise."""
 LEAST_BLOCKS = 6
-"""A 1-hour baseline; half of it drops the power at +50 % from 0.83 to 0.56."""
+"""A 1-hour baseline: half of it drops the power at +50 % from 0.83 to 0.56."""
 NORMAL_99 = 2.3263478740408408
+"""Standard deviations below which a normal value stays with 99 %: one-sided, as FAIL is."""
 TAIL_SHARE = 0.10
-"""Twice what lies above a p95 of its own."""
+"""Twice the share that is above its own p95."""
 
 Counts = Mapping[int, int]
 
@@ -49,14 +51,14 @@ class Tail(NamedTuple):
 
 
 def block_medians(blocks: Sequence[Counts]) -> list[float]:
-    """The median of each block that holds enough samples, within 1 %."""
+    """The median of each block with enough samples, within 1 %."""
     return [quantile(b, 0.5) for b in blocks if sum(b.values()) >= LEAST_IN_BLOCK]
 
 
 def shift(now: Sequence[float], before: Sequence[float]) -> Shift:
-    """The factor by which ``now`` lies above ``before``; both above 0.
+    """The factor from ``before`` to ``now``; all values above 0.
 
-    Raises: ValueError, when a side is empty or holds a value of 0 or less.
+    Raises: ValueError, when a side is empty or contains a value of 0 or less.
     """
     import numpy as np
 
@@ -74,10 +76,10 @@ def shift(now: Sequence[float], before: Sequence[float]) -> Shift:
 
 
 def tail(now: Sequence[Counts], before: Sequence[Counts]) -> Tail:
-    """How the tail of ``now`` lies to that of ``before``; both histograms in blocks."""
+    """The tail of ``now`` compared with that of ``before``; both are histograms in blocks."""
     base, whole = merged(before), merged(now)
     p95 = quantile(base, 0.95)
-    bad = [above(block, p95) for block in now]
+    bad = [count_above(block, p95) for block in now]
     total = [sum(block.values()) for block in now]
     effect = design_effect(bad, total)
     n = sum(total)
@@ -90,6 +92,6 @@ def tail(now: Sequence[Counts], before: Sequence[Counts]) -> Tail:
 
 
 def visible(now: Sequence[float], before: Sequence[float], ratio: float) -> float:
-    """The smallest factor that would have been called above ``ratio`` on this much data."""
+    """The smallest factor that would have been detected as above ``ratio`` on this much data."""
     found = shift(now, before)
     return ratio * found.factor / found.lower if found.lower > 0 else math.inf

@@ -10,7 +10,7 @@ from typing import Any
 
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, Criterion, due
-from hour24.histogram import counted
+from hour24.histogram import count_values
 from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage
 from hour24.verdict import Outcome, Scale, worst
 from hour24.watch import Watch, Window
@@ -59,7 +59,7 @@ def blocks(
     at = start
     while at < end:
         values = [middle * math.exp(dice.gauss(0, spread)) for _ in range(20)]
-        made.append(ev.Block(at, 600.0, {str(k): n for k, n in counted(values).items()}))
+        made.append(ev.Block(at, 600.0, {str(k): n for k, n in count_values(values).items()}))
         at += 600.0
     return tuple(made)
 

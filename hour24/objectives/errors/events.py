@@ -12,7 +12,7 @@ from hour24.objectives.aside import parted
 from hour24.objectives.base import Kinds, Objective, given, window_of
 from hour24.objectives.errors.known import TITLE
 from hour24.objectives.listed import listed
-from hour24.statistics.counts import calendar_hours, fullest
+from hour24.statistics.counts import busiest, calendar_hours
 from hour24.text import format_clock, format_count, in_window, join_some, one_line, plural
 from hour24.verdict import Scale, Verdict
 
@@ -39,7 +39,7 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
         moments = [float(item["at"]) for item in found.counted]
         by_hour = calendar_hours(moments, window.start.timestamp(), window.end.timestamp())
         worst = max(by_hour, key=lambda hour: hour.count)
-        rolling, since = fullest(moments)
+        rolling, since = busiest(moments)
         clean = (
             f"At most {plural(worst.count, 'error event')} in a clock hour, from "
             f"{format_clock(worst.start)}, {format_count(len(moments))} in all"

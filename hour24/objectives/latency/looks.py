@@ -130,14 +130,14 @@ def standing(
         return "open"
     if fact is not None:
         return "inside" if fact < limit else "beyond" if least >= LEAST_SLOW else "open"
-    if rates.against(least, n, share).standing == "beyond":
+    if rates.judge_sample(least, n, share).standing == "beyond":
         return "beyond"
-    return "inside" if rates.against(most, n, share).standing == "inside" else "open"
+    return "inside" if rates.judge_sample(most, n, share).standing == "inside" else "open"
 
 
 def _of_quantiles(by: str, told: Quantiles, target_ms: float, q: float) -> Look:
     known = {float(each): v for each, v in told.values.items() if math.isfinite(v)}
-    least, most = quantiles.between(told.n, target_ms, known)
+    least, most = quantiles.count_at_or_above(told.n, target_ms, known)
     observed = known.get(q)
     census = told.basis == "census" and told.n * (1 - q) >= 1
     return Look(

@@ -41,7 +41,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
                     "the prober was the bottleneck",
                 )
         away = lost(now)
-        silent = rates.against(now.censored, now.n + now.censored, shift.TAIL_SHARE)
+        silent = rates.judge_sample(now.censored, now.n + now.censored, shift.TAIL_SHARE)
         if silent.standing == "beyond":
             return self._verdict(
                 Outcome.FAIL,

@@ -110,7 +110,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
     def _without(self, each: Look) -> rates.Share:
         """The share without a good answer; of a bottleneck's, what ran out of time is no one's."""
         late = each.lost.ended.get("timeout", 0) if each.why == "sent_late" else 0
-        return rates.against(each.lost.bad - late, each.n, 1 - self.q)
+        return rates.judge_sample(each.lost.bad - late, each.n, 1 - self.q)
 
     def _unanswered(self, dead: Look) -> str:
         return (
@@ -174,7 +174,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
             return reason
         if by.most > by.n * (1 - self.q):
             return f"{reason}; that shows neither"
-        needed = rates.needed(by.most, 1 - self.q)
+        needed = rates.needed_total(by.most, 1 - self.q)
         return (
             f"{reason}; {format_count(needed)} requests with no more than these would show it below"
         )

@@ -64,7 +64,7 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         if unknown:
             reason += (
                 f"; {format_count(unknown)} were seen too rarely to tell (of a sample, it takes "
-                f"{format_count(quantiles.least(0.99))})"
+                f"{format_count(quantiles.least_samples(0.99))})"
             )
         outcome, code = Outcome.INCONCLUSIVE, "too_little_traffic"
         if least >= self.share:
@@ -104,6 +104,6 @@ class MostBelow(Objective, frozen=True, kw_only=True):
             )
             if item.get(name) is not None
         }
-        least, most = quantiles.between(n, self.limit_ms, known)
+        least, most = quantiles.count_at_or_above(n, self.limit_ms, known)
         fact = known.get(0.99) if basis == "census" else None
         return standing(n, least, most, 0.01, fact, self.limit_ms)
