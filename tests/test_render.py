@@ -859,7 +859,8 @@ def test_what_is_no_answer_is_an_error_with_its_question(asking, method, answer,
     with pytest.raises(SourceError) as refused:
         METHODS[method](render.render)
     assert type(refused.value) is kind
-    assert str(refused.value).startswith(f"render: {method.replace('_', ' ')}: ")
+    asked = method.removeprefix("platform_").replace("_", " ")
+    assert str(refused.value).startswith(f"render: {asked}: ")
     assert TOKEN not in str(refused.value)
     assert refused.value.question.source == "render"
     assert refused.value.question.attempts
