@@ -1,11 +1,11 @@
-"""Classes of errors: which are known as normal, which are critical.
+"""Classes of errors: known-normal ones and critical ones.
 
 Rules of this module:
 
-- A class matches by a regular expression, searched without regard to case in the first
-  2,000 visible characters of each field it looks at, in linear time.
-- A normal class may be bounded: more than ``at_most_per_hour`` in an hour is no longer normal.
-- What matches no class is unclassified, and a person must say what it is.
+- A class matches by a regular expression, searched case-insensitively in the first 2,000 visible
+  characters of each of its fields, in linear time.
+- A normal class may have a limit: more than ``at_most_per_hour`` in an hour is no longer normal.
+- An error that matches no class is unclassified; a person must classify it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from msgspec import Meta, Struct
 from hour24.linear import stated
 from hour24.lines import visible
 
-LOOKED_AT = 2000
+SEARCHED = 2000
+"""Characters of a field that are searched: a message's start identifies it."""
 
 
 class IssueClass(Struct, frozen=True, kw_only=True):
@@ -29,9 +30,9 @@ class IssueClass(Struct, frozen=True, kw_only=True):
         name: what people call it.
         pattern: regular expression.
         where: ``any`` field, or one of ``title``, ``culprit``, ``message``, ``type``.
-        at_most_per_hour: above this it no longer counts as normal; none: no bound.
-        severity: ``critical``, ``high``, ``medium``, ``low``; of critical classes.
-        cause: ``database``, ``code``, ``other``, or a vendor's name: whom the runbook blames.
+        at_most_per_hour: above this it no longer counts as normal; None: no limit.
+        severity: ``critical``, ``high``, ``medium`` or ``low``, for critical classes.
+        cause: ``database``, ``code``, ``other``, or a vendor's name, for the runbook.
     """
 
     name: Annotated[str, Meta(description="What people call it.", pattern=r"\S")]
@@ -72,7 +73,7 @@ class IssueClass(Struct, frozen=True, kw_only=True):
     ] = "other"
 
     def matches(self, fields: Mapping[str, Any]) -> bool:
-        """Whether one of the fields looked at holds the pattern."""
+        """True if one of the searched fields contains the pattern."""
         expression = stated(self.pattern)
         names = ("title", "culprit", "message", "type") if self.where == "any" else (self.where,)
         return any(
@@ -81,10 +82,10 @@ class IssueClass(Struct, frozen=True, kw_only=True):
 
 
 def class_of(fields: Mapping[str, Any], classes: Sequence[IssueClass]) -> IssueClass | None:
-    """The first class that matches, or none."""
+    """The first class that matches; None if none does."""
     return next((kind for kind in classes if kind.matches(fields)), None)
 
 
 @lru_cache(maxsize=1024)
 def _shown(text: str) -> str:
-    return visible(text[: 4 * LOOKED_AT])[:LOOKED_AT]
+    return visible(text[: 4 * SEARCHED])[:SEARCHED]

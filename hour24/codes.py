@@ -1,4 +1,4 @@
-"""Every code of a verdict: what it means, what to do, and what settles it.
+"""Every code of a verdict: what it means, what to do, and what resolves it.
 
 Rules of this module:
 
@@ -6,8 +6,8 @@ Rules of this module:
   a test collects them from the source and names a code without an entry, or an entry without a
   code.
 - Advice is one sentence, imperative. What it says to run is a command that exists.
-- A FAIL sticks: only a waiver covers it, or a new watch after the fix. An INCONCLUSIVE is settled
-  by what ``settled_by`` says.
+- A FAIL stays: only a waiver covers it, or a new watch after the fix. ``settled_by`` defines what
+  resolves an INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from hour24.shipped import COMMAND
 Of = Literal["FAIL", "INCONCLUSIVE", "either", "NOT_APPLICABLE"]
 How = Literal["evidence", "attempt", "waiver", "watch"]
 SETTLED_BY: dict[How, str] = {
-    "evidence": "a later PASS over a window that holds this one",
-    "attempt": "another attempt at this hour, which asks for the same window; or a waiver",
+    "evidence": "a later PASS over a window that includes this one",
+    "attempt": "another attempt at this hour, for the same window; or a waiver",
     "waiver": "only a waiver",
     "watch": "a watch that begins with hour 0",
 }
@@ -32,13 +32,13 @@ class Code(Struct, frozen=True, kw_only=True):
     """One code of a verdict.
 
     Args:
-        of: the outcome it stands with.
-        means: what it says of production or of the measurement, one sentence.
+        of: the outcome that it comes with.
+        means: what it says about production or the measurement, one sentence.
         advice: what to do, one sentence.
-        settled_by: what settles an INCONCLUSIVE verdict that has it.
-        settles: the same in words, where ``SETTLED_BY`` is not exact enough.
-        again: whether the same question, asked again, may well be answered.
-        unjudged: whether a criterion that was due may have it without an objective.
+        settled_by: what resolves an INCONCLUSIVE verdict with this code.
+        settles: the same in words, where ``SETTLED_BY`` is not precise enough.
+        again: True if a retry may succeed.
+        unjudged: True if a due criterion may have it without an objective.
     """
 
     of: Of
@@ -79,31 +79,31 @@ def _login(means: str, advice: str, *, again: bool = False) -> Code:
     return Code(of="either", means=means, advice=advice, again=again)
 
 
-_LOGS = "Read the service's logs, from a minute before the first failure on."
+_LOGS = "Read the service's logs, starting one minute before the first failure."
 _PROBER = "only a waiver for these hours; a prober from now on"
 
 CODES: dict[str, Code] = {
-    # more evidence settles these
+    # more evidence resolves these
     "too_early": _open(
         "Not enough time has passed to judge it.",
-        "Wait: a later checkpoint settles it.",
+        "Wait: a later checkpoint resolves it.",
         "evidence",
-        "a later checkpoint whose window holds this one",
+        "a later checkpoint whose window includes this one",
     ),
     "too_few_samples": _open(
-        "There are too few samples for the confidence that the limit asks.",
-        "Wait for more samples; where hour 24 still says so, send more probes or waive it.",
+        "There are too few samples for the required confidence.",
+        "Wait for more samples; if hour 24 still has too few, send more probes or waive it.",
         "evidence",
     ),
     "too_little_traffic": _open(
-        "There was too little traffic for the confidence that the limit asks.",
-        "Wait for more traffic; where hour 24 still says so, send some or waive it.",
+        "There was too little traffic for the required confidence.",
+        "Wait for more traffic; if hour 24 still has too little, send some or waive it.",
         "evidence",
     ),
     # the baseline
     "baseline_absent": _open(
         "There is nothing from hour 0 to compare with.",
-        "Run hour 0 first: a watch without it has nothing to compare with.",
+        "Run hour 0 first: a watch without hour 0 has no baseline.",
         "watch",
     ),
     "baseline_failed": _fail(
@@ -111,7 +111,7 @@ CODES: dict[str, Code] = {
         "Fix what failed, then open a new watch with `pytest -m hour0 --follows WATCH`.",
     ),
     "baseline_incomplete": _open(
-        "A source did not give a measure that later checkpoints compare with.",
+        "A source did not provide a measure that later checkpoints compare with.",
         f"Run `{COMMAND} doctor`, then run hour 0 again.",
     ),
     # the prober
@@ -129,25 +129,25 @@ CODES: dict[str, Code] = {
     ),
     "sent_late": _open(
         "The prober sent its requests late: it was the bottleneck, not the service.",
-        "Give the prober's machine more room.",
+        "Give the prober's machine more CPU, or a machine of its own.",
         "waiver",
         _PROBER,
     ),
     "no_network": _open(
-        "Neither the service nor the control address answered: our own network may be down.",
-        "Check our own network, then run the checkpoint again.",
+        "Neither the service nor the control address answered: your own network may be down.",
+        "Check your own network, then run the checkpoint again.",
         again=True,
     ),
     "no_control": _open(
-        "The service did not answer, and no control address was asked.",
+        "The service did not answer, and no control address is configured.",
         "Set service.control_url, then run the checkpoint again.",
     ),
-    # when it was asked
+    # time of the run
     "late": _open(
-        "It exists only at the due time, and the run came too late.",
+        "It can only be measured on time, and the run was late.",
         "Run each checkpoint within its tolerance; waive this one.",
         "waiver",
-        "only a waiver: what is true now cannot be asked for the past",
+        "only a waiver: it cannot be measured retroactively",
     ),
     "missed": _open(
         "The checkpoint was due and was not run.",
@@ -161,21 +161,21 @@ CODES: dict[str, Code] = {
         f"Run `{COMMAND} doctor`, then run the checkpoint again.",
     ),
     "source_unreachable": _open(
-        "No connection to the source was possible.",
+        "The source could not be reached.",
         f"Run `{COMMAND} doctor`, then run the checkpoint again.",
         again=True,
     ),
     "source_timeout": _open(
-        "The source was too slow.",
+        "The source did not answer in time.",
         "Run the checkpoint again.",
         again=True,
     ),
     "source_refused": _open(
-        "The source refused our credential, or it lacks a right.",
-        f"Run `{COMMAND} doctor`: it names the credential or the right.",
+        "The source refused the credential, or the credential lacks a permission.",
+        f"Run `{COMMAND} doctor`: it names the credential or the permission.",
     ),
     "source_limited": _open(
-        "The source limited our requests (429).",
+        "The source rate-limited the requests (429).",
         "Wait a minute, then run the checkpoint again.",
         again=True,
     ),
@@ -185,7 +185,7 @@ CODES: dict[str, Code] = {
         again=True,
     ),
     "source_misread": _open(
-        "The source's answer makes no sense, or contradicts another one.",
+        "The source's answer is implausible, or contradicts another one.",
         "Read the evidence on the page, then run the checkpoint again.",
         again=True,
     ),
@@ -199,17 +199,17 @@ CODES: dict[str, Code] = {
         "Leave the criterion out in production.toml, with the reason.",
     ),
     "no_data": _open(
-        "The source answered and has no data.",
-        "Check that the source receives data, then run the checkpoint again.",
+        "The source returned no data.",
+        "Check that the source receives any data, then run the checkpoint again.",
     ),
     "feed_silent": _open(
         "So few errors arrived that the error tracker may have stopped receiving them.",
-        "Raise an error in the service, see it arrive there, then waive this.",
+        "Raise an error in the service, check that it arrives, then waive this.",
         "waiver",
-        "only a waiver, once an error of the service was seen to arrive",
+        "only a waiver, once an error of the service has arrived",
     ),
     "not_described": _open(
-        "production.toml does not describe what this criterion asks.",
+        "production.toml does not describe what this criterion needs.",
         "Describe it in production.toml, or leave the criterion out with the reason.",
         settles="another attempt at this hour, once it is described; or a waiver",
     ),
@@ -244,12 +244,12 @@ CODES: dict[str, Code] = {
         "Read the logs and the issues of that hour.",
     ),
     "nothing_succeeded": _open(
-        "Every request failed, so that no trend can be told.",
-        "Read what the error rate says: it has failed.",
+        "Every request failed, so there is no trend.",
+        "Read the result of the error rate check: it has failed.",
     ),
     "error_lines": _fail(
-        "The logs hold ERROR messages of no normal class.",
-        "Read the lines; fix their cause, or add a normal class in the next watch.",
+        "The logs contain ERROR messages that are not known-normal.",
+        "Read the lines; fix their cause, or classify them as known-normal in the next watch.",
     ),
     "pattern_repeats": _fail(
         "An error pattern repeats in the logs.",
@@ -257,7 +257,7 @@ CODES: dict[str, Code] = {
     ),
     "level_risen": _fail(
         "Watched words are more frequent in the logs than at hour 0.",
-        "Read the lines that hold the word.",
+        "Read the lines that contain the word.",
     ),
     "too_many_lines": _open(
         "There are more log lines than a checkpoint reads.",
@@ -282,25 +282,25 @@ CODES: dict[str, Code] = {
     ),
     "bad_status": _fail("The service answered with an error status.", _LOGS),
     "no_document": _fail(
-        "The health endpoint's answer is no JSON document.",
+        "The health endpoint did not return a JSON document.",
         "Request the health address yourself and read its answer.",
     ),
     "schema": _fail(
-        "The health document is not as agreed.",
+        "The health document differs from the expected one.",
         "Read which part of the document differs, then that part's own status.",
     ),
     "stale": Code(
         of="either",
-        means="The health document is old: a cache gave it, or a clock is wrong.",
-        advice="Let the health endpoint answer Cache-Control: no-store; check the service's clock.",
+        means="The health document is old: a cache returned it, or a clock is wrong.",
+        advice="Make the health endpoint return Cache-Control: no-store; check its clock.",
         again=True,
     ),
     "not_taken": _open(
-        "Our own client cannot read an answer that a browser may.",
-        "Let the health endpoint answer plain JSON of at most a megabyte.",
+        "hour24 cannot read an answer that a browser may be able to read.",
+        "Make the health endpoint return plain JSON of at most one megabyte.",
     ),
     "uptime_unit": _open(
-        "The uptime does not grow by a second a second, so that it shows no restart.",
+        "The uptime does not grow by one second per second, so it cannot show a restart.",
         "Name seconds since the process started in health.uptime, or leave the criterion out.",
     ),
     "uptime_subject": _open(
@@ -308,7 +308,7 @@ CODES: dict[str, Code] = {
         "Name seconds since the process started in health.uptime, or leave the criterion out.",
     ),
     "clock_skew": _open(
-        "Our own clock is off, so that the document's age is not known.",
+        "The clock of this machine is wrong, so the document's age is not known.",
         "Set the clock of this machine, then run the checkpoint again.",
     ),
     "health_failed": _fail("Health checks failed between the checkpoints.", _LOGS),
@@ -326,7 +326,7 @@ CODES: dict[str, Code] = {
         "Read the worker's logs of that time.",
     ),
     "mixed_workers": _open(
-        "Several workers seem to beat in one stream, so that one worker's stop would not show.",
+        "Several workers seem to share one stream, which would hide that one of them stopped.",
         "Name the worker in jobs.pattern, as (?P<worker>...), then run the checkpoint again.",
     ),
     "leak": _fail(
@@ -338,15 +338,15 @@ CODES: dict[str, Code] = {
         "Raise the limit, or find what uses the memory.",
     ),
     "memory_higher": _fail(
-        "Memory stays higher than it was during the watch.",
+        "Memory is higher than it was during the watch.",
         "Look for a slow leak: compare the instances since their last start.",
     ),
     "mixed_instances": _open(
-        "The memory is that of several instances in one line, which can hide a leak.",
+        "One line contains the memory of several instances, which can hide a leak.",
         "Have the platform report memory for each instance, then run the checkpoint again.",
     ),
     "near_limit": _open(
-        "Memory does not rise, and is above 90 % of its limit.",
+        "Memory does not rise, but is above 90 % of its limit.",
         "Raise the limit, or find what uses the memory; then run the checkpoint again.",
     ),
     # latency
@@ -364,48 +364,48 @@ CODES: dict[str, Code] = {
     ),
     # the database
     "database_down": _fail(
-        "The health document says that the database is down.",
+        "The health document reports the database as down.",
         "Read the database provider's status page, then the database's logs.",
     ),
     "services_unhealthy": _fail(
-        "The database's provider calls one of its services unhealthy.",
+        "The database's provider reports one of its services as unhealthy.",
         "Read the provider's status page and the project's dashboard.",
     ),
     "login_refused": _login(
-        "The database refused our login: FAIL where the same login worked before.",
+        "The database refused the login: FAIL if the same login worked before.",
         f"Check the credential: `{COMMAND} doctor` names it.",
     ),
     "too_many_connections": _login(
-        "The database has no free connection: FAIL where the same login worked before.",
+        "The database has no free connection: FAIL if the same login worked before.",
         "Free a connection, then run the checkpoint again.",
         again=True,
     ),
     "not_accepting": _login(
-        "The database is starting or stopping: FAIL where the same login worked before.",
+        "The database is starting or stopping: FAIL if the same login worked before.",
         "Wait until it accepts connections, then run the checkpoint again.",
         again=True,
     ),
     "upstream_down": _login(
-        "The pooler cannot reach its database: FAIL where the same login worked before.",
+        "The pooler cannot reach its database: FAIL if the same login worked before.",
         "Read the database provider's status page, then run the checkpoint again.",
         again=True,
     ),
     "read_only": Code(
         of="either",
-        means="The database takes no writes: a read-only mode, or a standby.",
+        means="The database accepts no writes: a read-only mode, or a standby.",
         advice="Free disk and end the read-only mode; name the primary in database.dsn_env.",
     ),
     "slow_statement": _fail(
         "A statement is slow.",
-        "Explain the statement, and add an index or a limit.",
+        "Run EXPLAIN on the statement, and add an index or a limit.",
     ),
     "statistics_reset": _open(
-        "The statistics of statements were reset, and what was slow before is not known.",
+        "The statement statistics were reset, and earlier slow statements are not known.",
         "Do not reset pg_stat_statements during a watch; waive this.",
         "waiver",
     ),
     "statistics_evicted": _open(
-        "The database evicted statistics of statements, which may have been slow.",
+        "The database evicted statistics of statements that may have been slow.",
         "Raise pg_stat_statements.max, and waive this.",
         "waiver",
     ),
@@ -414,11 +414,11 @@ CODES: dict[str, Code] = {
         "Find who holds them in pg_stat_activity; raise the pool or its limit.",
     ),
     "idle_in_transaction": _fail(
-        "A session holds a transaction open and does nothing.",
+        "A session is idle in an open transaction.",
         "Find the session in pg_stat_activity; end it and fix its code.",
     ),
     "lock_wait": _fail(
-        "A session waits for a lock for too long.",
+        "A session waits too long for a lock.",
         "Find who holds the lock in pg_locks; end that session if need be.",
     ),
     "disk_full": _fail(
@@ -426,7 +426,7 @@ CODES: dict[str, Code] = {
         "Enlarge the disk, or delete what is not needed.",
     ),
     "disk_growing": _fail(
-        "At its present growth the disk is soon full.",
+        "At its present growth the disk will soon be full.",
         "Find the table that grows; enlarge the disk in time.",
     ),
     # the WebSocket
@@ -436,33 +436,33 @@ CODES: dict[str, Code] = {
     ),
     "closed_early": _open(
         "The server closed most connections normally before they could be observed.",
-        "Hold them for a shorter time (websocket.hold_s), then run the checkpoint again.",
+        "Lower websocket.hold_s, then run the checkpoint again.",
     ),
     # the sign-off
     "did_not_hold": Code(
         of="FAIL",
-        means="A criterion that it rests on failed at some checkpoint.",
+        means="A criterion that it depends on failed at some checkpoint.",
         advice="Fix it and open a new watch, or waive what failed and run hour 24 again.",
         settled_by="attempt",
         settles="another attempt at hour 24, once a waiver covers what failed",
     ),
     "unsettled": _open(
-        "A criterion that it rests on could not be judged at some checkpoint.",
-        "Settle or waive what is open, then run hour 24 again.",
-        settles="another attempt at hour 24, once what it rests on is settled or waived",
+        "A criterion that it depends on could not be judged at some checkpoint.",
+        "Resolve or waive what is open, then run hour 24 again.",
+        settles="another attempt at hour 24, once what it depends on is resolved or waived",
     ),
     "nothing_judged": _open(
-        "Everything that it rests on was left out.",
+        "Everything that it depends on was left out.",
         "Leave this criterion out as well, with the reason.",
-        settles="a watch in which it is left out by name",
+        settles="a watch in which it is left out too",
     ),
     "nothing_measured": _open(
-        "Everything that it rests on was waived, and no checkpoint measured it.",
-        "Fix what kept it from being measured, or leave the criterion out.",
+        "Everything that it depends on was waived, and no checkpoint measured it.",
+        "Fix the reason why it could not be measured, or leave the criterion out.",
     ),
     # no verdict was reached
     "not_run": _open(
-        "The criterion was due, and its test was not selected or not found.",
+        "The criterion was due, but its test was not selected or not found.",
         "Run the whole checkpoint again.",
         again=True,
         unjudged=True,
@@ -501,35 +501,35 @@ CODES: dict[str, Code] = {
         unjudged=True,
     ),
     "not_recorded": _open(
-        "The record does not hold a verdict that was due.",
+        "The record lacks a verdict that was due.",
         "Run the checkpoint again.",
     ),
     "unreadable": _open(
-        "An attempt of this checkpoint cannot be read, and may hold a FAIL.",
+        "An attempt of this checkpoint cannot be read, and may contain a FAIL.",
         f"Restore the file from a copy; `{COMMAND} verify` names it.",
         settles="the file, restored from a copy; or a waiver",
     ),
     "not_applicable": Code(
         of="NOT_APPLICABLE",
         means="production.toml leaves the criterion out, with the reason.",
-        advice="Read the reason, and remove the line once it no longer holds.",
+        advice="Read the reason, and remove the line once it no longer applies.",
         settles="nothing: it does not count",
     ),
 }
-"""Code -> what is said of it."""
+"""Code -> its meaning and advice."""
 
 SETTLED_BY_MORE_EVIDENCE = frozenset(
     name for name, one in CODES.items() if one.settled_by == "evidence"
 )
-"""Codes that a later PASS settles, over a window that contains this one."""
+"""Codes that a later PASS resolves, over a window that contains this one."""
 AGAIN = frozenset(name for name, one in CODES.items() if one.again)
-"""Codes with which the same question, asked again, may well be answered."""
+"""Codes after which a retry may succeed."""
 UNJUDGED = frozenset(name for name, one in CODES.items() if one.unjudged)
-"""Codes under which a criterion that was due may stand without an objective."""
+"""Codes that a due criterion may have without an objective."""
 
 
 def settles(name: str) -> str:
-    """What settles a verdict with this code, in words; of a code of your own, an attempt."""
+    """What resolves a verdict with this code, in words; for a custom code, another attempt."""
     one = CODES.get(name)
     if one is None:
         return SETTLED_BY["attempt"]

@@ -1,13 +1,13 @@
-"""What a source can answer.
+"""The types of evidence: what a source can answer.
 
 Rules of this module:
 
-- Evidence carries its question: what was asked, of whom, over which window, when, with every
-  attempt, its time and its error, and a digest of the raw answer. No secret is in it.
+- Evidence carries its question: what was asked, which source, which window, when, with every
+  attempt, its time and its error, and a digest of the raw answer. It contains no secret.
 - Evidence says whether it is a ``census`` (all there was) or a ``sample``.
-- What could not be had is :class:`Unanswered`: evidence of nothing, with a code that says why.
-- Evidence is plain data: it goes into the record as JSON and comes back equal, so that every
-  verdict can be derived again.
+- A missing answer is :class:`Unanswered`: evidence of nothing, with a code for the cause.
+- Evidence is plain data: it is stored in the record as JSON and loads back equal, so that every
+  verdict can be recomputed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Basis = Literal["census", "sample"]
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One try at a question.
+    """One attempt at a question.
 
     Args:
         at: when it was sent, UTC.
         took_ms: until its answer or its end, in milliseconds.
-        result: HTTP status, ``ok``, or what went wrong, in a few words.
+        result: HTTP status, ``ok``, or the error in a few words.
     """
 
     at: datetime
@@ -39,18 +39,18 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """What was asked.
+    """The question that was asked.
 
     Args:
-        source: whom, a short name: ``database``, ``prober``; of a witness, its section.
-        asked: the request as sent, without secrets; several requests, one a line.
+        source: short name of the source: ``database``, ``prober``; of a witness, its section.
+        asked: the request as sent, without secrets; several requests, one per line.
         at: when the first was sent, UTC.
-        window: the stretch of time the answer speaks of; none when it is only "now".
-        attempts: every try, failed ones too.
+        window: the period that the answer covers; None when it is only "now".
+        attempts: every attempt, including failed ones.
         digest: SHA-256 of the raw answer, hexadecimal; empty when there was none.
-        vantage: from where it was measured, when that matters.
+        vantage: where it was measured from, when that matters.
         pages: how many pages the answer came in.
-        title: what people call the source; empty where its short name says it.
+        title: the source's name for people; empty where the short name is enough.
         repeat: the command that repeats the request, but for its address or statement; secrets
             are variables of the reader's shell.
     """
@@ -68,7 +68,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
     @property
     def who(self) -> str:
-        """Whom, for people."""
+        """The source's name for people."""
         return self.title or self.source
 
 
@@ -81,11 +81,11 @@ class Evidence(Struct, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class Unanswered(Evidence, frozen=True, kw_only=True, tag="unanswered"):
-    """There was no usable answer.
+    """A question without a usable answer.
 
     Args:
-        code: why, one word: ``source_unreachable``, ``no_prober``, ``late``, ``baseline_absent``.
-        reason: why, one sentence a person can act on.
+        code: the cause, one word: ``source_unreachable``, ``no_prober``, ``late``.
+        reason: the cause, one sentence that a person can act on.
     """
 
     code: str
@@ -93,11 +93,11 @@ class Unanswered(Evidence, frozen=True, kw_only=True, tag="unanswered"):
 
 
 class Counts(Evidence, frozen=True, kw_only=True, tag="counts"):
-    """``bad`` of ``total`` things, and how they divide.
+    """``bad`` of ``total`` things, and their parts.
 
     Args:
         total: how many there were, at least 0.
-        bad: how many of them count against production.
+        bad: how many of them count as failures.
         what: the thing counted, plural: ``requests``, ``connections``.
         parts: name -> count, e.g. by HTTP status or by cause.
     """
@@ -121,7 +121,7 @@ class Samples(Evidence, frozen=True, kw_only=True, tag="samples"):
     Args:
         values: in ``unit``, in the order they were taken.
         unit: ``ms``, ``s``, ``bytes``.
-        times: epoch seconds, one a value, or empty.
+        times: epoch seconds, one per value, or empty.
         censored: how many ended without an answer; each is at least as long as any value.
     """
 
@@ -135,7 +135,7 @@ class Quantiles(Evidence, frozen=True, kw_only=True, tag="quantiles"):
     """Quantiles that a source computed itself.
 
     Args:
-        n: how many measurements they rest on.
+        n: number of measurements behind them.
         unit: of the values.
         values: quantile as text (``0.5`` to ``1``) -> value; ``1`` is the largest.
     """
@@ -146,7 +146,7 @@ class Quantiles(Evidence, frozen=True, kw_only=True, tag="quantiles"):
 
 
 class Block(Struct, frozen=True):
-    """Samples of a short stretch.
+    """Samples of a short period.
 
     Args:
         start: epoch seconds.
@@ -160,16 +160,16 @@ class Block(Struct, frozen=True):
 
 
 class Distribution(Evidence, frozen=True, kw_only=True, tag="distribution"):
-    """Many measurements as log histograms (:mod:`hour24.histogram`), one a block of time.
+    """Many measurements as log histograms (:mod:`hour24.histogram`), one per block of time.
 
     Args:
         unit: of what was measured.
-        blocks: ascending in time; merged they are the whole.
+        blocks: in ascending time; merged they contain every sample.
         censored: how many ended without a good answer; each is at least as long as any value.
         bad: how these ended, ``503`` or ``timeout`` -> how many.
-        refused: how many were answered 401 or 403: our credential's fault, and no samples.
+        refused: how many were answered 401 or 403 because of our credential; no samples.
         limited: how many were answered 429 (never a sample).
-        sent_late: how many were sent later than half their interval after they were due.
+        sent_late: how many were sent more than half an interval late.
         round_trip_ms: shortest time to open a connection, in milliseconds; 0 when not measured.
     """
 
@@ -202,7 +202,7 @@ class Line(Struct, frozen=True, kw_only=True):
     Args:
         labels: e.g. ``{"instance": "srv-x-1"}``.
         times: epoch seconds, ascending.
-        values: one a time; ``None`` where the source had no value.
+        values: one per time; ``None`` where the source had no value.
     """
 
     times: tuple[float, ...]
@@ -211,21 +211,21 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Series(Evidence, frozen=True, kw_only=True, tag="series"):
-    """Values over time, one line a label set (an instance, a status, a quantile)."""
+    """Values over time, one line per label set (an instance, a status, a quantile)."""
 
     unit: str
     lines: tuple[Line, ...]
 
 
 class Listing(Evidence, frozen=True, kw_only=True, tag="listing"):
-    """Things found: issues, log lines, events, deploys, statements.
+    """A list of things: issues, log lines, events, deploys, statements.
 
     Args:
         what: the thing, plural.
-        items: one dictionary a thing; which keys is the source's to say.
-        complete: whether these are all there were.
-        seen: how many were looked at to find these; at least ``len(items)``.
-        about: what holds of the whole, by name: since when its counters run.
+        items: one dictionary per thing; the source defines its keys.
+        complete: True if these are all there were.
+        seen: how many were read to select these; at least ``len(items)``.
+        about: facts about the whole list, by name: when its counters began.
     """
 
     what: str
@@ -240,12 +240,12 @@ class Document(Evidence, frozen=True, kw_only=True, tag="document"):
 
     Args:
         status: HTTP status; 0 when there was no answer at all.
-        body: parsed JSON; ``None`` when it was none, and then ``problem`` says what it was.
+        body: parsed JSON; ``None`` when it was not JSON, and then ``problem`` describes it.
         problem: empty when a JSON document was read.
         took_ms: of the last attempt, in milliseconds.
-        server_date: the answer's own ``Date``, when it had one.
-        silent: whether no attempt got any HTTP answer (refused, reset, timed out).
-        cached: the header with which a cache says that it gave the answer; empty: none did.
+        server_date: the answer's ``Date`` header, when it had one.
+        silent: True if no attempt got any HTTP answer (refused, reset, timed out).
+        cached: the header that shows that a cache answered; empty: none did.
         not_taken: why our own client cannot read the answer; empty when it can.
     """
 
@@ -260,7 +260,7 @@ class Document(Evidence, frozen=True, kw_only=True, tag="document"):
 
 
 def control_is_silent(control: Evidence | None) -> bool:
-    """Whether the control address gave no answer at all: then our own network may be down."""
+    """True if the control address gave no answer: then our own network may be down."""
     return isinstance(control, Document) and control.silent
 
 
@@ -271,7 +271,7 @@ class Failure(Struct, frozen=True, kw_only=True):
         at: when it was due, epoch seconds.
         reason: ``503``, ``timeout``, ``refused``, ``schema: ...``.
         lasted_s: until the first good probe after it, in seconds; 0 when the next one was good.
-        control: whether the control address answered meanwhile; none when it was not asked.
+        control: True if the control address answered then; None when it was not asked.
     """
 
     at: float
@@ -290,29 +290,29 @@ class Uptime(Struct, frozen=True):
 
 STALE = "stale: "
 NOT_TAKEN = "not taken: "
-"""How statuses begin that are no look at the service: a cache's copy, an unreadable answer."""
+"""Prefixes of statuses that say nothing about the service: cached or unreadable answers."""
 
 
 class Probes(Evidence, frozen=True, kw_only=True, tag="probes"):
-    """What the prober saw of one target over a window.
+    """The prober's results for one target over a window.
 
     Args:
         target: ``health``, an endpoint's name, ``websocket`` or ``control``.
         interval_s: between two probes.
-        due: how many slots the window holds.
-        kept: in how many of them a probe was sent and not limited (429): a look was had.
+        due: number of slots in the window.
+        kept: number of slots with a probe that was sent and not limited (429).
         bad: how many probes failed.
         failures: each failed probe, oldest first.
-        gaps: stretches without any probe, longer than one interval, as [start, end] epoch
+        gaps: periods without any probe, longer than one interval, as [start, end] epoch
             seconds, the window's edges included.
-        uptimes: uptime readings, when the target tells one.
+        uptimes: uptime readings, when the target reports one.
         limited: how many were answered 429 (never a sample).
         statuses: HTTP status or reason -> count.
         connections: WebSocket connections established.
         drops: WebSocket connections that ended abnormally.
         refused: WebSocket handshakes refused.
-        held_s: connection seconds held.
-        simulated: whether this is a rehearsal's.
+        held_s: seconds that connections were open, in total.
+        simulated: True in a rehearsal.
     """
 
     target: str
@@ -347,7 +347,7 @@ AnyEvidence = (
 
 
 def to_plain(evidence: Evidence) -> dict[str, Any]:
-    """As JSON-able data. Raises: TypeError, when a value is none."""
+    """The evidence as JSON-able data. Raises: TypeError, when a value is not JSON-able."""
     plain: dict[str, Any] = msgspec.to_builtins(evidence)
     return plain
 
@@ -355,7 +355,7 @@ def to_plain(evidence: Evidence) -> dict[str, Any]:
 def from_plain(plain: Mapping[str, Any]) -> Evidence:
     """The evidence that :func:`to_plain` wrote.
 
-    Raises: msgspec.ValidationError, when it is none.
+    Raises: msgspec.ValidationError, when it is not evidence.
     """
     evidence: Evidence = msgspec.convert(plain, type=AnyEvidence)
     return evidence

@@ -2,9 +2,9 @@
 
 Rules of this module:
 
-- PASS: the evidence shows that the objective holds. FAIL: it shows that it does not.
-  INCONCLUSIVE: it shows neither, and a code says why. NOT_APPLICABLE: production.toml
-  leaves the criterion out and says because of what.
+- PASS: the evidence shows that the objective is met. FAIL: it shows that it is not. INCONCLUSIVE:
+  it shows neither, and a code gives the cause. NOT_APPLICABLE: production.toml leaves the
+  criterion out, with the reason.
 - Worst of many: FAIL > INCONCLUSIVE > PASS > NOT_APPLICABLE; the worst of none is INCONCLUSIVE.
 - A verdict is not a truth value: ``if verdict:`` raises.
 """
@@ -31,11 +31,10 @@ class Outcome(StrEnum):
 
 
 class Scale(Struct, frozen=True, kw_only=True):
-    """The figures of a verdict on one axis, for the margin drawn beside it.
+    """The figures of a verdict on one axis, for drawing its margin.
 
-    All in the unit of ``unit``. ``limit`` is where the criterion turns; ``better`` says on
-    which side of the limit production wants to be; ``origin`` is the value of no change at all: 1
-    where the value is a factor.
+    All are in ``unit``. ``better`` is the good side of ``limit``; ``origin`` is the value of no
+    change: 1 where the value is a factor.
     """
 
     unit: str
@@ -52,7 +51,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     ``observed``, ``bound`` and ``limit`` are short texts for a table ("0.22 %",
     "at most 0.57 %", "below 1 %"); ``figures`` are the numbers behind them, by name, which
-    ``verify`` compares to six significant digits when it judges again.
+    ``verify`` recomputes and compares to six significant digits.
     """
 
     outcome: Outcome
@@ -72,12 +71,12 @@ _ORDER = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS, Outcome.NOT_APPLICAB
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """The worst of these outcomes; of none, INCONCLUSIVE.
+    """The worst of these outcomes; INCONCLUSIVE when there are none.
 
     When every outcome is NOT_APPLICABLE the worst is NOT_APPLICABLE too.
     """
-    found = set(outcomes)
+    present = set(outcomes)
     for outcome in _ORDER:
-        if outcome in found:
+        if outcome in present:
             return outcome
     return Outcome.INCONCLUSIVE

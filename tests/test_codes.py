@@ -17,19 +17,19 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hour24"
 FORM = re.compile(r"[a-z]+(_[a-z0-9]+)*")
 NOT_OF_A_VERDICT = {"codes.py", "rehearsal", "report"}
-"""Where ``code`` is another thing: this table, what a server answers, a page."""
+"""Modules in which ``code`` means something else: this table, a server's answer, a page."""
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
     """Every module of the package that may write a verdict."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        place = str(path.relative_to(PACKAGE))
-        if place not in NOT_OF_A_VERDICT and place.split("/")[0] not in NOT_OF_A_VERDICT:
-            yield place, ast.parse(path.read_text(encoding="utf-8"))
+        module = str(path.relative_to(PACKAGE))
+        if module not in NOT_OF_A_VERDICT and module.split("/")[0] not in NOT_OF_A_VERDICT:
+            yield module, ast.parse(path.read_text(encoding="utf-8"))
 
 
 def positions(modules: Iterable[ast.Module]) -> dict[str, set[int]]:
-    """Name of a function or class -> at which place its callers give the code."""
+    """Name of a function or class -> the positions at which its callers pass the code."""
     found: dict[str, set[int]] = defaultdict(set)
     for tree in modules:
         for node in ast.walk(tree):
@@ -98,7 +98,7 @@ def given(tree: ast.Module, at: dict[str, set[int]], *, pairs: bool = True) -> I
             and len(node.elts) == 2
             and is_reason(node.elts[1])
         ):
-            # a word alone may be anything: of pairs, new codes are those with an underscore
+            # a single word may be anything: in pairs, only words with an underscore are codes
             yield from (t for t in texts(node.elts[0]) if "_" in t or t in CODES)
 
 
@@ -115,16 +115,16 @@ def produced() -> dict[str, set[str]]:
     every = list(trees())
     at = positions(tree for _, tree in every)
     found: dict[str, set[str]] = defaultdict(set)
-    for place, tree in every:
-        asks = place.startswith(("sources/", "witnesses/"))  # their pairs are of a query
+    for module, tree in every:
+        asks = module.startswith(("sources/", "witnesses/"))  # their pairs are of a query
         for code in given(tree, at, pairs=not asks):
             if FORM.fullmatch(code):
-                found[code].add(place)
+                found[code].add(module)
     return found
 
 
 def test_each_code_has_an_entry_and_each_entry_a_code() -> None:
-    """No code can be written without saying what to do about it; an unused entry goes."""
+    """No code can be written without its advice; an unused entry is removed."""
     found = produced()
     assert {code: sorted(where) for code, where in found.items() if code not in CODES} == {}
     assert sorted(set(CODES) - set(found)) == []
@@ -147,19 +147,19 @@ def test_each_code_has_an_entry_and_each_entry_a_code() -> None:
     ],
 )
 def test_a_code_is_found_however_it_is_given(source: str) -> None:
-    """By keyword, by place, as a class's own, from a table, as a pair with its reason."""
+    """By keyword, by position, as a class attribute, from a table, or as a pair with its reason."""
     tree = ast.parse(source)
     assert "made_up" in set(given(tree, positions([tree])))
 
 
 @pytest.mark.parametrize("name", CODES)
-def test_each_entry_is_whole(name: str) -> None:
-    """One sentence of what it means, one of what to do; what more evidence settles is not final."""
+def test_each_entry_is_complete(name: str) -> None:
+    """One sentence of meaning, one of advice; a code that more evidence resolves is not final."""
     one = CODES[name]
     for sentence in (one.means, one.advice):
         assert sentence[0].isupper() or sentence.startswith(("production.toml", "hour24"))
         assert sentence.endswith(".")
-        assert "|" not in sentence, "it stands in a table of the runbook"
+        assert "|" not in sentence, "it is written into a table of the runbook"
     assert one.settled_by in SETTLED_BY
     if one.of == "FAIL":
         assert not one.again, "a FAIL sticks"
@@ -168,8 +168,8 @@ def test_each_entry_is_whole(name: str) -> None:
         assert one.of == "INCONCLUSIVE"
 
 
-def test_what_settles_a_code_is_said_in_words() -> None:
-    """Its own words where it has them, its kind's else; of a code of your own, another attempt."""
+def test_what_resolves_a_code_is_stated_in_words() -> None:
+    """Its own words come first, then those of its kind; a custom code needs another attempt."""
     assert codes.settles("too_few_samples") == SETTLED_BY["evidence"]
     assert codes.settles("late").startswith("only a waiver: ")
     assert codes.settles("source_timeout") == codes.settles("of_my_own") == SETTLED_BY["attempt"]

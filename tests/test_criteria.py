@@ -1,4 +1,4 @@
-"""Every criterion is whole, and its id is written in one module."""
+"""Every criterion is complete, and its id is written in one module."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ MEASURES = {
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "taken"
     for keyword in node.keywords
 }
-"""What hour 0 takes, by name."""
+"""Measures that hour 0 takes, by name."""
 
 
 def problems(one: Criterion) -> Iterator[str]:
-    """What this criterion lacks, or says wrongly; nothing when it is whole."""
+    """The missing and wrong parts of this criterion; empty when it is complete."""
     for field in ("sentence", "group", "means"):
         if not getattr(one, field):
             yield f"{field}: expected a text, got none"
@@ -108,7 +108,7 @@ def _others(one: Criterion) -> Iterator[str]:
 
 def _proof(one: Criterion) -> Iterator[str]:
     if not one.hours:
-        return  # the daily look alone: no checkpoint of a rehearsal runs it
+        return  # daily only: no checkpoint of a rehearsal runs it
     if one.proof is None:
         yield "proof: expected a fault and a silence, got none"
         return
@@ -124,7 +124,7 @@ def _proof(one: Criterion) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("criterion", EVERY, ids=lambda one: one.id)
-def test_each_criterion_is_whole(criterion: Criterion) -> None:
+def test_each_criterion_is_complete(criterion: Criterion) -> None:
     """No part is missing, and every name in it exists."""
     assert list(problems(criterion)) == []
 
@@ -170,23 +170,23 @@ def test_each_criterion_is_whole(criterion: Criterion) -> None:
     ],
 )
 def test_a_missing_or_wrong_part_is_named(broken: Criterion, says: str) -> None:
-    """Whoever forgets a part of a criterion reads which one."""
+    """The failure names the missing part of the criterion."""
     assert any(problem.startswith(says) for problem in problems(broken)), list(problems(broken))
 
 
 def test_each_criterion_has_one_test_in_tests_prod() -> None:
-    """And each test there is a criterion of hour24."""
+    """Each test there is a criterion of hour24, too."""
     assert set(TESTS) == {one.id for one in EVERY}
 
 
 def test_what_later_checkpoints_compare_with_is_taken_at_hour_0() -> None:
-    """Each measure of the baseline is needed by some criterion, the control address aside."""
+    """Each measure of the baseline is used by some criterion, except the control address."""
     needed = {measure for one in EVERY for measure in one.baseline}
     assert needed == MEASURES - {"control"}
 
 
-def test_the_daily_look_runs_what_is_marked_daily() -> None:
-    """Those of a checkpoint, and those of its own."""
+def test_the_daily_run_contains_what_is_marked_daily() -> None:
+    """It includes criteria of the checkpoints and its own."""
     assert set(DAILY) == {one.id for one in EVERY if one.daily}
     assert known(daily.LEVEL.id) is daily.LEVEL
 
@@ -213,7 +213,7 @@ def test_an_id_is_written_in_one_module() -> None:
 
 
 def _given(test: ast.FunctionDef, judge: Judge) -> Iterator[ast.keyword]:
-    """What a test in tests_prod gives this objective by name, wherever in the test it does."""
+    """The keyword arguments that a test in tests_prod/ passes to this objective."""
     for node in ast.walk(test):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == judge.objective:
             yield from node.keywords
@@ -221,7 +221,7 @@ def _given(test: ast.FunctionDef, judge: Judge) -> Iterator[ast.keyword]:
 
 @pytest.mark.parametrize("criterion", EVERY, ids=lambda one: one.id)
 def test_the_limits_in_tests_prod_are_those_of_the_criterion(criterion: Criterion) -> None:
-    """What a person reads there is what is judged; at hour 0 what stands after the ``else``."""
+    """The limits in tests_prod/ are the judged ones; those of hour 0 follow the ``else``."""
     for judge in criterion.judges:
         given = {each.arg: each.value for each in _given(TESTS[criterion.id], judge)}
         for field, limit in judge.limits.items():
@@ -238,7 +238,7 @@ def test_the_limits_in_tests_prod_are_those_of_the_criterion(criterion: Criterio
 
 @pytest.mark.parametrize("criterion", EVERY, ids=lambda one: one.id)
 def test_a_limit_is_written_once(criterion: Criterion) -> None:
-    """No objective has a default for what a criterion states; the sentence says each number."""
+    """No objective has a default for a limit of the criterion; the sentence states each number."""
     for judge in criterion.judges:
         own = defaults(judge.objective)
         assert not set(judge.limits) & set(own), "expected no default that repeats the limit"
@@ -252,25 +252,25 @@ def test_a_limit_is_written_once(criterion: Criterion) -> None:
 
 
 @pytest.mark.parametrize("criterion", EVERY, ids=lambda one: one.id)
-def test_what_production_toml_may_state_has_the_default_of_the_sentence(
+def test_the_defaults_of_production_toml_are_those_of_the_sentence(
     criterion: Criterion,
 ) -> None:
-    """The sentence, the section's default and the objective's own are one number."""
+    """The sentence, the section's default and the objective's default are one number."""
     for judge in criterion.judges:
-        for field, place in judge.configured.items():
-            default = section_default(place)
-            assert defaults(judge.objective)[field] == default, (field, place)
-            if place not in UNSAID:
+        for field, key_path in judge.configured.items():
+            default = section_default(key_path)
+            assert defaults(judge.objective)[field] == default, (field, key_path)
+            if key_path not in WORDED:
                 words = re.split(r"[\s,;()]+", criterion.sentence)
                 assert {*written(default)} & {*words}, (default, criterion.sentence)
 
 
-UNSAID = {"health.fresh_s"}
-"""Limits that the sentence gives in a word: a fresh timestamp."""
+WORDED = {"health.fresh_s"}
+"""Limits that the sentence states in words: a fresh timestamp."""
 
 
 def written(limit: float) -> tuple[str, ...]:
-    """How a sentence may write this number."""
+    """The ways in which a sentence may write this number."""
     return (
         f"{limit:g}",
         f"{100 * limit:g}",
@@ -283,9 +283,9 @@ def written(limit: float) -> tuple[str, ...]:
 WORDS: dict[float, str] = {3: "three"}
 
 
-def section_default(place: str) -> float:
-    """What production.toml has where it says nothing: ``memory.max_share``."""
-    section, _, key = place.partition(".")
+def section_default(key_path: str) -> float:
+    """The default of a key of production.toml: ``memory.max_share``."""
+    section, _, key = key_path.partition(".")
     fields = {field.name: field.type for field in msgspec.structs.fields(Production)}
     if section in fields:
         types = (*get_args(fields[section]), fields[section])

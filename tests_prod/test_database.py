@@ -1,4 +1,4 @@
-"""The database: whether it answers, how fast, and how much room is left."""
+"""The database: availability, slow statements, connections and disk."""
 
 from hour24.objectives.database import DatabaseAnswers, DiskBelow, PoolBelow
 from hour24.objectives.statements import NoSlowStatement
@@ -7,7 +7,7 @@ from hour24.plugin import criterion
 
 @criterion("DB-ONLINE")
 def test_online(database_row, health_document, services, database_before, production, conclude):
-    """The database answers the runbook's query, and nothing described calls it down"""
+    """The database answers the runbook's query, and no source reports it down"""
     conclude(
         DatabaseAnswers(database=production.health.database),
         row=database_row,
@@ -19,8 +19,8 @@ def test_online(database_row, health_document, services, database_before, produc
 
 @criterion("DB-SLOW")
 def test_slow(statements, statements_before, running, production, conclude):
-    """No statement averaged, set a new record or is running above 1000 ms (platform roles
-    aside; what this cannot see is said)"""
+    """No statement averaged, set a new maximum or is running above 1000 ms (excluding platform
+    roles; blind spots are listed)"""
     at = production.witnesses.get("database")
     limits = {"slow_ms": at.slow_ms, "platform_roles": at.platform_roles} if at else {}
     conclude(
@@ -30,7 +30,7 @@ def test_slow(statements, statements_before, running, production, conclude):
 
 @criterion("DB-POOL")
 def test_pool(connections, production, conclude):
-    """Connections below 80 % of what is available, nobody idle in a transaction over 60 s,
+    """Connections below 80 % of the available ones, no session idle in a transaction over 60 s,
     no lock wait over 10 s"""
     at = production.witnesses.get("database")
     limits = (

@@ -1,4 +1,4 @@
-"""Errors: what Sentry was told, and how many requests failed."""
+"""Errors: what Sentry received, and the share of failed requests."""
 
 from hour24.objectives.errors import EventsBelow, NoCriticalIssue, NoNewIssue, NoRise, TopKnown
 from hour24.objectives.feed import EventStored, NothingDropped
@@ -20,7 +20,7 @@ def test_feed(outcomes, accepted_before, conclude):
 
 @criterion("ERRORS-COUNT")
 def test_count(error_events, production, conclude):
-    """Fewer than 5 error events in every hour of the window, classes known as normal aside"""
+    """Fewer than 5 error events in every hour of the window, excluding known-normal errors"""
     conclude(EventsBelow(per_hour=5, normal=production.normal), events=error_events)
 
 
@@ -32,7 +32,7 @@ def test_rate(responses, probed_responses, conclude):
 
 @criterion("ERRORS-NEW")
 def test_new(issues, production, conclude):
-    """No new issue appeared, except of a class known as normal"""
+    """No new issue appeared, excluding known-normal errors"""
     known = {"normal": production.normal, "critical": production.critical}
     conclude(NoNewIssue(**known), issues=issues)
 

@@ -1,4 +1,4 @@
-"""Health: the document as it is now, and every probe since the last checkpoint."""
+"""Health: the current document, and every probe since the last checkpoint."""
 
 from hour24.objectives.health import HealthDocument
 from hour24.objectives.probes import AlwaysUp
@@ -7,7 +7,7 @@ from hour24.plugin import criterion
 
 @criterion("HEALTH-SCHEMA")
 def test_document(health_document, control, production, conclude):
-    """The health endpoint answers with the document that production.toml agrees on, made now"""
+    """The health endpoint returns the document that production.toml describes, freshly made"""
     at = production.health
     agreed = HealthDocument(
         schema=at.schema,
@@ -21,6 +21,6 @@ def test_document(health_document, control, production, conclude):
 
 @criterion("HEALTH-ALWAYS")
 def test_always(health_probes, production, conclude):
-    """No health check failed since the last checkpoint (a failed probe counts when the one
-    30 s later fails too)"""
+    """No health check failed since the last checkpoint (a failed probe counts if the one 30 s
+    later fails too)"""
     conclude(AlwaysUp(retry_after_s=production.health.retry_after_s), probes=health_probes)

@@ -1,4 +1,4 @@
-"""Latency: each endpoint against its target, and against hour 0."""
+"""Latency: each endpoint compared with its target and with hour 0."""
 
 from hour24.objectives.latency import MostBelow, NotSlower, QuantileBelow
 from hour24.plugin import criterion
@@ -6,7 +6,7 @@ from hour24.plugin import criterion
 
 @criterion("LATENCY-TARGET")
 def test_target(endpoints, server_times, latencies, latency_samples, control, checkpoint, conclude):
-    """Each endpoint's p99 is below the target that production.toml states for it"""
+    """Each endpoint's p99 is below its target in production.toml"""
     for name, endpoint in endpoints.items():
         below = QuantileBelow(
             target_ms=endpoint.target_ms,

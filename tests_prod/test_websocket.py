@@ -1,4 +1,4 @@
-"""The WebSocket: connections held open, now and by the prober."""
+"""The WebSocket: connections kept open, now and by the prober."""
 
 from hour24.objectives.websocket import DropsBelow
 from hour24.plugin import criterion

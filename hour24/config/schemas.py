@@ -27,6 +27,7 @@ from hour24.config.production import (
     Service,
     WebSocketTarget,
 )
+from hour24.criteria import latency
 from hour24.witnesses import registry
 from hour24.witnesses.port import ADDRESS, Witness
 from hour24.witnesses.sections import listed, part, parts
@@ -123,7 +124,7 @@ def core() -> dict[str, Any]:
         "criteria": _named(
             "Criteria that do not apply, and your own.",
             "a table of criteria",
-            ("an id such as LATENCY-TARGET", "^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$"),
+            (f"an id such as {latency.TARGET.id}", "^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$"),
             part(Applies, "A criterion that does not apply, or one of your own."),
         ),
         "schedule": part(Schedule, "When checkpoints are due."),

@@ -1,13 +1,13 @@
-"""Every criterion, and what is computed from all of them. What is due is computed from here.
+"""Every criterion, and the tables computed from them: what is due, and what runs daily.
 
 Rules of this package:
 
-- One module a group; one frozen :class:`~hour24.criteria.criterion.Criterion` a criterion, and
-  nothing that is keyed by a criterion's id outside it.
+- One module per group; one frozen :class:`~hour24.criteria.criterion.Criterion` per criterion, and
+  nothing keyed by a criterion's id outside it.
 - An id is a literal in one module of hour24; every other module imports the value.
-- These values, not the collected tests, say what is due: a test file that does not import or
+- These values, not the collected tests, define what is due: a test file that does not import or
   was not selected leaves its criteria INCONCLUSIVE, not absent.
-- Ids are stable. The docstring of each test in tests_prod/ is the sentence here.
+- Ids are stable. The docstring of each test in tests_prod/ equals the sentence here.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ CRITERIA = {one.id: one for group in _OF_A_CHECKPOINT for one in group.CRITERIA}
 """Id -> criterion, in the order of the page."""
 _DAILY_ONLY = {one.id: one for one in daily.CRITERIA}
 EIGHT = tuple(one.id for one in signoff.CRITERIA)
-"""Ids of the sign-off's criteria, the only ones whose verdict may rest on the ledger alone."""
+"""Ids of the sign-off's criteria: only their verdicts may rest on the ledger alone."""
 
 
 def _daily() -> tuple[str, ...]:
-    """Ids of the daily look, each group's own together."""
+    """Ids of the daily run, grouped as on the page."""
     groups = {one.group: None for one in CRITERIA.values()}
     every = [*CRITERIA.values(), *_DAILY_ONLY.values()]
     return tuple(one.id for group in groups for one in every if one.daily and one.group == group)
@@ -53,5 +53,5 @@ def due(hour: int) -> tuple[Criterion, ...]:
 
 
 def known(name: str) -> Criterion | None:
-    """The criterion of this id, of a checkpoint or of a daily look; none when it is neither."""
+    """The criterion with this id, of a checkpoint or of the daily run; None for an unknown id."""
     return CRITERIA.get(name) or _DAILY_ONLY.get(name)

@@ -1,13 +1,13 @@
-"""What one criterion is: everything that is said about it, in one frozen value.
+"""The type of a criterion: everything that hour24 knows about one, in one frozen value.
 
 Rules of this module:
 
-- A criterion is whole: whatever hour24 knows of it by its id is a field here, and every table
-  keyed by id is computed from the values.
-- ``span`` is the stretch of time a verdict speaks of: ``window`` (since the checkpoint
-  before), ``since_t0`` (since the start of hour 0's window), or ``now``.
-- Objectives, questions and faults are named by text, so that naming a criterion loads none of
-  them; a test checks every name.
+- A criterion is complete: whatever hour24 knows about it by its id is a field here, and every
+  table keyed by id is computed from these values.
+- ``span`` is the period that a verdict covers: ``window`` (since the previous checkpoint),
+  ``since_t0`` (since the start of hour 0's window), or ``now``.
+- Objectives, questions and faults are referenced by name, so that importing a criterion loads none
+  of them; a test checks every name.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ ChartKind = Literal[
 WHOLE = "24 hours"
 """Subject of a sign-off criterion's own verdict on the whole watch."""
 COVERAGE = ("coverage", "max_gap_s")
-"""Fields that say how much of the window must have been observed."""
+"""Fields that set how much of the window must have been observed."""
 HELD = "HeldThroughout"
-"""The objective by which a sign-off criterion asks what it rests on to have held."""
+"""The objective that requires the criteria under a sign-off criterion to have passed."""
 OWN_GROUP = "Your own"
 OWN_CHART: ChartKind = "series"
-"""The group and the chart of a criterion of your own."""
+"""The group and the chart of a custom criterion."""
 
 
 class Judge(Struct, frozen=True, kw_only=True):
-    """An objective that may judge a criterion, and the limits it must then have.
+    """An objective that may judge a criterion, with the limits that it must have.
 
     Args:
         objective: its name.
-        subject: of which subject; none: of any that the criterion has.
-        limits: fields that the criterion states, the same in every production.
-        limits_at_0: those that differ at hour 0, where little was seen yet.
-        fixed: fields that must have the objective's own default: how it judges, not what.
-        configured: fields that production.toml states -> where; its default is the sentence's.
+        subject: the subject it judges; None: any of the criterion's subjects.
+        limits: fields that the criterion sets, the same in every production.
+        limits_at_0: those that differ at hour 0, where there is little data yet.
+        fixed: fields that must keep the objective's default: they define how it judges.
+        configured: fields that production.toml sets -> its key; the default is the sentence's.
     """
 
     objective: str
@@ -70,14 +70,14 @@ class Judge(Struct, frozen=True, kw_only=True):
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """How a criterion is seen to fail, and to be INCONCLUSIVE when nobody answers.
+    """How the rehearsal shows that a criterion can fail, and that it reports missing data.
 
     Args:
-        faults: faults of the rehearsal under which it is FAIL.
-        silence: faults under which it is INCONCLUSIVE.
-        hour: the checkpoint at which it is.
-        before: checkpoints that run before that one.
-        fail_hour: the checkpoint for ``faults`` where it is another one; none: ``hour``.
+        faults: faults of the rehearsal that make it FAIL.
+        silence: faults that make it INCONCLUSIVE.
+        hour: the checkpoint at which this is checked.
+        before: checkpoints that run before ``hour``.
+        fail_hour: the checkpoint for ``faults`` if it is another one; None: ``hour``.
         fail_before: checkpoints that run before ``fail_hour``.
     """
 
@@ -90,47 +90,47 @@ class Proof(Struct, frozen=True, kw_only=True):
 
     @property
     def failing(self) -> tuple[int, ...]:
-        """The checkpoints that run to see it fail; it fails at the last."""
+        """The checkpoints to run until it fails, at the last of them."""
         if self.fail_hour is None:
             return self.silent
         return (*self.fail_before, self.fail_hour)
 
     @property
     def silent(self) -> tuple[int, ...]:
-        """The checkpoints that run to see it INCONCLUSIVE; it is so at the last."""
+        """The checkpoints to run until it is INCONCLUSIVE, at the last of them."""
         return (*self.before, self.hour)
 
 
 class RunbookClass(Struct, frozen=True, kw_only=True):
-    """A critical class of the runbook that a criterion's failure is by itself."""
+    """The runbook's critical class that a failure of the criterion belongs to."""
 
     severity: Literal["critical", "high"]
     name: str
 
 
 class Criterion(Struct, frozen=True, kw_only=True):
-    """One sentence that production must satisfy, and all that is said about it.
+    """One sentence that production must satisfy, with everything that hour24 knows about it.
 
     Args:
         id: stable name.
-        sentence: what must hold.
-        hours: the checkpoints at which it falls due; none: it runs in the daily look only.
-        span: the stretch its verdict speaks of.
+        sentence: what must be true.
+        hours: the checkpoints at which it is due; empty: it runs in the daily run only.
+        span: the period that its verdict covers.
         group: heading on the page.
-        means: what stands in a table cell beside the id, a few words.
-        asks: names of the questions its test takes.
-        needs: those of ``asks`` without any of which it cannot be judged.
-        judges: the objectives that may judge it; none: one of your own, which any may judge.
-        each_endpoint: whether it has a verdict on each endpoint.
-        rests_on: ids of the criteria that it asks to have held at every checkpoint.
-        settles: id of the criterion whose property it judges over the whole watch.
+        means: what its observed value is, in a few words for a table cell.
+        asks: names of the questions that its test takes.
+        needs: the questions of ``asks`` that it cannot be judged without.
+        judges: the objectives that may judge it; empty: a custom criterion, which any may judge.
+        each_endpoint: True if it has one verdict per endpoint.
+        rests_on: ids of the criteria that must have passed at every checkpoint.
+        settles: id of the criterion that it judges over the whole watch.
         baseline: measures of the baseline that it compares with.
-        daily: whether the daily look runs it, in the week after launch.
-        chart: how its evidence is drawn; none: it is not.
-        no_chart: why it is not drawn.
-        proof: how it is seen to fail, and to be INCONCLUSIVE.
-        runbook_class: the runbook's critical class that its failure is.
-        state: whether the sign-off page shows its last finding as the state of the system.
+        daily: True if it runs daily in the week after launch.
+        chart: how its evidence is drawn; None: no chart.
+        no_chart: why it has no chart.
+        proof: how the rehearsal makes it FAIL and INCONCLUSIVE.
+        runbook_class: the runbook's critical class of its failure.
+        state: True if the sign-off page shows its last result as the state of the system.
     """
 
     id: str
@@ -155,7 +155,7 @@ class Criterion(Struct, frozen=True, kw_only=True):
 
 
 def own_criterion(name: str, sentence: str, hours: tuple[int, ...]) -> Criterion:
-    """A criterion of your own: any objective may judge it, and its series are drawn."""
+    """A custom criterion: any objective may judge it, and its series are drawn."""
     return Criterion(
         id=name,
         sentence=sentence,

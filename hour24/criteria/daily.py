@@ -1,4 +1,4 @@
-"""What runs in the daily look alone, in the week after launch."""
+"""Criteria that run only daily, in the week after launch."""
 
 from hour24.criteria.criterion import Criterion, Judge
 from hour24.criteria.process import GROUP

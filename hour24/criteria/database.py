@@ -1,22 +1,22 @@
-"""The database: whether it answers, how fast, and how much room is left."""
+"""The database: availability, slow statements, connections and disk."""
 
 from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof, RunbookClass
 
 GROUP = "Database"
 DAYS_LEFT = 7.0
-"""Days that the disk must last at its present growth; at hour 0 there is no growth yet."""
+"""Days that the disk must last at its present growth: a week is enough to enlarge it."""
 _SILENCE = ("database_unreachable@0.5",)
 
 ONLINE = Criterion(
     id="DB-ONLINE",
-    sentence="The database answers the runbook's query, and nothing described calls it down",
+    sentence="The database answers the runbook's query, and no source reports it down",
     hours=ALL,
     span="now",
     group=GROUP,
     means="answered in",
     asks=("database_row", "health_document", "services", "database_before"),
     judges=(Judge(objective="DatabaseAnswers"),),
-    no_chart="it is one answer",
+    no_chart="it is a single answer",
     proof=Proof(faults=("database_down@3.5",), silence=_SILENCE),
     runbook_class=RunbookClass(severity="critical", name="database connection failures"),
     state=True,
@@ -24,8 +24,8 @@ ONLINE = Criterion(
 SLOW = Criterion(
     id="DB-SLOW",
     sentence=(
-        "No statement averaged, set a new record or is running above 1000 ms (platform roles "
-        "aside; what this cannot see is said)"
+        "No statement averaged, set a new maximum or is running above 1000 ms (excluding platform "
+        "roles; blind spots are listed)"
     ),
     hours=FROM_4,
     span="window",
@@ -41,7 +41,7 @@ SLOW = Criterion(
 POOL = Criterion(
     id="DB-POOL",
     sentence=(
-        "Connections below 80 % of what is available, nobody idle in a transaction over 60 s, "
+        "Connections below 80 % of the available ones, no session idle in a transaction over 60 s, "
         "no lock wait over 10 s"
     ),
     hours=ALL,
@@ -61,7 +61,7 @@ POOL = Criterion(
         ),
     ),
     baseline=("row",),
-    no_chart="connections are counted once, now",
+    no_chart="connections are counted once per checkpoint",
     proof=Proof(faults=("pool_exhausted@3",), silence=_SILENCE),
     state=True,
 )

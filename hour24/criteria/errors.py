@@ -1,13 +1,13 @@
-"""Errors: what the tracker received, and how many requests failed."""
+"""Errors: what the tracker received, and the share of failed requests."""
 
 from hour24.criteria.criterion import ALL, FROM_4, FROM_8, Criterion, Judge, Proof
 from hour24.text import format_percent
 
 GROUP = "Errors"
 EVENTS_PER_HOUR = 5
-"""Error events in one hour that are too many: the runbook's number."""
+"""Error events in one hour that fail: the runbook's number."""
 ERROR_RATE = 0.01
-"""The share of requests that may not fail: the runbook's number."""
+"""The share of failed requests that fails: the runbook's number."""
 _SILENCE = ("sentry_unreachable@0.5",)
 
 RECEIVES = Criterion(
@@ -20,7 +20,7 @@ RECEIVES = Criterion(
     asks=("canary",),
     needs=("canary",),
     judges=(Judge(objective="EventStored"),),
-    no_chart="it is one event",
+    no_chart="it is a single event",
     proof=Proof(faults=("sentry_deaf@-1",), silence=("sentry_unreachable@-1",), hour=0, before=()),
 )
 FEED = Criterion(
@@ -34,14 +34,14 @@ FEED = Criterion(
     needs=("outcomes",),
     judges=(Judge(objective="NothingDropped"),),
     daily=True,
-    no_chart="its limit is none at all: one number says it",
+    no_chart="its limit is zero: one number is enough",
     proof=Proof(faults=("sentry_dropping@1",), silence=_SILENCE),
 )
 COUNT = Criterion(
     id="ERRORS-COUNT",
     sentence=(
-        f"Fewer than {EVENTS_PER_HOUR} error events in every hour of the window, classes known as "
-        "normal aside"
+        f"Fewer than {EVENTS_PER_HOUR} error events in every hour of the window, excluding "
+        "known-normal errors"
     ),
     hours=ALL,
     span="window",
@@ -69,7 +69,7 @@ RATE = Criterion(
 )
 NEW = Criterion(
     id="ERRORS-NEW",
-    sentence="No new issue appeared, except of a class known as normal",
+    sentence="No new issue appeared, excluding known-normal errors",
     hours=FROM_4,
     span="window",
     group=GROUP,

@@ -1,4 +1,4 @@
-"""Health: the document as it is now, and every probe since the last checkpoint."""
+"""Health: the current document, and every probe since the last checkpoint."""
 
 from hour24.criteria.criterion import ALL, COVERAGE, FROM_4, Criterion, Judge, Proof
 
@@ -7,7 +7,7 @@ GROUP = "Health"
 SCHEMA = Criterion(
     id="HEALTH-SCHEMA",
     sentence=(
-        "The health endpoint answers with the document that production.toml agrees on, made now"
+        "The health endpoint returns the document that production.toml describes, freshly made"
     ),
     hours=ALL,
     span="now",
@@ -17,15 +17,15 @@ SCHEMA = Criterion(
     needs=("health_document",),
     judges=(Judge(objective="HealthDocument", configured={"fresh_s": "health.fresh_s"}),),
     baseline=("health",),
-    no_chart="one document is read, and a document is no line",
+    no_chart="it is a single document",
     proof=Proof(faults=("health_degraded@3",), silence=("network_down@3.9",)),
     state=True,
 )
 ALWAYS = Criterion(
     id="HEALTH-ALWAYS",
     sentence=(
-        "No health check failed since the last checkpoint (a failed probe counts when the one "
-        "30 s later fails too)"
+        "No health check failed since the last checkpoint (a failed probe counts if the one 30 s "
+        "later fails too)"
     ),
     hours=FROM_4,
     span="window",

@@ -1,10 +1,10 @@
-"""Whether an objective may judge a criterion, and on which subjects it has verdicts.
+"""Which objectives may judge a criterion, and on which subjects it has verdicts.
 
 Rules of this module:
 
-- A criterion is judged by one of its own objectives and by no other: an id says what was judged,
-  whoever wrote the test. A criterion of your own is free.
-- What a criterion states as a limit is the same in every production, and so is how it is judged.
+- A criterion is judged only by one of its own objectives: its id defines what was judged, whoever
+  wrote the test. A custom criterion accepts any objective.
+- The limits that a criterion sets, and how it is judged, are the same in every production.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hour24.criteria.criterion import WHOLE, Judge
 
 
 def subjects(name: str, endpoints: tuple[str, ...]) -> tuple[str, ...]:
-    """The subjects a criterion has verdicts on; one nameless subject where it has no several."""
+    """The subjects of a criterion's verdicts; one nameless subject where it has only one."""
     criterion = known(name)
     if criterion is None:
         return ("",)
@@ -27,14 +27,14 @@ def subjects(name: str, endpoints: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def refusal(name: str, subject: str, hour: int, objective: Mapping[str, Any]) -> str:
-    """Why an objective may not judge this criterion: ``what: expected X, got Y``; or "".
+    """The reason why an objective may not judge this criterion; "" when it may.
 
     Args:
         objective: its name, and its fields.
     """
     criterion = known(name)
     if criterion is None:
-        return ""  # one of the user's own
+        return ""  # a custom criterion
     given = str(objective.get("name"))
     judge = next((one for one in criterion.judges if one.objective == given), None)
     if judge is None:
@@ -51,7 +51,7 @@ def refusal(name: str, subject: str, hour: int, objective: Mapping[str, Any]) ->
 
 
 def _fixed(judge: Judge) -> dict[str, Any]:
-    """The objective's own defaults of the fields that nobody may change."""
+    """The objective's defaults of the fields that must not be changed."""
     if not judge.fixed:
         return {}
     import hour24.objectives  # noqa: F401  registers every objective; heavy, so late

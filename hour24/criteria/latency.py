@@ -1,22 +1,19 @@
-"""Latency: each endpoint against its target, and against hour 0."""
+"""Latency: each endpoint compared with its target and with hour 0."""
 
 from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof
 from hour24.text import format_percent
 
 GROUP = "Latency"
 QUANTILE = 0.99
-"""The quantile that the target is for."""
+"""The quantile that the target limits: the runbook's p99."""
 QUANTILE_AT_0 = 0.9
-"""At hour 0: 30 samples of an endpoint can show no higher one."""
+"""The quantile at hour 0: 30 samples of an endpoint cannot bound a higher one."""
 FAST_SHARE, FAST_MS = 0.9, 1000.0
-"""How many transactions must be fast, and below what: the runbook's numbers."""
+"""The share of transactions that must be fast, and their limit: the runbook's numbers."""
 
 TARGET = Criterion(
     id="LATENCY-TARGET",
-    sentence=(
-        f"Each endpoint's p{100 * QUANTILE:g} is below the target that production.toml states for "
-        "it"
-    ),
+    sentence=(f"Each endpoint's p{100 * QUANTILE:g} is below its target in production.toml"),
     hours=ALL,
     span="since_t0",
     group=GROUP,

@@ -1,15 +1,15 @@
-"""Logs: ERROR lines, patterns that repeat, words that are watched."""
+"""Logs: ERROR lines, repeating patterns, and watched words."""
 
 from hour24.criteria.criterion import ALL, FROM_4, Criterion, Judge, Proof
 
 GROUP = "Logs"
 REPEATS_PER_HOUR, REPEATS_PER_DAY = 5, 10
-"""From so many on a pattern repeats: the runbook's numbers."""
+"""Counts from which a pattern repeats: the runbook's numbers."""
 _SILENCE = ("render_unreachable@0.5",)
 
 ERRORS = Criterion(
     id="LOGS-ERRORS",
-    sentence="The logs hold no ERROR message, except of a class known as normal",
+    sentence="The logs contain no ERROR message, excluding known-normal errors",
     hours=ALL,
     span="window",
     group=GROUP,
@@ -17,14 +17,14 @@ ERRORS = Criterion(
     asks=("error_lines",),
     needs=("error_lines",),
     judges=(Judge(objective="NoErrorLine"),),
-    no_chart="its limit is none at all, and the lines are quoted",
+    no_chart="its limit is zero, and the lines are quoted",
     proof=Proof(faults=("log_errors@1",), silence=_SILENCE),
 )
 PATTERNS = Criterion(
     id="LOGS-PATTERNS",
     sentence=(
         f"No error pattern repeats ({REPEATS_PER_HOUR} in an hour or {REPEATS_PER_DAY} in 24 h; "
-        "normal classes aside)"
+        "excluding known-normal errors)"
     ),
     hours=FROM_4,
     span="since_t0",
@@ -46,12 +46,12 @@ WATCHED = Criterion(
     hours=FROM_4,
     span="window",
     group=GROUP,
-    means="against hour 0",
+    means="compared with hour 0",
     asks=("watched_lines", "watched_lines_baseline"),
     needs=("watched_lines",),
     judges=(Judge(objective="LevelKept", fixed=("factor", "clumping")),),
     baseline=("watched_lines",),
-    no_chart="two counts are compared, and a ratio says it",
+    no_chart="it is the ratio of two counts",
     proof=Proof(faults=("log_warnings@0",), silence=_SILENCE),
 )
 CRITERIA = (ERRORS, PATTERNS, WATCHED)

@@ -8,11 +8,11 @@ GROUP = "Sign-off"
 _BEFORE = (0, 4, 8, 12, 16, 20)
 _TRACKER_AND_DATABASE = ("sentry_unreachable@21", "database_unreachable@21")
 _COUNTS = ("render_unreachable@21", "no_prober@20")
-"""Silences of different witnesses that share one whole watch."""
+"""Outages of different witnesses that are checked in one whole watch."""
 
 
 def _proof(fault: str, silence: tuple[str, ...]) -> Proof:
-    """Seen at hour 24: its fault in a watch of hours 0 and 24, its silence in a whole one."""
+    """Proof at hour 24: its fault in a watch of hours 0 and 24, its silence in a whole watch."""
     return Proof(
         faults=(fault,),
         silence=silence,
@@ -24,7 +24,7 @@ def _proof(fault: str, silence: tuple[str, ...]) -> Proof:
 
 
 def _held(*of: Criterion) -> Judge:
-    """The judge that asks these to have held at every checkpoint."""
+    """The judge that requires these criteria to have passed at every checkpoint."""
     return Judge(objective=HELD, subject="", limits={"criteria": tuple(one.id for one in of)})
 
 
@@ -87,10 +87,10 @@ DATABASE = Criterion(
     hours=(LAST,),
     span="since_t0",
     group=GROUP,
-    means="checkpoints held",
+    means="checkpoints passed",
     judges=(_held(database.ONLINE, database.SLOW, database.POOL, database.SIZE),),
     rests_on=(database.ONLINE.id, database.SLOW.id, database.POOL.id, database.SIZE.id),
-    no_chart="it rests on the checkpoints, which the grid shows",
+    no_chart="it depends on the checkpoints, which the grid shows",
     proof=_proof("database_down@23.5", _TRACKER_AND_DATABASE),
 )
 RESTARTS = Criterion(
@@ -117,10 +117,10 @@ LATENCY = Criterion(
     hours=(LAST,),
     span="since_t0",
     group=GROUP,
-    means="checkpoints held",
+    means="checkpoints passed",
     judges=(_held(latency.TARGET, latency.MOST, latency.STABLE),),
     rests_on=(latency.TARGET.id, latency.MOST.id, latency.STABLE.id),
-    no_chart="it rests on the checkpoints, which the grid shows",
+    no_chart="it depends on the checkpoints, which the grid shows",
     proof=_proof("slow_endpoint@20", ("no_prober@20",)),
 )
 JOBS = Criterion(
