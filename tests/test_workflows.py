@@ -221,3 +221,15 @@ def test_checkpoint_is_run_as_it_was_asked_for(tmp_path: Path, origin: Path) -> 
         "1200",
         "--follows=orders 1; id",
     ]
+
+
+def test_the_clone_says_what_lands_in_reports() -> None:
+    """The folder is there with one tracked file; everything else in it is ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "reports"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert listed.stdout.split() == ["reports/README.md"]
+    ignored = subprocess.run(
+        ["git", "check-ignore", "reports/launch-1/watch.json"], cwd=ROOT, check=False
+    )
+    assert ignored.returncode == 0

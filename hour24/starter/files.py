@@ -75,7 +75,7 @@ def workflow(below: str = "") -> str:
     text = text.replace(shell, f"{shell}        working-directory: {below}\n")
     first = "      - name: fetch the commit and the records\n"
     text = text.replace(first, f"{first}        working-directory: .\n")
-    for command in ("add --quiet --detach reports", "-C reports"):
+    for command in ("rm -rf reports", "add --quiet --detach reports", "-C reports"):
         text = text.replace(command, command.replace("reports", f"{below}/reports"))
     return text
 
