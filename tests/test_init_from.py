@@ -73,7 +73,8 @@ class Server:
                 token = self.headers.get("Authorization", "")
                 outer.asked.append((time.monotonic(), self.path, token))
                 answer = answers[self.path]() if self.path in answers else None
-                status = answer if isinstance(answer, int) else 404 if answer is None else 200
+                coded = isinstance(answer, int) and not isinstance(answer, bool)
+                status = answer if coded else 404 if answer is None else 200
                 data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))

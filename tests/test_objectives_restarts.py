@@ -208,7 +208,7 @@ def test_a_crash_loop_is_no_unit(period):
 
 def test_what_the_platform_tells_stands_beside_a_useless_uptime():
     """Its restart is a restart."""
-    event = {"at": START + 5000.0, "type": "server_failed"}
+    event = {"at": START + 5000.0, "type": "server_failed", "process": "ended"}
     verdict = told(lambda t, n: (t + 9000) * 1000, events=listing(event, what="events"))
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "restarted")
 

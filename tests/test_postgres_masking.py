@@ -19,7 +19,7 @@ from hour24.witnesses.database.masking import LONGEST, masked
         ('SELECT "it\'s" FROM "a""b"', 'SELECT "it\'s" FROM "a""b"'),
         ("SELECT 1 -- 'token'\n, 2 /* email=a@b */ , 3", "SELECT ? , ? , ?"),
         ("SELECT\t1\x1b[31m\u202e", "SELECT ? [?"),
-        ("SELECT " + "a" * 400, "SELECT " + "a" * (LONGEST - 7) + "..."),
+        ("SELECT " + "a" * 400, "SELECT " + "a" * (LONGEST - 8) + "…"),
     ],
 )
 def test_literals_and_comments_do_not_leave(query, shown):
