@@ -1,11 +1,11 @@
-"""Where "now" comes from, and what waiting does.
+"""Clocks: the current time, and waiting.
 
 Rules of this module:
 
-- Whoever needs the time is given a clock; nobody else asks the operating system.
-- The real clock sleeps. The stepping clock of a rehearsal stands still until somebody
-  waits, and waiting advances it without sleeping.
-- Latency is never measured with these: it is always real, from ``time.perf_counter``.
+- Code that needs the time is given a clock; only WallClock asks the operating system.
+- WallClock sleeps. A rehearsal's SteppingClock advances only when code waits on it, and waiting
+  returns at once.
+- Latency is never measured with these clocks, but always with ``time.perf_counter``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time and waits."""
+    """Returns the current time and waits."""
 
     def now(self) -> datetime:
-        """The present moment, aware, UTC."""
+        """Returns the current time, aware, UTC."""
 
     def sleep(self, seconds: float) -> None:
         """Return after ``seconds`` have passed on this clock."""
@@ -37,7 +37,7 @@ class WallClock:
 
 
 class SteppingClock:
-    """Stands at one moment; only waiting and :meth:`step_to` move it, and only forward."""
+    """A clock that only waiting and :meth:`step_to` move, and only forward."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start.astimezone(UTC)
@@ -51,7 +51,7 @@ class SteppingClock:
         with self._lock:
             self._now += timedelta(seconds=max(0.0, seconds))
 
-    def step_to(self, moment: datetime) -> None:
-        """Move to ``moment``; a moment that has passed already changes nothing."""
+    def step_to(self, time: datetime) -> None:
+        """Move to ``time``; a time in the past changes nothing."""
         with self._lock:
-            self._now = max(self._now, moment.astimezone(UTC))
+            self._now = max(self._now, time.astimezone(UTC))

@@ -1,11 +1,11 @@
-"""What can go wrong, named by whose fault it is.
+"""The exceptions of hour24: configuration, ledger and source errors.
 
 Rules of this module:
 
 - A message reads ``where: what: expected X, got Y``: lower case, no full stop, no secret.
 - A source without an answer raises a :class:`SourceError`; its ``code`` becomes the code of
   an INCONCLUSIVE verdict. It is never a number, never ``None``, never a pass.
-- A bug of ours is none of these; it ends the run as an error.
+- A bug in hour24 is none of these; it ends the run as an error.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from collections.abc import Iterable, Sequence
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean NAME?`` for the end of a refusal; empty when no known name is near."""
+    """Returns ``; did you mean NAME?`` for a refusal; "" if no known name is close."""
     names = {each.casefold(): each for each in known}
     near = difflib.get_close_matches(name.casefold(), names, 1)
     return f"; did you mean {names[near[0]]}?" if near else ""
 
 
 class Hour24Error(Exception):
-    """Anything this project refuses or reports by name."""
+    """Base class of every error that hour24 raises on purpose."""
 
 
 class ConfigurationError(Hour24Error):
@@ -42,14 +42,14 @@ class LedgerError(Hour24Error):
 
 
 class LedgerLocked(LedgerError):
-    """Somebody else is recording this checkpoint (exit code 13)."""
+    """Another process is recording this checkpoint (exit code 13)."""
 
 
 class SourceError(Hour24Error):
     """An outside system gave no usable answer.
 
-    ``question`` is the :class:`hour24.evidence.Question` that was asked, with its attempts, as
-    far as it came; none, when nothing was asked.
+    ``question`` is the :class:`hour24.evidence.Question` with the attempts made so far; None if no
+    request was sent.
     """
 
     code = "source_error"
@@ -63,19 +63,19 @@ class SourceUnreachable(SourceError):
 
 
 class SourceTimeout(SourceError):
-    """The source's whole budget of time is used up."""
+    """The source did not answer within its time budget."""
 
     code = "source_timeout"
 
 
 class SourceRefused(SourceError):
-    """It answered 401 or 403, or the rights of our role do not suffice."""
+    """It answered 401 or 403, or our role lacks a permission."""
 
     code = "source_refused"
 
 
 class SourceLimited(SourceError):
-    """It answered 429 and its limit outlasts our patience."""
+    """It answered 429, and its retry time exceeds the time budget."""
 
     code = "source_limited"
 
@@ -99,18 +99,18 @@ class SourceMisread(SourceError):
 
 
 class SourceIncomplete(SourceError):
-    """Only part of the answer could be had: a later page failed, or the page cap was reached."""
+    """Only part of the answer arrived: a later page failed, or the page cap was reached."""
 
     code = "source_incomplete"
 
 
 class SourceTooMany(SourceIncomplete):
-    """There is more than the page cap lets us read."""
+    """The answer is longer than the page cap."""
 
     code = "too_many_lines"
 
 
 class SourceEmpty(SourceError):
-    """It answered with nothing where nothing proves nothing."""
+    """It returned no data, and no data proves nothing here."""
 
     code = "no_data"

@@ -1,7 +1,7 @@
-"""What follows from the kind of target that a watch was recorded with, for whoever reads it later.
+"""The properties of a watch that depend on its kind of target, read from its ledger.
 
-A checkpoint that runs has its context (:mod:`hour24.targets`); a page, ``verify`` or a sign-off has
-the ledger alone, and asks here for the one fact it needs.
+A running checkpoint has its context (:mod:`hour24.targets`); a page, ``verify`` or a sign-off has
+only the ledger, and reads these properties here.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from hour24.text import one_line
 
 
 class Kind(Struct, frozen=True, kw_only=True):
-    """The facts of one kind of target.
+    """The properties of one kind of target.
 
     Args:
         banner: a word before every title; empty for a production.
         about: what was rehearsed: ``seed 7, fault memory_leak@6``; empty for a production.
         approvable: whether its watch may be signed off.
-        lasting: whether its servers, addresses and production.toml outlast a checkpoint: only then
-            is there something to ask, to probe or to roll back afterwards.
-        steps_clock: whether its clock was set: its moments may go back, and a reader's "now" is the
-            newest of them.
+        lasting: whether its servers, addresses and production.toml still exist after a checkpoint;
+            only then can they be queried, probed or rolled back.
+        steps_clock: whether its clock was set: its timestamps may go back, and a reader's "now" is
+            the newest of them.
     """
 
     banner: str = ""
@@ -35,16 +35,16 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     @property
     def prefix(self) -> str:
-        """What stands before a title: ``REHEARSAL `` or nothing."""
+        """Prefix of a title: ``REHEARSAL `` or nothing."""
         return f"{self.banner} " if self.banner else ""
 
 
 def kind_of(rehearsal: Mapping[str, Any] | None, target: str = "") -> Kind:
-    """The kind of a watch.
+    """Returns the kind of a watch.
 
     Args:
-        rehearsal: seed and faults, as a ledger holds them; none for a production.
-        target: as the ledger names it; one that says ``rehearsal`` is never approved.
+        rehearsal: seed and faults from the ledger; None for a production.
+        target: the target's name in the ledger; ``rehearsal`` is never approved.
     """
     if rehearsal is None:
         return Kind(approvable=target != "rehearsal")

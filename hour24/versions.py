@@ -1,18 +1,18 @@
-"""The format of a ledger's files and the version of the judges, and when each is raised.
+"""The version of the ledger's file format and of the judges, and when to raise each.
 
 Rules of this module:
 
-- ``FORMAT`` is raised when a file of a ledger gets a member that the released hour24 before cannot
-  read, or loses one. Files of every earlier format stay readable.
-- ``JUDGES`` is raised when a verdict, a standing or a refusal to sign off may come out otherwise
-  from the same stored evidence: a new rule, another limit, another statistic, a fixed defect. Text
-  alone (a reason, an observed value) does not raise it. It is raised once a release, and every
-  change within that release has its line in :data:`CHANGES`.
-- A verdict of earlier judges may differ from today's only where a line of :data:`CHANGES` says so;
-  any other difference means that the record was altered, or that this table lacks a line.
-- A file that names no judges was written by hour24 0.1.0: format 1, judges 1.
+- Raise ``FORMAT`` when a ledger file gains a field that the previous release cannot read, or loses
+  a field. Files of every earlier format stay readable.
+- Raise ``JUDGES`` when the same stored evidence may lead to another verdict, standing or refusal to
+  sign off: a new rule, limit or statistic, or a fixed defect. Changes of text alone (a reason, an
+  observed value) do not count. Raise it once per release; list every change of that release in
+  :data:`CHANGES`.
+- A verdict of earlier judges may differ from today's only where :data:`CHANGES` says so;
+  any other difference means that the record was altered or that an entry is missing.
+- A file without a judges version was written by hour24 0.1.0: format 1, judges 1.
 
-Raise either by editing this module; ``docs/decisions/versions.md`` says what that means to a user.
+``docs/decisions/versions.md`` explains what either change means to a user.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ FORMATS = (1, 2)
 """The formats that can be read."""
 JUDGES = 2
 FIRST_JUDGES = 1
-"""What a file means that names no judges."""
+"""The judges of a file that names none."""
 RELEASES = {1: "0.1.0"}
-"""Judges -> the last release of hour24 that has them."""
+"""Judges -> the last release of hour24 with these judges."""
 
 STANDINGS = "standings"
-"""Stands in ``Change.of`` for what the ledger concludes from verdicts and waivers."""
+"""Value of ``Change.of`` for conclusions that the ledger draws from verdicts and waivers."""
 
 ADDED: dict[str, int] = {}
-"""Criterion -> the judges that brought it; records of earlier judges need not hold it."""
+"""Criterion -> the judges that added it; records of earlier judges may lack it."""
 ADDED_FIGURES: dict[str, dict[str, int]] = {
     "NoLeak": dict.fromkeys(("instance", "unit_mb", "limit_mb", "pivot_h", "pivot_mb"), 2),
 }
-"""Objective -> figure -> the judges that brought it; a verdict of earlier judges lacks it."""
+"""Objective -> figure -> the judges that added it; verdicts of earlier judges lack it."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """A rule that decides otherwise than the judges before.
+    """A rule by which these judges decide differently from the previous ones.
 
     Args:
-        judges: the version that brought it.
-        of: the objective whose verdicts it changes, by class name, or :data:`STANDINGS`.
-        rule: what holds now, one sentence.
+        judges: the version that introduced it.
+        of: class name of the objective whose verdicts it changes, or :data:`STANDINGS`.
+        rule: the rule in force now, in one sentence.
         alters: what may differ: ``outcome``, ``code``, ``figures.NAME``, and ``objective`` where
             the objective's own fields or limits changed.
     """
@@ -71,13 +71,13 @@ CHANGES: tuple[Change, ...] = (
     Change(
         judges=2,
         of=STANDINGS,
-        rule="a waiver covers only the outcome that stood when it was given",
+        rule="a waiver covers only the outcome that was current when it was given",
     ),
     Change(
         judges=2,
         of="NoRestart",
-        rule="an uptime that does not grow by a second a second, that began before the live "
-        "deploy or that stands still shows no restart; a repeated reading is none",
+        rule="an uptime that does not grow by one second per second, that began before the live "
+        "deploy or that does not change shows no restart; a repeated reading is ignored",
         alters=(
             "outcome",
             "code",
@@ -90,12 +90,12 @@ CHANGES: tuple[Change, ...] = (
     Change(
         judges=2,
         of="AlwaysUp",
-        rule="an uptime that stands still shows that one answer was given again",
+        rule="an uptime that does not change shows that one answer was repeated",
     ),
     Change(
         judges=2,
         of="DropsBelow",
-        rule="a handshake refused with 400 or 426 speaks of our request, not of the service",
+        rule="a handshake refused with 400 or 426 is caused by our request, not by the service",
     ),
     Change(
         judges=2,
@@ -119,7 +119,7 @@ CHANGES: tuple[Change, ...] = (
         judges=2,
         of="NoErrorLine",
         rule="a line is an error by its own level or its label, not by a word inside it; a "
-        "traceback is one; classes and patterns are matched without colours",
+        "traceback is an error; classes and patterns are matched without colours",
         alters=(
             "outcome",
             "code",
@@ -133,7 +133,7 @@ CHANGES: tuple[Change, ...] = (
         judges=2,
         of="NoPattern",
         rule="a line is an error by its own level or its label, not by a word inside it; a "
-        "traceback is one; classes and patterns are matched without colours",
+        "traceback is an error; classes and patterns are matched without colours",
         alters=(
             "outcome",
             "code",
@@ -149,8 +149,8 @@ CHANGES: tuple[Change, ...] = (
     Change(
         judges=2,
         of="NoLeak",
-        rule="a leak is also found from the hour at which it begins, stays called until a restart "
-        "or a flat late half, and a heap that levelled off shows the figures of its late half",
+        rule="a leak is also detected from the hour at which it begins and is reported until a "
+        "restart or a flat late half; a heap that levelled off shows the figures of its late half",
         alters=(
             "outcome",
             "code",
@@ -179,8 +179,8 @@ CHANGES: tuple[Change, ...] = (
     Change(
         judges=2,
         of="NoRestart",
-        rule="an uptime that stands still, grows in another unit or is another process's shows no "
-        "restart and hides none, and a copy of a reading is no reading",
+        rule="an uptime that does not change, grows in another unit or belongs to another process "
+        "neither shows nor hides a restart, and a copied reading is ignored",
         alters=(
             "outcome",
             "code",
@@ -193,18 +193,18 @@ CHANGES: tuple[Change, ...] = (
     Change(
         judges=2,
         of="NoNewIssue",
-        rule="an issue first seen before the year 2000 has no known beginning, and may be new",
+        rule="an issue first seen before the year 2000 has no known start and may be new",
     ),
     Change(
         judges=2,
         of="DropsBelow",
-        rule="a handshake refused with 400 or 426 speaks of our request, not of the service",
+        rule="a handshake refused with 400 or 426 is caused by our request, not by the service",
     ),
     *(
         Change(
             judges=2,
             of=name,
-            rule="a class of errors is matched against what a reader sees, without colours",
+            rule="a class of errors is matched against the text without colour codes",
         )
         for name in ("EventsBelow", "NoNewIssue", "NoCriticalIssue", "TopKnown")
     ),
@@ -212,13 +212,13 @@ CHANGES: tuple[Change, ...] = (
 
 
 def explanation(of: str, what: str, since: int) -> str:
-    """The rules by which ``what`` of an objective may differ from what earlier judges said.
+    """Returns the rules that explain why ``what`` of an objective differs from an earlier verdict.
 
     Args:
         of: the objective's class name, or :data:`STANDINGS`.
         what: ``outcome``, ``code``, ``figures.NAME`` or ``objective``; of standings, ``outcome``.
         since: the judges that wrote the record.
-    Returns: empty when no rule changed that could explain it.
+    Returns: "" if no changed rule explains it.
     """
     rules = [
         f"judges {each.judges}: {each.rule}"
@@ -228,21 +228,21 @@ def explanation(of: str, what: str, since: int) -> str:
     return "; ".join(rules)
 
 
-def due_to(criterion: str, judges: int) -> bool:
+def is_known_to(criterion: str, judges: int) -> bool:
     """Whether these judges knew this criterion of the table."""
     return ADDED.get(criterion, FIRST_JUDGES) <= judges
 
 
-def added_figure(of: str, name: str, since: int) -> bool:
-    """Whether a figure of this objective is one that the judges ``since`` did not have."""
+def is_added_figure(of: str, name: str, since: int) -> bool:
+    """Whether the judges ``since`` lacked this figure of the objective."""
     return ADDED_FIGURES.get(of, {}).get(name, FIRST_JUDGES) > since
 
 
 def release(judges: int, version: str = "", commit: str = "") -> str:
-    """``hour24 0.1.0 (commit f90c7b0)``: where these judges are found.
+    """Returns the release that has these judges: ``hour24 0.1.0 (commit f90c7b0)``.
 
     Args:
-        version, commit: what a record of theirs names, where there is one.
+        version, commit: as named in a record of these judges, if there is one.
     """
     named = f"hour24 {version or RELEASES.get(judges, '')}".strip()
     return f"{named} (commit {commit})" if commit else named

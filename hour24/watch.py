@@ -3,10 +3,10 @@
 Rules of this module:
 
 - A watch has a T0. Checkpoint N is due at T0 + N h, and its window is
-  [due of the checkpoint before, due); hour 0's is the hour before T0.
-- A late run asks for the same window as a punctual one.
+  [due time of the previous checkpoint, due time); hour 0 covers the hour before T0.
+- A late run covers the same window as a punctual one.
 - Logs and error events arrive late: their windows are shifted back by ``settle_s``.
-- Everything is aware and UTC inside; the watch's zone is for the page.
+- All times are aware and in UTC; the watch's time zone is used on pages only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Window(Struct, frozen=True, order=True):
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
-            raise ValueError(f"window: expected aware moments, got {self.start} to {self.end}")
+            raise ValueError(f"window: expected aware times, got {self.start} to {self.end}")
         if self.end < self.start:
             raise ValueError(f"window: expected start before end, got {self.start} to {self.end}")
 
@@ -47,12 +47,12 @@ class Window(Struct, frozen=True, order=True):
         """Whether ``other`` lies inside this window."""
         return self.start <= other.start and other.end <= self.end
 
-    def holds(self, moment: datetime) -> bool:
-        """Whether ``start <= moment < end``."""
-        return self.start <= moment < self.end
+    def includes(self, time: datetime) -> bool:
+        """Whether ``start <= time < end``."""
+        return self.start <= time < self.end
 
     def shifted(self, seconds: float) -> Window:
-        """The same length, moved by ``seconds`` (negative: earlier)."""
+        """Returns this window moved by ``seconds`` (negative: earlier)."""
         by = timedelta(seconds=seconds)
         return Window(self.start + by, self.end + by)
 
@@ -60,9 +60,9 @@ class Window(Struct, frozen=True, order=True):
 class Checkpoint(Struct, frozen=True, kw_only=True):
     """An hour of a watch at which criteria fall due.
 
-    ``window`` is this checkpoint's own; ``since_t0`` reaches from the start of hour 0's
-    window to this checkpoint; ``settled`` and ``settled_since_t0`` are the same, shifted
-    back by ``settle_s``, for sources whose data arrive late.
+    ``window`` reaches from the previous checkpoint to this one, ``since_t0`` from the start of
+    hour 0's window to this one; ``settled`` and ``settled_since_t0`` are the same windows shifted
+    back by ``settle_s``, for sources whose data arrives late.
     """
 
     hour: int
@@ -89,10 +89,10 @@ class Watch(Struct, frozen=True, kw_only=True):
     """The 24 hours from T0 to sign-off.
 
     Args:
-        name: folder name, ``[a-z0-9][a-z0-9._-]*``.
-        t0: aware; kept to the minute.
-        zone: IANA name, for what people read.
-        hours: the checkpoints, ascending, the first one 0.
+        name: name of its folder, ``[a-z0-9][a-z0-9._-]*``.
+        t0: start time, aware, to the minute.
+        zone: IANA name of the time zone used on pages.
+        hours: the hours of the checkpoints, ascending, beginning with 0.
     """
 
     name: str
@@ -107,14 +107,14 @@ class Watch(Struct, frozen=True, kw_only=True):
         if not NAME.fullmatch(self.name):
             raise ValueError(f"watch: name: expected {NAME.pattern}, got {self.name!r}")
         if self.t0.tzinfo is None:
-            raise ValueError(f"watch: t0: expected an aware moment, got {self.t0}")
+            raise ValueError(f"watch: t0: expected an aware time, got {self.t0}")
         if not self.hours or self.hours[0] != 0 or any(a >= b for a, b in pairwise(self.hours)):
             raise ValueError(f"watch: hours: expected ascending from 0, got {self.hours}")
 
     def checkpoint(self, hour: int) -> Checkpoint:
-        """The checkpoint at ``hour``.
+        """Returns the checkpoint at ``hour``.
 
-        Raises: ValueError, when the watch has none there.
+        Raises: ValueError, if the watch has none at that hour.
         """
         if hour not in self.hours:
             raise ValueError(f"watch {self.name}: hour: expected one of {self.hours}, got {hour}")
@@ -132,7 +132,7 @@ class Watch(Struct, frozen=True, kw_only=True):
         )
 
     def next_after(self, hour: int) -> Checkpoint | None:
-        """The checkpoint that follows ``hour``, if any."""
+        """Returns the checkpoint after ``hour``, or None after the last one."""
         after = [h for h in self.hours if h > hour]
         return self.checkpoint(after[0]) if after else None
 
@@ -143,10 +143,10 @@ class Watch(Struct, frozen=True, kw_only=True):
 
 
 def marker(hour: int) -> str:
-    """What selects the checkpoint at this hour: ``hour8``; past the last one, ``daily``."""
+    """Returns the pytest marker of this hour: ``hour8``; after hour 24 ``daily``."""
     return f"hour{hour}" if hour <= CHECKPOINTS[-1] else "daily"
 
 
-def to_minute(moment: datetime) -> datetime:
-    """``moment`` in UTC, cut to the minute."""
-    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+def to_minute(time: datetime) -> datetime:
+    """Returns ``time`` in UTC, truncated to the minute."""
+    return time.astimezone(UTC).replace(second=0, microsecond=0)

@@ -111,8 +111,8 @@ def test_x_stops_at_the_first(tmp_path: Path) -> None:
         (["-m", "Hour8"], "got 'Hour8'"),
         (["-m", "hour8 or hour12"], "-m: expected one checkpoint, got hour8 or hour12"),
         ([], "-m: expected one checkpoint, got none; choose it with `pytest -m hour8`"),
-        (["-m", "hour0", "--t0", "yesterday"], "--t0: expected a moment such as"),
-        (["-m", "hour0", "--t0", "2026-03-02T06:00"], "--t0: expected a moment such as"),
+        (["-m", "hour0", "--t0", "yesterday"], "--t0: expected a time such as"),
+        (["-m", "hour0", "--t0", "2026-03-02T06:00"], "--t0: expected a time such as"),
         (["-m", "hour0", "--watch", "../up"], "--watch: expected a name such as launch-1"),
         (["-m", "hour0", "--follows", "nobody"], "--follows: expected a watch in reports, got"),
         (["-m", "hour0", "--target", "none.toml"], "none.toml"),
@@ -211,7 +211,7 @@ def test_a_later_hour_that_opens_a_watch_says_so(tmp_path: Path) -> None:
     assert ": pytest -m hour8 --target rehearsal --watch w\n" in run.stdout
     run = project.rehearsed(hour=24)
     assert "OPENED" not in run.stdout.upper()
-    assert "a rehearsal is never signed off" in run.stdout
+    assert "A rehearsal cannot be approved" in run.stdout
 
 
 def test_a_rehearsal_that_goes_on_keeps_its_story(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_before_its_due_time(tmp_path: Path) -> None:
     soon = at(timedelta(minutes=90))
     run = on_production(project, soon)
     assert run.returncode == 4, run.stdout
-    assert "min early; --early runs it all the same, and it then does not count" in run.stdout
+    assert "min early; --early runs it now, but the run does not count" in run.stdout
     assert not project.reports.exists()
     run = on_production(project, soon, "--early")
     assert run.returncode == 10, run.stdout
@@ -278,7 +278,7 @@ def test_a_watch_that_follows_another(tmp_path: Path) -> None:
     assert project.ledger("v").genesis.follows == "w"
     run = project.ran(*command, **rehearsal().environ)
     assert run.returncode == 4, run.stdout
-    assert "--watch: expected a name not taken in reports, got 'v'" in run.stdout
+    assert "--watch: expected a new name in reports, got 'v'" in run.stdout
 
 
 # --- how it is typed ------------------------------------------------------------------------------

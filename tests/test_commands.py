@@ -262,7 +262,7 @@ def test_a_rehearsal_that_is_refused_is_refused_once(reports: Path) -> None:
         (("waive", "X", "--becuase", "x"), "got --becuase; did you mean --because?"),
         (("verify", "a", "b", "c"), "expected no other arguments, got b c"),
         (("--bogus",), "expected no other arguments, got --bogus"),
-        (("due", "--now", "x"), "--now: expected a moment such as 2026-12-01T06:00Z, got 'x'"),
+        (("due", "--now", "x"), "--now: expected a time such as 2026-12-01T06:00Z, got 'x'"),
         (("verify", "--head"), "--head: expected a value, got nothing"),
         (("doctor", "--target", "nowhere.toml"), "nowhere.toml"),
         (("prove", "NO-SUCH"), "criterion: expected one of the table, got 'NO-SUCH'"),

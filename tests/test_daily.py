@@ -40,13 +40,13 @@ PRODUCTION = Production(
 )
 
 
-def until(moment: datetime | None) -> Production:
-    service = msgspec.structs.replace(SERVICE, daily_until=moment)
+def until(end: datetime | None) -> Production:
+    service = msgspec.structs.replace(SERVICE, daily_until=end)
     return msgspec.structs.replace(PRODUCTION, service=service)
 
 
 def opened(reports: Path, of: Ledger, production: Production = PRODUCTION) -> Ledger:
-    return daily.week_after(reports, of, production, LIMITS, AFTER)
+    return daily.find_or_open_week(reports, of, production, LIMITS, AFTER)
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def opened(reports: Path, of: Ledger, production: Production = PRODUCTION) -> Le
     ],
 )
 def test_which_days(end, hours):
-    """A week, or until daily_until; a day that it cuts is looked at whole."""
-    assert daily.looks(WATCH, end) == hours
+    """Daily looks run for a week, or until daily_until; its last day is judged whole."""
+    assert daily.daily_hours(WATCH, end) == hours
 
 
 @pytest.mark.parametrize("end", [T0, T0 + DAY, T0 + 40 * DAY])
 def test_which_days_are_none(end):
     """An end before the watch's, or beyond what the platform keeps, is refused."""
     with pytest.raises(ConfigurationError, match="daily_until: expected within 28 days after"):
-        daily.looks(WATCH, end)
+        daily.daily_hours(WATCH, end)
 
 
 def test_the_week_has_a_ledger_of_its_own(tmp_path):
@@ -80,13 +80,13 @@ def test_the_week_has_a_ledger_of_its_own(tmp_path):
     assert genesis.service["release"] == "next"
     assert opened(tmp_path, watch).head() == ledger.head()
     assert opened(tmp_path, ledger).folder == ledger.folder
-    assert daily.followed(tmp_path, ledger).folder == watch.folder
+    assert daily.watch_before(tmp_path, ledger).folder == watch.folder
     assert [(entry.file, entry.sha256) for entry in watch.entries()] == before
     assert not watch.genesis.daily
 
 
 def test_it_is_not_the_watch_that_is_still_open(tmp_path):
-    """What looks for an open watch without a name does not find the week after."""
+    """A search for the open watch does not find the week after."""
     watch = watch_of(tmp_path)
     opened(tmp_path, watch)
     found = Ledger.find(tmp_path, target="production.toml")
@@ -100,7 +100,7 @@ def test_a_watch_that_is_gone_is_missed(tmp_path):
     ledger = opened(tmp_path, watch)
     watch.folder.rename(tmp_path / "archive")
     with pytest.raises(ConfigurationError, match="follows: expected watch 'launch'"):
-        daily.followed(tmp_path, ledger)
+        daily.watch_before(tmp_path, ledger)
 
 
 def of_week(tmp_path) -> Watch:
@@ -110,29 +110,29 @@ def of_week(tmp_path) -> Watch:
 @pytest.mark.parametrize(
     ("passed", "hour"), [(2 * DAY, 48), (3 * DAY - timedelta(seconds=1), 48), (3 * DAY, 72)]
 )
-def test_which_look_is_due(tmp_path, passed, hour):
+def test_the_newest_daily_look_is_due(tmp_path, passed, hour):
     """The newest day that is over, until the next one is."""
-    assert daily.due(of_week(tmp_path), T0 + passed) == hour
+    assert daily.due_hour(of_week(tmp_path), T0 + passed) == hour
 
 
 @pytest.mark.parametrize(
-    ("passed", "told"),
+    ("passed", "refusal"),
     [(1.9 * DAY, "expected the first daily look from 2025-12-23 11:15Z"), (9 * DAY, "it is over")],
 )
-def test_no_look_is_due(tmp_path, passed, told):
+def test_refuses_a_daily_look_that_is_not_due(tmp_path, passed, refusal):
     """Before the first day is over, and after the last one's time."""
-    with pytest.raises(ConfigurationError, match=told):
-        daily.due(of_week(tmp_path), T0 + passed)
+    with pytest.raises(ConfigurationError, match=refusal):
+        daily.due_hour(of_week(tmp_path), T0 + passed)
 
 
-def test_a_look_speaks_of_its_day(tmp_path):
+def test_a_daily_look_covers_its_own_day(tmp_path):
     """What is judged since T0 during the watch is judged of the day; any time of it will do."""
     point = daily.checkpoint(of_week(tmp_path), 72)
     assert point.window == point.since_t0 == Window(T0 + 2 * DAY, T0 + 3 * DAY)
     assert point.tolerance_s == 86400
 
 
-def test_the_criteria_of_a_look():
+def test_the_criteria_of_a_daily_look():
     """Sentry, memory and latency, by their own ids and sentences, at the week's hours alone."""
     plan = daily.criteria((48, 72))
     assert {each.group for each in plan.values()} == {"Errors", "Process", "Latency"}
@@ -147,7 +147,7 @@ def test_commands_name_the_daily_look():
     assert [marker(hour) for hour in (0, 24, 48, 192)] == ["hour0", "hour24", "daily", "daily"]
 
 
-def look(ledger: Ledger, hour: int):
+def daily_record(ledger: Ledger, hour: int):
     """A record of a day in which everything passes."""
     watch, point = ledger.watch, daily.checkpoint(ledger.watch, hour)
     plan = daily.criteria(tuple(h for h in watch.hours if h > 24))
@@ -174,11 +174,11 @@ def look(ledger: Ledger, hour: int):
     )
 
 
-def test_its_records_hold_and_a_missed_day_stands(tmp_path):
-    """verify finds nothing; nothing of the watch's hours is due; a day without a look is missed."""
+def test_its_records_verify_and_a_missed_day_is_listed(tmp_path):
+    """verify finds no problem; no hour of the watch is due; the missed day is INCONCLUSIVE."""
     ledger = opened(tmp_path, whole(tmp_path))
-    ledger.write(look(ledger, 48))
-    ledger.write(look(ledger, 96))
+    ledger.write(daily_record(ledger, 48))
+    ledger.write(daily_record(ledger, 96))
     assert [finding for finding in verify(ledger.folder) if not finding.ok] == []
     assert list(chain.breaks(ledger.entries())) == []
     standings = ledger.standings(T0 + 4 * DAY + timedelta(hours=4))
@@ -188,19 +188,19 @@ def test_its_records_hold_and_a_missed_day_stands(tmp_path):
 
 
 def test_its_pages_speak_of_days(tmp_path):
-    """The next command is the daily one; no column stands for the watch's own hours."""
+    """The next command is the daily one; the watch's own hours have no column."""
     ledger = opened(tmp_path, whole(tmp_path), until(T0 + 3 * DAY))
-    ledger.write(look(ledger, 48))
+    ledger.write(daily_record(ledger, 48))
     first = ledger.latest(48)
     text = page.text(first, ledger, ledger.folder / "hour48.a1.html")
     assert "pytest -m daily --watch launch-daily" in text
     assert "Hour 48" in text
-    told = index.text(ledger)
-    assert "pytest -m daily --watch launch-daily" in told
-    assert "every criterion of this hour" not in told
+    overview = index.text(ledger)
+    assert "pytest -m daily --watch launch-daily" in overview
+    assert "every criterion of this hour" not in overview
     for hour in (0, 24):
-        assert f"Hour {hour}<" not in told
-    ledger.write(look(ledger, 72))
+        assert f"Hour {hour}<" not in overview
+    ledger.write(daily_record(ledger, 72))
     text = page.text(ledger.latest(72), ledger, ledger.folder / "hour72.a1.html")
     assert "The daily look is over." in text
     assert "hour24 signoff" not in text
@@ -250,7 +250,7 @@ def test_the_largest_instance_counts():
 
 
 @pytest.mark.parametrize("hours", [0, 1, 6])
-def test_too_little_memory_was_told(hours):
+def test_too_little_memory_data_is_inconclusive(hours):
     """A few hours on one side are INCONCLUSIVE, with how many would do."""
     verdict = FloorKept().judge(
         {"now": memory(series(48, 24, 180.0)), "baseline": memory(series(0, hours, 180.0))}
@@ -262,16 +262,16 @@ def test_too_little_memory_was_told(hours):
 # --- against the rehearsal's production -----------------------------------------------------------
 
 
-def test_a_look_at_the_rehearsal(tmp_path):
+def test_a_daily_look_of_a_rehearsal(tmp_path):
     """Two days in: the day's own errors and memory; the baseline is the watch's record."""
     t0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
-    told = {"seed": 7, "faults": []}
-    watch = watch_of(tmp_path, name="rehearsal-1", t0=t0, target="rehearsal", rehearsal=told)
+    scenario = {"seed": 7, "faults": []}
+    watch = watch_of(tmp_path, name="rehearsal-1", t0=t0, target="rehearsal", rehearsal=scenario)
     with Rehearsal.start(7, [], t0, 48) as rehearsal:
         production = config.load(Path(rehearsal.toml), {**os.environ, **rehearsal.environ})
         clock = RehearsalClock(rehearsal.control, t0 + timedelta(hours=48))
-        ledger = daily.week_after(tmp_path, watch, production, LIMITS, clock.now())
-        hour = daily.due(ledger.watch, clock.now())
+        ledger = daily.find_or_open_week(tmp_path, watch, production, LIMITS, clock.now())
+        hour = daily.due_hour(ledger.watch, clock.now())
         point = daily.checkpoint(ledger.watch, hour)
         asked = Inquiry(production, ledger.watch, point, clock, ledger, baseline=watch)
         lanes = Lanes(asked, ["error_events", "memory", "memory_baseline", "latencies_baseline"])
@@ -297,7 +297,7 @@ def test_the_baseline_is_the_watchs(tmp_path):
     eighth = small_watch.record(8, judged("ERRORS-COUNT", 8, evidence))
     watch = whole(tmp_path, hour8=eighth)
     ledger = opened(tmp_path, watch)
-    ledger.write(look(ledger, 48))
+    ledger.write(daily_record(ledger, 48))
     point = daily.checkpoint(ledger.watch, 72)
     clock = SteppingClock(T0 + 3 * DAY)
     asked = Inquiry(PRODUCTION, ledger.watch, point, clock, ledger, baseline=watch)

@@ -237,7 +237,7 @@ def test_a_simulation_writes_lines_and_alarms(tmp_path):
     down = Window(start + timedelta(hours=1), start + timedelta(hours=1, minutes=5))
 
     def reply(plan, at):
-        if plan.kind != "control" and down.holds(datetime.fromtimestamp(at, UTC)):
+        if plan.kind != "control" and down.includes(datetime.fromtimestamp(at, UTC)):
             return Reply(503, took_ms=2.0)
         return Reply(200, data=FINE.body, took_ms=20.0)
 

@@ -38,7 +38,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def old(kept: Path, tmp_path: Path) -> Path:
-    """The watch of hours 0 to 24, with 17 waivers and an approval; to do with as one likes."""
+    """The watch of hours 0 to 24, with 17 waivers and an approval, as a copy to change."""
     return Path(shutil.copytree(kept, tmp_path / "reports" / "launch"))
 
 
@@ -54,7 +54,7 @@ def open_one(old: Path) -> Path:
 
 
 def forged(old: Path, edit: Edit, file: str = "hour08.a1.json") -> list[Finding]:
-    """What is wrong, when somebody changes an entry and its journal and seals everything again."""
+    """Returns the findings after an entry and its journal were changed and sealed again."""
     small.resealed(old, {file: edit})
     journal = old / "journal" / file.replace(".json", ".jsonl")
     lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
@@ -75,8 +75,8 @@ def of(content: dict[str, Any], criterion: str) -> dict[str, Any]:
     return found
 
 
-def test_an_old_watch_holds_and_what_is_decided_otherwise_is_listed(old: Path) -> None:
-    """Chain, schema and completeness hold; old and new stand beside the rule; exit code 14."""
+def test_an_old_watch_verifies_and_changed_decisions_are_listed(old: Path) -> None:
+    """Chain, schema and completeness pass; both verdicts are shown with the rule; exit code 14."""
     assert [one for one in verify(old) if not one.ok] == []
     done = hour24("verify", old)
     assert done.returncode == 14, done.stdout
@@ -92,7 +92,7 @@ def test_an_old_watch_holds_and_what_is_decided_otherwise_is_listed(old: Path) -
 def test_without_its_rule_a_difference_is_a_failure(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No verdict may come out otherwise unless a change of the judges says so."""
+    """A verdict may differ only if a change of the judges explains it."""
     kept = tuple(one for one in CHANGES if one.of != "HeldThroughout")
     monkeypatch.setattr(versions, "CHANGES", kept)
     wrong = [one for one in verify(old) if not one.ok]
@@ -104,7 +104,7 @@ def test_without_its_rule_a_difference_is_a_failure(
 def test_a_figure_that_is_newer_than_a_record_is_not_missing_in_it(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A figure that was added decides nothing otherwise; without its line it is a difference."""
+    """An added figure changes no decision; without its entry it is a difference."""
     monkeypatch.setattr(versions, "ADDED_FIGURES", {})
     says = " ".join(one.says for one in verify(old) if not one.ok)
     assert "MEMORY-STABLE: figures: pivot_h: expected" in says
@@ -136,7 +136,7 @@ def test_a_figure_that_is_newer_than_a_record_is_not_missing_in_it(
     ],
 )
 def test_a_forged_old_record_is_found(old: Path, edit: Edit, says: str) -> None:
-    """Though everything after it was sealed again, and its journal changed as well."""
+    """Even if everything after it was sealed again and its journal was changed too."""
     wrong = " ".join(one.says for one in forged(old, edit))
     assert says in wrong
 
@@ -161,7 +161,7 @@ def test_a_byte_changed_in_an_old_record_breaks_its_chain(old: Path) -> None:
 def test_a_new_criterion_is_not_missing_from_an_old_record(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as it is named with the judges that brought it."""
+    """As long as it is listed with the judges that added it."""
 
     def edit(content: dict[str, Any]) -> None:
         content["plan"].pop("RESTARTS")
@@ -241,7 +241,7 @@ def test_a_record_of_this_format_names_its_judges(tmp_path: Path) -> None:
     )
 
 
-def test_each_change_belongs_to_judges_that_there_are() -> None:
+def test_each_change_belongs_to_existing_judges() -> None:
     """The newest version has a change, and no change is ahead of it."""
     import hour24.objectives  # noqa: F401  registers them
     from hour24.objectives.base import _BY_NAME

@@ -19,7 +19,7 @@ from hour24.ledger.journal import Journal
 from hour24.ledger.judges import other_judges
 from hour24.ledger.waivers import closed
 from hour24.secrets.redactor import Redactor
-from hour24.targets.choosing import context_of
+from hour24.targets.choosing import open_context
 from hour24.targets.request import Request
 from hour24.targets.watches import refuse_early
 
@@ -30,7 +30,7 @@ def open_run(request: Request) -> Run:
     Raises: ConfigurationError (exit 4), LedgerLocked (exit 13), LedgerError (exit 12).
     """
     with ExitStack() as resources:
-        context = context_of(request, resources)
+        context = open_context(request, resources)
         ledger, checkpoint = context.ledger, context.checkpoint
         problems = (*closed(ledger), *other_judges(ledger))
         if problems:

@@ -16,7 +16,7 @@ from hour24.criteria import database, latency
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import launch_of
-from hour24.targets.request import moment
+from hour24.targets.request import read_time
 from hour24.versions import JUDGES
 
 REFUSED = 1
@@ -190,7 +190,7 @@ def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
     Returns: none where that cannot be read; what its records say counts then.
     """
     if stated:
-        return moment(stated, "--launch-at")
+        return read_time(stated, "--launch-at")
     target = ledger.genesis.target
     if not ledger.genesis.target_kind.lasting:
         return None

@@ -144,9 +144,9 @@ class Time(click.ParamType[datetime]):
     name = "ISO"
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> datetime:
-        from hour24.targets.request import moment
+        from hour24.targets.request import read_time
 
-        return value if isinstance(value, datetime) else moment(value, param.opts[0])
+        return value if isinstance(value, datetime) else read_time(value, param.opts[0])
 
 
 WHOLE_NUMBER = WholeNumber()

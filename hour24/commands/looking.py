@@ -25,9 +25,9 @@ from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.shipped import COMMAND
-from hour24.targets.production import watch_ahead
+from hour24.targets.production import open_before_hour_0
 from hour24.targets.request import TARGET, Request
-from hour24.targets.watches import absent
+from hour24.targets.watches import describe_missing
 from hour24.text import format_duration
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime |
     if ledger is None:
         if watch:
             whose, remedy = target or "any target", "`pytest -m hour0` opens one"
-            problem = absent("a watch", reports, watch, whose, remedy)
+            problem = describe_missing("a watch", reports, watch, whose, remedy)
             raise ConfigurationError([problem])
         if not hour_only:
             say.line("no watch is open; `pytest -m hour0` starts one")
@@ -182,10 +182,10 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
             t0=t0,
             early=True,
         )
-        ledger = watch_ahead(ahead, production)
+        ledger = open_before_hour_0(ahead, production)
     if ledger is None:
         remedy = "start one with `pytest -m hour0`, or ahead of it with --t0"
-        problem = absent("an open watch", reports, watch, target, remedy)
+        problem = describe_missing("an open watch", reports, watch, target, remedy)
         raise ConfigurationError([problem])
     if elsewhere := moved.elsewhere(ledger, addresses(production)):
         remedy = f"{target}: not where {ledger.watch.name} looks; if production moved, run "
@@ -315,4 +315,4 @@ def _watched(ledger: Ledger, target: str, rehearsal_at: Path | None) -> tuple[Pr
         return production_of(ledger, target), WallClock()
     from hour24.targets import rehearsal
 
-    return rehearsal.attached(rehearsal_at)
+    return rehearsal.attach(rehearsal_at)

@@ -13,7 +13,7 @@ from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
 from hour24.targets.request import REPORTS
-from hour24.targets.watches import listed, watches_in
+from hour24.targets.watches import list_watches, watches_in
 
 reports_option = click.option(
     "--reports",
@@ -56,7 +56,7 @@ def _found(text: str, reports: Path, daily: bool) -> Ledger:
         raise ConfigurationError(
             [
                 f"watch: expected a folder that holds {chain.FIRST}, or a name in {reports}, "
-                f"got {text!r}{listed(names)}{did_you_mean(text, names)}"
+                f"got {text!r}{list_watches(names)}{did_you_mean(text, names)}"
             ]
         )
     ledgers = [Ledger(path.parent) for path in sorted(reports.glob(f"*/{chain.FIRST}"))]

@@ -101,7 +101,7 @@ def incomplete(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
         week = genesis.daily and record.hour > genesis.hours[1]
         due = DAILY if week else [one.id for one in CRITERIA.values() if record.hour in one.hours]
         for criterion in due:
-            known_then = versions.due_to(criterion, record.judges)
+            known_then = versions.is_known_to(criterion, record.judges)
             if known_then and record.hour not in record.plan.get(criterion, ()):
                 yield f"{name}: plan: expected {criterion} at this hour, got none"
         yield from _subjectless(name, record, planned)

@@ -71,7 +71,7 @@ def _only_added(one: Difference, of: str, judged: Judged, judges: int) -> bool:
     """True for a figure that the record lacks because its judges did not have it yet."""
     name = one.what.removeprefix("figures.")
     absent = one.what.startswith("figures.") and name not in judged.figures
-    return absent and versions.added_figure(of, name, judges)
+    return absent and versions.is_added_figure(of, name, judges)
 
 
 def _of_verdict(judged: Judged, hour: int) -> Iterator[Difference]:

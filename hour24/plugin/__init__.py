@@ -115,7 +115,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     from hour24.checkpoint.notify import heartbeat
     from hour24.checkpoint.opening import begin, open_run
-    from hour24.targets.request import Request, moment
+    from hour24.targets.request import Request, read_time
 
     option = config.option
     try:
@@ -125,7 +125,7 @@ def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
                 target=option.target,
                 reports=Path(option.reports),
                 watch=option.watch,
-                t0=moment(option.t0, "--t0") if option.t0 else None,
+                t0=read_time(option.t0, "--t0") if option.t0 else None,
                 early=option.early,
                 follows=option.follows,
                 seed=option.seed,

@@ -1,4 +1,4 @@
-"""The target that the command line names, and its context."""
+"""Selects the target that the command line names, and makes its context."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from hour24.text import cut
 from hour24.watch import NAME
 
 BY_NAME = {"rehearsal": "hour24.targets.rehearsal"}
-"""``--target`` -> its module, imported only when it is named; any other is a production.toml."""
+"""``--target`` -> its module, imported only when named; any other name is a production.toml."""
 LONGEST = 80
 
 
-def target(name: str) -> Target:
-    """The target of this name."""
+def find_target(name: str) -> Target:
+    """Returns the module of the target with this name."""
     module = BY_NAME.get(name, "hour24.targets.production")
     return cast("Target", importlib.import_module(module))
 
 
-def context_of(request: Request, resources: ExitStack) -> Context:
-    """The context that the command line asks for.
+def open_context(request: Request, resources: ExitStack) -> Context:
+    """Returns the context that the command line asks for.
 
     Args:
-        resources: takes what must be undone at the end.
-    Raises: ConfigurationError; then no watch was opened.
+        resources: collects what must be released at the end.
+    Raises: ConfigurationError; no watch has been opened then.
     """
     if request.watch and not NAME.fullmatch(request.watch):
         raise ConfigurationError(
@@ -44,5 +44,5 @@ def context_of(request: Request, resources: ExitStack) -> Context:
     if request.marker == DAILY:
         from hour24.targets import daily
 
-        return daily.opened(request, target(request.target), resources)
-    return target(request.target).opened(request, resources)
+        return daily.open_context(request, find_target(request.target), resources)
+    return find_target(request.target).open_context(request, resources)

@@ -1,4 +1,4 @@
-"""All that depends on the target of a checkpoint, in one frozen value that is handed down."""
+"""Everything that depends on the target of a checkpoint, in one frozen value."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from hour24.watch import Checkpoint
 
 @dataclass(frozen=True)
 class Calls:
-    """Whom a checkpoint may notify.
+    """The addresses that a checkpoint may notify.
 
     Args:
         alert_urls: where a decision is sent.
-        heartbeat_url: the dead man's switch; none: nobody watches from outside.
-        withheld: why nothing is sent to them; empty when it is.
+        heartbeat_url: the dead man's switch; None if there is none.
+        withheld: why nothing is sent to them; empty if alerts are sent.
     """
 
     alert_urls: tuple[Secret, ...] = ()
@@ -33,11 +33,11 @@ class Calls:
 
 
 def no_simulation(context: Context) -> None:
-    """Probes come from a prober that runs beside the checkpoints."""
+    """Does nothing: a real prober writes the probes."""
 
 
-def real_time(moment: datetime) -> None:
-    """A production's clock cannot be moved."""
+def keep_real_time(time: datetime) -> None:
+    """Does nothing: the clock of a production cannot be set."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,23 @@ class Context:
         production: with the classes of errors that people added to the ledger.
         ledger: where this checkpoint is recorded.
         baseline: the ledger that earlier evidence and the baseline come from.
-        checkpoint: the one that is meant.
-        marker: what ``-m`` must select.
+        checkpoint: the checkpoint to run.
+        marker: the pytest marker that ``-m`` must select.
         criteria: every criterion of this watch by id, with its hours.
-        addresses: where production is found, without secrets; empty when that changes by itself.
-        per_s: latency samples a second and endpoint; none: as the schedule says.
+        addresses: production's addresses, without secrets; empty if they differ in every run.
+        per_s: latency samples per second and endpoint; None: as [schedule] says.
         calls: whom it may notify.
         banner: a word before every title; empty for a production.
         rehearsal: seed and faults, as records keep them; none for a production.
         approvable: whether the watch may be signed off.
-        prober: who probes between the checkpoints; empty: whoever runs ``hour24 probe``.
+        prober: says what probes between the checkpoints; empty: ``hour24 probe``.
         simulate_probes: writes the lines of a simulated prober up to this checkpoint.
-        stand_at: moves the clock to a moment, where a clock can be moved.
-        finished: what is said after the last checkpoint.
+        step_clock_to: sets the clock, where the clock can be set.
+        finished: the message after the last checkpoint.
         opened: whether this run opened the watch.
-        reports: where watches are kept, if a command must name it.
-        target_options, watch_options: the options that lead a command here again, without and with
-            the watch's name.
+        reports: the folder of the watches, if commands must name it.
+        target_options, watch_options: the command line options that select this target and this
+            watch.
     """
 
     production: Production
@@ -83,7 +83,7 @@ class Context:
     approvable: bool = True
     prober: str = ""
     simulate_probes: Callable[[Context], None] = no_simulation
-    stand_at: Callable[[datetime], None] = real_time
+    step_clock_to: Callable[[datetime], None] = keep_real_time
     opened: bool = False
     reports: str = ""
     target_options: str = ""
@@ -91,13 +91,13 @@ class Context:
 
 
 class Target(Protocol):
-    """A module of this package that makes contexts of watches."""
+    """A module of this package that makes contexts."""
 
-    def opened(self, request: Request, resources: ExitStack) -> Context:
-        """The context of a checkpoint, whose watch is found or opened.
+    def open_context(self, request: Request, resources: ExitStack) -> Context:
+        """Returns the context of a checkpoint, after finding or opening its watch.
 
-        Raises: ConfigurationError; then no watch was opened.
+        Raises: ConfigurationError; no watch has been opened then.
         """
 
-    def around(self, request: Request, ledger: Ledger, resources: ExitStack) -> Context:
-        """The context of a watch that is there already, for whatever follows it."""
+    def context_of_watch(self, request: Request, ledger: Ledger, resources: ExitStack) -> Context:
+        """Returns the context of an existing watch."""

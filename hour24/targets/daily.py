@@ -1,13 +1,13 @@
-"""The week after a watch: one look a day, in a ledger of its own beside the watch's.
+"""The week after a watch: one daily look a day, in a separate ledger.
 
 Rules of this module:
 
-- ``reports/WATCH-daily`` is a ledger like every other. Its T0 is the watch's own, so that its
-  baseline is the launch's; its hours are one a day past the watch's last: 48, 72, ...
-- A look judges its own day alone, and may be taken at any time until the next is due. A day
-  without a look is missed, and stands as INCONCLUSIVE.
-- The watch's ledger is read, never written: what was signed off stays as it was.
-- Criteria keep their ids and sentences; which of them are looked at daily stands here.
+- ``reports/WATCH-daily`` is a ledger like any other. It has the T0 of the watch and so its
+  baseline; its hours are one per day after the last hour of the watch: 48, 72, ...
+- A daily look judges only its own day and may run until the next one is due. A missed day is
+  INCONCLUSIVE.
+- The ledger of the watch is only read, so that a signed-off watch never changes.
+- Criteria keep their ids and sentences; ``criteria.DAILY`` lists those that run daily.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ DAY_H = 24
 DAY_S = 86_400.0
 DAYS = 7
 MOST_DAYS = 28
-"""Further back the platform keeps no metrics (30 days)."""
+"""Platforms keep metrics for 30 days; beyond that nothing could be compared."""
 
 
 def criteria(hours: tuple[int, ...]) -> dict[str, Criterion]:
-    """The criteria of a daily look, at these hours."""
+    """Returns the criteria of the daily looks, due at these hours."""
     return {each.id: structs.replace(each, hours=hours) for each in map(known, DAILY) if each}
 
 
-def looks(watch: Watch, until: datetime | None) -> tuple[int, ...]:
-    """The hours of the daily looks that follow this watch.
+def daily_hours(watch: Watch, until: datetime | None) -> tuple[int, ...]:
+    """Returns the hours of the daily looks that follow this watch.
 
     Args:
-        until: ``[service] daily_until``; none: for a week. A day that it cuts is looked at whole.
-    Raises: ConfigurationError, when no day is left, or there are too many.
+        until: ``[service] daily_until``; None: for a week. Its last day is judged whole.
+    Raises: ConfigurationError, if no day is left or there are too many.
     """
     last = watch.hours[-1]
     end = watch.whole.end
@@ -68,18 +68,18 @@ def looks(watch: Watch, until: datetime | None) -> tuple[int, ...]:
 def genesis(
     of: Genesis, watch: Watch, production: Production, limits: str, now: datetime
 ) -> Genesis:
-    """What the ledger of the week after begins with.
+    """Returns the first entry of the ledger of the week after.
 
     Args:
-        of, watch: of the watch that it follows.
+        of, watch: first entry and plan of the watch before it.
         limits: digest of the limits in force now.
-    Raises: ConfigurationError, see :func:`looks`.
+    Raises: ConfigurationError, see :func:`daily_hours`.
     """
     service = production.service
     return structs.replace(
         of,
         name=of.name[: LONGEST_NAME - len(SUFFIX)] + SUFFIX,
-        hours=(0, watch.hours[-1], *looks(watch, service.daily_until)),
+        hours=(0, watch.hours[-1], *daily_hours(watch, service.daily_until)),
         tolerance_s=DAY_S,
         service={
             "name": service.name,
@@ -95,14 +95,14 @@ def genesis(
     )
 
 
-def week_after(
+def find_or_open_week(
     reports: Path, of: Ledger, production: Production, limits: str, now: datetime
 ) -> Ledger:
-    """The ledger of the week after this watch; it is made where there is none yet.
+    """Returns the ledger of the week after this watch, creating it if needed.
 
     Args:
-        of: the watch's ledger, or already that of its week after.
-    Raises: ConfigurationError; LedgerError, when it cannot be read or written.
+        of: the ledger of the watch, or of its week after.
+    Raises: ConfigurationError; LedgerError, if it cannot be read or written.
     """
     if of.genesis.daily:
         return of
@@ -110,8 +110,8 @@ def week_after(
     return Ledger.find(reports, first.name) or Ledger.create(reports, first)
 
 
-def followed(reports: Path, ledger: Ledger) -> Ledger:
-    """The watch that this week after follows. Raises: ConfigurationError, when it is not there."""
+def watch_before(reports: Path, ledger: Ledger) -> Ledger:
+    """Returns the watch before this week after. Raises: ConfigurationError, if it is missing."""
     name = ledger.genesis.follows
     found = Ledger.find(reports, name) if name else None
     if found is None:
@@ -124,12 +124,12 @@ def followed(reports: Path, ledger: Ledger) -> Ledger:
     return found
 
 
-def due(watch: Watch, now: datetime) -> int:
-    """The hour of the look that is due now: the newest.
+def due_hour(watch: Watch, now: datetime) -> int:
+    """Returns the hour of the newest daily look that is due.
 
     Args:
         watch: the week after.
-    Raises: ConfigurationError, when the first is not due yet, or the last one's day is over.
+    Raises: ConfigurationError, before the first one is due and after the last one's day.
     """
     days = [hour for hour in watch.hours if hour > watch.hours[1]]
     passed = [hour for hour in days if watch.t0 + timedelta(hours=hour) <= now]
@@ -153,31 +153,31 @@ def due(watch: Watch, now: datetime) -> int:
 
 
 def checkpoint(watch: Watch, hour: int) -> Checkpoint:
-    """The look at this hour: what a criterion says since T0, it says here of the day."""
+    """Returns the daily look at this hour; its since-T0 window is its own day."""
     point = watch.checkpoint(hour)
     return structs.replace(point, since_t0=point.window)
 
 
-def opened(request: Request, target: Target, resources: ExitStack) -> Context:
-    """The context of the daily look that is due, at the target whose watch it follows.
+def open_context(request: Request, target: Target, resources: ExitStack) -> Context:
+    """Returns the context of the daily look that is due.
 
     Raises: ConfigurationError; LedgerError.
     """
-    named = watches.newest(request)
-    watch = followed(request.reports, named) if named.genesis.daily else named
-    base = target.around(request, watch, resources)
+    named = watches.find_newest(request)
+    watch = watch_before(request.reports, named) if named.genesis.daily else named
+    base = target.context_of_watch(request, watch, resources)
     limits = config.limits_digest(base.production)
-    ledger = week_after(request.reports, named, base.production, limits, base.clock.now())
+    ledger = find_or_open_week(request.reports, named, base.production, limits, base.clock.now())
     days = [hour for hour in ledger.watch.hours if hour > watch.watch.hours[-1]]
     ahead = [hour for hour in days if not ledger.records(hour)] or days[-1:]
-    base.stand_at(ledger.watch.checkpoint(ahead[0]).due)
+    base.step_clock_to(ledger.watch.checkpoint(ahead[0]).due)
     return replace(
         base,
         production=watches.with_classes(base.production, ledger),
         ledger=ledger,
         baseline=watch,
-        checkpoint=checkpoint(ledger.watch, due(ledger.watch, base.clock.now())),
+        checkpoint=checkpoint(ledger.watch, due_hour(ledger.watch, base.clock.now())),
         criteria=criteria(tuple(days)),
-        finished="that was the last daily look",
+        finished="last daily look done",
         opened=False,
     )

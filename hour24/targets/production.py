@@ -18,36 +18,36 @@ from hour24.targets.request import Request
 from hour24.watch import to_minute
 
 
-def opened(request: Request, resources: ExitStack) -> Context:
-    """The context of a checkpoint, whose watch is found or opened.
+def open_context(request: Request, resources: ExitStack) -> Context:
+    """Returns the context of a checkpoint, after finding or opening its watch.
 
-    Raises: ConfigurationError; then no watch was opened.
+    Raises: ConfigurationError; no watch has been opened then.
     """
     production = config.load(Path(request.target))
-    ledger, new = _found(request, production)
+    ledger, new = _find_or_open(request, production)
     problem = config.launch_problem(production, ledger.watch.t0)
     if problem:
         raise ConfigurationError([problem])
     return _context(request, production, ledger, new)
 
 
-def around(request: Request, ledger: Ledger, resources: ExitStack) -> Context:
-    """The context of a watch that is there already, for whatever follows it."""
+def context_of_watch(request: Request, ledger: Ledger, resources: ExitStack) -> Context:
+    """Returns the context of an existing watch."""
     return _context(request, config.load(Path(request.target)), ledger, new=False)
 
 
-def watch_ahead(request: Request, production: Production) -> Ledger:
-    """The watch that hour 0 will find; opened ahead of it where there is none.
+def open_before_hour_0(request: Request, production: Production) -> Ledger:
+    """Returns the watch that hour 0 will find, opening it if there is none.
 
-    Raises: ConfigurationError; LedgerError, when it cannot be read or written.
+    Raises: ConfigurationError; LedgerError, if it cannot be read or written.
     """
-    return _found(request, production)[0]
+    return _find_or_open(request, production)[0]
 
 
-def _found(request: Request, production: Production) -> tuple[Ledger, bool]:
-    """The watch that goes on, or a new one; and whether it is new."""
+def _find_or_open(request: Request, production: Production) -> tuple[Ledger, bool]:
+    """Returns the watch to continue, or a new one; and whether it is new."""
     now = WallClock().now()
-    known = watches.continued(request, production, now)
+    known = watches.find_continued(request, production, now)
     if known is not None:
         return known, False
     t0 = request.t0 or now
@@ -57,7 +57,7 @@ def _found(request: Request, production: Production) -> tuple[Ledger, bool]:
         raise ConfigurationError([problem])
     found = addresses(production)
     name = production.service.name
-    return watches.begun(request, production, t0, now, name=name, addresses=found), True
+    return watches.begin(request, production, t0, now, name=name, addresses=found), True
 
 
 def _context(request: Request, production: Production, ledger: Ledger, new: bool) -> Context:
@@ -69,10 +69,10 @@ def _context(request: Request, production: Production, ledger: Ledger, new: bool
         baseline=ledger,
         checkpoint=watches.checkpoint(ledger.watch, request.hour),
         marker=request.marker,
-        criteria=watches.planned(known, ledger),
+        criteria=watches.all_criteria(known, ledger),
         addresses=addresses(known),
         calls=Calls(known.alert_urls, known.heartbeat_url),
-        finished=f"that was the last checkpoint: {COMMAND} signoff {ledger.folder}",
+        finished=f"last checkpoint done. Next: {COMMAND} signoff {ledger.folder}",
         opened=new,
         reports=request.reports_elsewhere,
         target_options=request.target_options,

@@ -1,11 +1,10 @@
-"""A rehearsal: an embedded production on loopback, whose clock stands at each due time.
+"""A rehearsal: an embedded production on loopback, with its clock set to each due time.
 
 Rules of this module:
 
-- It is the only target that imports :mod:`hour24.rehearsal`, and is imported only when named.
-- Its watch keeps the seed, the faults and the T0 that it was opened with; a command line that says
-  otherwise is refused.
-- It calls nobody, its prober is simulated, and its watch is never approved.
+- This is the only target that imports :mod:`hour24.rehearsal`; it is imported only when named.
+- Its watch keeps its seed, faults and T0; a command line with others is refused.
+- It sends no alerts, its prober is simulated, and its watch is never approved.
 """
 
 from __future__ import annotations
@@ -33,54 +32,54 @@ from hour24.targets.request import Request
 NAME = "rehearsal"
 BANNER = "REHEARSAL"
 PER_S = 100.0
-"""Latency samples a second and endpoint: it is its own server, and takes them at once."""
+"""Latency samples per second and endpoint; its own server has no rate limit."""
 BEGINS_AT = 6
 """Hour of the day, UTC, at which a rehearsal begins when no T0 is given."""
 
 
-def opened(request: Request, resources: ExitStack) -> Context:
-    """The context of a checkpoint, whose watch is found or opened.
+def open_context(request: Request, resources: ExitStack) -> Context:
+    """Returns the context of a checkpoint, after finding or opening its watch.
 
-    Raises: ConfigurationError; then no watch was opened.
+    Raises: ConfigurationError; no watch has been opened then.
     """
-    known = _continued(request)
+    known = _find_continued(request)
     if known is not None:
-        return around(request, known, resources)
+        return context_of_watch(request, known, resources)
     faults = request.faults
     parsed(faults)
-    told = {"seed": 1 if request.seed is None else request.seed, "faults": list(faults)}
+    scenario = {"seed": 1 if request.seed is None else request.seed, "faults": list(faults)}
     t0 = request.t0 or datetime.now(UTC).replace(hour=BEGINS_AT, minute=0, second=0, microsecond=0)
-    production, clock = _served(request, told, t0, resources)
-    ledger = watches.begun(request, production, t0, t0, name=NAME, addresses={}, rehearsal=told)
+    production, clock = _serve(request, scenario, t0, resources)
+    ledger = watches.begin(request, production, t0, t0, name=NAME, addresses={}, rehearsal=scenario)
     return _context(request, production, clock, ledger, new=True)
 
 
-def around(request: Request, ledger: Ledger, resources: ExitStack) -> Context:
-    """The context of a watch that is there already, for whatever follows it."""
-    story = ledger.genesis.rehearsal or {"seed": 1, "faults": []}
-    production, clock = _served(request, story, ledger.genesis.t0, resources)
+def context_of_watch(request: Request, ledger: Ledger, resources: ExitStack) -> Context:
+    """Returns the context of an existing watch."""
+    scenario = ledger.genesis.rehearsal or {"seed": 1, "faults": []}
+    production, clock = _serve(request, scenario, ledger.genesis.t0, resources)
     return _context(request, production, clock, ledger, new=False)
 
 
-def attached(served_at: Path) -> tuple[Production, Clock]:
-    """The production and clock of a rehearsal being served, at the moment where it stands.
+def attach(served_at: Path) -> tuple[Production, Clock]:
+    """Returns the production and the clock of a rehearsal that is being served.
 
     Raises: ConfigurationError.
     """
     served = Rehearsal.served(served_at)
-    stands = datetime.fromisoformat(served.state()["now"])
-    return _production(served), RehearsalClock(served.control, stands)
+    now = datetime.fromisoformat(served.state()["now"])
+    return _production(served), RehearsalClock(served.control, now)
 
 
-def _served(
-    request: Request, story: dict[str, Any], t0: datetime, resources: ExitStack
+def _serve(
+    request: Request, scenario: dict[str, Any], t0: datetime, resources: ExitStack
 ) -> tuple[Production, RehearsalClock]:
-    """Its production and clock, at the checkpoint's due time; started unless it is being served."""
+    """Returns its production, started unless already served, and its clock at the due time."""
     if request.rehearsal_at is not None:
         served = Rehearsal.served(request.rehearsal_at)
     else:
         served = Rehearsal.start(
-            seed=story["seed"], faults=tuple(story["faults"]), t0=t0, hour=request.hour
+            seed=scenario["seed"], faults=tuple(scenario["faults"]), t0=t0, hour=request.hour
         )
         resources.callback(served.stop)
     production = _production(served)
@@ -105,12 +104,12 @@ def _context(
         baseline=ledger,
         checkpoint=watches.checkpoint(ledger.watch, request.hour),
         marker=request.marker,
-        criteria=watches.planned(known, ledger),
-        addresses={},  # its servers are others every time
-        calls=Calls(known.alert_urls, None, withheld="a rehearsal calls nobody"),
+        criteria=watches.all_criteria(known, ledger),
+        addresses={},  # its ports differ in every run
+        calls=Calls(known.alert_urls, None, withheld="a rehearsal sends no alerts"),
         finished=(
-            "that was the last checkpoint; a rehearsal is never signed off, but told what is "
-            f"missing: {COMMAND} signoff {ledger.folder}"
+            "last checkpoint done. A rehearsal cannot be approved; list what is missing: "
+            f"{COMMAND} signoff {ledger.folder}"
         ),
         per_s=PER_S,
         banner=BANNER,
@@ -118,7 +117,7 @@ def _context(
         approvable=False,
         prober="the rehearsal's prober is simulated",
         simulate_probes=_simulate_probes,
-        stand_at=clock.step_to,
+        step_clock_to=clock.step_to,
         opened=new,
         reports=request.reports_elsewhere,
         target_options=request.target_options,
@@ -127,19 +126,19 @@ def _context(
 
 
 def _simulate_probes(context: Context) -> None:
-    story = context.rehearsal or {}
+    scenario = context.rehearsal or {}
     probing.simulate(
         context.production,
         context.ledger.watch,
         context.ledger.folder / "probe",
         context.checkpoint.window,
-        seed=story["seed"],
-        faults=tuple(story["faults"]),
+        seed=scenario["seed"],
+        faults=tuple(scenario["faults"]),
     )
 
 
-def _continued(request: Request) -> Ledger | None:
-    """The rehearsal's watch that is continued; none where one is opened.
+def _find_continued(request: Request) -> Ledger | None:
+    """Returns the rehearsal's watch to continue; None if a new one is to be opened.
 
     Raises: ConfigurationError.
     """
@@ -160,15 +159,17 @@ def _continued(request: Request) -> Ledger | None:
 
 
 def _contradictions(request: Request, known: Ledger) -> list[str]:
-    """What the command line says of the rehearsal that its watch was not opened with."""
-    name, story = known.watch.name, known.genesis.rehearsal or {}
-    problems = watches.other_t0(request, known)
-    if request.seed not in (None, story["seed"]):
-        problems.append(f"--seed: expected {story['seed']} as in watch {name}, got {request.seed}")
-    if request.faults and parsed(request.faults) != parsed(story["faults"]):
-        has = ", ".join(story["faults"]) or "none"
+    """Returns the options that differ from those the watch was opened with, as refusals."""
+    name, scenario = known.watch.name, known.genesis.rehearsal or {}
+    problems = watches.t0_problems(request, known)
+    if request.seed not in (None, scenario["seed"]):
+        problems.append(
+            f"--seed: expected {scenario['seed']} as in watch {name}, got {request.seed}"
+        )
+    if request.faults and parsed(request.faults) != parsed(scenario["faults"]):
+        has = ", ".join(scenario["faults"]) or "none"
         problems.append(
             f"--fault: expected {has} as in watch {name}, got {', '.join(request.faults)}; "
-            "a new watch, opened by hour 0, has a story of its own"
+            "to use other faults, open a new watch with hour 0"
         )
     return problems

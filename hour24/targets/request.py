@@ -1,4 +1,4 @@
-"""The command line of a checkpoint, read once."""
+"""The command line of a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ DAILY = "daily"
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for.
+    """The options of the command line.
 
     Args:
-        marker: what ``-m`` selects: ``hour8``, or ``daily``, which means the day that is due.
+        marker: the marker in ``-m``: ``hour8``, or ``daily`` for the daily look that is due.
         target: path of a production.toml, or the word ``rehearsal``.
-        watch: empty: the one still open.
-        seed, faults: of the rehearsal; none: the watch's own, else seed 1 without a fault.
-        rehearsal_at: a file that says where a rehearsal is already being served.
+        watch: name of the watch; empty: the open one.
+        seed, faults: of the rehearsal; None: those of the watch, or else seed 1 without a fault.
+        rehearsal_at: a file with the addresses of a rehearsal that is already being served.
     """
 
     marker: str = "hour0"
@@ -39,25 +39,25 @@ class Request:
 
     @property
     def hour(self) -> int:
-        """The checkpoint; 0 for a daily look, whose hour follows from the day."""
+        """Hour of the checkpoint; 0 for a daily look, which computes its hour later."""
         return 0 if self.marker == DAILY else int(self.marker.removeprefix("hour"))
 
     @property
     def reports_elsewhere(self) -> str:
-        """Where watches are kept, if a command must name it; empty for ``reports`` here."""
+        """The folder of the watches, if commands must name it; empty for ``./reports``."""
         here = self.reports.absolute() == Path(REPORTS).absolute()
         return "" if here else str(self.reports)
 
     @property
     def target_options(self) -> str:
-        """The options that lead a command to the same target and the same reports."""
+        """The command line options that select this target and this folder of reports."""
         named = "" if self.target == TARGET else f" --target {self.target}"
         reports = self.reports_elsewhere
         return f"{named} --reports {reports}" if reports else named
 
 
-def moment(text: str, where: str) -> datetime:
-    """The moment in ISO 8601 that a person typed, with its offset or Z, cut to the minute.
+def read_time(text: str, where: str) -> datetime:
+    """Returns an ISO 8601 time with offset or Z, truncated to the minute.
 
     Raises: ConfigurationError.
     """
@@ -67,6 +67,6 @@ def moment(text: str, where: str) -> datetime:
         read = None
     if read is None or read.tzinfo is None:
         raise ConfigurationError(
-            [f"{where}: expected a moment such as 2026-12-01T06:00Z, got {text!r}"]
+            [f"{where}: expected a time such as 2026-12-01T06:00Z, got {text!r}"]
         )
     return to_minute(read)

@@ -1,12 +1,11 @@
-"""Which watch a checkpoint belongs to: the one that is continued, or a new one.
+"""Finds the watch that a checkpoint belongs to, or opens a new one.
 
 Rules of this module:
 
-- Without ``--watch`` the watch still open for this target is meant; hour 0 opens one.
-- A later hour opens one only where that was asked for, with ``--t0``; of a rehearsal also where
-  none is open and none was named. Whoever names a watch that is not there has mistyped it.
-- What the command line says of a watch that is there already (``--t0``) must be what it was opened
-  with.
+- Without ``--watch``, a checkpoint continues the open watch of this target; hour 0 opens one.
+- A later hour opens a watch only with ``--t0``; a rehearsal also if no watch is open and none is
+  named. ``--watch`` with an unknown name is an error, because it is most likely a typo.
+- ``--t0`` must match an existing watch.
 - A rehearsal and a production never share a watch.
 """
 
@@ -33,21 +32,21 @@ from hour24.watch import Checkpoint, Watch, to_minute
 MOST_LISTED = 6
 
 
-def continued(request: Request, production: Production, now: datetime) -> Ledger | None:
-    """The production's watch that is continued; none where one is opened.
+def find_continued(request: Request, production: Production, now: datetime) -> Ledger | None:
+    """Returns the production's watch to continue; None if a new one is to be opened.
 
-    Raises: ConfigurationError, when neither is meant.
+    Raises: ConfigurationError, if the command line allows neither.
     """
     known = None
     if not request.follows:
         known = Ledger.find(request.reports, request.watch, request.target)
     if known is not None and request.hour == 0 and not request.watch:
-        # A second hour 0 soon after the first is another attempt; later it is another watch.
+        # A second hour 0 within the tolerance is another attempt; later it opens a new watch.
         late = known.watch.checkpoint(0).late_s(now) > production.schedule.tolerance_s
         again = request.t0 is not None and bool(known.records(0))
         known = None if late or again else known
     if known is not None:
-        problems = other_t0(request, known)
+        problems = t0_problems(request, known)
         if problems:
             raise ConfigurationError(problems)
     elif request.hour != 0:
@@ -55,10 +54,10 @@ def continued(request: Request, production: Production, now: datetime) -> Ledger
     return known
 
 
-def newest(request: Request) -> Ledger:
-    """The watch that a daily look follows: the one named, or the newest, signed off or not.
+def find_newest(request: Request) -> Ledger:
+    """Returns the watch before a daily look: the one named, or the newest, signed off or not.
 
-    Raises: ConfigurationError, when there is none.
+    Raises: ConfigurationError, if there is none.
     """
     names = [request.watch] if request.watch else watches_in(request.reports)
     found = [Ledger.find(request.reports, name, request.target) for name in names]
@@ -66,12 +65,11 @@ def newest(request: Request) -> Ledger:
     last = max(ledgers, key=lambda one: one.genesis.opened, default=None)
     if last is None:
         remedy = "a daily look follows a watch"
-        problem = absent("a watch", request.reports, request.watch, request.target, remedy)
-        raise ConfigurationError([problem])
+        raise ConfigurationError([_describe_missing(request, "a watch", remedy)])
     return last
 
 
-def begun(
+def begin(
     request: Request,
     production: Production,
     t0: datetime,
@@ -81,13 +79,13 @@ def begun(
     addresses: Mapping[str, str],
     rehearsal: dict[str, Any] | None = None,
 ) -> Ledger:
-    """A new watch.
+    """Creates a watch and returns its ledger.
 
     Args:
-        name: what its name begins with where the command line gives none.
-        addresses: where production is found.
-        rehearsal: seed and faults; none of a production.
-    Raises: ConfigurationError; LedgerError, when it cannot be written.
+        name: prefix of its name if the command line gives none.
+        addresses: the addresses of production.
+        rehearsal: seed and faults; None for a production.
+    Raises: ConfigurationError; LedgerError, if it cannot be written.
     """
     plan, service, reports = production.schedule, production.service, request.reports
     if request.follows and Ledger.find(reports, request.follows) is None:
@@ -95,12 +93,12 @@ def begun(
         raise ConfigurationError(
             [
                 f"--follows: expected a watch in {reports}, got {request.follows!r}"
-                f"{listed(names)}{did_you_mean(request.follows, names)}"
+                f"{list_watches(names)}{did_you_mean(request.follows, names)}"
             ]
         )
     if request.watch and (reports / request.watch).exists():
         raise ConfigurationError(
-            [f"--watch: expected a name not taken in {reports}, got {request.watch!r}"]
+            [f"--watch: expected a new name in {reports}, got {request.watch!r}"]
         )
     t0 = to_minute(t0)
     return Ledger.create(
@@ -136,7 +134,7 @@ def _free_name(reports: Path, begins: str, t0: datetime) -> str:
 
 
 def checkpoint(watch: Watch, hour: int) -> Checkpoint:
-    """The checkpoint at this hour. Raises: ConfigurationError, when this watch has none there."""
+    """Returns the checkpoint at this hour. Raises: ConfigurationError, if there is none."""
     if hour not in watch.hours:
         raise ConfigurationError(
             [f"watch {watch.name}: hour: expected one of {watch.hours}, got {hour}"]
@@ -144,8 +142,8 @@ def checkpoint(watch: Watch, hour: int) -> Checkpoint:
     return watch.checkpoint(hour)
 
 
-def planned(production: Production, ledger: Ledger) -> dict[str, Criterion]:
-    """Every criterion of a watch: the table's, production.toml's own, earlier records'."""
+def all_criteria(production: Production, ledger: Ledger) -> dict[str, Criterion]:
+    """Returns every criterion: of the table, of production.toml and of earlier records."""
     plan = dict(CRITERIA)
     for name, stated in production.criteria.items():
         if name not in plan and stated.sentence:
@@ -159,13 +157,13 @@ def planned(production: Production, ledger: Ledger) -> dict[str, Criterion]:
 
 
 def watch_options(request: Request, ledger: Ledger) -> str:
-    """The options that lead a command to this watch; its name where it was given."""
+    """Returns the command line options that select this watch, as this run was given them."""
     named = f" --watch {ledger.genesis.name}" if request.watch else ""
     return f"{request.target_options}{named}"
 
 
-def other_t0(request: Request, known: Ledger) -> list[str]:
-    """The refusal of a ``--t0`` that is not this watch's."""
+def t0_problems(request: Request, known: Ledger) -> list[str]:
+    """Returns a refusal if ``--t0`` differs from the T0 of this watch."""
     if request.t0 is None or to_minute(request.t0) == known.watch.t0:
         return []
     return [
@@ -175,69 +173,72 @@ def other_t0(request: Request, known: Ledger) -> list[str]:
 
 
 def refuse_opening(request: Request) -> None:
-    """Raises: ConfigurationError, unless ``--t0`` says that a watch is to begin without hour 0."""
+    """Raises: ConfigurationError, unless ``--t0`` allows a watch without hour 0."""
     if request.t0 is None:
         where = "" if request.target == TARGET else f" --target {request.target}"
         remedy = (
-            f"start one with `pytest -m hour0{where}`, or give --t0 to go on without a baseline"
+            f"start one with `pytest -m hour0{where}`, or give --t0 to continue without a baseline"
         )
-        problem = absent("an open watch", request.reports, request.watch, request.target, remedy)
-        raise ConfigurationError([problem])
+        raise ConfigurationError([_describe_missing(request, "an open watch", remedy)])
 
 
 def refuse_before(request: Request, t0: datetime, now: datetime) -> None:
-    """Raises: ConfigurationError, before the hour asked for is due, without ``--early``."""
+    """Raises: ConfigurationError, if the requested hour is not due yet, without ``--early``."""
     refuse_early(
         request.hour, to_minute(t0) + timedelta(hours=request.hour), now, allowed=request.early
     )
 
 
 def refuse_early(hour: int, due: datetime, now: datetime, *, allowed: bool) -> None:
-    """Raises: ConfigurationError, before the due time, unless ``--early`` is given."""
+    """Raises: ConfigurationError, if it is not due yet, without ``--early``."""
     if now < due and not allowed:
         wait = (due - now).total_seconds() / 60
         raise ConfigurationError(
             [
-                f"hour {hour}: expected to run from {due:%Y-%m-%d %H:%M}Z on, "
+                f"hour {hour}: expected to run at {due:%Y-%m-%d %H:%M}Z or later, "
                 f"got {now:%H:%M}Z, {format_duration(60 * wait)} early; "
-                "--early runs it all the same, and it then does not count"
+                "--early runs it now, but the run does not count"
             ]
         )
 
 
-def absent(what: str, reports: Path, watch: str, target: str, remedy: str) -> str:
-    """The refusal where a watch is not there: which ones are, and what to do.
+def _describe_missing(request: Request, what: str, remedy: str) -> str:
+    return describe_missing(what, request.reports, request.watch, request.target, remedy)
+
+
+def describe_missing(what: str, reports: Path, watch: str, target: str, remedy: str) -> str:
+    """Returns the refusal for a missing watch, with the existing watches and the remedy.
 
     Args:
-        watch: the name that was given; empty: none.
+        watch: the name that was given, if any.
     """
     names = watches_in(reports)
     if not watch:
-        told = f"none of {target}" if names else "none"
-        return f"{reports}: expected {what} of {target}, got {told}{listed(names)}; {remedy}"
-    whose, hint = "", did_you_mean(watch, names)
+        got = f"none of {target}" if names else "none"
+        return f"{reports}: expected {what} of {target}, got {got}{list_watches(names)}; {remedy}"
+    owner, hint = "", did_you_mean(watch, names)
     if watch in names:
-        whose, hint = f", which is of {Ledger(reports / watch).genesis.target}", ""
+        owner, hint = f", which is of {Ledger(reports / watch).genesis.target}", ""
     return (
         f"--watch: expected {what} of {target} in {reports}, "
-        f"got {watch!r}{whose}{listed(names)}; {remedy}{hint}"
+        f"got {watch!r}{owner}{list_watches(names)}; {remedy}{hint}"
     )
 
 
 def watches_in(reports: Path) -> list[str]:
-    """The names of the watches in a folder."""
+    """Returns the names of the watches in a folder."""
     return sorted(path.parent.name for path in reports.glob("*/watch.json"))
 
 
-def listed(names: Sequence[str]) -> str:
-    """`` (there are launch-1, launch-2)``, for a refusal; empty where there are none."""
+def list_watches(names: Sequence[str]) -> str:
+    """Returns `` (there are launch-1, launch-2)`` for a refusal, or "" without names."""
     more = len(names) - MOST_LISTED
-    told = ", ".join(names[-MOST_LISTED:]) + (f" and {more} more" if more > 0 else "")
-    return f" (there {'is' if len(names) == 1 else 'are'} {told})" if names else ""
+    text = ", ".join(names[-MOST_LISTED:]) + (f" and {more} more" if more > 0 else "")
+    return f" (there {'is' if len(names) == 1 else 'are'} {text})" if names else ""
 
 
 def with_classes(production: Production, ledger: Ledger) -> Production:
-    """The production with the classes that people added to the ledger."""
+    """Returns the production with the classes of errors that people added to the ledger."""
     normal, critical = ledger.classes()
     return msgspec.structs.replace(
         production,
