@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from hour24 import config
-from hour24.asking import witness as asking
+from hour24.asking import client as asking
 from hour24.errors import SourceError
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock

@@ -2,8 +2,8 @@
 
 Rules of this package:
 
-- ``witness``: a witness, with retries, budgets and limits obeyed; ``fetching`` is one request of
-  it, ``answers`` reads what came back, strictly.
+- ``client``: an HTTP client with retries, budgets and rate limits; ``fetching`` sends one request
+  of it, ``answers`` reads what came back, strictly.
 - ``exchange``: probes and samples of the accused, timed from when they were due; ``workers``
   sends them on schedule.
 - Nothing here knows whom it asks, nor judges.

@@ -118,7 +118,7 @@ def is_loopback(url: str) -> bool:
 
 
 def limit_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a limited witness asks us to wait, or none.
+    """Return the seconds that a server asks us to wait after a 429; None when it names none.
 
     ``Retry-After`` in seconds or as a date; else a header named ``...RateLimit-Reset``, which
     is epoch seconds, or, below 1e9, seconds from now.

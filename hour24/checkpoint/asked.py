@@ -81,12 +81,12 @@ class Ask:
             )
 
     def _json(self, url: str, pointer: str, like: str, unit: str, as_text: bool) -> Total:
-        from hour24.asking.witness import Witness
+        from hour24.asking.client import ApiClient
         from hour24.documents import value_at
 
         production = self._inquiry.production
         headers, secrets = _headers(production, like)
-        witness = Witness(
+        client = ApiClient(
             "own",
             url,
             self._inquiry.clock,
@@ -94,7 +94,7 @@ class Ask:
             budget_s=production.schedule.source_budget_s,
             same_clock=False,
         )
-        asking = witness.asking(f"{pointer or 'document'} of {url}")
+        asking = client.asking(f"{pointer or 'document'} of {url}")
         found = value_at(asking.parsed(asking.answer(url, headers=headers)), pointer, None)
         return Total(
             question=asking.question(),

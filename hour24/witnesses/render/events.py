@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hour24.asking.answers import holds, member, misread, moment, object_of, perhaps, stamp, text
-from hour24.asking.witness import Asking
+from hour24.asking.client import Asking
 from hour24.evidence import Listing
 from hour24.watch import Window
 from hour24.witnesses.render.place import Place

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from hour24.asking.witness import Asking
+from hour24.asking.client import Asking
 from hour24.errors import SourceMisread
 from hour24.evidence import Counts, Listing
 from hour24.lines import level_of, may_be_error, visible

@@ -30,7 +30,7 @@ from hour24.asking.answers import (
     stamp,
     text,
 )
-from hour24.asking.witness import Asking
+from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceTooMany
 from hour24.watch import Window
 from hour24.witnesses.render.place import PAGE, Place

@@ -25,7 +25,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from hour24.asking.answers import holds, member, misread, moment, number, objects, stamp, text
-from hour24.asking.witness import Asking
+from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceMisread
 from hour24.evidence import Counts, Line, Series
 from hour24.watch import Window

@@ -2,7 +2,7 @@
 
 Rules of this room:
 
-- A question of several pages is one :class:`~hour24.asking.witness.Asking`, and whatever it raises
+- A question of several pages is one :class:`~hour24.asking.client.Asking`, and whatever it raises
   carries it.
 - Lists of events and deploys are paged by the cursor of their last item until a page is empty;
   a cursor that leads back, and more pages than the cap, are refusals.
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from hour24.asking.answers import member, misread, object_of, objects, text
-from hour24.asking.witness import Asking, Params, Witness
+from hour24.asking.client import ApiClient, Asking, Params
 from hour24.errors import SourceError, SourceIncomplete
 from hour24.watch import Window
 from hour24.witnesses.render import RenderAt
@@ -28,7 +28,7 @@ MOST_LISTED = 20
 class Place(NamedTuple):
     """Render, and the service there."""
 
-    witness: Witness
+    client: ApiClient
     at: RenderAt
 
     @property
@@ -46,7 +46,7 @@ class Place(NamedTuple):
     @contextlib.contextmanager
     def asking(self, what: str, window: Window) -> Iterator[Asking]:
         """A question; what is raised meanwhile carries it."""
-        asking = self.witness.asking(what, window)
+        asking = self.client.asking(what, window)
         try:
             yield asking
         except SourceError as problem:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from hour24.asking.witness import Asking, Witness
+from hour24.asking.client import ApiClient, Asking
 from hour24.clock import Clock
 from hour24.errors import SourceMisread
 from hour24.text import one_line
@@ -54,7 +54,7 @@ class Platform:
         return f"/services/{self.at.service}"
 
     def _asking(self, what: str) -> Asking:
-        witness = Witness(
+        client = ApiClient(
             "render",
             self.at.url,
             self.clock,
@@ -63,7 +63,7 @@ class Platform:
             budget_s=self.budget_s,
             same_clock=False,
         )
-        return witness.asking(what)
+        return client.asking(what)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ def _deploy(asking: Asking, found: Any) -> Deploy:
 def _words(asking: Asking, found: Mapping[str, Any], key: str) -> str:
     """A text that is safe to show: on one line, without control characters and secrets."""
     value = found.get(key)
-    return one_line(asking.witness.scrubbed(value), LONGEST) if isinstance(value, str) else ""
+    return one_line(asking.client.scrubbed(value), LONGEST) if isinstance(value, str) else ""
 
 
 def _moment(value: Any) -> datetime | None:

@@ -13,7 +13,7 @@ Source: Render's public API, v1.
 
 from __future__ import annotations
 
-from hour24.asking.witness import BUDGET_S, Witness
+from hour24.asking.client import BUDGET_S, ApiClient
 from hour24.clock import Clock
 from hour24.config import Jobs
 from hour24.evidence import Counts, Listing, Series
@@ -28,10 +28,10 @@ class Render:
     """One service on Render; used by one thread. Every method raises SourceError."""
 
     def __init__(self, at: RenderAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
-        witness = Witness(
+        client = ApiClient(
             "render", at.url, clock, token=at.token, timeout_s=at.timeout_s, budget_s=budget_s
         )
-        self._place = Place(witness, at)
+        self._place = Place(client, at)
 
     def responses(self, window: Window) -> Counts:
         """Requests that the platform answered in the window, by status; bad are 5xx."""

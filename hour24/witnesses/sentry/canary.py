@@ -24,7 +24,7 @@ from msgspec import Struct
 
 import hour24
 from hour24.asking.answers import stamp
-from hour24.asking.witness import OWN_CREDENTIAL
+from hour24.asking.client import OWN_CREDENTIAL
 from hour24.secrets import Secret
 
 ENVIRONMENT = "hour24"

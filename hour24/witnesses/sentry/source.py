@@ -25,7 +25,7 @@ from typing import Any
 import requests
 
 from hour24.asking.answers import holds, member, misread, object_of, objects, stamp, text
-from hour24.asking.witness import BUDGET_S, Asking, Params, Witness
+from hour24.asking.client import BUDGET_S, ApiClient, Asking, Params
 from hour24.clock import Clock
 from hour24.config import Endpoint
 from hour24.errors import (
@@ -74,7 +74,7 @@ class Sentry:
         self.at = at
         self.clock = clock
         self._ingest = canary.ingest(at.dsn) if at.dsn is not None else None
-        self._witness = Witness(
+        self._client = ApiClient(
             "sentry",
             at.url,
             clock,
@@ -367,7 +367,7 @@ class Sentry:
     @contextmanager
     def _asking(self, what: str, window: Window | None = None) -> Iterator[Asking]:
         """A question; a SourceError that leaves it carries the question."""
-        asking = self._witness.asking(what, window)
+        asking = self._client.asking(what, window)
         try:
             yield asking
         except SourceError as problem:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hour24.asking.answers import list_of, member, moment, object_of, objects, perhaps, text
-from hour24.asking.witness import Asking, Witness
+from hour24.asking.client import ApiClient, Asking
 from hour24.clock import Clock
 from hour24.errors import SourceError
 from hour24.evidence import Evidence, Listing, Unanswered
@@ -67,7 +67,7 @@ class StatusPages:
         found: dict[str, Evidence] = {}
         problems: list[SourceError] = []
         for page in self.pages:
-            witness = Witness(
+            client = ApiClient(
                 f"status page {page.name}",
                 page.url,
                 self.clock,
@@ -75,7 +75,7 @@ class StatusPages:
                 budget_s=min(BUDGET_S, self.left_s),
                 same_clock=False,
             )
-            asking = witness.asking("incidents")
+            asking = client.asking("incidents")
             try:
                 found[page.name] = _listing(page, asking)
             except SourceError as problem:
@@ -84,7 +84,7 @@ class StatusPages:
                 found[page.name] = Unanswered(
                     question=asking.question(), code=problem.code, reason=str(problem)
                 )
-            self.left_s -= witness.budget_s - witness.left_s
+            self.left_s -= client.budget_s - client.left_s
         if problems and len(problems) == len(self.pages):
             raise problems[0]
         return found

@@ -26,7 +26,7 @@ from hour24.asking.answers import (
     stamp,
     text,
 )
-from hour24.asking.witness import BUDGET_S, Asking, Witness
+from hour24.asking.client import BUDGET_S, ApiClient, Asking
 from hour24.clock import Clock
 from hour24.errors import SourceError, SourceIncomplete, SourceMisread
 from hour24.evidence import Listing
@@ -42,7 +42,7 @@ class Supabase:
     def __init__(self, at: SupabaseAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
         self.at = at
         self.clock = clock
-        self._witness = Witness(
+        self._client = ApiClient(
             "supabase",
             at.url,
             clock,
@@ -127,7 +127,7 @@ class Supabase:
     @contextmanager
     def _asking(self, what: str) -> Iterator[Asking]:
         """A question; a SourceError that leaves it carries the question."""
-        asking = self._witness.asking(what)
+        asking = self._client.asking(what)
         try:
             yield asking
         except SourceError as problem:

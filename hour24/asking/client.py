@@ -1,19 +1,19 @@
-"""How a witness is asked over HTTP.
+"""An HTTP client for the APIs of witnesses: retries, budgets, strict reading.
 
 Rules of this module:
 
-- Every attempt is kept: when it was sent, how long it took, how it ended.
-- No connection, 408 and 5xx are tried again, three times in all, with growing waits. 429 is
-  obeyed for as long as the witness asks, within its budget. 4xx is an answer.
-- A witness has one budget for all its questions: seconds spent asking and waiting, counted
-  alike on the machine's clock and on a rehearsal's. One that did not answer at all is tried
-  only once from then on.
-- An answer has a limit of time as a whole, from the name's lookup to the last byte, and a limit
-  of size. It is sent on to no other host.
-- JSON is read strictly: no NaN, no infinity, nothing cut off, whatever type it claims to be.
-- The witness's clock must agree with ours; otherwise its windows are not ours.
-- A secret is in a header and nowhere else; error texts are scrubbed of it. Neither ``.netrc``
-  nor, on loopback, a proxy gets in between.
+- Every attempt is recorded: when it was sent, how long it took, how it ended.
+- A failed connection, 408 and 5xx are retried with growing waits, three attempts in all. After a
+  429 the client waits as long as the server asks, within the budget. Any other 4xx is an answer.
+- A client has one budget for all its questions: seconds spent sending and waiting, counted the
+  same way on the machine's clock and on a rehearsal's. A server that did not answer at all gets
+  a single attempt for each later question.
+- One timeout covers a whole answer, from the name lookup to the last byte. An answer has a size
+  limit, and redirects to another host are refused.
+- JSON is read strictly, whatever its content type: no NaN, no infinity, nothing cut off.
+- The server's clock must agree with ours; otherwise its windows are not ours.
+- A secret is sent in a header and nowhere else, and is redacted from error texts. ``.netrc`` is
+  never read; on loopback no proxy is used.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ DETAIL = 200
 Params = Sequence[tuple[str, str]]
 
 
-class Witness:
+class ApiClient:
     """One outside HTTP API; used by one thread.
 
     Args:
@@ -97,7 +97,7 @@ class Witness:
         self._sessions: dict[bool, requests.Session] = {}
 
     def asking(self, what: str, window: Window | None = None) -> Asking:
-        """A new question to this witness."""
+        """Return a new question to this API."""
         return Asking(self, what, window)
 
     def scrubbed(self, words: str) -> str:
@@ -145,7 +145,7 @@ class Witness:
 class Asking:
     """One question on its way: what was sent, every attempt, the digest of what came back."""
 
-    witness: Witness
+    client: ApiClient
     what: str
     window: Window | None = None
     asked: list[str] = field(default_factory=list)
@@ -157,14 +157,14 @@ class Asking:
     @property
     def where(self) -> str:
         """For error texts: ``SECTION: issues``."""
-        return f"{self.witness.name}: {self.what}"
+        return f"{self.client.name}: {self.what}"
 
     def question(self, window: Window | None = None) -> Question:
         """What was asked so far."""
         return Question(
-            source=self.witness.name,
+            source=self.client.name,
             asked="\n".join(self.asked),
-            at=self.at or self.witness.clock.now(),
+            at=self.at or self.client.clock.now(),
             window=window or self.window,
             attempts=tuple(self.attempts),
             digest=self._digest.hexdigest() if self.pages else "",
@@ -206,42 +206,42 @@ class Asking:
         """The answer to one request, asked again where that is right.
 
         Args:
-            path: appended to the witness's base; or a whole address.
+            path: appended to the base address; or a whole address.
             right: the token's right that it needs, for a refusal's text.
             missing: what a 404 says of our rights; empty: that the endpoint is not there.
             absent: whether a 404 is an answer like another.
             limits: whether a 429 is one.
             tries: how often, when there is no connection or 5xx.
             body: sent by POST; none: GET.
-            headers: beside the witness's own.
+            headers: sent in addition to the client's own.
             method: another than these two.
 
         Raises: SourceError, by whose fault it is.
         """
-        url = path if "://" in path else self.witness.base + path
+        url = path if "://" in path else self.client.base + path
         query = urlencode(list(params))
         method = method or ("GET" if body is None else "POST")
         self._note(method, url, query)
-        self.witness.check_token(self.where)
-        allowed = tries if self.witness.answered else 1
+        self.client.check_token(self.where)
+        allowed = tries if self.client.answered else 1
         failed = limited = 0
         while True:
             answer = self._once(method, f"{url}?{query}" if query else url, body, headers)
             if isinstance(answer, Problem):
                 failed += 1
                 if failed >= allowed or not answer.again:
-                    self.witness.answered = answer.kind is SourceMisread
+                    self.client.answered = answer.kind is SourceMisread
                     self.refuse(answer.kind, f"{answer.says}, {times(failed)}")
                 self._wait(WAITS_S[min(failed, len(WAITS_S)) - 1], answer.kind, answer.says)
                 continue
-            self.witness.answered = True
+            self.client.answered = True
             if answer.status == 429 and limits:
                 return answer
             if answer.status == 429:
                 limited += 1
                 if limited >= LIMITED_TRIES or tries == 1:
                     self.refuse(SourceLimited, f"still limited (429) after {times(limited)}")
-                wait = limit_s(answer.headers, self.witness.clock.now())
+                wait = limit_s(answer.headers, self.client.clock.now())
                 if wait is None:
                     wait = LIMITED_WAITS_S[min(limited, len(LIMITED_WAITS_S)) - 1]
                 self._wait(max(1.0, wait), SourceLimited, "limited (429)")
@@ -252,7 +252,7 @@ class Asking:
                     self.refuse(
                         SourceFailed, f"{answer.status}, {times(failed)}{self._detail(answer)}"
                     )
-                wait = limit_s(answer.headers, self.witness.clock.now()) or 0.0
+                wait = limit_s(answer.headers, self.client.clock.now()) or 0.0
                 self._wait(
                     max(wait, WAITS_S[min(failed, len(WAITS_S)) - 1]),
                     SourceFailed,
@@ -268,7 +268,7 @@ class Asking:
 
     def refuse(self, kind: type[SourceError], says: str) -> NoReturn:
         """Raise ``kind`` with where and what, and with the question as far as it came."""
-        self.fail(kind(f"{self.where}: {self.witness.scrubbed(says)}"))
+        self.fail(kind(f"{self.where}: {self.client.scrubbed(says)}"))
 
     def fail(self, problem: SourceError) -> NoReturn:
         """Raise ``problem`` with the question as far as it came."""
@@ -277,8 +277,8 @@ class Asking:
 
     def _note(self, method: str, url: str, query: str) -> None:
         """Keep the request as sent; of a later page only what differs from the first."""
-        self.at = self.at or self.witness.clock.now()
-        line = self.witness.scrubbed(f"{method} {url}{'?' if query else ''}{query}")
+        self.at = self.at or self.client.clock.now()
+        line = self.client.scrubbed(f"{method} {url}{'?' if query else ''}{query}")
         previous = next((a for a in self.asked if not a.startswith("+ ")), "")
         if previous.split("?")[0] == line.split("?")[0] and "?" in line:
             known = set(previous.partition("?")[2].split("&"))
@@ -289,18 +289,18 @@ class Asking:
     def _once(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str] | None
     ) -> Answer | Problem:
-        witness = self.witness
-        limit = min(witness.timeout_s, witness.left_s)
+        client = self.client
+        limit = min(client.timeout_s, client.left_s)
         if limit < SHORTEST_S:
-            self.refuse(SourceTimeout, f"no answer within its budget of {witness.budget_s:g} s")
-        at = witness.clock.now()
+            self.refuse(SourceTimeout, f"no answer within its budget of {client.budget_s:g} s")
+        at = client.clock.now()
         began = time.perf_counter()
-        answer = fetch(witness.session(url), url, body, dict(headers or {}), limit, method)
+        answer = fetch(client.session(url), url, body, dict(headers or {}), limit, method)
         took_ms = (time.perf_counter() - began) * 1000
-        witness.left_s -= took_ms / 1000
+        client.left_s -= took_ms / 1000
         if isinstance(answer, Problem):
             if answer.hanging:
-                witness.abandon()
+                client.abandon()
             result = answer.says
         else:
             result = str(answer.status)
@@ -309,14 +309,14 @@ class Asking:
 
     def _wait(self, seconds: float, kind: type[SourceError], says: str) -> None:
         """Wait, if the budget has room for it."""
-        if seconds > self.witness.left_s:
+        if seconds > self.client.left_s:
             self.refuse(
                 kind,
                 f"{says}, asked {times(len(self.attempts))}; waiting {seconds:.0f} s more would "
-                f"exceed the {max(0.0, self.witness.left_s):.0f} s left of its budget",
+                f"exceed the {max(0.0, self.client.left_s):.0f} s left of its budget",
             )
-        self.witness.left_s -= seconds
-        self.witness.clock.sleep(seconds)
+        self.client.left_s -= seconds
+        self.client.clock.sleep(seconds)
 
     def _accept(self, answer: Answer, right: str, missing: str) -> None:
         """Raises: SourceError, when the answer is not one to read."""
@@ -341,13 +341,13 @@ class Asking:
         self._check_clock(answer)
 
     def _check_clock(self, answer: Answer) -> None:
-        if not self.witness.same_clock or "Age" in answer.headers:
+        if not self.client.same_clock or "Age" in answer.headers:
             return
         try:
             theirs = parsedate_to_datetime(answer.headers.get("Date", ""))
         except ValueError:
             return
-        ours = self.witness.clock.now()
+        ours = self.client.clock.now()
         skew = (theirs.replace(tzinfo=theirs.tzinfo or UTC) - ours).total_seconds()
         if abs(skew) > SKEW_S:
             self.refuse(
@@ -357,7 +357,7 @@ class Asking:
             )
 
     def _detail(self, answer: Answer) -> str:
-        """What the witness says of its refusal, if it says it in JSON."""
+        """Return the reason that a JSON refusal gives, quoted; empty when there is none."""
         try:
             found = read_json(answer.data)
         except ValueError:
@@ -368,5 +368,5 @@ class Asking:
                 if isinstance(said, dict):
                     said = said.get("message")
                 if isinstance(said, str) and said:
-                    return f' (it says: "{self.witness.scrubbed(said)[:DETAIL]}")'
+                    return f' (it says: "{self.client.scrubbed(said)[:DETAIL]}")'
         return ""
