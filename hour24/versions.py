@@ -75,6 +75,11 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         judges=2,
+        of=STANDINGS,
+        rule="an attempt whose record was put away may hold a FAIL",
+    ),
+    Change(
+        judges=2,
         of="NoRestart",
         rule="an uptime that does not grow by one second per second, that began before the live "
         "deploy or that does not change shows no restart; a repeated reading is ignored",

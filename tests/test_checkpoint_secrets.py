@@ -13,8 +13,10 @@ from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 
+from hour24.ledger.verify import verify
 from tests.answering import Server
 from tests.checkpoints import ONE, Project, Proxy, codes, rehearsal, served_with
+from tests.played import T0
 
 HARD = "sbp_h4rd\"<&>/+\\%40-'~7Qz9x"
 """A secret that no encoding leaves as it is; it stands where nothing of this run asks."""
@@ -278,7 +280,7 @@ def test_a_file_that_holds_one_is_put_away(tmp_path: Path, written: str) -> None
 
 
 def test_a_report_beside_is_searched_too(tmp_path: Path) -> None:
-    """A --html of one's own that a hook wrote a secret into is put away: exit 12."""
+    """A --html of one's own that a hook wrote a secret into is redacted: exit 12."""
     project = Project(tmp_path, "baseline")
     with (project.folder / "conftest.py").open("a", encoding="utf-8") as file:
         file.write(
@@ -289,8 +291,70 @@ def test_a_report_beside_is_searched_too(tmp_path: Path) -> None:
     token = rehearsal().environ["HOUR24_REHEARSAL_SENTRY_TOKEN"]
     run = project.rehearsed("-k", "nothing", "--html=own.html", PLANTED=token)
     assert run.returncode == 12, run.stdout
-    assert "own.html: holds the secret HOUR24_REHEARSAL_SENTRY_TOKEN" in run.stdout
-    assert (project.folder / "own.html.quarantined").exists()
+    assert "own.html: held the secret HOUR24_REHEARSAL_SENTRY_TOKEN; redacted" in run.stdout
+    text = (project.folder / "own.html").read_text("utf-8")
+    assert "[redacted:HOUR24_REHEARSAL_SENTRY_TOKEN]" in text
+    assert token not in text
+
+
+BLINDED = """
+import base64, os, urllib.parse
+import pytest
+from hour24.secrets.redactor import Redactor
+
+KEPT = (Redactor.text, Redactor.plain)
+
+def pytest_configure():
+    if "PLANTED" in os.environ:
+        Redactor.text = Redactor.plain = lambda self, value: value
+
+def pytest_sessionfinish():
+    Redactor.text, Redactor.plain = KEPT
+"""
+ENCODED = """
+import os
+from hour24.objectives.own import ValueBelow
+
+@criterion("OWN-LEAKS", hours=(0,))
+def test_leaks(ask, conclude):
+    \"\"\"Its evidence holds a secret in an encoding that nobody redacted\"\"\"
+    told = os.environ.get("PLANTED", "nothing")
+    conclude(ValueBelow(limit=4), value=ask.sql(f"SELECT {os.environ['IS']} -- {told}"))
+"""
+
+
+def test_a_leak_found_late_takes_no_verdict_away(tmp_path: Path) -> None:
+    """Record, journal, page and JUnit are redacted; the FAIL and its attempt number stay."""
+    project = Project(tmp_path, own=ENCODED)
+    with (project.folder / "conftest.py").open("a", encoding="utf-8") as file:
+        file.write(BLINDED)
+    token = rehearsal().environ["HOUR24_REHEARSAL_SENTRY_TOKEN"]
+    exotic = base64.b64encode(quote("".join(f"\\x{ord(c):02x}" for c in token)).encode()).decode()
+    run = project.rehearsed(PLANTED=exotic, IS="5")
+    assert run.returncode == 12, run.stdout
+    folder = project.reports / "w"
+    for name in ("hour00.a1.json", "hour00.a1.jsonl", "hour00.a1.html", "hour00.a1.xml"):
+        path = folder / ("journal" if name.endswith("l") and "json" in name else "") / name
+        assert path.exists(), run.stdout
+        assert f"hour24: {name}: held the secret HOUR24_REHEARSAL_SENTRY_TOKEN" in run.stdout
+        assert exotic not in path.read_text("utf-8")
+    assert "redacted, with its verdicts kept (redacted.1.json): change that secret" in run.stdout
+    assert not list(project.reports.rglob("*.quarantined"))
+    assert codes(project.record())["OWN-LEAKS"].startswith("FAIL")
+
+    assert all(each.ok for each in verify(folder)), list(verify(folder))
+    says = [each.says for each in verify(folder) if each.what == "redacted"]
+    assert len(says) == 1
+    assert says[0].startswith("hour00.a1.json: redacted (")
+    assert says[0].endswith("as it held the secret HOUR24_REHEARSAL_SENTRY_TOKEN")
+
+    again = project.rehearsed(IS="3")
+    assert "OWN-LEAKS" in again.stdout
+    assert codes(project.record(attempt=2))["OWN-LEAKS"] == "PASS"
+    ledger = project.ledger()
+    standing = next(each for each in ledger.standings(T0) if each.id == "OWN-LEAKS")
+    assert (str(standing.outcome), standing.attempt) == ("FAIL", 1)
+    assert all(each.ok for each in verify(folder))
 
 
 def test_an_error_inside_pytest_tells_none(tmp_path: Path) -> None:

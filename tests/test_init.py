@@ -124,6 +124,7 @@ def test_files_are_the_top_level_of_the_clone() -> None:
 def test_workflow_installs_the_lock(below: str) -> None:
     """An installed hour24 is started by its console script, from packages with hashes."""
     text = files.workflow(below)
+    assert "git add --all --force -- . ':(exclude)*.quarantined'\n" in text
     assert "python -m hour24" not in text
     job = yaml.safe_load(text)["jobs"]["checkpoint"]
     steps = {step["name"]: step for step in job["steps"]}

@@ -23,6 +23,7 @@ NOTHING = (
     "histogram",
     "pipe",
     "kind",
+    "quarantine",
     "verdict",
     "versions",
     "clock",
@@ -49,7 +50,16 @@ ASK = {
 PORT = {"witnesses.platform", "witnesses.port", "witnesses.sections"}
 WITNESSES = sorted(each.parent.name for each in (PACKAGE / "witnesses").glob("*/__init__.py"))
 PROBE = ASK | {"asking.workers", "histogram"}
-RECORD = {"ledger.canonical", "errors", "evidence", "kind", "verdict", "versions", "watch"}
+RECORD = {
+    "errors",
+    "evidence",
+    "kind",
+    "ledger.canonical",
+    "quarantine",
+    "verdict",
+    "versions",
+    "watch",
+}
 BOOK = RECORD | {
     "classes",
     "criteria",
@@ -76,7 +86,7 @@ TARGET = BOOK | CONTEXT | {"checkpoint.addresses", "clock", "config", "secrets",
 
 MAY_IMPORT: dict[str, set[str]] = {
     **{room: set() for room in NOTHING},
-    "secrets": {"linear", "lines"},
+    "secrets": {"linear", "lines", "quarantine"},
     "text": {"watch"},
     "documents": set(),
     "lines": {"linear"},
@@ -121,6 +131,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.waivers": BOOK | {"linear", "lines", "ledger.readiness"},
     "ledger.declaring": BOOK | {"ledger.waivers"},
     "ledger.compared": BOOK,
+    "ledger.redaction": BOOK,
     "ledger.judges": {"ledger.book", "versions"},
     "ledger.derived": {
         "codes",
@@ -174,6 +185,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint.terminal": {"checkpoint.attempt", "ledger.record", "verdict", "watch"},
     "checkpoint.run": ATTEMPT
     | {
+        "ledger.redaction",
         "checkpoint.baseline",
         "checkpoint.notify",
         "checkpoint.recording",

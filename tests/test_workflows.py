@@ -170,6 +170,25 @@ def test_records_pass_from_run_to_run(tmp_path: Path, origin: Path) -> None:
     assert "a-token-of-github" not in first.step("keep the records", HOUR="0").stdout
 
 
+def test_what_was_put_away_is_never_pushed(tmp_path: Path, origin: Path) -> None:
+    """Neither a file that holds a secret, nor one that an older workflow pushed."""
+    machine = Machine(tmp_path, origin, "1")
+    machine.step("fetch the commit and the records")
+    for watch, add in (("old", "--force"), ("orders", "")):
+        (machine.folder / "reports" / watch / "journal").mkdir(parents=True)
+        for name in ("hour00.a1.json.quarantined", "journal/hour00.a1.jsonl.quarantined"):
+            (machine.folder / "reports" / watch / name).write_text("a secret")
+        (machine.folder / "reports" / watch / "redacted.1.json").write_text("{}")
+        if add:
+            git(machine.folder / "reports", "add", add, ".")
+            git(machine.folder / "reports", "commit", "-q", "-m", "an older workflow's")
+    kept = machine.step("keep the records", HOUR="0")
+    assert (kept.returncode, kept.stderr) == (0, "")
+    pushed = git(origin, "ls-tree", "-r", "--name-only", "hour24-records").splitlines()
+    assert pushed == ["old/redacted.1.json", "orders/redacted.1.json"]
+    assert (machine.folder / "reports" / "old" / "hour00.a1.json.quarantined").exists()
+
+
 def test_two_runs_at_once_lose_no_record(tmp_path: Path, origin: Path) -> None:
     """Who comes second is refused, and its records are kept on a branch of their own."""
     machines = [Machine(tmp_path, origin, run) for run in ("1", "2")]

@@ -308,7 +308,35 @@ class Run(Attempt):
     def leaks(self, beside: Iterable[Path] = ()) -> list[str]:
         """:func:`hour24.secrets.scan.leaks` of this watch's folder."""
         secrets = (each.name for each in self.production.secrets)
-        return scan.leaks(self.ledger.folder, self.redactor, secrets, beside)
+        return scan.leaks(self.ledger.folder, self.redactor, secrets, beside, self._redact)
+
+    def _redact(self, path: Path, names: list[str]) -> str:
+        """Make a page of this watch again, or redact a file; empty when neither can be done."""
+        from hour24.ledger.redaction import redact
+
+        with suppress(Exception):  # a page that cannot be made again is redacted
+            if self._made_again(path) and not self.redactor.found_in(path):
+                return "made again without it"
+        return redact(self.ledger, path, names, self.redactor, self.context.clock.now())
+
+    def _made_again(self, path: Path) -> bool:
+        """Make a page from the records again; False where it is none of ours."""
+        from hour24.report import checkpoint, index, junit
+
+        if path.parent != self.ledger.folder:
+            return False
+        if path.name == "index.html":
+            index.write(self.ledger, path)
+            return True
+        for record in self.ledger.records():
+            stem = f"hour{record.hour:02d}.a{record.attempt}"
+            if path.name == f"{stem}.html":
+                checkpoint.write(record, self.ledger, path)
+                return True
+            if path.name == f"{stem}.xml":
+                junit.write(record, path)
+                return True
+        return False
 
     def close(self) -> None:
         """Release the lock, stop a rehearsal of our own."""

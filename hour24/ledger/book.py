@@ -3,7 +3,8 @@
 Rules of this module:
 
 - The folder is the ledger: ``watch.json`` first, then records and what people added, each naming
-  the newest entry before it. Nothing is ever overwritten or removed.
+  the newest entry before it. Nothing is ever overwritten or removed, but that a secret is taken
+  out, which the chain notes (:mod:`hour24.ledger.redaction`).
 - Choosing the entry before and linking the new one happen under one lock of the folder, so that
   any number of processes appends one line, not a tree.
 - One checkpoint is recorded by one process at a time; the kernel frees the lock of a dead one.
@@ -35,6 +36,7 @@ from hour24.ledger.chain import Entry
 from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Link, Record
 from hour24.ledger.standings import Standing, Waiver
+from hour24.quarantine import SUFFIX
 from hour24.verdict import Outcome
 from hour24.versions import FIRST_JUDGES, FORMAT
 from hour24.watch import CHECKPOINTS, Watch
@@ -116,6 +118,12 @@ class Ledger:
         except OSError as problem:
             raise _cannot(ledger.folder, "make it", problem) from None
         ledger.writable()
+        away = ledger.folder / f"{chain.FIRST}{SUFFIX}"
+        if away.exists():
+            raise LedgerError(
+                f"{ledger.folder}: expected a name that no watch has, got one whose {chain.FIRST} "
+                f"was put away ({away.name}): begin a watch of another name"
+            )
         data = canonical.to_bytes(genesis, chain.FIRST)
         chain.check_entry(canonical.from_bytes(data, chain.FIRST), "watch", chain.FIRST)
         with ledger._alone():
@@ -165,7 +173,8 @@ class Ledger:
 
     def entries(self) -> tuple[Entry, ...]:
         """Every entry, in the order of the chain; unreadable ones say so in ``problem``."""
-        found = chain.ordered({p.name: self._entry(p)[0] for p in self._paths()})
+        there = {path.name: self._entry(path)[0] for path in self._paths()}
+        found = chain.ordered({**chain.put_away(self.folder, there), **there})
         if not self.before:
             return found
         end = next((n for n, e in enumerate(found) if e.file == self.before), len(found))
@@ -194,9 +203,9 @@ class Ledger:
         return next((one for one in reversed(self.records(hour)) if not one.early), None)
 
     def next_attempt(self, hour: int) -> int:
-        """The number of the next attempt; one whose journal alone is left keeps its number."""
+        """The number of the next attempt; one that was put away or left a journal keeps its own."""
         stem = f"hour{hour:02d}.a"
-        names = [path.name for path in self._paths()]
+        names = [entry.file for entry in self.entries()]
         names += [path.stem + ".json" for path in (self.folder / "journal").glob(f"{stem}*.jsonl")]
         taken = [
             chain.hour_of(name)[1]
@@ -313,7 +322,7 @@ class Ledger:
         """Write what a person adds as the newest entry; ``previous`` is filled in.
 
         Args:
-            kind: waive, classify, moved, deploy, rollback, alert or signoff.
+            kind: waive, classify, moved, deploy, rollback, alert, redacted or signoff.
             fields: its content; moments may be datetimes or ISO texts.
             after: the entry it must follow directly; none: whichever is newest.
             seal: called with the exact bytes before they are there; what it raises stops them.
@@ -340,7 +349,7 @@ class Ledger:
             }
             data = canonical.to_bytes(content, name)
             chain.check_entry(canonical.from_bytes(data, name), kind, name)
-            if kind != "rollback":  # a production that fails does not wait for clocks
+            if kind not in ("rollback", "redacted"):  # neither waits for the clocks of machines
                 self._in_order(name, content["at"])
             if seal is not None and not (self.folder / name).exists():
                 seal(data)
@@ -403,7 +412,7 @@ class Ledger:
         return self._head()
 
     def _head(self) -> Link:
-        entries = self.entries()
+        entries = [entry for entry in self.entries() if entry.sha256]
         if not entries:
             raise LedgerError(f"{self.folder}: expected a watch, got no {chain.FIRST}")
         return Link(file=entries[-1].file, sha256=entries[-1].sha256)
@@ -422,7 +431,7 @@ class Ledger:
             )
 
     def _number(self, kind: str) -> int:
-        found = [chain.NAME.fullmatch(path.name) for path in self._paths()]
+        found = [chain.NAME.fullmatch(entry.file) for entry in self.entries()]
         taken = [int(one["number"]) for one in found if one is not None and one["kind"] == kind]
         return max(taken, default=0) + 1
 

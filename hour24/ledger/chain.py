@@ -6,6 +6,8 @@ Rules of this module:
 - Reading loses nothing: an entry that cannot be read, or that the chain does not reach, is there
   all the same, with what is wrong with it. :func:`breaks` says what does not hold.
 - A file's content must be what its name says.
+- An entry in which a secret was found is replaced by a redacted one, and ``redacted.N.json`` leads
+  from the SHA-256 before to the one after. One that was put away instead still takes its number.
 - Files are written beside their name, synced, and linked to it: a name never holds half an entry,
   and never a second one.
 """
@@ -26,10 +28,11 @@ from hour24.errors import LedgerError
 from hour24.ledger import canonical, record
 from hour24.ledger.journal import sync_folder
 from hour24.ledger.record import Record
+from hour24.quarantine import SUFFIX
 
 FIRST = "watch.json"
 SIGNOFF = "signoff.json"
-NUMBERED = ("waive", "classify", "moved", "deploy", "rollback", "alert")
+NUMBERED = ("waive", "classify", "moved", "deploy", "rollback", "alert", "redacted")
 NAME = re.compile(
     r"watch\.json|signoff\.json"
     r"|hour(?P<hour>\d{2,3})\.a(?P<attempt>[1-9]\d*)\.json"
@@ -43,8 +46,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One file of the ledger.
 
     Args:
-        kind: watch, checkpoint, waive, classify, moved, deploy, rollback, alert or signoff, as its
-            name says.
+        kind: watch, checkpoint, waive, classify, moved, deploy, rollback, alert, redacted or
+            signoff, as its name says.
         sha256: of its exact bytes.
         content: the JSON object in it; empty when it cannot be read.
         problem: why it cannot be read; empty when it can.
@@ -145,6 +148,69 @@ def check_entry(content: dict[str, Any], kind: str, file: str) -> None:
         canonical.check(content, "entry", kind, file)
 
 
+def put_away(folder: Path, known: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Entries that are not there, as a secret was found in them: each says so in ``problem``.
+
+    Args:
+        known: the entries that are there.
+    """
+    found: dict[str, Entry] = {}
+    for path in sorted((*folder.glob(f"*{SUFFIX}"), *(folder / "journal").glob(f"*{SUFFIX}"))):
+        file = _entry_of(path.name.removesuffix(SUFFIX))
+        if file and file not in known:
+            try:
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError:
+                digest = ""
+            found[file] = _away(file, digest if path.parent == folder else "", path.name)
+    for entry in known.values():
+        if entry.kind == "redacted" and not entry.problem and not entry.content["after"]:
+            file = _entry_of(Path(entry.content["file"]).name)
+            if file and file not in known:
+                own = entry.content["file"] == file
+                found[file] = _away(file, entry.content["before"] if own else "", entry.file)
+    return found
+
+
+def _entry_of(file: str) -> str:
+    """The entry that a file is, or is the journal of; empty when it is neither."""
+    name = file.removesuffix(".jsonl") + ".json" if file.endswith(".jsonl") else file
+    return name if kind_of(name) else ""
+
+
+def _away(file: str, digest: str, by: str) -> Entry:
+    told = f"{file}: expected to read it, got it put away, as it held a secret ({by})"
+    return Entry(file=file, kind=kind_of(file), sha256=digest, problem=told)
+
+
+def former(entries: Sequence[Entry]) -> dict[str, frozenset[str]]:
+    """File -> the digests it had before it was redacted, as far as they lead to today's."""
+    known = {entry.file: entry.sha256 for entry in entries}
+    found: dict[str, frozenset[str]] = {}
+    for entry in reversed(_redactions(entries)):
+        file, before, after = (entry.content[name] for name in ("file", "before", "after"))
+        if after and after in {known.get(file), *found.get(file, ())}:
+            found[file] = found.get(file, frozenset()) | {before}
+    return found
+
+
+def _redactions(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.kind == "redacted" and not entry.problem]
+
+
+def _unredacted(entries: Sequence[Entry]) -> Iterator[str]:
+    """Files that are not what the newest entry about them says that redaction left."""
+    known = {entry.file: entry for entry in entries}
+    newest = {entry.content["file"]: entry for entry in _redactions(entries)}
+    for file, entry in newest.items():
+        after, now = entry.content["after"], known.get(file)
+        if after and (now is None or now.sha256 != after):
+            got = now.sha256[:16] if now is not None else "no such file"
+            yield f"{file}: expected the bytes that {entry.file} names ({after[:16]}), got {got}"
+        elif after and now is not None and "[redacted" not in str(now.content):
+            yield f"{file}: expected what {entry.file} says was redacted, got no such mark in it"
+
+
 def ordered(entries: Mapping[str, Entry]) -> tuple[Entry, ...]:
     """All entries, each after the one it names; what hangs on nothing follows at the end."""
     after: dict[str, list[str]] = {}
@@ -175,6 +241,8 @@ def breaks(entries: Sequence[Entry]) -> Iterator[str]:
     if FIRST not in known:
         yield f"{FIRST}: expected it as the first entry, got none"
     named: dict[str, list[str]] = {}
+    redacted = former(entries)
+    yield from _unredacted(entries)
     for entry in entries:
         file, digest = entry.previous
         if entry.file == FIRST:
@@ -186,7 +254,7 @@ def breaks(entries: Sequence[Entry]) -> Iterator[str]:
         before = known.get(file)
         if before is None:
             yield f"{entry.file}: previous: expected {file}, got no such file: it was removed"
-        elif before.sha256 != digest:
+        elif digest not in (before.sha256, *redacted.get(file, ())):
             yield (
                 f"{file}: expected the bytes that {entry.file} names ({digest[:16]}), "
                 f"got {before.sha256[:16]}: it was changed"

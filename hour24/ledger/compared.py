@@ -26,6 +26,7 @@ from hour24.ledger import record as record_form
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.chain import Entry
 from hour24.ledger.record import Judged, Record
+from hour24.quarantine import SUFFIX
 from hour24.shipped import COMMAND
 from hour24.verdict import Outcome, worst
 from hour24.watch import Window
@@ -198,6 +199,8 @@ def journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
             file = record_form.name_of(entry.content["hour"], entry.content["attempt"])
             if file not in known:
                 yield f"{file}: expected it, as people were alerted of it ({entry.file}), got none"
+    for path in sorted((folder / "journal").glob(f"hour*{SUFFIX}")):
+        yield f"{path.name}: expected a journal, got one that was put away, as it held a secret"
     for path in sorted((folder / "journal").glob("hour*.jsonl")):
         file = f"{path.stem}.json"
         if chain.kind_of(file) != "checkpoint":

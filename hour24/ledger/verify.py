@@ -47,8 +47,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     """One thing that was looked at.
 
     Args:
-        what: readable, chain, order, numbers, watch, plan, limits, watched, journals, evidence,
-            judges, verdicts, signoff, head.
+        what: redacted, readable, chain, order, numbers, watch, plan, limits, watched, journals,
+            evidence, judges, verdicts, signoff, head.
         ok: whether it holds.
         says: one sentence; what was expected and what was found when it does not.
         changed: whether it holds by the rules it was recorded under, and not by today's.
@@ -112,6 +112,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
         ("signoff", (says for says, rule in signoff if not rule), _signed(entries)),
     )
     found: list[Finding] = []
+    found += [Finding(what="redacted", ok=True, says=says) for says in _redacted(entries)]
     for what, problems, says in looks:
         wrong = list(problems)
         found += [Finding(what=what, ok=False, says=one) for one in wrong[:MOST_TOLD]]
@@ -156,6 +157,16 @@ def _unreadable(entries: Sequence[Entry]) -> Iterator[str]:
             yield entry.problem
         elif not entry.canonical:
             yield f"{entry.file}: expected its canonical bytes, got another form of the content"
+
+
+def _redacted(entries: Sequence[Entry]) -> Iterator[str]:
+    """Files that are not as they were sealed, as a secret was taken out of them."""
+    for entry in entries:
+        if entry.kind == "redacted" and not entry.problem:
+            at, names = told_as(chain.stated(entry)), ", ".join(entry.content["secrets"])
+            before, after = entry.content["before"][:16], entry.content["after"][:16]
+            done = f"redacted ({before} became {after})" if after else f"put away ({before})"
+            yield f"{entry.content['file']}: {done} at {at}, as it held the secret {names}"
 
 
 def _backwards(genesis: Genesis, entries: Sequence[Entry]) -> Iterator[str]:
@@ -250,7 +261,7 @@ def _signoff(
             lost = {*got} - {*expected} if what == "waived" and got and {*got} > {*expected} else ()
             explained = bool(lost) and all(line.split(" ")[0] in waived for line in lost)
             yield says, rule if explained else ""
-    after = [one.file for one in entries[len(kept) + 1 :]]
+    after = [one.file for one in entries[len(kept) + 1 :] if one.kind != "redacted"]
     if after:
         yield f"{entry.file}: expected it to be the last entry, got {', '.join(after)} after it", ""
     for line in _signature(ledger.folder / entry.file, entry, signers):
@@ -289,7 +300,15 @@ def _head(entries: Sequence[Entry], published: str) -> Finding:
     says = f"{newest.file} {newest.sha256}"
     if not published or published == newest.sha256:
         return Finding(what="head", ok=True, says=says)
-    place = next((n for n, one in enumerate(entries) if one.sha256 == published), None)
+    former = chain.former(entries)
+    place = next(
+        (
+            n
+            for n, one in enumerate(entries)
+            if published in (one.sha256, *former.get(one.file, ()))
+        ),
+        None,
+    )
     if place is None:
         told = f"expected an entry with the published SHA-256 {published[:16]}, got none: {says}"
         return Finding(what="head", ok=False, says=f"{told}; it was changed or cut at the end")

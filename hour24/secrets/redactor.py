@@ -180,6 +180,20 @@ class Redactor:
                 return value
         return self._walked(value)
 
+    def scrubbed(self, value: Any) -> Any:
+        """Plain data without secrets; a string that keeps one all the same is replaced whole."""
+        if isinstance(value, str):
+            if not self.names_in(value):
+                return value
+            clean = self.text(value)
+            names = self.names_in(clean)
+            return _MARK.format(", ".join(sorted(names))) if names else clean
+        if isinstance(value, dict):
+            return {self.scrubbed(key): self.scrubbed(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self.scrubbed(each) for each in value)
+        return value
+
     def _bare(self, text: str) -> str:
         """The text without secrets that stand in it in one encoding of one encoder."""
         for form, name in self._forms:
@@ -267,7 +281,7 @@ class Redactor:
         found: set[str] = set()
         with path.open("rb") as file:
             while lines := file.readlines(PIECE_BYTES):
-                found |= self._found_in(b"".join(lines).decode("utf-8", errors="replace"))
+                found |= self.names_in(b"".join(lines).decode("utf-8", errors="replace"))
         return sorted(found)
 
     def quickly_in(self, path: Path) -> list[str]:
@@ -282,7 +296,8 @@ class Redactor:
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
             return sorted({name for form, name in self._written if whole.find(form) >= 0})
 
-    def _found_in(self, text: str) -> set[str]:
+    def names_in(self, text: str) -> set[str]:
+        """Names of the secrets that stand in a text, in whichever encoding."""
         found = {name for form, name in self._forms if form in text}
         found |= {name for pattern, name in self._words if pattern.search(text)}
         found |= self._said_in([text, *decoding.readings(text)])
