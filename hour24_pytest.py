@@ -2,8 +2,8 @@
 
 Rules of this module:
 
-- It is the only file of hour24 that other people's pytest runs import, so it imports nothing that
-  pytest has not loaded already.
+- It is the only file of hour24 that every pytest run imports, so it imports nothing that pytest has
+  not loaded already.
 - It activates hour24.plugin only in a folder that ``hour24 init`` could have written.
 - pytest reads pytest.ini before it knows our options: in ``--target /etc/hour24/x.toml`` it takes
   the path for a test path and misses pytest.ini. Such a run is handed to a second

@@ -173,11 +173,11 @@ def test_the_hard_limit(tmp_path: Path) -> None:
     run = project.rehearsed("--hard-limit=2")
     assert run.returncode == 11, run.stdout
     assert time.monotonic() - begun < 20
-    assert "hour24: the hard limit of 2 s struck; " in run.stdout
+    assert "hour24: hard limit of 2 s reached; " in run.stdout
     record = project.record()
     assert codes(record)["OWN-FIRST"] == "FAIL beyond_limit"
     assert codes(record)["OWN-THIRD"] == "INCONCLUSIVE interrupted"
-    assert record.interrupted == "the hard limit of 2 s struck"
+    assert record.interrupted == "hard limit of 2 s reached"
     assert (project.reports / "w" / "hour00.a1.html").is_file()
     assert holds(project)
 

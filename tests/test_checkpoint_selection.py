@@ -206,7 +206,7 @@ def test_a_later_hour_that_opens_a_watch_says_so(tmp_path: Path) -> None:
     """A rehearsal's hour 4 works alone, and nobody takes it for the one that was begun before."""
     project = Project(tmp_path, own=ONE)
     run = project.rehearsed(hour=4)
-    assert "A NEW WATCH WAS OPENED, w, and it has no hour 0" in run.stdout
+    assert "New watch w opened without hour 0" in run.stdout
     assert "hour 4 of watch w, opened now" in run.stdout
     assert ": pytest -m hour8 --target rehearsal --watch w\n" in run.stdout
     run = project.rehearsed(hour=24)

@@ -170,7 +170,7 @@ def test_what_a_checkpoint_needs_is_loaded_where_pytest_loads_nothing(tmp_path: 
         (["--timeout-method=thread"], "--timeout-method: expected signal, got thread"),
         (["-o", "timeout_method=thread"], "--timeout-method: expected signal, got thread"),
         (["-p", "no:timeout"], "-p: expected the plugin pytest-timeout"),
-        (["-n", "2"], "-n: expected one process, which asks side by side by itself, got -n 2"),
+        (["-n", "2"], "-n: expected one process, which asks in parallel by itself, got -n 2"),
         (["--tx=2*popen", "--dist=load"], "--tx: expected one process"),
         (["--setup-only"], "--setup-only: expected the criteria to run, got --setup-only"),
     ],

@@ -181,7 +181,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "watch",
         "witnesses.port",
     },
-    "checkpoint.asked": ASK | {"witnesses.port", "checkpoint.inquiry", "sources"},
+    "checkpoint.custom": ASK | {"witnesses.port", "checkpoint.inquiry", "sources"},
     "checkpoint.terminal": {"checkpoint.attempt", "ledger.record", "verdict", "watch"},
     "checkpoint.run": ATTEMPT
     | {
@@ -253,7 +253,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "__main__": {"commands", "errors", "pipe"},
     "plugin": {
-        "checkpoint.asked",
+        "checkpoint.custom",
         "checkpoint.inquiry",
         "checkpoint.notify",
         "checkpoint.opening",

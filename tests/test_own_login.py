@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hour24.checkpoint.addresses import addresses
-from hour24.checkpoint.asked import Ask
+from hour24.checkpoint.custom import Ask
 from hour24.checkpoint.inquiry import Inquiry
 from hour24.checkpoint.questions import database_before
 from hour24.clock import SteppingClock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hour24.checkpoint.baseline import taken
+from hour24.checkpoint.baseline import collect
 from hour24.evidence import Counts, Distribution, Document, Line, Listing, Series, Unanswered
 from hour24.objectives.beats import BeatsKept
 from hour24.objectives.health import HealthDocument
@@ -76,7 +76,7 @@ def test_handshakes_that_all_fail_while_the_control_address_answers() -> None:
 def test_a_baseline_that_our_own_network_cost() -> None:
     """The measure is missing either way; whose fault that is, the control address tells."""
     for no_network, code in ((False, "no_answer"), (True, "no_network")):
-        kept = taken(
+        kept = collect(
             {"latencies": {"calls": LOST}},
             lambda name: True,
             HealthDocument(schema={"type": "object"}),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hour24 import config, histogram, probes
-from hour24.probes import NoProber, Seen, alarms
+from hour24.probes import NoProber, Observations, alarms
 from hour24.rehearsal import probing, settings
 from hour24.rehearsal.timing import ENDPOINTS
 from hour24.statistics import quantiles, restarts, shift
@@ -34,7 +34,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> config.Production:
     return config.load(path, environ)
 
 
-def seen(production: config.Production, folder: Path, *faults: str, seed: int = 7) -> Seen:
+def seen(production: config.Production, folder: Path, *faults: str, seed: int = 7) -> Observations:
     """Hours -1 to 4, probed."""
     for hour in (0, 4):
         window = WATCH.checkpoint(hour).window

@@ -379,7 +379,7 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
         production.amend(after, before)
     change = f"service.control_url: expected {production.production.service.control_url}, got "
     assert change in record.notes[0]
-    assert "note: production is found elsewhere" in done.stdout
+    assert "note: an address changed since the watch began" in done.stdout
     for page, says in (("hour20.a1.html", "declared by nobody"), ("index.html", "found elsewhere")):
         assert says in (watch / page).read_text("utf-8"), page
     assert f"hour20.a1.json: {change}" in wrong(watch)

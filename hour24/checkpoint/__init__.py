@@ -1,12 +1,12 @@
-"""One attempt at a checkpoint, from the target to the record and its pages.
+"""Runs one attempt at a checkpoint, from the command line to the record and its pages.
 
 Rules of this package:
 
-- ``opening``: what must hold first; ``attempt``: the state of a run; ``run``: what it does;
-  ``recording``: its record; ``killed``: its record when it was killed.
-- ``questions`` lists what may be asked, ``inquiry`` asks it side by side, ``asked`` is for
-  questions of one's own; ``baseline``: what hour 0 keeps; ``addresses``: where production is found.
-- ``terminal``: what is shown; ``notify``: who is notified.
-- All that depends on the target is in the context (:mod:`hour24.targets`); nothing here asks which
-  kind of target it is, and nothing here knows pytest.
+- ``opening`` checks the preconditions; ``attempt`` is the state of a run and ``run`` its methods;
+  ``recording`` builds the record; ``killed`` rebuilds the record of a killed run.
+- ``questions`` lists all questions, ``inquiry`` asks them in parallel, ``custom`` asks those
+  of your own checks; ``baseline`` is what hour 0 records; ``addresses`` are production's addresses.
+- ``terminal`` writes the output; ``notify`` sends alerts and heartbeats.
+- Everything that depends on the target is in the context (:mod:`hour24.targets`). Nothing here asks
+  which kind of target it is, and nothing here imports pytest.
 """

@@ -1,4 +1,4 @@
-"""The state of one attempt at a checkpoint: what it runs against, and what came of it so far."""
+"""The state of one attempt at a checkpoint: its context and its results so far."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from hour24.watch import Checkpoint, Watch, Window
 
 @dataclass
 class Attempt:
-    """One attempt at one checkpoint, from its opening to its record.
+    """One attempt at one checkpoint.
 
     Args:
-        started: when it began, by the context's clock.
+        started: start time, by the context's clock.
         resources: what must be released at the end.
-        attempt: its number at this hour, from 1.
-        plan: every criterion of the watch by id; tests of one's own are added as they are found.
+        attempt: number of the attempt at this hour, from 1.
+        plan: every criterion of the watch by id; your own checks are added when collected.
         broken: files of criteria that do not import.
-        record, path: none until it is written.
-        trouble: what went wrong without changing a verdict.
+        record, path: None until the record is written.
+        trouble: problems that change no verdict.
     """
 
     context: Context
@@ -70,25 +70,25 @@ class Attempt:
         return self.context.checkpoint
 
     @property
-    def found(self) -> Mapping[str, str]:
-        """The addresses where this attempt found production."""
+    def addresses(self) -> Mapping[str, str]:
+        """The addresses of production in this attempt."""
         return self.context.addresses
 
     @property
     def stem(self) -> str:
-        """``hour08.a1``"""
+        """File name without ending: ``hour08.a1``."""
         return f"hour{self.checkpoint.hour:02d}.a{self.attempt}"
 
     def file(self, ending: str) -> Path:
-        """A file of this attempt: ``file(".html")``."""
+        """Returns the path of a file of this attempt: ``file(".html")``."""
         return self.ledger.folder / f"{self.stem}{ending}"
 
     def due(self) -> tuple[Criterion, ...]:
-        """What is due at this hour, criteria of one's own included."""
+        """Returns the criteria that are due at this hour, your own checks included."""
         return tuple(each for each in self.plan.values() if self.checkpoint.hour in each.hours)
 
-    def of(self, criterion: Criterion, **fields: Any) -> Judged:
-        """A verdict on this criterion; ``fields`` are the verdict's own."""
+    def make_judged(self, criterion: Criterion, **fields: Any) -> Judged:
+        """Returns a verdict on this criterion, with the other ``fields`` of the verdict."""
         return Judged(
             id=criterion.id,
             sentence=criterion.sentence,

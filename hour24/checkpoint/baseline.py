@@ -1,10 +1,10 @@
-"""The baseline: which measures later checkpoints compare with, and whether they were taken.
+"""The baseline: the measures that later checkpoints compare with.
 
 Rules of this module:
 
-- A measure counts as long as one of the criteria that need it applies.
-- A measure that was answered and says nothing was not taken.
-- A health document that is not as agreed is a measure that the system itself did not give.
+- A measure is needed if at least one criterion that compares with it applies.
+- A measure whose answer is empty is missing.
+- A health document that fails its check is a missing measure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hour24.verdict import Outcome
 Answered = Evidence | Mapping[str, Evidence]
 
 
-def taken(
+def collect(
     answers: Mapping[str, Answered],
     applies: Callable[[str], bool],
     agreed: HealthDocument,
@@ -27,19 +27,19 @@ def taken(
     *,
     no_network: bool = False,
 ) -> dict[str, Evidence]:
-    """What is kept of the baseline, by name, and beside it ``measures``: what was taken.
+    """Returns the evidence of the baseline by name, with ``measures``: which are complete.
 
     Args:
-        answers: measure -> its answer; where every endpoint has its own, all of them.
+        answers: measure -> its answer, or the answers of all endpoints.
         applies: whether a criterion applies.
-        agreed: what the health document must be.
-        question: in whose name the measures are listed.
-        no_network: whether the control address was silent: then so may have been our network.
+        agreed: the check of the health document.
+        question: the question of the listing ``measures``.
+        no_network: whether the control address did not answer, so that our own network may be down.
     """
     items = []
     for name, answer in answers.items():
         if any(map(applies, needed_for(name))):
-            code, reason = _absent(name, answer, agreed)
+            code, reason = _missing_reason(name, answer, agreed)
             code = "no_network" if no_network and code == "no_answer" else code
             items.append({"name": name, "taken": not code, "code": code, "reason": reason})
     measures = Listing(question=question, what="measures", items=tuple(items))
@@ -48,16 +48,16 @@ def taken(
 
 
 def needed_for(measure: str) -> tuple[str, ...]:
-    """Ids of the criteria that compare with this measure of the baseline."""
+    """Returns the ids of the criteria that compare with this measure of the baseline."""
     return tuple(one.id for one in CRITERIA.values() if measure in one.baseline)
 
 
-def _absent(name: str, answer: Answered, agreed: HealthDocument) -> tuple[str, str]:
-    """Why a measure was not taken: code and reason; empty when it was."""
+def _missing_reason(name: str, answer: Answered, agreed: HealthDocument) -> tuple[str, str]:
+    """Returns code and reason why a measure is missing; empty if it is complete."""
     if isinstance(answer, Mapping):
         if not answer:
             return "not_described", "no endpoint is described"
-        each = ((one, _unsaid(got)) for one, got in answer.items())
+        each = ((one, _empty_reason(got)) for one, got in answer.items())
         return next(((code, f"{one}: {why}") for one, (code, why) in each if code), ("", ""))
     if name == "health" and isinstance(answer, Document):
         verdict = agreed.judge({"health": answer})
@@ -65,11 +65,11 @@ def _absent(name: str, answer: Answered, agreed: HealthDocument) -> tuple[str, s
         return ("", "") if passed else (verdict.code, verdict.reason)
     if name == "responses" and isinstance(answer, Counts) and not answer.total:
         return "too_little_traffic", "no request was counted"
-    return _unsaid(answer)
+    return _empty_reason(answer)
 
 
-def _unsaid(answer: Evidence) -> tuple[str, str]:
-    """Why an answer says nothing; empty when it says something."""
+def _empty_reason(answer: Evidence) -> tuple[str, str]:
+    """Returns code and reason why an answer has no data; empty if it has."""
     if isinstance(answer, Unanswered):
         return answer.code, answer.reason
     if isinstance(answer, Distribution) and not answer.n:

@@ -1,19 +1,19 @@
-"""How questions are asked: the sources of one checkpoint, and the threads that ask them.
+"""Asks the questions of one checkpoint: its sources, and the threads that query them.
 
 Rules of this module:
 
-- A question is a name, a lane and a function (:mod:`hour24.checkpoint.questions`); its name is the
-  fixture's in tests_prod/.
-- A lane is one daemon thread: all lanes ask side by side, the questions of a lane one after
+- A question is a name, a lane and a function (:mod:`hour24.checkpoint.questions`); its name is that
+  of the fixture in tests_prod/.
+- A lane is one daemon thread. Lanes run in parallel; the questions of one lane run one after
   another. Only the questions that the selected criteria name are asked.
-- A question that names a measure is asked of the witness that production.toml describes for it;
-  no witness is named here.
-- A source that gives no usable answer becomes :class:`~hour24.evidence.Unanswered`, with its
-  code; a bug of ours is raised where the answer is wanted.
-- A lane has a budget, counted from the common start; past it the answer is
+- A question that names a measure is sent to the witness that production.toml describes for it; no
+  witness is named here.
+- A source without a usable answer becomes :class:`~hour24.evidence.Unanswered` with its code; a bug
+  in hour24 is raised in the criterion that needs the answer.
+- Each lane has a time budget from the common start; after it the answer is
   Unanswered(``source_timeout``).
-- What exists only now is Unanswered(``late``), unasked, when the checkpoint is past its
-  tolerance.
+- If the checkpoint is later than its tolerance, a question that cannot be answered retroactively is
+  not asked and is Unanswered(``late``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
-from hour24.checkpoint.addresses import addresses
+from hour24.checkpoint.addresses import addresses as addresses_of
 from hour24.clock import Clock
 from hour24.config import Described, Production
 from hour24.errors import SourceEmpty, SourceError
@@ -46,37 +46,39 @@ from hour24.watch import Checkpoint, Watch, Window
 from hour24.witnesses.port import NOW, RECEIPT_S, Measure, found, repeat_of
 
 if TYPE_CHECKING:
-    from hour24.probes import Seen
+    from hour24.probes import Observations
     from hour24.sources.health import HealthSource
     from hour24.sources.latency import Pace
 
 Answer = Evidence | dict[str, Evidence]
 Waiting = Callable[[str, float, float], None]
-"""Told lane, seconds waited and seconds allowed, while an answer is waited for."""
-TELL_EVERY_S = 1.0
+"""Called with lane, seconds waited and seconds allowed while an answer is awaited."""
+REPORT_EVERY_S = 1.0
 Section = TypeVar("Section")
 
 
 class NotDescribed(SourceError):
-    """production.toml does not describe what this question asks."""
+    """production.toml does not describe what this question needs."""
 
     code = "not_described"
 
 
 class BaselineAbsent(SourceEmpty):
-    """There is nothing from hour 0 to compare with."""
+    """Hour 0 has no evidence to compare with."""
 
     code = "baseline_absent"
 
 
 @dataclass(frozen=True)
-class Asked:
+class RegisteredQuestion:
     """One entry of :data:`QUESTIONS`.
 
     Args:
-        lane: the thread that asks it; of a measure, whichever the witness has for it.
-        sections: those of production.toml that it needs, a witness's aside.
-        measure: what a witness is asked for; none: no witness is asked.
+        lane: the thread that asks it; the witness chooses the lane of a measure.
+        now: whether it cannot be answered retroactively.
+        each: whether it has one answer per endpoint.
+        sections: the sections of production.toml that it needs, excluding those of witnesses.
+        measure: the measure to query; None if no witness is queried.
     """
 
     name: str
@@ -88,16 +90,16 @@ class Asked:
     measure: Measure | None = None
 
     def lane_of(self, production: Production) -> str:
-        """The thread that asks it of this production."""
+        """Returns the lane in which this production is asked."""
         if self.measure is None:
             return self.lane
         providing = production.providing(self.measure)
         return providing[0].witness.lane(self.measure) if providing else self.lane
 
 
-QUESTIONS: dict[str, Asked] = {}
+QUESTIONS: dict[str, RegisteredQuestion] = {}
 SECTION_OF = {"latency": ("endpoints",), "websocket": ("websocket",)}
-"""Lane -> the section of production.toml that describes whom it asks."""
+"""Lane -> the section of production.toml that describes its source."""
 
 
 def question(
@@ -106,17 +108,17 @@ def question(
     """Register a question under its function's name.
 
     Args:
-        asks: the measure that a witness is asked for; or the lane where no witness is asked.
-        now: whether its answer exists only now, and so cannot be had late.
-        each: whether it has one answer an endpoint.
-        sections: those of production.toml without which it cannot be asked; the lane's own aside.
+        asks: the measure to query; or the lane if no witness is queried.
+        now: whether it cannot be answered retroactively.
+        each: whether it has one answer per endpoint.
+        sections: the sections of production.toml that it needs, in addition to the lane's.
     """
     measure = asks if isinstance(asks, Measure) else None
     lane = "witness" if measure else str(asks)
 
     def register(ask: Callable[[Inquiry], Answer]) -> Callable[[Inquiry], Answer]:
         needed = (*SECTION_OF.get(lane, ()), *sections)
-        QUESTIONS[ask.__name__] = Asked(
+        QUESTIONS[ask.__name__] = RegisteredQuestion(
             ask.__name__, lane, ask, now or measure in NOW, each, needed, measure
         )
         return ask
@@ -125,14 +127,14 @@ def question(
 
 
 class Inquiry:
-    """The sources of one checkpoint, each made once and used by its own lane.
+    """The sources of one checkpoint; each is created once and used by one lane.
 
     Args:
         ledger: where this checkpoint is recorded.
-        baseline: the ledger that earlier evidence comes from; none: ``ledger``.
-        found: the addresses where production is found now; none: as production.toml has them.
-        sampling: requests per second an endpoint for the latency samples; none: the plan's.
-        started: when the run began, by which it is late or not; none: now.
+        baseline: the ledger with the earlier evidence; None: ``ledger``.
+        addresses: the addresses of production now; None: those of production.toml.
+        sampling: requests per second and endpoint for the latency samples; None: [schedule]'s.
+        started: start time of the run, which decides whether it is late; None: now.
     """
 
     def __init__(
@@ -144,7 +146,7 @@ class Inquiry:
         ledger: Ledger,
         *,
         baseline: Ledger | None = None,
-        found: Mapping[str, str] | None = None,
+        addresses: Mapping[str, str] | None = None,
         sampling: float | None = None,
         started: datetime | None = None,
     ) -> None:
@@ -154,25 +156,25 @@ class Inquiry:
         self.clock = clock
         self.ledger = ledger
         self.baseline = baseline or ledger
-        self.found = found
+        self.addresses = addresses
         self.sampling = sampling
         self.started = started or clock.now()
         self._sources: dict[str, Any] = {}
 
-    def described(self, section: Section | None, name: str) -> Section:
-        """The section, or the refusal that names it."""
+    def require(self, section: Section | None, name: str) -> Section:
+        """Returns the section. Raises: NotDescribed, if production.toml lacks it."""
         if section is None:
             raise NotDescribed(f"production.toml: [{name}]: expected to be described, got nothing")
         return section
 
     def ask(self, measure: Measure, *more: Any) -> Answer:
-        """What the witness that provides this measure answers.
+        """Returns the answer of the witness that provides this measure.
 
-        Where several provide it, the first in production.toml is asked.
+        If several provide it, the first in production.toml is queried.
 
         Args:
-            more: what the measure is asked with: a window, ...
-        Raises: NotDescribed, when nobody does; SourceError.
+            more: arguments of the measure: a window, ...
+        Raises: NotDescribed, if no witness provides it; SourceError.
         """
         providing = self.production.providing(measure)
         if not providing:
@@ -183,7 +185,7 @@ class Inquiry:
         return self.ask_of(providing[0], measure, *more)
 
     def ask_of(self, described: Described, measure: Measure, *more: Any) -> Answer:
-        """What this witness answers. Raises: SourceError."""
+        """Returns the answer of this witness. Raises: SourceError."""
         witness = described.witness
         lane = witness.lane(measure)
         if lane not in self._sources:
@@ -194,11 +196,11 @@ class Inquiry:
             answer: Answer = getattr(self._sources[lane], measure.value)(*more)
         except SourceError as problem:
             if isinstance(problem.question, Question):
-                problem.question = _signed(problem.question, described)
+                problem.question = _with_source_name(problem.question, described)
             raise
         if isinstance(answer, dict):
-            return {name: _of_witness(each, described) for name, each in answer.items()}
-        return _of_witness(answer, described)
+            return {name: _with_source(each, described) for name, each in answer.items()}
+        return _with_source(answer, described)
 
     @cached_property
     def health(self) -> HealthSource:
@@ -208,7 +210,7 @@ class Inquiry:
 
     @property
     def paces(self) -> dict[str, Pace]:
-        """How each endpoint is sampled."""
+        """The sampling rate of each endpoint."""
         from hour24.sources.latency import Pace, paces
 
         if self.sampling is None:
@@ -218,44 +220,45 @@ class Inquiry:
 
     @property
     def probe_folder(self) -> Path:
-        """Where the prober of this watch writes."""
+        """The folder to which the prober of this watch writes."""
         return self.ledger.folder / "probe"
 
     @cached_property
-    def seen(self) -> Seen:
-        """What the prober saw since an hour before T0."""
+    def observations(self) -> Observations:
+        """The prober's observations since one hour before T0."""
         from hour24 import probes
 
         return probes.read(self.probe_folder, self.checkpoint.since_t0)
 
     @cached_property
-    def seen_at_baseline(self) -> Seen:
-        """What the prober saw around T0."""
+    def baseline_observations(self) -> Observations:
+        """The prober's observations around T0."""
         if self.baseline is self.ledger:
-            return self.seen
+            return self.observations
         from hour24 import probes
 
         hour, t0 = timedelta(hours=1), self.watch.t0
         return probes.read(self.baseline.folder / "probe", Window(t0 - hour, t0 + hour))
 
     def earlier(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
-        """Evidence of this name in earlier checkpoints' records, oldest first, with the hour.
+        """Returns (hour, evidence) of this name from earlier checkpoints, oldest first.
 
         Args:
-            same: places in production.toml that must be as they are now.
+            same: keys of the addresses that must equal today's.
         """
-        return self._recorded(self.baseline, name, same, again=False)
+        return self._find_evidence(self.baseline, name, same, again=False)
 
-    def attempted(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
-        """Evidence of this name that earlier attempts of this checkpoint recorded."""
-        return self._recorded(self.ledger, name, same, again=True)
+    def earlier_attempts(self, name: str, *same: str) -> list[tuple[int, Evidence]]:
+        """Returns (hour, evidence) of this name from earlier attempts at this checkpoint."""
+        return self._find_evidence(self.ledger, name, same, again=True)
 
-    def _recorded(
+    def _find_evidence(
         self, ledger: Ledger, name: str, same: tuple[str, ...], *, again: bool
     ) -> list[tuple[int, Evidence]]:
         here: Mapping[str, str] = {}
         if same:
-            here = addresses(self.production) if self.found is None else self.found
+            stated = self.addresses
+            here = addresses_of(self.production) if stated is None else stated
         found: list[tuple[int, Evidence]] = []
         now = self.checkpoint.hour
         for record in ledger.records():
@@ -269,40 +272,40 @@ class Inquiry:
                     break
         return [(hour, each) for hour, each in found if not isinstance(each, Unanswered)]
 
-    def from_hour_0(self, name: str) -> Evidence:
-        """Evidence of this name that hour 0 recorded.
+    def hour_0_evidence(self, name: str) -> Evidence:
+        """Returns the evidence of this name that hour 0 recorded.
 
-        Raises: BaselineAbsent, when there is none.
+        Raises: BaselineAbsent, if there is none.
         """
         for hour, each in reversed(self.earlier(name)):
             if hour == 0:
                 return each
         raise BaselineAbsent(
             f"ledger: hour 0: {name}: expected its baseline, got none; "
-            "a watch without hour 0 has nothing to compare with"
+            "a watch without hour 0 has no baseline"
         )
 
     def question(
         self, asked: str, source: str = "ledger", window: Window | None = None
     ) -> Question:
-        """A question that the ledger or the prober's files answer."""
+        """Returns a question that the ledger or the prober's files answer."""
         return Question(source=source, asked=asked, at=self.started, window=window)
 
 
-def _of_witness(answer: Evidence, described: Described) -> Evidence:
-    """The answer, with the name of its witness."""
-    return structs.replace(answer, question=_signed(answer.question, described))
+def _with_source(answer: Evidence, described: Described) -> Evidence:
+    """Returns the answer with the name of its source."""
+    return structs.replace(answer, question=_with_source_name(answer.question, described))
 
 
-def _signed(question: Question, described: Described) -> Question:
-    """The question with what people call the witness, and how they ask it themselves."""
+def _with_source_name(question: Question, described: Described) -> Question:
+    """Returns the question with the source's name and a command that repeats the request."""
     witness, at = described
     title = "" if witness.many else witness.title
     return structs.replace(question, title=title, repeat=repeat_of(witness, at))
 
 
-def budget_s(production: Production, asked: Asked) -> float:
-    """Seconds, from the common start, within which the lane of a question must have answered."""
+def budget_s(production: Production, asked: RegisteredQuestion) -> float:
+    """Returns the seconds from the common start within which this question must be answered."""
     lane = asked.lane
     plan = production.schedule
     health = production.health
@@ -323,9 +326,9 @@ def budget_s(production: Production, asked: Asked) -> float:
 
 
 class Lanes:
-    """Asks the questions named, each lane in its own daemon thread.
+    """Asks questions, each lane in a daemon thread.
 
-    A daemon, because a driver that hangs must not keep the process from ending.
+    A daemon, so that a driver that hangs does not keep the process alive.
     """
 
     def __init__(self, inquiry: Inquiry, names: Iterable[str]) -> None:
@@ -336,8 +339,8 @@ class Lanes:
         self.ask(names)
 
     def ask(self, names: Iterable[str]) -> None:
-        """Start asking these, those already asked aside."""
-        lanes: dict[str, list[Asked]] = {}
+        """Start asking these questions, except those already asked."""
+        lanes: dict[str, list[RegisteredQuestion]] = {}
         with self._lock:
             for name in QUESTIONS:
                 if name in names and name not in self._answers:
@@ -349,16 +352,16 @@ class Lanes:
                 target=self._run, args=(many,), name=f"hour24 {lane}", daemon=True
             ).start()
 
-    def answered(self, name: str) -> bool:
-        """Whether the answer is there, and need not be waited for."""
+    def has_answer(self, name: str) -> bool:
+        """Whether the answer has arrived."""
         return name in self._answers and self._answers[name].done()
 
     def answer(self, name: str, waiting: Waiting = lambda lane, waited_s, budget_s: None) -> Answer:
-        """The answer, waited for within its lane's budget.
+        """Waits for the answer within its time budget, and returns it.
 
         Args:
-            waiting: told once a second whom we wait for.
-        Raises: whatever a bug of ours raised while asking.
+            waiting: called once a second while waiting.
+        Raises: the exception of a bug in hour24.
         """
         self.ask([name])
         production = self.inquiry.production
@@ -368,44 +371,44 @@ class Lanes:
             waited = time.monotonic() - self._start
             try:
                 left = max(0.05, budget - waited)
-                return self._answers[name].result(timeout=min(TELL_EVERY_S, left))
+                return self._answers[name].result(timeout=min(REPORT_EVERY_S, left))
             except TimeoutError:
-                if self._answers[name].done():  # just now; or a bug's own, raised again
+                if self._answers[name].done():  # arrived just now; or a bug raised a TimeoutError
                     return self._answers[name].result()
-                if waited + TELL_EVERY_S >= budget:
+                if waited + REPORT_EVERY_S >= budget:
                     says = f"{lane}: {name}: no answer within {budget:g} s"
                     return self._unanswered(name, "source_timeout", says)
-                waiting(lane, waited + TELL_EVERY_S, budget)
+                waiting(lane, waited + REPORT_EVERY_S, budget)
 
-    def _run(self, asked: list[Asked]) -> None:
+    def _run(self, asked: list[RegisteredQuestion]) -> None:
         for each in asked:
             future = self._answers[each.name]
             try:
                 future.set_result(self._ask(each))
-            except BaseException as problem:  # noqa: BLE001  raised again where it is wanted
+            except BaseException as problem:  # noqa: BLE001  raised again in the criterion
                 future.set_exception(problem)
 
-    def _ask(self, asked: Asked) -> Answer:
+    def _ask(self, asked: RegisteredQuestion) -> Answer:
         inquiry = self.inquiry
         late = inquiry.checkpoint.late_s(inquiry.started)
         if asked.now and late > inquiry.checkpoint.tolerance_s:
             return self._unanswered(
                 asked.name,
                 "late",
-                f"{asked.name} exists only now, and this checkpoint was due "
-                f"{format_duration(late)} "
-                f"ago (tolerance {format_duration(inquiry.checkpoint.tolerance_s)})",
+                f"{asked.name} cannot be measured retroactively: the run was "
+                f"{format_duration(late)} late "
+                f"(tolerance {format_duration(inquiry.checkpoint.tolerance_s)})",
             )
         try:
             return asked.ask(inquiry)
         except SourceError as problem:
-            told = problem.question if isinstance(problem.question, Question) else None
-            return self._unanswered(asked.name, problem.code, str(problem), told)
+            sent = problem.question if isinstance(problem.question, Question) else None
+            return self._unanswered(asked.name, problem.code, str(problem), sent)
 
     def _unanswered(
         self, name: str, code: str, reason: str, question: Question | None = None
     ) -> Unanswered:
-        """No answer; with the question as far as it came, its attempts too."""
+        """Returns the missing answer, with the question and the attempts made so far."""
         return Unanswered(
             question=question or self._question(name),
             code=code,
@@ -413,9 +416,9 @@ class Lanes:
         )
 
     def _question(self, name: str) -> Question:
-        """A question that did not come as far as being sent."""
+        """Returns a question that was not sent."""
         asked = QUESTIONS[name]
         providing = self.inquiry.production.providing(asked.measure) if asked.measure else []
         source = providing[0].witness.section if providing else asked.lane
         question = self.inquiry.question(name, source=source)
-        return _signed(question, providing[0]) if providing else question
+        return _with_source_name(question, providing[0]) if providing else question

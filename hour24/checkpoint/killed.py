@@ -1,4 +1,4 @@
-"""The record of a run that was killed, rebuilt from its journal."""
+"""Rebuilds the record of a killed run from its journal."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hour24.verdict import worst
 
 
 def finalise(ledger: Ledger, path: Path) -> Record | None:
-    """The record of a run that was killed, rebuilt from its journal; none when it is there.
+    """Rebuilds and returns the record of a killed run; None if it has a record already.
 
-    Raises: LedgerError, when the journal has no beginning.
+    Raises: LedgerError, if the journal has no ``begin`` line.
     """
     from hour24.ledger import journal
 

@@ -1,9 +1,9 @@
-"""People are notified, and whoever watches from outside learns that this run is alive.
+"""Sends alerts to people and heartbeats to the dead man's switch.
 
 Rules of this module:
 
-- A target that calls nobody says so instead, with what would have been sent.
-- A notification that fails is trouble in the exit message; it changes no verdict.
+- A target that sends no alerts shows the alert that it would have sent.
+- A notification that fails is reported at the end; it changes no verdict.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def alert(run: Attempt) -> None:
-    """Notify people when the decision changed; what came of it goes into the ledger."""
+    """Send an alert if the decision changed, and record the result in the ledger."""
     from hour24 import alerts
 
     assert run.record is not None
@@ -51,7 +51,7 @@ def alert(run: Attempt) -> None:
 def heartbeat(run: Attempt, signal: Signal) -> str:
     """Signal the dead man's switch that this run starts, or how it ended.
 
-    Returns: why the signal failed; empty when it did not.
+    Returns: why the signal failed; "" if it was sent.
     """
     from hour24 import alerts
 
@@ -63,7 +63,7 @@ def heartbeat(run: Attempt, signal: Signal) -> str:
 
 
 def last_heartbeat(run: Attempt, exit_code: int) -> str:
-    """Signal how the run ended, when everything is written. Returns: why the signal failed."""
+    """Signal how the run ended, after everything is written. Returns: why the signal failed."""
     from hour24 import alerts
 
     signal = alerts.signal_of(exit_code)

@@ -1,9 +1,9 @@
-"""How an attempt at a checkpoint begins: everything that must hold before production is asked.
+"""Opens an attempt at a checkpoint after checking every precondition.
 
 Rules of this module:
 
-- What can be refused is refused here: the target, the plan clock, a ledger that is signed off, the
-  lock, an unwritable folder. What is refused leaves nothing behind.
+- Every refusal happens here, before production is queried: the target, the due time, a ledger that
+  is signed off, the lock, a read-only folder. A refused attempt leaves no files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hour24.targets.watches import refuse_early
 
 
 def open_run(request: Request) -> Run:
-    """Everything that must hold before production is asked.
+    """Checks every precondition and returns the run.
 
     Raises: ConfigurationError (exit 4), LedgerLocked (exit 13), LedgerError (exit 12).
     """
@@ -56,6 +56,6 @@ def open_run(request: Request) -> Run:
 
 
 def begin(run: Run) -> None:
-    """Journal what a record of this run would hold if nothing more happened."""
-    plain = msgspec.to_builtins(run.so_far("not finished"))
+    """Journal the record that this run would leave if it were killed now."""
+    plain = msgspec.to_builtins(run.build_record("not finished"))
     run.journal.write({"kind": "begin", "record": plain, "at": time.time()})

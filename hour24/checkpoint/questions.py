@@ -1,10 +1,10 @@
-"""Every question that a criterion may name: what is asked, of whom, over which window.
+"""Every question that a criterion may name: the measure, its source and its window.
 
 Rules of this module:
 
-- A function's name is the fixture's in tests_prod/; it names the measure that a witness is asked
-  for, or the lane of a question that no witness answers.
-- Windows of logs, metrics and error events are the settled ones, since they arrive late.
+- The name of a function is that of the fixture in tests_prod/. Its decorator names the measure that
+  a witness provides, or the lane of a question that no witness answers.
+- Logs, metrics and error events use settled windows, because they arrive late.
 - Nothing here judges.
 """
 
@@ -26,7 +26,7 @@ from hour24.witnesses.port import Measure
 
 __all__ = ["QUESTIONS"]
 
-# --- health: the accused itself ---------------------------------------------------------------
+# --- the service itself -----------------------------------------------------------------------
 
 
 @question("health", now=True)
@@ -41,7 +41,7 @@ def control(inquiry: Inquiry) -> Answer:
 
 @question("latency", now=True, each=True)
 def latency_samples(inquiry: Inquiry) -> Answer:
-    """A short series of requests to each endpoint, from a process of its own."""
+    """A short series of requests to each endpoint, sent by a separate process."""
     from hour24.sources.latency import Sampler
 
     paces = inquiry.paces
@@ -52,7 +52,7 @@ def latency_samples(inquiry: Inquiry) -> Answer:
         answers[name] = Unanswered(
             question=inquiry.question(f"samples of {name}", source="latency"),
             code="too_few_samples",
-            reason=f"latency: {name}: its max_per_s leaves no sample beside the prober's",
+            reason=f"latency: {name}: its max_per_s leaves no request for samples",
         )
     return answers
 
@@ -61,41 +61,43 @@ def latency_samples(inquiry: Inquiry) -> Answer:
 def websocket_held(inquiry: Inquiry) -> Answer:
     from hour24.sources.websocket import WebSocketSource
 
-    target = inquiry.described(inquiry.production.websocket, "websocket")
+    target = inquiry.require(inquiry.production.websocket, "websocket")
     return WebSocketSource(target, inquiry.clock).held()
 
 
-# --- probes: what the prober saw --------------------------------------------------------------
+# --- probes: the observations of the prober ---------------------------------------------------
 
 
 @question("probes")
 def health_probes(inquiry: Inquiry) -> Answer:
-    return inquiry.seen.probes("health", inquiry.checkpoint.window)
+    return inquiry.observations.probes("health", inquiry.checkpoint.window)
 
 
 @question("probes")
 def health_probes_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.seen.probes("health", Window(inquiry.watch.t0, inquiry.checkpoint.due))
+    return inquiry.observations.probes("health", Window(inquiry.watch.t0, inquiry.checkpoint.due))
 
 
 @question("probes")
 def probed_responses(inquiry: Inquiry) -> Answer:
-    return inquiry.seen.responses(inquiry.checkpoint.window)
+    return inquiry.observations.responses(inquiry.checkpoint.window)
 
 
 @question("probes")
 def probed_responses_whole(inquiry: Inquiry) -> Answer:
-    """From the hour before T0 on, so that it can settle hour 0 too."""
-    return inquiry.seen.responses(inquiry.checkpoint.since_t0)
+    """Responses since one hour before T0, so that they can resolve hour 0 too."""
+    return inquiry.observations.responses(inquiry.checkpoint.since_t0)
 
 
 @question("probes", sections=("websocket",))
 def websocket_probes(inquiry: Inquiry) -> Answer:
-    """Connections held since T0; at hour 0 there is nothing since."""
-    inquiry.described(inquiry.production.websocket, "websocket")
+    """Connections held open since T0; not asked at hour 0."""
+    inquiry.require(inquiry.production.websocket, "websocket")
     if inquiry.checkpoint.hour == 0:
         raise NotDescribed("probes: websocket: no time has passed since T0")
-    return inquiry.seen.probes("websocket", Window(inquiry.watch.t0, inquiry.checkpoint.due))
+    return inquiry.observations.probes(
+        "websocket", Window(inquiry.watch.t0, inquiry.checkpoint.due)
+    )
 
 
 @question("probes", each=True, sections=("endpoints",))
@@ -106,7 +108,7 @@ def latencies(inquiry: Inquiry) -> Answer:
 
 @question("probes", each=True, sections=("endpoints",))
 def latencies_window(inquiry: Inquiry) -> Answer:
-    """Every endpoint's latencies since the checkpoint before; the baseline's hour aside."""
+    """Every endpoint's latencies since the previous checkpoint, excluding the baseline's hour."""
     window = inquiry.checkpoint.window
     start = max(window.start, _baseline_window(inquiry).end)
     return _latencies(inquiry, Window(start, max(start, window.end)))
@@ -114,11 +116,11 @@ def latencies_window(inquiry: Inquiry) -> Answer:
 
 @question("probes", each=True, sections=("endpoints",))
 def latencies_baseline(inquiry: Inquiry) -> Answer:
-    """Every endpoint's latencies in the hour before T0, or else in the first hour after it."""
+    """Every endpoint's latencies in the hour before T0, or if unprobed in the hour after it."""
     window = _baseline_window(inquiry)
-    told = inquiry.seen_at_baseline.latencies
+    latencies_of = inquiry.baseline_observations.latencies
     answers: dict[str, Evidence] = {
-        name: told(name, window) for name in inquiry.production.endpoints
+        name: latencies_of(name, window) for name in inquiry.production.endpoints
     }
     for name, answer in answers.items():
         if not isinstance(answer, Distribution) or answer.n == 0:
@@ -134,13 +136,15 @@ def latencies_baseline(inquiry: Inquiry) -> Answer:
 def _baseline_window(inquiry: Inquiry) -> Window:
     hour = timedelta(hours=1)
     before = Window(inquiry.watch.t0 - hour, inquiry.watch.t0)
-    seen = inquiry.seen_at_baseline
-    probed = any(seen.latencies(name, before).n for name in inquiry.production.endpoints)
+    observed = inquiry.baseline_observations
+    probed = any(observed.latencies(name, before).n for name in inquiry.production.endpoints)
     return before if probed else before.shifted(3600)
 
 
 def _latencies(inquiry: Inquiry, window: Window) -> dict[str, Evidence]:
-    return {name: inquiry.seen.latencies(name, window) for name in inquiry.production.endpoints}
+    return {
+        name: inquiry.observations.latencies(name, window) for name in inquiry.production.endpoints
+    }
 
 
 # --- error events, issues, transactions ---------------------------------------------------------
@@ -148,19 +152,19 @@ def _latencies(inquiry: Inquiry, window: Window) -> dict[str, Evidence]:
 
 @question(Measure.RECEIPT)
 def canary(inquiry: Inquiry) -> Answer:
-    """An event sent now, looked for as long as events are given to arrive."""
+    """A test event sent now, and searched for until it has had time to arrive."""
     return inquiry.ask(Measure.RECEIPT, inquiry.production.schedule.settle_s)
 
 
 @question(Measure.OUTCOMES)
 def outcomes(inquiry: Inquiry) -> Answer:
-    """Error events of the window by what became of them."""
+    """Error events of the window by outcome: accepted, filtered, ..."""
     return inquiry.ask(Measure.OUTCOMES, inquiry.checkpoint.settled)
 
 
 @question(Measure.ACCEPTED)
 def accepted_before(inquiry: Inquiry) -> Answer:
-    """Error events that were accepted, hour by hour, in the day before the watch."""
+    """Accepted error events per hour on the day before the watch."""
     begin = inquiry.watch.t0 - timedelta(hours=1)
     return inquiry.ask(Measure.ACCEPTED, Window(begin - timedelta(days=1), begin))
 
@@ -187,7 +191,7 @@ def transactions(inquiry: Inquiry) -> Answer:
 
 @question(Measure.SERVER_TIMES, each=True, sections=("endpoints",))
 def server_times(inquiry: Inquiry) -> Answer:
-    """Each endpoint's own times as the server's spans tell them, since T0."""
+    """Each endpoint's server-side times from spans, since T0."""
     window, endpoints = inquiry.checkpoint.settled_since_t0, inquiry.production.endpoints
     return inquiry.ask(Measure.SERVER_TIMES, window, endpoints)
 
@@ -222,12 +226,11 @@ def memory_window(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def memory_baseline(inquiry: Inquiry) -> Answer:
-    """The memory of the whole watch, as its newest record kept it."""
+    """The memory over the whole watch, from its newest record."""
     earlier = inquiry.earlier("memory")
     if not earlier:
         raise BaselineAbsent(
-            "ledger: memory: expected that of an earlier checkpoint, got none; there is nothing "
-            "to compare with"
+            "ledger: memory: expected that of an earlier checkpoint, got none; there is no baseline"
         )
     return earlier[-1][1]
 
@@ -274,19 +277,19 @@ def watched_lines(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def watched_lines_baseline(inquiry: Inquiry) -> Answer:
-    return inquiry.from_hour_0("watched_lines")
+    return inquiry.hour_0_evidence("watched_lines")
 
 
 @question(Measure.BEATS, sections=("jobs",))
 def beats(inquiry: Inquiry) -> Answer:
-    jobs = inquiry.described(inquiry.production.jobs, "jobs")
+    jobs = inquiry.require(inquiry.production.jobs, "jobs")
     return inquiry.ask(Measure.BEATS, inquiry.checkpoint.settled, jobs)
 
 
 @question("ledger", sections=("jobs",))
 def beats_baseline(inquiry: Inquiry) -> Answer:
-    """The first beats that were recorded: which workers there are."""
-    inquiry.described(inquiry.production.jobs, "jobs")
+    """The first recorded beats, which list the workers."""
+    inquiry.require(inquiry.production.jobs, "jobs")
     if inquiry.checkpoint.hour == 0:
         raise NotDescribed("ledger: beats: hour 0 has no checkpoint before it")
     earlier = inquiry.earlier("beats")
@@ -297,7 +300,7 @@ def beats_baseline(inquiry: Inquiry) -> Answer:
 
 @question(Measure.BEATS, sections=("jobs",))
 def beats_whole(inquiry: Inquiry) -> Answer:
-    jobs = inquiry.described(inquiry.production.jobs, "jobs")
+    jobs = inquiry.require(inquiry.production.jobs, "jobs")
     return inquiry.ask(Measure.BEATS, inquiry.checkpoint.settled_since_t0, jobs)
 
 
@@ -316,7 +319,7 @@ def disk(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def disk_before(inquiry: Inquiry) -> Answer:
-    """The disk's earlier readings, oldest first."""
+    """Earlier readings of the disk, oldest first."""
     items = [
         item
         for _, each in inquiry.earlier("disk")
@@ -337,9 +340,9 @@ def database_row(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def database_before(inquiry: Inquiry) -> Answer:
-    """At which checkpoints, or attempts of this one, this database answered this login before."""
+    """The earlier checkpoints and attempts at which this database accepted this login."""
     login = ("database", "database.role")
-    before = [*inquiry.earlier("row", *login), *inquiry.attempted("row", *login)]
+    before = [*inquiry.earlier("row", *login), *inquiry.earlier_attempts("row", *login)]
     items = tuple({"hour": hour, "answered": True} for hour, _ in before)
     return Listing(
         question=inquiry.question("database_row, earlier checkpoints and attempts"),
@@ -355,7 +358,7 @@ def statements(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def statements_before(inquiry: Inquiry) -> Answer:
-    """The newest snapshot of the statements that an earlier checkpoint took."""
+    """The newest snapshot of the statements from an earlier checkpoint."""
     earlier = inquiry.earlier("statements")
     if not earlier:
         raise BaselineAbsent(
@@ -379,7 +382,7 @@ def connections(inquiry: Inquiry) -> Answer:
 
 @question("ledger")
 def declared(inquiry: Inquiry) -> Answer:
-    """Deploys that a person declared, and rollbacks."""
+    """Rollbacks, and deploys that a person declared."""
     items = tuple(
         {
             "start": entry.content["start"],
@@ -392,7 +395,7 @@ def declared(inquiry: Inquiry) -> Answer:
     return Listing(question=inquiry.question("declared deploys"), what="deploys", items=items)
 
 
-# --- the vendors' status pages: advisory, never judged ----------------------------------------
+# --- status pages of vendors: advisory, never judged ------------------------------------------
 
 
 @question(Measure.INCIDENTS)

@@ -1,9 +1,9 @@
-"""The record of a run, as it would be written now.
+"""Builds the record of a run.
 
 Rules of this module:
 
-- What was due and has no verdict stands in the record as INCONCLUSIVE, with the code that says why.
-- Nothing is judged here, and nothing is asked of production.
+- A criterion that was due and has no verdict is INCONCLUSIVE in the record, with a code.
+- Nothing is judged here, and production is not queried.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ from hour24.versions import JUDGES
 from hour24.witnesses.port import Measure
 
 PROBER_SILENT_AFTER_S = 180.0
+"""Three missed minute lines: then the prober no longer counts as running."""
 
 
-def so_far(run: Attempt, interrupted: str = "") -> Record:
-    """The record as it would be written now."""
+def build_record(run: Attempt, interrupted: str = "") -> Record:
+    """Returns the record with the verdicts so far."""
     judged = list(run.judged)
     due = {each.id: each for each in run.due()}
     many = _subjects(run)
     for name, subject in tuple(absent(due, judged, many)):
         code, reason = _why_absent(run, interrupted)
         judged.append(
-            run.of(
+            run.make_judged(
                 due[name],
                 subject=subject,
                 outcome=Outcome.INCONCLUSIVE,
@@ -49,13 +50,12 @@ def so_far(run: Attempt, interrupted: str = "") -> Record:
                 observed="not measured",
             )
         )
-    order = {name: place for place, name in enumerate(run.plan)}
+    order = {name: position for position, name in enumerate(run.plan)}
     judged.sort(key=lambda each: (order.get(each.id, len(order)), each.subject))
     now = run.context.clock.now()
     service = run.production.service
     limits = config.limits_digest(run.production)
-    found = run.found
-    changed = _changed(run, limits, found)
+    changed = _change_notes(run, limits, run.addresses)
     return Record(
         judges=JUDGES,
         watch=run.watch.name,
@@ -78,7 +78,7 @@ def so_far(run: Attempt, interrupted: str = "") -> Record:
         window=run.checkpoint.window,
         outcome=worst(each.outcome for each in judged),
         limits=limits,
-        watched=dict(found),
+        watched=dict(run.addresses),
         launch_at=service.launch_at,
         subjects=many,
         vantage=Vantage(
@@ -99,19 +99,19 @@ def so_far(run: Attempt, interrupted: str = "") -> Record:
 
 
 def _subjects(run: Attempt) -> dict[str, tuple[str, ...]]:
-    """What each due criterion is judged of, where that is not just one."""
+    """Returns the subjects of each due criterion that has several."""
     endpoints = tuple(run.production.endpoints)
     each = {one.id: subjects(one.id, endpoints) for one in run.due()}
     return {name: many for name, many in each.items() if many != ("",)}
 
 
-def _changed(run: Attempt, limits: str, found: Mapping[str, str]) -> Iterator[str]:
-    """What of production.toml is not as it was at the beginning of this watch."""
+def _change_notes(run: Attempt, limits: str, addresses: Mapping[str, str]) -> Iterator[str]:
+    """Yields a note for each change of production.toml since the watch began."""
     if limits != run.ledger.genesis.limits:
-        yield "the limits are not those of the beginning: production.toml was changed"
-    before = moved.beginning(run.ledger) or found
-    for line in moved.differences(before, found):
-        yield f"production is found elsewhere than at the beginning: {line}"
+        yield "the limits in production.toml changed since the watch began"
+    before = moved.beginning(run.ledger) or addresses
+    for line in moved.differences(before, addresses):
+        yield f"an address changed since the watch began: {line}"
 
 
 def _why_absent(run: Attempt, interrupted: str) -> tuple[str, str]:
@@ -136,11 +136,11 @@ def _prober(run: Attempt, now: datetime) -> Prober:
 def _advisory(run: Attempt, interrupted: str) -> list[dict[str, Any]]:
     if run.lanes is None or not run.production.providing(Measure.INCIDENTS):
         return []
-    if interrupted and not run.lanes.answered("status_pages"):
-        return []  # whoever ended the run does not wait for advice
+    if interrupted and not run.lanes.has_answer("status_pages"):
+        return []  # an interrupted run must end soon
     try:
         answer = run.lanes.answer("status_pages")
-    except Exception as problem:  # noqa: BLE001  advice: no bug in it may cost the record
+    except Exception as problem:  # noqa: BLE001  advisory: its bugs must not cost the record
         note = f"status pages: {type(problem).__name__}: {problem}"
         if note not in run.notes:
             run.notes.append(note)
@@ -183,7 +183,7 @@ def _user() -> str:
 
 @lru_cache(maxsize=1)
 def _commit() -> str:
-    """The commit of this clone; empty where it is none."""
+    """Returns the commit of this clone; "" outside a clone."""
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "--short=12", "HEAD"],

@@ -1,14 +1,12 @@
-"""One attempt at one checkpoint: from the target to the record and its pages.
+"""One attempt at one checkpoint: asks, judges, records and publishes.
 
 Rules of this module:
 
-- It knows nothing of pytest; the plugin calls it.
-- Everything that can be refused is refused before production is asked: the target, the plan
-  clock, the lock, an unwritable folder.
-- A verdict is journalled when it falls. The record is written once, at the end, and holds every
-  criterion that was due, the ones without a verdict too.
-- The page, the decision and the alerts come after the record is safe; trouble with them is
-  noted and changes no verdict.
+- It does not import pytest; the plugin calls it.
+- Each verdict is journalled at once. The record is written once, at the end, with every criterion
+  that was due, including those without a verdict.
+- Pages and alerts come after the record is written; a problem with them is reported and changes no
+  verdict.
 """
 
 from __future__ import annotations
@@ -36,9 +34,9 @@ from hour24.verdict import Outcome
 from hour24.witnesses.port import Measure
 
 LOADS_AFTER_S = 0.5
-"""Until then the sources' first questions are under way, and nothing else holds them up."""
+"""Delay before modules are loaded, so that the first requests are sent without competition."""
 BROKEN = "CRITERIA-IMPORT"
-"""Id of the criterion that stands for files that do not import."""
+"""Id of the criterion for files that do not import."""
 
 
 class Run(Attempt):
@@ -47,19 +45,19 @@ class Run(Attempt):
     # --- asking -------------------------------------------------------------------------------
 
     def ask(self, names: set[str]) -> None:
-        """Start the questions that the selected criteria name."""
+        """Start asking the questions that the selected criteria name."""
         wanted = set(names)
         if self.production.providing(Measure.INCIDENTS):
             wanted.add("status_pages")
-        # before the lanes compete for the interpreter: the first question of most waits for it
+        # imported before the lanes compete for the interpreter; most first questions need it
         importlib.import_module("hour24.asking")
-        self.lanes = Lanes(self.asking(), wanted)
+        self.lanes = Lanes(self.get_inquiry(), wanted)
         loading = threading.Timer(LOADS_AFTER_S, _load)
         loading.daemon = True
         loading.start()
 
-    def asking(self) -> Inquiry:
-        """The sources of this checkpoint, made once."""
+    def get_inquiry(self) -> Inquiry:
+        """Returns the inquiry of this checkpoint, created at the first call."""
         if self.inquiry is None:
             context = self.context
             self.inquiry = Inquiry(
@@ -69,21 +67,21 @@ class Run(Attempt):
                 context.clock,
                 context.ledger,
                 baseline=context.baseline,
-                found=context.addresses,
+                addresses=context.addresses,
                 sampling=context.per_s,
                 started=self.started,
             )
         return self.inquiry
 
     def answer(self, name: str) -> Any:
-        """The answer to one question, waited for."""
+        """Waits for the answer to one question, and returns it."""
         if self.lanes is None:
             self.ask({name})
         assert self.lanes is not None
         return self.lanes.answer(name, self.waiting)
 
-    def taken(self, answers: Mapping[str, Any]) -> dict[str, Evidence]:
-        """The baseline's evidence by name; see :func:`hour24.checkpoint.baseline.taken`."""
+    def collect_baseline(self, answers: Mapping[str, Any]) -> dict[str, Evidence]:
+        """Returns the evidence of the baseline by name; see :mod:`hour24.checkpoint.baseline`."""
         from hour24.checkpoint import baseline
         from hour24.evidence import control_is_silent
         from hour24.objectives.health import HealthDocument
@@ -104,13 +102,13 @@ class Run(Attempt):
             for name, answer in answers.items()
             if name != "control"
         }
-        question = self.asking().question("the baseline")
-        return baseline.taken(each, self.applies, agreed, question, no_network=silent)
+        question = self.get_inquiry().question("the baseline")
+        return baseline.collect(each, self.applies, agreed, question, no_network=silent)
 
     # --- judging ------------------------------------------------------------------------------
 
     def applies(self, criterion_id: str) -> bool:
-        """Whether production.toml leaves this criterion in."""
+        """Whether production.toml keeps this criterion."""
         stated = self.production.criteria.get(criterion_id)
         return stated is None or stated.applies
 
@@ -122,12 +120,12 @@ class Run(Attempt):
         subject: str = "",
         took_s: float = 0.0,
     ) -> Judged:
-        """Judge, and journal the verdict with all that it rests on.
+        """Judges the evidence and journals the verdict with it.
 
-        Evidence that an objective may do without, and that production.toml does not describe, is
-        left out. What is judged is what is stored: without secrets, so that it can be judged again.
+        Optional evidence that production.toml does not describe is omitted. Secrets are redacted
+        before judging, so that the stored evidence gives the same verdict again.
 
-        Raises: TypeError, when this objective may not judge this criterion (ours).
+        Raises: TypeError, if this objective may not judge this criterion of hour24's table.
         """
         stated = objective.to_plain()
         if wrong := refusal(criterion.id, subject, self.checkpoint.hour, stated):
@@ -144,7 +142,7 @@ class Run(Attempt):
             stored[name] = clean
         verdict = objective.judge(given)
         return self._keep(
-            self.of(
+            self.make_judged(
                 criterion,
                 subject=subject,
                 outcome=verdict.outcome,
@@ -168,9 +166,9 @@ class Run(Attempt):
         reason: str,
         outcome: Outcome = Outcome.INCONCLUSIVE,
     ) -> Judged:
-        """Keep that a due criterion has no verdict, and why."""
+        """Journals that a due criterion has no verdict, with the reason."""
         return self._keep(
-            self.of(
+            self.make_judged(
                 criterion,
                 outcome=outcome,
                 code=code,
@@ -179,10 +177,10 @@ class Run(Attempt):
             )
         )
 
-    def imported(self, broken: Sequence[str]) -> None:
-        """Keep that a file of criteria did not import: what it holds is unknown, and not green.
+    def record_imports(self, broken: Sequence[str]) -> None:
+        """Journals files of criteria that do not import: their checks were not judged.
 
-        Once that was so at this hour, another attempt keeps that all of them did.
+        If an earlier attempt at this hour recorded one, this attempt records that all import.
         """
         hour = self.checkpoint.hour
         if not broken and hour not in getattr(self.plan.get(BROKEN), "hours", ()):
@@ -190,20 +188,22 @@ class Run(Attempt):
         sentence = "Every file of criteria imports"
         criterion = self.plan.setdefault(BROKEN, own_criterion(BROKEN, sentence, (hour,)))
         if broken:
-            told = f"{', '.join(broken)} does not import: what it holds was not judged"
-            self.without_verdict(criterion, "does_not_import", told)
+            reason = f"{', '.join(broken)} does not import: its criteria were not judged"
+            self.without_verdict(criterion, "does_not_import", reason)
             return
         from hour24.objectives.own import ValueBelow
 
-        question = self.asking().question("files of criteria that do not import", source="pytest")
+        question = self.get_inquiry().question(
+            "files of criteria that do not import", source="pytest"
+        )
         none = Total(question=question, value=0.0, unit="files")
         self.conclude(criterion, ValueBelow(limit=1), {"value": none})
 
     def _keep(self, judged: Judged, stored: Mapping[str, dict[str, Any]] | None = None) -> Judged:
-        """Keep a verdict; ``stored``: its evidence, without secrets already."""
+        """Adds and journals a verdict; ``stored`` is its evidence, already redacted."""
         plain = self.redactor.plain(msgspec.to_builtins(judged))
         clean = msgspec.convert({**plain, "evidence": dict(stored or {})}, type=Judged)
-        self.judged.append(clean)  # first: a signal may end the run in between
+        self.judged.append(clean)  # before journalling: a signal may end the run in between
         try:
             self.journal.write({"kind": "judged", "judged": msgspec.to_builtins(clean)})
         except LedgerError as problem:  # the record may still be written
@@ -212,18 +212,18 @@ class Run(Attempt):
 
     # --- the end ------------------------------------------------------------------------------
 
-    def so_far(self, interrupted: str = "") -> Record:
-        """The record as it would be written now."""
-        return recording.so_far(self, interrupted)
+    def build_record(self, interrupted: str = "") -> Record:
+        """Returns the record with the verdicts so far."""
+        return recording.build_record(self, interrupted)
 
     def write(self, interrupted: str = "") -> Record:
-        """Write the record; a second call returns the first one's.
+        """Writes the record once and returns it, on every call.
 
-        Raises: LedgerError, when it cannot be written.
+        Raises: LedgerError, if it cannot be written.
         """
         with self.writing:
             if self.record is None:
-                record = self.decided(self.so_far(interrupted))
+                record = self.with_decision(self.build_record(interrupted))
                 self.path = self.ledger.write(record)
                 written = self.ledger.records(self.checkpoint.hour)
                 self.record = next(each for each in written if each.attempt == self.attempt)
@@ -231,12 +231,12 @@ class Run(Attempt):
             return self.record
 
     def withdraw(self) -> None:
-        """Leave no trace of an attempt that was refused before anything was asked."""
+        """Removes the journal of an attempt that ended before anything was asked."""
         self.journal.close()
         self.journal.path.unlink(missing_ok=True)
 
-    def decided(self, record: Record) -> Record:
-        """The record with what the runbook says to do now."""
+    def with_decision(self, record: Record) -> Record:
+        """Returns the record with the decision of the runbook."""
         from hour24 import escalation
 
         before = [each for each in self.ledger.records() if each.attempt or each.hour]
@@ -261,9 +261,9 @@ class Run(Attempt):
         return msgspec.structs.replace(record, decision=self.redactor.plain(decision.to_plain()))
 
     def standings(self) -> Listing:
-        """How every criterion stands at every checkpoint so far, this run's verdicts included."""
+        """Returns every criterion's standing at every checkpoint, with this run's verdicts."""
         now = self.context.clock.now()
-        standings = self.ledger.standings(now, self.so_far())
+        standings = self.ledger.standings(now, self.build_record())
         return Listing(
             question=Question(
                 source="ledger",
@@ -288,7 +288,7 @@ class Run(Attempt):
         )
 
     def publish(self) -> None:
-        """The pages, the JUnit file, the alert; trouble with them changes no verdict."""
+        """Writes pages and JUnit file and sends the alert; a failure changes no verdict."""
         from hour24.report import checkpoint, index, junit
 
         assert self.record is not None
@@ -302,25 +302,25 @@ class Run(Attempt):
         for what, write in writers.items():
             try:
                 write()
-            except Exception as problem:  # noqa: BLE001  the record is safe; a page is not a verdict
+            except Exception as problem:  # noqa: BLE001  the record is written; a page is no verdict
                 self.trouble.append(f"{what}: {type(problem).__name__}: {problem}")
 
-    def leaks(self, beside: Iterable[Path] = ()) -> list[str]:
-        """:func:`hour24.secrets.scan.leaks` of this watch's folder."""
+    def leaks(self, more: Iterable[Path] = ()) -> list[str]:
+        """Returns secrets found in this watch's folder and in ``more`` files."""
         secrets = (each.name for each in self.production.secrets)
-        return scan.leaks(self.ledger.folder, self.redactor, secrets, beside, self._redact)
+        return scan.leaks(self.ledger.folder, self.redactor, secrets, more, self._redact)
 
     def _redact(self, path: Path, names: list[str]) -> str:
-        """Make a page of this watch again, or redact a file; empty when neither can be done."""
+        """Writes a page again or redacts a file. Returns: what was done; "" if nothing was."""
         from hour24.ledger.redaction import redact
 
-        with suppress(Exception):  # a page that cannot be made again is redacted
-            if self._made_again(path) and not self.redactor.found_in(path):
+        with suppress(Exception):  # a page that cannot be written again is redacted
+            if self._rewrite_page(path) and not self.redactor.found_in(path):
                 return "made again without it"
         return redact(self.ledger, path, names, self.redactor, self.context.clock.now())
 
-    def _made_again(self, path: Path) -> bool:
-        """Make a page from the records again; False where it is none of ours."""
+    def _rewrite_page(self, path: Path) -> bool:
+        """Writes a page again from the records. Returns: whether it is one of our pages."""
         from hour24.report import checkpoint, index, junit
 
         if path.parent != self.ledger.folder:
@@ -339,13 +339,13 @@ class Run(Attempt):
         return False
 
     def close(self) -> None:
-        """Release the lock, stop a rehearsal of our own."""
+        """Releases the lock and stops a rehearsal that this run started."""
         self.resources.close()
 
 
 def _load() -> None:
-    """Load what judging and the pages need while the sources are still answering."""
-    # whatever fails here fails again, and is told, where it is needed
+    """Imports what judging and pages need, while the sources are still answering."""
+    # a failure here happens again, and is reported, where the module is needed
     with suppress(Exception):
         importlib.import_module("scipy.special")
         from hour24.report import page

@@ -1,9 +1,11 @@
-"""What the terminal shows of a checkpoint: one line a verdict, and the closing block.
+"""The terminal output of a checkpoint: one line per verdict, and the closing block.
 
 Rules of this module:
 
-- Text of the system under watch cannot act on the terminal: control characters are shown.
-- A line is a pair: the text, and the markup that pytest's terminal writer knows.
+- Control characters in text of the system under watch are escaped.
+- A line is a pair: the text, and the markup of pytest's terminal writer.
+- Only a terminal cuts text: with ``whole``, nothing is cut.
+- The closing block ends with the decision and the next command.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from hour24.watch import marker
 
 NARROWEST = 36
 MOST_SHOWN = 600
-"""Characters of one text, about; on a wide terminal six lines."""
+"""Approximate length of one text on a terminal: six lines if it is wide."""
 Line = tuple[str, dict[str, Any]]
 COLOURS: dict[Outcome, dict[str, Any]] = {
     Outcome.PASS: {"green": True},
@@ -32,31 +34,32 @@ COLOURS: dict[Outcome, dict[str, Any]] = {
 }
 
 
-def verdict_lines(judged: Judged, width: int) -> list[Line]:
-    """One criterion: outcome, id, observed against limit; and why, when it is not PASS."""
+def verdict_lines(judged: Judged, width: int, *, whole: bool = False) -> list[Line]:
+    """Returns outcome, id, observed value and limit of a criterion, with its reason unless PASS."""
     name = f"{judged.id} {judged.subject}".strip()
     against = one_line(judged.observed)
     if judged.limit:
         against = f"{against}  ({one_line(judged.limit)})" if against else one_line(judged.limit)
     head = f"{judged.outcome!s:<14} {one_line(name):<28} {against}"
     room = max(60, width)
-    lines: list[Line] = [(escape_for_ci(cut(head, room).rstrip()), COLOURS[judged.outcome])]
+    shown = head if whole else cut(head, room)
+    lines: list[Line] = [(escape_for_ci(shown.rstrip()), COLOURS[judged.outcome])]
     if judged.outcome != Outcome.PASS:
         code = f"{judged.code}: " if judged.code else ""
-        lines += [(text, {}) for text in _wrapped(f"{code}{judged.reason}", width, 15)]
+        lines += [(text, {}) for text in _wrapped(f"{code}{judged.reason}", width, 15, whole)]
     return lines
 
 
-def closing_lines(run: Attempt, width: int) -> list[Line]:
-    """The end of a checkpoint: outcome, what was measured, what is next, where the page is."""
+def closing_lines(run: Attempt, width: int, *, whole: bool = False) -> list[Line]:
+    """Returns the closing block: outcome, notes, files, decision and next command."""
     record = run.record
     if record is None:
         return [("hour24: no record was written", {"red": True})]
     measured = [each for each in record.criteria if each.outcome in (Outcome.PASS, Outcome.FAIL)]
     counted = Counter(str(each.outcome) for each in record.criteria)
     due = len({each.id for each in record.criteria})
-    seen = len({each.id for each in measured})
-    told = ", ".join(f"{counted[str(o)]} {o}" for o in Outcome if counted[str(o)])
+    judged = len({each.id for each in measured})
+    counts = ", ".join(f"{counted[str(o)]} {o}" for o in Outcome if counted[str(o)])
     banner = f"{run.context.banner} " if run.context.banner else ""
     lines: list[Line] = [
         ("", {}),
@@ -65,47 +68,51 @@ def closing_lines(run: Attempt, width: int) -> list[Line]:
             f"launch: {_launch(run)}",
             {**COLOURS[record.outcome], "bold": True},
         ),
-        (f"  {due} criteria due, {seen} measured, {due - seen} not; verdicts: {told}", {}),
+        (f"  {due} criteria due, {judged} measured, {due - judged} not; verdicts: {counts}", {}),
     ]
     if run.context.opened and record.hour > 0:
-        told = (
-            f"A NEW WATCH WAS OPENED, {record.watch}, and it has no hour 0: what is compared with "
-            "that is INCONCLUSIVE; one with a baseline begins with pytest -m hour0"
-            f"{run.context.target_options}"
+        warning = (
+            f"New watch {record.watch} opened without hour 0: comparisons with the baseline "
+            f"will be INCONCLUSIVE. With a baseline: pytest -m hour0{run.context.target_options}"
         )
-        lines += [(text, {"yellow": True, "bold": True}) for text in _wrapped(told, width, 2)]
-    if record.decision:
-        lines += decision_lines(record.decision, COLOURS[record.outcome], width)
+        bold = {"yellow": True, "bold": True}
+        lines += [(text, bold) for text in _wrapped(warning, width, 2, whole)]
     late = format_lateness(record.late_s)
     lines.append((f"  run {'EARLY, does not count' if record.early else late}", {}))
-    lines += _prober(run)
-    lines.append((f"  {_next(run)}", {}))
+    lines += _prober_lines(run)
     for note in (*record.notes, *run.trouble):
-        lines += [(text, {"yellow": True}) for text in _wrapped(f"note: {note}", width, 2)]
+        yellow = {"yellow": True}
+        lines += [(text, yellow) for text in _wrapped(f"note: {note}", width, 2, whole)]
     lines.append((f"  record {run.path}", {}))
     lines.append((f"  page   {run.file('.html')}", {}))
+    if record.decision:
+        lines += decision_lines(record.decision, COLOURS[record.outcome], width, whole=whole)
+    lines.append((f"  {_next_command(run)}", {}))
     return lines
 
 
 def _launch(run: Attempt) -> str:
-    """``NO-GO (1 check failed)``: the word of the watch so far."""
+    """Returns the launch state of the watch: ``NO-GO (1 check failed)``."""
     now = run.context.clock.now()
     found = run.ledger.launch(now, run.checkpoint.hour)
     return f"{found.word} ({found.because})"
 
 
-def decision_lines(decision: dict[str, Any], colour: dict[str, Any], width: int) -> list[Line]:
-    """The decision in the colour of the outcome it follows from: a colour has one meaning."""
+def decision_lines(
+    decision: dict[str, Any], colour: dict[str, Any], width: int, *, whole: bool = False
+) -> list[Line]:
+    """Returns the decision, in the colour of the checkpoint's outcome."""
     action = one_line(str(decision.get("action", "")))
     good = action == "PROCEED"
     why = decision.get("why", "")
     head = f"{action}: {why if good else decision.get('rule') or why}"
     lines: list[Line] = [
-        (text, colour if good else {**colour, "bold": True}) for text in _wrapped(head, width, 2)
+        (text, colour if good else {**colour, "bold": True})
+        for text in _wrapped(head, width, 2, whole)
     ]
     if good:
         return lines
-    lines += [(text, {}) for text in _wrapped(str(why), width, 4)]
+    lines += [(text, {}) for text in _wrapped(str(why), width, 4, whole)]
     causes = ", ".join(
         f"{one_line(str(cause.get('cause', '')))} {format_percent(float(cause.get('share', 0)), 0)}"
         for cause in decision.get("causes", ())
@@ -113,16 +120,16 @@ def decision_lines(decision: dict[str, Any], colour: dict[str, Any], width: int)
     if causes:
         lines.append((f"    causes of the window's errors: {causes}", {}))
     for number, step in enumerate(decision.get("steps", ()), start=1):
-        lines += [(t, {}) for t in _wrapped(f"{number}. {step.get('text', '')}", width, 4)]
+        lines += [(t, {}) for t in _wrapped(f"{number}. {step.get('text', '')}", width, 4, whole)]
         if step.get("command"):
             lines.append((f"       $ {one_line(str(step['command']))}", {"bold": True}))
     for who in decision.get("call", ()):
-        told = f"call {who.get('role', '')}: {who.get('name', '')}, {who.get('reach', '')}"
-        lines.append((f"    {one_line(told)}", {"bold": True}))
+        contact = f"call {who.get('role', '')}: {who.get('name', '')}, {who.get('reach', '')}"
+        lines.append((f"    {one_line(contact)}", {"bold": True}))
     return lines
 
 
-def _prober(run: Attempt) -> list[Line]:
+def _prober_lines(run: Attempt) -> list[Line]:
     record = run.record
     assert record is not None
     if run.context.prober:
@@ -132,14 +139,14 @@ def _prober(run: Attempt) -> list[Line]:
     command = f"{COMMAND} probe{run.context.target_options} --watch {record.watch}"
     return [
         (
-            "  NO PROBER IS RUNNING: nothing is seen between the checkpoints; start one with",
+            "  NO PROBER IS RUNNING: no data between the checkpoints; start one with",
             {"yellow": True, "bold": True},
         ),
         (f"    {command}", {"bold": True}),
     ]
 
 
-def _next(run: Attempt) -> str:
+def _next_command(run: Attempt) -> str:
     record = run.record
     assert record is not None
     after = run.watch.next_after(record.hour)
@@ -152,7 +159,7 @@ def _next(run: Attempt) -> str:
     )
 
 
-def _wrapped(text: str, width: int, indent: int) -> list[str]:
+def _wrapped(text: str, width: int, indent: int, whole: bool) -> list[str]:
     pad = " " * indent
     room = max(NARROWEST, width - 1)
     lines = textwrap.wrap(
@@ -160,6 +167,6 @@ def _wrapped(text: str, width: int, indent: int) -> list[str]:
         room,
         initial_indent=pad,
         subsequent_indent=pad,
-        max_lines=max(6, MOST_SHOWN // room),
+        max_lines=None if whole else max(6, MOST_SHOWN // room),
     )
     return [escape_for_ci(line) for line in lines]

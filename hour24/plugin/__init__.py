@@ -3,12 +3,12 @@
 Rules of this package:
 
 - The only package that imports pytest.
-- Without one hour in ``-m`` and without criteria collected it does nothing at all.
-- Whatever is not a verdict is INCONCLUSIVE: a skip, an xfail, a plain assertion, an error of
-  ours, a test that never ran. To pytest, and to every tool that does not know our outcomes, all
-  but PASS and NOT_APPLICABLE are "failed".
-- The record is written before anything else that happens at the end.
-- Another plugin that throws costs neither a check nor the record: it is noted.
+- Without an hour in ``-m`` and without collected criteria it does nothing.
+- Everything but a verdict is INCONCLUSIVE: a skip, an xfail, a plain assertion, a bug in hour24, a
+  test that never ran. pytest, and every tool that does not know our outcomes, sees "failed" for all
+  outcomes but PASS and NOT_APPLICABLE.
+- At the end the record is written first.
+- An exception in another plugin costs neither a check nor the record: it becomes a note.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 
 from hour24.errors import ConfigurationError, LedgerError, LedgerLocked
 from hour24.plugin.companion import Companion
-from hour24.plugin.compatibility import OneRun, allow_warnings, load_needed, refused, select
+from hour24.plugin.compatibility import OneRun, allow_warnings, load_needed, refusals, select
 from hour24.plugin.exits import EXIT_LOCKED, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import (
     CHECKPOINT,
@@ -51,8 +51,15 @@ __all__ = [
     "taken",
 ]
 
-LOOKS = ("collectonly", "showfixtures", "show_fixtures_per_test", "setupplan", "help", "markers")
-"""Options with which pytest shows something, and runs nothing."""
+DISPLAY_OPTIONS = (
+    "collectonly",
+    "showfixtures",
+    "show_fixtures_per_test",
+    "setupplan",
+    "help",
+    "markers",
+)
+"""Options with which pytest only displays something and runs no test."""
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -60,24 +67,30 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group = parser.getgroup("hour24", "hour24: the 24 hours before launch")
     add = group.addoption
     add("--target", default="production.toml", help="a production.toml, or the word rehearsal")
-    add("--watch", default="", metavar="NAME", help="the watch (default: the one still open)")
-    add("--reports", default="reports", metavar="DIR", help="where watches are kept")
+    add("--watch", default="", metavar="NAME", help="the watch (default: the open one)")
+    add("--reports", default="reports", metavar="DIR", help="folder of the watches")
     add("--t0", default=None, metavar="ISO", help="when the 24 hours begin (default: now)")
     add("--early", action="store_true", help="run before the due time; does not count")
     add("--follows", default="", metavar="NAME", help="open a new watch that follows this one")
-    add("--seed", type=int, default=None, help="the rehearsal's story (default: 1)")
-    add("--fault", action="append", default=[], metavar="NAME@HOUR", help="of the rehearsal")
-    add("--rehearsal-at", default=None, metavar="FILE", help="a rehearsal being served already")
-    add("--hard-limit", type=float, default=None, metavar="SECONDS", help="ends a run that hangs")
+    add("--seed", type=int, default=None, help="random seed of the rehearsal (default: 1)")
+    add("--fault", action="append", default=[], metavar="NAME@HOUR", help="fault of the rehearsal")
+    add("--rehearsal-at", default=None, metavar="FILE", help="state file of a running rehearsal")
+    add(
+        "--hard-limit",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="end a run that hangs after this time",
+    )
 
 
-def _selected(config: pytest.Config) -> list[str]:
-    """What ``-m`` names: ``hour8``, ``daily``."""
+def _selected_markers(config: pytest.Config) -> list[str]:
+    """Returns the markers in ``-m``: ``hour8``, ``daily``."""
     named = set(re.findall(r"\bhour\d+\b|\bdaily\b", config.option.markexpr or ""))
     return sorted(named, key=lambda name: (len(name), name))
 
 
-def _markers() -> str:
+def _list_markers() -> str:
     return ", ".join([*(f"hour{hour}" for hour in CHECKPOINTS), DAILY_LOOK])
 
 
@@ -85,26 +98,28 @@ def _markers() -> str:
 def pytest_configure(config: pytest.Config) -> None:
     for hour in CHECKPOINTS:
         config.addinivalue_line("markers", f"hour{hour}: the checkpoint {hour} h after T0")
-    config.addinivalue_line("markers", f"{DAILY_LOOK}: a look of the week after the watch")
-    config.addinivalue_line("markers", "criterion(id): the success criterion this test is")
+    config.addinivalue_line("markers", f"{DAILY_LOOK}: a daily look in the week after the watch")
+    config.addinivalue_line("markers", "criterion(id): the criterion that this test implements")
     config.pluginmanager.register(questions(), "hour24-questions")
-    selected = _selected(config)
-    if any(getattr(config.option, name, False) for name in LOOKS):
+    selected = _selected_markers(config)
+    if any(getattr(config.option, name, False) for name in DISPLAY_OPTIONS):
         return
     if not selected:
         if re.search("hour|daily", config.option.markexpr or "", re.IGNORECASE):
             raise pytest.UsageError(
-                f"-m: expected one of {_markers()}, got {config.option.markexpr!r}"
+                f"-m: expected one of {_list_markers()}, got {config.option.markexpr!r}"
             )
         return
     if len(selected) > 1:
         names = " or ".join(selected)
         raise pytest.UsageError(f"-m: expected one checkpoint, got {names}; run them one by one")
     if selected[0] not in (DAILY_LOOK, *(f"hour{hour}" for hour in CHECKPOINTS)):
-        raise pytest.UsageError(f"-m: expected one of {_markers()}, got {selected[0]}")
-    if wrong := next(refused(config), ""):
+        raise pytest.UsageError(f"-m: expected one of {_list_markers()}, got {selected[0]}")
+    if wrong := next(refusals(config), ""):
         raise pytest.UsageError(wrong)
     allow_warnings(config)
+    if config.option.verbose >= 0:  # opening takes seconds; say at once what is starting
+        print(f"hour24: starting {selected[0]}, target {config.option.target}", flush=True)  # noqa: T201
     plugin = _open(config, selected[0])
     config.pluginmanager.register(plugin, CHECKPOINT)
     config.pluginmanager.register(Companion(plugin.run), "hour24-companion")
@@ -163,12 +178,12 @@ def pytest_collection_modifyitems(
             raise
         plugin.run.notes.append(f"another plugin failed: {type(problem).__name__}: {problem}")
         select(items, config)
-    if any(getattr(config.option, name, False) for name in LOOKS):
+    if any(getattr(config.option, name, False) for name in DISPLAY_OPTIONS):
         return
     if plugin is not None:
-        plugin.selected(collected, items)
+        plugin.check_selection(collected, items)
     elif any(item.get_closest_marker("criterion") for item in items):
         raise pytest.UsageError(
             "-m: expected one checkpoint, got none; choose it with `pytest -m hour8` "
-            f"(one of {_markers()})"
+            f"(one of {_list_markers()})"
         )

@@ -1,4 +1,4 @@
-"""The interactive report of pytest-html, beside our page: its hooks, filled from our record."""
+"""Hooks that fill pytest-html's interactive report from our record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hour24.ledger.record import Judged
 
 
 class Companion:
-    """Puts our verdicts into pytest-html's rows, counts and title."""
+    """Writes our verdicts into pytest-html's rows, counts and title."""
 
     def __init__(self, run: Any) -> None:
         self.run = run

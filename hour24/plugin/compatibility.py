@@ -1,11 +1,11 @@
-"""What other pytest plugins and options may do to a checkpoint, and what they may not.
+"""Which pytest plugins and options a checkpoint accepts, and which it refuses.
 
 Rules of this module:
 
-- What cannot work is refused in one line, before a watch is opened or an attempt spent.
-- A criterion runs once in a checkpoint, whichever plugin runs the tests: its questions are asked
-  once, so that a rerun could only repeat the verdict.
-- A warning of another plugin is no error while a checkpoint runs.
+- Options that cannot work are refused in one line, before a watch is opened or an attempt counted.
+- A criterion runs once per checkpoint, whichever plugin runs the tests: its questions are asked
+  once, so a rerun would only repeat the verdict.
+- A warning of another plugin is not an error while a checkpoint runs.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ import pytest
 from _pytest import main, mark, runner
 
 NEEDED = {"timeout": "pytest_timeout", "metadata": "pytest_metadata.plugin"}
-BESIDE = {"html": "pytest_html.plugin"}
+OPTIONAL = {"html": "pytest_html.plugin"}
 """Plugins by the names under which their entry points register them."""
 
 REFUSED = {
-    "numprocesses": ("-n", "one process, which asks side by side by itself"),
-    "tx": ("--tx", "one process, which asks side by side by itself"),
+    "numprocesses": ("-n", "one process, which asks in parallel by itself"),
+    "tx": ("--tx", "one process, which asks in parallel by itself"),
     "setuponly": ("--setup-only", "the criteria to run"),
     "disable_socket": ("--disable-socket", "the network, which the criteria measure"),
     "allow_hosts": ("--allow-hosts", "the network, which the criteria measure"),
 }
-"""Options of pytest and its plugins with which no checkpoint can be had: flag, and why."""
+"""Options of pytest and its plugins that a checkpoint refuses: flag, and what it needs instead."""
 
 
 def load_needed(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Register the plugins a checkpoint needs where pytest was told to load none by itself."""
+    """Register the plugins that a checkpoint needs if pytest does not load plugins by itself."""
     off = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     given = getattr(pluginmanager.get_plugin("pytestconfig"), "known_args_namespace", None)
     if not off and not getattr(given, "disable_plugin_autoload", False):
         return
-    for name, module in (*NEEDED.items(), *BESIDE.items()):
+    for name, module in (*NEEDED.items(), *OPTIONAL.items()):
         if pluginmanager.has_plugin(name) or pluginmanager.is_blocked(name):
             continue
         try:
@@ -49,10 +49,10 @@ def load_needed(pluginmanager: pytest.PytestPluginManager) -> None:
             pluginmanager.register(plugin, name)
 
 
-def refused(config: pytest.Config) -> Iterator[str]:
-    """Why no checkpoint can be run with these options, a line each; nothing when it can."""
+def refusals(config: pytest.Config) -> Iterator[str]:
+    """Yields why these options are refused, one line each."""
     option = config.option
-    yield from _misplaced(config)
+    yield from _wrong_folder(config)
     for name, (flag, expected) in REFUSED.items():
         value = getattr(option, name, None)
         if value not in (None, 0, False, []):
@@ -69,8 +69,8 @@ def refused(config: pytest.Config) -> Iterator[str]:
         )
 
 
-def _misplaced(config: pytest.Config) -> Iterator[str]:
-    """Why pytest does not know which tests are the criteria; nothing when it does."""
+def _wrong_folder(config: pytest.Config) -> Iterator[str]:
+    """Yields why pytest cannot find the criteria."""
     if config.args_source is not pytest.Config.ArgsSource.INVOCATION_DIR:
         return
     folder = config.invocation_params.dir
@@ -84,11 +84,11 @@ def _misplaced(config: pytest.Config) -> Iterator[str]:
 
 
 def allow_warnings(config: pytest.Config) -> None:
-    """Turn warnings that are errors by pytest's settings into warnings, for the whole run.
+    """Keep warnings from becoming errors for the whole run.
 
-    Filters are the process's, not a thread's: a library's or a plugin's warning must not end a
-    question, nor the run. Nor may it for the moment in which pytest has set "error" and not yet
-    what comes after it.
+    Filters belong to the process, not to a thread, and a warning in a library or plugin must end
+    neither a question nor the run. The "error" filters are removed from the settings, because
+    pytest sets them before all others.
     """
     settings = config.getini("filterwarnings")
     for given in (settings, config.known_args_namespace.pythonwarnings or []):
@@ -100,15 +100,15 @@ def allow_warnings(config: pytest.Config) -> None:
 
 
 def select(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Select by -m, -k and --deselect; twice selects no other items."""
+    """Select by -m, -k and --deselect; a second call changes nothing."""
     main.pytest_collection_modifyitems(items, config)
     mark.pytest_collection_modifyitems(items, config)
 
 
-def once(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
-    """(the items without repeats, the repeats that another plugin made of them).
+def split_repeats(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """Returns (the items without repeats, the repeats that another plugin added).
 
-    Raises: pytest.UsageError, when a test's own mark would end the process.
+    Raises: pytest.UsageError, if a timeout mark of a test would end the process.
     """
     kept: dict[object, pytest.Item] = {}
     repeats: list[pytest.Item] = []
@@ -128,7 +128,7 @@ def once(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]
 
 
 def _identity(item: pytest.Item) -> object:
-    """The test and its own parameters, without those that another plugin added to repeat it."""
+    """Returns the test and its own parameters, excluding those a plugin added to repeat it."""
     if not isinstance(item, pytest.Function):
         return item.nodeid
     info = item._fixtureinfo
@@ -146,9 +146,9 @@ def _identity(item: pytest.Item) -> object:
 
 
 class OneRun:
-    """The hooks with which pytest itself runs the criteria, each once.
+    """Runs each criterion once, with pytest's own hooks.
 
-    They come first, so that no plugin that reruns, repeats or forks tests gets its turn.
+    They come first, so that plugins that rerun, repeat or fork tests have no effect.
     """
 
     @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""pytest's exit codes that are ours; 2 to 6 stay its own."""
+"""The exit codes of a checkpoint; 2 to 6 are pytest's own."""
 
 from hour24.verdict import Outcome
 

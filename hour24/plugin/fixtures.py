@@ -1,4 +1,4 @@
-"""What a criterion may ask for by name: the questions, and the way to a verdict."""
+"""The fixtures of a criterion: the questions, and ``conclude``."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from hour24.ledger.record import Judged
 from hour24.plugin.marking import criterion_of
 
 CHECKPOINT = "hour24-checkpoint"
-"""Under this name the running checkpoint's plugin is registered."""
+"""The name under which the running checkpoint's plugin is registered."""
 VERDICTS = pytest.StashKey[list[Judged]]()
-"""What a test's ``conclude`` found."""
+"""The verdicts of a test's ``conclude``."""
 
 
 def _run_of(request: pytest.FixtureRequest) -> Any:
     plugin = request.config.pluginmanager.get_plugin(CHECKPOINT)
     if plugin is None:
-        raise RuntimeError("hour24: expected a checkpoint to be running")
+        raise RuntimeError("hour24: expected a running checkpoint, got none")
     return plugin.run
 
 
 @pytest.fixture
 def checkpoint(request: pytest.FixtureRequest) -> Any:
-    """The :class:`~hour24.watch.Checkpoint` that is being run."""
+    """The running :class:`~hour24.watch.Checkpoint`."""
     return _run_of(request).checkpoint
 
 
@@ -45,28 +45,28 @@ def endpoints(production: Any) -> Any:
 
 @pytest.fixture
 def standings(request: pytest.FixtureRequest) -> Any:
-    """How every criterion stands at every checkpoint, this run's verdicts so far included."""
+    """The standing of every criterion at every checkpoint, this run's verdicts included."""
     return _run_of(request).standings()
 
 
 @pytest.fixture
 def ask(request: pytest.FixtureRequest) -> Any:
-    """Questions of one's own: ``ask.json(url, pointer)``, ``ask.sql(query)``."""
-    from hour24.checkpoint.asked import Ask
+    """Questions of your own: ``ask.json(url, pointer)``, ``ask.sql(query)``."""
+    from hour24.checkpoint.custom import Ask
 
-    return Ask(_run_of(request).asking())
+    return Ask(_run_of(request).get_inquiry())
 
 
 @pytest.fixture
 def taken(request: pytest.FixtureRequest) -> Any:
-    """``taken(name=answer, ...)``: the baseline's evidence, and which measures were taken."""
+    """``taken(name=answer, ...)``: the baseline's evidence, and which measures are complete."""
     run = _run_of(request)
-    return lambda **answers: run.taken(answers)
+    return lambda **answers: run.collect_baseline(answers)
 
 
 @pytest.fixture
 def conclude(request: pytest.FixtureRequest) -> Any:
-    """``conclude(objective, name=evidence, ..., subject="")``: judge, and keep the verdict."""
+    """``conclude(objective, name=evidence, ..., subject="")``: judges and records the verdict."""
     run, item = _run_of(request), request.node
     began = time.perf_counter()
 
@@ -79,7 +79,7 @@ def conclude(request: pytest.FixtureRequest) -> Any:
 
 
 def questions() -> object:
-    """An object with one fixture for each question."""
+    """Returns an object with one fixture per question."""
     from hour24.checkpoint.questions import QUESTIONS
 
     def fixture(name: str) -> Any:

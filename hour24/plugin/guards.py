@@ -1,9 +1,9 @@
-"""What keeps other plugins, and our own output, from doing harm.
+"""Guards against failing plugins and against secrets in the output.
 
 Rules of this module:
 
-- A reporter that throws costs neither a check nor the record: it is noted.
-- The terminal is the last place where a secret could be shown.
+- An exception in a reporter costs neither a check nor the record: it becomes a note.
+- Everything that is written to the terminal is redacted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 
 class Shield:
-    """What keeps a plugin that throws from costing checks, and the summary at the end.
+    """Keeps an exception in another plugin from ending the run.
 
     Its wrappers are the innermost.
     """
@@ -25,31 +25,31 @@ class Shield:
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_logreport(self) -> Generator[None, Any, Any]:
-        return (yield from self._kept("a reporter"))
+        return (yield from self._catch("a reporter"))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, Any, Any]:
-        return (yield from self._kept("a report beside ours"))
+        return (yield from self._catch("another report"))
 
-    def _kept(self, what: str) -> Generator[None, Any, Any]:
+    def _catch(self, what: str) -> Generator[None, Any, Any]:
         try:
             return (yield)
-        except Exception as problem:  # noqa: BLE001  not ours, and no verdict on production
-            told = self.run.redactor.text(f"{what} failed: {type(problem).__name__}: {problem}")
-            if told not in self.run.trouble:
-                self.run.trouble.append(told)
+        except Exception as problem:  # noqa: BLE001  not a bug in hour24, and no verdict
+            note = self.run.redactor.text(f"{what} failed: {type(problem).__name__}: {problem}")
+            if note not in self.run.trouble:
+                self.run.trouble.append(note)
             return None
 
 
 class Scrubbed:
-    """A stream without secrets: the last line of defence of the terminal."""
+    """A stream that redacts everything written to it."""
 
-    def __init__(self, stream: Any, text: Callable[[str], str]) -> None:
+    def __init__(self, stream: Any, redact: Callable[[str], str]) -> None:
         self._stream = stream
-        self._text = text
+        self._redact = redact
 
-    def write(self, told: str) -> Any:
-        return self._stream.write(self._text(told))
+    def write(self, text: str) -> Any:
+        return self._stream.write(self._redact(text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -1,4 +1,4 @@
-"""How a test becomes a criterion, and which criterion a test is."""
+"""Marks tests as criteria, and returns the criterion of a test."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from hour24.watch import CHECKPOINTS
 DAILY_LOOK = "daily"
 ID = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*")
 OWN: dict[str, Criterion] = {}
-"""Criteria of somebody's own, as their tests declare them."""
+"""Your own checks, as their tests declare them."""
 
 
 def criterion(name: str, *, hours: tuple[int, ...] = ()) -> Callable[[Any], Any]:
-    """Mark a test as a criterion; it is run once at each of its hours.
+    """Marks a test as a criterion that runs once at each of its hours.
 
     Args:
-        name: an id of :data:`hour24.criteria.CRITERIA`, or one of your own.
-        hours: of a criterion of your own; the others' stand in the table.
+        name: an id of :data:`hour24.criteria.CRITERIA`, or a new one for your own check.
+        hours: the hours of your own check; those of the table have their own.
     """
-    told = known(name)
+    listed = known(name)
     if not ID.fullmatch(name):
         raise ValueError(f"criterion: id: expected one such as QUEUE-SHORT, got {name!r}")
-    if told is not None and hours:
+    if listed is not None and hours:
         raise ValueError(f"criterion {name}: hours: expected none (the table has them), {hours}")
-    at = told.hours if told is not None else hours
+    at = listed.hours if listed is not None else hours
     if name not in DAILY and (not at or not set(at) <= set(CHECKPOINTS)):
         raise ValueError(f"criterion {name}: hours: expected some of {CHECKPOINTS}, got {at}")
     params = [_at(f"hour{hour}", hour) for hour in at]
     params += [_at(DAILY_LOOK, DAILY_LOOK)] if name in DAILY else []
 
     def mark(test: Any) -> Any:
-        if told is None:
+        if listed is None:
             sentence = " ".join((test.__doc__ or "").split())
             if not sentence:
                 raise ValueError(f"criterion {name}: docstring: expected its sentence, got none")
@@ -62,6 +62,6 @@ def _at(name: str, value: int | str) -> Any:
 
 
 def criterion_of(item: Any) -> Criterion:
-    """The criterion that this test is."""
+    """Returns the criterion of this test."""
     name = item.get_closest_marker("criterion").args[0]
     return known(name) or OWN[name]

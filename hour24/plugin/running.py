@@ -1,10 +1,10 @@
-"""The hooks that act while a checkpoint is run, from the first question to the last file.
+"""The pytest hooks that run a checkpoint, from the first question to the last file.
 
 Rules of this module:
 
-- The record is written before anything else that happens at the end.
-- A signal ends the run in order: what was judged is recorded, the rest says why it was not.
-- What hangs is ended by a limit of its own; the record is written then too.
+- At the end the record is written first.
+- A signal stops the run cleanly: verdicts are recorded, and what was not judged says why.
+- A run that hangs is ended by the hard limit; its record is written too.
 """
 
 from __future__ import annotations
@@ -28,38 +28,38 @@ from hour24.checkpoint.terminal import (
 )
 from hour24.errors import LedgerError
 from hour24.pipe import Pipe
-from hour24.plugin.compatibility import once
+from hour24.plugin.compatibility import split_repeats
 from hour24.plugin.exits import EXIT, EXIT_HARD_LIMIT, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import VERDICTS
 from hour24.plugin.guards import Scrubbed
 from hour24.plugin.marking import OWN, criterion_of
-from hour24.plugin.trouble import trouble as trouble_of
+from hour24.plugin.trouble import find_trouble
 from hour24.plugin.waiting import WaitingLine
 from hour24.shipped import COMMAND
 from hour24.text import LONGEST_TEXT, escape_for_ci, one_line
 from hour24.verdict import Outcome, worst
 
 PAGES_WITHIN_S = 20.0
-"""What a run that hangs takes for its pages, when its record is safe."""
+"""Time limit for the pages of a run that hangs, after its record is written."""
 NUDGE_S = 0.2
-"""After a signal the main thread has so long to notice it by itself."""
+"""Time for the main thread to notice a signal by itself."""
 
 
 class CheckpointPlugin:
-    """The hooks that act while a checkpoint is run."""
+    """The hooks that run a checkpoint."""
 
     def __init__(self, config: pytest.Config, run: Any) -> None:
         self.config = config
         self.run = run
         self.broken: list[str] = []
         self.waiting = WaitingLine(config)
-        run.waiting = self.waiting.tell
+        run.waiting = self.waiting.show
         self.interrupted = ""
         self.begun = False
         self._old_handlers = {
             number: signal.signal(number, self._stop)
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-            if signal.getsignal(number) != signal.SIG_IGN  # nohup: whoever started us says so
+            if signal.getsignal(number) != signal.SIG_IGN  # nohup ignores SIGHUP on purpose
         }
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
@@ -74,21 +74,21 @@ class CheckpointPlugin:
 
     # selection
 
-    def selected(self, collected: list[pytest.Item], items: list[pytest.Item]) -> None:
-        """Check that every test is a criterion, and that one hour was selected."""
+    def check_selection(self, collected: list[pytest.Item], items: list[pytest.Item]) -> None:
+        """Checks that every test is a criterion and that one hour is selected."""
         from hour24.checkpoint.opening import begin
 
-        strays = [item.nodeid for item in collected if not item.get_closest_marker("criterion")]
-        if strays:
+        unmarked = [item.nodeid for item in collected if not item.get_closest_marker("criterion")]
+        if unmarked:
             raise pytest.UsageError(
-                f"{strays[0]}: expected @criterion(...), got none; without one no checkpoint "
+                f"{unmarked[0]}: expected @criterion(...), got none; without one no checkpoint "
                 "ever runs it"
             )
-        meant = self.run.context.marker
+        expected = self.run.context.marker
         found = {_marker_of(item) for item in items}
-        if found - {meant}:
+        if found - {expected}:
             raise pytest.UsageError(f"-m: expected one checkpoint, got {sorted(map(str, found))}")
-        kept, repeats = once(items)
+        kept, repeats = split_repeats(items)
         if repeats:
             self.config.hook.pytest_deselected(items=repeats)
             self.run.notes.append(
@@ -97,8 +97,8 @@ class CheckpointPlugin:
             items[:] = kept
         for own in OWN.values():
             self.run.plan[own.id] = own
-        begin(self.run)  # once more, with the plan that is whole now
-        order = {name: place for place, name in enumerate(self.run.plan)}
+        begin(self.run)  # again, now with the whole plan
+        order = {name: position for position, name in enumerate(self.run.plan)}
         last = len(order)
         items.sort(key=lambda item: order.get(criterion_of(item).id, last))
 
@@ -135,7 +135,7 @@ class CheckpointPlugin:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         found = criterion_of(pyfuncitem)
         if pyfuncitem.stash.get(VERDICTS, None):
-            return True  # another plugin runs it again: its verdict stands
+            return True  # another plugin runs it again: the first verdict counts
         if self.run.applies(found.id):
             return None
         because = self.run.production.criteria[found.id].because
@@ -151,15 +151,15 @@ class CheckpointPlugin:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         if call.when == "call" or call.excinfo is not None:
-            self._settle(item, call, report)
+            self._set_outcome(item, call, report)
         self._scrub(report)
         return report
 
-    def _settle(
+    def _set_outcome(
         self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
     ) -> None:
         verdicts = item.stash.setdefault(VERDICTS, [])
-        trouble = trouble_of(call, self.run.redactor.text)
+        trouble = find_trouble(call, self.run.redactor.text)
         expected = report.__dict__.pop("wasxfail", None)
         if trouble is None and expected is not None:
             trouble = ("skip_not_allowed", "its test is marked as failing, which proves nothing")
@@ -179,9 +179,9 @@ class CheckpointPlugin:
             report.longrepr = (str(item.path), 0, f"not applicable: {verdicts[0].reason}")
         else:
             report.outcome = "failed"
-            told = "\n".join(f"{one.id} {one.outcome} {one.reason}" for one in verdicts)
+            text = "\n".join(f"{one.id} {one.outcome} {one.reason}" for one in verdicts)
             harness = trouble is not None and trouble[0] == "harness_error"
-            report.longrepr = f"{told}\n\n{report.longreprtext}" if harness else told
+            report.longrepr = f"{text}\n\n{report.longreprtext}" if harness else text
         for judged in verdicts:
             label = f"{judged.id} {judged.subject}".strip()
             item.user_properties.append((label, f"{judged.outcome} {judged.code}".strip()))
@@ -194,7 +194,7 @@ class CheckpointPlugin:
         elif report.longrepr is not None:
             report.longrepr = text(report.longreprtext)
         report.sections = [(name, text(content)) for name, content in report.sections]
-        for name in ("extras", "extra"):  # what pytest-html was given to attach
+        for name in ("extras", "extra"):  # attachments of pytest-html
             if name in report.__dict__:
                 setattr(report, name, self.run.redactor.plain(getattr(report, name)))
         if isinstance(report, pytest.TestReport):
@@ -202,9 +202,9 @@ class CheckpointPlugin:
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         if hasattr(report, "judged"):
-            return report.verdict, "", ""  # our own lines tell it
+            return report.verdict, "", ""  # shown by our own lines
         if report.failed and report.when == "teardown":
-            return "error", "", ""  # its section and a note tell it
+            return "error", "", ""  # shown by its section and a note
         return None
 
     @pytest.hookimpl(trylast=True)
@@ -214,7 +214,9 @@ class CheckpointPlugin:
             return
         self.waiting.clear(terminal)
         for judged in report.judged:
-            for text, markup in verdict_lines(judged, terminal._tw.fullwidth):
+            for text, markup in verdict_lines(
+                judged, terminal._tw.fullwidth, whole=not terminal.isatty
+            ):
                 terminal.write_line(text, **markup)
         if "harness_error" in {judged.code for judged in report.judged}:
             for text in report.longreprtext.splitlines():
@@ -249,7 +251,7 @@ class CheckpointPlugin:
         raise KeyboardInterrupt(self.interrupted)
 
     def _nudge(self) -> None:
-        """Wake the main thread where another one took its signal, or it came just before a wait."""
+        """Wakes the main thread if another thread took its signal, or a wait began just after."""
         main = threading.main_thread().ident
         assert main is not None
         while numbers := os.read(self._woken, 64):
@@ -260,10 +262,10 @@ class CheckpointPlugin:
         os.close(self._woken)
 
     def _hard_limit(self) -> float:
-        """Seconds after which a run that hangs is ended.
+        """Returns the seconds after which a run that hangs is ended.
 
-        Found before the watchdog starts: a library that warns as it is imported would end that
-        thread, where pytest's filters are not whole yet and a warning is an error.
+        Computed before the watchdog starts: a library that warns on import would end that thread,
+        because pytest's filters are incomplete then and a warning is an error.
         """
         stated: float | None = self.config.option.hard_limit
         if stated is not None:
@@ -280,19 +282,19 @@ class CheckpointPlugin:
         if self._ended.wait(limit):
             return
         try:
-            struck = f"the hard limit of {limit:g} s struck"
-            self.run.write(struck)
+            reason = f"hard limit of {limit:g} s reached"
+            self.run.write(reason)
             capture = self.config.pluginmanager.get_plugin("capturemanager")
             if capture is not None:
-                capture.suspend(in_=False)  # the test that hangs still holds the terminal
-            self._say(f"hour24: {struck}; {self.run.path}")
+                capture.suspend(in_=False)  # the test that hangs still captures the output
+            self._print_error(f"hour24: {reason}; {self.run.path}")
             pages = threading.Thread(target=self.run.publish, daemon=True)
             pages.start()
             pages.join(PAGES_WITHIN_S)
             for text in self.run.leaks():
-                self._say(f"hour24: {text}")
-        except Exception as problem:  # noqa: BLE001  nobody else could tell it
-            self._say(f"hour24: {self._unwritten(problem)}")
+                self._print_error(f"hour24: {text}")
+        except Exception as problem:  # noqa: BLE001  the process ends here; report it
+            self._print_error(f"hour24: {self._describe_unwritten(problem)}")
         finally:
             os._exit(EXIT_HARD_LIMIT)
 
@@ -313,12 +315,12 @@ class CheckpointPlugin:
             self.interrupted = str(session.shouldfail or session.shouldstop)
         self.run.notes += [f"{nodeid} does not import" for nodeid in self.broken]
         self.run.broken = tuple(self.broken)
-        self.run.imported(self.broken)
+        self.run.record_imports(self.broken)
         try:
             record = self.run.write(self.interrupted)
-        except Exception as problem:  # noqa: BLE001  the journal still has every verdict
+        except Exception as problem:  # noqa: BLE001  the journal has every verdict
             session.exitstatus = EXIT_NOT_WRITTEN
-            self._say(f"hour24: {self._unwritten(problem)}")
+            self._print_error(f"hour24: {self._describe_unwritten(problem)}")
         else:
             if exitstatus not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
                 session.exitstatus = EXIT[record.outcome]
@@ -326,32 +328,34 @@ class CheckpointPlugin:
         self._ended.set()
         yield
         option = self.config.option
-        beside = [getattr(option, name, None) for name in ("htmlpath", "xmlpath", "log_file")]
-        leaks = self.run.leaks(Path(path) for path in beside if path)
+        reports = [getattr(option, name, None) for name in ("htmlpath", "xmlpath", "log_file")]
+        leaks = self.run.leaks(Path(path) for path in reports if path)
         for text in leaks:
-            self._say(f"hour24: {text}")
+            self._print_error(f"hour24: {text}")
         if leaks:
             session.exitstatus = EXIT_NOT_WRITTEN
         from hour24.checkpoint.notify import last_heartbeat
 
         unsent = last_heartbeat(self.run, int(session.exitstatus))
         if unsent:  # the closing lines were written before
-            self._say(f"hour24: {unsent}")
+            self._print_error(f"hour24: {unsent}")
 
-    def _unwritten(self, problem: Exception) -> str:
-        told = problem if isinstance(problem, LedgerError) else repr(problem)
+    def _describe_unwritten(self, problem: Exception) -> str:
+        cause = problem if isinstance(problem, LedgerError) else repr(problem)
         return (
-            f"the record could not be written: {told}; its verdicts are in "
+            f"the record could not be written: {cause}; its verdicts are in "
             f"{self.run.journal.path}: {COMMAND} finalise"
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        for text, markup in closing_lines(self.run, terminalreporter._tw.fullwidth):
+        for text, markup in closing_lines(
+            self.run, terminalreporter._tw.fullwidth, whole=not terminalreporter.isatty
+        ):
             terminalreporter.write_line(text, **markup)
 
     def pytest_unconfigure(self) -> None:
         self._ended.set()
-        if not self.begun:  # another plugin ended pytest: nothing was asked, no attempt is spent
+        if not self.begun:  # another plugin ended pytest: nothing was asked, no attempt counts
             self.run.withdraw()
         logging.setLogRecordFactory(self._old_factory)
         signal.set_wakeup_fd(-1)
@@ -360,15 +364,15 @@ class CheckpointPlugin:
             signal.signal(number, handler)
         self.run.close()
 
-    # no secret leaves
+    # redaction
 
     def _log_record(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._old_factory(*args, **kwargs)
         try:
-            told = record.getMessage()
-        except Exception:  # noqa: BLE001  a library's slip in its own words ends no question
-            told = f"{record.msg} {record.args}"
-        record.msg, record.args = self.run.redactor.text(told), ()
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001  a library's bad log call ends no question
+            message = f"{record.msg} {record.args}"
+        record.msg, record.args = self.run.redactor.text(message), ()
         if record.exc_info and record.exc_info[0] is not None:
             whole = "".join(traceback.format_exception(*record.exc_info)).rstrip()
             record.exc_text = self.run.redactor.text(whole)
@@ -382,15 +386,15 @@ class CheckpointPlugin:
     def _terminal(self) -> Any:
         return self.config.pluginmanager.get_plugin("terminalreporter")
 
-    def _say(self, text: str) -> None:
+    def _print_error(self, text: str) -> None:
         terminal = self._terminal()
         if terminal is not None:
             terminal.ensure_newline()
             terminal.write_line(one_line(text, LONGEST_TEXT), red=True)
-            terminal.flush()  # whoever ends the process next does not
+            terminal.flush()  # os._exit does not flush
 
 
 def _marker_of(item: pytest.Item) -> str:
-    """The marker by which this test was selected: ``hour8``, ``daily``."""
+    """Returns the marker that selected this test: ``hour8``, ``daily``."""
     at = item.callspec.params["checkpoint"]  # type: ignore[attr-defined]
     return at if isinstance(at, str) else f"hour{at}"

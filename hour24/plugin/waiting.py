@@ -1,4 +1,4 @@
-"""Whom a checkpoint waits for, told while it waits."""
+"""Shows the source that a checkpoint is waiting for."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from typing import Any
 import pytest
 
 PATIENCE_S = 5.0
-"""So long a run may be silent where its lines are kept."""
+"""Silence allowed before a line is written to a pipe or a file."""
 
 
 class WaitingLine:
-    """On a terminal one line that goes; elsewhere one that stays, once a lane."""
+    """On a terminal one line that is replaced; elsewhere one line per lane."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self._waited: set[str] = set()
-        self._told = False
+        self._shown = False
 
-    def tell(self, lane: str, waited_s: float, budget_s: float) -> None:
-        """Say whom we wait for: on a terminal in one line that goes, elsewhere once a lane."""
+    def show(self, lane: str, waited_s: float, budget_s: float) -> None:
+        """Show the lane that we wait for."""
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is None or terminal.verbosity < 0:
             return
-        told = f"waiting for {lane}, {waited_s:.0f} s of at most {budget_s:.0f} s"
+        text = f"waiting for {lane}, {waited_s:.0f} s of at most {budget_s:.0f} s"
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else nullcontext():
             if terminal.isatty:
                 self.clear(terminal)
-                terminal.write(told, flush=True)
-                self._told = True
+                terminal.write(text, flush=True)
+                self._shown = True
             elif waited_s >= PATIENCE_S and lane not in self._waited:
                 self._waited.add(lane)
                 terminal.ensure_newline()
-                terminal.write_line(told, flush=True)
+                terminal.write_line(text, flush=True)
 
     def clear(self, terminal: Any) -> None:
-        """Take the line away that said whom we wait for."""
-        if self._told:
-            self._told = False
+        """Remove the line that shows the lane."""
+        if self._shown:
+            self._shown = False
             terminal.rewrite("", erase=True)
             terminal.write("\r")
             terminal.currentfspath = None

@@ -1,7 +1,7 @@
-"""What the prober writes down, and what its lines say of a window."""
+"""The files of the prober, and the observations that they contain."""
 
 from hour24.probes.lines import Alarm, Drop, LineWriter, Minute, NoProber, alarms, last_line
-from hour24.probes.seen import Seen, read
+from hour24.probes.observations import Observations, read
 
 __all__ = [
     "Alarm",
@@ -9,7 +9,7 @@ __all__ = [
     "LineWriter",
     "Minute",
     "NoProber",
-    "Seen",
+    "Observations",
     "alarms",
     "last_line",
     "read",

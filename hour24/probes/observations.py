@@ -51,7 +51,7 @@ THIN_S = 300.0
 REFUSALS = ("401", "403")
 
 
-class Seen:
+class Observations:
     """What the probers saw; made by :func:`read`."""
 
     def __init__(self, folder: Path, window: Window) -> None:
@@ -216,7 +216,7 @@ class Seen:
     def _span(self) -> str:
         return f"{self.window.start:%Y-%m-%dT%H:%MZ} to {self.window.end:%Y-%m-%dT%H:%MZ}"
 
-    def _over(self, window: Window) -> Seen:
+    def _over(self, window: Window) -> Observations:
         """These lines in blocks that the window's edges fall between."""
         inside = self.window.contains(window)
         offsets = (
@@ -263,7 +263,7 @@ class Seen:
 class _Control:
     """Whether the control address answered around a moment."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: Observations) -> None:
         newest = seen._all.newest.get(("control", "control"))
         self._states = None
         if newest is not None:
@@ -279,7 +279,7 @@ class _Control:
         return True if GOOD in near else None
 
 
-def read(folder: Path, window: Window, *, quiet: bool = False) -> Seen:
+def read(folder: Path, window: Window, *, quiet: bool = False) -> Observations:
     """What all probers of this folder saw within the window.
 
     Args:
@@ -289,7 +289,7 @@ def read(folder: Path, window: Window, *, quiet: bool = False) -> Seen:
     Raises: NoProber, when no line speaks of the window; SourceMisread, when a whole line cannot
         be read.
     """
-    seen = Seen(folder, window)
+    seen = Observations(folder, window)
     decoder = msgspec.json.Decoder(Minute)
     digest = hashlib.sha256()
     newest: datetime | None = None

@@ -1,11 +1,12 @@
-"""Questions of one's own, for criteria of one's own.
+"""Questions of your own checks.
 
 Rules of this module:
 
-- What cannot be answered is :class:`~hour24.evidence.Unanswered`, as with every other source; an
-  answer that is no finite number is misread, never 0; a text is one only where the caller says so.
-- What is asked exists only now: past the checkpoint's tolerance it is not asked.
-- The database is only read, in one transaction of its own, bounded in time.
+- A question without an answer is :class:`~hour24.evidence.Unanswered`, as with every source. An
+  answer that is not a finite number is misread, never 0; text is read as a number only with
+  ``as_text``.
+- The answers cannot be measured retroactively: after the checkpoint's tolerance nothing is asked.
+- The database is only read, in a separate transaction with a timeout.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from hour24.witnesses.port import Measure
 
 
 class Ask:
-    """Asks one number at a time.
+    """Asks for one number at a time.
 
     Args:
-        inquiry: the checkpoint that is being run.
+        inquiry: the inquiry of the running checkpoint.
     """
 
     def __init__(self, inquiry: Inquiry) -> None:
@@ -38,14 +39,14 @@ class Ask:
     def json(
         self, url: str, pointer: str = "", *, like: str = "", unit: str = "", as_text: bool = False
     ) -> Evidence:
-        """The number at a JSON pointer of a document.
+        """Returns the number at a JSON pointer of a document.
 
         Args:
-            url: an address, or a path beside the health document's.
-            pointer: where the number stands: ``/queue/length``; "" for the document itself.
+            url: an address, or a path relative to the health document's.
+            pointer: path of the number: ``/queue/length``; "" for the document itself.
             like: an endpoint of production.toml whose headers are sent.
-            unit: of the number, for a reader.
-            as_text: whether a number given as text (``"12.5"``) is one.
+            unit: unit of the number, for display.
+            as_text: whether text (``"12.5"``) is read as a number.
         """
         production = self._inquiry.production
         whole = urljoin(production.health.url, url)
@@ -54,10 +55,10 @@ class Ask:
         )
 
     def sql(self, query: str, *, unit: str = "", as_text: bool = False) -> Evidence:
-        """The number that a SELECT of one row and one column answers.
+        """Returns the number that a SELECT of one row and one column returns.
 
         Args:
-            as_text: whether a number given as text (``"12.5"``) is one.
+            as_text: whether text (``"12.5"``) is read as a number.
         """
         return self._answered(query, lambda: self._sql(query, unit, as_text))
 
@@ -67,7 +68,8 @@ class Ask:
         question = inquiry.question(asked, source="own")
         if late > inquiry.checkpoint.tolerance_s:
             reason = (
-                f"own: it exists only now, and this checkpoint was due {format_duration(late)} ago"
+                f"own: cannot be measured retroactively: the run was {format_duration(late)} late "
+                f"(tolerance {format_duration(inquiry.checkpoint.tolerance_s)})"
             )
             return Unanswered(question=question, code="late", reason=reason)
         try:
