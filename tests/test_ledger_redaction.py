@@ -203,3 +203,26 @@ def test_a_torn_line_of_a_journal_that_holds_a_secret_is_left_out(ledger: Ledger
     searched(ledger)
     assert len(journal.read(path)) == whole
     assert REDACTOR.found_in(path) == []
+
+
+def test_a_journal_alone_that_was_put_away_stops_nobody_from_recording(ledger: Ledger) -> None:
+    """Its attempt has no bytes to name: the next record names the newest entry that has some."""
+    path = ledger.folder / "journal" / "hour08.a1.jsonl"
+    path.write_text("{}\n", encoding="utf-8")
+    quarantine(path)
+    assert ledger.next_attempt(8) == 2
+    assert ledger.head().file == "hour04.a1.json"
+    ledger.write(small.record(8, attempt=2))
+    assert {one.code for one in ledger.standings(small.AFTER) if one.hour == 8} == {"unreadable"}
+
+
+def test_a_killed_run_whose_journal_cannot_be_redacted_keeps_its_attempt(ledger: Ledger) -> None:
+    """The chain notes the journal, as no record speaks for it."""
+    path = ledger.folder / "journal" / "hour08.a1.jsonl"
+    path.write_text('{"kind":"judged","took_s":123456789}\n', encoding="utf-8")
+    digits = Redactor([("PIN", "123456789")])
+    assert redact(ledger, path, ["PIN"], digits, LATE) == ""
+    path.unlink()  # where the ledger was copied without what was put away
+    assert json.loads((ledger.folder / "redacted.1.json").read_text("utf-8"))["after"] == ""
+    assert ledger.next_attempt(8) == 2
+    assert any("hour08.a1.json: expected to read it" in each for each in wrong(ledger))
