@@ -517,7 +517,7 @@ def test_neighbouring_windows_share_no_value_and_lose_none(asking):
     before = Window(WINDOW.start - timedelta(seconds=60), WINDOW.start)
     after = Window(WINDOW.end, WINDOW.end + timedelta(seconds=60))
     assert render.responses(WINDOW).total == 110
-    with pytest.raises(SourceMisread, match="expected a moment from"):
+    with pytest.raises(SourceMisread, match="expected a time from"):
         render.responses(before)
     near = asking(metric(series(edge[:3], "requests", statusCode="200"))).render
     assert near.responses(before).total == 1
@@ -642,7 +642,7 @@ def test_load_is_requests_a_second(asking):
         (lambda: {"labels": [], "values": []}, "unit: expected to be there"),
         (
             lambda: {**series([], "requests"), "values": [{"timestamp": "2026-11-24T06:00:00"}]},
-            "a moment with its zone",
+            "a time with its zone",
         ),
         (lambda: "nonsense", "an object"),
     ],
@@ -879,11 +879,11 @@ def test_a_short_limit_is_waited_for(asking):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"timestamp": 1_795_500_000}, "timestamp: expected a moment with its zone"),
+        ({"timestamp": 1_795_500_000}, "timestamp: expected a time with its zone"),
         ({"timestamp": at(-90_000)}, "its clock or its filter is wrong"),
-        ({"message": None}, "message: expected a text, got null"),
+        ({"message": None}, "message: expected text, got null"),
         ({"labels": None}, "labels: expected a list, got null"),
-        ({"id": 7}, "id: expected a text, got 7"),
+        ({"id": 7}, "id: expected text, got 7"),
     ],
 )
 def test_a_line_that_is_not_as_documented_is_misread(asking, change, says):

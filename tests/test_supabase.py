@@ -142,7 +142,7 @@ def test_the_disk_and_when_it_was_read():
         (util(fs_used_bytes=True), "expected a number, got true"),
         (util(fs_size_bytes=0, fs_used_bytes=0), "expected at most its size of 0"),
         (util(fs_used_bytes=9_000_000_000), "expected at most its size of 8000000000"),
-        (util(at="2026-11-24T10:00:00"), "timestamp: expected a moment with its zone"),
+        (util(at="2026-11-24T10:00:00"), "timestamp: expected a time with its zone"),
         (util(at="2026-11-24T08:30:00Z"), "expected a reading of the last hour"),
         (util(at="2026-11-25T10:00:00Z"), "expected a reading of the last hour"),
         (told({"timestamp": "2026-11-24T10:00:00Z"}), "metrics: expected to be there"),
@@ -159,7 +159,7 @@ def test_a_disk_that_is_not_as_documented(answer, says):
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (health(auth=None, db="ACTIVE_HEALTHY"), r"\[0\].status: expected a text, got null"),
+        (health(auth=None, db="ACTIVE_HEALTHY"), r"\[0\].status: expected text, got null"),
         (told([{"status": "ACTIVE_HEALTHY"}]), "name: expected to be there"),
         (told({"result": []}), "expected a list, got an object"),
         (told(["auth", "db"]), r"\[0\]: expected an object"),

@@ -1,23 +1,29 @@
-"""What an answer says, read strictly.
+"""A vendor's answer, read strictly.
 
 Rules of this module:
 
+- A form, which is a msgspec Struct, describes an answer; :func:`read_answer` reads it. Members
+  that the form does not name are ignored, since vendors add some.
 - A member that is absent, null, of another type, NaN or infinite is a
-  :class:`~hour24.errors.SourceMisread`; it never becomes 0, "" or an empty list.
-- A number as text is a number only where the vendor documents it so (``as_text``).
-- A moment has a zone; one without is UTC only where the vendor documents it so.
-- ``where`` names the place: ``logs: page 2: logs[3].timestamp``.
+  :class:`~hour24.errors.SourceMisread`; it never becomes 0, "" or an empty list, unless the form
+  gives it a default.
+- A number as text is a number only where the vendor documents it so (:data:`TextCount`).
+- A time has a zone.
+- A refusal names the path: ``render: error lines: page 2.logs[3].timestamp: expected X, got Y``.
 """
 
 from __future__ import annotations
 
+import abc
 import json
 import math
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from hour24.errors import SourceMisread
 from hour24.watch import Window
@@ -26,6 +32,92 @@ Read = TypeVar("Read")
 LONGEST = 60
 SLACK_S = 60.0
 DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+# Types of a form's members, next to str, bool, lists and other forms. To a type checker they are
+# the numbers that they become; at run time msgspec leaves each to the function that reads it.
+if TYPE_CHECKING:
+    Number = float  # finite
+    Count = int  # a whole number, at least 0; 3.0 is one
+    TextCount = int  # a count that the vendor documents as text
+    Time = float  # ISO 8601 with a zone, as epoch seconds
+else:
+    Number, Count, TextCount, Time = (
+        abc.ABCMeta(name, (), {}) for name in ("Number", "Count", "TextCount", "Time")
+    )
+    Number.register(float)
+    Count.register(int)
+    TextCount.register(int)
+    Time.register(float)
+
+_KINDS = {
+    "str": "text",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "array": "a list",
+    "object": "an object",
+}
+"""msgspec's names of types, in words."""
+_PROBLEM = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
+_EXPECTED = re.compile(r"Expected `(?P<kinds>[^`]*)`(?P<rest>.*?)(?:, got `.*`)?", re.DOTALL)
+
+
+def read_answer(found: Any, form: type[Read], where: str) -> Read:
+    """Return ``found``, an answer's JSON, as the form describes it.
+
+    Raises: SourceMisread, which names the path, what was expected and what was found.
+    """
+    try:
+        return msgspec.convert(found, form, dec_hook=_read_member)
+    except msgspec.ValidationError as problem:
+        raise _as_misread(str(problem), found, where) from None
+
+
+def _read_member(kind: type, value: Any) -> Any:
+    """Read a member of one of our own types; msgspec adds the path to what is raised."""
+    readers: dict[type, Callable[[Any, str], float]] = {
+        Number: number,
+        Count: count,
+        TextCount: count_as_text,
+        Time: moment,
+    }
+    try:
+        return readers[kind](value, "")
+    except SourceMisread as problem:
+        raise ValueError(str(problem)) from None
+
+
+def _as_misread(problem: str, found: Any, where: str) -> SourceMisread:
+    """Turn msgspec's message into our refusal."""
+    parts = _PROBLEM.fullmatch(problem)
+    what, path = (parts["what"], parts["path"] or "") if parts else (problem, "")
+    where += path
+    if what.startswith(": "):  # of _read_member: it has said all but the path
+        return SourceMisread(f"{where}{what}")
+    if missing := _MISSING.fullmatch(what):
+        return SourceMisread(f"{where}.{missing['name']}: expected to be there, got nothing")
+    expected = "a documented value"
+    if told := _EXPECTED.fullmatch(what):
+        kinds = [_KINDS.get(kind, kind) for kind in told["kinds"].split(" | ") if kind != "null"]
+        expected = " or ".join(kinds) + told["rest"]
+    return misread(where, expected, _value_at(found, path))
+
+
+def _value_at(found: Any, path: str) -> Any:
+    """Return the value at msgspec's path, such as ``.logs[3].timestamp``."""
+    while path:
+        if path[0] == "[":
+            index, _, path = path[1:].partition("]")
+            if not index.isdigit():  # ``[...]``: some value of a dict
+                break
+            found = found[int(index)]
+        else:
+            # a name may hold dots itself, such as Sentry's ``error.type``
+            names = [key for key in found if re.match(rf"\.{re.escape(key)}($|[.\[])", path)]
+            name = max(names, key=len)
+            found, path = found[name], path[len(name) + 1 :]
+    return found
 
 
 def misread(where: str, expected: str, got: Any) -> SourceMisread:
@@ -79,9 +171,9 @@ def perhaps(
 
 
 def text(value: Any, where: str) -> str:
-    """``value``, a text."""
+    """``value``, which must be text."""
     if not isinstance(value, str):
-        raise misread(where, "a text", value)
+        raise misread(where, "text", value)
     return value
 
 
@@ -130,18 +222,7 @@ def moment(value: Any, where: str) -> float:
             read = None
         if read is not None and read.tzinfo is not None:
             return read.timestamp()
-    raise misread(where, "a moment with its zone, ISO 8601", value)
-
-
-def moment_in_utc(value: Any, where: str) -> float:
-    """As :func:`moment`; without a zone it is UTC, as the vendor documents."""
-    if isinstance(value, str):
-        try:
-            read = datetime.fromisoformat(value)
-        except ValueError:
-            raise misread(where, "a moment, ISO 8601", value) from None
-        return (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp()
-    raise misread(where, "a moment, ISO 8601", value)
+    raise misread(where, "a time with its zone, ISO 8601", value)
 
 
 def holds(window: Window, at: float, where: str) -> bool:
@@ -155,7 +236,7 @@ def holds(window: Window, at: float, where: str) -> bool:
     if window.start.timestamp() - SLACK_S <= at <= window.end.timestamp() + SLACK_S:
         return False
     raise SourceMisread(
-        f"{where}: expected a moment from {stamp(window.start)} to {stamp(window.end)} as asked, "
+        f"{where}: expected a time from {stamp(window.start)} to {stamp(window.end)} as asked, "
         f"got {stamp(datetime.fromtimestamp(at, UTC))}; its clock or its filter is wrong"
     )
 

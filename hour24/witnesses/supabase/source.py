@@ -1,10 +1,10 @@
-"""Supabase's management API: what it calls its services, and how full the disk is.
+"""Supabase's management API: the status of its services, and how full the disk is.
 
 Rules of this module:
 
-- Every service that was asked for is answered for; one left out makes the answer incomplete.
-- Words are passed on as they are; which of them is well is not said here.
-- A reading of the disk is of now, or it is none; no number of it is text.
+- An answer that leaves out a service asked for is incomplete.
+- A status is passed on as it is; the judge decides which are healthy.
+- A disk reading older than an hour is refused, and so is a number given as text.
 
 Source: Supabase's management API, ``/v1/projects/{ref}/health`` and ``.../config/disk/util``.
 """
@@ -15,17 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from hour24.asking.answers import (
-    count,
-    member,
-    misread,
-    moment,
-    object_of,
-    objects,
-    perhaps,
-    stamp,
-    text,
-)
+from msgspec import Struct
+
+from hour24.asking.answers import Count, Time, misread, read_answer, stamp
 from hour24.asking.client import BUDGET_S, ApiClient, Asking
 from hour24.clock import Clock
 from hour24.errors import SourceError, SourceIncomplete, SourceMisread
@@ -36,8 +28,31 @@ FRESH_S = 3600.0
 LONGEST = 500
 
 
+class ServiceHealth(Struct, frozen=True):
+    """One service of ``GET /v1/projects/{ref}/health``."""
+
+    name: str
+    status: str
+    error: str | None = None
+
+
+class DiskSizes(Struct, frozen=True):
+    """The bytes of the file system."""
+
+    fs_size_bytes: Count
+    fs_used_bytes: Count
+    fs_avail_bytes: Count
+
+
+class DiskUsage(Struct, frozen=True):
+    """``GET /v1/projects/{ref}/config/disk/util``."""
+
+    timestamp: Time
+    metrics: DiskSizes
+
+
 class Supabase:
-    """The project as Supabase's own API sees it now; used by one thread."""
+    """Supabase's view of the project now; used by one thread."""
 
     def __init__(self, at: SupabaseAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
         self.at = at
@@ -51,14 +66,14 @@ class Supabase:
             budget_s=budget_s,
         )
         self._project = f"/v1/projects/{at.project_ref}"
-        self._missing = f"expected a token that sees project {at.project_ref}, got no sight of it"
+        self._missing = f"expected a token that sees project {at.project_ref}, got none"
 
     def services(self) -> Listing:
-        """What Supabase calls each service that is to be watched.
+        """Return the status of each service that [supabase] names.
 
         Returns: items ``name``, ``status`` (``ACTIVE_HEALTHY``, ``COMING_UP``, ``UNHEALTHY``)
-            and ``error``, empty where none is told.
-        Raises: SourceIncomplete, when it leaves one out; SourceError.
+            and ``error``, empty where none is given.
+        Raises: SourceIncomplete, when a service is missing; SourceError.
         Source: ``GET /v1/projects/{ref}/health``.
         """
         with self._asking("services") as asking:
@@ -68,65 +83,63 @@ class Supabase:
                 right="the right to read the project",
                 missing=self._missing,
             )
-            items = [
-                {
-                    "name": member(row, "name", where, text),
-                    "status": member(row, "status", where, text),
-                    "error": (perhaps(row, "error", where, text) or "")[:LONGEST],
-                }
-                for where, row in objects(body, asking.where)
-            ]
-            told = {item["name"] for item in items}
-            absent = [name for name in self.at.services if name not in told]
+            found = read_answer(body, list[ServiceHealth], asking.where)
+            reported = {service.name for service in found}
+            absent = [name for name in self.at.services if name not in reported]
             if absent:
                 asking.refuse(
                     SourceIncomplete,
                     f"expected {len(self.at.services)} services, got none of the name "
                     f"{', '.join(absent)}",
                 )
+            items = tuple(
+                {
+                    "name": service.name,
+                    "status": service.status,
+                    "error": (service.error or "")[:LONGEST],
+                }
+                for service in found
+            )
             return Listing(
-                question=asking.question(), what="services", items=tuple(items), seen=len(items)
+                question=asking.question(), what="services", items=items, seen=len(items)
             )
 
     def disk(self) -> Listing:
-        """The disk of the database.
+        """Return how full the database's disk is.
 
         Returns: one item: ``at`` (epoch seconds), ``size_bytes``, ``used_bytes``,
             ``available_bytes``.
-        Raises: SourceMisread, when the reading is not of the last hour or cannot be; SourceError.
+        Raises: SourceMisread, when the reading is impossible or older than an hour; SourceError.
         Source: ``GET /v1/projects/{ref}/config/disk/util``.
         """
         with self._asking("disk") as asking:
-            body = object_of(
-                asking.document(
-                    f"{self._project}/config/disk/util",
-                    right="the right to read the project's disk",
-                    missing=self._missing,
-                ),
-                asking.where,
+            body = asking.document(
+                f"{self._project}/config/disk/util",
+                right="the right to read the project's disk",
+                missing=self._missing,
             )
-            at = member(body, "timestamp", asking.where, moment)
-            now = self.clock.now().timestamp()
-            if abs(now - at) > FRESH_S:
+            found = read_answer(body, DiskUsage, asking.where)
+            at, sizes = found.timestamp, found.metrics
+            if abs(self.clock.now().timestamp() - at) > FRESH_S:
                 when = stamp(datetime.fromtimestamp(at, UTC))
                 asking.refuse(SourceMisread, f"expected a reading of the last hour, got {when}")
-            metrics = member(body, "metrics", asking.where, object_of)
-            place = f"{asking.where}.metrics"
-            size = member(metrics, "fs_size_bytes", place, count)
-            used = member(metrics, "fs_used_bytes", place, count)
-            if size == 0 or used > size:
-                raise misread(f"{place}.fs_used_bytes", f"at most its size of {size}", used)
+            if sizes.fs_size_bytes == 0 or sizes.fs_used_bytes > sizes.fs_size_bytes:
+                raise misread(
+                    f"{asking.where}.metrics.fs_used_bytes",
+                    f"at most its size of {sizes.fs_size_bytes}",
+                    sizes.fs_used_bytes,
+                )
             item = {
                 "at": at,
-                "size_bytes": size,
-                "used_bytes": used,
-                "available_bytes": member(metrics, "fs_avail_bytes", place, count),
+                "size_bytes": sizes.fs_size_bytes,
+                "used_bytes": sizes.fs_used_bytes,
+                "available_bytes": sizes.fs_avail_bytes,
             }
             return Listing(question=asking.question(), what="readings", items=(item,), seen=1)
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[Asking]:
-        """A question; a SourceError that leaves it carries the question."""
+        """Yield a question, and attach it to any SourceError raised meanwhile."""
         asking = self._client.asking(what)
         try:
             yield asking
