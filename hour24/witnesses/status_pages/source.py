@@ -1,12 +1,12 @@
-"""The vendors' status pages: what they say is not well; advisory, never judged.
+"""The vendors' status pages: incidents and components that are not well; never judged.
 
 Rules of this module:
 
-- A page that cannot be read says so and is not a page on which all is well; the others are read
-  all the same.
-- A word that we do not know is not well.
-- Names come many times, once a region: the worst of them stands for all.
-- What a page says is text of others: cut, and passed on as text.
+- A page that cannot be read is reported as such, never as a page on which all is well; the other
+  pages are read all the same.
+- An unknown status counts as not well.
+- A component may appear once per region: it is listed once, with its worst status.
+- A page's texts are a third party's: they are cut, and passed on as text.
 
 Source: Statuspage's public ``api/v2/summary.json``; Better Stack's ``index.json``, which is JSON
 whatever type it claims.
@@ -17,7 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hour24.asking.answers import list_of, member, moment, object_of, objects, perhaps, text
+from msgspec import Struct
+
+from hour24.asking.answers import Time, read_answer
 from hour24.asking.client import ApiClient, Asking
 from hour24.clock import Clock
 from hour24.errors import SourceError
@@ -47,8 +49,74 @@ OVER = frozenset({"resolved", "postmortem", "completed", "scheduled"})
 Item = dict[str, Any]
 
 
+class PageStatus(Struct, frozen=True):
+    """The status of a whole page."""
+
+    indicator: str
+    description: str | None = None
+
+
+class Incident(Struct, frozen=True):
+    """An incident or a scheduled maintenance; the newest update comes first."""
+
+    name: str
+    status: str
+    impact: str | None = None
+    created_at: Time | None = None
+    incident_updates: list[Any] | None = None
+
+
+class Component(Struct, frozen=True):
+    """A component of a page."""
+
+    name: str
+    status: str
+
+
+class Summary(Struct, frozen=True):
+    """Statuspage's ``api/v2/summary.json``."""
+
+    status: PageStatus
+    incidents: list[Incident]
+    components: list[Component]
+    scheduled_maintenances: list[Incident] | None = None
+
+
+class AggregateState(Struct, frozen=True):
+    """The status of a whole page."""
+
+    aggregate_state: str
+
+
+class PageData(Struct, frozen=True):
+    """The page itself."""
+
+    attributes: AggregateState
+
+
+class Included(Struct, frozen=True):
+    """A section or a resource of a page; only the attributes of a resource are read."""
+
+    type: Any = None
+    attributes: Any = None
+
+
+class Resource(Struct, frozen=True):
+    """The attributes of a ``status_page_resource``."""
+
+    public_name: str
+    status: str
+
+
+class Index(Struct, frozen=True):
+    """Better Stack's ``index.json``."""
+
+    data: PageData
+    included: list[Included] | None = None
+
+
 class StatusPages:
-    """Pages that anyone may read, asked one after another."""
+    """Public status pages, asked one after another."""
 
     def __init__(
         self, pages: Sequence[StatusPage], clock: Clock, *, budget_s: float = TOGETHER_S
@@ -58,7 +126,7 @@ class StatusPages:
         self.left_s = budget_s
 
     def incidents(self) -> dict[str, Evidence]:
-        """What is not well, by the page's name.
+        """Return what is not well, by the page's name.
 
         Returns: for each page a listing of items ``page``, ``name``, ``status``, ``impact``,
             ``at`` (epoch seconds, or none) and ``says``; or Unanswered.
@@ -92,11 +160,11 @@ class StatusPages:
 
 def _listing(page: StatusPage, asking: Asking) -> Listing:
     if page.form == "betterstack":
-        body = object_of(asking.document("/index.json"), asking.where)
-        items, seen = _better_stack(body, asking.where)
+        index = read_answer(asking.document("/index.json"), Index, asking.where)
+        items, seen = _better_stack(index, asking.where)
     else:
-        body = object_of(asking.document("/api/v2/summary.json"), asking.where)
-        items, seen = _statuspage(body, asking.where)
+        summary = read_answer(asking.document("/api/v2/summary.json"), Summary, asking.where)
+        items, seen = _statuspage(summary)
     return Listing(
         question=asking.question(),
         note="advisory, never judged",
@@ -106,65 +174,44 @@ def _listing(page: StatusPage, asking: Asking) -> Listing:
     )
 
 
-def _statuspage(body: Item, where: str) -> tuple[list[Item], int]:
-    """What is not well on a page of Statuspage's form, and how many things it tells of."""
-    status = member(body, "status", where, object_of)
-    indicator = member(status, "indicator", f"{where}.status", text)
-    incidents = list(objects(member(body, "incidents", where, list_of), f"{where}.incidents"))
-    maintenance = list(
-        objects(body.get("scheduled_maintenances") or [], f"{where}.scheduled_maintenances")
-    )
-    items = [
-        item
-        for place, each in (*incidents, *maintenance)
-        if (item := _incident(each, place))["status"] not in OVER
-    ]
-    components = [
-        (member(each, "name", place, text), member(each, "status", place, text))
-        for place, each in objects(
-            member(body, "components", where, list_of), f"{where}.components"
-        )
-    ]
-    items += _unwell(components)
-    if indicator != "none" and not items:
-        description = perhaps(status, "description", f"{where}.status", text)
-        items.append(_item(description or "the whole page", indicator))
-    return items, len(incidents) + len(maintenance) + len(components)
+def _statuspage(page: Summary) -> tuple[list[Item], int]:
+    """Return what is not well on a Statuspage page, and how many things the page lists."""
+    incidents = [*page.incidents, *(page.scheduled_maintenances or [])]
+    items = [_incident(each) for each in incidents if each.status not in OVER]
+    items += _not_well((each.name, each.status) for each in page.components)
+    if page.status.indicator != "none" and not items:
+        items.append(_item(page.status.description or "the whole page", page.status.indicator))
+    return items, len(incidents) + len(page.components)
 
 
-def _incident(told: Item, where: str) -> Item:
-    updates = list_of(told.get("incident_updates") or [], f"{where}.incident_updates")
+def _incident(incident: Incident) -> Item:
+    updates = incident.incident_updates or []
     newest = updates[0] if updates and isinstance(updates[0], dict) else {}
     return _item(
-        member(told, "name", where, text),
-        member(told, "status", where, text),
-        impact=perhaps(told, "impact", where, text) or "",
-        at=perhaps(told, "created_at", where, moment),
+        incident.name,
+        incident.status,
+        impact=incident.impact or "",
+        at=incident.created_at,
         says=str(newest.get("body") or ""),
     )
 
 
-def _better_stack(body: Item, where: str) -> tuple[list[Item], int]:
-    """What is not well on a page of Better Stack's form, and how many things it tells of."""
-    data = member(body, "data", where, object_of)
-    about = member(data, "attributes", f"{where}.data", object_of)
-    state = member(about, "aggregate_state", f"{where}.data.attributes", text)
-    resources = []
-    for place, each in objects(body.get("included") or [], f"{where}.included"):
-        if each.get("type") == "status_page_resource":
-            told = member(each, "attributes", place, object_of)
-            place = f"{place}.attributes"
-            resources.append(
-                (member(told, "public_name", place, text), member(told, "status", place, text))
-            )
-    items = list(_unwell(resources))
+def _better_stack(page: Index, where: str) -> tuple[list[Item], int]:
+    """Return what is not well on a Better Stack page, and how many things the page lists."""
+    state = page.data.attributes.aggregate_state
+    resources = [
+        read_answer(each.attributes, Resource, f"{where}.included[{index}].attributes")
+        for index, each in enumerate(page.included or [])
+        if each.type == "status_page_resource"
+    ]
+    items = list(_not_well((each.public_name, each.status) for each in resources))
     if state not in WELL and not items:
         items.append(_item("the whole page", state))
     return items, len(resources) + 1
 
 
-def _unwell(components: Iterable[tuple[str, str]]) -> Iterator[Item]:
-    """The components that are not well, each name once with its worst word."""
+def _not_well(components: Iterable[tuple[str, str]]) -> Iterator[Item]:
+    """Yield the components that are not well, each name once with its worst status."""
     worst: dict[str, str] = {}
     for name, status in components:
         worst[name] = max(worst.get(name, status), status, key=_badness)
