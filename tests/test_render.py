@@ -254,18 +254,18 @@ def test_past_the_page_cap_the_first_error_lines_stand(asking):
 
 
 def test_pages_that_never_end_are_refused(asking):
-    """A page that sends us to a stretch already asked is misread, at once."""
+    """A page that sends us to a period already asked is misread, at once."""
     render = asking(told(page(line(1, level="error"), more=True)))
-    with pytest.raises(SourceMisread, match=r"page 1: nextStartTime.*expected a new stretch"):
+    with pytest.raises(SourceMisread, match=r"page 1: nextStartTime.*expected a new period"):
         render.render.error_lines(WINDOW)
     assert len(render.asked) == 1
 
 
 @pytest.mark.parametrize(("start", "end"), [(90_000.0, 90_001.0), (20.0, 10.0), (-90.0, 10.0)])
 def test_pages_that_lead_elsewhere_are_refused(asking, start, end):
-    """The next stretch lies in the window and does not run backwards."""
+    """The next period lies in the window and does not run backwards."""
     render = asking(told(page(line(1), more=True, start=at(start), end=at(end))))
-    with pytest.raises(SourceMisread, match="expected a stretch of the window"):
+    with pytest.raises(SourceMisread, match="expected a period of the window"):
         render.render.error_lines(WINDOW)
 
 
@@ -636,7 +636,7 @@ def test_load_is_requests_a_second(asking):
         (lambda: series([(0.0, True)], "requests", statusCode="200"), "a number, got true"),
         (lambda: series([(0.0, 1)], "requests"), "an HTTP status, got null"),
         (lambda: series([(0.0, 1)], "requests", statusCode="ok"), 'an HTTP status, got "ok"'),
-        (lambda: series([(0.0, 1), (0.0, 1)], "requests", statusCode="200"), "moment of its own"),
+        (lambda: series([(0.0, 1), (0.0, 1)], "requests", statusCode="200"), "time of its own"),
         (lambda: series([(-90_000.0, 1)], "requests", statusCode="200"), "its clock or its filter"),
         (lambda: series([(0.0, 1)], "requests", statusCode="200", resource="srv-2"), "got another"),
         (lambda: {"labels": [], "values": []}, "unit: expected to be there"),

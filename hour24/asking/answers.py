@@ -74,6 +74,11 @@ def read_answer(found: Any, form: type[Read], where: str) -> Read:
         raise _as_misread(str(problem), found, where) from None
 
 
+def read_answers(found: Any, form: type[Read], where: str) -> list[Read]:
+    """Return ``found``, an answer that is a list, each entry as the form describes it."""
+    return read_answer(found, list[form], where)  # type: ignore[valid-type]  # known at run time only
+
+
 def _read_member(kind: type, value: Any) -> Any:
     """Read a member of one of our own types; msgspec adds the path to what is raised."""
     readers: dict[type, Callable[[Any, str], float]] = {

@@ -1,11 +1,11 @@
 """Deploys of the service.
 
-Rules of this room:
+Rules of this module:
 
-- Newest first; they are read back to the one that is live and to a day before the window, so
-  that one which took long is not missed.
-- Only the id is promised. A deploy that tells no moment cannot be said to lie outside.
-- A service that runs was deployed once: none at all is no answer.
+- Deploys are read newest first, back to the live one and to a day before the window, so that a
+  slow deploy is not missed.
+- Only the id is required. A deploy without any time is kept, since it may lie in the window.
+- A running service was deployed at least once: an empty list is no answer.
 
 Source: ``GET /services/{serviceId}/deploys``.
 """
@@ -15,40 +15,67 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hour24.asking.answers import member, moment, object_of, perhaps, text
+from msgspec import Struct
+
+from hour24.asking.answers import Time
 from hour24.errors import SourceEmpty
 from hour24.evidence import Listing
 from hour24.watch import Window
-from hour24.witnesses.render.place import Place
+from hour24.witnesses.render.place import Listed, Place
 
 BACK_S = 86_400.0
+"""A deploy that began more than a day before the window has ended by then."""
 LIVE = "live"
 SERVED = frozenset({"", LIVE, "deactivated"})
-"""Statuses of a deploy that came to serve, or that tells none."""
+"""Statuses of a deploy that has served requests; an empty one may have."""
 UNDER_WAY = frozenset(
     {"created", "queued", "build_in_progress", "pre_deploy_in_progress", "update_in_progress"}
 )
 
 
+class Commit(Struct, frozen=True):
+    """The commit of a deploy."""
+
+    id: str | None = None
+
+
+class Deploy(Struct, frozen=True, rename="camel"):
+    """A deploy."""
+
+    id: str
+    status: str | None = None
+    trigger: str | None = None
+    commit: Commit | None = None
+    created_at: Time | None = None
+    started_at: Time | None = None
+    finished_at: Time | None = None
+
+
+class ListedDeploy(Listed, frozen=True, kw_only=True):
+    """A deploy as the list holds it."""
+
+    deploy: Deploy
+
+
 def deploys(place: Place, window: Window) -> Listing:
-    """``{id, status, served, trigger, commit, created, started, finished}``, oldest first.
+    """Return ``{id, status, served, trigger, commit, created, started, finished}``, oldest first.
 
-    Moments in epoch seconds, none where not told. ``about`` tells the id of the ``live`` one.
+    Times are epoch seconds, None where absent. ``about`` holds the id of the ``live`` deploy.
 
-    Raises: SourceEmpty, when there is none at all; SourceIncomplete, past the page cap.
+    Raises: SourceEmpty, when there is no deploy at all; SourceIncomplete, past the page cap.
     """
     with place.asking("deploys", window) as asking:
         found: dict[str, dict[str, Any]] = {}
-        for page in place.pages(asking, "deploys", "deploy", ()):
-            for where, told in page:
-                deploy = _deploy(told, where)
+        for page, _ in place.pages(asking, "deploys", ListedDeploy, ()):
+            for item in page:
+                deploy = _as_item(item.deploy)
                 found.setdefault(deploy["id"], deploy)
             if _far_enough(list(found.values()), window):
                 break
         if not found:
             asking.refuse(SourceEmpty, "expected at least the deploy that runs, got none")
         live = [deploy["id"] for deploy in found.values() if deploy["status"] == LIVE]
-        kept = [deploy for deploy in found.values() if _belongs(deploy, window)]
+        kept = [deploy for deploy in found.values() if _concerns(deploy, window)]
         return Listing(
             question=asking.question(),
             what="deploys",
@@ -58,40 +85,39 @@ def deploys(place: Place, window: Window) -> Listing:
         )
 
 
-def _deploy(told: dict[str, Any], where: str) -> dict[str, Any]:
-    commit = perhaps(told, "commit", where, object_of) or {}
-    status = perhaps(told, "status", where, text) or ""
+def _as_item(deploy: Deploy) -> dict[str, Any]:
+    status = deploy.status or ""
     return {
-        "id": member(told, "id", where, text),
+        "id": deploy.id,
         "status": status,
         "served": status in SERVED,
-        "trigger": perhaps(told, "trigger", where, text) or "",
-        "commit": perhaps(commit, "id", f"{where}.commit", text) or "",
-        "created": perhaps(told, "createdAt", where, moment),
-        "started": perhaps(told, "startedAt", where, moment),
-        "finished": perhaps(told, "finishedAt", where, moment),
+        "trigger": deploy.trigger or "",
+        "commit": (deploy.commit and deploy.commit.id) or "",
+        "created": deploy.created_at,
+        "started": deploy.started_at,
+        "finished": deploy.finished_at,
     }
 
 
-def _moments(deploy: dict[str, Any]) -> list[float]:
-    told = (deploy[name] for name in ("created", "started", "finished"))
-    return [at for at in told if at is not None]
+def _times(deploy: dict[str, Any]) -> list[float]:
+    times = (deploy[name] for name in ("created", "started", "finished"))
+    return [at for at in times if at is not None]
 
 
 def _first(deploy: dict[str, Any]) -> float:
-    return min(_moments(deploy), default=0.0)
+    return min(_times(deploy), default=0.0)
 
 
 def _far_enough(found: list[dict[str, Any]], window: Window) -> bool:
-    oldest = _moments(found[-1])
+    oldest = _times(found[-1])
     live = any(deploy["status"] == LIVE for deploy in found)
     return live and bool(oldest) and max(oldest) < window.start.timestamp() - BACK_S
 
 
-def _belongs(deploy: dict[str, Any], window: Window) -> bool:
-    """Whether it was under way in the window, is live, or tells no moment."""
-    told = _moments(deploy)
-    if deploy["status"] == LIVE or not told:
+def _concerns(deploy: dict[str, Any], window: Window) -> bool:
+    """True if it was under way in the window, is live, or has no time."""
+    times = _times(deploy)
+    if deploy["status"] == LIVE or not times:
         return True
-    until = math.inf if deploy["status"] in UNDER_WAY else max(told)
-    return min(told) < window.end.timestamp() and until >= window.start.timestamp()
+    until = math.inf if deploy["status"] in UNDER_WAY else max(times)
+    return min(times) < window.end.timestamp() and until >= window.start.timestamp()

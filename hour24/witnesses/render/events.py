@@ -1,11 +1,10 @@
-"""What the platform did to the service: failures, restarts, deploys, changes of its plan.
+"""Events of the service on the platform: failures, restarts, deploys, plan changes.
 
-Rules of this room:
+Rules of this module:
 
 - The start of the window is sent with every page: without it Render answers for the last hour.
-- Types are taken as they are told; there are new ones now and then. What they say of
-  themselves becomes words.
-- No event is an answer when the service itself is seen.
+- Types are passed on as they are, since Render adds new ones; their details become text.
+- An empty list is an answer once Render has shown that the token sees the service.
 
 Source: ``GET /services/{serviceId}/events``.
 """
@@ -15,22 +14,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hour24.asking.answers import holds, member, misread, moment, object_of, perhaps, stamp, text
+from msgspec import Struct
+
+from hour24.asking.answers import Time, holds, misread, read_answer, stamp
 from hour24.asking.client import Asking
 from hour24.evidence import Listing
 from hour24.watch import Window
-from hour24.witnesses.render.place import Place
+from hour24.witnesses.render.place import Listed, Place
 
 LONGEST = 300
 ENDED = frozenset({"server_failed", "server_restarted", "server_hardware_failure"})
-"""Types that say that a process ended and another began."""
+"""Types that mean a process ended and another began."""
+
+
+class Event(Struct, frozen=True):
+    """An event; its details depend on its type."""
+
+    id: str
+    timestamp: Time
+    type: str
+    details: dict[str, Any] | None = None
+
+
+class ListedEvent(Listed, frozen=True, kw_only=True):
+    """An event as the list holds it."""
+
+    event: Event
+
+
+class Service(Struct, frozen=True):
+    """``GET /services/{serviceId}``."""
+
+    id: str
 
 
 def events(place: Place, window: Window) -> Listing:
-    """``{id, at, type, process, details, instance, deploy}``, oldest first.
+    """Return ``{id, at, type, process, details, instance, deploy}``, oldest first.
 
-    ``process`` is ``ended`` where one ended, whatever the type is called; ``details`` in words;
-    ``instance`` and ``deploy`` are ids, empty where not told.
+    ``process`` is ``ended`` where a process ended, whatever the type is called; ``details`` is
+    text; ``instance`` and ``deploy`` are ids, empty where absent.
 
     Raises: SourceIncomplete, past the page cap.
     """
@@ -38,14 +60,14 @@ def events(place: Place, window: Window) -> Listing:
         params = [("startTime", stamp(window.start)), ("endTime", stamp(window.end))]
         found: dict[str, dict[str, Any]] = {}
         seen = 0
-        for page in place.pages(asking, "events", "event", params):
-            for where, told in page:
+        for page, where in place.pages(asking, "events", ListedEvent, params):
+            for index, item in enumerate(page):
                 seen += 1
-                event = _event(told, where)
-                if holds(window, event["at"], f"{where}.timestamp"):
-                    found.setdefault(event["id"], event)
+                event = item.event
+                if holds(window, event.timestamp, f"{where}[{index}].event.timestamp"):
+                    found.setdefault(event.id, _as_item(event))
         if not seen:
-            _see(place, asking)
+            _check_visible(place, asking)
         return Listing(
             question=asking.question(),
             what="events",
@@ -54,28 +76,27 @@ def events(place: Place, window: Window) -> Listing:
         )
 
 
-def _event(told: dict[str, Any], where: str) -> dict[str, Any]:
-    details = perhaps(told, "details", where, object_of) or {}
-    kind = member(told, "type", where, text)
+def _as_item(event: Event) -> dict[str, Any]:
+    details = event.details or {}
     return {
-        "id": member(told, "id", where, text),
-        "at": member(told, "timestamp", where, moment),
-        "type": kind,
-        "process": "ended" if kind in ENDED else "",
-        "details": ", ".join(_words(details))[:LONGEST],
+        "id": event.id,
+        "at": event.timestamp,
+        "type": event.type,
+        "process": "ended" if event.type in ENDED else "",
+        "details": ", ".join(_texts(details))[:LONGEST],
         "instance": _id(details, "instanceID"),
         "deploy": _id(details, "deployId"),
     }
 
 
-def _words(details: Any, name: str = "") -> Iterator[str]:
-    """``reason nonZeroExit 137``, of each thing told; what is null, false or empty is not."""
+def _texts(details: Any, name: str = "") -> Iterator[str]:
+    """Yield ``reason nonZeroExit 137`` for each detail that is not null, false or empty."""
     if isinstance(details, dict):
         for key, value in details.items():
-            yield from _words(value, f"{name} {key}".strip())
+            yield from _texts(value, f"{name} {key}".strip())
     elif isinstance(details, list):
         for value in details:
-            yield from _words(value, name)
+            yield from _texts(value, name)
     elif details is True:
         yield name
     elif details not in (None, False, ""):
@@ -87,9 +108,10 @@ def _id(details: dict[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _see(place: Place, asking: Asking) -> None:
-    """Raises: SourceError, when the token does not see the service."""
+def _check_visible(place: Place, asking: Asking) -> None:
+    """Check that the token sees the service. Raises: SourceError, when it does not."""
     where = f"{asking.where}: service"
-    service = object_of(place.document(asking, f"/services/{place.at.service}"), where)
-    if member(service, "id", where, text) != place.at.service:
-        raise misread(f"{where}.id", place.at.service, service["id"])
+    document = place.document(asking, f"/services/{place.at.service}")
+    service = read_answer(document, Service, where)
+    if service.id != place.at.service:
+        raise misread(f"{where}.id", place.at.service, service.id)

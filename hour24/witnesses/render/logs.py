@@ -1,15 +1,15 @@
 """The service's log, read page by page.
 
-Rules of this room:
+Rules of this module:
 
-- There is no cursor: while ``hasMore``, the ``nextStartTime`` and ``nextEndTime`` of a page are
-  asked for next, as they were told. A stretch that was asked before never ends, and is refused.
+- There is no cursor: while a page has ``hasMore``, its ``nextStartTime`` and ``nextEndTime`` are
+  asked for next, unchanged. A period asked for before would never end, and is refused.
 - A line counts once, by its id, however many pages hold it.
-- Filters are asked one at a time: whether several mean "and" or "or" is not documented. What a
-  filter lets through is looked at again, and what it should have found among the newest lines
-  is looked for: a filter that hides a line is misread.
-- Past the page cap there is no answer; whoever can use a part asks for the first lines.
-- Lines of requests (type ``request``) are the platform's own, not the service's messages.
+- Filters are sent one at a time: whether several mean "and" or "or" is not documented. Matching
+  lines are checked again here, and the newest lines are searched for any that the filter should
+  have found: a filter that hides a line is refused.
+- More pages than the cap are no answer; :func:`first_lines` returns the part up to the cap.
+- Request lines (type ``request``) are the platform's, not the service's messages.
 
 Source: ``GET /logs``.
 """
@@ -17,29 +17,47 @@ Source: ``GET /logs``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hour24.asking.answers import (
-    SLACK_S,
-    holds,
-    member,
-    misread,
-    moment,
-    object_of,
-    objects,
-    stamp,
-    text,
-)
+from msgspec import Struct
+
+from hour24.asking.answers import SLACK_S, Time, holds, misread, moment, read_answer, stamp
 from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceTooMany
 from hour24.watch import Window
 from hour24.witnesses.render.place import PAGE, Place
 
 MOST_PAGES = 100
+"""10,000 lines of one filter, at one request per page."""
+
+
+class Label(Struct, frozen=True):
+    """A label of a line."""
+
+    name: str
+    value: str
+
+
+class Logged(Struct, frozen=True):
+    """A line of an answer."""
+
+    id: str
+    timestamp: Time
+    message: str
+    labels: list[Label]
+
+
+class Page(Struct, frozen=True, rename="camel"):
+    """``GET /logs``; without ``hasMore`` the next period is not read."""
+
+    logs: list[Logged]
+    has_more: bool
+    next_start_time: str | None = None
+    next_end_time: str | None = None
 
 
 class LogLine(NamedTuple):
-    """One line: ``at`` epoch seconds; level, instance and type are empty where not told."""
+    """One line: ``at`` epoch seconds; level, instance and type are empty where absent."""
 
     at: float
     id: str
@@ -50,7 +68,7 @@ class LogLine(NamedTuple):
 
     @property
     def is_message(self) -> bool:
-        """Whether the service wrote it, and not the platform of a request."""
+        """True if the service wrote it; False for the platform's line about a request."""
         return self.type != "request"
 
 
@@ -61,7 +79,7 @@ def lines(
     *filters: tuple[str, str],
     most_pages: int = MOST_PAGES,
 ) -> list[LogLine]:
-    """The lines of the window that pass the filters, oldest first.
+    """Return the lines of the window that pass the filters, oldest first.
 
     Raises: SourceTooMany, when they are more than ``most_pages`` hold.
     """
@@ -78,22 +96,23 @@ def first_lines(
     *filters: tuple[str, str],
     most_pages: int = MOST_PAGES,
 ) -> tuple[list[LogLine], bool]:
-    """The first lines of the window that pass the filters, and whether these are all."""
+    """Return the first lines of the window that pass the filters, and whether they are all."""
     found: dict[str, LogLine] = {}
-    stretch = (stamp(window.start), stamp(window.end))
+    period = (stamp(window.start), stamp(window.end))
     asked: set[tuple[str, str]] = set()
     for number in range(1, most_pages + 1):
-        asked.add(stretch)
+        asked.add(period)
         where = f"{asking.where}: page {number}"
-        page = _page(place, asking, where, stretch, "forward", filters)
+        page = _page(place, asking, where, period, "forward", filters)
         for line in _lines(page, where, window):
             found.setdefault(line.id, line)
-        if not member(page, "hasMore", where, _yes_or_no):
+        if not page.has_more:
             return sorted(found.values()), True
-        stretch = _next(page, where, window)
-        if stretch in asked:
-            told = " to ".join(stretch)
-            raise misread(f"{where}: nextStartTime, nextEndTime", "a new stretch", told)
+        period = _next(page, where, window)
+        if period in asked:
+            raise misread(
+                f"{where}: nextStartTime, nextEndTime", "a new period", " to ".join(period)
+            )
     return sorted(found.values()), False
 
 
@@ -104,18 +123,18 @@ def newest(
     known: Collection[LogLine],
     sought: Callable[[LogLine], bool],
 ) -> list[LogLine]:
-    """The newest lines of the window, whatever they say: that the log was kept, and is searched.
+    """Return the newest lines of the window without a filter: proof that the log is kept.
 
     Args:
-        known: what the filters found.
-        sought: whether a line is one that they should have found.
+        known: the lines that the filters found.
+        sought: True for a line that the filters have to find.
 
-    Raises: SourceEmpty, when there is no line at all: then nothing that was not found proves
-        anything; SourceMisread, when one of these was sought and is not known.
+    Raises: SourceEmpty, when the window holds no line at all, since finding none then proves
+        nothing; SourceMisread, when one of these is sought and not known.
     """
     where = f"{asking.where}: newest"
-    stretch = (stamp(window.start), stamp(window.end))
-    page = _page(place, asking, where, stretch, "backward", ())
+    period = (stamp(window.start), stamp(window.end))
+    page = _page(place, asking, where, period, "backward", ())
     found = sorted(_lines(page, where, window))
     if not found:
         asking.refuse(SourceEmpty, "expected a line of any kind in the window, got none")
@@ -130,60 +149,52 @@ def _page(
     place: Place,
     asking: Asking,
     where: str,
-    stretch: tuple[str, str],
+    period: tuple[str, str],
     direction: str,
     filters: tuple[tuple[str, str], ...],
-) -> dict[str, Any]:
+) -> Page:
     params = [
         ("ownerId", place.at.owner),
         ("resource", place.at.service),
         *filters,
-        ("startTime", stretch[0]),
-        ("endTime", stretch[1]),
+        ("startTime", period[0]),
+        ("endTime", period[1]),
         ("direction", direction),
         ("limit", str(PAGE)),
     ]
-    return object_of(place.document(asking, "/logs", params), where)
+    return read_answer(place.document(asking, "/logs", params), Page, where)
 
 
-def _lines(page: dict[str, Any], where: str, window: Window) -> list[LogLine]:
-    """The page's lines that lie in the window."""
-    told = member(page, "logs", where, lambda value, at: list(objects(value, at)))
-    found = [(at, _line(each, at)) for at, each in told]
-    return [line for at, line in found if holds(window, line.at, f"{at}.timestamp")]
+def _lines(page: Page, where: str, window: Window) -> list[LogLine]:
+    """Return the page's lines that lie in the window."""
+    return [
+        _line(logged)
+        for index, logged in enumerate(page.logs)
+        if holds(window, logged.timestamp, f"{where}.logs[{index}].timestamp")
+    ]
 
 
-def _line(told: dict[str, Any], where: str) -> LogLine:
-    labels = {
-        member(label, "name", at, text): member(label, "value", at, text)
-        for at, label in member(told, "labels", where, objects)
-    }
+def _line(logged: Logged) -> LogLine:
+    labels = {label.name: label.value for label in logged.labels}
     return LogLine(
-        at=member(told, "timestamp", where, moment),
-        id=member(told, "id", where, text),
-        message=member(told, "message", where, text),
+        at=logged.timestamp,
+        id=logged.id,
+        message=logged.message,
         level=labels.get("level", "").lower(),
         instance=labels.get("instance", ""),
         type=labels.get("type", ""),
     )
 
 
-def _next(page: dict[str, Any], where: str, window: Window) -> tuple[str, str]:
-    """The stretch to ask for next, as it was told."""
-    start = member(page, "nextStartTime", where, moment)
-    end = member(page, "nextEndTime", where, moment)
+def _next(page: Page, where: str, window: Window) -> tuple[str, str]:
+    """Return the period to ask for next, exactly as the page names it."""
+    first, last = page.next_start_time or "", page.next_end_time or ""
+    start = moment(page.next_start_time, f"{where}.nextStartTime")
+    end = moment(page.next_end_time, f"{where}.nextEndTime")
     if start > end or (
         start < window.start.timestamp() - SLACK_S or end > window.end.timestamp() + SLACK_S
     ):
         raise misread(
-            f"{where}: nextStartTime, nextEndTime",
-            "a stretch of the window",
-            f"{page['nextStartTime']} to {page['nextEndTime']}",
+            f"{where}: nextStartTime, nextEndTime", "a period of the window", f"{first} to {last}"
         )
-    return page["nextStartTime"], page["nextEndTime"]
-
-
-def _yes_or_no(value: Any, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise misread(where, "true or false", value)
-    return value
+    return first, last

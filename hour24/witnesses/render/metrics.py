@@ -1,15 +1,14 @@
 """Requests and memory, as the platform measures them.
 
-Rules of this room:
+Rules of this module:
 
-- The answer is a bare list of series; each tells its unit, and an unknown one is misread. An
+- The answer is a bare list of series; each names its unit, and an unknown unit is refused. An
   empty list, and one without any value, is no answer. Null is no value, never 0.
-- A value belongs to the window that its moment lies in: so windows that touch share none and
-  lose none. Values outside are left out.
-- Memory and the load are asked for a minute: that is what the statistics of leaks expect, and
-  25 h are 1 500 values an instance. Requests are summed over minutes, and shown in steps of
-  five.
-- A count of requests is a census when every minute of the window has a value; else a sample.
+- A value belongs to the window that its time lies in, so that adjacent windows neither share
+  nor lose one. Values outside are left out.
+- Memory and load are read per minute: the leak statistics expect that, and 25 h are 1,500
+  values per instance. Requests are summed over minutes, and charted in steps of five.
+- A request count is a census when every minute of the window has a value, otherwise a sample.
 - MB are 2^20 bytes, GB 2^30, as the platform's plans count.
 
 Source: ``GET /metrics/http-requests``, ``/metrics/memory``, ``/metrics/memory-limit``.
@@ -20,11 +19,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hour24.asking.answers import holds, member, misread, moment, number, objects, stamp, text
+from msgspec import Struct
+
+from hour24.asking.answers import Number, Time, holds, misread, read_answer, stamp
 from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceMisread
 from hour24.evidence import Counts, Line, Series
@@ -34,7 +35,7 @@ from hour24.witnesses.render.place import Place
 MINUTE_S = 60
 STEP_S = 300
 DIGITS = 4
-"""Kept behind the point, in MB: a hundred bytes."""
+"""Decimals of a value; in MB they resolve about a hundred bytes."""
 MB = {
     **dict.fromkeys(("b", "byte", "bytes"), 2.0**-20),
     **dict.fromkeys(("kb", "kib", "kilobytes"), 2.0**-10),
@@ -46,17 +47,39 @@ REQUESTS = dict.fromkeys(("request", "requests", "count"), 1.0)
 _STATUS = re.compile(r"[1-5](?:\d\d|xx)")
 
 
+class Label(Struct, frozen=True):
+    """A label of a series."""
+
+    field: str
+    value: str
+
+
+class Point(Struct, frozen=True):
+    """A value of a series; null is no value."""
+
+    timestamp: Time
+    value: Number | None
+
+
+class Metric(Struct, frozen=True):
+    """A series of an answer."""
+
+    labels: list[Label]
+    unit: str
+    values: list[Point]
+
+
 class Measured(NamedTuple):
-    """One series: its labels, and its values by their moments, ascending, in the unit wanted."""
+    """One series: its labels, and its values by time, ascending, in the requested unit."""
 
     labels: dict[str, str]
     values: dict[float, float | None]
 
 
 def responses(place: Place, window: Window) -> Counts:
-    """Requests of the window by status; bad are those of 500 and above.
+    """Return the requests of the window by status; ``bad`` are those of 500 and above.
 
-    Raises: SourceEmpty, without a value.
+    Raises: SourceEmpty, when no value is given.
     """
     with place.asking("responses", window) as asking:
         found = _requests(place, asking, window, MINUTE_S, by_status=True)
@@ -67,23 +90,23 @@ def responses(place: Place, window: Window) -> Counts:
             parts[status] = parts.get(status, 0.0) + sum(known)
         counted = {status: round(parts[status]) for status in sorted(parts)}
         minutes = math.ceil(window.seconds / MINUTE_S)
-        told = len({at for each in found for at, v in each.values.items() if v is not None})
-        holes = sum(value is None for each in found for value in each.values.values())
+        measured = len({at for each in found for at, v in each.values.items() if v is not None})
+        gaps = sum(value is None for each in found for value in each.values.values())
         return Counts(
             question=asking.question(),
-            basis="census" if told >= minutes and not holes else "sample",
+            basis="census" if measured >= minutes and not gaps else "sample",
             total=sum(counted.values()),
             bad=sum(count for status, count in counted.items() if status.startswith("5")),
             what="requests",
             parts=counted,
-            note=f"{told} of {minutes} minutes have a value"
-            + (f"; {holes} values are null, and count as nothing known" if holes else "")
-            + "; a value belongs to the window that its moment lies in",
+            note=f"{measured} of {minutes} minutes have a value"
+            + (f"; {gaps} values are null and counted as unknown" if gaps else "")
+            + "; a value belongs to the window that its time lies in",
         )
 
 
 def responses_over_time(place: Place, window: Window) -> Series:
-    """Requests in steps of five minutes, one line a status."""
+    """Return the requests in steps of five minutes, one line per status."""
     with place.asking("responses over time", window) as asking:
         found = _requests(place, asking, window, STEP_S, by_status=True)
         by_status: dict[str, list[Measured]] = {}
@@ -101,9 +124,9 @@ def responses_over_time(place: Place, window: Window) -> Series:
 
 
 def load(place: Place, window: Window) -> Series:
-    """Requests a second, of each minute.
+    """Return the requests per second of each minute.
 
-    Raises: SourceMisread, when the steps are not of a minute as asked.
+    Raises: SourceMisread, when the steps are not of the minute asked for.
     """
     with place.asking("load", window) as asking:
         summed = _summed(_requests(place, asking, window, MINUTE_S, by_status=False))
@@ -115,12 +138,12 @@ def load(place: Place, window: Window) -> Series:
 
 
 def memory(place: Place, window: Window) -> Series:
-    """Memory a minute, MB, one line an instance."""
+    """Return the memory of each minute in MB, one line per instance."""
     return _memory(place, window, "memory", "memory")
 
 
 def memory_limit(place: Place, window: Window) -> Series:
-    """The memory an instance may have, a minute, MB, one line an instance."""
+    """Return the memory limit of each minute in MB, one line per instance."""
     return _memory(place, window, "memory limit", "memory-limit")
 
 
@@ -161,11 +184,11 @@ def _measured(
     units: Mapping[str, float],
     *more: tuple[str, str],
 ) -> list[Measured]:
-    """The series of a metric that have a value in the window.
+    """Return the series of a metric that have a value in the window.
 
     Args:
         step_s: at least 30.
-        units: those known, in lower case, and what a value is multiplied by.
+        units: each known unit in lower case, and the factor of its values.
     Raises: SourceEmpty, when there is none.
     """
     params = [
@@ -177,10 +200,12 @@ def _measured(
     ]
     document = place.document(asking, f"/metrics/{name}", params)
     found: dict[tuple[tuple[str, str], ...], Measured] = {}
-    for where, told in objects(document, f"{asking.where}: series"):
-        labels = _labels(place, told, where)
-        scale = _scale(member(told, "unit", where, text), units, f"{where}.unit")
-        values = _values(told, where, window, step_s, scale)
+    answered = read_answer(document, list[Metric], f"{asking.where}: series")
+    for index, metric in enumerate(answered):
+        where = f"{asking.where}: series[{index}]"
+        labels = _labels(place, metric, where)
+        scale = _scale(metric.unit, units, f"{where}.unit")
+        values = _values(metric, where, window, step_s, scale)
         key = tuple(sorted(labels.items()))
         if key in found:
             raise misread(f"{where}.labels", "those of no other series", labels)
@@ -193,12 +218,9 @@ def _measured(
     return [each for each in found.values() if each.values]
 
 
-def _labels(place: Place, told: dict[str, Any], where: str) -> dict[str, str]:
-    """The series' labels, without the service's own."""
-    labels = {
-        member(label, "field", at, text): member(label, "value", at, text)
-        for at, label in member(told, "labels", where, objects)
-    }
+def _labels(place: Place, metric: Metric, where: str) -> dict[str, str]:
+    """Return the labels of a series, without the service's own."""
+    labels = {label.field: label.value for label in metric.labels}
     for field in ("resource", "service"):
         if labels.pop(field, place.at.service) != place.at.service:
             raise SourceMisread(f"{where}.labels: expected {field} {place.at.service}, got another")
@@ -212,36 +234,28 @@ def _scale(unit: str, units: Mapping[str, float], where: str) -> float:
 
 
 def _values(
-    told: dict[str, Any], where: str, window: Window, step_s: int, scale: float
+    metric: Metric, where: str, window: Window, step_s: int, scale: float
 ) -> dict[float, float | None]:
     # the step that the window begins in may begin before it
     step = timedelta(seconds=step_s)
     near = Window(window.start - step, window.end + step)
     start, end = window.start.timestamp(), window.end.timestamp()
     values: dict[float, float | None] = {}
-    for place, each in member(told, "values", where, objects):
-        at = member(each, "timestamp", place, moment)
-        value = member(each, "value", place, _value)
-        if not holds(near, at, f"{place}.timestamp") or not start <= at < end:
+    for index, point in enumerate(metric.values):
+        at, value = point.timestamp, point.value
+        if value is not None and value < 0:
+            raise misread(f"{where}.values[{index}].value", "at least 0", value)
+        if not holds(near, at, f"{where}.values[{index}].timestamp") or not start <= at < end:
             continue
         if at in values:
-            raise misread(f"{place}.timestamp", "a moment of its own", each["timestamp"])
+            twice = stamp(datetime.fromtimestamp(at, UTC))
+            raise misread(f"{where}.values[{index}].timestamp", "a time of its own", twice)
         values[at] = None if value is None else round(value * scale, DIGITS)
     return dict(sorted(values.items()))
 
 
-def _value(value: Any, where: str) -> float | None:
-    """A number, at least 0; null is no value."""
-    if value is None:
-        return None
-    read = number(value, where)
-    if read < 0:
-        raise misread(where, "at least 0", value)
-    return read
-
-
 def _summed(found: list[Measured]) -> dict[float, float | None]:
-    """One value a moment; a moment with a null among its values has none."""
+    """Add the series up by time; a null makes the sum of its time unknown."""
     total: dict[float, float | None] = {}
     for each in found:
         for at, value in each.values.items():

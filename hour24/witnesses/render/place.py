@@ -1,51 +1,63 @@
-"""Which service is asked about, and how Render is asked about it.
+"""Requests to Render about one service: its documents, and its lists page by page.
 
-Rules of this room:
+Rules of this module:
 
-- A question of several pages is one :class:`~hour24.asking.client.Asking`, and whatever it raises
-  carries it.
-- Lists of events and deploys are paged by the cursor of their last item until a page is empty;
-  a cursor that leads back, and more pages than the cap, are refusals.
+- A question of several pages is one :class:`~hour24.asking.client.Asking`; every error raised
+  meanwhile carries it.
+- Events and deploys are read by the cursor of each page's last item until a page is empty. A
+  cursor that leads back, and more pages than the cap, are refused.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from hour24.asking.answers import member, misread, object_of, objects, text
+from msgspec import Struct
+
+from hour24.asking.answers import misread, read_answers
 from hour24.asking.client import ApiClient, Asking, Params
 from hour24.errors import SourceError, SourceIncomplete
 from hour24.watch import Window
 from hour24.witnesses.render import RenderAt
 
 PAGE = 100
-"""The most that a page may hold; the default is 20."""
+"""The most that a page may hold; Render's default is 20."""
 MOST_LISTED = 20
+"""Pages of one list: 2,000 events or deploys."""
+
+
+class Listed(Struct, frozen=True):
+    """An item of a paged list; the cursor of the last one leads to the next page."""
+
+    cursor: str | None = None
+
+
+Item = TypeVar("Item", bound=Listed)
 
 
 class Place(NamedTuple):
-    """Render, and the service there."""
+    """Render's API, and the service that [render] names."""
 
     client: ApiClient
     at: RenderAt
 
     @property
     def right(self) -> str:
-        """What a token needs, for a refusal's text."""
+        """Return the permission that the token needs, for a refusal's text."""
         return f"the right to see {self.at.service}"
 
     @property
     def missing(self) -> str:
-        """What a 404 says."""
+        """Return what a 404 means, for a refusal's text."""
         return (
             f"expected service {self.at.service} of {self.at.owner}, got none that the token sees"
         )
 
     @contextlib.contextmanager
     def asking(self, what: str, window: Window) -> Iterator[Asking]:
-        """A question; what is raised meanwhile carries it."""
+        """Yield a question, and attach it to any SourceError raised meanwhile."""
         asking = self.client.asking(what, window)
         try:
             yield asking
@@ -55,16 +67,16 @@ class Place(NamedTuple):
             raise
 
     def document(self, asking: Asking, path: str, params: Params = ()) -> Any:
-        """The JSON document at ``path``."""
+        """Return the JSON document at ``path``."""
         return asking.document(path, params, right=self.right, missing=self.missing)
 
     def pages(
-        self, asking: Asking, things: str, name: str, params: Params
-    ) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-        """The service's ``things``, page by page, newest first, each with its place.
+        self, asking: Asking, things: str, form: type[Item], params: Params
+    ) -> Iterator[tuple[list[Item], str]]:
+        """Yield the service's ``things``, newest first, page by page with the path of each.
 
         Args:
-            name: the member of an item that holds the thing.
+            form: of an item, which holds the thing and its cursor.
         Raises: SourceIncomplete, when there are more than :data:`MOST_LISTED` pages.
         """
         path = f"/services/{self.at.service}/{things}"
@@ -73,11 +85,14 @@ class Place(NamedTuple):
         after: list[tuple[str, str]] = []
         for number in range(1, MOST_LISTED + 1):
             where = f"{asking.where}: page {number}"
-            page = list(objects(self.document(asking, path, [*asked, *after]), where))
+            document = self.document(asking, path, [*asked, *after])
+            page = read_answers(document, form, where)
             if not page:
                 return
-            yield [(f"{at}.{name}", member(item, name, at, object_of)) for at, item in page]
-            cursor = member(page[-1][1], "cursor", page[-1][0], text)
+            yield page, where
+            cursor = page[-1].cursor
+            if cursor is None:
+                raise misread(f"{where}[{len(page) - 1}].cursor", "text", None)
             if cursor in cursors:
                 raise misread(f"{where}: cursor", "one that leads on", cursor)
             cursors.add(cursor)
