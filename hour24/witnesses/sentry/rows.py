@@ -2,31 +2,31 @@
 
 Rules of this module:
 
-- Whether an issue is new is ``lifetime.firstSeen``; what stands beside ``count`` is of the window.
+- ``lifetime.firstSeen`` says whether an issue is new; its ``count`` is of the window.
 - ``count`` of an issue is text; no other number is.
-- A duration is in the unit that ``meta.units`` names, and comes out in milliseconds.
-- Nothing cut or partial: a scan that was not full is no answer.
+- A duration is in the unit that ``meta.units`` names, and is returned in milliseconds.
+- A partial scan is no answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from msgspec import UNSET, Struct, field
 
 from hour24.asking.answers import (
-    count,
-    count_as_text,
-    list_of,
-    member,
+    Count,
+    Number,
+    TextCount,
+    Time,
     misread,
-    moment,
-    number,
-    object_of,
-    objects,
-    perhaps,
-    text,
+    read_answer,
+    read_answers,
+    stamp,
 )
-from hour24.errors import SourceIncomplete, SourceMisread
+from hour24.errors import SourceIncomplete
 from hour24.watch import Window
 
 Item = dict[str, Any]
@@ -74,138 +74,240 @@ BY_SETTINGS = {
         }
     ),
 }
-"""Why events are left out by the team's own settings, in its client and in its project."""
+"""Reasons that mean the team's own settings, in its client or project, left an event out."""
 SETTINGS = "by settings, "
-"""How the name of such a part begins."""
+"""Prefix of the name of such a part."""
 EARLIEST = 946_684_800.0
-"""1 January 2000, in epoch seconds: nothing was first seen before it."""
+"""1 January 2000, in epoch seconds: nothing was first seen before; an earlier time is an error."""
 LONGEST = 2000
 
 
-def issue(row: Item, where: str, window: Window) -> Item:
-    """An issue: ``first_seen`` of all time, ``last_seen``, ``count`` and ``users`` of the window.
+Row = TypeVar("Row")
 
-    ``first_seen`` is none where it cannot be: before 2000, or after the issue was last seen.
 
-    Moments are epoch seconds. Raises: SourceMisread, also when it was last seen before the window.
+class Lifetime(Struct, frozen=True, rename="camel"):
+    """An issue in all its time."""
+
+    first_seen: Time
+
+
+class Issue(Struct, frozen=True, rename="camel"):
+    """An issue; its metadata depend on its kind."""
+
+    id: str
+    short_id: str
+    title: str
+    level: str
+    status: str
+    count: TextCount
+    user_count: Count
+    last_seen: Time
+    lifetime: Lifetime
+    metadata: dict[str, Any]
+    culprit: str | None = None
+    is_unhandled: bool | None = None
+    issue_category: str | None = None
+
+
+class Event(Struct, frozen=True):
+    """A row of ``dataset=errors``; the members are :data:`EVENT_FIELDS`."""
+
+    id: str
+    timestamp: Time
+    title: str
+    message: str | None = None
+    culprit: str | None = None
+    level: str | None = None
+    kinds: Any = field(name="error.type", default=None)
+    issue_id: Any = field(name="issue.id", default=None)
+    issue: str | None = None
+    environment: str | None = None
+
+
+class Span(Struct, frozen=True):
+    """A row of ``dataset=spans``; the members are :data:`SPAN_FIELDS`."""
+
+    transaction: str
+    count: Number = field(name="count()")
+    p50: Number = field(name="p50(span.duration)")
+    p75: Number = field(name="p75(span.duration)")
+    p90: Number = field(name="p90(span.duration)")
+    p95: Number = field(name="p95(span.duration)")
+    p99: Number = field(name="p99(span.duration)")
+    p100: Number = field(name="p100(span.duration)")
+
+
+class DurationUnits(Struct, frozen=True):
+    """The unit of each duration."""
+
+    p50: str = field(name="p50(span.duration)")
+    p75: str = field(name="p75(span.duration)")
+    p90: str = field(name="p90(span.duration)")
+    p95: str = field(name="p95(span.duration)")
+    p99: str = field(name="p99(span.duration)")
+    p100: str = field(name="p100(span.duration)")
+
+
+class Meta(Struct, frozen=True, rename="camel"):
+    """What a table says of its data."""
+
+    dataset: Any = UNSET
+    data_scanned: Any = "full"
+    units: Any = None
+
+
+class Table(Struct, frozen=True):
+    """A page of ``GET /organizations/{o}/events/``."""
+
+    data: list[Any]
+    meta: Meta
+
+
+class Group(Struct, frozen=True):
+    """What a group of usage has in common."""
+
+    outcome: str
+    reason: str | None = None
+
+
+class Quantities(Struct, frozen=True):
+    """The events of a group, by the hour."""
+
+    events: list[Count] = field(name=QUANTITY)
+
+
+class UsageGroup(Struct, frozen=True):
+    """Usage with one outcome and one reason."""
+
+    by: Group
+    series: Quantities
+
+
+class Usage(Struct, frozen=True):
+    """``GET /organizations/{o}/stats_v2/``."""
+
+    intervals: list[Time]
+    groups: list[UsageGroup]
+
+
+def issue(row: Issue, where: str, window: Window) -> Item:
+    """Return an issue; ``first_seen`` is of all time, the rest of the window.
+
+    ``first_seen`` is None where it is impossible: before 2000, or after the issue was last seen.
+
+    Times are epoch seconds. Raises: SourceMisread, also when it was last seen before the window.
     """
-    about = member(row, "metadata", where, object_of)
-    lifetime = member(row, "lifetime", where, object_of)
-    last_seen = member(row, "lastSeen", where, moment)
-    if last_seen < window.start.timestamp() - 60.0:
-        raise misread(f"{where}.lastSeen", "a moment in the window asked for", row["lastSeen"])
+    if row.last_seen < window.start.timestamp() - 60.0:
+        last = stamp(datetime.fromtimestamp(row.last_seen, UTC))
+        raise misread(f"{where}.lastSeen", "a time in the window asked for", last)
+    first = row.lifetime.first_seen
     return {
-        "short_id": member(row, "shortId", where, text),
-        "title": member(row, "title", where, text)[:LONGEST],
-        "level": member(row, "level", where, text),
-        "count": member(row, "count", where, count_as_text),
-        "users": member(row, "userCount", where, count),
-        "first_seen": _first_seen(lifetime, where, last_seen),
-        "last_seen": last_seen,
-        "culprit": (perhaps(row, "culprit", where, text) or "")[:LONGEST],
-        "type": _said(about, "type"),
-        "message": _said(about, "value") or _said(about, "title"),
-        "unhandled": perhaps(row, "isUnhandled", where, _flag),
-        "status": member(row, "status", where, text),
-        "category": perhaps(row, "issueCategory", where, text) or "",
-        "id": member(row, "id", where, text),
+        "short_id": row.short_id,
+        "title": row.title[:LONGEST],
+        "level": row.level,
+        "count": row.count,
+        "users": row.user_count,
+        "first_seen": first if EARLIEST <= first <= row.last_seen + 60.0 else None,
+        "last_seen": row.last_seen,
+        "culprit": (row.culprit or "")[:LONGEST],
+        "type": _text_of(row.metadata, "type"),
+        "message": _text_of(row.metadata, "value") or _text_of(row.metadata, "title"),
+        "unhandled": row.is_unhandled,
+        "status": row.status,
+        "category": row.issue_category or "",
+        "id": row.id,
     }
 
 
-def event(row: Item, where: str) -> Item:
-    """An error event: ``at`` epoch seconds, and what its class is known by."""
-    kinds = row.get("error.type")
+def event(row: Event) -> Item:
+    """Return an error event: ``at`` in epoch seconds, and the texts that identify its class."""
+    kinds = row.kinds
     return {
-        "at": member(row, "timestamp", where, moment),
-        "title": member(row, "title", where, text)[:LONGEST],
-        "level": perhaps(row, "level", where, text) or "",
-        "culprit": (perhaps(row, "culprit", where, text) or "")[:LONGEST],
-        "message": (perhaps(row, "message", where, text) or "")[:LONGEST],
+        "at": row.timestamp,
+        "title": row.title[:LONGEST],
+        "level": row.level or "",
+        "culprit": (row.culprit or "")[:LONGEST],
+        "message": (row.message or "")[:LONGEST],
         "type": ", ".join(str(kind) for kind in kinds if kind)
         if isinstance(kinds, list)
         else str(kinds or ""),
-        "issue": perhaps(row, "issue", where, text) or "",
-        "issue_id": str(row.get("issue.id") or ""),
-        "environment": perhaps(row, "environment", where, text) or "",
-        "id": member(row, "id", where, text),
+        "issue": row.issue or "",
+        "issue_id": str(row.issue_id or ""),
+        "environment": row.environment or "",
+        "id": row.id,
     }
 
 
-def transaction(row: Item, where: str, units: dict[str, float], share: float) -> Item:
-    """A transaction: how many spans were measured, and quantiles of their durations in ms.
+def transaction(row: Span, where: str, units: dict[str, float], share: float) -> Item:
+    """Return a transaction: how many spans were measured, and quantiles of their durations in ms.
 
     Args:
         units: of each duration's field, how many milliseconds it is.
         share: of the spans that was sent, 0 to 1; Sentry's count is extrapolated by it.
     """
-    told = member(row, "count()", where, number)
     item: Item = {
-        "transaction": member(row, "transaction", where, text)[:LONGEST],
-        "count": int(told * share + 1e-6),
+        "transaction": row.transaction[:LONGEST],
+        "count": int(row.count * share + 1e-6),
     }
     for name in QUANTILES:
-        field = f"{name}(span.duration)"
-        value = member(row, field, where, number)
+        member = f"{name}(span.duration)"
+        value: float = getattr(row, name)
         if value < 0:
-            raise misread(f"{where}.{field}", "a duration", value)
-        item[name] = value * units[field]
+            raise misread(f"{where}.{member}", "a duration", value)
+        item[name] = value * units[member]
     return item
 
 
-def durations(meta: Any, where: str) -> dict[str, float]:
-    """How many milliseconds one unit of each duration's field is, by field.
+def durations(meta: Meta, where: str) -> dict[str, float]:
+    """Return how many milliseconds one unit of each duration's field is, by field.
 
-    Raises: SourceMisread, when a unit is absent or none that we know.
+    Raises: SourceMisread, when a unit is absent or unknown.
     """
-    units = member(object_of(meta, where), "units", where, object_of)
+    units = read_answer(meta.units, DurationUnits, f"{where}.units")
     found = {}
-    for field in SPAN_FIELDS[2:]:
-        unit = member(units, field, f"{where}.units", text)
+    for name in QUANTILES:
+        unit = getattr(units, name)
         if unit not in MS_IN:
-            raise misread(f"{where}.units.{field}", f"one of {', '.join(MS_IN)}", unit)
-        found[field] = MS_IN[unit]
+            raise misread(
+                f"{where}.units.{name}(span.duration)", f"one of {', '.join(MS_IN)}", unit
+            )
+        found[f"{name}(span.duration)"] = MS_IN[unit]
     return found
 
 
-def table(body: Any, where: str, dataset: str) -> list[tuple[str, Item]]:
-    """The rows of an events table, each with its place.
+def table(body: Any, where: str, dataset: str, form: type[Row]) -> tuple[list[Row], Meta]:
+    """Return the rows of an events table, and what it says of them.
 
     Raises: SourceIncomplete, when the scan was not full; SourceMisread, when it is of another
         dataset than was asked for.
     """
-    told = object_of(body, where)
-    meta = member(told, "meta", where, object_of)
-    if meta.get("dataset", dataset) != dataset:
-        raise misread(f"{where}.meta.dataset", dataset, meta["dataset"])
-    scanned = meta.get("dataScanned", "full")
-    if scanned != "full":
+    found = read_answer(body, Table, where)
+    meta = found.meta
+    if meta.dataset not in (UNSET, dataset):
+        raise misread(f"{where}.meta.dataset", dataset, meta.dataset)
+    if meta.data_scanned != "full":
         raise SourceIncomplete(
-            f"{where}: expected a full scan of the data, got {str(scanned)[:40]!r}: what it left "
-            "out is unknown"
+            f"{where}: expected a full scan of the data, got {str(meta.data_scanned)[:40]!r}: what "
+            "it left out is unknown"
         )
-    return list(objects(member(told, "data", where, list_of), f"{where}.data"))
-
-
-def _first_seen(lifetime: Item, where: str, last_seen: float) -> float | None:
-    found = member(lifetime, "firstSeen", f"{where}.lifetime", moment)
-    return found if EARLIEST <= found <= last_seen + 60.0 else None
+    return read_answers(found.data, form, f"{where}.data"), meta
 
 
 def usage(
     body: Any, where: str, hours: Window, until: float
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Error events by what became of them, and those left out by the team's own settings.
+    """Return error events by outcome, and those left out by the team's own settings.
 
     Args:
-        hours: whole hours; of what the answer tells, only these count.
+        hours: whole hours; only these count.
         until: hours from here on (epoch seconds) have not begun and may be absent.
 
-    Returns: ``accepted`` and ``OUTCOME: REASON`` -> events, zeros left out, both.
+    Returns: twice ``accepted`` or ``OUTCOME: REASON`` -> events, without zeros.
     Raises: SourceIncomplete, when an hour is absent; SourceMisread.
     """
     found: dict[str, int] = {}
     left_out: dict[str, int] = {}
-    for place, outcome, reason, counted in _usage(body, where, hours, until):
+    for path, outcome, reason, counted in _usage(body, where, hours, until):
         events = sum(counted.values())
         if not events:
             continue
@@ -218,12 +320,12 @@ def usage(
             name = f"{outcome}: {reason[:80]}" if reason else outcome
             found[name] = found.get(name, 0) + events
         else:
-            raise misread(f"{place}.by.outcome", "an outcome that is documented", outcome)
+            raise misread(f"{path}.by.outcome", "an outcome that is documented", outcome)
     return found, left_out
 
 
 def accepted(body: Any, where: str, hours: Window, until: float) -> dict[float, int]:
-    """Error events that were accepted, by the hour (epoch seconds of its begin), ascending.
+    """Return the error events that were accepted, by the start of the hour (epoch seconds).
 
     Raises: SourceIncomplete, when an hour is absent; SourceMisread.
     """
@@ -239,44 +341,30 @@ def accepted(body: Any, where: str, hours: Window, until: float) -> dict[float, 
 def _usage(
     body: Any, where: str, hours: Window, until: float
 ) -> Iterator[tuple[str, str, str, dict[float, int]]]:
-    """Each group's place, outcome, reason, and events by the hour."""
-    told = object_of(body, where)
-    moments = [
-        moment(each, f"{where}.intervals[{i}]")
-        for i, each in enumerate(member(told, "intervals", where, list_of))
-    ]
+    """Yield each group's path, outcome, reason, and events by the hour."""
+    found = read_answer(body, Usage, where)
+    times = found.intervals
     first, last = hours.start.timestamp(), hours.end.timestamp()
-    wanted = {first + 3600.0 * n for n in range(int(hours.hours)) if first + 3600.0 * n < until}
-    absent = wanted - set(moments)
+    whole = {first + 3600.0 * n for n in range(int(hours.hours))}
+    wanted = {at for at in whole if at < until}
+    absent = wanted - set(times)
     if absent:
         raise SourceIncomplete(
             f"{where}.intervals: expected {len(wanted)} hours, got {len(wanted) - len(absent)}"
         )
-    odd = {at for at in moments if first <= at < last} - {
-        first + 3600.0 * n for n in range(int(hours.hours))
-    }
+    odd = {at for at in times if first <= at < last} - whole
     if odd:
         raise misread(f"{where}.intervals", "whole hours", sorted(odd)[0])
-    for place, group in objects(member(told, "groups", where, list_of), f"{where}.groups"):
-        by = member(group, "by", place, object_of)
-        outcome = member(by, "outcome", f"{place}.by", text)
-        reason = perhaps(by, "reason", f"{place}.by", text) or ""
-        series = member(group, "series", place, object_of)
-        values = member(series, QUANTITY, f"{place}.series", list_of)
-        if len(values) != len(moments):
-            raise misread(f"{place}.series", f"{len(moments)} numbers", values)
-        counts = [count(v, f"{place}.series[{i}]") for i, v in enumerate(values)]
-        told_of = {at: n for at, n in zip(moments, counts, strict=True) if first <= at < last}
-        yield place, outcome, reason, told_of
+    for index, group in enumerate(found.groups):
+        path = f"{where}.groups[{index}]"
+        counts = group.series.events
+        if len(counts) != len(times):
+            raise misread(f"{path}.series", f"{len(times)} numbers", counts)
+        by_hour = {at: n for at, n in zip(times, counts, strict=True) if first <= at < last}
+        yield path, group.by.outcome, group.by.reason or "", by_hour
 
 
-def _said(about: Item, key: str) -> str:
-    """A text that depends on the kind of issue; empty where it has none."""
-    value = about.get(key)
+def _text_of(metadata: Item, key: str) -> str:
+    """Return a text of an issue's metadata; empty where its kind of issue has none."""
+    value = metadata.get(key)
     return value[:LONGEST] if isinstance(value, str) else ""
-
-
-def _flag(value: Any, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise SourceMisread(f"{where}: expected true or false, got {type(value).__name__}")
-    return value

@@ -23,8 +23,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
+from msgspec import Struct, field
 
-from hour24.asking.answers import holds, member, misread, object_of, objects, stamp, text
+from hour24.asking.answers import holds, misread, read_answer, read_answers, stamp
 from hour24.asking.client import BUDGET_S, ApiClient, Asking, Params
 from hour24.clock import Clock
 from hour24.config import Endpoint
@@ -59,6 +60,31 @@ QUANTILES = (
     ("0.99", "p99"),
     ("1", "p100"),
 )
+
+
+class Identified(Struct, frozen=True):
+    """The answer to an envelope."""
+
+    id: str
+
+
+class Project(Struct, frozen=True, rename="camel"):
+    """``GET /projects/{o}/{p}/``."""
+
+    id: str
+    has_access: Any = None
+
+
+class Environment(Struct, frozen=True):
+    """One of ``GET /organizations/{o}/environments/``."""
+
+    name: str
+
+
+class StoredEvent(Struct, frozen=True):
+    """``GET /projects/{o}/{p}/events/{id}/``."""
+
+    event_id: str = field(name="eventID")
 
 
 class NoDsn(SourceError):
@@ -130,9 +156,9 @@ class Sentry:
                 return self._document(asking, 429, body={"limit": limit}, problem=problem)
             if sent.status == 429:
                 asking.refuse(SourceLimited, "limited (429)")
-            accepted = object_of(asking.parsed(sent), asking.where)
-            if member(accepted, "id", asking.where, text) != event:
-                raise misread(f"{asking.where}.id", f"the id sent, {event}", accepted["id"])
+            accepted = read_answer(asking.parsed(sent), Identified, asking.where)
+            if accepted.id != event:
+                raise misread(f"{asking.where}.id", f"the id sent, {event}", accepted.id)
             patience_s = max(RECEIPT_S, patience_s)
             stored = self._read_back(asking, event, patience_s)
             if stored is not None:
@@ -244,12 +270,14 @@ class Sentry:
             found: dict[str, rows.Item] = {}
             seen, complete = 0, True
             try:
-                for body, place in self._pages(asking, "/events/", params, "org:read"):
-                    for where, row in rows.table(body, place, "errors"):
+                for body, path in self._pages(asking, "/events/", params, "org:read"):
+                    events, _ = rows.table(body, path, "errors", rows.Event)
+                    for index, row in enumerate(events):
                         seen += 1
-                        item = rows.event(row, where)
+                        item = rows.event(row)
                         ours = canary.is_canary(item["title"], item["environment"])
-                        if holds(window, item["at"], f"{where}.timestamp") and not ours:
+                        where = f"{path}.data[{index}].timestamp"
+                        if holds(window, item["at"], where) and not ours:
                             found[item["id"]] = item
             except SourceTooMany:
                 complete = False
@@ -277,10 +305,10 @@ class Sentry:
             ]
             found: dict[str, rows.Item] = {}
             seen = 0
-            for body, place in self._pages(asking, "/issues/", params, "event:read"):
-                for where, row in objects(body, place):
+            for body, path in self._pages(asking, "/issues/", params, "event:read"):
+                for index, row in enumerate(read_answers(body, rows.Issue, path)):
                     seen += 1
-                    item = rows.issue(row, where, window)
+                    item = rows.issue(row, f"{path}[{index}]", window)
                     if not canary.is_canary(item["title"]):
                         found[item["id"]] = item
             return Listing(
@@ -311,11 +339,12 @@ class Sentry:
             ]
             found: dict[str, rows.Item] = {}
             seen = 0
-            for body, place in self._pages(asking, "/events/", params, "org:read"):
-                table = rows.table(body, place, "spans")
-                units = rows.durations(body["meta"], f"{place}.meta") if table else {}
-                for where, row in table:
+            for body, path in self._pages(asking, "/events/", params, "org:read"):
+                spans, meta = rows.table(body, path, "spans", rows.Span)
+                units = rows.durations(meta, f"{path}.meta") if spans else {}
+                for index, row in enumerate(spans):
                     seen += 1
+                    where = f"{path}.data[{index}]"
                     item = rows.transaction(row, where, units, 1.0 if rate is None else rate)
                     found[item["transaction"]] = item
             if not found:
@@ -382,17 +411,15 @@ class Sentry:
         if not self._id:
             name = f"project {self.at.project} of {self.at.organization}"
             with self._asking("project") as asking:
-                told = object_of(
-                    asking.document(
-                        f"{self._project}/",
-                        right="project:read",
-                        missing=f"expected a token that sees {name}, got no sight of it",
-                    ),
-                    asking.where,
+                body = asking.document(
+                    f"{self._project}/",
+                    right="project:read",
+                    missing=f"expected a token that sees {name}, got none",
                 )
-                if told.get("hasAccess") is False:
+                project = read_answer(body, Project, asking.where)
+                if project.has_access is False:
                     asking.refuse(SourceRefused, f"expected access to {name}, got none")
-                self._id = member(told, "id", asking.where, text)
+                self._id = project.id
         return self._id
 
     def _seen_environment(self) -> str:
@@ -413,9 +440,7 @@ class Sentry:
                     )
                 except SourceLacks:
                     return project
-                known = {
-                    member(each, "name", place, text) for place, each in objects(body, asking.where)
-                }
+                known = {each.name for each in read_answers(body, Environment, asking.where)}
                 if self.at.environment not in known:
                     names = ", ".join(sorted(known))[:200] or "none"
                     asking.refuse(
@@ -476,11 +501,12 @@ class Sentry:
             )
             if answer.status == 404:
                 continue
-            told = object_of(asking.parsed(answer), asking.where)
-            if member(told, "eventID", asking.where, text) != event:
-                raise misread(f"{asking.where}.eventID", event, told["eventID"])
+            body = asking.parsed(answer)
+            stored = read_answer(body, StoredEvent, asking.where)
+            if stored.event_id != event:
+                raise misread(f"{asking.where}.eventID", event, stored.event_id)
             return self._document(
-                asking, answer.status, body={key: told[key] for key in KEPT if key in told}
+                asking, answer.status, body={key: body[key] for key in KEPT if key in body}
             )
 
     def _document(
