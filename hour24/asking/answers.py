@@ -9,7 +9,7 @@ Rules of this module:
   gives it a default.
 - A number as text is a number only where the vendor documents it so (:data:`TextCount`).
 - A time has a zone.
-- A refusal names the path: ``render: error lines: page 2.logs[3].timestamp: expected X, got Y``.
+- A refusal names the path: ``NAME: error lines: page 2.logs[3].timestamp: expected X, got Y``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import abc
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +30,9 @@ from hour24.watch import Window
 
 Read = TypeVar("Read")
 LONGEST = 60
+"""Characters of a value in an error text."""
 SLACK_S = 60.0
+"""A minute outside the window is rounding; more is a wrong clock or a filter that failed."""
 DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 # Types of a form's members, next to str, bool, lists and other forms. To a type checker they are
@@ -85,7 +87,7 @@ def _read_member(kind: type, value: Any) -> Any:
         Number: number,
         Count: count,
         TextCount: count_as_text,
-        Time: moment,
+        Time: epoch_of,
     }
     try:
         return readers[kind](value, "")
@@ -118,7 +120,7 @@ def _value_at(found: Any, path: str) -> Any:
                 break
             found = found[int(index)]
         else:
-            # a name may hold dots itself, such as Sentry's ``error.type``
+            # a name may hold dots itself, such as ``error.type``
             names = [key for key in found if re.match(rf"\.{re.escape(key)}($|[.\[])", path)]
             name = max(names, key=len)
             found, path = found[name], path[len(name) + 1 :]
@@ -126,12 +128,12 @@ def _value_at(found: Any, path: str) -> Any:
 
 
 def misread(where: str, expected: str, got: Any) -> SourceMisread:
-    """The refusal that says what was expected and what was found."""
-    return SourceMisread(f"{where}: expected {expected}, got {shown(got)}")
+    """Return the refusal that says what was expected and what was found."""
+    return SourceMisread(f"{where}: expected {expected}, got {show(got)}")
 
 
-def shown(value: Any) -> str:
-    """A value in a few words, for an error text."""
+def show(value: Any) -> str:
+    """Return a value as an error text shows it: short JSON, or its kind."""
     if isinstance(value, list):
         return f"a list of {len(value)}"
     if isinstance(value, dict):
@@ -140,53 +142,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def object_of(value: Any, where: str) -> dict[str, Any]:
-    """``value``, an object."""
-    if not isinstance(value, dict):
-        raise misread(where, "an object", value)
-    return value
-
-
-def list_of(value: Any, where: str) -> list[Any]:
-    """``value``, a list."""
-    if not isinstance(value, list):
-        raise misread(where, "a list", value)
-    return value
-
-
-def objects(value: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each object of a list, with its place."""
-    for index, each in enumerate(list_of(value, where)):
-        place = f"{where}[{index}]"
-        yield place, object_of(each, place)
-
-
-def member(thing: dict[str, Any], key: str, where: str, read: Callable[[Any, str], Read]) -> Read:
-    """``thing[key]`` as ``read`` reads it."""
-    if key not in thing:
-        raise SourceMisread(f"{where}.{key}: expected to be there, got nothing")
-    return read(thing[key], f"{where}.{key}")
-
-
-def perhaps(
-    thing: dict[str, Any], key: str, where: str, read: Callable[[Any, str], Read]
-) -> Read | None:
-    """As :func:`member`, or none where the vendor leaves it out or null."""
-    return None if thing.get(key) is None else read(thing[key], f"{where}.{key}")
-
-
-def text(value: Any, where: str) -> str:
-    """``value``, which must be text."""
-    if not isinstance(value, str):
-        raise misread(where, "text", value)
-    return value
-
-
 def number(value: Any, where: str, *, as_text: bool = False) -> float:
-    """``value``, a finite number.
+    """Return ``value`` as a finite number.
 
     Args:
-        as_text: whether a text that is a decimal number, such as ``"12.5"``, is one.
+        as_text: accept text that is a decimal number, such as ``"12.5"``.
     """
     if as_text and isinstance(value, str) and DECIMAL.fullmatch(value):
         value = float(value)
@@ -202,7 +162,7 @@ def number(value: Any, where: str, *, as_text: bool = False) -> float:
 
 
 def count(value: Any, where: str) -> int:
-    """``value``, a whole number, at least 0."""
+    """Return ``value`` as a whole number, at least 0."""
     read = number(value, where)
     if read < 0 or not read.is_integer():
         raise misread(where, "a whole number, at least 0", value)
@@ -210,7 +170,7 @@ def count(value: Any, where: str) -> int:
 
 
 def count_as_text(value: Any, where: str) -> int:
-    """``value``, a whole number that the vendor documents as text."""
+    """Return a whole number that the vendor documents as text; a number is accepted too."""
     if isinstance(value, str):
         if not (value.isascii() and value.isdigit() and len(value) <= 18):
             raise misread(where, "a whole number as text", value)
@@ -218,8 +178,8 @@ def count_as_text(value: Any, where: str) -> int:
     return count(value, where)
 
 
-def moment(value: Any, where: str) -> float:
-    """``value``, ISO 8601 with a zone. Returns: epoch seconds."""
+def epoch_of(value: Any, where: str) -> float:
+    """Return the epoch seconds of a time, ISO 8601 with a zone."""
     if isinstance(value, str):
         try:
             read = datetime.fromisoformat(value)
@@ -230,11 +190,11 @@ def moment(value: Any, where: str) -> float:
     raise misread(where, "a time with its zone, ISO 8601", value)
 
 
-def holds(window: Window, at: float, where: str) -> bool:
-    """Whether ``at`` (epoch seconds) lies in the window.
+def is_within(window: Window, at: float, where: str) -> bool:
+    """True if ``at`` (epoch seconds) lies in the window.
 
     Raises: SourceMisread, when it lies more than a minute outside: then the source's clock is
-        wrong, or it did not heed the window, and what it left out is unknown.
+        wrong, or it ignored the window, and what it left out is unknown.
     """
     if window.start.timestamp() <= at < window.end.timestamp():
         return True
@@ -247,5 +207,5 @@ def holds(window: Window, at: float, where: str) -> bool:
 
 
 def stamp(at: datetime) -> str:
-    """RFC 3339, UTC, in whole seconds, or in microseconds where there are any."""
+    """Return a time as RFC 3339 in UTC; with microseconds only where there are any."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from hour24.asking.answers import Time, holds, misread, read_answer, stamp
+from hour24.asking.answers import Time, is_within, misread, read_answer, stamp
 from hour24.asking.client import Asking
 from hour24.evidence import Listing
 from hour24.watch import Window
@@ -64,7 +64,7 @@ def events(place: Place, window: Window) -> Listing:
             for index, item in enumerate(page):
                 seen += 1
                 event = item.event
-                if holds(window, event.timestamp, f"{where}[{index}].event.timestamp"):
+                if is_within(window, event.timestamp, f"{where}[{index}].event.timestamp"):
                     found.setdefault(event.id, _as_item(event))
         if not seen:
             _check_visible(place, asking)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from hour24.asking.answers import SLACK_S, Time, holds, misread, moment, read_answer, stamp
+from hour24.asking.answers import SLACK_S, Time, epoch_of, is_within, misread, read_answer, stamp
 from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceTooMany
 from hour24.watch import Window
@@ -170,7 +170,7 @@ def _lines(page: Page, where: str, window: Window) -> list[LogLine]:
     return [
         _line(logged)
         for index, logged in enumerate(page.logs)
-        if holds(window, logged.timestamp, f"{where}.logs[{index}].timestamp")
+        if is_within(window, logged.timestamp, f"{where}.logs[{index}].timestamp")
     ]
 
 
@@ -189,8 +189,8 @@ def _line(logged: Logged) -> LogLine:
 def _next(page: Page, where: str, window: Window) -> tuple[str, str]:
     """Return the period to ask for next, exactly as the page names it."""
     first, last = page.next_start_time or "", page.next_end_time or ""
-    start = moment(page.next_start_time, f"{where}.nextStartTime")
-    end = moment(page.next_end_time, f"{where}.nextEndTime")
+    start = epoch_of(page.next_start_time, f"{where}.nextStartTime")
+    end = epoch_of(page.next_end_time, f"{where}.nextEndTime")
     if start > end or (
         start < window.start.timestamp() - SLACK_S or end > window.end.timestamp() + SLACK_S
     ):

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from hour24.asking.answers import Number, Time, holds, misread, read_answer, stamp
+from hour24.asking.answers import Number, Time, is_within, misread, read_answer, stamp
 from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceMisread
 from hour24.evidence import Counts, Line, Series
@@ -245,7 +245,7 @@ def _values(
         at, value = point.timestamp, point.value
         if value is not None and value < 0:
             raise misread(f"{where}.values[{index}].value", "at least 0", value)
-        if not holds(near, at, f"{where}.values[{index}].timestamp") or not start <= at < end:
+        if not is_within(near, at, f"{where}.values[{index}].timestamp") or not start <= at < end:
             continue
         if at in values:
             twice = stamp(datetime.fromtimestamp(at, UTC))

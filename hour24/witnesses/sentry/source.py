@@ -25,7 +25,7 @@ from typing import Any
 import requests
 from msgspec import Struct, field
 
-from hour24.asking.answers import holds, misread, read_answer, read_answers, stamp
+from hour24.asking.answers import is_within, misread, read_answer, read_answers, stamp
 from hour24.asking.client import BUDGET_S, ApiClient, Asking, Params
 from hour24.clock import Clock
 from hour24.config import Endpoint
@@ -277,7 +277,7 @@ class Sentry:
                         item = rows.event(row)
                         ours = canary.is_canary(item["title"], item["environment"])
                         where = f"{path}.data[{index}].timestamp"
-                        if holds(window, item["at"], where) and not ours:
+                        if is_within(window, item["at"], where) and not ours:
                             found[item["id"]] = item
             except SourceTooMany:
                 complete = False
