@@ -40,7 +40,7 @@ def rehearsal(*, near: bool = False) -> Rehearsal:
 
 @cache
 def served_at() -> Path:
-    """The file that tells where it is served."""
+    """The file with the addresses of the served rehearsal."""
     path = Path(tempfile.mkdtemp(prefix="hour24-test-")) / "served.json"
     atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
     path.write_text(rehearsal().told(), encoding="utf-8")
@@ -53,7 +53,7 @@ BEGUN: list[subprocess.Popen[str]] = []
 
 @contextmanager
 def _inherited(ignoring: Sequence[int]) -> Iterator[None]:
-    """What is begun meanwhile ignores these signals alone, whatever we ourselves were told to.
+    """Processes started meanwhile ignore only these signals, whatever this process ignores.
 
     Under nohup, or in the background of a script, we would hand on that some are ignored.
     """
@@ -181,7 +181,7 @@ def judged(record: Record, name: str) -> Judged:
 
 
 def until(path: Path, holds: str, process: subprocess.Popen[str], kind: str) -> None:
-    """Wait until a journal below ``path`` has a line of this kind that holds this text."""
+    """Wait until a journal below ``path`` has a line of this kind with this text."""
     end = time.monotonic() + 40
     while time.monotonic() < end and process.poll() is None:
         for journal in path.glob("*/journal/*.jsonl"):
@@ -222,7 +222,7 @@ class Proxy:
 
 
 def served_with(folder: Path, changes: dict[str, str], **environ: str) -> Path:
-    """A file that tells of the rehearsal, its production.toml changed.
+    """Returns a file that describes the rehearsal, with a changed production.toml.
 
     Args:
         changes: text of the file -> what stands there instead.
@@ -255,4 +255,4 @@ def test_two(ask, conclude):
     """Two is below the limit"""
     conclude(ValueBelow(limit=100), value=ask.sql("SELECT 2"))
 '''
-"""Two criteria of one's own, both held."""
+"""Two custom criteria; both pass."""

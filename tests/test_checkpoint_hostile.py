@@ -60,7 +60,7 @@ def checkpoint(
         server.close()
 
 
-def test_it_is_told_and_judged(checkpoint) -> None:
+def test_it_is_reported_and_judged(checkpoint) -> None:
     """The lines that carry it are judged as any other: unclassified, a FAIL with its pattern."""
     project, run = checkpoint
     found = codes(project.record())
@@ -87,7 +87,7 @@ def test_junit_is_xml(checkpoint) -> None:
         assert tree.getroot().findall(".//testcase"), path
 
 
-def test_the_ledger_holds(checkpoint) -> None:
+def test_the_ledger_verifies(checkpoint) -> None:
     """What was stored is judged again, and comes out the same."""
     project, _ = checkpoint
     assert [finding for finding in verify(project.reports / "w") if not finding.ok] == []

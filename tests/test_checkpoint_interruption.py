@@ -132,7 +132,7 @@ def test_a_signal_that_was_to_be_ignored(tmp_path: Path) -> None:
 
 
 def test_a_signal_that_the_main_thread_did_not_see(tmp_path: Path) -> None:
-    """Taken by another thread, or a moment before a wait, it does not wait for the wait's end."""
+    """A signal taken by another thread, or just before a wait, ends that wait."""
     wait = (
         "import os, signal, threading; threading.Timer(0.5, lambda: "
         "signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start(); time.sleep(60)"
@@ -246,7 +246,7 @@ def test_a_driver_that_hangs(tmp_path: Path) -> None:
 
 
 def test_two_engineers(tmp_path: Path) -> None:
-    """The second one is told who is recording since when, exit 13; the first one ends as ever."""
+    """The second one shows who is recording since when, exit 13; the first one ends as usual."""
     project = Project(tmp_path, own=GOES_ON.format(limit=100, wait="time.sleep(3)"))
     first = project.begun()
     until(project.reports, '"OWN-FIRST"', first, kind="judged")
@@ -298,7 +298,7 @@ def test_an_error_inside_pytest(tmp_path: Path) -> None:
     assert codes(record)["OWN-THIRD"] == "INCONCLUSIVE interrupted"
 
 
-def test_nobody_is_left(tmp_path: Path) -> None:
+def test_no_process_is_left(tmp_path: Path) -> None:
     """A rehearsal of its own ends with the checkpoint, however that ends."""
     project = Project(tmp_path, own=WAITS)
     command = project.command("--target=rehearsal", "--t0=2026-03-02T06:00Z")

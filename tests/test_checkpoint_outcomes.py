@@ -137,7 +137,7 @@ def test_what_is_no_verdict_is_inconclusive(broken, name: str, outcome: str) -> 
     assert codes(project.record())[name] == outcome
 
 
-def test_a_verdict_stands_beside_what_went_wrong_after_it(broken) -> None:
+def test_a_verdict_is_kept_with_a_later_problem(broken) -> None:
     """A FAIL stays one; a PASS of a test that then broke does not count."""
     project, run = broken
     record = project.record()
@@ -148,7 +148,7 @@ def test_a_verdict_stands_beside_what_went_wrong_after_it(broken) -> None:
     assert (run.returncode, record.outcome) == (1, Outcome.FAIL)
 
 
-def test_trouble_is_told_where_it_happened(broken) -> None:
+def test_trouble_is_reported_with_its_phase(broken) -> None:
     """The traceback of a bug, the reason of a skip, and what tore at the end."""
     project, run = broken
     assert "KeyError: 'nowhere'" in run.stdout
@@ -180,7 +180,7 @@ def test_all_pass(whole) -> None:
 
 
 def test_violated(tmp_path: Path) -> None:
-    """Exit 1, and what was seen against its limit."""
+    """Exit 1, with the observed value and its limit."""
     project = Project(tmp_path, "database")
     run = project.rehearsed(faults=("disk_filling",))
     assert run.returncode == 1, run.stdout
@@ -190,7 +190,7 @@ def test_violated(tmp_path: Path) -> None:
 
 
 def test_a_witness_that_is_down(tmp_path: Path) -> None:
-    """Exit 10: Sentry's silence accuses nobody; its token stands nowhere."""
+    """Exit 10: Sentry's silence is no FAIL; its token is shown nowhere."""
     project = Project(tmp_path, "errors")
     run = project.rehearsed(faults=("sentry_unreachable",))
     assert run.returncode == 10, run.stdout

@@ -57,7 +57,7 @@ QUESTIONS = {
 
 
 def answer(asked: Asked) -> Answer:
-    """A service beside the one under watch."""
+    """A service next to the one under watch."""
     told = {
         "/queue": {"queue": [{"length": 7}], "name": "calls", "open": True, "none": None},
         "/number": 42,
@@ -123,7 +123,7 @@ def test_it_is_on_the_page_and_verified(played) -> None:
 
 
 def test_production_was_only_read(played) -> None:
-    """A CREATE TABLE by somebody's criterion made none."""
+    """A CREATE TABLE by a custom criterion creates no table."""
     import psycopg2
 
     with psycopg2.connect(rehearsal().environ["HOUR24_REHEARSAL_DATABASE_DSN"]) as connection:
@@ -150,7 +150,7 @@ def test_one_that_went_missing_is_missed(tmp_path: Path) -> None:
 
 
 def test_one_that_was_there_at_hour_0_is_planned(tmp_path: Path) -> None:
-    """Hour 0 knows it, though it is not due yet; from then on nobody can lose it."""
+    """Hour 0 lists it before it is due; from then on it cannot be lost."""
     project = Project(tmp_path, own=EXAMPLE)
     project.rehearsed()
     record = project.record()
@@ -169,8 +169,8 @@ def the_readme_s() -> str:
     return textwrap.dedent(lines)
 
 
-def test_the_readme_s_example_holds_and_fails_as_it_says(tmp_path: Path) -> None:
-    """Copied as it stands it is PASS on the rehearsal, and with ``limit=1`` it is FAIL."""
+def test_the_readme_s_example_passes_and_fails_as_it_says(tmp_path: Path) -> None:
+    """Copied unchanged it is PASS on the rehearsal; with ``limit=1`` it is FAIL."""
     example = the_readme_s()
     project = Project(tmp_path, own=example)
     run = project.rehearsed()

@@ -1,4 +1,4 @@
-"""No secret leaves: each is planted everywhere, and looked for everywhere, in every encoding."""
+"""No secret leaks: each is planted everywhere and searched for everywhere, in every encoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.checkpoints import ONE, Project, Proxy, codes, rehearsal, served_with
 from tests.played import T0
 
 HARD = "sbp_h4rd\"<&>/+\\%40-'~7Qz9x"
-"""A secret that no encoding leaves as it is; it stands where nothing of this run asks."""
+"""A secret that every encoding changes, in a section that this run does not query."""
 NORMAL = "Vapi API timeout after 20000 ms"
 LONGEST = 2000
 PLANTS = '''
@@ -126,7 +126,7 @@ def secrets() -> list[str]:
 
 
 def encodings(value: str) -> set[str]:
-    """A secret as it may stand somewhere, by encoders of our own choosing."""
+    """A secret in every encoding that the test knows."""
     data = value.encode()
     forms = {value, data.hex(), data.hex().upper(), quote(value, safe=""), quote_plus(value)}
     forms |= {html.escape(value), html.escape(value, quote=False), repr(value)[1:-1]}
@@ -139,7 +139,7 @@ def encodings(value: str) -> set[str]:
 
 
 def decoded(text: str) -> Iterator[str]:
-    """A file as it stands, and as what its data: addresses, entities and escapes hold."""
+    """A file as written, and with its data: addresses, entities and escapes decoded."""
     yield text
     yield html.unescape(html.unescape(text))
     for found in re.finditer(r"base64,([A-Za-z0-9+/=]+)", html.unescape(text)):
@@ -154,14 +154,14 @@ def address(section: str) -> str:
 
 
 def planted(text: str) -> str:
-    """A witness's body whose titles and messages hold every secret, and half of one at the end."""
+    """A witness's body with every secret in titles and messages, and half of one at the end."""
     told = f"{NORMAL} {' '.join(secrets())} "
     told += "x" * (LONGEST - len("ERROR calls: ") - len(told) - 14) + secrets()[0]
     return text.replace(NORMAL, json.dumps(told)[1:-1])
 
 
 def document(text: str) -> str:
-    """A health document that tells every secret."""
+    """A health document with every secret."""
     if not text.startswith("{"):
         return text
     return json.dumps({**json.loads(text), "status": " ".join(secrets()), secrets()[0]: True})

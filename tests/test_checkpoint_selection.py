@@ -77,7 +77,7 @@ def test_a_file_that_does_not_import(tmp_path: Path) -> None:
 
 
 def test_a_file_that_does_not_import_is_not_green_by_itself(tmp_path: Path) -> None:
-    """Nobody knows what it would have held: INCONCLUSIVE, until an attempt in which it imports."""
+    """Its criteria are unknown: INCONCLUSIVE, until an attempt in which it imports."""
     project = Project(tmp_path, own=ONE)
     torn = project.write("import no_such_module\n", "test_torn.py")
     project.rehearsed()
@@ -203,7 +203,7 @@ def test_a_watch_that_is_not_there_opens_none(tmp_path: Path) -> None:
 
 
 def test_a_later_hour_that_opens_a_watch_says_so(tmp_path: Path) -> None:
-    """A rehearsal's hour 4 works alone, and nobody takes it for the one that was begun before."""
+    """A rehearsal's hour 4 works alone, and says that it opened a new watch."""
     project = Project(tmp_path, own=ONE)
     run = project.rehearsed(hour=4)
     assert "New watch w opened without hour 0" in run.stdout
@@ -214,7 +214,7 @@ def test_a_later_hour_that_opens_a_watch_says_so(tmp_path: Path) -> None:
     assert "A rehearsal cannot be approved" in run.stdout
 
 
-def test_a_rehearsal_that_goes_on_keeps_its_story(tmp_path: Path) -> None:
+def test_a_continued_rehearsal_keeps_its_seed_faults_and_t0(tmp_path: Path) -> None:
     """A seed, a fault or a T0 that its watch was not opened with is refused: exit 4."""
     project = Project(tmp_path, own=ONE)
     project.rehearsed()
@@ -254,7 +254,7 @@ def test_late_is_said_and_what_exists_only_now_is_not_asked(tmp_path: Path) -> N
 
 
 def test_a_fail_sticks(tmp_path: Path) -> None:
-    """A second attempt has its own record, and the FAIL of the first still stands."""
+    """A second attempt has its own record, and the FAIL of the first stays open."""
     project = Project(tmp_path, own=BELOW.format(name="ONE", limit=1))
     first = project.rehearsed()
     assert first.returncode == 1, first.stdout
@@ -285,7 +285,7 @@ def test_a_watch_that_follows_another(tmp_path: Path) -> None:
 
 
 def test_collecting_needs_no_secret_and_writes_nothing(tmp_path: Path) -> None:
-    """--collect-only, --help and --fixtures look, and ask nobody."""
+    """--collect-only, --help and --fixtures query nothing."""
     project = Project(tmp_path, "database", own=ONE)
     run = project.ran(*project.command("--collect-only", "-q"))
     assert run.returncode == 0, run.stdout
@@ -310,7 +310,7 @@ def test_without_pytest_html(tmp_path: Path) -> None:
 
 
 def test_reports_where_one_wants_them(tmp_path: Path) -> None:
-    """--html and --junitxml are kept to; the page stands beside the record all the same."""
+    """--html and --junitxml are respected; the page is next to the record all the same."""
     project = Project(tmp_path, own=ONE)
     run = project.rehearsed("--html=own.html", "--self-contained-html", "--junitxml=own.xml")
     assert run.returncode == 10, run.stdout
@@ -322,7 +322,7 @@ def test_reports_where_one_wants_them(tmp_path: Path) -> None:
 
 
 def test_from_another_folder(tmp_path: Path) -> None:
-    """Named by its path, the checkout is found; reports go where one stands."""
+    """The checkout is found by its path; reports go into the current folder."""
     project = Project(tmp_path / "clone", own=ONE)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -1,4 +1,4 @@
-"""Where nothing can be written, production is not asked; what was seen is not lost."""
+"""Without a writable folder production is not queried; with a full disk no verdict is lost."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_disk_that_fills_meanwhile(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_cannot_be_written_costs_no_record(tmp_path: Path) -> None:
-    """Room again at the end: the record holds what the journal does not."""
+    """With space again at the end, the record has what the journal lacks."""
     after = "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)"
     project = Project(tmp_path, own=FILLS.format(after=after))
     run = project.rehearsed()

@@ -1,4 +1,4 @@
-"""Other people's pytest plugins and options beside a checkpoint."""
+"""Other pytest plugins and options together with a checkpoint."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def pytest_configure(config):
 
 
 def beside(project: Project, plugin: str, *arguments: str, **variables: str) -> Any:
-    """The checkpoint with a plugin of somebody else."""
+    """The checkpoint with another plugin."""
     (project.folder / "somebody_elses.py").write_text(plugin, encoding="utf-8")
     path = f"{project.environ['PYTHONPATH']}:{project.folder}"
     return project.rehearsed("-p", "somebody_elses", *arguments, PYTHONPATH=path, **variables)

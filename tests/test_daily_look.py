@@ -10,7 +10,7 @@ from tests.played import hour24, pytest_, rehearsed
 
 
 def test_the_week_after_has_records_and_pages_of_its_own(tmp_path: Path) -> None:
-    """One look a day, compared with the watch's hour 0; the watch's own ledger stays as it was."""
+    """One a day, compared with hour 0 of the watch; the watch's ledger stays unchanged."""
     assert rehearsed(tmp_path, (0, 4, 8)).returncode == 0
     before = Ledger(tmp_path / "w").head()
     for day in (48, 72):

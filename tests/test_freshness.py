@@ -18,7 +18,7 @@ from hour24.objectives.health import HealthDocument
 from hour24.objectives.probes import AlwaysUp
 from hour24.objectives.restarts import NoRestart
 from hour24.prober import Plan, minute_line
-from hour24.prober.tally import look
+from hour24.prober.tally import read_reply
 from hour24.sources.health import HealthSource
 from hour24.verdict import Outcome
 from hour24.watch import Window
@@ -180,8 +180,8 @@ def test_a_probe_that_a_cache_answered_is_no_look(answer, status):
 def test_a_clock_that_differs_is_no_old_document():
     """The server's own clock agrees with the document: one of two clocks is wrong, no more."""
     date = datetime.fromtimestamp(MINUTE - 7200, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    seen = look(PLAN, reply(age_s=7200.0, headers={"date": date}), MINUTE)
-    assert (seen.no_look, seen.failed) == (False, "")
+    result = read_reply(PLAN, reply(age_s=7200.0, headers={"date": date}), MINUTE)
+    assert (result.no_sample, result.failed) == (False, "")
 
 
 def probes(uptimes: Any = (), hours: float = 4.0, **more: Any) -> Probes:

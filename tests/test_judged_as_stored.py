@@ -18,7 +18,7 @@ from hour24.secrets.redactor import Redactor
 from tests import small_watch as small
 
 
-def test_a_line_whose_class_stands_on_what_is_scrubbed(tmp_path: Path) -> None:
+def test_a_line_whose_class_depends_on_redacted_text(tmp_path: Path) -> None:
     """A pattern that would only match the secret does not match what is judged either."""
     line = "ERROR token=abcd1234efgh5678 expired for caller"
     asked = small.asked(8)
@@ -38,8 +38,8 @@ def test_a_line_whose_class_stands_on_what_is_scrubbed(tmp_path: Path) -> None:
     assert list(differences(judged)) == []
 
 
-def test_evidence_that_holds_more_than_its_kind_is_told() -> None:
-    """What nobody reads when it is judged again could be believed by whoever reads the record."""
+def test_evidence_with_unknown_fields_is_reported() -> None:
+    """A field that judging ignores could still mislead a reader of the record."""
     one = small.judged("ERRORS-COUNT", 8, small.counts(8))
     ((name, stored),) = one.evidence.items()
     assert list(differences(one)) == []

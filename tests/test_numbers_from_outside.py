@@ -17,7 +17,7 @@ from hour24.evidence import from_plain, to_plain
 from hour24.ledger import canonical
 from hour24.objectives.health import HealthDocument
 from hour24.prober import Plan
-from hour24.prober.tally import look
+from hour24.prober.tally import read_reply
 from hour24.sources.health import HealthSource
 from hour24.text import parse_epoch, parse_stated_time
 from hour24.verdict import Outcome
@@ -52,7 +52,7 @@ def test_a_health_document_of_any_number_is_read(digits: str, member: str) -> No
         clock = SteppingClock(datetime.now(UTC))
         document = HealthSource(health, server.url, clock).document()
     plan = Plan(name="health", kind="health", url=health.url, interval_s=10.0, health=health)
-    look(plan, Reply(200, data=data), datetime.now(UTC).timestamp())
+    read_reply(plan, Reply(200, data=data), datetime.now(UTC).timestamp())
     verdict = agreed.judge({"health": document})
     assert verdict.outcome == Outcome.FAIL
     stored = canonical.from_bytes(canonical.to_bytes(to_plain(document), "record"), "record")

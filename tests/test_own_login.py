@@ -74,7 +74,7 @@ def production_at(folder: Path, dsn: str) -> Production:
 
 
 def before(folder: Path, hour: int, recorded: list, dsn: str = HERE) -> Listing:
-    """What the ledger tells of earlier logins, today's being ``dsn``."""
+    """Returns what the ledger says about earlier logins, with ``dsn`` as today's."""
     there = addresses(production_at(folder, HERE))
     records = [
         small.record(
@@ -121,6 +121,6 @@ def test_a_refused_login_fails_where_it_worked_before_in_this_watch(
 def test_a_login_that_is_another_one_now_did_not_work_before(
     tmp_path: Path, dsn: str, outcome: Outcome
 ) -> None:
-    """Another role or database is ours; a new password of the same role is not told apart."""
+    """Another role or database is our mistake; a new password of the same role is not detected."""
     told = before(tmp_path, 8, [(0, 1, ROW), (4, 1, ROW)], dsn)
     assert DatabaseAnswers().judge({"row": REFUSED, "before": told}).outcome == outcome

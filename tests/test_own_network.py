@@ -1,4 +1,4 @@
-"""Our own outage is no fault of the service: a silent control address forgives what is lost now."""
+"""Our own outage is no fault of the service: with a silent control address losses are unknown."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_connections_that_the_server_closed_early_did_not_hold() -> None:
 
 
 def test_beats_without_the_first_ones_may_hide_a_dead_worker() -> None:
-    """Who beat at hour 0 is unknown, so nobody knows who is missing."""
+    """Hour 0 has no list of workers, so a missing worker cannot be detected."""
     window = ASKED.window
     assert window is not None
     start = window.start.timestamp()
@@ -59,7 +59,7 @@ def test_beats_without_the_first_ones_may_hide_a_dead_worker() -> None:
 
 
 def test_handshakes_that_all_fail_while_the_control_address_answers() -> None:
-    """The service is silent and our network is not: FAIL; with no look at the control: unknown."""
+    """Only the service is silent: FAIL; without a control probe: unknown."""
     refused = Counts(
         question=ASKED,
         total=0,
@@ -74,7 +74,7 @@ def test_handshakes_that_all_fail_while_the_control_address_answers() -> None:
 
 
 def test_a_baseline_that_our_own_network_cost() -> None:
-    """The measure is missing either way; whose fault that is, the control address tells."""
+    """The measure is missing either way; the control address shows the cause."""
     for no_network, code in ((False, "no_answer"), (True, "no_network")):
         kept = collect(
             {"latencies": {"calls": LOST}},

@@ -25,10 +25,10 @@ from hour24.asking.exchange import Reply
 from hour24.clock import WallClock
 from hour24.config import Endpoint, Health, Production, Service, WebSocketTarget
 from hour24.prober import Held, Plan, Prober, Runbook, minute_line, plans, simulate
-from hour24.prober.paper import Paper
+from hour24.prober.disk import BackgroundWriter
 from hour24.prober.plan import phase_s
-from hour24.prober.rules import chance, error_rate_calls
-from hour24.prober.show import Show, alarm_in_words, in_words
+from hour24.prober.rules import is_error_rate_high, tail_probability
+from hour24.prober.show import Display, format_alarm, format_minute
 from hour24.probes import Alarm, Drop, LineWriter, Minute, read
 from hour24.secrets import Secret
 from hour24.statistics.rates import calls_for_a_person
@@ -97,23 +97,23 @@ def probe(chosen: Production, folder: Path, seconds: float, clock=None, **more) 
     timer.join()
     assert prober.unwritten == 0
     path = folder / "t-1.jsonl"
-    return [line for _, line in probes.lines.decoded(path, msgspec.json.Decoder(Minute))]
+    return [line for _, line in probes.lines.decode_lines(path, msgspec.json.Decoder(Minute))]
 
 
-SCENES: dict[str, Callable[[Path], Any]] = {}
+RUNS: dict[str, Callable[[Path], Any]] = {}
 
 
-def scene(play: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    """A stretch of real probing; all of them are played side by side, since they mostly wait."""
-    SCENES[play.__name__] = play
-    return play
+def real_run(run: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """A period of real probing; all run in parallel, since they mostly wait."""
+    RUNS[run.__name__] = run
+    return run
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory):
-    with ThreadPoolExecutor(len(SCENES)) as pool:
-        folders = {name: tmp_path_factory.mktemp(name) for name in SCENES}
-        yield {name: pool.submit(play, folders[name]) for name, play in SCENES.items()}
+def real_runs(tmp_path_factory):
+    with ThreadPoolExecutor(len(RUNS)) as pool:
+        folders = {name: tmp_path_factory.mktemp(name) for name in RUNS}
+        yield {name: pool.submit(run, folders[name]) for name, run in RUNS.items()}
 
 
 def of(lines: list[Minute], name: str) -> Minute:
@@ -123,7 +123,7 @@ def of(lines: list[Minute], name: str) -> Minute:
 # --- what is probed, and when ------------------------------------------------------------------
 
 
-def test_the_plan_holds_every_probe():
+def test_the_plan_has_every_probe():
     """Health, each endpoint, the control address and the WebSockets, each at its interval."""
     chosen = plans(
         production(
@@ -274,15 +274,15 @@ def test_the_error_rate_rule_is_the_exact_bound():
     """Without scipy the same answer as the Clopper-Pearson bound, for every small count."""
     for total in (*range(10, 120, 7), 500, 3000, 30_000):
         for bad in {*range(min(total, 40)), total // 20, total // 10, total}:
-            assert error_rate_calls(bad, total) == calls_for_a_person(bad, total), (bad, total)
-    assert chance(0, 10, 0.01) == 1.0
-    assert chance(3, 3, 0.5) == pytest.approx(0.125)
+            assert is_error_rate_high(bad, total) == calls_for_a_person(bad, total), (bad, total)
+    assert tail_probability(0, 10, 0.01) == 1.0
+    assert tail_probability(3, 3, 0.5) == pytest.approx(0.125)
 
 
 def test_few_requests_call_after_three_in_a_row():
     """With fewer than ten requests in five minutes, three failures in a row are enough."""
-    assert error_rate_calls(3, 5, last=3)
-    assert not error_rate_calls(2, 5, last=2)
+    assert is_error_rate_high(3, 5, last=3)
+    assert not is_error_rate_high(2, 5, last=2)
 
 
 def test_a_healthy_day_raises_nothing():
@@ -293,16 +293,16 @@ def test_a_healthy_day_raises_nothing():
         runbook = Runbook(raised.append)
         for second in range(0, 86_400, 5):
             bad = rng.random() < 0.005
-            runbook.saw("endpoint", day * 86_400 + second, "503" * bad, True, bad, False)
+            runbook.observe("endpoint", day * 86_400 + second, "503" * bad, True, bad, False)
     assert len([a for a in raised if not a.over]) <= 2
 
 
 def test_health_failing_is_raised_once_and_ended():
-    """After two minutes, once, with its reason; its end is told."""
+    """An alarm is raised after two minutes, once, with its reason; its end is reported."""
     raised: list[Alarm] = []
     runbook = Runbook(raised.append)
     for i in range(30):
-        runbook.saw("health", 1000 + 10 * i, "503" if 5 <= i < 25 else "", True, False, False)
+        runbook.observe("health", 1000 + 10 * i, "503" if 5 <= i < 25 else "", True, False, False)
     assert [(a.rule, a.at.timestamp(), a.over) for a in raised] == [
         ("health_failing", 1170.0, False),
         ("health_failing", 1250.0, True),
@@ -315,15 +315,15 @@ def test_our_own_dead_network_is_its_own_alarm():
     raised: list[Alarm] = []
     runbook = Runbook(raised.append)
     for i in range(40):
-        runbook.saw("control", 1000 + 10 * i, "unreachable", False, True, False)
-        runbook.saw("health", 1001 + 10 * i, "unreachable", False, True, False)
+        runbook.observe("control", 1000 + 10 * i, "unreachable", False, True, False)
+        runbook.observe("health", 1001 + 10 * i, "unreachable", False, True, False)
     assert [a.rule for a in raised] == ["no_network"]
 
 
 # --- the prober itself -------------------------------------------------------------------------
 
 
-@scene
+@real_run
 def stopped(folder: Path):
     with Server(FINE) as server:
         calls = Endpoint(name="calls", url=f"{server.url}/calls", target_ms=500, interval_s=0.5)
@@ -331,9 +331,9 @@ def stopped(folder: Path):
         return lines, server
 
 
-def test_it_probes_and_stops_in_order(played):
+def test_it_probes_and_stops_in_order(real_runs):
     """Stopped in the middle of a minute, what was due until then is kept, and nothing more."""
-    lines, server = played["stopped"].result()
+    lines, server = real_runs["stopped"].result()
     sent = [asked for asked in server.asked if asked.path == "/health"]
     health = [line for line in lines if line.kind == "health"][-1]
     assert len(sent) in (2, 3)
@@ -346,7 +346,7 @@ def test_it_probes_and_stops_in_order(played):
     assert server.connections < len(server.asked)
 
 
-@scene
+@real_run
 def stalled(folder: Path):
     def answer(asked):
         if asked.path == "/calls":
@@ -361,9 +361,9 @@ def stalled(folder: Path):
         return lines, [asked.at for asked in server.asked if asked.path == "/calls"]
 
 
-def test_a_slow_answer_delays_no_other_probe(played):
-    """A stall of 0.9 s holds nobody up, and the latency of each counts from its slot."""
-    lines, arrived = played["stalled"].result()
+def test_a_slow_answer_delays_no_other_probe(real_runs):
+    """A stall of 0.9 s delays no other probe, and each latency counts from its slot."""
+    lines, arrived = real_runs["stalled"].result()
     late = sorted((at - phase_s("calls", 0.1)) % 0.1 for at in arrived)
     assert len(arrived) >= 13
     assert late[len(late) // 2] < 0.05
@@ -371,7 +371,7 @@ def test_a_slow_answer_delays_no_other_probe(played):
     assert min(values) >= 340  # bucket 340 holds 898 ms
 
 
-@scene
+@real_run
 def held_up(folder: Path):
     with Server(FINE) as server:
         calls = Endpoint(name="calls", url=f"{server.url}/calls", target_ms=500, interval_s=1.0)
@@ -382,17 +382,19 @@ def held_up(folder: Path):
         prober._table.at(begin, lambda: time.sleep(0.35))
         threading.Timer(slot - time.time() + 0.6, prober.stop).start()
         prober.run(WallClock().now() + timedelta(hours=1))
-    return [line for _, line in probes.lines.decoded(writer.path, msgspec.json.Decoder(Minute))]
+    return [
+        line for _, line in probes.lines.decode_lines(writer.path, msgspec.json.Decoder(Minute))
+    ]
 
 
-def test_what_holds_the_prober_up_counts(played):
+def test_a_delay_of_the_prober_counts_as_latency(real_runs):
     """A prober that is itself 0.3 s late says 0.3 s: latency counts from the slot."""
-    lines = played["held_up"].result()
+    lines = real_runs["held_up"].result()
     slowest = max(int(b) for line in lines if line.probe == "calls" for b in line.latency)
     assert slowest >= 285  # bucket 285 holds 298 ms
 
 
-@scene
+@real_run
 def hanging(folder: Path):
     def answer(asked):
         if asked.path == "/drip":
@@ -423,9 +425,9 @@ def hanging(folder: Path):
         return probe(chosen, folder, 1.8, clock, on_line=wrote), written, end
 
 
-def test_a_hanging_server_is_a_timeout(played):
+def test_a_hanging_server_is_a_timeout(real_runs):
     """Silence, a drip of bytes and a refused connection end within the limit, each by name."""
-    lines, written, end = played["hanging"].result()
+    lines, written, end = real_runs["hanging"].result()
     reasons = {
         name: {why for line in lines if line.probe == name for why in line.failed}
         for name in ("drip", "hang", "dead")
@@ -434,7 +436,7 @@ def test_a_hanging_server_is_a_timeout(played):
     assert max(written.values()) < end + timedelta(seconds=0.75)
 
 
-@scene
+@real_run
 def limited(folder: Path):
     with Server(Answer(429, headers={"Retry-After": "60"})) as server:
         busy = Endpoint(name="busy", url=f"{server.url}/busy", target_ms=5, interval_s=0.5)
@@ -443,16 +445,16 @@ def limited(folder: Path):
         return lines, sum(asked.path == "/busy" for asked in server.asked)
 
 
-def test_a_limit_is_obeyed(played):
+def test_a_limit_is_obeyed(real_runs):
     """After a 429 the target is left alone; those slots are missed, not fine."""
-    lines, asked = played["limited"].result()
+    lines, asked = real_runs["limited"].result()
     line = of(lines, "busy")
     assert asked == len(line.limited) == 1
     assert len(line.missed) == line.due - 1 >= 1
     assert "left alone for 60 s" in line.note
 
 
-@scene
+@real_run
 def unsafe(folder: Path):
     with Server(FINE) as server:
         post = Endpoint(
@@ -467,23 +469,23 @@ def unsafe(folder: Path):
         return lines, [asked for asked in server.asked if asked.path == "/post"]
 
 
-def test_unsafe_methods_are_sent_once(played):
+def test_unsafe_methods_are_sent_once(real_runs):
     """A POST goes out once a slot, with its body."""
-    lines, asked = played["unsafe"].result()
+    lines, asked = real_runs["unsafe"].result()
     assert {a.body for a in asked} == {b'{"dry": true}'}
     assert {a.method for a in asked} == {"POST"}
     assert sum(line.due for line in lines if line.probe == "post") == len(asked)
 
 
-@scene
+@real_run
 def minute_over(folder: Path):
     with Server(FINE) as server:
         return probe(production(server.url), folder, 1.9, NearMinute(0.9)), folder
 
 
-def test_a_minute_is_written_when_it_is_over(played):
+def test_a_minute_is_written_when_it_is_over(real_runs):
     """At the minute's end every probe's line is on the disk while the prober goes on."""
-    lines, folder = played["minute_over"].result()
+    lines, folder = real_runs["minute_over"].result()
     health = [line for line in lines if line.probe == "health"]
     assert len(health) == 2
     assert health[1].minute - health[0].minute == timedelta(minutes=1)
@@ -503,20 +505,20 @@ def jumped(folder: Path, by_s: float) -> list[Minute]:
         return probe(production(server.url), folder, 2.6, clock)
 
 
-@scene
+@real_run
 def jumped_ahead(folder: Path):
     return jumped(folder, 125.0)
 
 
-@scene
+@real_run
 def jumped_back(folder: Path):
     return jumped(folder, -125.0)
 
 
 @pytest.mark.parametrize("which", ["jumped_ahead", "jumped_back"])
-def test_the_clock_jumps(played, which):
+def test_the_clock_jumps(real_runs, which):
     """Slots that a jump skipped are missed, those it repeats are probed again; uptimes go on."""
-    health = [line for line in played[which].result() if line.probe == "health"]
+    health = [line for line in real_runs[which].result() if line.probe == "health"]
     assert any("the clock jumped by" in line.note for line in health)
     kept = sum(line.due - len(line.missed) for line in health)
     missed = sum(len(line.missed) for line in health)
@@ -528,7 +530,7 @@ def test_the_clock_jumps(played, which):
     assert max(starts) - min(starts) < 0.5
 
 
-@scene
+@real_run
 def ended(folder: Path):
     clock = NearMinute(1.1)
     until = datetime.fromtimestamp(clock.now().timestamp() // 60 * 60 + 60, UTC)
@@ -538,9 +540,9 @@ def ended(folder: Path):
     return folder, until, clock.now()
 
 
-def test_it_stops_by_itself(played):
+def test_it_stops_by_itself(real_runs):
     """At the end of the watch the last minute is whole and the prober returns."""
-    folder, until, at = played["ended"].result()
+    folder, until, at = real_runs["ended"].result()
     assert at < until + timedelta(seconds=3)
     seen = read(folder, Window(until - timedelta(minutes=1), until + timedelta(minutes=5)))
     assert seen.last_line == until
@@ -562,7 +564,7 @@ def with_sockets(folder: Path, handler: Callable[[Any], Any]) -> list[Minute]:
     return [line for line in lines if line.probe == "websocket"]
 
 
-@scene
+@real_run
 def sockets_that_break(folder: Path):
     def breaks(connection):
         time.sleep(0.4)
@@ -571,7 +573,7 @@ def sockets_that_break(folder: Path):
     return with_sockets(folder, breaks)
 
 
-@scene
+@real_run
 def sockets_that_hold(folder: Path):
     return with_sockets(folder, list)
 
@@ -579,9 +581,9 @@ def sockets_that_hold(folder: Path):
 @pytest.mark.parametrize(
     ("which", "codes"), [("sockets_that_break", {1006}), ("sockets_that_hold", set())]
 )
-def test_sockets_are_held_and_their_drops_counted(played, which, codes):
-    """A server that breaks its connections makes drops; one that holds them makes none."""
-    lines = played[which].result()
+def test_sockets_are_held_and_their_drops_counted(real_runs, which, codes):
+    """A server that breaks its connections causes drops; one that keeps them causes none."""
+    lines = real_runs[which].result()
     assert sum(line.opened for line in lines) >= 2
     assert {drop.code for line in lines for drop in line.dropped} == codes
     assert 0.3 < sum(line.held_s for line in lines) < 4.0
@@ -599,16 +601,16 @@ def test_a_disk_that_fails_for_a_while_loses_nothing(tmp_path):
         real(*lines)
 
     writer.write = write
-    paper = Paper(writer)
+    background = BackgroundWriter(writer)
     plan = plans(production("http://a"))[0]
     for i in range(3):
-        paper.line(minute_line(plan, MINUTE + 60 * i, Told()))
+        background.line(minute_line(plan, MINUTE + 60 * i, Told()))
     time.sleep(0.3)
-    assert paper.unwritten == 3
+    assert background.unwritten == 3
     broken.clear()
-    paper.line(minute_line(plan, MINUTE + 180, Told()))
-    paper.close()
-    assert paper.unwritten == 0
+    background.line(minute_line(plan, MINUTE + 180, Told()))
+    background.close()
+    assert background.unwritten == 0
     assert len((tmp_path / "t-1.jsonl").read_bytes().splitlines()) == 4
 
 
@@ -684,37 +686,37 @@ def test_a_signal_ends_it_in_order(tmp_path, number):
     assert "stopped" in out
     assert err == ""
     (path,) = tmp_path.glob("*.jsonl")
-    lines = [line for _, line in probes.lines.decoded(path, msgspec.json.Decoder(Minute))]
+    lines = [line for _, line in probes.lines.decode_lines(path, msgspec.json.Decoder(Minute))]
     assert sum(line.due - len(line.missed) for line in lines) == asked
 
 
 def test_a_prober_stays_small():
     """Neither numpy nor scipy nor requests comes in with the prober."""
     code = "import sys, hour24.prober; print(*sorted(m for m in sys.modules if '.' not in m))"
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not {"numpy", "scipy", "requests", "jsonschema", "rich", "websockets"} & set(
-        told.stdout.split()
+        done.stdout.split()
     )
 
 
 # --- what it shows -----------------------------------------------------------------------------
 
 
-def test_lines_in_words():
+def test_lines_as_text():
     """A minute in a few words; the service's own text is shown without control characters."""
     plan = plans(production("http://a", health=Health(url="http://a/h", schema=SCHEMA)))[0]
     line = minute_line(plan, MINUTE, Told(lambda p, at: Reply(503)))
-    assert in_words(line) == "health 0/6 (6 x 503)"
+    assert format_minute(line) == "health 0/6 (6 x 503)"
     at = datetime.fromtimestamp(MINUTE, UTC)
     alarm = Alarm(at=at, rule="error_rate", since=at, says="\x1b[31mred\r")
-    assert alarm_in_words(alarm) == "06:17:00Z ALARM: error_rate: ⟨ESC⟩[31mred⟨CR⟩"
+    assert format_alarm(alarm) == "06:17:00Z ALARM: error_rate: ⟨ESC⟩[31mred⟨CR⟩"
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_what_it_shows(tmp_path, terminal):
-    """On a terminal a table, elsewhere a plain line a minute; alarms stand out in both."""
+    """On a terminal a table, elsewhere a plain line a minute; both show alarms."""
 
     class Out(io.StringIO):
         def isatty(self):
@@ -723,13 +725,13 @@ def test_what_it_shows(tmp_path, terminal):
     out = Out()
     watch = Watch(name="friday", t0=datetime.fromtimestamp(MINUTE, UTC))
     chosen = plans(production("http://a", health=Health(url="http://a/h", schema=SCHEMA)))
-    with Show.on(out, watch, watch.whole.end, len(chosen)) as show:
+    with Display.on(out, watch, watch.whole.end, len(chosen)) as display:
         for minute in range(3):
             for plan in chosen:
-                show.line(minute_line(plan, MINUTE + 60 * minute, Told()))
+                display.line(minute_line(plan, MINUTE + 60 * minute, Told()))
         at = datetime.fromtimestamp(MINUTE, UTC)
-        show.alarm(Alarm(at=at, rule="health_failing", since=at, says="health has failed"))
-        show.end(0, stopped=True)
+        display.alarm(Alarm(at=at, rule="health_failing", since=at, says="health has failed"))
+        display.end(0, stopped=True)
     shown = out.getvalue()
     assert "ALARM: health_failing: health has failed" in shown
     assert "friday" in shown

@@ -1,4 +1,4 @@
-"""The prober's files: written, torn, merged, summed up."""
+"""The prober's files: written, truncated, merged and added up."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_failure_lasts_until_the_first_good_probe(tmp_path):
     assert all(f.control is None for f in health.failures)
 
 
-def test_limited_is_not_a_look(tmp_path):
+def test_limited_is_no_sample(tmp_path):
     """A slot answered 429 is neither kept nor failed, and no sample of the responses."""
     write(tmp_path, line(0, limited=[0, 1], statuses={"200": 4, "429": 2}, latency={"120": 4}))
     seen = read(tmp_path, minutes(0, 1))
@@ -147,7 +147,7 @@ def test_responses_count_5xx_and_no_answer(tmp_path):
 
 
 def test_a_refusal_of_our_credential_is_no_sample(tmp_path):
-    """401 and 403 are neither good nor bad, and told; one that was agreed on is good."""
+    """401 and 403 are neither good nor bad, and are reported; an expected one is good."""
     write(
         tmp_path,
         line(0, failed={"401": [0], "503": [1]}, statuses={"200": 4, "401": 1, "503": 1}),
@@ -178,8 +178,8 @@ def test_a_credential_that_every_endpoint_refuses_is_no_error_rate(tmp_path):
         read(tmp_path, minutes(0, 1)).responses(minutes(0, 1))
 
 
-def test_our_own_network_is_told_apart(tmp_path):
-    """No answer while the control address has none either is told, and is no bad response."""
+def test_failures_of_our_own_network_are_counted_separately(tmp_path):
+    """A probe without answer while the control address has none either is no bad response."""
     dead = {"due": 6, "statuses": {"unreachable": 6}, "latency": {}}
     write(
         tmp_path,
@@ -256,7 +256,7 @@ def test_an_endpoint_named_health_is_not_the_health_check(tmp_path):
 
 
 def test_a_window_between_blocks_is_exact(tmp_path):
-    """A window whose edges lie inside blocks of ten minutes is summed up exactly."""
+    """A window with edges inside blocks of ten minutes is added up exactly."""
     write(tmp_path, *(line(m, latency={str(m): 6}) for m in range(30)))
     seen = read(tmp_path, minutes(0, 30))
     times = seen.latencies("health", minutes(7, 19))
@@ -345,7 +345,7 @@ def test_only_the_torn_last_line_is_dropped(tmp_path):
 
 
 def test_a_writer_goes_on_after_a_torn_end(tmp_path):
-    """A new line after a torn end is read; the torn one is not."""
+    """A new line after a truncated end is read; the truncated one is not."""
     path = write(tmp_path, line(0), line(1))
     path.write_bytes(path.read_bytes()[:-30])
     write(tmp_path, line(2))
@@ -399,7 +399,7 @@ while True:
 
 
 def test_a_kill_loses_no_line_that_was_written(tmp_path):
-    """Killed at any moment, every line that was acknowledged is there."""
+    """After a kill at any time, every acknowledged line is there."""
     for number in range(5):
         path = tmp_path / f"killed-{number}.jsonl"
         with subprocess.Popen(
@@ -409,10 +409,10 @@ def test_a_kill_loses_no_line_that_was_written(tmp_path):
             process.stdout.readline()
             time.sleep(0.02 + 0.013 * number)
             process.send_signal(signal.SIGKILL)
-            told = 1 + len(process.stdout.read().split())
+            printed = 1 + len(process.stdout.read().split())
         seen = read(tmp_path, hours(0, 24))
         write(tmp_path, line(23 * 60, phase_s=0.0), name=path.stem)
-        assert seen.probes("health", hours(0, 24)).kept >= 6 * min(told, 24 * 60)
+        assert seen.probes("health", hours(0, 24)).kept >= 6 * min(printed, 24 * 60)
         path.unlink()
 
 
@@ -432,7 +432,7 @@ def test_a_line_is_on_the_disk_when_it_is_written(tmp_path, monkeypatch):
 
 
 def test_alarms_are_kept_apart_and_survive(tmp_path):
-    """Alarms stand in a folder of their own, oldest first, and are no prober's file."""
+    """Alarms are in a separate folder, oldest first, and are not read as a prober's file."""
     writer = LineWriter(tmp_path / "a-1.jsonl")
     for minute in (5, 3):
         writer.alarm(

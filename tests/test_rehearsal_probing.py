@@ -1,4 +1,4 @@
-"""What the rehearsal's prober would have seen, read back as any prober's lines."""
+"""The lines of the rehearsal's simulated prober, read like any prober's lines."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_healthy_latencies_are_steady(production: config.Production, tmp_path: P
         assert histogram.quantile(whole.merged(), 1.0) < endpoint.target_ms / 3
 
 
-def test_a_restart_is_seen_in_the_uptimes(production: config.Production, tmp_path: Path):
-    """Uptimes tell two lives when all is well, and a third one after a restart."""
+def test_a_restart_shows_in_the_uptimes(production: config.Production, tmp_path: Path):
+    """Uptimes show two processes normally, and a third one after a restart."""
     window = WATCH.checkpoint(4).window
     for faults, lives in (((), 2), (("restart@2",), 3)):
         folder = tmp_path / str(lives)
@@ -113,7 +113,7 @@ def test_flapping_drops_are_counted(production: config.Production, tmp_path: Pat
     assert sockets.drops / sockets.connections == pytest.approx(0.4)
 
 
-def test_where_nobody_probes_there_is_no_line(production: config.Production, tmp_path: Path):
+def test_without_a_prober_there_is_no_line(production: config.Production, tmp_path: Path):
     """A gap of the prober is a gap in its lines; without a prober there is no file at all."""
     health = seen(production, tmp_path / "gap", "prober_gap@1").probes(
         "health", WATCH.checkpoint(4).window
@@ -125,7 +125,7 @@ def test_where_nobody_probes_there_is_no_line(production: config.Production, tmp
 
 
 def test_a_window_is_simulated_once(production: config.Production, tmp_path: Path):
-    """A second look at a window finds the first one's file and adds nothing to it."""
+    """A second simulation of a window finds the first one's file and adds nothing."""
     window = WATCH.checkpoint(0).window
     first = probing.simulate(production, WATCH, tmp_path, window, seed=1)
     assert first is not None

@@ -10,7 +10,7 @@ from tests import small_watch as small
 
 
 def test_a_line_that_is_cut_says_so() -> None:
-    """Where the room ends, a reader sees that there was more."""
+    """A cut line ends with an ellipsis; without a terminal no line is cut."""
     long = msgspec.structs.replace(
         small.judged("DB-POOL", 8), observed="18.9 %", limit="below 80 % of what is available"
     )
@@ -19,10 +19,12 @@ def test_a_line_that_is_cut_says_so() -> None:
     (cut, _), *_ = verdict_lines(long, 70)
     assert len(cut) == 70
     assert cut.endswith("…")
+    (whole, _), *_ = verdict_lines(long, 70, whole=True)
+    assert whole.endswith("(below 80 % of what is available)")
 
 
 def test_a_decision_has_the_colour_of_its_outcome() -> None:
-    """A colour has one meaning: what is held for want of evidence is not red."""
+    """A colour has one meaning: HOLD without evidence is not red."""
     decision = {"action": "HOLD", "rule": "Not measured: a person must look", "why": "no answer"}
     for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
         (_, markup), *_ = decision_lines(decision, COLOURS[outcome], 100)

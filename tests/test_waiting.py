@@ -1,4 +1,4 @@
-"""Whoever waits for a slow source is told for whom, and for how long at most."""
+"""A run that waits for a slow source shows which one, and for how long at most."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ ASKED = ("-m", "hour0", "--target", "rehearsal", "--fault", "render_slow@-1", "-
 RATE = "tests_prod/test_errors.py::test_rate"
 
 
-def test_a_pipe_is_told_once_a_source(tmp_path: Path) -> None:
+def test_a_pipe_gets_one_line_per_source(tmp_path: Path) -> None:
     """One line that stays."""
-    told = pytest_(*ASKED, tmp_path, RATE).stdout
-    assert told.count("waiting for render-metrics, ") == 1
-    assert " s of at most 60 s\n" in told
+    shown = pytest_(*ASKED, tmp_path, RATE).stdout
+    assert shown.count("waiting for render-metrics, ") == 1
+    assert " s of at most 60 s\n" in shown
 
 
-def test_a_terminal_is_told_every_second_on_a_line_that_goes(tmp_path: Path) -> None:
-    """And the verdict stands alone on its line."""
+def test_a_terminal_shows_one_line_that_is_updated_and_erased(tmp_path: Path) -> None:
+    """And the verdict has its own line."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "pytest", *ASKED, str(tmp_path), RATE]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=theirs)
     os.close(theirs)
-    told = b""
+    written = b""
     try:
         while part := os.read(ours, 65536):
-            told += part
+            written += part
     except OSError:  # the terminal is gone with its last writer
         pass
     finally:
         process.wait(60)
         os.close(ours)
-    lines = told.decode().split("\r\n")
+    lines = written.decode().split("\r\n")
     (waited,) = [line for line in lines if "waiting for render-metrics" in line]
     assert waited.count("waiting for render-metrics") > 1
     shown = waited.rsplit("\r", 1)[1]
@@ -54,12 +54,12 @@ def test_a_terminal_is_told_every_second_on_a_line_that_goes(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("quiet", ["-q", "-qq"])
 def test_quiet_is_quiet(quiet: str, tmp_path: Path) -> None:
-    """Nobody asked to be told less and is told more."""
+    """With -q the waiting line is not shown."""
     assert "waiting for" not in pytest_(quiet, *ASKED, tmp_path, RATE).stdout
 
 
 def test_the_canary_is_waited_for_as_long_as_events_are_given_to_arrive() -> None:
-    """And a source's usual budget beside it; that is told like any other wait."""
+    """The usual budget is added to it, and the wait is shown like any other."""
     schedule = Schedule(settle_s=300.0, source_budget_s=90.0)
     production = SimpleNamespace(schedule=schedule, health=Health(url="", schema={}))
     assert budget_s(production, QUESTIONS["canary"]) == 390.0  # type: ignore[arg-type]
@@ -67,7 +67,7 @@ def test_the_canary_is_waited_for_as_long_as_events_are_given_to_arrive() -> Non
 
 
 class JustNow(Future[str]):
-    """Whose answer comes between the end of a wait and the look whether it is there."""
+    """An answer that arrives between the end of a wait and the check is returned."""
 
     def done(self) -> bool:
         if not super().done():

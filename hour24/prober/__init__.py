@@ -1,4 +1,4 @@
-"""Continuous probing between the checkpoints."""
+"""The prober: probes production continuously between the checkpoints."""
 
 from hour24.prober.plan import Plan, plans
 from hour24.prober.rules import Runbook

@@ -1,11 +1,11 @@
-"""What is probed, how often and when: production.toml's probes.
+"""What is probed, how often and when, from production.toml.
 
 Rules of this module:
 
-- Slots are at epoch multiples of the interval, shifted by a phase that only the probe's name
-  decides: probers on several machines probe at the same moments, targets at different ones.
-- At most ``max_per_s`` requests a second an endpoint (2 unless the file says more).
-- An endpoint named ``health`` at the health document's own address is not probed twice.
+- Slots are at epoch multiples of the interval, shifted by a phase computed from the probe's name:
+  probers on several machines probe at the same times, and targets at different times.
+- At most ``max_per_s`` requests per second and endpoint (2 by default).
+- An endpoint named ``health`` with the address of the health document is not probed twice.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Plan:
     """One probe.
 
     Args:
-        name: ``health``, ``control``, ``websocket`` or the endpoint's.
-        expect: statuses that are good; empty: any 2xx. Of the control address any answer is.
-        health: how its document is read, when it is the health probe.
-        websocket: what is held open, when it is the WebSocket probe.
+        name: ``health``, ``control``, ``websocket`` or the endpoint's name.
+        expect: good statuses; empty: any 2xx. Every answer of the control address is good.
+        health: the health document, for the health probe.
+        websocket: the connections, for the WebSocket probe.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Plan:
 
 
 def plans(production: Production) -> tuple[Plan, ...]:
-    """The probes of a production, health first."""
+    """Returns the probes of a production, health first."""
     health = production.health
     interval = production.health_every_s
     found = [
@@ -60,7 +60,7 @@ def plans(production: Production) -> tuple[Plan, ...]:
             phase_s=phase_s("health", interval),
             timeout_s=health.timeout_s,
             request=Request(
-                headers=headers(health.headers, "application/json, */*") | _fresh(health)
+                headers=headers(health.headers, "application/json, */*") | _no_cache_headers(health)
             ),
             health=health,
         )
@@ -109,20 +109,20 @@ def plans(production: Production) -> tuple[Plan, ...]:
     return tuple(found)
 
 
-def _fresh(health: Health) -> dict[str, str]:
-    """What asks caches for the service's own answer, unless production.toml says otherwise."""
+def _no_cache_headers(health: Health) -> dict[str, str]:
+    """Returns headers that bypass caches, unless production.toml sets them."""
     own = {name.lower() for name in health.headers}
     return {name: value for name, value in NO_CACHE.items() if name.lower() not in own}
 
 
 def phase_s(name: str, interval_s: float) -> float:
-    """A share of the interval that follows from the name alone, in whole milliseconds."""
+    """Returns a phase within the interval that depends only on the name, in whole milliseconds."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
     return int(number / 2**32 * interval_s * 1000) / 1000
 
 
 def headers(own: dict[str, Secret | str], accept: str = "*/*") -> dict[str, str]:
-    """The headers as sent; secrets are revealed here and nowhere printed."""
+    """Returns the headers as sent; secrets are revealed here and never printed."""
     sent = {"User-Agent": USER_AGENT, "Accept": accept, "Accept-Encoding": "identity"}
     for name, value in own.items():
         for known in [known for known in sent if known.lower() == name.lower()]:

@@ -1,15 +1,15 @@
-"""The runbook's rules that cannot wait for a checkpoint.
+"""The runbook's alarms that cannot wait for a checkpoint.
 
 Rules of this module:
 
 - Health failing for longer than two minutes: alert.
-- Error rate above 5 %, over the last five minutes: at least 3 errors, more than 5 % of the
-  requests, and 99.9 % sure to be above 1 %; or, where there are fewer than 10 requests in five
-  minutes, the last three failed.
-- Where our own network is down, nothing is known of the service: that is its own alarm, and
-  silences the others.
-- An alarm is raised once, and its end is told. The rules are pure: they see looks, in order of
-  time or nearly so, and no clock.
+- Error rate above 5 % over the last five minutes: at least 3 errors, more than 5 % of the
+  requests, and 99.9 % sure to be above 1 %; or, with fewer than 10 requests in five minutes, the
+  last three failed.
+- While our own network is down, nothing is known of the service: this has its own alarm and
+  suppresses the others.
+- An alarm is raised once, and its end is reported. The rules are pure: they receive probe results
+  roughly in order of time, and read no clock.
 
 Source: exact binomial bound, Clopper and Pearson, Biometrika 26 (1934): its lower bound at
 99.9 % lies above 1 % exactly when P(X >= bad | total, 1 %) < 0.1 %.
@@ -34,8 +34,8 @@ LEAST_BAD = 3
 FEW = 10
 
 
-def chance(bad: int, total: int, share: float) -> float:
-    """The probability of at least ``bad`` of ``total`` when each is bad with ``share``."""
+def tail_probability(bad: int, total: int, share: float) -> float:
+    """Returns P(X >= ``bad``) of ``total`` requests, each bad with probability ``share``."""
     if bad <= 0:
         return 1.0
     log_term = (
@@ -55,19 +55,19 @@ def chance(bad: int, total: int, share: float) -> float:
     return min(1.0, found)
 
 
-def error_rate_calls(bad: int, total: int, last: int = 0) -> bool:
-    """Whether five minutes with ``bad`` of ``total`` requests failing call for a person.
+def is_error_rate_high(bad: int, total: int, last: int = 0) -> bool:
+    """Whether ``bad`` of ``total`` failed requests in five minutes need a person.
 
     Args:
-        last: how many of the newest requests failed in a row.
+        last: how many of the newest requests failed consecutively.
     """
     if total < FEW and last >= LEAST_BAD:
         return True
-    return bad >= LEAST_BAD and bad / total > SHARE and chance(bad, total, LIMIT) < DOUBT
+    return bad >= LEAST_BAD and bad / total > SHARE and tail_probability(bad, total, LIMIT) < DOUBT
 
 
 class Runbook:
-    """Sees every look at production and says when a person is called for.
+    """Receives every probe result and raises an alarm when a person is needed.
 
     Args:
         alarm: called with each alarm, at once.
@@ -83,18 +83,18 @@ class Runbook:
         self._row = 0
         self._good_health_at = -math.inf
 
-    def saw(
+    def observe(
         self, kind: str, at: float, failed: str, answered: bool, bad_response: bool, limited: bool
     ) -> None:
-        """One look.
+        """Evaluate one probe result.
 
         Args:
-            kind: of the probe.
-            at: when it was due, epoch seconds.
-            failed: why it was not good; else empty.
+            kind: kind of the probe.
+            at: due time, epoch seconds.
+            failed: why the probe failed; "" if it was good.
             answered: whether there was an HTTP answer.
             bad_response: whether it counts against the error rate.
-            limited: a 429: tells nothing.
+            limited: whether it was a 429, which says nothing about the service.
         """
         if limited:
             return
@@ -102,7 +102,7 @@ class Runbook:
             self._lasting("no_network", at, bool(failed), "our own network: the control address")
             return
         if not answered and "no_network" in self._since:
-            return  # nothing is known of the service
+            return  # our own network is down
         if kind == "health":
             self._health(at, failed)
         if kind in ("health", "endpoint"):
@@ -110,7 +110,7 @@ class Runbook:
 
     def _health(self, at: float, failed: str) -> None:
         if failed and at < self._good_health_at:
-            return  # an answer that came in late, overtaken by a good one
+            return  # a late answer, overtaken by a good one
         if not failed:
             self._good_health_at = max(self._good_health_at, at)
         self._lasting("health_failing", at, bool(failed), "health", failed)
@@ -146,19 +146,19 @@ class Runbook:
         rule = "error_rate"
         figures = {"bad": float(self._bad), "total": float(total)}
         if rule not in self._raised:
-            if bad and error_rate_calls(self._bad, total, self._row):
+            if bad and is_error_rate_high(self._bad, total, self._row):
                 self._raised.add(rule)
                 self._since[rule] = next(when for when, each in self._recent if each)
-                says = (
+                text = (
                     f"{self._bad} of {total} requests of the last 5 min failed "
                     f"({format_percent(self._bad / total, 0)}, above {format_percent(SHARE)})"
                 )
-                self._raise(rule, at, self._since[rule], says, figures=figures)
+                self._raise(rule, at, self._since[rule], text, figures=figures)
         elif not bad and self._bad / total <= SHARE:
             self._raised.discard(rule)
             since = self._since.pop(rule)
-            says = f"{self._bad} of {total} requests of the last 5 min failed"
-            self._raise(rule, at, since, says, True, figures)
+            text = f"{self._bad} of {total} requests of the last 5 min failed"
+            self._raise(rule, at, since, text, True, figures)
 
     def _raise(
         self,

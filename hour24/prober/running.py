@@ -1,16 +1,15 @@
-"""The prober at work: slots, workers, minutes, files.
+"""Runs the prober: slots, workers, minutes and files.
 
 Rules of this module:
 
-- Open-loop: a probe is sent when it is due, whatever became of the one before; its latency
-  counts from then. What could not be sent in time is recorded as missed.
-- Latency and schedule run on ``time.perf_counter``; the wall clock only says which slots there
-  are. When it jumps, the slots it skipped are missed, and the jump stands in the line.
-- A minute's line is written as soon as its last slot is settled, by a thread of its own: the
-  disk never delays a probe. A line that cannot be written is kept and tried again.
-- 429 is obeyed: the target is left alone for as long as it asks, or else for a minute, then two.
-- On a stop the minute is closed honestly: slots after it are not due, answers still on their way
-  are waited for briefly.
+- Open-loop: a probe is sent when it is due, even if the previous one is still unanswered; its
+  latency counts from the due time. A probe that could not be sent in time is recorded as missed.
+- Latency and schedule use ``time.perf_counter``; the wall clock only numbers the slots. If it
+  jumps, the skipped slots are missed, and the jump is noted in the line.
+- A minute's line is written as soon as its last slot is settled, by a separate thread: the disk
+  never delays a probe. A line that cannot be written is kept and retried.
+- 429 is obeyed: the target is not probed for ``Retry-After``, or else for one minute, then two.
+- On a stop, later slots are not due, and pending answers are awaited briefly.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ from hour24.asking.exchange import Address, Flight, Kept, Reply
 from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock, WallClock
 from hour24.config import Production
-from hour24.prober.paper import Paper
+from hour24.prober.disk import BackgroundWriter
 from hour24.prober.plan import Plan, plans
 from hour24.prober.rules import Runbook
-from hour24.prober.show import Show
+from hour24.prober.show import Display
 from hour24.prober.sockets import Sockets
-from hour24.prober.tally import Held, Tally, Transport, look, show_to
+from hour24.prober.tally import Held, Tally, Transport, inform, read_reply
 from hour24.probes.lines import MINUTE_S, Alarm, LineWriter, Minute, first_slot
 from hour24.watch import Watch
 
 AHEAD_S = 1.0
 JUMP_S = 0.5
-GOODBYE_S = 2.0
+CLOSE_WITHIN_S = 2.0
 PAUSES_S = (60.0, 120.0, 300.0)
 LONGEST_PAUSE_S = 3600.0
 UNWRITTEN = 12
@@ -51,7 +50,7 @@ UNWRITTEN = 12
 
 @dataclass
 class _Target:
-    """One probe at work."""
+    """The state of one probe."""
 
     plan: Plan
     kept: Kept | None
@@ -64,10 +63,10 @@ class Prober:
     """Probes a production until it is stopped.
 
     Args:
-        clock: says what time it is, never how long something took.
-        transport: whom the HTTP probes ask; none: the network.
-        on_alarm: called with each alarm once it is written; must return soon.
-        on_line: called with each line once it is complete.
+        clock: the wall clock; durations are measured otherwise.
+        transport: answers the probes; None: the network.
+        on_alarm: called with each alarm after it is written; must return quickly.
+        on_line: called with each complete line.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class Prober:
         self._transport = transport
         self._on_alarm = on_alarm
         self._on_line = on_line
-        self._paper = Paper(writer)
+        self._writer = BackgroundWriter(writer)
         self._runbook = Runbook(self._alarmed)
         self._table = Timetable()
         self._workers = Workers()
@@ -106,16 +105,16 @@ class Prober:
 
     @property
     def unwritten(self) -> int:
-        """How many lines could not be written so far."""
-        return self._paper.unwritten
+        """Number of lines that could not be written so far."""
+        return self._writer.unwritten
 
     def stop(self) -> None:
-        """End soon; safe in a signal's handler and from any thread."""
+        """End soon; safe in a signal handler and from any thread."""
         self._stopped.set()
         self._table.end()
 
     def run(self, until: datetime) -> None:
-        """Probe until ``until`` or :meth:`stop`, then write down what is left."""
+        """Probe until ``until`` or :meth:`stop`, then write the open minutes."""
         self._until = until.timestamp()
         begun = self._wall()
         for target in self._targets:
@@ -140,12 +139,12 @@ class Prober:
     def _wall(self) -> float:
         return self.clock.now().timestamp()
 
-    def _at(self, moment: float, call: Callable[[], None]) -> None:
-        """Call at a moment of the wall clock, epoch seconds."""
-        self._table.at(moment - self._offset, call)
+    def _at(self, time: float, call: Callable[[], None]) -> None:
+        """Call at a time of the wall clock, epoch seconds."""
+        self._table.at(time - self._offset, call)
 
     def _schedule(self, target: _Target, after: float) -> None:
-        """Have the first slot at or after ``after`` probed."""
+        """Schedule the first slot at or after ``after``."""
         plan = target.plan
         target.next = first_slot(after, plan.interval_s, plan.phase_s)
         at = target.next * plan.interval_s + plan.phase_s
@@ -157,7 +156,7 @@ class Prober:
         self._at(at, partial(self._due, target, target.next, self._offset))
 
     def _prepare(self, target: _Target) -> None:
-        """Have a connection ready when the slot comes."""
+        """Open a connection before the slot is due."""
         kept, plan = target.kept, target.plan
         if kept is not None and not kept.ready and target.paused_until <= self._wall():
             self._workers.do(partial(kept.prepare_one, plan.timeout_s))
@@ -166,7 +165,7 @@ class Prober:
         """Send the probe of slot ``k``, and schedule the next."""
         plan = target.plan
         if k != target.next or offset != self._offset:
-            return  # the clock jumped meanwhile, and the slots were laid anew
+            return  # the clock jumped, and the slots were scheduled anew
         at = k * plan.interval_s + plan.phase_s
         tally, slot = self._slot(target, at)
         self._schedule(target, at + plan.interval_s / 2)
@@ -194,29 +193,31 @@ class Prober:
         self._settle(target, tally, slot, partial(transport.reply, target.plan, at))
 
     def _give_up(self, target: _Target, tally: Tally, slot: int, flight: Flight) -> None:
-        """The flight's time is over: what it has not brought by now it never will."""
+        """The timeout is over: settle the slot without an answer."""
         with self._lock:
             self._flights.pop(flight, None)
         self._settle(target, tally, slot, flight.expire)
 
-    def _settle(self, target: _Target, tally: Tally, slot: int, had: Callable[[], Reply]) -> None:
-        """Take a reply; of two replies to one slot the first counts."""
+    def _settle(
+        self, target: _Target, tally: Tally, slot: int, receive: Callable[[], Reply]
+    ) -> None:
+        """Receive a reply and settle the slot; the first of two replies counts."""
         if slot in tally.settled:
             return
         with self._lock:
             self._asking += 1
         try:
-            reply = had()
-            seen = look(target.plan, reply, self._wall())
+            reply = receive()
+            result = read_reply(target.plan, reply, self._wall())
             read_at = self._steady + _steady_s() - (reply.took_ms - reply.late_ms) / 2000
             with self._lock:
                 if slot in tally.settled:
                     return
-                tally.take(slot, reply, seen, read_at)
+                tally.take(slot, reply, result, read_at)
                 if target.kept is not None:
                     tally.round_trip_ms = target.kept.round_trip_ms()
-                self._heed(target, tally, reply, seen.limited)
-                show_to(self._runbook, tally.at(slot), target.plan, seen)
+                self._pause_if_limited(target, tally, reply, result.limited)
+                inform(self._runbook, tally.at(slot), target.plan, result)
                 self._write_if_complete(tally)
         finally:
             with self._lock:
@@ -227,8 +228,8 @@ class Prober:
             tally.miss(slot)
             self._write_if_complete(tally)
 
-    def _heed(self, target: _Target, tally: Tally, reply: Reply, limited: bool) -> None:
-        """Leave a target alone that is limiting us."""
+    def _pause_if_limited(self, target: _Target, tally: Tally, reply: Reply, limited: bool) -> None:
+        """Pause a target that answers 429."""
         if not limited:
             target.limited = 0
             return
@@ -244,14 +245,14 @@ class Prober:
     # --- minutes ----------------------------------------------------------------------------
 
     def _slot(self, target: _Target, at: float) -> tuple[Tally, int]:
-        """The minute's tally and the slot's number in it."""
+        """Returns the minute's tally and the slot's number in it."""
         minute = at // MINUTE_S * MINUTE_S
         tally = self._open_minute(target, minute, after=at)
         k = first_slot(at, target.plan.interval_s, target.plan.phase_s)
         return tally, k - tally.slots.start
 
     def _open_minute(self, target: _Target, minute: float, after: float) -> Tally:
-        """The tally of this minute; made at its first slot, those before ``after`` not due."""
+        """Returns the tally of this minute, created at its first slot at or after ``after``."""
         plan = target.plan
         key = (plan.kind, plan.name, minute)
         with self._lock:
@@ -273,11 +274,11 @@ class Prober:
         plan = tally.plan
         if self._tallies.pop((plan.kind, plan.name, tally.minute), None) is not None:
             line = tally.line()
-            self._paper.line(line)
+            self._writer.line(line)
             self._on_line(line)
 
     def _hold(self, target: _Target, last: bool = False) -> None:
-        """Close a minute of the WebSocket connections and begin the next."""
+        """Close a minute of the WebSocket connections and begin the next one."""
         now = min(self._wall(), self._until)
         minute = (now - (1e-3 if last else MINUTE_S / 2)) // MINUTE_S * MINUTE_S
         tally = self._open_minute(target, minute, after=minute)
@@ -285,7 +286,7 @@ class Prober:
         if self._transport is not None:
             held = self._transport.held(target.plan, minute)
         elif self._sockets is not None:
-            held = self._sockets.taken(now - minute)
+            held = self._sockets.take_minute(now - minute)
         with self._lock:
             tally.hold(held)
             self._write(tally)
@@ -296,7 +297,7 @@ class Prober:
     # --- the clock --------------------------------------------------------------------------
 
     def _watch_clock(self) -> None:
-        """See whether the wall clock still runs with ours."""
+        """Detect jumps of the wall clock against ``time.perf_counter``."""
         self._table.at(time.perf_counter() + 1.0, self._watch_clock)
         offset = self._wall() - time.perf_counter()
         by = offset - self._offset
@@ -323,28 +324,28 @@ class Prober:
             self._schedule(target, after)
             self._note(target, after, note)
 
-    def _cut(self, target: _Target, moment: float) -> None:
-        """The clock went back: of the open minute only what is past was due."""
+    def _cut(self, target: _Target, at: float) -> None:
+        """The clock went back: of the open minute only slots before ``at`` were due."""
         plan = target.plan
         with self._lock:
             for tally in [t for t in self._tallies.values() if t.plan is plan]:
-                end = first_slot(moment, plan.interval_s, plan.phase_s) - tally.slots.start
+                end = first_slot(at, plan.interval_s, plan.phase_s) - tally.slots.start
                 tally.due = max(0, min(tally.due, end - tally.first))
                 for slot in range(tally.first, tally.first + tally.due):
                     tally.miss(slot)
                 self._write(tally)
 
-    def _note(self, target: _Target, moment: float, note: str) -> None:
-        if moment < self._until:
-            self._open_minute(target, moment // MINUTE_S * MINUTE_S, after=moment).note = note
+    def _note(self, target: _Target, at: float, note: str) -> None:
+        if at < self._until:
+            self._open_minute(target, at // MINUTE_S * MINUTE_S, after=at).note = note
 
     # --- the end ----------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Write down what is left: slots after the stop are not due."""
+        """Write the open minutes: slots after the stop are not due."""
         ended = min(self._wall(), self._until)
         self._table.clear()
-        deadline = time.perf_counter() + GOODBYE_S
+        deadline = time.perf_counter() + CLOSE_WITHIN_S
         while time.perf_counter() < deadline:
             with self._lock:
                 flights = dict(self._flights)
@@ -366,16 +367,16 @@ class Prober:
                     self._write(tally)
             self._tallies.clear()
             for flight in self._flights:
-                flight.give_up()  # still on its way: not known, and so missed
+                flight.give_up()  # still pending: missed
         if self._sockets is not None:
             self._sockets.close()
         for target in self._targets:
             if target.kept is not None:
                 target.kept.close()
-        self._paper.close()
+        self._writer.close()
 
     def _alarmed(self, alarm: Alarm) -> None:
-        self._paper.alarm(alarm)
+        self._writer.alarm(alarm)
         self._on_alarm(alarm)
 
 
@@ -385,13 +386,13 @@ def run_probe(
     folder: Path,
     on_alarm: Callable[[Alarm], None] = lambda alarm: None,
 ) -> int:
-    """Probe until the watch's last checkpoint, or until somebody stops it.
+    """Probe until the watch's last checkpoint, or until stopped.
 
     Args:
         folder: ``reports/<watch>/probe``.
-        on_alarm: told each alarm, beside the screen.
+        on_alarm: called with each alarm, in addition to the display.
 
-    Returns: 0; 12 when lines could not be written.
+    Returns: 0; 4 if the watch has ended; 12 if lines could not be written.
     """
     clock = WallClock()
     until = watch.whole.end
@@ -403,22 +404,22 @@ def run_probe(
     except OSError as problem:
         print(f"{folder}: cannot be written: {problem.strerror}", file=sys.stderr)  # noqa: T201
         return UNWRITTEN
-    with Show.on(sys.stdout, watch, until, len(plans(production))) as show:
+    with Display.on(sys.stdout, watch, until, len(plans(production))) as display:
 
         def alarmed(alarm: Alarm) -> None:
-            show.alarm(alarm)
+            display.alarm(alarm)
             on_alarm(alarm)
 
-        prober = Prober(production, clock, writer, on_alarm=alarmed, on_line=show.line)
+        prober = Prober(production, clock, writer, on_alarm=alarmed, on_line=display.line)
         with _signals(prober.stop):
             prober.run(until)
-        show.end(prober.unwritten, stopped=clock.now() < until)
+        display.end(prober.unwritten, stopped=clock.now() < until)
     return UNWRITTEN if prober.unwritten else 0
 
 
 @contextlib.contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and SIGINT end the prober in order; a second one kills it."""
+    """SIGTERM and SIGINT stop the prober cleanly; a second one kills it."""
     before = {}
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -436,6 +437,6 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _steady_s() -> float:
-    """Seconds on a clock that neither jumps nor stops while the machine sleeps."""
+    """Returns seconds of a clock that neither jumps nor stops during suspend."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot is None else time.clock_gettime(boot)

@@ -1,10 +1,10 @@
-"""What the prober shows while it runs.
+"""The display of a running prober.
 
 Rules of this module:
 
-- On a terminal one table that stays, redrawn every few seconds; elsewhere one plain line a
-  minute. Alarms stand above, one a line.
-- Text of the system under watch is shown without control characters and without markup.
+- On a terminal one table, redrawn every few seconds; elsewhere one plain line a minute. Alarms are
+  lines above the table.
+- Control characters and markup in text of the system under watch are escaped.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from hour24.watch import Watch
 EVERY_S = 2.0
 
 
-class Show:
-    """Where nobody looks: one plain line a minute."""
+class Display:
+    """Without a terminal: one plain line a minute."""
 
     def __init__(self, out: TextIO, watch: Watch, until: datetime, probes: int) -> None:
         self.out = out
@@ -33,18 +33,18 @@ class Show:
         self.newest: dict[tuple[str, str], Minute] = {}
         self.sums: dict[tuple[str, str], list[int]] = {}
         self.alarms: list[Alarm] = []
-        self._told: dict[datetime, list[Minute]] = {}
+        self._open_minutes: dict[datetime, list[Minute]] = {}
 
     @classmethod
-    def on(cls, out: TextIO, watch: Watch, until: datetime, probes: int) -> Show:
-        """The form that suits where it is shown.
+    def on(cls, out: TextIO, watch: Watch, until: datetime, probes: int) -> Display:
+        """Returns the table on a terminal, else the plain display.
 
         Args:
-            probes: how many lines a minute has.
+            probes: number of lines per minute.
         """
         return (Table if out.isatty() else cls)(out, watch, until, probes)
 
-    def __enter__(self) -> Show:
+    def __enter__(self) -> Display:
         self._print(f"probing until {self.until:%Y-%m-%dT%H:%MZ}, watch {self.watch.name}")
         return self
 
@@ -57,27 +57,27 @@ class Show:
         return None
 
     def line(self, line: Minute) -> None:
-        """A probe's minute is complete."""
+        """Show the complete minute of a probe."""
         key = (line.kind, line.probe)
         self.newest[key] = line
         sums = self.sums.setdefault(key, [0, 0, 0])
-        for i, n in enumerate((line.due, line.due - len(line.missed), failed(line))):
+        for i, n in enumerate((line.due, line.due - len(line.missed), count_failed(line))):
             sums[i] += n
-        self._told.setdefault(line.minute, []).append(line)
-        for minute in sorted(self._told):
-            told = self._told[minute]
-            if len(told) >= self.probes or line.minute > minute + timedelta(minutes=1):
-                del self._told[minute]
-                words = sorted((each.kind != "health", in_words(each)) for each in told)
-                self._print(f"{minute:%H:%MZ} {', '.join(said for _, said in words)}")
+        self._open_minutes.setdefault(line.minute, []).append(line)
+        for minute in sorted(self._open_minutes):
+            lines = self._open_minutes[minute]
+            if len(lines) >= self.probes or line.minute > minute + timedelta(minutes=1):
+                del self._open_minutes[minute]
+                texts = sorted((each.kind != "health", format_minute(each)) for each in lines)
+                self._print(f"{minute:%H:%MZ} {', '.join(text for _, text in texts)}")
 
     def alarm(self, alarm: Alarm) -> None:
-        """The runbook calls for a person, or no longer does."""
+        """Show an alarm or its end."""
         self.alarms.append(alarm)
-        self._print(alarm_in_words(alarm))
+        self._print(format_alarm(alarm))
 
     def end(self, unwritten: int, *, stopped: bool) -> None:
-        """The prober has ended."""
+        """Show that the prober has ended."""
         self._print("stopped" if stopped else "the watch has ended")
         if unwritten:
             self._print(f"{unwritten} lines could not be written")
@@ -86,7 +86,7 @@ class Show:
         print(text, file=self.out, flush=True)
 
 
-class Table(Show):
+class Table(Display):
     """On a terminal: one table, redrawn."""
 
     def __init__(self, out: TextIO, watch: Watch, until: datetime, probes: int) -> None:
@@ -95,7 +95,7 @@ class Table(Show):
         self._ended = threading.Event()
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Show:
+    def __enter__(self) -> Display:
         from rich.console import Console
         from rich.live import Live
 
@@ -103,7 +103,7 @@ class Table(Show):
             self._table(), console=Console(file=self.out), auto_refresh=False, transient=False
         )
         self._live.start()
-        threading.Thread(target=self._redraw, name="hour24 show", daemon=True).start()
+        threading.Thread(target=self._redraw, name="hour24 display", daemon=True).start()
         return self
 
     def __exit__(
@@ -121,7 +121,7 @@ class Table(Show):
         key = (line.kind, line.probe)
         self.newest[key] = line
         sums = self.sums.setdefault(key, [0, 0, 0])
-        for i, n in enumerate((line.due, line.due - len(line.missed), failed(line))):
+        for i, n in enumerate((line.due, line.due - len(line.missed), count_failed(line))):
             sums[i] += n
 
     def _print(self, text: str) -> None:
@@ -156,33 +156,33 @@ class Table(Show):
                 f"{histogram.quantile(counts, q):.1f}" if counts else "" for q in (0.5, 0.99)
             ]
             cells = [line.probe, f"{line.interval_s:g} s", f"{kept}/{due}", str(bad), *quantiles]
-            grid.add_row(*(Text(escape_controls(cell)) for cell in [*cells, outcome(line)]))
+            grid.add_row(*(Text(escape_controls(cell)) for cell in [*cells, format_outcome(line)]))
         return Group(grid, done)
 
 
-def failed(line: Minute) -> int:
-    """How many probes of the minute failed."""
+def count_failed(line: Minute) -> int:
+    """Returns how many probes of the minute failed."""
     return sum(len(slots) for slots in line.failed.values())
 
 
-def in_words(line: Minute) -> str:
-    """A minute in a few words: ``calls 2/2``, ``health 5/6 (1 x 503)``."""
-    return escape_controls(f"{line.probe} {outcome(line)}")
+def format_minute(line: Minute) -> str:
+    """Returns a minute as text: ``calls 2/2``, ``health 5/6 (1 x 503)``."""
+    return escape_controls(f"{line.probe} {format_outcome(line)}")
 
 
-def outcome(line: Minute) -> str:
-    """How many of those due were good, and what became of the others."""
-    good = line.due - len(line.missed) - len(line.limited) - failed(line)
-    said = [f"{len(slots)} x {name}" for name, slots in line.failed.items()]
-    said += [f"{len(line.missed)} missed"] if line.missed else []
-    said += [f"{len(line.limited)} limited"] if line.limited else []
-    said += [f"{len(line.dropped)} dropped"] if line.dropped else []
-    said += [f"{line.refused} refused"] if line.refused else []
-    said += [line.note] if line.note else []
-    return f"{good}/{line.due}" + (f" ({'; '.join(said)})" if said else "")
+def format_outcome(line: Minute) -> str:
+    """Returns how many due probes were good, and the outcomes of the others."""
+    good = line.due - len(line.missed) - len(line.limited) - count_failed(line)
+    parts = [f"{len(slots)} x {name}" for name, slots in line.failed.items()]
+    parts += [f"{len(line.missed)} missed"] if line.missed else []
+    parts += [f"{len(line.limited)} limited"] if line.limited else []
+    parts += [f"{len(line.dropped)} dropped"] if line.dropped else []
+    parts += [f"{line.refused} refused"] if line.refused else []
+    parts += [line.note] if line.note else []
+    return f"{good}/{line.due}" + (f" ({'; '.join(parts)})" if parts else "")
 
 
-def alarm_in_words(alarm: Alarm) -> str:
-    """An alarm, or its end, in one line."""
+def format_alarm(alarm: Alarm) -> str:
+    """Returns an alarm, or its end, as one line."""
     word = "over" if alarm.over else "ALARM"
     return escape_controls(f"{alarm.at:%H:%M:%SZ} {word}: {alarm.rule}: {alarm.says}")

@@ -1,12 +1,11 @@
-"""WebSocket connections that the prober holds open, one after another, for hours.
+"""Keeps the prober's WebSocket connections open, one after another, for hours.
 
 Rules of this module:
 
-- So many connections at a time, each held for the same time and then closed by us: the share
-  of drops depends on how long a session lasts, so that is fixed.
-- After a drop or a refusal there is a pause, growing to half a minute: the service is not
-  hammered while it is down.
-- One thread with a loop of its own; what happened is taken away minute by minute.
+- A fixed number of connections, each held for the same time and then closed by us, because the
+  share of drops depends on the length of a session.
+- After a drop or a refusal there is a pause of up to half a minute, to spare the service.
+- One thread with its own event loop; the prober takes the results once a minute.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from hour24.probes.lines import Drop
 from hour24.sources.websocket import session
 
 PAUSES_S = (1.0, 5.0, 15.0, 30.0)
-GOODBYE_S = 2.0
+CLOSE_WITHIN_S = 2.0
 
 
 class Sockets:
-    """Holds ``probe_connections`` open until :meth:`close`."""
+    """Keeps ``probe_connections`` open until :meth:`close`."""
 
     def __init__(self, target: WebSocketTarget) -> None:
         self.target = target
@@ -40,13 +39,13 @@ class Sockets:
         self._thread = threading.Thread(target=self._run, name="hour24 sockets", daemon=True)
         self._thread.start()
 
-    def taken(self, into_s: float) -> Held:
-        """What happened since this was asked last.
+    def take_minute(self, into_s: float) -> Held:
+        """Returns the results since the last call.
 
         Args:
-            into_s: how many seconds after the minute's start it is now.
+            into_s: seconds since the start of the minute.
 
-        Raises: whatever a bug of ours raised while holding.
+        Raises: the exception of a bug in hour24.
         """
         if self._problems:
             raise self._problems[0]
@@ -70,14 +69,14 @@ class Sockets:
         return held
 
     def close(self) -> None:
-        """Close the connections; they are no drops."""
+        """Close the connections, without counting drops."""
 
         def cancel() -> None:
             for task in self._tasks:
                 task.cancel()
 
         self._loop.call_soon_threadsafe(cancel)
-        self._thread.join(GOODBYE_S)
+        self._thread.join(CLOSE_WITHIN_S)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -86,18 +85,18 @@ class Sockets:
             for number in range(self.target.probe_connections)
         ]
         gathered = asyncio.gather(*self._tasks, return_exceptions=True)
-        went = self._loop.run_until_complete(gathered)
-        self._problems = [each for each in went if isinstance(each, Exception)]
+        results = self._loop.run_until_complete(gathered)
+        self._problems = [each for each in results if isinstance(each, Exception)]
         self._loop.close()
 
     async def _keep(self, number: int) -> None:
-        unlucky = 0
-        # spread out, so that they do not all end and begin at one moment
+        failures = 0
+        # spread out, so that they do not all end at the same time
         await asyncio.sleep(min(5.0, self.target.probe_hold_s / 10) * number)
         while True:
             begun = time.monotonic()
             try:
-                went = await session(
+                ended = await session(
                     self.target, self.target.probe_hold_s, opened=lambda: self._begin(number)
                 )
             finally:
@@ -106,17 +105,17 @@ class Sockets:
                     if since is not None:
                         self._held_s += time.monotonic() - since
             with self._lock:
-                self._refused += bool(went.refused)
-                if went.refused and since is not None:  # closed at once: no connection of ours
+                self._refused += bool(ended.refused)
+                if ended.refused and since is not None:  # closed at once: not counted as opened
                     self._opened = max(0, self._opened - 1)
-                self._closed += went.closed_early
-                if went.dropped:
-                    self._ended.append((time.monotonic(), went.code, went.held_s))
-            if went.refused or went.dropped or went.held_s < 1.0:
-                await asyncio.sleep(PAUSES_S[min(unlucky, len(PAUSES_S) - 1)])
-                unlucky += 1
+                self._closed += ended.closed_early
+                if ended.dropped:
+                    self._ended.append((time.monotonic(), ended.code, ended.held_s))
+            if ended.refused or ended.dropped or ended.held_s < 1.0:
+                await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
+                failures += 1
             else:
-                unlucky = 0
+                failures = 0
             if time.monotonic() - begun < 0.2:
                 await asyncio.sleep(0.2)
 

@@ -1,13 +1,13 @@
-"""How replies become a minute's line.
+"""Turns replies into the line of a minute.
 
 Rules of this module:
 
-- The core knows neither clock nor network: a transport is asked for each slot's reply. The
-  real prober and a rehearsal's simulation fold replies by the same code.
-- A probe is good when it was answered as agreed. A good one that was sent later than half its
-  interval after its slot is recorded as missed, never as fine; a late failure is a failure.
-- An answer that a cache gave, an old document, and one that our client cannot read are no looks:
-  they are recorded as missed, and counted by what they were.
+- This module uses neither clock nor network: a transport answers each slot. The real prober and the
+  rehearsal's simulation share this code.
+- A probe is good if its answer is as expected. A good probe sent later than half its interval after
+  its slot is recorded as missed; a late failure is a failure.
+- A cached answer, an old document and an answer that our client cannot read say nothing about the
+  service: they are recorded as missed, and counted by kind.
 - 429 is neither good nor failed, and no sample. A failure is no latency sample either.
 """
 
@@ -41,13 +41,13 @@ BATCH = 600
 
 @dataclass(frozen=True)
 class Held:
-    """What became of the WebSocket connections in one minute.
+    """The results of the WebSocket connections in one minute.
 
     Args:
-        opened: established in it.
-        dropped: ended abnormally in it.
+        opened: connections established.
+        dropped: connections that ended abnormally.
         refused: handshakes that failed.
-        closed: ended early by the server, but normally.
+        closed: connections that the server closed early but normally.
         held_s: connection seconds.
     """
 
@@ -59,26 +59,26 @@ class Held:
 
 
 class Transport(Protocol):
-    """Whom a probe asks."""
+    """Answers the probes."""
 
     def reply(self, plan: Plan, at: float) -> Reply:
-        """The reply to the probe that was due at ``at`` (epoch seconds)."""
+        """Returns the reply to the probe due at ``at`` (epoch seconds)."""
 
     def held(self, plan: Plan, minute: float) -> Held:
-        """What became of the WebSocket connections in the minute that starts at ``minute``."""
+        """Returns the WebSocket results of the minute that starts at ``minute``."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """How one reply is read.
+class Result:
+    """The result of one probe.
 
     Args:
-        failed: why it is not good; else empty.
-        status: HTTP status as text, or the reason why there was none.
+        failed: why it failed; "" if it is good.
+        status: HTTP status as text, or the reason why there is none.
         limited: whether it was a 429.
-        late: whether it was sent too late to count as fine.
-        uptime: seconds and instance, when the document tells.
-        no_look: whether it says nothing of the service: a cache's answer, or one that our own
+        late: whether it was sent too late to count as good.
+        uptime: seconds and instance, if the document has them.
+        no_sample: whether it says nothing about the service: a cached answer, or one that our
             client cannot read.
     """
 
@@ -87,7 +87,7 @@ class Look:
     limited: bool = False
     late: bool = False
     uptime: tuple[float, str] | None = None
-    no_look: bool = False
+    no_sample: bool = False
 
     @property
     def answered(self) -> bool:
@@ -100,36 +100,36 @@ class Look:
         return not self.answered or self.status[:1] == "5"
 
 
-def look(plan: Plan, reply: Reply, at: float | None = None) -> Look:
-    """How a reply is read: good, failed, limited, late.
+def read_reply(plan: Plan, reply: Reply, at: float | None = None) -> Result:
+    """Returns the result of a reply: good, failed, limited, late.
 
     Args:
-        at: when it was answered, epoch seconds; none: its document's age is not judged.
+        at: time of the answer, epoch seconds; None: the age of its document is not judged.
     """
     status = str(reply.status) if reply.status else reply.reason or "closed"
     late = reply.late_ms > plan.interval_s * 500
     if not reply.status:
-        return Look(status, status, late=late)
+        return Result(status, status, late=late)
     if plan.kind == "control":
-        return Look("", status, late=late)
+        return Result("", status, late=late)
     if reply.status == 429 and 429 not in plan.expect:
-        return Look("", status, limited=True, late=late)
+        return Result("", status, limited=True, late=late)
     if reply.status not in plan.expect and (plan.expect or not 200 <= reply.status < 300):
-        return Look(status, status, late=late)
+        return Result(status, status, late=late)
     if plan.health is None:
-        return Look("", status, late=late)
-    told = reading(plan.health, reply.data, reply.headers, at)
-    if told.stale:
-        return Look("", STALE + header_of(told.stale), late=late, no_look=True)
-    if told.not_taken:
+        return Result("", status, late=late)
+    document = reading(plan.health, reply.data, reply.headers, at)
+    if document.stale:
+        return Result("", STALE + header_of(document.stale), late=late, no_sample=True)
+    if document.not_taken:
         coding = reply.headers.get("content-encoding", "")[:20]
-        return Look("", NOT_TAKEN + (coding or "too long"), late=late, no_look=True)
-    return Look(told.problem, status, late=late, uptime=told.uptime)
+        return Result("", NOT_TAKEN + (coding or "too long"), late=late, no_sample=True)
+    return Result(document.problem, status, late=late, uptime=document.uptime)
 
 
 @dataclass
 class Tally:
-    """One minute of one probe, as far as it has come.
+    """One minute of one probe, so far.
 
     Args:
         minute: its start, epoch seconds.
@@ -169,45 +169,45 @@ class Tally:
         return self.slots[slot] * self.plan.interval_s + self.plan.phase_s
 
     def miss(self, slot: int) -> None:
-        """No probe was sent."""
+        """Record that no probe was sent."""
         if slot not in self.settled:
             self.settled.add(slot)
             self.missed.append(slot)
 
-    def take(self, slot: int, reply: Reply, seen: Look, at: float | None = None) -> None:
+    def take(self, slot: int, reply: Reply, result: Result, at: float | None = None) -> None:
         """Add a reply.
 
         Args:
-            at: the moment an uptime was read at, epoch seconds on a clock that does not jump;
-                none: midway between sent and answered.
+            at: time at which the uptime was read, epoch seconds on a clock that does not jump;
+                None: midway between request and answer.
         """
         if slot in self.settled:
             return
         self.settled.add(slot)
-        self.statuses[seen.status] = self.statuses.get(seen.status, 0) + 1
-        if seen.limited:
+        self.statuses[result.status] = self.statuses.get(result.status, 0) + 1
+        if result.limited:
             self.limited.append(slot)
             return
-        if seen.no_look:
+        if result.no_sample:
             self.missed.append(slot)
             return
-        if seen.failed:
-            self.failed.setdefault(seen.failed, []).append(slot)
-        elif seen.late:
+        if result.failed:
+            self.failed.setdefault(result.failed, []).append(slot)
+        elif result.late:
             self.missed.append(slot)
             self.late += 1
         else:
             bucket = histogram.bucket(max(0.0, reply.took_ms))
             self.latency[bucket] = self.latency.get(bucket, 0) + 1
-        if seen.uptime is not None:
+        if result.uptime is not None:
             if at is None:
                 at = self.at(slot) + (reply.late_ms + reply.took_ms) / 2000
             self.uptimes.append(
-                (round(at - self.minute, 2), round(seen.uptime[0], 3), seen.uptime[1])
+                (round(at - self.minute, 2), round(result.uptime[0], 3), result.uptime[1])
             )
 
     def line(self) -> Minute:
-        """The minute's line; what is due and not settled was missed."""
+        """Returns the minute's line; due slots that are not settled were missed."""
         plan, held = self.plan, self.held
         for slot in range(self.first, self.first + self.due):
             self.miss(slot)
@@ -238,7 +238,7 @@ class Tally:
         return line
 
     def hold(self, held: Held) -> None:
-        """Add what became of the WebSocket connections; a minute without any has failed."""
+        """Add the WebSocket results; a minute without a connection has failed."""
         self.held = held
         for slot in range(self.first, self.first + self.due):
             self.settled.add(slot)
@@ -253,13 +253,13 @@ def minute_line(
     *,
     simulated: bool = False,
     vantage: str = "",
-    looks: list[tuple[float, Plan, Look]] | None = None,
+    results: list[tuple[float, Plan, Result]] | None = None,
 ) -> Minute:
-    """One probe's whole minute, each slot's reply asked of the transport.
+    """Returns one probe's whole minute, with the transport's reply to each slot.
 
     Args:
         minute: its start, epoch seconds, a whole minute.
-        looks: each look is added to it, when given.
+        results: if given, every result is added to it.
     """
     tally = Tally(plan, minute, simulated=simulated, vantage=vantage)
     if plan.kind == "websocket":
@@ -268,17 +268,17 @@ def minute_line(
     for slot in range(tally.due):
         at = tally.at(slot)
         reply = transport.reply(plan, at)
-        seen = look(plan, reply, at + reply.took_ms / 1000)
-        tally.take(slot, reply, seen)
-        if looks is not None:
-            looks.append((at, plan, seen))
+        result = read_reply(plan, reply, at + reply.took_ms / 1000)
+        tally.take(slot, reply, result)
+        if results is not None:
+            results.append((at, plan, result))
     return tally.line()
 
 
-def show_to(runbook: Runbook, at: float, plan: Plan, seen: Look) -> None:
-    """Let the runbook's rules see a look."""
-    nothing = seen.limited or seen.no_look
-    runbook.saw(plan.kind, at, seen.failed, seen.answered, seen.bad_response, nothing)
+def inform(runbook: Runbook, at: float, plan: Plan, result: Result) -> None:
+    """Pass a result to the runbook's rules."""
+    nothing = result.limited or result.no_sample
+    runbook.observe(plan.kind, at, result.failed, result.answered, result.bad_response, nothing)
 
 
 def simulate(
@@ -289,11 +289,11 @@ def simulate(
     *,
     vantage: str = "",
 ) -> Iterator[Minute]:
-    """A prober's lines over a window, on an injected transport, without waiting.
+    """Yields a prober's lines over a window, with a simulated transport and without waiting.
 
     Args:
         window: whole minutes.
-        writer: what lines and alarms are written with, some hundred at a time.
+        writer: writes lines and alarms, several hundred at a time.
     """
     chosen = tuple(plans)
     batch: list[Minute] = []
@@ -301,15 +301,20 @@ def simulate(
     runbook = Runbook(alarms.append, simulated=True)
     minute = window.start
     while minute < window.end:
-        looks: list[tuple[float, Plan, Look]] = []
+        results: list[tuple[float, Plan, Result]] = []
         for plan in chosen:
             line = minute_line(
-                plan, minute.timestamp(), transport, simulated=True, vantage=vantage, looks=looks
+                plan,
+                minute.timestamp(),
+                transport,
+                simulated=True,
+                vantage=vantage,
+                results=results,
             )
             batch.append(line)
             yield line
-        for at, plan, seen in sorted(looks, key=lambda each: each[0]):
-            show_to(runbook, at, plan, seen)
+        for at, plan, result in sorted(results, key=lambda each: each[0]):
+            inform(runbook, at, plan, result)
         minute += timedelta(minutes=1)
         if writer is not None and (len(batch) >= BATCH or minute >= window.end):
             writer.write(*batch)

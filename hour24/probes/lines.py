@@ -2,13 +2,13 @@
 
 Rules of this module:
 
-- A prober writes to ``probe/<host>-<pid>.jsonl``, and its alarms to ``probe/alarms/`` beside
-  it, under the same name. Lines are appended and synced; nothing is ever rewritten.
-- A kill may tear the last line. A writer that finds a torn end starts a fresh line after it;
-  a reader drops what is torn and nothing else. A line that is whole and yet unreadable is a
+- A prober writes to ``probe/<host>-<pid>.jsonl``, and its alarms to ``probe/alarms/`` under the
+  same name. Lines are appended and synced; nothing is ever rewritten.
+- A kill may truncate the last line. A writer that finds a truncated end starts a new line; a reader
+  drops truncated lines and no others. A complete line that cannot be read is a
   :class:`~hour24.errors.SourceMisread`, never skipped.
 - Slots are at epoch multiples: ``t = k * interval_s + phase_s``. Inside a minute they are
-  numbered from 0; those before the prober's start or after its stop are not due.
+  numbered from 0; slots before the prober's start or after its stop are not due.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NO_ANSWER = frozenset(
         NOT_CONNECTED,
     }
 )
-"""Reasons of a failed probe that mean there was no whole HTTP answer, or no connection."""
+"""Reasons of a failed probe without a complete HTTP answer or without a connection."""
 
 Kind = Literal["health", "endpoint", "control", "websocket"]
 Count = Annotated[int, Meta(ge=0)]
@@ -73,7 +73,7 @@ class Drop(Struct, frozen=True):
 
 
 class Minute(Struct, kw_only=True, omit_defaults=True, gc=False, tag_field="v", tag=1):
-    """What one prober saw of one target in one minute.
+    """The results of one prober for one target in one minute.
 
     Args:
         probe: ``health``, ``control``, ``websocket`` or the endpoint's name.
@@ -82,7 +82,7 @@ class Minute(Struct, kw_only=True, omit_defaults=True, gc=False, tag_field="v", 
         first: the first slot that was due, counted inside the minute from 0.
         due: how many were due from there on.
         missed: slots in which no probe was sent, or one later than half an interval.
-        late: how many of the missed were sent after all, too late to count as fine.
+        late: how many of the missed were sent after all, too late to count as good.
         limited: slots answered 429.
         failed: reason -> slots; ``503``, ``timeout``, ``schema: /database: ...``.
         statuses: HTTP status, or the reason why there was none -> probes.
@@ -92,8 +92,8 @@ class Minute(Struct, kw_only=True, omit_defaults=True, gc=False, tag_field="v", 
         opened, refused, held_s: WebSocket connections, handshakes refused, connection seconds.
         closed: WebSocket connections that the server ended early but normally (1000, 1001).
         simulated: whether this is a rehearsal's.
-        vantage: the host it was seen from.
-        note: anything a reader should know: ``clock jumped by 31.2 s``.
+        vantage: the host of the prober.
+        note: a note for readers: ``clock jumped by 31.2 s``.
     """
 
     probe: str
@@ -122,15 +122,15 @@ class Minute(Struct, kw_only=True, omit_defaults=True, gc=False, tag_field="v", 
 
 
 class Alarm(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
-    """A moment at which the runbook calls for a person.
+    """An alarm of the runbook.
 
     Args:
-        at: when it was noticed.
+        at: when it was raised.
         rule: ``health_failing``, ``error_rate``, ``no_network``.
-        since: when it began, as far as the probes tell.
-        says: in one sentence.
+        since: when the problem began, according to the probes.
+        says: the alarm in one sentence.
         over: whether this is its end.
-        figures: what the rule rests on.
+        figures: the figures that the rule used.
     """
 
     at: datetime
@@ -142,13 +142,13 @@ class Alarm(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v"
     simulated: bool = False
 
 
-def first_slot(moment: float, interval_s: float, phase_s: float) -> int:
-    """Number k of the first slot at or after ``moment`` (epoch seconds)."""
-    return math.ceil((moment - phase_s) / interval_s - 1e-6)
+def first_slot(at: float, interval_s: float, phase_s: float) -> int:
+    """Returns the number k of the first slot at or after ``at`` (epoch seconds)."""
+    return math.ceil((at - phase_s) / interval_s - 1e-6)
 
 
 def slots_in(minute: float, interval_s: float, phase_s: float) -> range:
-    """Numbers of all slots of the minute that starts at ``minute`` (epoch seconds)."""
+    """Returns the numbers of all slots of the minute that starts at ``minute``."""
     return range(
         first_slot(minute, interval_s, phase_s),
         first_slot(minute + MINUTE_S, interval_s, phase_s),
@@ -174,14 +174,14 @@ class LineWriter:
 
     @classmethod
     def of_this_process(cls, folder: Path) -> LineWriter:
-        """The writer of this process: ``<host>-<pid>.jsonl``."""
+        """Returns the writer of this process: ``<host>-<pid>.jsonl``."""
         host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()).strip(".-") or "host"
         return cls(folder / f"{host[:60]}-{os.getpid()}.jsonl")
 
     def write(self, *lines: Struct) -> None:
-        """Append these lines and wait until they are on the disk.
+        """Append these lines and sync them to the disk.
 
-        Raises: OSError, when they cannot be written; none or some of them were.
+        Raises: OSError, if some of them cannot be written.
         """
         data = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         if not data:
@@ -195,7 +195,7 @@ class LineWriter:
         os.fsync(self._file)
 
     def alarm(self, alarm: Alarm) -> None:
-        """Append to this prober's alarms."""
+        """Append an alarm to this prober's alarms."""
         other = LineWriter(self.path.parent / "alarms" / self.path.name)
         try:
             other.write(alarm)
@@ -209,15 +209,15 @@ class LineWriter:
             self._file = -1
 
 
-def decoded(
+def decode_lines(
     path: Path, decoder: msgspec.json.Decoder[Each], digest: Any = None
 ) -> Iterator[tuple[int, Each]]:
-    """Each whole line of a file with its number, from 1; torn ones are dropped.
+    """Yields each complete line of a file with its number, from 1, without truncated lines.
 
     Args:
         digest: updated with every byte read.
 
-    Raises: SourceMisread, for a line that is whole and yet unreadable.
+    Raises: SourceMisread, for a complete line that cannot be read.
     """
     decode = decoder.decode
     try:
@@ -233,7 +233,7 @@ def decoded(
             try:
                 line = decode(raw)
             except msgspec.DecodeError as problem:
-                if _torn(raw):
+                if _is_truncated(raw):
                     continue
                 raise SourceMisread(
                     f"probe/{path.name}: line {number}: expected a probe's minute, got {problem}"
@@ -241,43 +241,45 @@ def decoded(
             yield number, line
 
 
-def files(folder: Path) -> tuple[Path, ...]:
-    """The probers' files in this folder, by name."""
+def probe_files(folder: Path) -> tuple[Path, ...]:
+    """Returns the probers' files in this folder, by name."""
     return tuple(sorted(folder.glob("*.jsonl")))
 
 
 def last_line(folder: Path) -> datetime | None:
-    """The end of the newest minute any prober wrote down; none when there is no line."""
-    ends = [end for path in files(folder) if (end := _last_of(path)) is not None]
+    """Returns the end of the newest minute of any prober; None if there is no line."""
+    ends = [end for path in probe_files(folder) if (end := _end_of(path)) is not None]
     return max(ends, default=None)
 
 
 def alarms(folder: Path) -> tuple[Alarm, ...]:
-    """All alarms of all probers, oldest first."""
+    """Returns all alarms of all probers, oldest first."""
     decoder = msgspec.json.Decoder(Alarm)
-    found = [alarm for path in files(folder / "alarms") for _, alarm in decoded(path, decoder)]
+    found = [
+        alarm for path in probe_files(folder / "alarms") for _, alarm in decode_lines(path, decoder)
+    ]
     return tuple(sorted(found, key=lambda alarm: alarm.at))
 
 
-def _last_of(path: Path) -> datetime | None:
+def _end_of(path: Path) -> datetime | None:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - TAIL_BYTES))
         tail = file.read().splitlines()
     ends = []
     for raw in tail:
         try:
-            ends.append(msgspec.json.decode(raw, type=_Moment).minute)
-        except msgspec.DecodeError:  # torn, or cut off by the tail's own start
+            ends.append(msgspec.json.decode(raw, type=_MinuteOnly).minute)
+        except msgspec.DecodeError:  # truncated, or cut at the start of the tail
             continue
     return max(ends).astimezone(UTC) + timedelta(seconds=MINUTE_S) if ends else None
 
 
-class _Moment(Struct):
+class _MinuteOnly(Struct):
     minute: datetime
 
 
-def _torn(raw: bytes) -> bool:
-    """Whether a line is only the beginning of one: cut off by a kill, perhaps zeros after it."""
+def _is_truncated(raw: bytes) -> bool:
+    """Whether a line was truncated by a kill, possibly with zero bytes after it."""
     begun = raw.rstrip(b"\r\n\0")
     try:
         msgspec.json.decode(begun)

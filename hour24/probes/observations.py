@@ -1,14 +1,14 @@
-"""What the probers' lines say of a window.
+"""The probers' observations in a window.
 
 Rules of this module:
 
-- Several probers merge: histograms and statuses add, coverage is joined
-  (:mod:`hour24.probes.states` says how).
-- What is due follows from the window and the interval, not from the lines: hours without a
-  prober are gaps.
-- 401 and 403 speak of our credential, and 429 of a limit: none of them is a sample.
-- What had no answer while that prober's own control address had none either is our network's
-  failure: it is told apart, and is no sample of the service.
+- Several probers are merged: histograms and statuses are added, coverage is joined
+  (:mod:`hour24.probes.states`).
+- The due slots follow from the window and the interval, not from the lines: hours without a prober
+  are gaps.
+- 401 and 403 concern our credential, and 429 a rate limit: none of them is a sample.
+- A probe without an answer while the prober's own control address had none either is a failure of
+  our network: it is counted separately and is no sample of the service.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from hour24.probes.lines import (
     NO_ANSWER,
     Minute,
     NoProber,
-    decoded,
-    files,
+    decode_lines,
+    probe_files,
 )
-from hour24.probes.reading import BLOCK_S, Block, Gathered, Reading, Target, add
-from hour24.probes.states import BLIND, GOOD, LIMITED, Grid, States, counts, failures, gaps
+from hour24.probes.reading import BLOCK_S, Block, FileReader, Target, Totals, add
+from hour24.probes.states import GOOD, LIMITED, NO_NETWORK, Grid, States, counts, failures, gaps
 from hour24.shipped import COMMAND
 from hour24.watch import Window
 
@@ -52,67 +52,67 @@ REFUSALS = ("401", "403")
 
 
 class Observations:
-    """What the probers saw; made by :func:`read`."""
+    """The observations of all probers, created by :func:`read`."""
 
     def __init__(self, folder: Path, window: Window) -> None:
         self.folder = folder
         self.window = window
         self.files: tuple[str, ...] = ()
         self.last_line: datetime | None = None
-        self._all = Gathered(window.start.timestamp(), window.end.timestamp())
+        self._all = Totals(window.start.timestamp(), window.end.timestamp())
         self._digest = ""
 
     def targets(self) -> tuple[str, ...]:
-        """Names of everything that was probed, ``health`` first."""
+        """Returns the names of all probed targets, ``health`` first."""
         names = {name for _, name in self._all.grids}
         return tuple(sorted(names, key=lambda name: (name != "health", name)))
 
     def probes(self, target: str, window: Window) -> Probes:
-        """What was seen of ``target`` over the window, slot by slot.
+        """Returns the probes of ``target`` over the window, slot by slot.
 
         Args:
             target: ``health``, ``control``, ``websocket`` or an endpoint's name.
 
-        Raises: NoProber, when nobody probed it.
+        Raises: NoProber, if it was not probed.
         """
-        seen = self._over(window)
-        key = seen._key(target, ("health", "control", "websocket", "endpoint"))
-        grid = seen._all.newest[key][1]
+        observed = self._restricted_to(window)
+        key = observed._key(target, ("health", "control", "websocket", "endpoint"))
+        grid = observed._all.newest[key][1]
         start, end = window.start.timestamp(), window.end.timestamp()
-        first, last = grid.from_(start), grid.from_(end)
-        codes = seen._states(key, grid).within(first, last)
+        first, last = grid.first(start), grid.first(end)
+        codes = observed._states(key, grid).within(first, last)
         tally = counts(codes)
-        bad = sum(n for code, n in tally.items() if code >= BLIND and code != GOOD)
-        parts = list(seen._within(key, window))
+        bad = sum(n for code, n in tally.items() if code >= NO_NETWORK and code != GOOD)
+        parts = list(observed._blocks_in(key, window))
         statuses: dict[str, int] = {}
         for part in parts:
             add(statuses, part.statuses)
-            if part.blind:
-                statuses["no network"] = statuses.get("no network", 0) + part.blind
-        control = _Control(seen)
+            if part.no_network:
+                statuses["no network"] = statuses.get("no network", 0) + part.no_network
+        control = _Control(observed)
         return Probes(
-            question=seen._question(f"probes of {target}", window),
+            question=observed._question(f"probes of {target}", window),
             basis="sample",
-            note="; ".join(seen._all.notes),
+            note="; ".join(observed._all.notes),
             target=target,
             interval_s=grid.interval_s,
             due=len(codes),
-            kept=sum(n for code, n in tally.items() if code >= BLIND),
+            kept=sum(n for code, n in tally.items() if code >= NO_NETWORK),
             bad=bad,
             failures=tuple(
                 Failure(
                     at=round(grid.at(first + i), 3),
-                    reason=seen._all.reasons.name(code),
+                    reason=observed._all.reasons.name(code),
                     lasted_s=round(lasted * grid.interval_s, 3),
                     control=False if code < GOOD else control.answered(grid.at(first + i)),
                 )
                 for i, code, lasted in failures(codes)
             ),
             gaps=tuple((round(a, 3), round(b, 3)) for a, b in gaps(codes, grid, first, start, end)),
-            uptimes=thinned(
+            uptimes=thin_uptimes(
                 [
                     Uptime(at, up, instance)
-                    for at, up, instance in sorted(seen._all.uptimes.get(key, ()))
+                    for at, up, instance in sorted(observed._all.uptimes.get(key, ()))
                     if start <= at < end
                 ]
             ),
@@ -122,33 +122,35 @@ class Observations:
             drops=sum(part.ws[1] for part in parts),
             refused=sum(part.ws[2] for part in parts),
             held_s=round(sum(part.held for part in parts), 3),
-            simulated=seen._all.simulated,
+            simulated=observed._all.simulated,
         )
 
     def latencies(self, target: str, window: Window) -> Distribution:
-        """Slot to answer, in milliseconds, of an endpoint's good probes, in blocks of 10 min.
+        """Returns the latencies of an endpoint's good probes, slot to answer, in blocks of 10 min.
 
-        Without any probe of it in the window the distribution is empty.
+        Without a probe in the window the distribution is empty.
         """
-        seen = self._over(window)
-        key = seen._key(target, ("endpoint", "health", "control"), must=False)
+        observed = self._restricted_to(window)
+        key = observed._key(target, ("endpoint", "health", "control"), must=False)
         blocks: list[TimeBlock] = []
         failed: dict[str, int] = {}
         late = limited = 0
         trips: list[float] = []
-        for index, part in seen._numbered(key, window):
+        for index, part in observed._numbered_blocks(key, window):
             add(failed, part.failed)
             limited += part.limited
             late += part.late
             trips += part.trips
             if part.latency:
-                start = seen._all.start + index * BLOCK_S
-                blocks.append(TimeBlock(start, min(BLOCK_S, seen._all.end - start), part.latency))
+                start = observed._all.start + index * BLOCK_S
+                blocks.append(
+                    TimeBlock(start, min(BLOCK_S, observed._all.end - start), part.latency)
+                )
         refused = sum(failed.pop(status, 0) for status in REFUSALS)
         return Distribution(
-            question=seen._question(f"latencies of {target}", window),
+            question=observed._question(f"latencies of {target}", window),
             basis="sample",
-            note="; ".join(seen._all.notes),
+            note="; ".join(observed._all.notes),
             unit="ms",
             blocks=tuple(blocks),
             censored=sum(failed.values()),
@@ -160,24 +162,24 @@ class Observations:
         )
 
     def responses(self, window: Window) -> Counts:
-        """Probes of health and endpoints: bad are 5xx and no answer.
+        """Returns the probes of health and endpoints; bad are 5xx and no answer.
 
-        Not among them: 401, 403 and 429, and what had no answer while our own network was down.
+        Excluded are 401, 403, 429, and probes without answer while our own network was down.
 
-        Raises: SourceRefused, when our credential was refused and nothing else was answered.
+        Raises: SourceRefused, if our credential was refused and nothing else was answered.
         """
-        seen = self._over(window)
+        observed = self._restricted_to(window)
         parts: dict[str, int] = {}
-        blind = refused = 0
-        for key in seen._all.grids:
+        no_network = refused = 0
+        for key in observed._all.grids:
             if key[0] in ("health", "endpoint"):
-                for part in seen._within(key, window):
+                for part in observed._blocks_in(key, window):
                     add(parts, part.statuses)
-                    blind += part.blind
+                    no_network += part.no_network
                     for status in REFUSALS:
-                        turned = part.failed.get(status, 0)
-                        refused += turned
-                        parts[status] = parts.get(status, 0) - turned
+                        count = part.failed.get(status, 0)
+                        refused += count
+                        parts[status] = parts.get(status, 0) - count
         limited = parts.pop("429", 0)
         for name in [each for each in parts if each.startswith((STALE, NOT_TAKEN))]:
             del parts[name]
@@ -188,12 +190,13 @@ class Observations:
                 f"{refused} probes; see the endpoints' headers in production.toml"
             )
         bad = sum(n for status, n in parts.items() if _counts_against(status))
-        notes = [*seen._all.notes]
+        notes = [*observed._all.notes]
         notes += [f"{limited} answered 429 to us and are no samples"] if limited else []
         notes += [f"{refused} answered 401 or 403 to us and are no samples"] if refused else []
-        notes += [f"{blind} had no answer while the control address had none"] if blind else []
+        if no_network:
+            notes += [f"{no_network} had no answer while the control address had none"]
         return Counts(
-            question=seen._question("responses to probes", window),
+            question=observed._question("responses to probes", window),
             basis="sample",
             note="; ".join(notes),
             total=sum(parts.values()),
@@ -216,8 +219,8 @@ class Observations:
     def _span(self) -> str:
         return f"{self.window.start:%Y-%m-%dT%H:%MZ} to {self.window.end:%Y-%m-%dT%H:%MZ}"
 
-    def _over(self, window: Window) -> Observations:
-        """These lines in blocks that the window's edges fall between."""
+    def _restricted_to(self, window: Window) -> Observations:
+        """Returns observations with blocks that begin and end at the window's edges."""
         inside = self.window.contains(window)
         offsets = (
             window.start.timestamp() - self._all.start,
@@ -228,17 +231,17 @@ class Observations:
         )
         return self if inside and whole else read(self.folder, window, quiet=True)
 
-    def _numbered(self, key: Target, window: Window) -> list[tuple[int, Block]]:
+    def _numbered_blocks(self, key: Target, window: Window) -> list[tuple[int, Block]]:
         first = round((window.start.timestamp() - self._all.start) / BLOCK_S)
         end = (window.end.timestamp() - self._all.start) / BLOCK_S
         blocks = self._all.blocks.get(key, {})
         return [(i, blocks[i]) for i in sorted(blocks) if first <= i < end]
 
-    def _within(self, key: Target, window: Window) -> list[Block]:
-        return [block for _, block in self._numbered(key, window)]
+    def _blocks_in(self, key: Target, window: Window) -> list[Block]:
+        return [block for _, block in self._numbered_blocks(key, window)]
 
     def _states(self, key: Target, grid: Grid) -> States:
-        """All that is known of a target, on one grid."""
+        """Returns the states of a target, on one grid."""
         grids = self._all.grids[key]
         if len(grids) == 1:
             return grids[grid]
@@ -261,63 +264,63 @@ class Observations:
 
 
 class _Control:
-    """Whether the control address answered around a moment."""
+    """Whether the control address answered around a given time."""
 
-    def __init__(self, seen: Observations) -> None:
-        newest = seen._all.newest.get(("control", "control"))
+    def __init__(self, observed: Observations) -> None:
+        newest = observed._all.newest.get(("control", "control"))
         self._states = None
         if newest is not None:
             self._grid = newest[1]
-            self._states = seen._states(("control", "control"), self._grid)
+            self._states = observed._states(("control", "control"), self._grid)
 
     def answered(self, at: float) -> bool | None:
-        """True when a control probe near it was good; none when there was no control probe."""
+        """Returns True if a control probe near it was good; None without control probes."""
         if self._states is None:
             return None
-        k = self._grid.from_(at)
+        k = self._grid.first(at)
         near = self._states.within(k - 2, k + 2)
         return True if GOOD in near else None
 
 
 def read(folder: Path, window: Window, *, quiet: bool = False) -> Observations:
-    """What all probers of this folder saw within the window.
+    """Returns the observations of all probers in this folder within the window.
 
     Args:
         folder: ``reports/<watch>/probe``.
-        quiet: whether no line at all is no error.
+        quiet: whether to accept a window without lines.
 
-    Raises: NoProber, when no line speaks of the window; SourceMisread, when a whole line cannot
-        be read.
+    Raises: NoProber, if no line is in the window; SourceMisread, if a line cannot be read.
     """
-    seen = Observations(folder, window)
+    observed = Observations(folder, window)
     decoder = msgspec.json.Decoder(Minute)
     digest = hashlib.sha256()
     newest: datetime | None = None
-    for path in files(folder):
-        reading = Reading(seen._all, path.name)
-        for number, line in decoded(path, decoder, digest):
-            reading.take(number, line)
+    for path in probe_files(folder):
+        reader = FileReader(observed._all, path.name)
+        for number, line in decode_lines(path, decoder, digest):
+            reader.take(number, line)
             if newest is None or line.minute > newest:
                 newest = line.minute
-        if reading.states:
-            seen.files = (*seen.files, path.name)
-        reading.close()
+        if reader.states:
+            observed.files = (*observed.files, path.name)
+        reader.close()
     if newest is not None:
-        seen.last_line = newest.astimezone(UTC) + timedelta(seconds=MINUTE_S)
-        seen._digest = digest.hexdigest()
-    if not seen._all.grids and not quiet:
+        observed.last_line = newest.astimezone(UTC) + timedelta(seconds=MINUTE_S)
+        observed._digest = digest.hexdigest()
+    if not observed._all.grids and not quiet:
+        span = observed._span()
         raise NoProber(
-            f"prober: {folder.parent.name}/probe: expected lines from {seen._span()}, got none; "
+            f"prober: {folder.parent.name}/probe: expected lines from {span}, got none; "
             f"start one with `{COMMAND} probe`"
         )
-    return seen
+    return observed
 
 
-def thinned(readings: Sequence[Uptime]) -> tuple[Uptime, ...]:
-    """Uptime readings, fewer when there are thousands: a record must stay readable.
+def thin_uptimes(readings: Sequence[Uptime]) -> tuple[Uptime, ...]:
+    """Returns the uptime readings, thinned if there are thousands, to keep records readable.
 
-    Beyond 2000, of the readings that tell the same start of the same instance, to the second,
-    the first and the last stay and one every five minutes: no start is lost.
+    Beyond 2000, of the readings with the same instance and the same start (to the second), the
+    first, the last and one every five minutes are kept: no start is lost.
     """
     if len(readings) <= MOST_UPTIMES:
         return tuple(readings)

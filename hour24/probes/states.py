@@ -1,12 +1,12 @@
-"""What became of each slot: one byte a slot, so that a day of 100 probes a second is 8.6 MB.
+"""The state of each slot: one byte, so that a day of 100 probes a second takes 8.6 MB.
 
 Rules of this module:
 
-- Codes are ordered by what they settle, and merging two probers takes the larger one:
-  nothing < limited < failed while our own network was down < good < failed. So a slot is kept
-  if any prober kept it, and failed if any prober saw it fail: a second prober cannot turn red
-  into green. One whose own control address was silent too cannot turn green into red.
-- Limited (429) is not a look: nothing was learnt about the service.
+- Codes are ordered by how much they say, and merging two probers takes the larger one:
+  nothing < limited < failed while our own network was down < good < failed. So a slot is probed if
+  any prober probed it, and failed if it failed for any prober: a second prober cannot turn red into
+  green. A prober with a silent control address cannot turn green into red.
+- Limited (429) is no sample: it says nothing about the service.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from typing import NamedTuple
 
 from hour24.probes.lines import NO_ANSWER, first_slot
 
-NOTHING, LIMITED, BLIND, GOOD, FAILED = 0, 1, 2, 64, 65
+NOTHING, LIMITED, NO_NETWORK, GOOD, FAILED = 0, 1, 2, 64, 65
 SILENCES = tuple(sorted(NO_ANSWER))
-UNSEEN = re.compile(rb"[\x00\x01]+")
+UNPROBED = re.compile(rb"[\x00\x01]+")
 BAD = re.compile(rb"[\x02-\x3f\x41-\xff]")
 OTHER = "other"
 REACH = 2.0
-"""A control probe speaks for at most this many of its intervals."""
+"""A control probe is valid for at most this many of its intervals."""
 
 
 class Grid(NamedTuple):
-    """When slots are: ``k * interval_s + phase_s``."""
+    """The times of slots: ``k * interval_s + phase_s``."""
 
     interval_s: float
     phase_s: float
 
     def at(self, k: int) -> float:
-        """When slot ``k`` is due, epoch seconds."""
+        """Returns when slot ``k`` is due, epoch seconds."""
         return k * self.interval_s + self.phase_s
 
-    def from_(self, moment: float) -> int:
-        """The first slot at or after ``moment``."""
-        return first_slot(moment, self.interval_s, self.phase_s)
+    def first(self, time: float) -> int:
+        """Returns the first slot at or after ``time``."""
+        return first_slot(time, self.interval_s, self.phase_s)
 
 
 class Reasons:
-    """Names of failures, numbered; 190 distinct ones, the rest is ``other``."""
+    """Numbers the names of failures: 190 distinct ones, the others are ``other``."""
 
     def __init__(self) -> None:
         self.names: list[str] = list(SILENCES)
         self._codes = {name: FAILED + i for i, name in enumerate(self.names)}
 
     def code(self, name: str) -> int:
-        """The code of a slot that failed for this reason."""
+        """Returns the code of a slot that failed for this reason."""
         known = self._codes.get(name)
         if known is None:
             if len(self.names) >= 255 - FAILED:
@@ -59,13 +59,13 @@ class Reasons:
         return known
 
     def name(self, code: int) -> str:
-        """The reason behind a code."""
-        index = code - FAILED if code >= FAILED else code - BLIND
+        """Returns the reason of a code."""
+        index = code - FAILED if code >= FAILED else code - NO_NETWORK
         return self.names[index] if index < len(self.names) else OTHER
 
 
 class States:
-    """The codes of consecutive slots from ``base`` on; it grows where it is written."""
+    """The codes of consecutive slots from ``base``; it grows as needed."""
 
     def __init__(self, grid: Grid, base: int, length: int = 0) -> None:
         self.grid = grid
@@ -73,7 +73,7 @@ class States:
         self.codes = bytearray(length)
 
     def put(self, k: int, codes: bytes | bytearray) -> None:
-        """Merge ``codes`` in from slot ``k`` on."""
+        """Merge ``codes``, beginning at slot ``k``."""
         here = k - self.base
         if here < 0:
             self.codes[:0] = bytes(-here)
@@ -91,25 +91,25 @@ class States:
         self.codes[here:end] = codes
 
     def within(self, first: int, end: int) -> bytearray:
-        """The codes of slots ``first <= k < end``; nothing where nothing was written."""
+        """Returns the codes of slots ``first <= k < end``; NOTHING for unwritten slots."""
         low, high = max(0, first - self.base), max(0, end - self.base)
         inside = self.codes[low:high]
         before = max(0, min(self.base, end) - first)
         return bytearray(before) + inside + bytes(max(0, end - first - before - len(inside)))
 
-    def blind(self, stretches: list[tuple[float, float]]) -> None:
-        """Turn what had no answer during these stretches into our own network's failures."""
-        for start, end in stretches:
-            low = max(0, self.grid.from_(start) - self.base)
-            high = max(low, self.grid.from_(end) - self.base)
-            self.codes[low:high] = self.codes[low:high].translate(_TO_BLIND)
+    def mark_no_network(self, periods: list[tuple[float, float]]) -> None:
+        """Mark probes without an answer in these periods as failures of our own network."""
+        for start, end in periods:
+            low = max(0, self.grid.first(start) - self.base)
+            high = max(low, self.grid.first(end) - self.base)
+            self.codes[low:high] = self.codes[low:high].translate(_TO_NO_NETWORK)
 
     def mapped(self, grid: Grid) -> States:
-        """The same on another grid: each slot's code goes to the slot that holds its moment."""
+        """Returns the states on another grid, each code in the slot that contains its time."""
         found: dict[int, int] = {}
         for i, code in enumerate(self.codes):
             if code:
-                k = grid.from_(self.grid.at(self.base + i) + 1e-6) - 1
+                k = grid.first(self.grid.at(self.base + i) + 1e-6) - 1
                 found[k] = max(code, found.get(k, 0))
         first = min(found, default=0)
         states = States(grid, first, max(found, default=first - 1) + 1 - first)
@@ -118,38 +118,38 @@ class States:
         return states
 
 
-def silent_stretches(control: States) -> list[tuple[float, float]]:
-    """When a prober's own control address did not answer, as [start, end) epoch seconds.
+def silent_periods(control: States) -> list[tuple[float, float]]:
+    """Returns when a prober's control address did not answer, as [start, end) epoch seconds.
 
-    A moment belongs to the nearest control probe, at most two of its intervals away.
+    A time belongs to the nearest control probe, at most two of its intervals away.
     """
     grid, reach = control.grid, REACH * control.grid.interval_s
-    looks = [
+    probes = [
         (grid.at(control.base + match.start()), match.group()[0] != GOOD)
         for match in re.finditer(rb"[\x02-\xff]", bytes(control.codes))
     ]
-    if not any(silent for _, silent in looks):
+    if not any(silent for _, silent in probes):
         return []
-    stretches: list[tuple[float, float]] = []
-    for i, (at, silent) in enumerate(looks):
+    periods: list[tuple[float, float]] = []
+    for i, (at, silent) in enumerate(probes):
         if not silent:
             continue
         start, end = at - reach, at + reach
         if i > 0:
-            start = max(start, (looks[i - 1][0] + at) / 2)
-        if i + 1 < len(looks):
-            end = min(end, (looks[i + 1][0] + at) / 2)
-        if stretches and start <= stretches[-1][1]:
-            stretches[-1] = (stretches[-1][0], end)
+            start = max(start, (probes[i - 1][0] + at) / 2)
+        if i + 1 < len(probes):
+            end = min(end, (probes[i + 1][0] + at) / 2)
+        if periods and start <= periods[-1][1]:
+            periods[-1] = (periods[-1][0], end)
         else:
-            stretches.append((start, end))
-    return stretches
+            periods.append((start, end))
+    return periods
 
 
 def failures(codes: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
-    """Each failed slot: its index, its code, and how many slots it lasted.
+    """Yields each failed slot: its index, its code, and how many slots the failure lasted.
 
-    It lasted until the first good slot; 0 when the next one that was kept was good.
+    It lasts until the first good slot; 0 if the next probed slot is good.
     """
     data = bytes(codes)
     for match in BAD.finditer(data):
@@ -166,7 +166,7 @@ def failures(codes: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
 def gaps(
     codes: bytes | bytearray, grid: Grid, k: int, start: float, end: float
 ) -> list[tuple[float, float]]:
-    """Stretches without a look, longer than an interval, the edges included.
+    """Returns periods without a probe that are longer than an interval, including the edges.
 
     Args:
         k: number of the first slot.
@@ -175,7 +175,7 @@ def gaps(
     if not codes:
         return [(start, end)] if end - start > grid.interval_s else []
     found = []
-    for match in UNSEEN.finditer(bytes(codes)):
+    for match in UNPROBED.finditer(bytes(codes)):
         since = start if match.start() == 0 else grid.at(k + match.start() - 1)
         until = end if match.end() == len(codes) else grid.at(k + match.end())
         if until - since > grid.interval_s * (1 + 1e-9):
@@ -184,11 +184,11 @@ def gaps(
 
 
 def counts(codes: bytes | bytearray) -> Mapping[int, int]:
-    """Code -> how many slots."""
+    """Returns code -> number of slots."""
     return {code: codes.count(code) for code in set(codes)}
 
 
-_TO_BLIND = bytes(
-    BLIND + (code - FAILED) if FAILED <= code < FAILED + len(SILENCES) else code
+_TO_NO_NETWORK = bytes(
+    NO_NETWORK + (code - FAILED) if FAILED <= code < FAILED + len(SILENCES) else code
     for code in range(256)
 )

@@ -1,10 +1,9 @@
-"""Lines on their way to the disk.
+"""Writes lines to the disk in the background.
 
 Rules of this module:
 
-- A thread of its own writes and syncs: a slow disk delays no probe.
-- What cannot be written is kept, up to so many lines, and tried again with the next; alarms
-  come first.
+- A separate thread writes and syncs, so that a slow disk delays no probe.
+- A line that cannot be written is kept, up to a limit, and retried; alarms are written first.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from collections import deque
 from hour24.probes.lines import Alarm, LineWriter, Minute
 
 MOST_KEPT = 20_000
-GOODBYE_S = 5.0
+CLOSE_WITHIN_S = 5.0
 
 
-class Paper:
+class BackgroundWriter:
     """Writes lines and alarms in the background."""
 
     def __init__(self, writer: LineWriter) -> None:
@@ -29,18 +28,18 @@ class Paper:
         self._ended = False
         self.lost = 0
         self.problem = ""
-        self._thread = threading.Thread(target=self._run, name="hour24 paper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="hour24 writer", daemon=True)
         self._thread.start()
 
     @property
     def unwritten(self) -> int:
-        """How many lines and alarms are not on the disk and will not come there by themselves."""
+        """Number of lines and alarms that could not be written so far."""
         with self._news:
             waiting = len(self._lines) + len(self._alarms) if self.problem or self._ended else 0
             return self.lost + waiting
 
     def line(self, line: Minute) -> None:
-        """Have a line written."""
+        """Queue a line."""
         with self._news:
             if len(self._lines) >= MOST_KEPT:
                 self._lines.popleft()
@@ -49,17 +48,17 @@ class Paper:
             self._news.notify()
 
     def alarm(self, alarm: Alarm) -> None:
-        """Have an alarm written, before any line."""
+        """Queue an alarm, before all lines."""
         with self._news:
             self._alarms.append(alarm)
             self._news.notify()
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write the rest of the queue and close the file."""
         with self._news:
             self._ended = True
             self._news.notify()
-        self._thread.join(GOODBYE_S)
+        self._thread.join(CLOSE_WITHIN_S)
         self._writer.close()
 
     def _run(self) -> None:
