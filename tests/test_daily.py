@@ -20,7 +20,7 @@ from hour24.evidence import Counts, Line, Question, Series, Unanswered
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
 from hour24.ledger.verify import verify
-from hour24.objectives.floor import FloorKept, floors
+from hour24.objectives.level import FloorKept, hourly_low_points
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.report import checkpoint as page
@@ -245,8 +245,8 @@ def test_the_largest_instance_counts():
     verdict = FloorKept().judge({"now": both, "baseline": memory(series(0, 24, 180.0))})
     assert verdict.outcome == Outcome.FAIL
     young = memory(series(48, 2, 150.0), series(49.9, 1, 500.0, instance="b"))
-    assert len(floors(young)) == 3
-    assert floors(young)[0] == pytest.approx(150.0)
+    assert len(hourly_low_points(young)) == 3
+    assert hourly_low_points(young)[0] == pytest.approx(150.0)
 
 
 @pytest.mark.parametrize("hours", [0, 1, 6])

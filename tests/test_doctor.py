@@ -79,7 +79,7 @@ def test_healthy_service_is_found_well(tmp_path: Path) -> None:
     with Server(backend) as server:
         all_of_it = found(described(tmp_path, server.url, CALLS))
     well = {name: each.says for name, each in all_of_it.items() if each.ok}
-    assert well["health"] == "answers with the agreed document"
+    assert well["health"] == "returns the expected document"
     assert well["endpoint calls"].startswith("200 in ")
     assert well["control address"].startswith("answers")
     assert all(not each.remedy for each in all_of_it.values() if each.ok)

@@ -217,7 +217,7 @@ def test_an_uptime_that_stands_still_is_no_life(objective):
     frozen = probes([(at, 1234.5) for at in range(3, 14400, 10)])
     verdict = objective.judge({"probes": frozen})
     assert verdict.outcome == Outcome.INCONCLUSIVE
-    assert "stood" in verdict.reason
+    assert "stayed" in verdict.reason
 
 
 def test_ten_minutes_of_copies_are_no_starts():

@@ -1,4 +1,4 @@
-"""The evidence of an objective is of the kinds that it declares."""
+"""The evidence of an objective has the declared types."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import ClassVar
 import pytest
 
 from hour24.evidence import Counts, Evidence, Listing, Question, Samples, Total, Unanswered
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.verdict import Outcome, Verdict
 
 ASKED = Question(source="test", asked="x", at=datetime(2026, 3, 2, tzinfo=UTC))
 TOTAL = Total(question=ASKED, value=1.0, unit="1")
 LISTING = Listing(question=ASKED, items=(), what="things")
-NOBODY = Unanswered(question=ASKED, code="source_limited", reason="429")
+NO_ANSWER = Unanswered(question=ASKED, code="source_limited", reason="429")
 
 
 class Declared(Objective, frozen=True, kw_only=True):
-    """Passes on any evidence of the declared kinds."""
+    """Passes on any evidence of the declared types."""
 
     needs: ClassVar[Kinds] = {"value": Total}
     may: ClassVar[Kinds] = {"before": Counts | Samples}
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        value = given(evidence, "value", Total)
+        value = pick(evidence, "value", Total)
         return Verdict(outcome=Outcome.PASS, reason=f"{value.value:g}", observed="", limit="")
 
 
@@ -38,16 +38,14 @@ class Declared(Objective, frozen=True, kw_only=True):
         ({"value": TOTAL, "other": TOTAL}, r"Declared: evidence: expected \('value',\)"),
     ],
 )
-def test_evidence_of_another_kind_is_our_own_mistake(
-    evidence: dict[str, Evidence], says: str
-) -> None:
-    """It is found before anything is concluded, whichever name it came by."""
+def test_evidence_of_another_type_is_our_own_bug(evidence: dict[str, Evidence], says: str) -> None:
+    """It is found before anything is concluded, whatever its name."""
     with pytest.raises(TypeError, match=says):
         Declared().judge(evidence)
 
 
-def test_an_unanswered_question_has_no_kind() -> None:
-    """Needed, it makes the verdict INCONCLUSIVE; else the objective says what it means."""
-    verdict = Declared().judge({"value": NOBODY})
+def test_an_unanswered_question_has_no_type() -> None:
+    """If needed, the verdict is INCONCLUSIVE; otherwise the objective defines what it means."""
+    verdict = Declared().judge({"value": NO_ANSWER})
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_limited")
-    assert Declared().judge({"value": TOTAL, "before": NOBODY}).outcome == Outcome.PASS
+    assert Declared().judge({"value": TOTAL, "before": NO_ANSWER}).outcome == Outcome.PASS

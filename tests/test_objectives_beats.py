@@ -44,7 +44,7 @@ def without(times: Sequence[float], first: int, count: int) -> list[float]:
 
 
 def test_steady_beats_pass_with_their_longest_gap():
-    """Workers by name."""
+    """The reason names the workers."""
     verdict = judged(line(EVERY, "dialer"), line([t + 3 for t in EVERY], "syncer"))
     assert verdict.outcome == Outcome.PASS
     assert verdict.reason == "960 beats of dialer, syncer, longest gap 30 s"
@@ -55,8 +55,8 @@ def test_steady_beats_pass_with_their_longest_gap():
     ("lost", "outcome", "gap"),
     [(1, Outcome.PASS, 60.0), (2, Outcome.FAIL, 90.0), (20, Outcome.FAIL, 630.0)],
 )
-def test_one_missed_beat_is_told_and_two_fail(lost, outcome, gap):
-    """2.5 periods."""
+def test_one_missed_beat_is_reported_and_two_fail(lost, outcome, gap):
+    """The limit is 2.5 periods."""
     verdict = judged(line(without(EVERY, 100, lost)))
     assert (verdict.outcome, verdict.figures["longest_gap_s"]) == (outcome, gap)
     assert ("one missed beat each" in verdict.reason) == (outcome == Outcome.PASS)
@@ -64,13 +64,13 @@ def test_one_missed_beat_is_told_and_two_fail(lost, outcome, gap):
 
 @pytest.mark.parametrize("kept", [EVERY[100:], EVERY[:-100]])
 def test_the_windows_edges_end_gaps(kept):
-    """A worker that died at the end, or came late, has a gap."""
+    """A worker that stopped early or started late has a gap."""
     verdict = judged(line(kept, "dialer"))
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "gap")
     assert "no beat of dialer for 50 min" in verdict.reason
 
 
-def test_a_dead_worker_is_seen_beside_a_live_one():
+def test_a_stopped_worker_is_found_next_to_a_running_one():
     """Each worker is judged by itself."""
     verdict = judged(line(EVERY, "dialer"), line(EVERY[:200], "syncer"))
     assert verdict.outcome == Outcome.FAIL
@@ -79,7 +79,7 @@ def test_a_dead_worker_is_seen_beside_a_live_one():
 
 
 def test_a_worker_of_hour_0_that_beats_no_more_fails():
-    """It has no line any more, so only the baseline knows it."""
+    """It has no line any more, so only the baseline contains it."""
     hour_0 = beats(line(EVERY, "dialer"), line(EVERY, "syncer"))
     verdict = judged(line(EVERY, "syncer"), baseline=hour_0)
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "no_beat")
@@ -89,14 +89,14 @@ def test_a_worker_of_hour_0_that_beats_no_more_fails():
 
 
 def test_no_beat_at_all_fails_where_the_logs_answered():
-    """The jobs are the accused; a log that did not answer is a witness."""
+    """Missing beats are FAIL; logs that did not answer are INCONCLUSIVE."""
     assert (judged().outcome, judged().code) == (Outcome.FAIL, "no_beat")
     verdict = BeatsKept().judge({"beats": unanswered("no_data")})
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "no_data")
 
 
 def test_beats_count_when_they_happened_not_when_they_arrived():
-    """A stall of the logs is told and is no gap; a line that came twice counts once."""
+    """Delayed logs are reported and are no gap; a duplicate line counts once."""
     verdict = judged(line([*EVERY, *EVERY[:50]], late_s=250.0))
     assert verdict.outcome == Outcome.PASS
     assert verdict.figures["beats"] == 480
@@ -107,14 +107,14 @@ def test_beats_count_when_they_happened_not_when_they_arrived():
     ("asked_after_s", "outcome"), [(300.0, Outcome.FAIL), (10.0, Outcome.INCONCLUSIVE)]
 )
 def test_the_end_is_judged_once_late_lines_would_have_arrived(asked_after_s, outcome):
-    """Asked too soon, a gap at the end may be lines on their way."""
+    """Asked too soon, late lines may still close a gap at the end."""
     verdict = judged(line(EVERY[:-4]), asked_after_s=asked_after_s)
     assert verdict.outcome == outcome
     assert verdict.code == ("gap" if outcome == Outcome.FAIL else "too_early")
 
 
-def test_two_workers_in_one_stream_hide_a_death():
-    """Told by the rhythm: two beats a period."""
+def test_two_workers_in_one_stream_hide_that_one_stopped():
+    """The rhythm shows two beats per period."""
     other = [t + 11 for t in EVERY]
     verdict = judged(line(sorted([*EVERY, *other])))
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "mixed_workers")
@@ -122,12 +122,12 @@ def test_two_workers_in_one_stream_hide_a_death():
 
 
 def test_jitter_of_five_seconds_is_healthy():
-    """2 h of a gap test that flags every late beat would be red."""
+    """A rule that flags every late beat would fail this."""
     chance = random.Random(5)
     assert judged(line(t + chance.gauss(0, 5) for t in EVERY)).outcome == Outcome.PASS
 
 
-def test_the_objective_comes_back_equal():
-    """From the record."""
+def test_the_objective_loads_back_equal():
+    """The record stores its name and fields."""
     objective = BeatsKept(every_s=60.0, max_gap_s=150.0)
     assert from_plain(objective.to_plain()) == objective

@@ -65,49 +65,49 @@ def services(status: str) -> Listing:
         ({}, Outcome.INCONCLUSIVE, "not_described"),
     ],
 )
-def test_the_database_is_accused_and_witness(evidence, outcome, code):
-    """Health document and Supabase may call it down; our own connection alone shows nothing."""
+def test_the_database_is_both_service_and_source(evidence, outcome, code):
+    """Health document and Supabase may report it down; our own connection alone shows nothing."""
     verdict = DatabaseAnswers().judge(evidence)
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
 
 @pytest.mark.parametrize("code", ["login_refused", "too_many_connections", "not_accepting"])
 def test_a_refusal_fails_only_where_a_login_worked_before(code):
-    """Otherwise it may be our own credential."""
-    row = unanswered(code, "the reason told")
+    """Otherwise our own credential may be wrong."""
+    row = unanswered(code, "the given reason")
     first = DatabaseAnswers().judge({"row": row})
     assert (first.outcome, first.code) == (Outcome.INCONCLUSIVE, code)
     assert "no login has worked in this watch yet" in first.reason
-    nobody = listing({"hour": 0, "answered": False})
-    assert DatabaseAnswers().judge({"row": row, "before": nobody}).outcome == Outcome.INCONCLUSIVE
+    never = listing({"hour": 0, "answered": False})
+    assert DatabaseAnswers().judge({"row": row, "before": never}).outcome == Outcome.INCONCLUSIVE
     later = DatabaseAnswers().judge({"row": row, "before": ANSWERED_BEFORE, "health": UP})
     assert (later.outcome, later.code) == (Outcome.FAIL, code)
-    assert "the reason told" in later.reason
-    assert later.reason.endswith("; the health document says that it is up")
+    assert "the given reason" in later.reason
+    assert later.reason.endswith("; the health document reports it up")
 
 
 @pytest.mark.parametrize("code", ["source_refused", "source_unreachable", "source_timeout"])
-def test_what_is_no_refusal_of_the_login_never_fails(code):
-    """Our address, our way there, our patience: the database may be well all the same."""
+def test_an_answer_that_is_no_refusal_of_the_login_never_fails(code):
+    """Our address, our network or a timeout may be the cause; the database may be healthy."""
     row = unanswered(code)
     verdict = DatabaseAnswers().judge({"row": row, "before": ANSWERED_BEFORE, "health": UP})
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, code)
     assert "no login has worked" not in verdict.reason
 
 
-def test_everything_that_calls_it_down_is_told():
-    """The health document's word and the platform's, with the service's own error."""
+def test_every_report_of_an_outage_is_in_the_reason():
+    """The reason has the health document's state, the platform's state and its error."""
     verdict = DatabaseAnswers().judge(
         {"row": ROW, "health": document({"database": False}), "services": services("UNHEALTHY")}
     )
-    assert "the health document says that it is down; test calls db UNHEALTHY (no route)" in (
+    assert "the health document reports it down; test reports db UNHEALTHY (no route)" in (
         verdict.reason
     )
     assert "our own query was answered in 12 ms" in verdict.reason
 
 
 def test_another_pointer_reads_another_document():
-    """An IETF health document nests it; no pointer reads nothing."""
+    """An IETF health document nests the state; an empty pointer reads none."""
     nested = document({"checks": {"postgres:up": [{"status": "fail"}]}}, 503)
     objective = DatabaseAnswers(database="/checks/postgres:up/0/status")
     assert objective.judge({"row": ROW, "health": nested}).outcome == Outcome.FAIL
@@ -146,15 +146,15 @@ def pool(**changed: Any) -> Any:
         ({"limits": [{"what": "connections of role app", "in_use": 7, "limit": 10}]}, ""),
     ],
 )
-def test_the_pool_has_room_and_nobody_holds_others_up(changed, code):
-    """Of the server, of the database and of each role."""
+def test_the_pool_has_free_connections_and_no_long_waits(changed, code):
+    """Limits of the server, of the database and of each role count."""
     verdict = pool(**changed)
     assert verdict.code == code
     assert verdict.outcome == (Outcome.FAIL if code else Outcome.PASS)
 
 
-def test_all_that_is_wrong_with_the_pool_is_told():
-    """Three findings, each with its numbers."""
+def test_every_problem_of_the_pool_is_reported():
+    """The reason has three findings, each with its numbers."""
     verdict = pool(
         in_use=37,
         oldest_idle_in_transaction_s=75.2,
@@ -167,8 +167,8 @@ def test_all_that_is_wrong_with_the_pool_is_told():
 
 
 @pytest.mark.parametrize("item", [None, {}, {"in_use": None, "available": 3}])
-def test_a_pool_that_tells_nothing_is_inconclusive(item):
-    """No number is not zero."""
+def test_a_pool_without_numbers_is_inconclusive(item):
+    """A missing number is not zero."""
     evidence = listing(*([item] if item is not None else []))
     assert PoolBelow().judge({"connections": evidence}).code == "no_data"
 
@@ -204,8 +204,8 @@ def disk(now: dict[str, Any], *before: dict[str, Any], objective: Any = None) ->
         (reading(4, 2.0 * GB, 0.0), (reading(0, 2.0 * GB),), Outcome.INCONCLUSIVE, "no_data"),
     ],
 )
-def test_the_disk_has_room_and_will_have(now, before, outcome, code):
-    """Now below 80 %, and full in a week at the earliest."""
+def test_the_disk_has_space_now_and_later(now, before, outcome, code):
+    """It is below 80 % now, and not full within a week."""
     verdict = disk(now, *before)
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
@@ -220,8 +220,8 @@ def test_days_left_are_computed_from_the_growth():
     assert eight.figures["days_left"] == pytest.approx(8.0)
 
 
-def test_one_odd_reading_makes_no_trend():
-    """The median slope of all pairs stands up to it."""
+def test_one_outlier_makes_no_trend():
+    """The median slope of all pairs is robust."""
     readings = [reading(hour, 2 * GB + hour * 1e6) for hour in range(0, 24, 4)]
     readings[3]["used_bytes"] += 1.5 * GB
     verdict = disk(reading(24, 2 * GB + 24e6), *readings)
@@ -230,7 +230,7 @@ def test_one_odd_reading_makes_no_trend():
 
 
 def test_at_hour_0_growth_is_not_judged():
-    """``days=0``: there is no reading before."""
+    """With ``days=0`` no earlier reading is needed."""
     verdict = disk(reading(0, 2 * GB), objective=DiskBelow(days=0))
     assert (verdict.outcome, verdict.limit) == (Outcome.PASS, "below 80 %")
     unknown = DiskBelow(days=7.0).judge({"disk": listing(reading(0, GB)), "before": unanswered()})
@@ -299,28 +299,28 @@ def later(*items: dict[str, Any], **about: Any) -> Listing:
         ),
     ],
 )
-def test_two_snapshots_tell_what_was_slow_in_between(now, outcome, code):
-    """A mean, a new record, an entry that began anew; and what a reset or an eviction hides."""
+def test_two_snapshots_show_what_was_slow_in_between(now, outcome, code):
+    """A mean, a new maximum and a reset entry count; resets and evictions are INCONCLUSIVE."""
     verdict = slow(now)
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
 
 def test_the_mean_is_that_of_the_calls_in_between():
-    """1 100 ms over the last two calls, whatever all calls averaged."""
+    """It is 1,100 ms over the last two calls, whatever the mean of all calls."""
     verdict = slow(later(statement(calls=102, total_ms=7200.0)))
     assert verdict.figures["longest_ms"] == pytest.approx(1100.0)
     assert "SELECT $1 (app) averaged 1,100 ms over 2 calls" in verdict.reason
 
 
-def test_what_this_cannot_see_is_said():
-    """A statement that had been slower before may hide a single slow call."""
+def test_blind_spots_are_listed():
+    """A statement that was slower before may hide a single slow call."""
     reason = slow(later(statement(calls=200, total_ms=6000.0))).reason
-    assert "a single slow call of the 1 statements that had been slower before" in reason
-    assert "calls that were cancelled" in reason
+    assert "a single slow call of the 1 statements that were slower before" in reason
+    assert "cancelled calls" in reason
 
 
 def test_what_is_running_too_long_fails_also_without_a_snapshot_before():
-    """Its age is its time so far."""
+    """The age of a running statement is its time so far."""
     runs = listing({"pid": 7, "role": "app", "state": "active", "age_s": 2.5, "query": "SELECT"})
     verdict = slow(later(), None, runs)
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "slow_statement")
@@ -331,18 +331,18 @@ def test_what_is_running_too_long_fails_also_without_a_snapshot_before():
 
 @pytest.mark.parametrize("before", [None, unanswered("baseline_absent", "no hour 0")])
 def test_without_a_snapshot_before_nothing_is_shown(before):
-    """The difference needs two."""
+    """A difference needs two snapshots."""
     verdict = slow(later(statement()), before)
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "baseline_absent")
 
 
 def test_a_snapshot_with_a_higher_limit_is_no_baseline():
-    """It left out what is slow by today's limit."""
+    """It lacks statements that are slow by today's limit."""
     assert slow(later(statement()), snapshot(slow_ms=2000.0)).code == "baseline_absent"
 
 
-def test_the_platform_s_own_roles_are_left_aside():
-    """Running, averaging or gone."""
+def test_the_platform_s_own_roles_are_excluded():
+    """This applies to running, averaging and missing statements."""
     own = {"role": "supabase_admin"}
     runs = listing({"pid": 7, "state": "active", "age_s": 99.0, "query": "VACUUM", **own})
     verdict = slow(
@@ -372,8 +372,8 @@ def test_the_platform_s_own_roles_are_left_aside():
         (DatabaseAnswers(), {"row": ROW}),
     ],
 )
-def test_a_verdict_is_derived_again_from_json(objective, evidence):
-    """Fields and evidence come back equal."""
+def test_a_verdict_is_recomputed_from_json(objective, evidence):
+    """Fields and evidence load back equal."""
     from hour24.evidence import from_plain as evidence_from
     from hour24.evidence import to_plain
 

@@ -1,4 +1,4 @@
-"""Errors: how many, which are new, critical, frequent, rising."""
+"""Errors: their number, and new, critical, frequent and rising ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def within(found: Any, window: Any = WINDOW) -> Any:
 
 
 def events(*at: float, title: str = "KeyError: 'x'") -> list[dict[str, Any]]:
-    """Events, so many minutes after the window's start."""
+    """Events at these minutes after the window's start."""
     return [{"at": START + 60 * minute, "title": title} for minute in at]
 
 
@@ -90,7 +90,7 @@ def counted(*items: dict[str, Any], complete: bool = True, **more: Any) -> Any:
 
 
 def test_four_in_a_clock_hour_pass_and_five_fail():
-    """The window begins at 05:55: minute 5 is 06:00."""
+    """The window begins at 05:55, so minute 5 is 06:00."""
     four = counted(*events(5, 6, 7, 64))
     assert (four.outcome, four.observed, four.limit) == (PASS, "4 in an hour", "fewer than 5")
     assert four.scale.limit == 5.0
@@ -101,8 +101,8 @@ def test_four_in_a_clock_hour_pass_and_five_fail():
     assert "5 of KeyError: 'x'" in five.reason
 
 
-def test_an_hour_is_a_clock_hour_and_a_fuller_rolling_one_is_a_warning():
-    """Three before and three after the full hour are six within ten minutes."""
+def test_an_hour_is_a_clock_hour_and_a_busier_rolling_one_is_a_warning():
+    """Three events before and three after the full hour are six within ten minutes."""
     verdict = counted(*events(60, 61, 62, 66, 67, 68))
     assert verdict.outcome == PASS
     assert verdict.observed == "3 in an hour"
@@ -111,42 +111,44 @@ def test_an_hour_is_a_clock_hour_and_a_fuller_rolling_one_is_a_warning():
     assert "warning" not in counted(*events(60, 61, 66, 67)).reason
 
 
-def test_no_event_at_all_holds():
+def test_no_event_at_all_passes():
     """Sentry answered, and there was none."""
     verdict = counted()
     assert (verdict.outcome, verdict.observed) == (PASS, "0 in an hour")
     assert verdict.reason == "No error event counted in the 4 h until 09:55 UTC"
 
 
-def test_normal_classes_do_not_count_and_are_told():
+def test_known_normal_events_are_excluded_and_reported():
     """Forty timeouts of Vapi are expected."""
     verdict = counted(*events(*range(5, 45), title="Vapi timeout"), *events(6))
     assert (verdict.outcome, verdict.observed) == (PASS, "1 in an hour")
-    assert "40 of normal classes aside (Vapi API timeouts 40)" in verdict.reason
+    assert "40 known-normal errors excluded (Vapi API timeouts 40)" in verdict.reason
     assert verdict.figures["aside"] == 40.0
 
 
-def test_of_a_bounded_class_only_the_excess_of_each_hour_counts():
-    """Three an hour are occasional; of eight, five count."""
+def test_only_the_excess_of_a_limited_class_counts():
+    """Three an hour are normal; of eight, five count."""
     title = "connection reset by database"
     steady = counted(*events(10, 20, 30, 70, 80, 90, 130, 140, 150, title=title))
     assert (steady.outcome, steady.observed) == (PASS, "0 in an hour")
     burst = counted(*events(*range(10, 18), title=title))
     assert (burst.outcome, burst.observed) == (FAIL, "5 in an hour")
-    assert "5 of database resets, more than its bound in an hour" in burst.reason
+    assert (
+        "counted though known-normal: 5 of database resets, above its hourly limit" in burst.reason
+    )
     seven = counted(*events(*range(10, 17), title=title))
     assert (seven.outcome, seven.observed) == (PASS, "4 in an hour")
 
 
-def test_what_was_cut_off_can_fail_and_never_pass():
-    """Five that were seen were there, whatever was not seen."""
+def test_a_truncated_list_can_fail_and_never_pass():
+    """Five listed events existed, whatever is missing."""
     few = counted(*events(5), complete=False)
     assert (few.outcome, few.code) == (OPEN, "source_incomplete")
     assert counted(*events(5, 6, 7, 8, 9), complete=False).outcome == FAIL
 
 
 def test_the_hour_of_a_spike_names_its_most_frequent_errors():
-    """Three of them, and how many more there are."""
+    """The reason names three of them, and how many more there are."""
     many = [each for n in range(5) for each in events(*range(5, 12 - n), title=f"Error {n}")]
     reason = counted(*many).reason
     assert "7 of Error 0; 6 of Error 1; 5 of Error 2; and 2 more" in reason
@@ -160,29 +162,29 @@ def new(*items: dict[str, Any], complete: bool = True, **more: Any) -> Any:
 
 
 def test_an_issue_first_seen_in_the_window_fails_unless_it_is_normal():
-    """Old ones and normal ones do not count."""
+    """Old issues and known-normal ones do not count."""
     assert new(issue(), issue("Vapi timeout", new=True)).outcome == PASS
     verdict = new(issue(), issue("TypeError: null", new=True, count=2))
     assert (verdict.outcome, verdict.code, verdict.observed) == (FAIL, "new_issue", "1 new")
-    assert "VB-7 TypeError: null (2 events, new, of no known class)" in verdict.reason
+    assert "VB-7 TypeError: null (2 events, new, unclassified)" in verdict.reason
     assert verdict.scale.limit == 0.0
 
 
 def test_new_means_since_the_start_of_the_window():
-    """To the second."""
+    """The boundary is exact to the second."""
     assert new(issue(first_seen=START)).outcome == FAIL
     assert new(issue(first_seen=START - 0.001)).outcome == PASS
     assert new(issue(first_seen=END + 10)).outcome == FAIL
 
 
 def test_a_new_issue_of_a_critical_class_fails_also_where_a_normal_one_matches():
-    """A critical class is looked up first."""
+    """Critical classes are matched first."""
     verdict = new(issue("unhandled: Vapi timeout", new=True))
     assert verdict.outcome == FAIL
     assert "critical: rejections" in verdict.reason
 
 
-def test_a_bounded_normal_class_above_its_bound_is_not_aside():
+def test_a_limited_class_above_its_limit_is_not_excluded():
     """Three an hour are twelve in four hours, over all issues of the class."""
     title = "connection reset by database"
     assert new(issue(title, count=12, new=True)).outcome == PASS
@@ -190,11 +192,11 @@ def test_a_bounded_normal_class_above_its_bound_is_not_aside():
     assert verdict.outcome == FAIL
     assert verdict.observed == "1 new"
     assert "database resets had 13 events in 4 h, more than 3 an hour" in verdict.reason
-    assert "normal: database resets, above its bound" in verdict.reason
+    assert "known-normal: database resets, above its limit" in verdict.reason
 
 
 def test_no_issue_is_no_new_issue_and_half_a_list_is_not():
-    """An empty list is the source's to vouch for; a cut one passes nothing."""
+    """An empty list passes; a truncated one does not."""
     assert new().outcome == PASS
     cut = new(issue(), complete=False)
     assert (cut.outcome, cut.code) == (OPEN, "source_incomplete")
@@ -209,23 +211,23 @@ def critical(*items: dict[str, Any], complete: bool = True, **more: Any) -> Any:
 
 
 def test_events_of_a_critical_class_fail_old_or_new():
-    """Which, how many, of which class."""
+    """The reason has the issue, its number of events and its class."""
     verdict = critical(issue("Unhandled rejection", count=4), issue())
     assert (verdict.outcome, verdict.code, verdict.observed) == (FAIL, "critical_issue", "4 events")
     assert "Unhandled rejection (4 events, critical: rejections)" in verdict.reason
     assert verdict.figures["critical_events"] == 4.0
 
 
-def test_other_issues_and_none_hold():
-    """The reason says how many issues were held against how many classes."""
+def test_other_issues_and_none_pass():
+    """The reason states how many issues were compared with how many classes."""
     verdict = critical(issue(count=3), issue("Vapi timeout", count=1))
     assert verdict.outcome == PASS
     assert "None of 1 critical class matches any of 2 issues with 4 events" in verdict.reason
     assert critical().outcome == PASS
 
 
-def test_without_a_critical_class_nothing_was_looked_for():
-    """Issues that nothing was held against do not pass."""
+def test_without_a_critical_class_nothing_was_checked():
+    """Issues that were compared with no class do not pass."""
     verdict = critical(issue(), critical=())
     assert (verdict.outcome, verdict.code) == (OPEN, "not_described")
     assert critical(issue(), complete=False).code == "source_incomplete"
@@ -240,7 +242,7 @@ def top(*items: dict[str, Any], complete: bool = True, **more: Any) -> Any:
 
 
 def test_the_most_frequent_are_known():
-    """A fourth, rarer one is not judged."""
+    """A fourth, rarer issue is not judged."""
     verdict = top(
         issue("Vapi timeout a", 9),
         issue("Vapi timeout b", 8),
@@ -248,11 +250,11 @@ def test_the_most_frequent_are_known():
         issue("x", 6),
     )
     assert (verdict.outcome, verdict.observed) == (PASS, "3 of 3 known")
-    assert "Vapi timeout a (9 events, normal: Vapi API timeouts)" in verdict.reason
+    assert "Vapi timeout a (9 events, known-normal: Vapi API timeouts)" in verdict.reason
 
 
-def test_an_old_unclassified_one_asks_for_a_person():
-    """With the command that says what it is."""
+def test_an_old_unclassified_issue_needs_a_person():
+    """The reason contains the command that classifies it."""
     verdict = top(issue("ValueError: odd", 9), issue("Vapi timeout", 7))
     assert (verdict.outcome, verdict.code, verdict.observed) == (
         OPEN,
@@ -263,7 +265,7 @@ def test_an_old_unclassified_one_asks_for_a_person():
 
 
 def test_a_new_unclassified_or_a_critical_one_fails():
-    """Worst of all."""
+    """A critical issue outweighs a new one."""
     fresh = top(issue("ValueError: odd", 9, new=True), issue("other", 9))
     assert (fresh.outcome, fresh.code) == (FAIL, "new_issue")
     bad = top(issue("unhandled rejection", 1), issue("other", 9, new=True))
@@ -271,7 +273,7 @@ def test_a_new_unclassified_or_a_critical_one_fails():
 
 
 def test_of_equally_frequent_ones_the_least_known_come_first():
-    """Chance makes nothing green, in whatever order they are listed."""
+    """The order of the list never makes it PASS."""
     known = [issue(f"Vapi timeout {n}", 2) for n in range(4)]
     assert top(*known).outcome == PASS
     for listed in ([*known, issue("odd", 2)], [issue("odd", 2), *known]):
@@ -279,15 +281,15 @@ def test_of_equally_frequent_ones_the_least_known_come_first():
     assert top(*known, issue("odd", 1)).outcome == PASS
 
 
-def test_a_bounded_class_above_its_bound_is_still_a_known_one():
-    """ERRORS-COUNT counts its excess; here it is told."""
+def test_a_limited_class_above_its_limit_is_still_known():
+    """ERRORS-COUNT counts its excess; here it is only reported."""
     verdict = top(issue("connection reset by database", 40))
     assert (verdict.outcome, verdict.observed) == (PASS, "1 of 1 known")
     assert "had 40 events in 4 h, more than 3 an hour" in verdict.reason
 
 
-def test_no_errors_at_all_hold_and_half_a_list_does_not():
-    """Nothing was frequent."""
+def test_no_errors_at_all_pass_and_half_a_list_does_not():
+    """Without errors none was frequent."""
     verdict = top()
     assert (verdict.outcome, verdict.observed) == (PASS, "no errors")
     assert top(complete=False).code == "source_incomplete"
@@ -295,8 +297,8 @@ def test_no_errors_at_all_hold_and_half_a_list_does_not():
 
 
 @pytest.mark.parametrize("name", ["--as", "x; rm -rf /", "$(id)", "a'b", "VB 7", ""])
-def test_a_hostile_id_never_stands_in_a_command(name):
-    """Only letters, digits, dashes, dots and underscores do."""
+def test_a_hostile_id_is_never_part_of_a_command(name):
+    """Only letters, digits, dashes, dots and underscores are allowed."""
     verdict = top(issue("odd", 2, short_id=name, id=name or "é"))
     assert "classify ISSUE --as normal" in verdict.reason
 
@@ -314,7 +316,7 @@ def test_a_hostile_id_never_stands_in_a_command(name):
     ],
 )
 def test_hostile_titles_are_data(objective, name):
-    """One line, cut, printable, whatever the outcome."""
+    """They are one line, truncated and printable, whatever the outcome."""
     items = [
         issue("unhandled " + HOSTILE, 9, new=True, at=START + n, short_id=HOSTILE) for n in range(9)
     ]
@@ -334,23 +336,23 @@ def test_hostile_titles_are_data(objective, name):
         (NoRise(), "responses"),
     ],
 )
-def test_what_was_not_answered_or_is_of_another_form(objective, name):
-    """INCONCLUSIVE with its code; our own mistake is an error."""
+def test_missing_and_mistyped_evidence(objective, name):
+    """No answer is INCONCLUSIVE with its code; a wrong type is a bug of ours."""
     verdict = judged(objective, **{name: unanswered("source_limited")})
     assert (verdict.outcome, verdict.code) == (OPEN, "source_limited")
     with pytest.raises(TypeError, match=f"{name}: expected a"):
         objective.judge({name: counts(1, 0)})
 
 
-def test_evidence_without_a_window_is_our_own_mistake():
-    """Nothing can be said of no stretch of time."""
+def test_evidence_without_a_window_is_our_own_bug():
+    """Nothing can be judged over no period."""
     for objective, name in ((EventsBelow(per_hour=5), "events"), (TopKnown(top=3), "issues")):
         with pytest.raises(TypeError, match="expected a window"):
             objective.judge({name: listing()})
 
 
-def test_naming_objectives_loads_neither_numpy_nor_scipy():
-    """They are imported where something is judged."""
+def test_importing_objectives_loads_neither_numpy_nor_scipy():
+    """They are imported by the functions that judge."""
     code = (
         "import sys, hour24.objectives.errors, hour24.objectives.rates, hour24.objectives.logs; "
         "sys.exit(bool({'numpy', 'scipy'} & {*sys.modules}))"
@@ -367,7 +369,7 @@ WHOLE = CHECKPOINT.settled_since_t0
 def responses(
     bad: list[int], total: int | list[int] = 3600, status: str = "502", step_s: int = 300
 ) -> Series:
-    """So many failed requests in each hour, spread over its steps."""
+    """Failed requests per hour, spread over its steps."""
     start, steps = WHOLE.start.timestamp(), 3600 // step_s
     every = total if isinstance(total, list) else [total] * len(bad)
 
@@ -389,12 +391,12 @@ def trend(*args: Any, objective: NoRise | None = None, **more: Any) -> Any:
     return judged(objective or NoRise(), responses=responses(*args, **more))
 
 
-def test_a_steady_rate_passes_and_tells_the_smallest_rise_that_would_show():
-    """Factor, share, and what it could not have seen."""
+def test_a_steady_rate_passes_with_the_smallest_detectable_rise():
+    """The verdict has the factor, the share, and the smallest detectable rise."""
     verdict = trend([4, 3, 5, 4, 4, 3, 5, 4, 4])
     assert (verdict.outcome, verdict.code) == (PASS, "")
     assert "36 of 32,400 requests failed (0.11 %) in the 9 h until 09:55 UTC" in verdict.reason
-    assert "would not have shown" in verdict.reason
+    assert "too small to detect: a rise to below 0.29 %" in verdict.reason
     assert verdict.bound.startswith("a rise to 0.29 %")
     assert verdict.figures["smallest_rise_to"] == pytest.approx(0.0029, rel=0.05)
     assert verdict.figures["factor"] == pytest.approx(1.0, abs=0.1)
@@ -402,7 +404,7 @@ def test_a_steady_rate_passes_and_tells_the_smallest_rise_that_would_show():
 
 @pytest.mark.parametrize("status", ["500", "502", "5xx"])
 def test_a_rise_fails(status):
-    """Significant at 99 % and more than twice, by any status of 5xx."""
+    """It is significant at 99 % and more than twofold, with any 5xx status."""
     verdict = trend([2, 4, 7, 9, 12, 14, 17, 19, 22], status=status)
     assert (verdict.outcome, verdict.code) == (FAIL, "rise")
     assert "rose from" in verdict.reason
@@ -421,12 +423,12 @@ def test_a_rise_fails(status):
     ],
 )
 def test_a_fall_a_small_change_and_more_traffic_are_no_rise(bad, total):
-    """Falling; by a quarter; below 0.1 %; with the traffic; by chance; of nothing."""
+    """Falling, by a quarter, below 0.1 %, with the traffic, by chance, of zero: none is a rise."""
     assert trend(bad, total).outcome == PASS
 
 
 def test_other_statuses_do_not_count():
-    """A 404 is the caller's."""
+    """A 404 is the caller's error."""
     assert trend([2, 4, 7, 9, 12, 14, 17, 19, 22], status="404").reason.startswith("No request")
 
 
@@ -434,8 +436,8 @@ def test_other_statuses_do_not_count():
     "bad",
     [[4] * 7 + [1400, 4], [4] * 6 + [700, 700, 4], [4] * 6 + [200, 1200, 4], [1400] + [4] * 8],
 )
-def test_an_hour_of_many_failures_spikes_also_where_it_reaches_into_two(bad):
-    """The hour that it began in does not hide it."""
+def test_an_hour_of_many_failures_spikes_also_across_two_hours(bad):
+    """The hour in which it began does not hide it."""
     verdict = trend(bad)
     assert (verdict.outcome, verdict.code) == (FAIL, "spike")
     assert f"{max(bad):,} of 3,600 requests failed in the hour from" in verdict.reason
@@ -444,7 +446,7 @@ def test_an_hour_of_many_failures_spikes_also_where_it_reaches_into_two(bad):
 
 @pytest.mark.parametrize("bad", [[4] * 8 + [11], [0] * 8 + [2], [40] * 8 + [90]])
 def test_a_bad_hour_that_chance_explains_is_none(bad):
-    """Less than three times, or too few."""
+    """Less than threefold, or too few, is no spike."""
     assert "spike" not in trend(bad).code
 
 
@@ -460,16 +462,16 @@ def test_a_bad_hour_that_chance_explains_is_none(bad):
     ],
 )
 def test_too_little_traffic_shows_nothing(bad, total, code):
-    """Too few an hour, hours without any, or all failed throughout: nothing could have risen."""
+    """Too few requests, empty hours, or failures throughout cannot show a rise."""
     verdict = trend(bad, total)
     assert (verdict.outcome, verdict.code) == (OPEN, code)
 
 
-def test_hardly_enough_traffic_says_what_would_show():
-    """30 an hour: a rise to 10 % and more."""
+def test_little_traffic_states_what_is_detectable():
+    """30 requests an hour detect only a rise to 10 % and more."""
     verdict = trend([0] * 9, 30)
     assert verdict.outcome == OPEN
-    assert "a rise to less than" in verdict.reason
+    assert "a rise to below" in verdict.reason
     assert trend([0] * 9, 30, objective=NoRise(visible=0.5)).outcome == PASS
 
 
@@ -482,7 +484,7 @@ def test_a_short_window_is_too_early():
 
 
 def test_a_missing_value_is_not_zero():
-    """Hours of null are hours not told."""
+    """Hours of null are hours without data."""
     told = responses([4] * 9)
     lines = tuple(
         msgspec.structs.replace(line, values=(None,) * 24 + line.values[24:]) for line in told.lines
@@ -493,13 +495,13 @@ def test_a_missing_value_is_not_zero():
 
 
 def test_nothing_at_all_is_not_green():
-    """A series without lines."""
+    """A series without lines is INCONCLUSIVE."""
     empty = within(Series(question=question("200"), unit="requests", lines=()), WHOLE)
     assert judged(NoRise(), responses=empty).outcome == OPEN
 
 
-def test_steady_days_rarely_fail_and_a_rise_of_that_size_shows_every_other_time():
-    """False alarms of about 1 %, and power one half at the smallest rise told."""
+def test_steady_days_rarely_fail_and_the_smallest_rise_is_found_half_the_time():
+    """False alarms are about 1 %, and the power is one half at the smallest detectable rise."""
     dice = numpy.random.default_rng(11)
     steady = [trend([int(n) for n in dice.poisson(7.2, 9)]).outcome for _ in range(100)]
     assert sum(each == FAIL for each in steady) <= 4

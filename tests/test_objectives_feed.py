@@ -14,8 +14,8 @@ from hour24.watch import Window
 from tests.evidence_of import AT, counts, document, question, unanswered
 
 
-def test_an_event_read_back_passes_with_how_long_it_took():
-    """From sending to the answer that held it."""
+def test_an_event_read_back_passes_with_its_duration():
+    """The duration runs from sending to the answer with the event."""
     event = document({"eventID": "0" * 32}, 200, "200", "404", "404", "200")
     verdict = EventStored().judge({"event": event})
     assert verdict.outcome == Outcome.PASS
@@ -36,11 +36,11 @@ def test_an_event_read_back_passes_with_how_long_it_took():
     ],
 )
 def test_acceptance_is_not_receipt(status, body, outcome, code):
-    """An ingest that says it takes no errors is FAIL; a refusal of ours shows nothing."""
-    event = document(body, status, problem="what was told")
+    """An ingest that refuses errors is FAIL; a refusal of our own request shows nothing."""
+    event = document(body, status, problem="the detail")
     verdict = EventStored().judge({"event": event})
     assert (verdict.outcome, verdict.code) == (outcome, code)
-    assert "what was told" in verdict.reason
+    assert "the detail" in verdict.reason
 
 
 LIMITED = "rate_limited: key_quota"
@@ -71,13 +71,19 @@ LIMITED = "rate_limited: key_quota"
             "not_stored",
             "it counted no error event meanwhile",
         ),
-        ({"code": "source_lacks", "reason": "no"}, 80, Outcome.FAIL, "not_stored", "not tell what"),
+        (
+            {"code": "source_lacks", "reason": "no"},
+            80,
+            Outcome.FAIL,
+            "not_stored",
+            "not report counts",
+        ),
         (
             ({"accepted": 7}, {"accepted": 8, LIMITED: 1}),
             80,
             Outcome.INCONCLUSIVE,
             "source_timeout",
-            "it counted 1 as accepted meanwhile, so that it may only be late",
+            "it counted 1 as accepted meanwhile, so it may only be late",
         ),
         (({}, {}), 6000, Outcome.INCONCLUSIVE, "source_timeout", "it took up to 6 s to answer"),
         (
@@ -90,7 +96,7 @@ LIMITED = "rate_limited: key_quota"
     ],
 )
 def test_a_slow_sentry_is_not_one_that_stores_nothing(usage, took_ms, outcome, code, says):
-    """FAIL where it shows no event, counts none and answers quickly; what may be late is open."""
+    """FAIL needs no event, no count and quick answers; a late event is INCONCLUSIVE."""
     told = {"before": usage[0], "after": usage[1]} if isinstance(usage, tuple) else usage
     event = Document(
         question=question("200", "404", "404", took_ms=took_ms),
@@ -104,8 +110,8 @@ def test_a_slow_sentry_is_not_one_that_stores_nothing(usage, took_ms, outcome, c
     assert says in verdict.reason
 
 
-def test_a_dropped_error_fails_and_how_it_was_dropped_is_told():
-    """The kinds stand in the reason, the most frequent first."""
+def test_a_dropped_error_fails_with_the_reasons_for_dropping():
+    """The reasons are listed, the most frequent first."""
     outcomes = counts(140, 24, accepted=116, filtered=4, rate_limited=20)
     verdict = NothingDropped().judge({"outcomes": outcomes})
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "dropped")
@@ -113,8 +119,8 @@ def test_a_dropped_error_fails_and_how_it_was_dropped_is_told():
     assert verdict.figures == {"dropped": 24.0, "events": 140.0}
 
 
-def test_nothing_dropped_passes_and_nothing_sent_is_said():
-    """Of no event, none was dropped; that is told apart."""
+def test_nothing_dropped_passes_and_no_events_are_reported():
+    """When no event was sent, the reason says so."""
     assert "all 12" in NothingDropped().judge({"outcomes": counts(12, 0)}).reason
     nothing = NothingDropped().judge({"outcomes": counts(0, 0)})
     assert nothing.outcome == Outcome.PASS
@@ -122,7 +128,7 @@ def test_nothing_dropped_passes_and_nothing_sent_is_said():
 
 
 def window_of(total: int, hours: float, bad: int = 0) -> Counts:
-    """Events counted in so many hours."""
+    """Events counted in a window of this many hours."""
     told = counts(total, bad)
     asked = structs.replace(told.question, window=Window(AT - timedelta(hours=hours), AT))
     return structs.replace(told, question=asked)
@@ -149,25 +155,25 @@ def day(*values: float | None) -> Series:
     ],
 )
 def test_a_feed_that_falls_silent_is_no_pass(total, hours, before, code):
-    """Where even the day before's quiet hours had errors, none at all may be deafness."""
+    """If even the day before's quiet hours had errors, no error at all may be a broken feed."""
     verdict = NothingDropped().judge({"outcomes": window_of(total, hours), "day_before": before})
     outcome = Outcome.INCONCLUSIVE if code else Outcome.PASS
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
 
 def test_a_silent_feed_says_what_was_expected_and_what_to_do():
-    """And what was dropped fails all the same."""
+    """A dropped event still fails."""
     before = {"day_before": day(*[6] * 24)}
     silent = NothingDropped().judge({"outcomes": window_of(0, 5), **before})
     assert "0 error events in 5 h" in silent.reason
     assert "had 6 an hour" in silent.reason
-    assert "Let the service report an error" in silent.reason
+    assert "Make the service report an error" in silent.reason
     dropped = NothingDropped().judge({"outcomes": window_of(1, 5, bad=1), **before})
     assert dropped.outcome == Outcome.FAIL
 
 
 def test_hours_that_have_not_passed_are_not_expected():
-    """Usage is asked for in whole hours, the last of which may go on."""
+    """Usage is requested for whole hours, the last of which may not be over."""
     told = window_of(0, 2)
     begun = structs.replace(told.question, at=AT - timedelta(minutes=50))
     told = structs.replace(told, question=begun)
@@ -175,8 +181,8 @@ def test_hours_that_have_not_passed_are_not_expected():
     assert verdict.outcome == Outcome.PASS
 
 
-def test_whether_silence_is_usual_must_be_known_where_there_is_silence():
-    """Events that came speak for themselves."""
+def test_a_count_of_zero_needs_the_usual_count():
+    """With events, the usual count is not needed."""
     before = {"day_before": unanswered("source_timeout")}
     verdict = NothingDropped().judge({"outcomes": window_of(0, 4), **before})
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_timeout")
@@ -188,6 +194,6 @@ def test_whether_silence_is_usual_must_be_known_where_there_is_silence():
     ("objective", "name"), [(EventStored(), "event"), (NothingDropped(), "outcomes")]
 )
 def test_a_sentry_that_does_not_answer_is_inconclusive(objective, name):
-    """With the source's own code."""
+    """The code is the source's."""
     verdict = objective.judge({name: unanswered("source_limited")})
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_limited")

@@ -42,8 +42,8 @@ def silent(*results: str) -> Document:
     return document(None, 0, *results, silent=True, problem="no answer in time")
 
 
-def test_the_agreed_document_passes_with_its_age_and_uptime():
-    """Age and uptime are told, and stand among the figures."""
+def test_the_expected_document_passes_with_its_age_and_uptime():
+    """Age and uptime are in the reason and in the figures."""
     verdict = judged(document(HEALTHY, server_date=AT), control=CONTROL)
     assert verdict.outcome == Outcome.PASS
     assert verdict.figures == {
@@ -57,7 +57,7 @@ def test_the_agreed_document_passes_with_its_age_and_uptime():
 
 
 def test_a_pass_after_failures_says_on_which_attempt():
-    """Retries are visible."""
+    """Retries are visible in the reason."""
     late = healthy(timestamp="2026-11-24T10:01:00Z")
     verdict = judged(document(late, 200, "503", "timeout", "200"))
     assert verdict.outcome == Outcome.PASS
@@ -78,7 +78,7 @@ def test_a_pass_after_failures_says_on_which_attempt():
     ],
 )
 def test_a_member_that_differs_is_named_with_expected_and_got(changed, told):
-    """Each is FAIL, and hostile text is spelled out."""
+    """Each is FAIL, and hostile text is escaped."""
     verdict = judged(document(healthy(**changed)), control=CONTROL)
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "schema")
     assert told in verdict.reason
@@ -86,7 +86,7 @@ def test_a_member_that_differs_is_named_with_expected_and_got(changed, told):
 
 
 def test_every_absent_member_is_named_and_many_are_counted():
-    """An empty object lacks six members; three are told."""
+    """An empty object lacks six members; three are named."""
     verdict = judged(document({}))
     assert verdict.code == "schema"
     assert "/status: expected to be there, got nothing" in verdict.reason
@@ -104,16 +104,16 @@ def test_every_absent_member_is_named_and_many_are_counted():
         (None, Outcome.INCONCLUSIVE, "no_control"),
     ],
 )
-def test_silence_is_the_service_s_only_while_the_control_answers(control, outcome, code):
-    """The accused silent is FAIL; all silent is our own network."""
+def test_no_answer_is_the_service_s_fault_only_while_the_control_answers(control, outcome, code):
+    """No answer is FAIL; no answer from either address is our own network."""
     more = {} if control is None else {"control": control}
     verdict = judged(silent("no answer in time", "no answer in time"), **more)
     assert (verdict.outcome, verdict.code) == (outcome, code)
     assert "in 2 attempts over 30 s" in verdict.reason
 
 
-def test_a_service_that_answered_once_and_then_fell_silent_fails():
-    """An earlier 503 shows that the way to it was open."""
+def test_a_service_that_answered_once_and_then_stopped_fails():
+    """An earlier 503 shows that the network worked."""
     answer = document(None, 0, "503", "no answer in time", problem="no answer in time")
     verdict = judged(answer, control=silent())
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "no_answer")
@@ -131,21 +131,21 @@ def test_a_service_that_answered_once_and_then_fell_silent_fails():
         (429, Outcome.INCONCLUSIVE, "source_limited"),
     ],
 )
-def test_a_status_that_is_no_2xx_fails_unless_it_speaks_of_us(status, outcome, code):
-    """Even with a document that would be as agreed."""
+def test_a_status_that_is_not_2xx_fails_unless_we_caused_it(status, outcome, code):
+    """This is so even with a document that would be as expected."""
     verdict = judged(document(HEALTHY, status), control=CONTROL)
     assert (verdict.outcome, verdict.code) == (outcome, code)
     assert str(status) in verdict.reason
 
 
-def test_a_503_is_told_with_what_its_document_says():
-    """The member that is false stands beside the status."""
+def test_a_503_is_reported_with_its_document():
+    """The failing member is next to the status in the reason."""
     verdict = judged(document(healthy(database=False), 503), control=CONTROL)
     assert verdict.code == "bad_status"
     assert "in its document, /database: expected true, got false" in verdict.reason
 
 
-def test_what_is_no_json_fails():
+def test_an_answer_that_is_not_json_fails():
     """A single-page application's HTML is no health document."""
     verdict = judged(document(None, 200, problem="expected a JSON document, got HTML"))
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "no_document")
@@ -170,15 +170,15 @@ HOURS_3 = timedelta(hours=3)
     ],
 )
 def test_a_timestamp_is_stale_or_one_of_the_clocks_is_wrong(made, server, control, outcome, code):
-    """Who disagrees with whom says whose clock it is."""
+    """The clock that disagrees with the other two is the wrong one."""
     stamp = made.isoformat().replace("+00:00", "Z")
     more = {"control": document({}, 204, server_date=control)} if control else {}
     verdict = judged(document(healthy(timestamp=stamp), server_date=server), **more)
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
 
-def test_our_own_wrong_clock_is_told_apart_from_theirs():
-    """With the control's clock on their side, it is ours that is to be set right."""
+def test_our_own_wrong_clock_is_distinguished_from_theirs():
+    """If the control address's clock agrees with the service's, ours is wrong."""
     past = AT - HOURS_3
     answer = document(healthy(timestamp="2026-11-24T07:00:00Z"), server_date=past)
     ours = judged(answer, control=document({}, 204, server_date=past))
@@ -192,13 +192,13 @@ def test_our_own_wrong_clock_is_told_apart_from_theirs():
     "stamp",
     [1795514400, 1795514400.5, 1795514400000, "2026-11-24T11:00:00+01:00", "2026-11-24 10:00:00"],
 )
-def test_moments_are_read_in_the_forms_people_use(stamp):
-    """Epoch seconds and milliseconds, offsets, and none at all for UTC."""
+def test_times_are_read_in_common_forms(stamp):
+    """Epoch seconds, milliseconds, offsets and no zone (UTC) are accepted."""
     objective = HealthDocument(schema={}, timestamp="/made/at", uptime="")
     assert judged(document({"made": {"at": stamp}}), objective).outcome == Outcome.PASS
 
 
-def test_a_moment_that_is_pointed_at_and_absent_fails():
+def test_a_missing_timestamp_fails():
     """An empty schema does not make a missing timestamp fresh."""
     objective = HealthDocument(schema={}, uptime="")
     for body in ({}, {"timestamp": True}, {"timestamp": "soon"}, [], None, 7):
@@ -207,29 +207,29 @@ def test_a_moment_that_is_pointed_at_and_absent_fails():
 
 
 @pytest.mark.parametrize("uptime", [-1, "7", None, True])
-def test_an_uptime_that_is_pointed_at_is_a_number_of_seconds(uptime):
-    """Also where the schema does not ask for one."""
+def test_an_uptime_is_a_number_of_seconds(uptime):
+    """This is checked even if the schema does not require it."""
     objective = HealthDocument(schema={}, timestamp="")
     verdict = judged(document({"uptime": uptime}), objective)
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "schema")
     assert "/uptime: expected seconds of at least 0" in verdict.reason
 
 
-def test_a_bare_true_can_be_agreed_on():
-    """Another backend's document, without timestamp and uptime."""
+def test_a_bare_true_can_be_the_document():
+    """Another backend's document may lack timestamp and uptime."""
     objective = HealthDocument(schema={"const": True}, timestamp="", uptime="")
     assert judged(document(True), objective).outcome == Outcome.PASS
     verdict = judged(document(False), objective)
     assert "/: expected true, got false" in verdict.reason
 
 
-def test_the_verdict_is_derived_again_from_what_was_stored():
-    """Objective and evidence come back from JSON and judge the same."""
+def test_the_verdict_is_recomputed_from_stored_evidence():
+    """Objective and evidence load back from JSON and give the same verdict."""
     answer = document(HEALTHY, server_date=AT)
     again = from_plain(json.loads(json.dumps(OBJECTIVE.to_plain())))
     assert again.judge({"health": answer}) == judged(answer)
 
 
 def test_a_late_checkpoint_is_inconclusive():
-    """What was not asked is not judged."""
+    """Without an answer there is nothing to judge."""
     assert judged(unanswered("late")).code == "late"

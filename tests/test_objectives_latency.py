@@ -1,4 +1,4 @@
-"""Latency, judged: against targets, over transactions, against hour 0."""
+"""Latency, judged: by targets, over transactions, and compared with hour 0."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ START = AT.timestamp()
 
 
 def distribution(*blocks: Sequence[float], **more: Any) -> Distribution:
-    """Milliseconds, one block of ten minutes each."""
+    """A distribution of milliseconds, in blocks of ten minutes."""
     vantage = more.pop("vantage", "")
     return Distribution(
         question=Question(source="prober", asked="latencies", at=AT, vantage=vantage),
@@ -68,7 +68,7 @@ def target(
     ],
 )
 def test_a_sample_is_judged_by_how_many_are_slow(n, slow, q, outcome):
-    """299 for p99 and 29 for p90, as published; the same by values and by histogram."""
+    """299 for p99 and 29 for p90, as published; values and histograms agree."""
     values = [100.0] * (n - slow) + [900.0] * slow
     for evidence in (samples(*values), distribution(values)):
         verdict = target(q, samples=evidence)
@@ -76,23 +76,22 @@ def test_a_sample_is_judged_by_how_many_are_slow(n, slow, q, outcome):
         if outcome == Outcome.INCONCLUSIVE:
             assert verdict.code == "too_few_samples"
     if n == 298:
-        assert "299 requests with no more than these would show it below" in verdict.reason
+        assert "299 requests with no more slow ones would pass" in verdict.reason
 
 
 def test_the_target_itself_is_not_below():
-    """A quarter of exactly 500 ms fails; a bucket that holds the target passes nothing."""
+    """A quarter at exactly 500 ms fails; the bucket with the target does not pass."""
     exact = [100.0] * 300 + [500.0] * 100
     assert target(samples=samples(*exact)).outcome == Outcome.FAIL
     assert target(samples=distribution(exact)).outcome == Outcome.INCONCLUSIVE
 
 
-def test_what_had_no_answer_lies_beyond_any_target():
-    """Where that alone is more than may be slow, it fails: as silence, or as bad answers."""
+def test_failed_requests_are_beyond_any_target():
+    """If they alone are more than may be slow, the endpoint fails with their code."""
     silence = target(probes=distribution([100.0] * 400, censored=20, bad={"timeout": 20}))
     assert (silence.outcome, silence.code) == (Outcome.FAIL, "no_answer")
     assert silence.reason == (
-        "Of 420 probes, 20 had no good answer (timeout 20), at least 2.66 %, 99 % sure: more than "
-        "the 1 % that may be slow"
+        "20 of 420 probes failed (20 × timeout), at least 2.66 %; at most 1 % may fail or be slow"
     )
     answered = target(probes=distribution(censored=20, bad={"503": 18, "timeout": 2}))
     assert (answered.outcome, answered.code) == (Outcome.FAIL, "bad_status")
@@ -100,7 +99,7 @@ def test_what_had_no_answer_lies_beyond_any_target():
 
 
 def test_a_prober_that_sent_late_excuses_no_refused_connection():
-    """Its times show nothing, and what ran out of time may be its own fault; a reset is none."""
+    """Timeouts may be the late prober's fault; a reset connection is not."""
     late = {"censored": 30, "sent_late": 30}
     reset = target(samples=distribution(bad={"reset": 28, "timeout": 2}, **late), control=ANSWERS)
     assert (reset.outcome, reset.code) == (Outcome.FAIL, "no_answer")
@@ -154,8 +153,8 @@ ANSWERS, SILENT = document(status=204), document(status=0, silent=True)
         ({}, Outcome.PASS, ""),
     ],
 )
-def test_spans_alone_pass_no_endpoint_that_gave_us_no_good_answer(own, outcome, code):
-    """Silent: FAIL; our own network, credential or pace: open; not asked: Sentry's word counts."""
+def test_spans_alone_do_not_pass_an_endpoint_that_failed_our_requests(own, outcome, code):
+    """No answer is FAIL; our own network, credential or rate is INCONCLUSIVE."""
     verdict = target(spans=FAST, **own)
     assert (verdict.outcome, verdict.code) == (outcome, code)
     assert "0 of 2,000 took 500 ms or more" in verdict.reason
@@ -170,14 +169,14 @@ def test_spans_alone_pass_no_endpoint_that_gave_us_no_good_answer(own, outcome, 
         (3, 0, Outcome.FAIL),
     ],
 )
-def test_a_blip_of_a_few_samples_does_not_outvote_a_longer_look(bad, probes, outcome):
-    """Unless most of them had no good answer; without a longer look they speak for themselves."""
+def test_a_few_failed_samples_do_not_outvote_the_probes(bad, probes, outcome):
+    """They decide if they are the majority, or if there are no probes."""
     taken = distribution([100.0] * (30 - bad), censored=bad, bad={"refused": bad})
     own = {"probes": distribution([100.0] * probes)} if probes else {}
     verdict = target(samples=taken, control=ANSWERS, **own)
     assert verdict.outcome == outcome
     if verdict.outcome == Outcome.PASS:
-        assert f"{bad} had no good answer" in verdict.reason
+        assert f"{bad} failed" in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -195,12 +194,12 @@ def test_a_silent_control_excuses_only_samples_without_any_answer(good, bad, out
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
 
-def test_a_refusal_of_our_credential_shows_nothing_of_the_endpoint():
-    """Neither slow nor fast; the reason says what to do, and slow spans fail all the same."""
+def test_a_refusal_of_our_credential_shows_nothing_about_the_endpoint():
+    """The reason says what to do; slow spans still fail."""
     refused = target(samples=distribution(refused=30), control=ANSWERS)
     assert (refused.outcome, refused.code) == (Outcome.INCONCLUSIVE, "source_refused")
     assert refused.reason == (
-        "Of our own 30 requests, 30 were refused (401 or 403), and none had a good answer: "
+        "Of our own 30 requests, 30 were refused (401 or 403), and none succeeded: "
         "expected our credential to be accepted; see the endpoint's headers and expect_status in "
         "production.toml"
     )
@@ -211,29 +210,29 @@ def test_a_refusal_of_our_credential_shows_nothing_of_the_endpoint():
     assert "80 were refused (401 or 403)" in later.reason
 
 
-def test_some_answers_and_some_not_are_told():
-    """Sentry's spans decide; what of our own had no good answer stands beside them."""
+def test_partial_answers_are_reported():
+    """Sentry's spans decide; our own failed requests are added."""
     probes = distribution([100.0] * 478, censored=2, bad={"503": 2}, limited=5)
     verdict = target(spans=FAST, probes=probes, samples=distribution([90.0] * 30))
     assert verdict.outcome == Outcome.PASS
     assert verdict.reason.endswith(
-        "; of 485 probes, 2 had no good answer (503 2), 5 were limited (429)"
+        "; of 485 probes, 2 failed (2 × HTTP 503), 5 were rate-limited (429)"
     )
 
 
-def test_the_round_trip_is_taken_off_and_the_vantage_told():
+def test_the_round_trip_is_subtracted_and_the_vantage_reported():
     """The target is for the server's time."""
     far = distribution([130.0] * 400, round_trip_ms=60.0, vantage="ci-runner")
     verdict = target(target_ms=100.0, probes=far)
     assert verdict.outcome == Outcome.PASS
     assert verdict.figures["observed_ms"] == pytest.approx(70, rel=0.03)
-    assert "a round trip of 60 ms taken off 130 ms, from ci-runner" in verdict.reason
+    assert "a round trip of 60 ms subtracted from 130 ms, from ci-runner" in verdict.reason
     assert target(target_ms=60.0, probes=far).outcome == Outcome.FAIL
 
 
 @pytest.mark.parametrize("trip", [401.0, 1000.0, 3050.0])
 def test_a_slow_connect_is_no_round_trip(trip):
-    """Every answer takes one, so that a longer one is a lost packet: nothing is taken off."""
+    """A round trip longer than the fastest answer is a lost packet: nothing is subtracted."""
     verdict = target(target_ms=100.0, probes=distribution([390.0] * 400, round_trip_ms=trip))
     assert verdict.outcome == Outcome.FAIL
     assert verdict.figures["observed_ms"] == pytest.approx(390, rel=0.02)
@@ -241,21 +240,21 @@ def test_a_slow_connect_is_no_round_trip(trip):
 
 
 def test_the_round_trip_is_the_fastest_connection():
-    """One slow one among them is not taken off."""
+    """One slow connection is not subtracted."""
     kept = Kept(Address("http://127.0.0.1:1/"))
     kept._connects = [3000.0, 12.0, 15.0]
     assert kept.round_trip_ms() == 12.0
 
 
 def test_a_prober_that_sent_late_shows_nothing():
-    """More than 1 %."""
+    """More than 1 % late requests are INCONCLUSIVE."""
     verdict = target(probes=distribution([900.0] * 400, sent_late=5))
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "sent_late")
     assert target(probes=distribution([900.0] * 400, sent_late=4)).outcome == Outcome.FAIL
 
 
-def test_sentrys_spans_speak_first_and_disagreement_is_said():
-    """Server time before time on the way."""
+def test_sentrys_spans_come_first_and_disagreement_is_reported():
+    """Server time is preferred over client time."""
     slow = distribution([900.0] * 400)
     verdict = target(spans=spans(2000, p5=40, p99=120, p100=300), probes=slow)
     assert verdict.outcome == Outcome.PASS
@@ -277,30 +276,30 @@ def test_sentrys_spans_speak_first_and_disagreement_is_said():
         (spans(0), Outcome.INCONCLUSIVE),
     ],
 )
-def test_quantiles_of_a_source_are_facts_of_a_census_and_counts_of_a_sample(told, outcome):
-    """One slow request alone is no quantile; of a sample the bounds decide."""
+def test_quantiles_are_exact_in_a_census_and_bounds_in_a_sample(told, outcome):
+    """One slow request alone is no quantile; in a sample the bounds decide."""
     assert target(spans=told).outcome == outcome
 
 
 def test_spans_too_few_leave_it_to_the_probes():
-    """The next one that can tell decides; who was not heard is said."""
+    """The next source with enough data decides; missing answers are reported."""
     few = spans(20, "sample", p5=40, p99=90, p100=90)
     verdict = target(spans=few, probes=distribution([100.0] * 400))
     assert verdict.outcome == Outcome.PASS
     verdict = target(spans=unanswered(reason="sentry: 503"), probes=distribution([100.0] * 400))
     assert verdict.outcome == Outcome.PASS
-    assert "not heard: sentry: 503" in verdict.reason
+    assert "no answer: sentry: 503" in verdict.reason
 
 
-def test_nobody_measured_is_inconclusive_with_the_first_code():
-    """Silence is never green."""
+def test_no_measurement_is_inconclusive_with_the_first_code():
+    """Missing data never passes."""
     verdict = target(spans=unanswered("source_failed"), probes=unanswered("no_prober"))
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_failed")
     assert target().code == "not_described"
 
 
 def test_an_endpoint_known_to_be_slow_is_judged_all_the_same():
-    """And the reason stands beside it."""
+    """The known reason is added to the verdict's reason."""
     verdict = target(known_slow="waits for Vapi", probes=distribution([900.0] * 400))
     assert verdict.outcome == Outcome.FAIL
     assert verdict.reason.endswith("known to be slow: waits for Vapi")
@@ -329,8 +328,8 @@ def test_nine_of_ten_pass_and_eight_fail():
     assert "above: GET /8 5,000 ms; GET /9 6,000 ms" in verdict.reason
 
 
-def test_the_verdict_holds_whatever_the_unknown_ones_are():
-    """Of 12, 7 seen too rarely: open; of a census each is a fact."""
+def test_the_verdict_is_the_same_whatever_the_unknown_ones_are():
+    """7 of 12 with too few calls are INCONCLUSIVE; in a census each p99 is exact."""
     rare = transactions(*[80.0] * 7, n=100)
     often = transactions(*[80.0] * 5)
     both = Listing(
@@ -343,7 +342,7 @@ def test_the_verdict_holds_whatever_the_unknown_ones_are():
     )
     verdict = most(both)
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "too_little_traffic")
-    assert "7 were seen too rarely to tell (of a sample, it takes 299)" in verdict.reason
+    assert "7 have too few calls to decide (a sample needs 299)" in verdict.reason
     assert (verdict.figures["share_at_least"], verdict.figures["share_at_most"]) == (5 / 12, 1.0)
     assert most(transactions(*[80.0] * 7, n=20, basis="census")).outcome == Outcome.PASS
 
@@ -353,11 +352,11 @@ def test_the_verdict_holds_whatever_the_unknown_ones_are():
     [(transactions(), "no_data"), (transactions(80.0, complete=False), "source_incomplete")],
 )
 def test_none_and_not_all_are_inconclusive(listing, code):
-    """Of none, 90 % is nothing."""
+    """90 % of no transactions is nothing."""
     assert (most(listing).outcome, most(listing).code) == (Outcome.INCONCLUSIVE, code)
 
 
-# --- against hour 0 -----------------------------------------------------------------------------
+# --- compared with hour 0--------------------------------------------------------------------------
 
 
 def drawn(blocks: int, factor: float = 1.0, tail: float = 0.0, seed: int = 3) -> Distribution:
@@ -391,29 +390,29 @@ def stable(now: Evidence, baseline: Evidence) -> Any:
     ],
     ids=["same", "faster", "5 %", "twice", "tail", "20 %", "5 blocks", "none"],
 )
-def test_a_shift_is_judged_by_block_medians_and_the_tail_apart(now, outcome, code):
-    """FAIL beyond 20 %, or when the tail is twice as thick."""
+def test_a_shift_is_judged_by_block_medians_and_the_tail_separately(now, outcome, code):
+    """FAIL needs a shift beyond 20 %, or a tail that is twice as thick."""
     verdict = stable(now, drawn(6, seed=8))
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
 
-def test_a_pass_says_what_could_not_have_been_seen():
-    """The smallest rise that would have failed, with both bounds."""
+def test_a_pass_reports_the_smallest_detectable_rise():
+    """It has both bounds, too."""
     verdict = stable(drawn(24), drawn(6, seed=8))
-    assert "could not have been seen" in verdict.reason
+    assert "too small to detect: a rise below" in verdict.reason
     assert verdict.figures["lower"] <= verdict.figures["factor"] <= verdict.figures["upper"] < 1.2
     assert verdict.figures["visible"] > 1.2
 
 
 def test_identical_values_are_not_slower():
-    """No spread at all."""
+    """Without any spread the factor is 1."""
     same = distribution(*[[100.0] * 10] * 8)
     verdict = stable(same, same)
     assert (verdict.outcome, verdict.observed) == (Outcome.PASS, "×1")
 
 
-def test_silence_of_an_endpoint_is_slower_than_any_value():
-    """A quarter without an answer is a tail beyond measure; a refusal of ours is none at all."""
+def test_failed_requests_are_slower_than_any_value():
+    """A quarter without an answer fails; a refused credential does not."""
     now = distribution(*[[100.0] * 15] * 24, censored=120)
     hour_0 = distribution(*[[100.0] * 20] * 6)
     verdict = stable(now, hour_0)
@@ -423,12 +422,12 @@ def test_silence_of_an_endpoint_is_slower_than_any_value():
     assert "see the endpoint's headers" in refused.reason
     partly = stable(distribution(*[[100.0] * 15] * 24, refused=120), hour_0)
     assert partly.outcome == Outcome.PASS
-    assert "120 were refused (401 or 403), and are not among them" in partly.reason
+    assert "not included: 120 were refused (401 or 403)" in partly.reason
 
 
 @pytest.mark.parametrize("side", ["now", "baseline"])
 def test_a_bottleneck_in_the_prober_shows_nothing_on_either_side(side):
-    """Late sends lengthen latencies."""
+    """Late requests lengthen latencies."""
     sides = {"now": drawn(24, 2.0), "baseline": drawn(6)}
     blocks = sides[side].blocks
     late = Distribution(question=question(), unit="ms", blocks=blocks, sent_late=20)
@@ -437,7 +436,7 @@ def test_a_bottleneck_in_the_prober_shows_nothing_on_either_side(side):
 
 
 def test_without_a_baseline_nothing_is_compared():
-    """With its code."""
+    """The code is the baseline's."""
     assert stable(drawn(24), unanswered("baseline_absent")).code == "baseline_absent"
 
 
@@ -449,6 +448,6 @@ def test_without_a_baseline_nothing_is_compared():
         NotSlower(max_ratio=1.5),
     ],
 )
-def test_the_objectives_come_back_equal(objective):
-    """From the record."""
+def test_the_objectives_load_back_equal(objective):
+    """The record stores their names and fields."""
     assert from_plain(objective.to_plain()) == objective

@@ -27,7 +27,7 @@ PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 
 
 def lines(*at: float, message: str = "ERROR cache: lost", window: Any = WINDOW) -> list[Any]:
-    """Lines, so many minutes after the window's start; ``{n}`` becomes a number."""
+    """Lines at these minutes after the window's start; ``{n}`` becomes a number."""
     start = window.start.timestamp()
     return [
         {"at": start + 60 * minute, "message": message.replace("{n}", str(n)), "level": "error"}
@@ -63,26 +63,26 @@ def errors(*items: dict[str, Any], **more: Any) -> Any:
     return judged(NoErrorLine(normal=NORMAL), lines=found(*items, **more))
 
 
-def test_no_error_line_holds_and_normal_ones_are_told():
-    """The source vouches that it looked."""
+def test_no_error_line_passes_and_normal_ones_are_reported():
+    """The source answered without any ERROR line."""
     verdict = errors()
     assert (verdict.outcome, verdict.observed, verdict.limit) == (PASS, "0", "none")
     assert verdict.reason == "No ERROR line in the 4 h until 09:55 UTC"
     verdict = errors(*lines(1, 2, 3, message="ERROR calls: Vapi API timeout, call {n}"))
     assert (verdict.outcome, verdict.observed) == (PASS, "0 others")
-    assert "3 of normal classes aside (Vapi API timeouts 3)" in verdict.reason
+    assert "3 known-normal errors excluded (Vapi API timeouts 3)" in verdict.reason
 
 
 def test_one_error_line_fails_with_its_text_and_time():
-    """Whole, with the moment."""
+    """The reason quotes the whole line with its time."""
     verdict = errors(*lines(65, message="ERROR billing: invoice 7 skipped"))
     assert (verdict.outcome, verdict.code, verdict.observed) == (FAIL, "error_lines", "1")
     assert '"ERROR billing: invoice 7 skipped" (07:00 UTC)' in verdict.reason
     assert verdict.figures == {"counted": 1.0, "patterns": 1.0, "aside": 0.0}
 
 
-def test_many_error_lines_are_told_by_pattern_with_a_sample_each():
-    """The three most frequent, and how many more there are."""
+def test_many_error_lines_are_reported_by_pattern_with_a_sample_each():
+    """The three most frequent are quoted, and the rest are counted."""
     texts = ("mail: no answer to", "disk: full at", "audit: refused", "ledger: entry lost")
     many = [
         line
@@ -90,7 +90,7 @@ def test_many_error_lines_are_told_by_pattern_with_a_sample_each():
         for line in lines(*range(5 + 4 * n), message=f"ERROR {text} {{n}}")
     ]
     verdict = errors(*many)
-    assert "44 ERROR lines of no normal class" in verdict.reason
+    assert "44 ERROR lines in the 4 h until 09:55 UTC" in verdict.reason
     assert "in 4 patterns" in verdict.reason
     assert '17 × "ERROR ledger: entry lost <n>", such as "ERROR ledger: entry lost 0' in (
         verdict.reason
@@ -99,13 +99,13 @@ def test_many_error_lines_are_told_by_pattern_with_a_sample_each():
     assert "and 1 more" in verdict.reason
 
 
-def test_of_a_bounded_class_the_excess_of_an_hour_counts():
-    """Three resets an hour are occasional, the fourth is not."""
+def test_the_excess_of_a_limited_class_counts():
+    """Three resets an hour are normal, the fourth is not."""
     message = "ERROR db: connection reset by database, request {n}"
     assert errors(*lines(6, 7, 8, 66, 67, 68, message=message)).outcome == PASS
     verdict = errors(*lines(6, 7, 8, 9, message=message))
     assert (verdict.outcome, verdict.figures["counted"]) == (FAIL, 1.0)
-    assert "1 of database resets, more than its bound in an hour" in verdict.reason
+    assert "1 of database resets, above its hourly limit" in verdict.reason
 
 
 ESC = "\x1b"
@@ -126,7 +126,7 @@ ESC = "\x1b"
     ],
 )
 def test_everything_from_error_upwards_counts(message, level):
-    """By its own level or, where it has none, by the platform's label."""
+    """A line's own level counts, or else the platform's label."""
     verdict = errors({"at": WINDOW.start.timestamp() + 60, "message": message, "level": level})
     assert (verdict.outcome, verdict.code) == (FAIL, "error_lines")
 
@@ -141,20 +141,20 @@ def test_everything_from_error_upwards_counts(message, level):
     ],
 )
 def test_a_word_inside_a_line_is_no_level(message, level):
-    """What a line says of itself stands above the platform's label."""
+    """A line's own level outranks the platform's label."""
     verdict = errors({"at": WINDOW.start.timestamp() + 60, "message": message, "level": level})
     assert (verdict.outcome, verdict.observed) == (PASS, "0")
 
 
-def test_lines_without_a_level_are_counted_and_said():
-    """Nobody can say whether these are errors; their number is in the reason."""
+def test_lines_without_a_level_are_counted_and_reported():
+    """Whether they are errors is not known; their number is in the reason."""
     verdict = errors(*(dict(each, level="") for each in lines(1, 2, message="the ERROR {n} came")))
     assert (verdict.outcome, verdict.figures["unknown"]) == (PASS, 2.0)
-    assert verdict.reason.endswith("; of 2 lines with an error's word no level was recognised")
+    assert verdict.reason.endswith("; no level recognised in 2 lines with an error word")
 
 
 def test_a_traceback_counts_once_with_its_head():
-    """Printed line by line; the exception belongs to its traceback, another one does not."""
+    """The exception belongs to its traceback; another one does not."""
     start = WINDOW.start.timestamp()
     printed = (
         (60.0, "ERROR:root:invoice 7 failed"),
@@ -171,17 +171,17 @@ def test_a_traceback_counts_once_with_its_head():
     assert "KeyError: 'x' Traceback" in verdict.reason
 
 
-def test_a_normal_class_matches_what_is_seen():
-    """Colours stand between its words; the class is searched in the visible text."""
+def test_a_normal_class_matches_the_visible_text():
+    """Colour codes between its words are ignored."""
     message = f"{ESC}[31merror{ESC}[39m: vapi {ESC}[33mapi{ESC}[0m timeout"
     assert errors(*lines(1, message=message)).outcome == PASS
 
 
-def test_a_list_that_was_cut_is_a_lower_bound():
-    """What was read suffices for FAIL, and is called at least so many."""
+def test_a_truncated_list_is_a_lower_bound():
+    """It is enough for FAIL, and its counts are reported as minimums."""
     verdict = errors(*lines(1, 2), complete=False)
     assert (verdict.outcome, verdict.observed) == (FAIL, "at least 2")
-    assert verdict.reason.startswith("At least 2 ERROR lines of no normal class")
+    assert verdict.reason.startswith("At least 2 ERROR lines in the 4 h")
     rising = patterns(*lines(5, 6, 7, 8, 9, window=WHOLE), complete=False)
     assert (rising.outcome, rising.observed) == (FAIL, "at least 5 in an hour")
     assert "at least 5 in the clock hour" in rising.reason
@@ -197,7 +197,7 @@ def patterns(*items: dict[str, Any], window: Any = WHOLE, **more: Any) -> Any:
 
 
 def test_four_in_a_clock_hour_pass_and_five_fail():
-    """The window begins at 00:55: minute 5 is 01:00."""
+    """The window begins at 00:55, so minute 5 is 01:00."""
     message = "ERROR ledger: entry {n} out of balance"
     four = patterns(*lines(5, 6, 7, 8, 65, message=message, window=WHOLE))
     assert (four.outcome, four.observed) == (PASS, "4 in an hour")
@@ -211,7 +211,7 @@ def test_four_in_a_clock_hour_pass_and_five_fail():
 
 
 def test_nine_within_24_hours_pass_and_ten_fail():
-    """Of the 25 hours that have been seen, any 24."""
+    """Any 24 of the 25 hours count."""
     message = "ERROR ledger: entry {n} out of balance"
     spread = [120.0 * n for n in range(9)]
     nine = patterns(*lines(*spread, message=message, window=WHOLE))
@@ -224,7 +224,7 @@ def test_nine_within_24_hours_pass_and_ten_fail():
 
 
 def test_different_errors_are_different_patterns():
-    """Twelve lines of twelve kinds in one hour do not repeat."""
+    """Ten lines of ten kinds in one hour do not repeat."""
     words = ("mail", "cache", "disk", "queue", "vault", "audit", "flags", "quota", "cron", "ocr")
     verdict = patterns(
         *(
@@ -237,7 +237,7 @@ def test_different_errors_are_different_patterns():
     assert "of 10 patterns in 10 ERROR lines" in verdict.reason
 
 
-def test_normal_classes_may_repeat_within_their_bound():
+def test_normal_classes_may_repeat_within_their_limit():
     """Forty timeouts in an hour do not count; seven resets leave four."""
     vapi = lines(*range(5, 45), message="ERROR Vapi API timeout, call {n}", window=WHOLE)
     reset = "ERROR connection reset by database, request {n}"
@@ -251,8 +251,8 @@ def test_normal_classes_may_repeat_within_their_bound():
 @pytest.mark.parametrize(
     "objective", [NoErrorLine(normal=NORMAL), NoPattern(per_hour=5, per_day=10, normal=NORMAL)]
 )
-def test_what_was_cut_off_can_fail_and_never_pass(objective):
-    """What was seen was there."""
+def test_a_truncated_list_can_fail_and_never_pass(objective):
+    """Listed lines existed, whatever is missing."""
     none = judged(objective, lines=found(complete=False))
     assert (none.outcome, none.code) == (OPEN, "source_incomplete")
     some = judged(objective, lines=found(*lines(5, 6, 7, 8, 9), complete=False))
@@ -263,7 +263,7 @@ def test_what_was_cut_off_can_fail_and_never_pass(objective):
     "objective", [NoErrorLine(normal=NORMAL), NoPattern(per_hour=5, per_day=10, normal=NORMAL)]
 )
 def test_hostile_lines_are_data(objective):
-    """One line each, cut, printable."""
+    """They are one line each, truncated and printable."""
     verdict = judged(objective, lines=found(*lines(*range(5, 25), message=HOSTILE)))
     assert verdict.outcome == FAIL
     assert "\u202e" not in verdict.reason
@@ -271,8 +271,8 @@ def test_hostile_lines_are_data(objective):
 
 
 @pytest.mark.parametrize("objective", [NoErrorLine(), NoPattern(per_hour=5, per_day=10)])
-def test_lines_that_were_not_had_are_no_verdict(objective):
-    """INCONCLUSIVE with its code; our own mistake is an error."""
+def test_missing_lines_are_inconclusive(objective):
+    """The code is the source's; a wrong type is a bug of ours."""
     verdict = judged(objective, lines=unanswered("too_many_lines"))
     assert (verdict.outcome, verdict.code) == (OPEN, "too_many_lines")
     with pytest.raises(TypeError, match="lines: expected a Listing"):
@@ -283,7 +283,7 @@ def test_lines_that_were_not_had_are_no_verdict(objective):
 
 
 def watched(hour: int, total: int = 900, **parts: int) -> Counts:
-    """Lines read in a checkpoint's window, and how many hold each word."""
+    """The number of lines in a checkpoint's window, and per word."""
     asked = msgspec.structs.replace(question("200"), window=WATCH.checkpoint(hour).settled)
     return Counts(question=asked, what="lines read", total=total, bad=0, parts=parts)
 
@@ -292,8 +292,8 @@ def level(now: dict[str, int], before: dict[str, int], objective: Any = None) ->
     return judged(objective or LevelKept(), now=watched(8, **now), baseline=watched(0, **before))
 
 
-def test_the_same_level_holds_and_the_smallest_visible_rise_is_told():
-    """Four hours against one: 120 against 30."""
+def test_the_same_level_passes_with_the_smallest_detectable_rise():
+    """Four hours are compared with one: 120 with 30."""
     verdict = level({"WARN": 118, "database": 126}, {"WARN": 30, "database": 30})
     assert (verdict.outcome, verdict.limit) == (PASS, "below ×2")
     assert verdict.observed == "×1.05 (database)"
@@ -305,8 +305,8 @@ def test_the_same_level_holds_and_the_smallest_visible_rise_is_told():
     assert level({"WARN": shows}, {"WARN": 30}).outcome == FAIL
 
 
-def test_a_rise_that_is_large_and_beyond_chance_fails():
-    """Four times as many, of one word of three."""
+def test_a_large_and_significant_rise_fails():
+    """One word of three is four times as frequent."""
     verdict = level(
         {"WARN": 480, "database": 118, "timeout": 0}, {"WARN": 30, "database": 30, "timeout": 0}
     )
@@ -329,22 +329,22 @@ def test_a_rise_that_is_large_and_beyond_chance_fails():
     ],
 )
 def test_small_changes_few_lines_and_fewer_are_no_rise(now, before):
-    """Half as many again, beyond chance; three against ten an hour; fewer; none."""
+    """Half as many again, few lines, fewer lines or none are no rise."""
     verdict = level({"WARN": now}, {"WARN": before})
     assert verdict.outcome == PASS
-    assert "would not have shown" in verdict.reason
+    assert "too small to detect: fewer lines than WARN" in verdict.reason
 
 
 def test_many_lines_where_there_were_none_are_a_rise():
-    """None at hour 0 is a level too; the ratio has no number, its bound has."""
+    """None at hour 0 is a level too; the ratio is infinite, its bound is finite."""
     verdict = level({"WARN": 200}, {"WARN": 0})
     assert (verdict.outcome, verdict.observed) == (FAIL, "200 WARN, none at hour 0")
     assert verdict.scale is None
     assert all(abs(value) < 1e9 for value in verdict.figures.values())
 
 
-def test_lines_in_clumps_are_less_sure():
-    """Ten at once: 300 are thirty happenings."""
+def test_lines_in_clumps_are_less_significant():
+    """300 lines in clumps of ten are thirty occurrences."""
     now, before = {"WARN": 300}, {"WARN": 30}
     assert level(now, before).outcome == FAIL
     assert level(now, before, LevelKept(clumping=10.0)).outcome == PASS
@@ -359,14 +359,14 @@ def test_lines_in_clumps_are_less_sure():
         (watched(8, WARN=30), watched(0, timeout=30)),
     ],
 )
-def test_a_silent_log_shows_no_level(now, before):
-    """No line at all, or other words than at hour 0."""
+def test_an_empty_log_shows_no_level(now, before):
+    """No line at all, or other words than at hour 0, is INCONCLUSIVE."""
     verdict = judged(LevelKept(), now=now, baseline=before)
     assert (verdict.outcome, verdict.code) == (OPEN, "no_data")
 
 
-def test_both_must_have_been_answered():
-    """Each with its own code."""
+def test_both_sides_need_an_answer():
+    """The code is that of the missing side."""
     now = unanswered("too_many_lines")
     assert judged(LevelKept(), now=now, baseline=watched(0, WARN=1)).code == "too_many_lines"
     before = unanswered("baseline_absent")

@@ -27,7 +27,7 @@ def platform(total: int, bad: int, **more: Any) -> Counts:
 
 
 def probe(total: int, bad: int, **more: Any) -> Counts:
-    """What the prober saw."""
+    """The prober's count."""
     found = counts(total, bad, "probes", **more)
     return msgspec.structs.replace(found, question=ASKED, basis="sample")
 
@@ -45,8 +45,8 @@ def judged(objective: RateBelow = OBJECTIVE, **evidence: ev.Evidence) -> Any:
     return verdict
 
 
-def test_a_census_is_compared_and_told_with_its_window():
-    """3 of 1,354 is 0.22 %, and the reason says when."""
+def test_a_census_is_compared_and_reported_with_its_window():
+    """3 of 1,354 is 0.22 %, and the reason has the window."""
     verdict = judged(platform=platform(1354, 3, **{"200": 1351, "502": 2, "504": 1}))
     assert (verdict.outcome, verdict.code) == (PASS, "")
     assert verdict.reason == (
@@ -83,12 +83,12 @@ def test_a_census_is_compared_and_told_with_its_window():
     ],
 )
 def test_a_census_needs_no_bound_but_two_failures_and_some_traffic(total, bad, outcome, code):
-    """Below 100 requests one failure alone would be 1 %: a clean count says nothing."""
+    """Below 100 requests one failure alone would be 1 %: a clean count shows nothing."""
     verdict = judged(platform=platform(total, bad))
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
 
-def test_too_little_traffic_says_how_much_would_do():
+def test_too_little_traffic_says_how_much_is_needed():
     """None of 12 needs 100; one of 50 needs 101."""
     clean, once = judged(platform=platform(12, 0)), judged(platform=platform(50, 1))
     assert clean.figures["needed"] == 100
@@ -115,7 +115,7 @@ def test_too_little_traffic_says_how_much_would_do():
     ],
 )
 def test_a_sample_needs_its_bounds(total, bad, outcome):
-    """FAIL at 99 %, PASS at 95 %, else how many would settle it."""
+    """FAIL at 99 %, PASS at 95 %, otherwise the number that would decide."""
     verdict = judged(probe=probe(total, bad))
     assert verdict.outcome == outcome
     if outcome == OPEN:
@@ -125,8 +125,8 @@ def test_a_sample_needs_its_bounds(total, bad, outcome):
         assert judged(probe=probe(enough - 1, bad)).outcome == OPEN
 
 
-def test_a_sample_tells_its_bound():
-    """Of what passes the upper one, of what fails the lower one, of what is open how far."""
+def test_a_sample_reports_its_bound():
+    """PASS has the upper bound, FAIL the lower one, INCONCLUSIVE the possible maximum."""
     passes = judged(probe=probe(480, 0))
     assert "95 % upper bound 0.62 %" in passes.reason
     assert passes.bound == "at most 0.62 %"
@@ -139,13 +139,13 @@ def test_a_sample_tells_its_bound():
 
 
 def test_a_probe_is_never_a_census():
-    """Whatever is told of it: 1 of 150 probes does not show less than 1 %."""
+    """Whatever its basis says, 1 of 150 probes does not show less than 1 %."""
     told = msgspec.structs.replace(probe(150, 1), basis="census")
     assert judged(probe=told).outcome == OPEN
 
 
 def test_a_platform_that_lost_minutes_is_a_sample():
-    """Its count is not of all there was."""
+    """Its count is not complete."""
     part = msgspec.structs.replace(platform(150, 1), basis="sample")
     assert judged(platform=part).outcome == OPEN
     assert judged(platform=platform(150, 1)).outcome == PASS
@@ -166,7 +166,7 @@ def test_a_platform_that_lost_minutes_is_a_sample():
     ],
 )
 def test_both_are_shown_and_a_failure_of_either_counts(census, sample, outcome, code):
-    """Probes stand in for customers only where these are few and none of them failed."""
+    """Probes replace users only where these are few and none of them failed."""
     verdict = judged(platform=platform(*census), probe=probe(*sample))
     assert (verdict.outcome, verdict.code) == (outcome, code)
     assert "requests" in verdict.reason
@@ -175,49 +175,49 @@ def test_both_are_shown_and_a_failure_of_either_counts(census, sample, outcome, 
     assert verdict.figures["probe_total"] == sample[0]
 
 
-def test_a_pass_by_probes_beside_few_customers_is_labelled():
-    """The observed share is of probes."""
+def test_a_pass_by_probes_with_few_users_is_labelled():
+    """The observed share is that of probes."""
     verdict = judged(platform=platform(12, 0), probe=probe(480, 0))
     assert verdict.observed == "0 % (probe)"
-    assert "beside it, 0 of 12 requests failed" in verdict.reason
+    assert "the platform agrees: 0 of 12 requests failed" in verdict.reason
 
 
 @pytest.mark.parametrize(
     ("census", "sample", "says"),
     [
-        ((5000, 3), (480, 12), "they disagree"),
-        ((5000, 90), (480, 0), "they disagree"),
-        ((5000, 3), (80, 1), "they disagree, by a single failure"),
-        ((5000, 3), (480, 1), ""),
-        ((5000, 90), (480, 30), ""),
-        ((0, 0), (480, 0), ""),
+        ((5000, 3), (480, 12), "the platform disagrees: 3 of 5,000"),
+        ((5000, 90), (480, 0), "our own probes disagree: 0 of 480"),
+        ((5000, 3), (80, 1), "our own probes disagree, by a single failure: 1 of 80"),
+        ((5000, 3), (480, 1), "our own probes agree: 1 of 480"),
+        ((5000, 90), (480, 30), "our own probes agree: 30 of 480"),
+        ((0, 0), (480, 0), "; the platform: "),
     ],
 )
-def test_disagreement_is_said(census, sample, says):
-    """Where the two lie on different sides of the limit."""
+def test_disagreement_is_reported(census, sample, says):
+    """The two counts are on different sides of the limit."""
     reason = judged(platform=platform(*census), probe=probe(*sample)).reason
     assert says in reason
-    assert ("disagree" in reason) is bool(says)
+    assert ("disagree" in reason) is ("disagree" in says)
 
 
 def test_good_probes_do_not_replace_a_platform_that_did_not_answer():
-    """It may have counted failures of paths that nobody probes; its code stands."""
+    """It may have counted failures on paths that are not probed; its code is reported."""
     verdict = judged(platform=unanswered("source_failed", "render: 503"), probe=probe(480, 0))
     assert (verdict.outcome, verdict.code) == (OPEN, "source_failed")
-    assert verdict.reason.startswith("render: 503; beside it, 0 of 480 probes failed")
+    assert verdict.reason.startswith("render: 503; our own probes: 0 of 480 probes failed")
     assert "paths that are not probed" in verdict.reason
     assert verdict.figures["probe_total"] == 480.0
 
 
-def test_bad_probes_fail_beside_a_platform_that_did_not_answer():
-    """The accused is seen failing, whatever the witness tells."""
+def test_bad_probes_fail_even_if_the_platform_did_not_answer():
+    """The service failed, whatever the platform reports."""
     verdict = judged(platform=unanswered("source_failed", "render: 503"), probe=probe(480, 40))
     assert (verdict.outcome, verdict.code) == (FAIL, "beyond_limit")
     assert "not answered: render: 503" in verdict.reason
 
 
-def test_the_census_stands_without_a_prober():
-    """And the reason says that nobody probed."""
+def test_the_census_is_enough_without_a_prober():
+    """The reason says that there was no prober."""
     verdict = judged(platform=platform(5000, 3), probe=unanswered("no_prober", "no prober ran"))
     assert verdict.outcome == PASS
     assert verdict.reason.endswith("not answered: no prober ran")
@@ -238,27 +238,27 @@ def test_the_census_stands_without_a_prober():
         ),
     ],
 )
-def test_silence_is_never_green(evidence, code):
-    """Nobody who counts, nobody who probes."""
+def test_missing_data_is_never_green(evidence, code):
+    """Neither a platform nor a prober counted."""
     verdict = judged(**evidence)
     assert (verdict.outcome, verdict.code) == (OPEN, code)
     assert verdict.observed == "not measured"
 
 
 def test_a_platform_that_is_not_described_leaves_it_to_the_probes():
-    """A system without customers yet can still be judged."""
+    """A system without users yet can still be judged."""
     verdict = judged(platform=unanswered("not_described"), probe=probe(480, 0))
     assert verdict.outcome == PASS
     assert "not answered" not in verdict.reason
 
 
 def test_hostile_names_of_parts_are_data():
-    """One line, cut, nothing that acts."""
+    """They are one line, truncated, without control characters."""
     verdict = judged(probe=probe(20, 3, **{"5\x1b[2J\u202e\n" + "x" * 500: 3}))
     assert len(verdict.reason) < 300
 
 
-def test_other_evidence_is_our_own_mistake():
+def test_other_evidence_is_our_own_bug():
     """A listing is no count."""
     listing = ev.Listing(question=ASKED, what="issues", items=())
     with pytest.raises(TypeError, match="platform: expected Counts, got Listing"):

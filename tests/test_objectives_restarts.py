@@ -23,7 +23,7 @@ INTERVAL = 10
 
 
 def probes(lives: Sequence[tuple[str, float, float]], names: bool = True, **more: Any) -> Probes:
-    """Each probe meets one of the lives that are up, in turn: (name, start, end) from T0."""
+    """Probes that reach each running process in turn: (name, start, end) from T0."""
     uptimes = []
     for n in range(LENGTH // INTERVAL):
         at = INTERVAL * n + 3
@@ -58,16 +58,16 @@ def declared(start: float, end: float) -> Any:
 
 @pytest.mark.parametrize("names", [True, False])
 def test_two_instances_behind_a_balancer_are_no_restart(names):
-    """Uptimes fall hundreds of times, and nothing started."""
+    """Uptimes fall hundreds of times, and nothing restarted."""
     verdict = judged(OLD, names=names, events=listing(what="events"))
     assert verdict.outcome == Outcome.PASS
-    assert "2 processes at a time, the oldest since 2026-11-24 07:30:00Z" in verdict.reason
-    assert "the platform tells of no other failure or restart" in verdict.reason
+    assert "2 processes running, oldest started 2026-11-24 07:30:00Z" in verdict.reason
+    assert "the platform reports no other failure or restart" in verdict.reason
 
 
 @pytest.mark.parametrize("names", [True, False])
 def test_a_restart_is_found_with_its_start(names):
-    """At least one."""
+    """The count is a minimum."""
     verdict = judged(RESTARTED, names=names)
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "restarted")
     assert "At least 1 undeclared start" in verdict.reason
@@ -75,42 +75,42 @@ def test_a_restart_is_found_with_its_start(names):
     assert verdict.figures["undeclared"] == 1
 
 
-def test_a_start_inside_a_declared_deploy_is_expected():
-    """And one after it is not."""
+def test_a_start_during_a_declared_deploy_is_expected():
+    """A start after it is not."""
     assert judged(RESTARTED, declared=declared(4900, 5200)).outcome == Outcome.PASS
     assert judged(RESTARTED, declared=declared(3000, 4000)).outcome == Outcome.FAIL
 
 
-def test_a_deploy_that_only_the_platform_tells_of_was_not_declared():
-    """It is named, with how to declare one."""
+def test_a_deploy_that_only_the_platform_reports_is_undeclared():
+    """It is named, with the command that declares one."""
     deploy = {"id": "dep-1", "created": START + 4900, "started": None, "finished": START + 5020}
     verdict = judged(RESTARTED, deploys=listing(deploy))
     assert verdict.outcome == Outcome.FAIL
-    assert "inside the deploy dep-1, which nobody declared" in verdict.reason
+    assert "during the undeclared deploy dep-1" in verdict.reason
     assert "python -m hour24 declare" in verdict.reason
 
 
-def test_platform_and_probes_are_held_against_each_other():
-    """Where they agree, where only the one saw it, where only the other."""
+def test_platform_and_probes_are_compared():
+    """Both may report a restart, or only one of them."""
     died = listing({"at": START + 5000, "type": "server_failed", "process": "ended"})
-    assert "the platform tells of it too" in judged(RESTARTED, events=died).reason
+    assert "the platform reports it too" in judged(RESTARTED, events=died).reason
     alone = judged(OLD, events=died)
     assert alone.outcome == Outcome.FAIL
-    assert "server_failed at 2026-11-24 11:23:20Z, which the probes did not see" in alone.reason
+    assert "server_failed at 2026-11-24 11:23:20Z, which the probes missed" in alone.reason
     assert judged(OLD, events=died, declared=declared(4900, 5200)).outcome == Outcome.PASS
     verdict = judged(RESTARTED, events=listing(what="events"))
-    assert "the platform tells of no failure and no restart then" in verdict.reason
+    assert "the platform reports no failure and no restart then" in verdict.reason
 
 
-def test_a_platform_that_does_not_answer_leaves_the_probes_to_tell():
-    """And that is said."""
+def test_without_the_platform_the_probes_decide():
+    """The reason says so."""
     verdict = judged(OLD, events=unanswered(reason="render: 503"))
     assert verdict.outcome == Outcome.PASS
-    assert "what the platform tells is not known: render: 503" in verdict.reason
+    assert "the platform's events are not known: render: 503" in verdict.reason
 
 
-def test_a_named_instance_beside_all_the_old_ones_is_a_scale_out():
-    """One that takes another's place is not; without names they look alike."""
+def test_a_new_name_next_to_all_the_old_ones_is_a_scale_out():
+    """An instance that replaces another is not; without names they look alike."""
     more = [*OLD, ("c", 5000.0, 1e9)]
     assert judged(more).outcome == Outcome.PASS
     assert "a scale-out, no restart" in judged(more).reason
@@ -127,37 +127,37 @@ def test_a_named_instance_beside_all_the_old_ones_is_a_scale_out():
         ({"uptimes": ()}, "no_data"),
     ],
 )
-def test_too_little_seen_keeps_pass_away(lacking, code):
-    """A restart may have hidden."""
+def test_low_coverage_prevents_a_pass(lacking, code):
+    """A restart may have been missed."""
     verdict = judged(OLD, **lacking) if "uptimes" not in lacking else judged([])
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, code)
 
 
 def test_too_few_readings_of_many_instances_are_inconclusive():
-    """Ten probes meet each of two with 99.9 %; nine do not."""
+    """Ten probes reach each of two with 99.9 %; nine do not."""
     few = probes(OLD, due=9, kept=9)
     verdict = NoRestart().judge({"probes": few})
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "too_few_samples")
     assert "expected at least 10" in verdict.reason
 
 
-def test_silence_of_our_own_network_is_not_seen():
-    """It is no look at uptimes either."""
+def test_probes_lost_by_our_own_network_are_gaps():
+    """They give no uptimes either."""
     blind = tuple(Failure(at=START + 10 * n, reason="timeout", control=False) for n in range(60))
     verdict = judged(OLD, bad=60, failures=blind)
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "coverage_too_low")
 
 
-def test_the_objective_comes_back_equal():
-    """From the record."""
+def test_the_objective_loads_back_equal():
+    """The record stores its name and fields."""
     objective = NoRestart(resolution_s=60.0)
     assert from_plain(objective.to_plain()) == objective
 
 
-# --- an uptime that is none -----------------------------------------------------------------------
+# --- an unusable uptime --------------------------------------------------------------------------
 
 
-def told(uptime: Any, names: int = 1, **more: Any) -> Any:
+def judged_with(uptime: Any, names: int = 1, **more: Any) -> Any:
     """The verdict on readings of ``uptime(seconds since T0, number of the process)``."""
     uptimes = tuple(
         Uptime(START + at, float(uptime(at, n % names)), "")
@@ -182,34 +182,34 @@ def told(uptime: Any, names: int = 1, **more: Any) -> Any:
         (lambda t, n: START + t, "started before the year 2000"),
         (lambda t, n: (START + t) * 1000, "as milliseconds do"),
         (lambda t, n: 10**300 + t, "uptime"),
-        (lambda t, n: 77.0, "stood still"),
+        (lambda t, n: 77.0, "stayed the same"),
         (lambda t, n: 3 * t, "grew by 3 a second"),
     ],
 )
 @pytest.mark.parametrize("events", [listing(what="events"), unanswered("source_unreachable")])
-def test_an_uptime_of_another_unit_shows_no_restart_and_hides_none(uptime, says, events):
-    """Neither PASS nor FAIL; the reason says how it grew."""
-    verdict = told(uptime, events=events)
+def test_an_uptime_of_another_unit_cannot_show_a_restart(uptime, says, events):
+    """It is INCONCLUSIVE, and the reason says how it grew."""
+    verdict = judged_with(uptime, events=events)
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "uptime_unit")
     assert says in verdict.reason
 
 
-def test_milliseconds_of_several_processes_are_found_out():
-    """Behind a balancer, without names."""
-    verdict = told(lambda t, n: (t + 9000 + 4000 * n) * 1000, names=3)
+def test_milliseconds_of_several_processes_are_detected():
+    """They are behind a balancer, without names."""
+    verdict = judged_with(lambda t, n: (t + 9000 + 4000 * n) * 1000, names=3)
     assert verdict.code == "uptime_unit"
 
 
 @pytest.mark.parametrize("period", [7, 15, 31, 61, 301])
 def test_a_crash_loop_is_no_unit(period):
-    """However short its lives are, it restarted."""
-    assert told(lambda t, n: (t * 1.0) % period).outcome == Outcome.FAIL
+    """However short its runs are, it restarted."""
+    assert judged_with(lambda t, n: (t * 1.0) % period).outcome == Outcome.FAIL
 
 
-def test_what_the_platform_tells_stands_beside_a_useless_uptime():
-    """Its restart is a restart."""
+def test_the_platform_s_restart_counts_despite_a_useless_uptime():
+    """A reported restart is a restart."""
     event = {"at": START + 5000.0, "type": "server_failed", "process": "ended"}
-    verdict = told(lambda t, n: (t + 9000) * 1000, events=listing(event, what="events"))
+    verdict = judged_with(lambda t, n: (t + 9000) * 1000, events=listing(event, what="events"))
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "restarted")
 
 
@@ -220,13 +220,15 @@ def deployed(live: float) -> Any:
 
 
 def test_an_uptime_older_than_the_live_deploy_is_not_the_process_s():
-    """The host's; one deployed after that is not."""
-    host = told(lambda t, n: t + 30 * 86400, deploys=deployed(5100.0))
+    """It may be the host's; a process that started after the deploy is fine."""
+    host = judged_with(lambda t, n: t + 30 * 86400, deploys=deployed(5100.0))
     assert (host.outcome, host.code) == (Outcome.INCONCLUSIVE, "uptime_subject")
     assert "dep-9 went live at 2026-11-24 11:25:00Z" in host.reason
-    before = told(lambda t, n: t + 9000, deploys=deployed(-9050.0))
+    before = judged_with(lambda t, n: t + 9000, deploys=deployed(-9050.0))
     assert before.outcome == Outcome.PASS
-    replaced = told(lambda t, n: t + 9000 if t < 5050 else t - 5050, deploys=deployed(5100.0))
+    replaced = judged_with(
+        lambda t, n: t + 9000 if t < 5050 else t - 5050, deploys=deployed(5100.0)
+    )
     assert replaced.outcome == Outcome.FAIL
-    at_the_end = told(lambda t, n: t + 9000, deploys=deployed(LENGTH - 100.0))
+    at_the_end = judged_with(lambda t, n: t + 9000, deploys=deployed(LENGTH - 100.0))
     assert at_the_end.outcome == Outcome.PASS

@@ -1,4 +1,4 @@
-"""The baseline as a whole and what held throughout, judged."""
+"""The complete baseline and what passed throughout, judged."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ HELD = HeldThroughout(criteria=("DB-POOL",))
 
 
 def held(*changed: dict[str, Any], objective: HeldThroughout = HELD) -> Any:
-    """Every hour passes, but those that are changed."""
+    """The verdict when every hour passes except the changed ones."""
     other = {item["hour"] for item in changed}
     items = [standing(hour) for hour in HOURS if hour not in other]
     return objective.judge({"standings": listing(*items, *changed)})
 
 
-def test_a_whole_baseline_passes():
-    """All of them were taken."""
+def test_a_complete_baseline_passes():
+    """All of its measures were taken."""
     verdict = AllTaken().judge({"measures": listing(measure("memory"), measure("latency"))})
     assert (verdict.outcome, verdict.observed) == (Outcome.PASS, "2 of 2")
 
@@ -47,7 +47,7 @@ def test_a_whole_baseline_passes():
     ],
 )
 def test_a_missing_measure_is_a_failure_only_by_the_system_s_own_fault(codes, outcome, code):
-    """A witness that kept it from us is no fault of the system."""
+    """A source that did not provide it is not the system's fault."""
     items = [measure("first"), *(measure(each, each) for each in codes)]
     verdict = AllTaken().judge({"measures": listing(*items)})
     assert (verdict.outcome, verdict.code) == (outcome, code)
@@ -55,11 +55,11 @@ def test_a_missing_measure_is_a_failure_only_by_the_system_s_own_fault(codes, ou
 
 
 def test_no_measure_at_all_is_inconclusive():
-    """Nothing asked is nothing taken."""
+    """No measure was requested."""
     assert AllTaken().judge({"measures": listing()}).code == "no_data"
 
 
-def test_the_measures_themselves_stand_beside_their_list():
+def test_the_measures_themselves_are_stored_with_their_list():
     """An unanswered one among them is not judged a second time."""
     verdict = AllTaken().judge(
         {"measures": listing(measure("memory")), "statements": unanswered("source_lacks")}
@@ -67,57 +67,57 @@ def test_the_measures_themselves_stand_beside_their_list():
     assert verdict.outcome == Outcome.PASS
 
 
-def test_what_passed_at_every_checkpoint_held():
+def test_a_pass_at_every_checkpoint_passes():
     """Other criteria's standings do not count."""
     verdict = held(standing(4, "FAIL", "LATENCY-TARGET"), standing(4))
-    assert (verdict.outcome, verdict.observed) == (Outcome.PASS, "7 of 7 held")
+    assert (verdict.outcome, verdict.observed) == (Outcome.PASS, "7 of 7 passed")
 
 
-def test_a_failure_stands_until_it_is_waived():
-    """A waiver is named in the reason."""
+def test_a_failure_counts_until_it_is_waived():
+    """The reason names the waiver."""
     verdict = held(standing(8, "FAIL", code="pool_full", subject="app"))
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "did_not_hold")
     assert "DB-POOL app at hour 8 failed" in verdict.reason
     waived = held(standing(8, "FAIL", code="pool_full", waived="Ada Ny"))
     assert waived.outcome == Outcome.PASS
-    assert "held at 6 of 7 checkpoints; 1 waived (by Ada Ny)" in waived.reason
-    assert (waived.observed, waived.figures["held"]) == ("6 of 7 held, 1 waived", 6.0)
+    assert "passed at 6 of 7 checkpoints; 1 waived (by Ada Ny)" in waived.reason
+    assert (waived.observed, waived.figures["held"]) == ("6 of 7 passed, 1 waived", 6.0)
 
 
-def test_what_is_unsettled_is_inconclusive_and_what_is_settled_is_not():
-    """Rule 7, as the ledger applies it."""
+def test_unresolved_is_inconclusive_and_resolved_is_not():
+    """This is rule 7, as the ledger applies it."""
     verdict = held(standing(8, "INCONCLUSIVE", code="source_unreachable"))
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "unsettled")
     assert "DB-POOL at hour 8 (source_unreachable)" in verdict.reason
     settled = held(standing(8, "INCONCLUSIVE", code="too_few_samples", settled="hour 12"))
     assert settled.outcome == Outcome.PASS
-    assert "1 settled by later evidence" in settled.reason
+    assert "1 resolved by later evidence" in settled.reason
 
 
-def test_a_failure_outweighs_what_is_unsettled():
-    """FAIL before INCONCLUSIVE."""
+def test_a_failure_outweighs_an_unresolved_verdict():
+    """FAIL comes before INCONCLUSIVE."""
     both = held(standing(8, "INCONCLUSIVE", code="late"), standing(12, "FAIL"))
     assert both.outcome == Outcome.FAIL
 
 
-def test_what_was_left_out_everywhere_did_not_hold():
-    """Nothing shows it; the criterion must be left out by name as well."""
+def test_a_criterion_left_out_everywhere_does_not_pass():
+    """There is no evidence; the criterion must be left out as well."""
     verdict = held(*(standing(hour, "NOT_APPLICABLE") for hour in HOURS))
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "nothing_judged")
     once = held(standing(0, "NOT_APPLICABLE"))
-    assert (once.outcome, once.observed) == (Outcome.PASS, "6 of 6 held")
+    assert (once.outcome, once.observed) == (Outcome.PASS, "6 of 6 passed")
 
 
-def test_what_no_checkpoint_measured_did_not_hold_whoever_waived_it():
-    """All of it, one criterion of several, one endpoint, or a part of every checkpoint."""
-    blind = {"code": "source_unreachable", "waived": "Ada Ny"}
+def test_a_criterion_that_was_never_measured_does_not_pass_if_waived():
+    """All of it, one criterion, one endpoint, or a part of every checkpoint may be missing."""
+    missing = {"code": "source_unreachable", "waived": "Ada Ny"}
 
     def waived(hours: Any, name: str = "DB-POOL", **more: str) -> list[dict[str, Any]]:
-        return [standing(hour, "INCONCLUSIVE", name, **{**blind, **more}) for hour in hours]
+        return [standing(hour, "INCONCLUSIVE", name, **{**missing, **more}) for hour in hours]
 
     everywhere = held(*waived(HOURS))
     assert (everywhere.outcome, everywhere.code) == (Outcome.INCONCLUSIVE, "nothing_measured")
-    assert everywhere.observed == "0 of 7 held, 7 waived"
+    assert everywhere.observed == "0 of 7 passed, 7 waived"
     assert everywhere.reason.startswith(
         "DB-POOL: not measured at any checkpoint; 7 waived (by Ada Ny)"
     )
@@ -134,8 +134,8 @@ def test_what_no_checkpoint_measured_did_not_hold_whoever_waived_it():
     assert none_whole.reason.startswith("No checkpoint measured all of DB-POOL, DB-SLOW")
 
 
-def test_what_was_measured_somewhere_may_be_waived_elsewhere():
-    """A FAIL is a measurement; a missed checkpoint has no subjects, and settled is measured."""
+def test_a_criterion_measured_once_may_be_waived_elsewhere():
+    """A FAIL is a measurement; a missed checkpoint has no subjects; resolved is measured."""
     assert held(*(standing(h, "FAIL", waived="Ada Ny") for h in HOURS)).outcome == Outcome.PASS
     endpoints = [standing(hour, subject="calls") for hour in HOURS if hour != 8]
     missed = standing(8, "INCONCLUSIVE", code="missed", waived="Ada Ny")
@@ -145,7 +145,7 @@ def test_what_was_measured_somewhere_may_be_waived_elsewhere():
 
 
 def test_a_criterion_without_a_standing_is_inconclusive():
-    """Also when the other one passed everywhere."""
+    """This is so even if the other one passed everywhere."""
     two = HeldThroughout(criteria=("DB-POOL", "DB-SIZE"))
     assert held(objective=two).code == "no_data"
     assert HELD.judge({"standings": listing()}).code == "no_data"
@@ -153,9 +153,9 @@ def test_a_criterion_without_a_standing_is_inconclusive():
 
 
 def test_each_criterion_is_counted_by_its_own_checkpoints() -> None:
-    """One that is due from hour 4 on held at 6, not at 7."""
+    """A criterion that is due from hour 4 on passes at 6, not at 7."""
     both = HeldThroughout(criteria=("DB-POOL", "DB-SLOW"))
     slow = [standing(hour, id="DB-SLOW") for hour in HOURS[1:]]
     pool = [standing(hour) for hour in HOURS]
     found = held(*pool, *slow, objective=both)
-    assert found.reason == "DB-POOL held at all 7 checkpoints, DB-SLOW at all 6"
+    assert found.reason == "DB-POOL passed at all 7 checkpoints, DB-SLOW at all 6"

@@ -59,25 +59,25 @@ def judged(**evidence: Any) -> Any:
     ],
 )
 def test_the_share_of_drops_is_bounded(total, bad, outcome):
-    """None of 29, one of 46, 4 of 100, 21 of 300, as published."""
+    """None of 29, one of 46, 4 of 100 and 21 of 300 pass, as published."""
     assert judged(held=held(total, bad)).outcome == outcome
     if total:
         assert judged(probes=probes(total, bad)).outcome == outcome
 
 
-def test_both_are_told_and_the_number_that_would_settle_it():
-    """Sessions of different length are not added up."""
+def test_both_are_reported_with_the_number_that_would_pass():
+    """Connections of different length are not added up."""
     verdict = judged(probes=probes(144, 2), held=held(30))
     assert verdict.outcome == Outcome.PASS
     assert "2 of 144 connections of the prober" in verdict.reason
-    assert "0 of 30 connections held now dropped" in verdict.reason
+    assert "0 of 30 connections opened now dropped" in verdict.reason
     few = judged(held=held(20))
     assert few.code == "too_few_samples"
-    assert "29 connections with no more drops would show it below" in few.reason
+    assert "29 connections with no more drops would pass" in few.reason
 
 
 def test_either_can_fail():
-    """Those held now, or those since T0."""
+    """Connections opened now or since T0 may fail."""
     assert judged(probes=probes(144), held=held(30, 12)).outcome == Outcome.FAIL
     assert judged(probes=probes(144, 60), held=held(30)).outcome == Outcome.FAIL
 
@@ -90,18 +90,18 @@ def test_either_can_fail():
         (unanswered("no_prober"), "no_prober"),
     ],
 )
-def test_a_prober_that_saw_too_little_keeps_pass_away(seen, code):
-    """Thirty good connections of a minute are not four hours."""
+def test_low_coverage_of_the_prober_prevents_a_pass(seen, code):
+    """Thirty good connections of one minute are not four hours."""
     verdict = judged(probes=seen, held=held(30))
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, code)
     assert judged(probes=seen, held=held(30, 12)).outcome == Outcome.FAIL
 
 
 def test_refused_handshakes_are_no_drops():
-    """They are told apart."""
+    """They are reported separately."""
     verdict = judged(held=held(30, 0, timeout=5))
     assert verdict.outcome == Outcome.PASS
-    assert "5 handshakes were refused, which are no drops" in verdict.reason
+    assert "5 handshakes were refused (not counted as drops)" in verdict.reason
 
 
 def down(control: bool | None) -> Probes:
@@ -130,14 +130,14 @@ def down(control: bool | None) -> Probes:
         ({"probes": probes(0, refused=40)}, Outcome.INCONCLUSIVE, "no_control"),
     ],
 )
-def test_no_handshake_at_all_is_the_services_silence_or_ours(evidence, outcome, code):
-    """By the status, else by the control address."""
+def test_no_handshake_at_all_is_the_services_fault_or_ours(evidence, outcome, code):
+    """The status decides, or else the control address."""
     verdict = judged(**evidence)
     assert (verdict.outcome, verdict.code) == (outcome, code)
 
 
-def test_nothing_known_is_inconclusive_and_the_objective_comes_back_equal():
-    """Neither asked, neither opened."""
+def test_no_data_is_inconclusive_and_the_objective_loads_back_equal():
+    """No connection was requested, or none was opened."""
     assert judged().code == "no_data"
     assert judged(held=unanswered("late")).code == "late"
     objective = DropsBelow(limit=0.05)

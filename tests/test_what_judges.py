@@ -1,4 +1,4 @@
-"""What may judge each criterion, and what may not."""
+"""Which objectives may judge each criterion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_pool(ask, conclude):
 
 
 @pytest.mark.parametrize(
-    ("name", "subject", "hour", "objective", "told"),
+    ("name", "subject", "hour", "objective", "says"),
     [
         ("ERRORS-RATE", "", 4, RateBelow(limit=0.01), ""),
         ("QUEUE-SHORT", "", 4, ValueBelow(limit=1e9), ""),
@@ -60,30 +60,30 @@ def test_pool(ask, conclude):
         ),
     ],
 )
-def test_what_may_not_judge_is_told(
-    name: str, subject: str, hour: int, objective: object, told: str
+def test_a_wrong_objective_is_refused(
+    name: str, subject: str, hour: int, objective: object, says: str
 ) -> None:
-    """Another objective, a limit that is not the sentence's, another part; one's own are free."""
-    assert refusal(name, subject, hour, objective.to_plain()) == told  # type: ignore[attr-defined]
+    """Another objective, limit or subject is refused; custom criteria accept any."""
+    assert refusal(name, subject, hour, objective.to_plain()) == says  # type: ignore[attr-defined]
 
 
 def test_hour_0_has_limits_of_its_own() -> None:
-    """A p90 is judged there, and no growth of the disk; later that is refused."""
+    """There a p90 is judged, and no growth of the disk; later both are refused."""
     for name, fields in (("LATENCY-TARGET", {"q": 0.9}), ("DB-SIZE", {"days": 0.0})):
         objective = {"name": CRITERIA[name].judges[0].objective, **fields}
         assert refusal(name, "", 0, objective) == ""
         assert "expected" in refusal(name, "", 4, objective)
 
 
-def test_what_a_criterion_is_judged_of() -> None:
-    """Each endpoint; of the sign-off all 24 hours, then what it rests on; else nothing by name."""
+def test_the_subjects_of_a_criterion() -> None:
+    """Each endpoint; the whole watch and its checkpoints for the sign-off; otherwise none."""
     assert subjects("LATENCY-TARGET", ("calls", "health")) == ("calls", "health")
     assert subjects("SIGNOFF-JOBS", ()) == ("24 hours", "")
     assert subjects("DB-POOL", ("calls",)) == subjects("SIGNOFF-DATABASE", ()) == ("",)
 
 
 def test_a_test_that_judges_by_another_objective_is_no_verdict(tmp_path: Path) -> None:
-    """Its own id is refused what its sentence does not say, and the line says what was expected."""
+    """The id is refused, and the line says what was expected."""
     project = Project(tmp_path, own=SOLD.format(sentence=CRITERIA["DB-POOL"].sentence))
     done = project.rehearsed()
     one = judged(project.record(), "DB-POOL")

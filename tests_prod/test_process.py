@@ -1,7 +1,7 @@
 """The process: its background jobs, its restarts, its memory."""
 
 from hour24.objectives.beats import BeatsKept
-from hour24.objectives.floor import FloorKept
+from hour24.objectives.level import FloorKept
 from hour24.objectives.memory import HeadroomKept, NoLeak
 from hour24.objectives.restarts import NoRestart
 from hour24.plugin import criterion

@@ -99,7 +99,7 @@ def health(production: Production, clock: Clock) -> list[Trial]:
             time.sleep(UPTIME_APART_S)
             later = reading(health, _answered("health", _as_endpoint(health)).data)
             _seconds(told.uptime, later.uptime, clock.now().timestamp() - began, began)
-        return "answers with the agreed document"
+        return "returns the expected document"
 
     return [
         Trial(

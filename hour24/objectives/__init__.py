@@ -1,9 +1,9 @@
-"""The limits a criterion sets; pure: evidence in, verdict out.
+"""The limits that criteria set; pure functions: evidence in, verdict out.
 
 Rules of this package:
 
-- Every room is imported here, so that :func:`hour24.objectives.base.from_plain` knows them all.
-- numpy and scipy are imported where something is judged, never here.
+- Every module is imported here, so that :func:`hour24.objectives.base.from_plain` knows them all.
+- numpy and scipy are imported by the functions that judge, never here.
 """
 
 from hour24.objectives import (
@@ -11,9 +11,9 @@ from hour24.objectives import (
     database,
     errors,
     feed,
-    floor,
     health,
     latency,
+    level,
     logs,
     memory,
     own,
@@ -30,9 +30,9 @@ __all__ = [
     "database",
     "errors",
     "feed",
-    "floor",
     "health",
     "latency",
+    "level",
     "logs",
     "memory",
     "own",

@@ -1,13 +1,13 @@
-"""What every objective is: a limit as data, with one judgement.
+"""The base class of objectives: a limit as data, with one judgement.
 
 Rules of this module:
 
-- An objective is frozen data; its name (the class's) and its fields stand in the record, and
-  :func:`from_plain` builds it again from there.
-- Evidence comes in by name, and each name has its kind; another kind is a mistake of ours, found
-  once, before anything is concluded. Names in ``needs`` must have been answered: an
+- An objective is frozen data; the record stores its class name and its fields, and
+  :func:`from_plain` rebuilds it from them.
+- Evidence is passed by name, and each name has its type; another type is a bug of ours, found
+  before anything is concluded. Names in ``needs`` must have an answer: an
   :class:`~hour24.evidence.Unanswered` among them is INCONCLUSIVE with its code. Names in
-  ``may`` may be absent or unanswered; the objective says what that means.
+  ``may`` may be absent or unanswered; the objective defines what that means.
 - :meth:`Objective.judge` is final; an objective writes :meth:`Objective.conclude`.
 """
 
@@ -26,13 +26,13 @@ from hour24.watch import Window
 
 Kind = type[Evidence] | UnionType
 Kinds = Mapping[str, Kind]
-"""Name -> the kind of evidence that is given by it."""
+"""Name -> the type of evidence that is passed under it."""
 Each = TypeVar("Each", bound=Evidence)
 _BY_NAME: dict[str, type[Objective]] = {}
 
 
 class Objective(Struct, frozen=True, kw_only=True):
-    """A limit. Subclasses say which evidence they need and how it is judged."""
+    """A limit. Subclasses define which evidence they need and how it is judged."""
 
     needs: ClassVar[Kinds] = {"evidence": Evidence}
     may: ClassVar[Kinds] = {}
@@ -44,7 +44,7 @@ class Objective(Struct, frozen=True, kw_only=True):
     def judge(self, evidence: Mapping[str, Evidence]) -> Verdict:
         """The verdict on this evidence.
 
-        Raises: TypeError, when evidence is missing by name or not of the form needed (ours).
+        Raises: TypeError, when evidence is missing or has the wrong type (a bug of ours).
         """
         unknown = set(evidence) - set(self.needs) - set(self.may)
         absent = set(self.needs) - set(evidence)
@@ -64,13 +64,13 @@ class Objective(Struct, frozen=True, kw_only=True):
         return self.conclude(evidence)
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        """The verdict, once everything needed was answered."""
+        """The verdict, when everything needed was answered."""
         raise NotImplementedError
 
     def unmeasured(
         self, code: str, reason: str, figures: Mapping[str, float] | None = None
     ) -> Verdict:
-        """INCONCLUSIVE, since nothing that could be held against the limit was measured."""
+        """INCONCLUSIVE, because nothing was measured that the limit applies to."""
         return Verdict(
             outcome=Outcome.INCONCLUSIVE,
             code=code,
@@ -90,7 +90,7 @@ class Objective(Struct, frozen=True, kw_only=True):
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """The fields of the objective of this name that have a default, as JSON-able data."""
+    """The defaults of the objective with this name, as JSON-able data."""
     fields = msgspec.structs.fields(_BY_NAME[name])
     return {
         field.encode_name: msgspec.to_builtins(field.default)
@@ -103,15 +103,15 @@ def from_plain(plain: Mapping[str, Any]) -> Objective:
     """The objective that :meth:`Objective.to_plain` wrote.
 
     Raises: KeyError, when no objective has this name; msgspec.ValidationError, when the
-        fields are not its own.
+        fields do not match.
     """
     fields = {key: value for key, value in plain.items() if key != "name"}
     objective: Objective = msgspec.convert(fields, type=_BY_NAME[plain["name"]])
     return objective
 
 
-def given(evidence: Mapping[str, Evidence], name: str, kind: type[Each]) -> Each:
-    """The evidence of this name, of the kind that :meth:`Objective.judge` has checked."""
+def pick(evidence: Mapping[str, Evidence], name: str, kind: type[Each]) -> Each:
+    """The evidence with this name, of the type that :meth:`Objective.judge` has checked."""
     answer = evidence[name]
     assert isinstance(answer, kind), name
     return answer
@@ -126,7 +126,7 @@ def _kind(kind: Kind) -> str:
 
 
 def window_of(evidence: Evidence, name: str) -> Window:
-    """The window it covers. Raises: TypeError, when it has none."""
+    """The window that the evidence covers. Raises: TypeError, when it has none."""
     window = evidence.question.window
     if window is None or window.seconds <= 0:
         raise TypeError(f"{name}: expected a window with a length, got {window}")

@@ -1,12 +1,12 @@
-"""Whether background jobs beat.
+"""Whether background jobs ran: their heartbeats in the logs.
 
 Rules of this module:
 
-- Beats count when they happened, not when their lines arrived; a stall of the logs is told apart
-  from a missed beat. The window's edges end gaps too.
-- The end of a window is judged once lines as late as the latest seen would have arrived.
-- One line a worker: two workers in one unlabelled stream hide one's death, and are INCONCLUSIVE.
-- The log witness answered and no beat is there: the jobs did not beat, which is FAIL.
+- Beats count at the time they happened, not when their lines arrived: delayed logs are not missed
+  beats. The window's edges end gaps too.
+- The end of a window is judged once lines as late as the latest so far would have arrived.
+- One line per worker: two workers in one unlabelled stream hide that one stopped: INCONCLUSIVE.
+- When the log source answered without any beat, the jobs did not run: FAIL.
 """
 
 from __future__ import annotations
@@ -15,19 +15,30 @@ from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Line, Series, Unanswered
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.statistics import beats as rhythm
 from hour24.text import format_count, format_duration, format_time, join_some, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
 MOST_NAMED = 8
+"""Workers named in a reason: more do not fit on a line."""
 MISSED = 1.5
-"""From so many periods on, a gap is a missed beat."""
+"""Periods from which a gap is a missed beat: jitter stays below half a period."""
 
 
 class _Worker(NamedTuple):
-    """One worker's beats: its name, when, its gaps over a missed beat and over the limit, the
-    longest gap, how many workers beat in its stream, how late its lines arrived."""
+    """The beats of one worker.
+
+    Args:
+        name: of the worker; empty in an unlabelled stream.
+        beats: number of its beats in the window.
+        missed: gaps of a missed beat that are within the limit, as (from, to).
+        over: gaps over the limit.
+        open_: gaps at the window's end that late lines may still close.
+        longest_s: its longest gap, in seconds.
+        streams: number of workers in its stream.
+        late_s: how late its lines arrived, in seconds.
+    """
 
     name: str
     beats: int
@@ -42,10 +53,10 @@ class _Worker(NamedTuple):
 class BeatsKept(Objective, frozen=True, kw_only=True):
     """Background jobs beat every ``every_s``, with no gap over ``max_gap_s``.
 
-    ``baseline`` holds the beats of hour 0: a worker that beat then and not at all now is dead.
+    ``baseline`` contains the beats of hour 0: a worker of then without any beat now has stopped.
 
     Args:
-        every_s: between two beats, in seconds.
+        every_s: period of the beats, in seconds.
         max_gap_s: longest time without a beat, in seconds.
     """
 
@@ -59,17 +70,17 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
         return f"at most {self.max_gap_s:g} s"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        series = given(evidence, "beats", Series)
+        series = pick(evidence, "beats", Series)
         start, end = _ends(series)
         lines = [line for line in series.lines if line.times]
         gone = _gone(evidence.get("baseline"), lines)
         if not lines or gone:
-            whose = f" of {', '.join(gone)}, which beat at hour 0," if lines else ""
+            who = f" of {', '.join(gone)}, which beat at hour 0," if lines else ""
             figures = {"beats": float(sum(len(line.times) for line in lines))}
             return self._verdict(
                 Outcome.FAIL,
                 "no_beat",
-                f"No beat{whose} from {format_time(start)} to {format_time(end)}, though the logs "
+                f"No beat{who} from {format_time(start)} to {format_time(end)}, though the logs "
                 f"answered: expected one every {self.every_s:g} s",
                 end - start,
                 {**figures, "longest_gap_s": end - start},
@@ -90,11 +101,11 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             "late_s": late_s,
         }
         if over:
-            told = [_gap(w, gap) for w, gap in over]
+            gaps = [_gap(w, gap) for w, gap in over]
             return self._verdict(
                 Outcome.FAIL,
                 "gap",
-                f"{join_some(told)}: expected one every {self.every_s:g} s and no "
+                f"{join_some(gaps)}: expected one every {self.every_s:g} s and no "
                 f"gap over {self.max_gap_s:g} s",
                 worst.longest_s,
                 figures,
@@ -103,9 +114,9 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "mixed_workers",
-                f"{mixed[0].streams} workers seem to beat in one stream"
+                f"{mixed[0].streams} workers seem to share one stream"
                 + (f" ({mixed[0].name})" if mixed[0].name else "")
-                + ", so that one's death would not show: name the worker in jobs.pattern, "
+                + ", which would hide that one stopped: name the worker in jobs.pattern, "
                 "(?P<worker>...)",
                 worst.longest_s,
                 figures,
@@ -114,9 +125,8 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "too_early",
-                f"{_gap(*open_[0])}, but lines arrive up to {format_duration(late_s)} late, so "
-                "that its end "
-                "is not known yet",
+                f"{_gap(*open_[0])}, but lines arrive up to {format_duration(late_s)} late, so its "
+                "end is not known yet",
                 worst.longest_s,
                 figures,
             )
@@ -125,7 +135,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 baseline.code,
-                f"Nobody knows which workers beat at hour 0, so that one's death would not show: "
+                "No hour-0 list of workers, so a missing worker cannot be detected: "
                 f"{baseline.reason}",
                 worst.longest_s,
                 figures,
@@ -143,9 +153,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
                 "one missed beat each"
             )
         if late_s > self.max_gap_s:
-            reason += (
-                f"; lines arrived up to {format_duration(late_s)} late, which is the logs' affair"
-            )
+            reason += f"; log lines arrived up to {format_duration(late_s)} late (no missed beat)"
         return self._verdict(Outcome.PASS, "", reason, worst.longest_s, figures)
 
     def _worker(self, line: Line, start: float, end: float, series: Series) -> _Worker:
@@ -154,7 +162,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
         beats = [t for t in rhythm.unique_times(line.times) if start <= t <= end]
         long = rhythm.gaps(beats, start, end, MISSED * self.every_s)
         over = [(a, b) for a, b in long if b - a > self.max_gap_s]
-        # a gap that only reaches so far because lines are still on their way is not one yet
+        # lines that are still on their way may close this gap
         open_ = [(a, b) for a, b in over if b >= end and min(b, settled) - a <= self.max_gap_s]
         return _Worker(
             name=one_line(line.labels.get("worker", ""), 60),
@@ -182,12 +190,12 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
 
 
 def _gap(worker: _Worker, gap: tuple[float, float]) -> str:
-    whose = f" of {worker.name}" if worker.name else ""
-    return f"no beat{whose} for {format_duration(gap[1] - gap[0])} from {format_time(gap[0])}"
+    who = f" of {worker.name}" if worker.name else ""
+    return f"no beat{who} for {format_duration(gap[1] - gap[0])} from {format_time(gap[0])}"
 
 
 def _gone(baseline: Evidence | None, lines: list[Line]) -> list[str]:
-    """Workers of hour 0 that have no beat now."""
+    """Workers of hour 0 without any beat now."""
     if not isinstance(baseline, Series):
         return []
     now = {line.labels.get("worker", "") for line in lines}
@@ -196,7 +204,7 @@ def _gone(baseline: Evidence | None, lines: list[Line]) -> list[str]:
 
 
 def _ends(series: Series) -> tuple[float, float]:
-    """The window, epoch seconds; without one, the first and last beat."""
+    """The ends of the window in epoch seconds; without a window, the first and last beat."""
     window = series.question.window
     if window is not None:
         return window.start.timestamp(), window.end.timestamp()

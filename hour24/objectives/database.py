@@ -1,13 +1,13 @@
-"""The database: whether it answers, how much room is left in its pool and on its disk.
+"""The database: whether it answers, and the use of its connections and its disk.
 
 Rules of this module:
 
-- The database is accused and witness: it is down when the health document or its platform says so,
-  or when it refuses a login that worked before in this watch while its host answers, whatever
-  others say of it. Our own connection failing alone shows nothing, and neither does the refusal
-  of a login that never worked, or of the address that we ask from.
-- Growth needs two readings an hour apart; it is the median slope of all pairs, so that one odd
-  reading does not make a trend.
+- The database is both service and source: it is down when the health document or its platform
+  reports so, or when it refuses a login that worked before in this watch while its host answers,
+  whatever others report. Our own failed connection alone shows nothing, and neither does the
+  refusal of a login that never worked, or of the address that hour24 runs on.
+- Growth needs two readings an hour apart; it is the median slope of all pairs, so that one outlier
+  does not make a trend.
 
 Source: Sen, Estimates of the regression coefficient based on Kendall's tau, JASA 63 (1968).
 """
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from hour24.documents import ABSENT, is_number, value_at
 from hour24.evidence import Document, Evidence, Listing, Unanswered
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.text import format_bytes, format_duration, format_percent, one_line
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -31,22 +31,24 @@ DOWN = frozenset(
 )
 REFUSALS = {
     "login_refused": "it refuses a login that worked before",
-    "too_many_connections": "it refuses another connection, all being taken",
-    "not_accepting": "it says that it is starting, stopping or recovering",
-    "upstream_down": "its pooler says that it cannot reach it",
+    "too_many_connections": "it has no free connection",
+    "not_accepting": "it is starting, stopping or recovering",
+    "upstream_down": "its pooler cannot reach it",
 }
-"""Codes with which the database itself, and not the way to it, turned us away."""
+"""Codes of a refusal by the database itself, not by the network."""
 SERVICE_WORDS = frozenset({"ACTIVE_HEALTHY", "UNHEALTHY", "COMING_UP"})
 SHORTEST_GROWTH_S = 3600.0
+"""Growth over a shorter time is mostly noise."""
 DAY_S = 86400.0
 LONGEST = 120
+"""Characters of a foreign text in a reason: enough for a message, short enough for a line."""
 
 
 class DatabaseAnswers(Objective, frozen=True, kw_only=True):
-    """The database answers the runbook's query, takes writes, and nothing calls it down.
+    """The database answers the runbook's query, accepts writes, and no source reports it down.
 
     Args:
-        database: JSON pointer to what the health document says of the database; "" for nothing.
+        database: JSON pointer to the database's state in the health document; "" for none.
     """
 
     needs: ClassVar[Kinds] = {}
@@ -67,62 +69,64 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
         says = self._health_says(evidence.get("health"))
         down: list[tuple[str, str]] = []
         if says is False:
-            down.append(("database_down", "the health document says that it is down"))
+            down.append(("database_down", "the health document reports it down"))
         down += _unhealthy(services)
         refused = _refusal(row, evidence.get("before"))
         if refused:
             down.append(refused)
         if down:
-            told = "; ".join(reason for _, reason in down)
-            seen = (
+            reasons = "; ".join(reason for _, reason in down)
+            contrast = (
                 f"; our own query was answered in {_took(row)}"
                 if isinstance(row, Listing) and row.items
                 else ""
             )
             if refused and says:
-                seen = "; the health document says that it is up"
+                contrast = "; the health document reports it up"
             return self._verdict(
-                Outcome.FAIL, down[0][0], f"Of the database: {told}{seen}", _word(down[0][0])
+                Outcome.FAIL, down[0][0], f"Database: {reasons}{contrast}", _observed(down[0][0])
             )
         if row is None:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "not_described",
-                "The runbook's query was not asked: production.toml describes no [database]",
+                "The runbook's query was not run: production.toml describes no [database]",
             )
         if isinstance(row, Unanswered):
-            beside = {True: "; the health document says that it is up", None: "", False: ""}[says]
+            contrast = {True: "; the health document reports it up", None: "", False: ""}[says]
             if row.code in REFUSALS:
-                beside += "; no login has worked in this watch yet, so that it may be our own fault"
-            return self._verdict(Outcome.INCONCLUSIVE, row.code, row.reason + beside)
+                contrast += (
+                    "; no login has worked in this watch yet, so our credential may be wrong"
+                )
+            return self._verdict(Outcome.INCONCLUSIVE, row.code, row.reason + contrast)
         assert isinstance(row, Listing)
         if not row.items:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "no_data",
-                "The runbook's query found no row for the database it is connected to",
+                "The runbook's query returned no row for the connected database",
             )
         if isinstance(services, Unanswered):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 services.code,
-                f"{_row_text(row)}, but what {services.question.who} calls its services is not "
+                f"{_row_text(row)}, but the state of {services.question.who}'s services is not "
                 f"known: {services.reason}",
                 _took(row),
             )
         who = services.question.who if services is not None else ""
-        odd = _odd(services)
-        if odd:
+        problem = _unknown_status(services)
+        if problem:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "source_misread",
-                f"{_row_text(row)}, but {who} calls {odd}, which is no word of its own",
+                f"{_row_text(row)}, but {who} reports {problem}",
                 _took(row),
             )
         if row.items[0].get("read_only"):
             return self._read_only(row)
         healthy = (
-            f", and {who} calls its {len(services.items)} services healthy"
+            f", and {who} reports its {len(services.items)} services as healthy"
             if isinstance(services, Listing)
             else ""
         )
@@ -139,25 +143,25 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
         )
 
     def _read_only(self, row: Listing) -> Verdict:
-        """The verdict on a database that answers and takes no writes."""
+        """The verdict on a database that answers but accepts no writes."""
         if row.items[0]["read_only"] == "recovery":
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "read_only",
-                f"{_row_text(row)}, but it is in recovery, a standby that takes no writes: name "
+                f"{_row_text(row)}, but it is in recovery, a standby that accepts no writes: name "
                 "the primary in database.dsn_env, or set database.writes = false",
-                "takes no writes",
+                "accepts no writes",
             )
         return self._verdict(
             Outcome.FAIL,
             "read_only",
-            f"{_row_text(row)}, but it takes no writes: default_transaction_read_only is on for "
-            "every role, as a platform sets it when the disk is full",
-            "takes no writes",
+            f"{_row_text(row)}, but it accepts no writes: default_transaction_read_only is on "
+            "for every role, as platforms set it when the disk is full",
+            "accepts no writes",
         )
 
     def _health_says(self, health: Evidence | None) -> bool | None:
-        """Whether the health document calls the database up; none when it does not tell."""
+        """True if the health document reports the database up; None when it does not say."""
         if not self.database or not isinstance(health, Document) or health.cached:
             return None
         value = value_at(health.body, self.database)
@@ -175,7 +179,7 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
 
 
 def _unhealthy(services: Evidence | None) -> list[tuple[str, str]]:
-    """What the platform says is not healthy, and the code for it."""
+    """The code and the text of services that the platform reports as not healthy."""
     if not isinstance(services, Listing):
         return []
     bad = [
@@ -185,29 +189,32 @@ def _unhealthy(services: Evidence | None) -> list[tuple[str, str]]:
         if item["status"] in SERVICE_WORDS - {"ACTIVE_HEALTHY"}
     ]
     return (
-        [("services_unhealthy", f"{services.question.who} calls {', '.join(bad)}")] if bad else []
+        [("services_unhealthy", f"{services.question.who} reports {', '.join(bad)}")] if bad else []
     )
 
 
-def _odd(services: Evidence | None) -> str:
-    """A service whose status is none of the documented words; a listing without any is odd too."""
+def _unknown_status(services: Evidence | None) -> str:
+    """A service with an undocumented status, or that there is no service; empty when neither."""
     if not isinstance(services, Listing):
         return ""
     if not services.items:
-        return "no service anything"
+        return "no service at all"
     found = [item for item in services.items if item["status"] not in SERVICE_WORDS]
-    return f"{found[0]['name']} {str(found[0]['status'])[:LONGEST]}" if found else ""
+    if not found:
+        return ""
+    name, status = found[0]["name"], str(found[0]["status"])[:LONGEST]
+    return f"{name} {status}, which is not a documented status"
 
 
 def _refusal(row: Evidence | None, before: Evidence | None) -> tuple[str, str] | None:
-    """That the database turned away a login that it had accepted before, and the code for it."""
+    """The code and the text of a refused login that had worked before; None when there is none."""
     if not isinstance(row, Unanswered) or row.code not in REFUSALS:
         return None
     answered = isinstance(before, Listing) and any(i.get("answered") is True for i in before.items)
     return (row.code, f"{REFUSALS[row.code]} ({row.reason})") if answered else None
 
 
-def _word(code: str) -> str:
+def _observed(code: str) -> str:
     return {
         "database_down": "down",
         "services_unhealthy": "unhealthy",
@@ -232,11 +239,11 @@ def _took(row: Listing) -> str:
 
 
 class PoolBelow(Objective, frozen=True, kw_only=True):
-    """Connections are left, nobody sits on a transaction, nobody waits long for a lock.
+    """Connections are free, no transaction idles for long, and no lock wait is long.
 
     Args:
-        share: of the connections available that may be in use, 0 to 1.
-        idle_in_transaction_s: how long a transaction may be open with nothing done, in seconds.
+        share: of the available connections that may be in use, 0 to 1.
+        idle_in_transaction_s: how long a session may be idle in a transaction, in seconds.
         lock_wait_s: how long a session may wait for a lock, in seconds.
     """
 
@@ -250,16 +257,17 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
         return f"below {format_percent(self.share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        item = _reading(given(evidence, "connections", Listing))
+        item = _reading(pick(evidence, "connections", Listing))
         if item is None or not all(is_number(item.get(n)) for n in ("in_use", "available")):
             return self.unmeasured(
-                "no_data", "The database did not say how many connections are in use and available"
+                "no_data",
+                "The database did not report how many connections are in use and available",
             )
-        rooms = [
+        pools = [
             ("connections", item["in_use"], item["available"]),
             *((each["what"], each["in_use"], each["limit"]) for each in item.get("limits") or ()),
         ]
-        what, used, available = max(rooms, key=lambda room: _share(room[1], room[2]))
+        what, used, available = max(pools, key=lambda pool: _share(pool[1], pool[2]))
         worst = _share(used, available)
         idle = float(item.get("oldest_idle_in_transaction_s") or 0.0)
         wait = float(item.get("oldest_lock_wait_s") or 0.0)
@@ -277,7 +285,7 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
             found.append(
                 (
                     "idle_in_transaction",
-                    f"a session{_by(item, 'idle_in_transaction_by')} has done nothing in an open "
+                    f"a session{_by(item, 'idle_in_transaction_by')} has been idle in an open "
                     f"transaction for {format_duration(idle)}: expected at most "
                     f"{self.idle_in_transaction_s:g} s",
                 )
@@ -291,12 +299,12 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
                     f"expected at most {self.lock_wait_s:g} s",
                 )
             )
-        aside = float(item.get("aside_idle_s") or 0.0)
-        beside = ""
-        if aside > self.idle_in_transaction_s:
-            beside = (
-                f"; set aside, a session{_by(item, 'aside_by')} of the platform or of maintenance "
-                f"has been idle in a transaction for {format_duration(aside)}"
+        excluded = float(item.get("aside_idle_s") or 0.0)
+        suffix = ""
+        if excluded > self.idle_in_transaction_s:
+            suffix = (
+                f"; excluded: a session{_by(item, 'aside_by')} of the platform or of maintenance "
+                f"has been idle in a transaction for {format_duration(excluded)}"
             )
         reason = "; ".join(text for _, text in found) or (
             f"{used} of {available} {what} are in use, {format_percent(worst)}; the longest idle "
@@ -305,7 +313,7 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
         return Verdict(
             outcome=Outcome.FAIL if found else Outcome.PASS,
             code=found[0][0] if found else "",
-            reason=reason[:1].upper() + reason[1:] + beside,
+            reason=reason[:1].upper() + reason[1:] + suffix,
             observed=format_percent(worst),
             limit=self.limit_text(),
             scale=Scale(unit="%", limit=100 * self.share, observed=100 * worst),
@@ -320,11 +328,11 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
 
 
 class DiskBelow(Objective, frozen=True, kw_only=True):
-    """The disk has room, and will have for days at the present growth.
+    """The disk has free space, and enough for days at the present growth.
 
     Args:
         share: of the disk that may be used, 0 to 1.
-        days: how many days must be left until it is full; 0 where growth is not judged (hour 0).
+        days: days that must be left until it is full; 0 where growth is not judged (hour 0).
     """
 
     needs: ClassVar[Kinds] = {"disk": Listing}
@@ -338,18 +346,22 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
         return f"{below}, {self.days:g} days left" if self.days else below
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        item = _reading(given(evidence, "disk", Listing))
-        if item is None or not _whole(item.get("used_bytes")) or not _whole(item.get("size_bytes")):
+        item = _reading(pick(evidence, "disk", Listing))
+        if (
+            item is None
+            or not _is_size(item.get("used_bytes"))
+            or not _is_size(item.get("size_bytes"))
+        ):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "no_data",
-                "How large the database's disk is, and how much of it is used, was not told",
+                "The size and use of the database's disk were not reported",
                 {},
             )
         size, used = float(item["size_bytes"]), float(item["used_bytes"])
         share = used / size
         figures = {"share": share, "used_bytes": used, "size_bytes": size}
-        stands = (
+        usage = (
             f"{format_bytes(used)} of {format_bytes(size)} of the disk are used, "
             f"{format_percent(share)}"
         )
@@ -357,18 +369,18 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "disk_full",
-                f"{stands}: expected below {format_percent(self.share)}",
+                f"{usage}: expected below {format_percent(self.share)}",
                 figures,
             )
         if not self.days:
-            return self._verdict(Outcome.PASS, "", stands, figures)
+            return self._verdict(Outcome.PASS, "", usage, figures)
         readings = sorted(_readings(evidence.get("before"), item))
         span_s = readings[-1][0] - readings[0][0] if readings else 0.0
         if span_s < SHORTEST_GROWTH_S:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "too_early",
-                f"{stands}; its growth needs an earlier reading, at least an hour before this one",
+                f"{usage}; growth needs an earlier reading, at least an hour older than this one",
                 figures,
             )
         growth = _slope(readings)
@@ -376,7 +388,7 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
         over = f"over {len(readings)} readings in {format_duration(span_s)}"
         if growth <= 0:
             return self._verdict(
-                Outcome.PASS, "", f"{stands}, and it does not grow ({over})", figures
+                Outcome.PASS, "", f"{usage}, and it does not grow ({over})", figures
             )
         left = (size - used) / growth / DAY_S
         figures["days_left"] = left
@@ -386,10 +398,10 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "disk_growing",
-                f"{stands}; {grows}: expected at least {self.days:g} days",
+                f"{usage}; {grows}: expected at least {self.days:g} days",
                 figures,
             )
-        return self._verdict(Outcome.PASS, "", f"{stands}; {grows}", figures)
+        return self._verdict(Outcome.PASS, "", f"{usage}; {grows}", figures)
 
     def _verdict(
         self, outcome: Outcome, code: str, reason: str, figures: dict[str, float]
@@ -410,7 +422,7 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
 
 
 def _readings(before: Evidence | None, now: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
-    """Moment and bytes used of every reading, this one included; equal moments once."""
+    """Time and bytes used of every reading, including this one; each time once."""
     earlier = before.items if isinstance(before, Listing) else ()
     seen: set[float] = set()
     for item in (*earlier, now):
@@ -433,16 +445,16 @@ def _reading(evidence: Listing) -> dict[str, Any] | None:
 
 
 def _by(item: Mapping[str, Any], name: str) -> str:
-    """Whose session it is, in brackets; empty when that was not told."""
+    """The session's owner in brackets; empty when it was not reported."""
     return f" ({one_line(item[name], LONGEST)})" if item.get(name) else ""
 
 
 def _share(used: float, available: float) -> float:
-    """``used`` of ``available``; all of it where there is none."""
+    """``used`` as a share of ``available``; 1 when there is none."""
     return used / available if available > 0 else 1.0
 
 
-def _whole(value: Any) -> bool:
+def _is_size(value: Any) -> bool:
     return is_number(value) and value > 0
 
 

@@ -1,15 +1,15 @@
-"""Whether the error tracker can be believed: an event sent is stored, and none is dropped.
+"""Whether the error tracker is reliable: it stores a test event and drops no events.
 
 Rules of this module:
 
-- Acceptance is not receipt: only the event read back proves it.
-- A slow tracker is not one that loses events. It has lost one when its ingest says that it takes no
-  errors, when it counts as dropped and not as accepted what was sent since, or when it answers
-  every look quickly and after long patience neither shows the event nor counts any. Where it
-  counts events that it does not show yet, or is slow to answer, it may only be late.
-- Nothing dropped of nothing sent holds where little or nothing is usual, and the reason says that
-  nothing was sent. Where the day before the watch had errors in its quiet hours too, a tracker that
-  suddenly hears of none may be deaf: INCONCLUSIVE, since everything else it says is empty then.
+- Acceptance is not receipt: only an event that is read back proves it.
+- A slow tracker does not lose events. It has lost one when its ingest refuses errors, when it
+  counts what was sent as dropped and not as accepted, or when it answers every request quickly and
+  after a long wait neither shows the event nor counts any. If it counts events that it does not
+  show yet, or answers slowly, the event may only be late.
+- No event dropped of no event sent is PASS where few or none are usual, and the reason says that
+  none was sent. Where the day before the watch had errors even in its quiet hours, a tracker that
+  suddenly receives none may be broken: INCONCLUSIVE, because its other answers are empty then.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.evidence import Counts, Document, Evidence, Series, Unanswered
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.text import format_duration, format_number
 from hour24.verdict import Outcome, Scale, Verdict
 
 SETTINGS = "by settings, "
-"""How the name of a part begins that the team itself leaves out."""
+"""Prefix of parts that the team's own settings exclude."""
 MOST_PARTS = 5
+"""Parts named in a reason: more do not fit on a line."""
 HOUR_S = 3600.0
 LEAST_EXPECTED = 10.0
+"""A Poisson count of mean 10 is 0 once in 22,000 windows."""
 SILENT_SHARE = 0.1
-"""Of ten events or more that are expected, less than a tenth is silence: a Poisson count of mean 10
-is 0 once in 22,000 windows, and what is expected is taken from the quieter hours."""
+"""Less than a tenth of the count of the quieter hours is no longer a quiet day."""
 QUICK_S = 5.0
-"""A look at the event that took longer shows a tracker that is slow."""
+"""A tracker that took longer to answer is slow, so the event may only be late."""
 
 
 class EventStored(Objective, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ class EventStored(Objective, frozen=True, kw_only=True):
         return "stored"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        event = given(evidence, "event", Document)
+        event = pick(evidence, "event", Document)
         who = event.question.who
         attempts = event.question.attempts
         if event.status == 200 and isinstance(event.body, dict) and event.body:
@@ -53,50 +54,50 @@ class EventStored(Objective, frozen=True, kw_only=True):
                 took = (attempts[-1].at - begun).total_seconds() + attempts[-1].took_ms / 1000
             return Verdict(
                 outcome=Outcome.PASS,
-                reason=f"The event sent was read back from {who} {format_duration(took)} later",
+                reason=f"The test event was read back from {who} {format_duration(took)} later",
                 observed=f"read back in {format_duration(took)}",
                 limit=self.limit_text(),
                 figures={"took_s": took},
             )
-        told = event.problem or f"it answered {event.status}"
+        detail = event.problem or f"it answered {event.status}"
         if event.status == 404:
             return self._absent(event)
         if event.status == 429 and isinstance(event.body, dict) and event.body.get("limit"):
             return self._verdict(
                 Outcome.FAIL,
                 "not_accepted",
-                f"{who}'s ingest takes no errors now: {told}; those of the service are lost too",
+                f"{who} accepts no errors now: {detail}; errors of the service are lost too",
                 "not accepted",
             )
         code = {401: "source_refused", 403: "source_refused", 429: "source_limited"}
         return self._verdict(
             Outcome.INCONCLUSIVE,
             code.get(event.status, "source_misread"),
-            f"Whether {who} stored the event sent cannot be said: {told}",
+            f"Whether {who} stored the test event is not known: {detail}",
         )
 
     def _absent(self, event: Document) -> Verdict:
-        """The verdict on an event that was accepted and is not there."""
+        """The verdict on an event that was accepted but not found."""
         about = event.body if isinstance(event.body, dict) else {}
         usage = about.get("usage")
         took_s = max((each.took_ms for each in event.question.attempts), default=0.0) / 1000
-        stands = (
-            f"{event.question.who} accepted the event sent, but it did not appear: {event.problem}"
+        missing = (
+            f"{event.question.who} accepted the test event, but it did not appear: {event.problem}"
         )
         if not isinstance(usage, dict):
-            usage = {"code": "source_misread", "reason": "nothing is told of what it counted"}
+            usage = {"code": "source_misread", "reason": "it returned no usage"}
         if took_s > QUICK_S:
-            why = f"it took up to {format_duration(took_s)} to answer, so that it may only be late"
-            return self._verdict(Outcome.INCONCLUSIVE, "source_timeout", f"{stands}; {why}")
+            why = f"it took up to {format_duration(took_s)} to answer, so it may only be late"
+            return self._verdict(Outcome.INCONCLUSIVE, "source_timeout", f"{missing}; {why}")
         if usage.get("code", "source_lacks") != "source_lacks":
             why = f"what it counted meanwhile is not known: {usage['reason']}"
-            return self._verdict(Outcome.INCONCLUSIVE, usage["code"], f"{stands}; {why}")
+            return self._verdict(Outcome.INCONCLUSIVE, usage["code"], f"{missing}; {why}")
         before, after = usage.get("before") or {}, usage.get("after") or {}
         rose = {name: n - before.get(name, 0) for name, n in after.items()}
         taken = rose.get("accepted", 0)
         if taken > 0:
-            why = f"it counted {taken} as accepted meanwhile, so that it may only be late"
-            return self._verdict(Outcome.INCONCLUSIVE, "source_timeout", f"{stands}; {why}")
+            why = f"it counted {taken} as accepted meanwhile, so it may only be late"
+            return self._verdict(Outcome.INCONCLUSIVE, "source_timeout", f"{missing}; {why}")
         lost = [
             f"{n} {name}"
             for name, n in sorted(rose.items())
@@ -106,12 +107,12 @@ class EventStored(Objective, frozen=True, kw_only=True):
         if lost:
             counted = f"it counted as dropped meanwhile: {', '.join(lost[:MOST_PARTS])}"
         elif "code" in usage:
-            counted = "it does not tell what it counted"
+            counted = "it does not report counts"
         return self._verdict(
             Outcome.FAIL,
             "dropped" if lost else "not_stored",
-            f"{stands}, though it answered every look within {QUICK_S:g} s, and {counted}; errors "
-            "of the service may be lost the same way (quota, inbound filters, its workers)",
+            f"{missing}, though it answered every request within {QUICK_S:g} s, and {counted}; "
+            "errors of the service may be lost the same way (quota, inbound filters, its workers)",
             "not stored",
         )
 
@@ -124,9 +125,9 @@ class EventStored(Objective, frozen=True, kw_only=True):
 
 
 class NothingDropped(Objective, frozen=True, kw_only=True):
-    """Every error event of the window was accepted, and the tracker did not fall silent.
+    """Every error event of the window was accepted, and the tracker still receives events.
 
-    ``day_before`` is what it accepted hour by hour before the watch began.
+    ``day_before`` is the number of events that it accepted per hour before the watch.
     """
 
     needs: ClassVar[Kinds] = {"outcomes": Counts}
@@ -136,7 +137,7 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
         return "none dropped"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        outcomes = given(evidence, "outcomes", Counts)
+        outcomes = pick(evidence, "outcomes", Counts)
         who = outcomes.question.who
         figures = {"dropped": float(outcomes.bad), "events": float(outcomes.total)}
         scale = Scale(unit=outcomes.what, limit=1.0, observed=float(outcomes.bad))
@@ -150,8 +151,8 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
                 outcome=Outcome.FAIL,
                 code="dropped",
                 reason=f"{who} dropped {outcomes.bad} of {outcomes.total} {outcomes.what} "
-                f"({how or 'how is not told'}): what it shows of errors is a part of "
-                f"them{_by_settings(outcomes)}",
+                f"({how or 'no reason reported'}): the errors it shows are incomplete"
+                f"{_by_settings(outcomes)}",
                 observed=f"{outcomes.bad} dropped",
                 limit=self.limit_text(),
                 scale=scale,
@@ -174,8 +175,8 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
             reason=(
                 f"{who} accepted all {outcomes.total} {outcomes.what} of the window"
                 if outcomes.total
-                else f"{who} counted no {outcomes.what} in the window, and dropped none; that any "
-                "would arrive is what the canary event of hour 0 shows"
+                else f"{who} counted no {outcomes.what} in the window and dropped none; the test "
+                "event of hour 0 shows that events arrive"
             )
             + _by_settings(outcomes),
             observed="0 dropped",
@@ -185,7 +186,7 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
         )
 
     def _silent(self, outcomes: Counts, before: Evidence | None) -> tuple[str, str] | None:
-        """Why this count may be that of a tracker that hears of nothing; its code, and why."""
+        """Code and reason if the count is so low that the tracker may have stopped receiving."""
         who = outcomes.question.who
         if isinstance(before, Unanswered):
             if outcomes.total:
@@ -202,7 +203,7 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
         if window is None or not hours:
             return None
         quiet = hours[len(hours) // 4]
-        until = min(window.end, outcomes.question.at)  # an hour that goes on may be asked for
+        until = min(window.end, outcomes.question.at)  # the last hour may not be over yet
         passed = max(0.0, (until - window.start).total_seconds() / HOUR_S)
         expected = quiet * passed
         if expected < LEAST_EXPECTED or outcomes.total >= expected * SILENT_SHARE:
@@ -210,14 +211,14 @@ class NothingDropped(Objective, frozen=True, kw_only=True):
         return "feed_silent", (
             f"{who} counted {outcomes.total} {outcomes.what} in {passed:.3g} h, where the "
             f"quieter hours of the day before the watch had {format_number(quiet)} an hour: "
-            "perhaps nothing "
-            "fails any more, perhaps nothing reaches it. Let the service report an error, and see "
-            "that it arrives (DSN, inbound filters, quota, firewall); then waive this by name"
+            "either "
+            "nothing fails any more, or nothing reaches it. Make the service report an error, and "
+            "check that it arrives (DSN, inbound filters, quota, firewall); then waive this"
         )
 
 
 def _by_settings(outcomes: Counts) -> str:
-    """``; by the team's own settings, 9 were left out (9 client_discard: ignored)``."""
+    """``; 9 excluded by your own settings (9 client_discard: ignored)``; empty when none were."""
     found = {
         name.removeprefix(SETTINGS): n
         for name, n in sorted(outcomes.parts.items())
@@ -226,4 +227,4 @@ def _by_settings(outcomes: Counts) -> str:
     if not found:
         return ""
     how = ", ".join(f"{n} {name}" for name, n in list(found.items())[:MOST_PARTS])
-    return f"; by the team's own settings, {sum(found.values())} were left out ({how})"
+    return f"; {sum(found.values())} excluded by your own settings ({how})"

@@ -1,14 +1,14 @@
-"""The health document against what was agreed.
+"""The health document compared with the expected one.
 
 Rules of this module:
 
-- The service is the accused: no answer from it, or one that is no 2xx, while the control address
-  answers, is FAIL. When the control is silent too, nothing is known.
-- 401, 403 and 429 speak of our credential and our haste, not of the service's health.
-- A document that differs from the schema is FAIL, with the member, what was expected and got.
-- An answer that a cache gave, or that our own client cannot take, shows nothing either way.
-- A timestamp is held against our clock. When the answer's own ``Date`` agrees with the document
-  and not with us, one of two clocks is wrong: the control's ``Date`` says which, or nobody does.
+- No answer from the service, or one that is not 2xx, is FAIL while the control address answers.
+  When the control address does not answer either, the state is not known.
+- 401, 403 and 429 are caused by our credential and our request rate, not by the service's health.
+- A document that differs from the schema is FAIL, with the member, the expected and actual value.
+- A cached answer, or one that hour24 cannot read, shows nothing.
+- A timestamp is compared with our clock. When the answer's ``Date`` agrees with the document and
+  not with us, one of two clocks is wrong: the control address's ``Date`` shows which.
 """
 
 from __future__ import annotations
@@ -21,24 +21,23 @@ from msgspec import Struct
 
 from hour24.documents import differences, is_number, pointer_to, show_value, value_at
 from hour24.evidence import Document, Evidence
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.text import format_duration, format_number, join_some, parse_stated_time
 from hour24.verdict import Outcome, Scale, Verdict
 
 EARLIEST_START = 946_684_800.0
-"""1 January 2000, in epoch seconds: an uptime from before it is a time, or of another unit."""
+"""1 January 2000, in epoch seconds: an earlier start means another unit, or no uptime."""
 
 
 class HealthDocument(Objective, frozen=True, kw_only=True):
-    """The health endpoint answers with the agreed document, made now.
+    """The health endpoint returns the expected document, freshly made.
 
     Args:
         schema: JSON Schema of the document.
-        timestamp, uptime: JSON pointers to when it was made and for how long the process runs;
-            "" where the document tells none.
-        database: JSON pointer to whether the database answers; kept for the record, the schema
-            judges it.
-        fresh_s: how far the timestamp may lie from the moment of the answer, in seconds.
+        timestamp, uptime: JSON pointers to when it was made and for how long the process has run;
+            "" where the document has none.
+        database: JSON pointer to the database's state; stored in the record, judged by the schema.
+        fresh_s: largest difference between the timestamp and the time of the answer, in seconds.
     """
 
     needs: ClassVar[Kinds] = {"health": Document}
@@ -52,17 +51,17 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
 
     def limit_text(self) -> str:
         if not self.timestamp:
-            return "the agreed document"
-        return f"as agreed, at most {self.fresh_s:g} s old"
+            return "the expected document"
+        return f"as expected, at most {self.fresh_s:g} s old"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        document = given(evidence, "health", Document)
+        document = pick(evidence, "health", Document)
         control = evidence.get("control")
-        verdict = self._unheard(document, control)
+        verdict = self._no_answer(document, control)
         if verdict is None:
-            verdict = self._not_the_service_s(document)
+            verdict = self._not_from_service(document)
         if verdict is None:
-            verdict = self._unfit(document)
+            verdict = self._wrong_document(document)
         if verdict is not None:
             return verdict
         if not self.timestamp:
@@ -70,35 +69,39 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         made = parse_stated_time(value_at(document.body, self.timestamp))
         if made is None:
             return self._differs(
-                [f"{self.timestamp}: expected a moment, got {_at(document.body, self.timestamp)}"]
+                [f"{self.timestamp}: expected a time, got {_shown(document.body, self.timestamp)}"]
             )
         age = Age.of(document, made)
         if abs(age.ours_s) <= self.fresh_s:
             return self._pass(document, age)
         return self._stale(age, control)
 
-    def _unheard(self, document: Document, control: Evidence | None) -> Verdict | None:
-        """The verdict when there was no answer that counts; none when there was one."""
-        attempts = tried(document)
+    def _no_answer(self, document: Document, control: Evidence | None) -> Verdict | None:
+        """The verdict when there was no usable answer; None when there was one."""
+        attempts = attempts_text(document)
         if document.silent or document.status == 0:
             why = document.problem or "no answer"
-            heard = control.status > 0 if isinstance(control, Document) else None
-            if document.silent and heard is False:
+            control_answered = control.status > 0 if isinstance(control, Document) else None
+            if document.silent and control_answered is False:
                 return self._inconclusive(
                     "no_network",
                     f"The service did not answer {attempts} ({why}), and neither did the control "
                     "address: our own network may be down",
                 )
-            if document.silent and heard is None:
+            if document.silent and control_answered is None:
                 return self._inconclusive(
                     "no_control",
                     f"The service did not answer {attempts} ({why}), and the control address was "
-                    "not asked, so that it may be our own network",
+                    "not asked, so it may be our own network",
                 )
-            beside = "while the control address answered" if heard else "though it had before"
+            contrast = (
+                "while the control address answered"
+                if control_answered
+                else "though it had answered before"
+            )
             return self._fail(
                 "no_answer",
-                f"The service did not answer {attempts} ({why}), {beside}",
+                f"The service did not answer {attempts} ({why}), {contrast}",
                 "no answer",
             )
         if 200 <= document.status < 300:
@@ -114,11 +117,11 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         if document.status == 429:
             return self._inconclusive(
                 "source_limited",
-                f"The health endpoint answered 429 {attempts}: it limits our requests, which says "
-                "nothing about its health",
+                f"The health endpoint answered 429 {attempts}: it rate-limits our requests, which "
+                "says nothing about its health",
                 observed,
             )
-        says = differing(self.schema, document.body) if not document.problem else []
+        says = differences_from(self.schema, document.body) if not document.problem else []
         return self._fail(
             "bad_status",
             f"The health endpoint answered {document.status} {attempts}: expected 2xx"
@@ -126,63 +129,63 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
             observed,
         )
 
-    def _not_the_service_s(self, document: Document) -> Verdict | None:
-        """The verdict where the answer is a cache's, or one that we cannot take; else none."""
+    def _not_from_service(self, document: Document) -> Verdict | None:
+        """The verdict on a cached or unreadable answer; None for any other."""
         if document.cached:
             return self._inconclusive(
                 "stale",
-                f"A cache gave this answer ({document.cached}), {tried(document)}: what the "
-                "service would answer now is not known; let the health endpoint answer "
-                "Cache-Control: no-store, or ask it at its origin",
+                f"A cache returned this answer ({document.cached}), {attempts_text(document)}: the "
+                "service's current answer is not known; make the health endpoint return "
+                "Cache-Control: no-store, or request it at its origin",
             )
         if document.not_taken:
             return self._inconclusive(
                 "not_taken",
-                f"The health endpoint answered {document.status}, and we cannot read it: "
+                f"The health endpoint answered {document.status}, but hour24 cannot read it: "
                 f"{document.not_taken}",
             )
         return None
 
-    def _unfit(self, document: Document) -> Verdict | None:
-        """The verdict on a document that is not as agreed; none when it is."""
+    def _wrong_document(self, document: Document) -> Verdict | None:
+        """The verdict on a document that is not the expected one; None when it is."""
         if document.problem:
             return self._fail(
                 "no_document",
                 f"The health endpoint answered {document.status}, but {document.problem}",
                 "no document",
             )
-        found = differing(self.schema, document.body)
+        found = differences_from(self.schema, document.body)
         if self.uptime:
             uptime = value_at(document.body, self.uptime)
             if not is_number(uptime) or uptime < 0:
-                place = f"{self.uptime}: expected"
-                if not any(each.startswith(place) for each in found):
-                    got = _at(document.body, self.uptime)
-                    found.append(f"{place} seconds of at least 0, got {got}")
+                prefix = f"{self.uptime}: expected"
+                if not any(each.startswith(prefix) for each in found):
+                    got = _shown(document.body, self.uptime)
+                    found.append(f"{prefix} seconds of at least 0, got {got}")
         return self._differs(found) if found else None
 
     def _differs(self, differences: list[str]) -> Verdict:
         return self._fail(
             "schema",
-            f"The health document is not as agreed: {join_some(differences)}",
+            f"The health document differs from the expected one: {join_some(differences)}",
             differences[0].partition(":")[0] + " differs",
             {"differences": float(len(differences))},
         )
 
     def _stale(self, age: Age, control: Evidence | None) -> Verdict:
-        """The verdict on a timestamp that does not fit our clock."""
-        theirs = age.server_s
-        if theirs is None or abs(theirs) > self.fresh_s:
+        """The verdict on a timestamp that does not agree with our clock."""
+        by_server = age.server_s
+        if by_server is None or abs(by_server) > self.fresh_s:
             third = _offset_s(control)
-            if theirs is None and third is not None and abs(third) > self.fresh_s:
+            if by_server is None and third is not None and abs(third) > self.fresh_s:
                 return self._inconclusive(
                     "clock_skew",
                     f"The timestamp is {_age(age.ours_s)} by our clock, but that clock itself is "
-                    f"{_off(third)} the control address's: set it right",
+                    f"{_offset_text(third)} the control address's: correct it",
                     _age(age.ours_s),
                 )
-            by = age.ours_s if theirs is None else theirs
-            clock = "our clock" if theirs is None else "its own server's clock"
+            by = age.ours_s if by_server is None else by_server
+            clock = "our clock" if by_server is None else "its own server's clock"
             return self._fail(
                 "stale",
                 f"The health document's timestamp is {_age(by)} by {clock}: expected at most "
@@ -191,32 +194,32 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
                 age.figures(),
                 Scale(unit="s", limit=self.fresh_s, observed=abs(by)),
             )
-        apart = age.ours_s - theirs
+        offset = age.ours_s - by_server
         third = _offset_s(control)
         if third is not None and abs(third) <= self.fresh_s:
             return self._fail(
                 "stale",
                 f"The health document's timestamp is {_age(age.ours_s)}: the service's clock is "
-                f"{_off(-apart)} ours, and the control address's clock agrees with ours",
+                f"{_offset_text(-offset)} ours, and the control address's clock agrees with ours",
                 _age(age.ours_s),
                 age.figures(),
                 Scale(unit="s", limit=self.fresh_s, observed=abs(age.ours_s)),
             )
-        witness = (
-            "the control address's clock agrees with the service's, so ours is wrong: set it right"
-            if third is not None and abs(third - apart) <= self.fresh_s
-            else "no third clock says which of them is wrong"
+        third_clock = (
+            "the control address's clock agrees with the service's, so ours is wrong: correct it"
+            if third is not None and abs(third - offset) <= self.fresh_s
+            else "without a third clock it is not known which one is wrong"
         )
         return self._inconclusive(
             "clock_skew",
-            f"The health document is {_age(theirs)} by its own server's clock, and that clock is "
-            f"{_off(-apart)} ours; {witness}",
+            f"The health document is {_age(by_server)} by its own server's clock, and that clock "
+            f"is {_offset_text(-offset)} ours; {third_clock}",
             _age(age.ours_s),
             age.figures(),
         )
 
     def _pass(self, document: Document, age: Age | None) -> Verdict:
-        parts = ["The document is as agreed"]
+        parts = ["The health endpoint returns the expected document"]
         figures = {"attempts": float(max(1, len(document.question.attempts)))}
         if age is not None:
             parts.append(f"its timestamp is {_age(age.ours_s)}")
@@ -232,7 +235,7 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         return Verdict(
             outcome=Outcome.PASS,
             reason="; ".join(parts),
-            observed="as agreed" if age is None else _age(age.ours_s),
+            observed="as expected" if age is None else _age(age.ours_s),
             limit=self.limit_text(),
             scale=None
             if age is None
@@ -276,11 +279,11 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
 
 
 class Age(Struct, frozen=True):
-    """How old a timestamp is, in seconds; negative when it lies in the future.
+    """The age of a timestamp, in seconds; negative when it is in the future.
 
     Args:
-        ours_s: by our clock at the moment of the answer.
-        server_s: by the answer's own ``Date``, which knows whole seconds; none without one.
+        ours_s: by our clock at the time of the answer.
+        server_s: by the answer's ``Date``, in whole seconds; None without one.
     """
 
     ours_s: float
@@ -303,21 +306,21 @@ class Age(Struct, frozen=True):
 
 
 def impossible_uptime(at: float, uptime_s: float) -> str:
-    """Why no process can be up for so long at ``at`` (epoch seconds); empty when one can."""
+    """Why no process can have this uptime at ``at`` (epoch seconds); empty when one can."""
     if at - uptime_s >= EARLIEST_START:
         return ""
     return (
-        f"its uptime of {format_number(uptime_s)} is none in seconds: the process would have "
+        f"its uptime of {format_number(uptime_s)} cannot be in seconds: the process would have "
         "started before the year 2000"
     )
 
 
-def differing(schema: Mapping[str, Any], body: Any) -> list[str]:
-    """Each difference of ``body`` from ``schema``, each once: ``/status: expected X, got Y``."""
+def differences_from(schema: Mapping[str, Any], body: Any) -> list[str]:
+    """Each difference of ``body`` from ``schema`` once: ``/status: expected X, got Y``."""
     return [f"{pointer_to(each.place) or '/'}: {each.text()}" for each in differences(body, schema)]
 
 
-def tried(document: Document) -> str:
+def attempts_text(document: Document) -> str:
     """``in 3 attempts over 90 s``; ``in one attempt``."""
     attempts = document.question.attempts
     if len(attempts) < 2:
@@ -333,13 +336,13 @@ def _answered(document: Document) -> datetime:
 
 
 def _offset_s(control: Evidence | None) -> float | None:
-    """Our clock against the control address's, in seconds; none when it told no time."""
+    """Our clock minus the control address's, in seconds; None when that sent no time."""
     if not isinstance(control, Document) or control.server_date is None:
         return None
     return (_answered(control) - control.server_date).total_seconds()
 
 
-def _at(body: Any, pointer: str) -> str:
+def _shown(body: Any, pointer: str) -> str:
     return show_value(value_at(body, pointer))
 
 
@@ -349,6 +352,6 @@ def _age(seconds: float) -> str:
     return f"{format_duration(max(0.0, seconds))} old"
 
 
-def _off(seconds: float) -> str:
-    """How a clock stands to another: ``40 s ahead of``, ``2.0 h behind``."""
+def _offset_text(seconds: float) -> str:
+    """The offset of a clock to another: ``40 s ahead of``, ``2.0 h behind``."""
     return f"{format_duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"

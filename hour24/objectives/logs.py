@@ -1,17 +1,17 @@
-"""Log lines: errors among them, patterns that repeat, words that are watched.
+"""Log lines: errors, repeating patterns, and watched words.
 
 Rules of this module:
 
-- A line is an error by its own level (:mod:`hour24.lines.levels`), or where it has none by the
-  platform's label; lines of which nobody says the level are counted and said.
+- A line is an error by its own level (:mod:`hour24.lines.levels`), or else by the platform's label;
+  lines without a recognisable level are counted and reported.
 - A traceback counts once, with the line it belongs to (:mod:`hour24.lines.traces`).
-- What was read of a list that was cut is a lower bound, and is called one.
-- A line of a normal class does not count; a bounded class is normal up to its bound in each
-  calendar hour, and what comes after it counts.
-- Lines are told by their pattern, with samples: what only varies does not part them.
-- A level has risen when that is both significant and large; the smallest rise that would have
-  shown is told. Fewer lines than at hour 0 are no failure; no line at all is.
-- Lines are foreign text: one line each, cut, nothing that acts.
+- The counts of a truncated list are lower bounds, and are reported as such.
+- A known-normal line does not count; a limited class is normal up to its limit in each calendar
+  hour, and further lines count.
+- Lines are grouped by pattern, with samples: variable parts do not separate them.
+- A rise of a level is both significant and large; the smallest detectable one is reported. Fewer
+  lines than at hour 0 are no failure; no line at all is INCONCLUSIVE.
+- Lines are foreign text: one line each, truncated, without control characters.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any, ClassVar, NamedTuple
 from hour24.classes import IssueClass
 from hour24.evidence import Counts, Evidence, Listing
 from hour24.lines.traces import entries
-from hour24.objectives.aside import Parted, parted
-from hour24.objectives.base import Kinds, Objective, given, window_of
-from hour24.objectives.listed import listed
+from hour24.objectives.base import Kinds, Objective, pick, window_of
+from hour24.objectives.exclusions import Exclusions, exclude_known_normal
+from hour24.objectives.listing import judge_listing
 from hour24.statistics.counts import (
     HOUR_S,
     Ratio,
@@ -52,58 +52,62 @@ DAY_S = 24 * HOUR_S
 
 
 class Errors(NamedTuple):
-    """The errors of a listing, those of normal classes apart.
+    """The errors of a list, with known-normal ones separate.
 
     Args:
-        of: parted, a traceback as one.
-        unknown: lines that hold an error's word, and of which nobody says the level.
-        least: ``at least `` where the listing is not all there was.
+        of: the errors, each traceback as one.
+        unknown: lines that contain an error word and have no recognisable level.
+        least: ``at least `` where the list is incomplete.
     """
 
-    of: Parted
+    of: Exclusions
     unknown: int
     least: str
 
     @classmethod
     def in_(cls, answer: Listing, normal: Sequence[IssueClass]) -> Errors:
         found, unknown = entries(answer.items)
-        return cls(parted(found, normal), unknown, "" if answer.complete else "at least ")
+        return cls(
+            exclude_known_normal(found, normal), unknown, "" if answer.complete else "at least "
+        )
 
     def figures(self) -> dict[str, float]:
         return {"unknown": float(self.unknown)} if self.unknown else {}
 
-    def told(self) -> str:
-        """What is said after any reason: what was set aside, and what nobody could tell."""
-        return self.of.told() + (
-            f"; of {plural(self.unknown, 'line')} with an error's word no level was recognised"
+    def text(self) -> str:
+        """The suffix of a reason: excluded errors, and lines without a recognisable level."""
+        return self.of.text() + (
+            f"; no level recognised in {plural(self.unknown, 'line')} with an error word"
             if self.unknown
             else ""
         )
 
 
 class Pattern(NamedTuple):
-    """Lines that say the same: what they have in common, and the lines, oldest first."""
+    """Lines with the same pattern: their common text, and the lines, oldest first."""
 
     template: str
     lines: tuple[Mapping[str, Any], ...]
 
     @property
-    def moments(self) -> list[float]:
+    def times(self) -> list[float]:
         return [float(line["at"]) for line in self.lines]
 
-    def told(self, samples: int = 1) -> str:
-        """``6 × "ERROR entry <n>", such as "ERROR entry 7" (06:01 UTC)``; one line is itself."""
-        kept = ", ".join(
+    def text(self, samples: int = 1) -> str:
+        """``6 × "ERROR entry <n>", such as "ERROR entry 7" (06:01 UTC)``; a single line."""
+        shown = ", ".join(
             f'"{one_line(line["message"], 100)}" ({format_clock(float(line["at"]))})'
             for line in self.lines[:samples]
         )
         if len(self.lines) == 1:
-            return kept
-        return f'{format_count(len(self.lines))} × "{one_line(self.template, 100)}", such as {kept}'
+            return shown
+        return (
+            f'{format_count(len(self.lines))} × "{one_line(self.template, 100)}", such as {shown}'
+        )
 
 
 def patterns(lines: Sequence[Mapping[str, Any]]) -> list[Pattern]:
-    """These lines by what they say, the most frequent pattern first."""
+    """These lines grouped by pattern, the most frequent pattern first."""
     groups, grouping = group_lines(str(line["message"]) for line in lines)
     members: dict[int, list[Mapping[str, Any]]] = {}
     for line, group in zip(lines, groups, strict=True):
@@ -113,10 +117,10 @@ def patterns(lines: Sequence[Mapping[str, Any]]) -> list[Pattern]:
 
 
 class NoErrorLine(Objective, frozen=True, kw_only=True):
-    """The logs hold no ERROR line, except of a normal class within its bound.
+    """The logs contain no ERROR line, except of a normal class within its limit.
 
     Args:
-        normal: classes whose lines do not count, a bounded one up to its bound in each hour.
+        normal: classes whose lines do not count, up to the hourly limit of each.
     """
 
     needs: ClassVar[Kinds] = {"lines": Listing}
@@ -127,29 +131,29 @@ class NoErrorLine(Objective, frozen=True, kw_only=True):
         return "none"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        answer = given(evidence, "lines", Listing)
+        answer = pick(evidence, "lines", Listing)
         errors = Errors.in_(answer, self.normal)
         found = errors.of
         kinds = patterns(found.counted)
         lines = len(found.counted)
         within = in_window(answer.question.window)
-        told = (
-            f"{errors.least.capitalize()}{plural(lines, 'ERROR line')} of no normal class{within}, "
+        text = (
+            f"{errors.least.capitalize()}{plural(lines, 'ERROR line')}{within}, "
             f"in {errors.least}{plural(len(kinds), 'pattern')}: "
-            f"{join_some([each.told() for each in kinds])}"
+            f"{join_some([each.text() for each in kinds])}"
         )
-        return listed(
+        return judge_listing(
             self,
             answer,
-            clean=f"No ERROR line{' of another class' * bool(found.set_aside)}{within}",
-            bad=("error_lines", told) if lines else None,
-            beside=errors.told(),
-            observed=f"{errors.least}{format_count(lines)}{' others' * bool(found.set_aside)}",
+            clean=f"No {'other ' * bool(found.total)}ERROR line{within}",
+            bad=("error_lines", text) if lines else None,
+            suffix=errors.text(),
+            observed=f"{errors.least}{format_count(lines)}{' others' * bool(found.total)}",
             scale=Scale(unit="lines", limit=0.0, observed=float(lines)),
             figures={
                 "counted": float(lines),
                 "patterns": float(len(kinds)),
-                "aside": float(found.set_aside),
+                "aside": float(found.total),
                 **errors.figures(),
             },
         )
@@ -159,7 +163,7 @@ class NoPattern(Objective, frozen=True, kw_only=True):
     """No pattern of ERROR lines has ``per_hour`` in a clock hour or ``per_day`` in 24 hours.
 
     Args:
-        normal: classes whose lines do not count, a bounded one up to its bound in each hour.
+        normal: classes whose lines do not count, up to the hourly limit of each.
     """
 
     needs: ClassVar[Kinds] = {"lines": Listing}
@@ -172,7 +176,7 @@ class NoPattern(Objective, frozen=True, kw_only=True):
         return f"below {self.per_hour} an hour, {self.per_day} a day"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        answer = given(evidence, "lines", Listing)
+        answer = pick(evidence, "lines", Listing)
         window = window_of(answer, "lines")
         start, end = window.start.timestamp(), window.end.timestamp()
         errors = Errors.in_(answer, self.normal)
@@ -181,8 +185,8 @@ class NoPattern(Objective, frozen=True, kw_only=True):
         repeated: list[tuple[Pattern, str]] = []
         hour = day = 0
         for kind in kinds:
-            in_hour = max(calendar_hours(kind.moments, start, end), key=lambda each: each.count)
-            in_day, _ = busiest(kind.moments, DAY_S)
+            in_hour = max(calendar_hours(kind.times, start, end), key=lambda each: each.count)
+            in_day, _ = busiest(kind.times, DAY_S)
             hour, day = max(hour, in_hour.count), max(day, in_day)
             if in_hour.count >= self.per_hour:
                 when = (
@@ -198,19 +202,21 @@ class NoPattern(Objective, frozen=True, kw_only=True):
             f"{format_count(hour)} in a "
             f"clock hour and {format_count(day)} in 24 h"
             if kinds
-            else f"No ERROR line{' of another class' * bool(found.set_aside)}{in_window(window)}"
+            else f"No {'other ' * bool(found.total)}ERROR line{in_window(window)}"
         )
-        told = join_some([f"{when}: {kind.told(MOST_LISTED)}" for kind, when in repeated])
+        repeats_text = join_some([f"{when}: {kind.text(MOST_LISTED)}" for kind, when in repeated])
         repeats = errors.least.capitalize() + plural(
             len(repeated), "pattern repeats", "patterns repeat"
         )
         by_day = day * self.per_hour > hour * self.per_day
-        return listed(
+        return judge_listing(
             self,
             answer,
             clean=clean,
-            bad=("pattern_repeats", f"{repeats}{in_window(window)}: {told}") if repeated else None,
-            beside=errors.told(),
+            bad=("pattern_repeats", f"{repeats}{in_window(window)}: {repeats_text}")
+            if repeated
+            else None,
+            suffix=errors.text(),
             observed=errors.least
             + (f"{format_count(day)} in 24 h" if by_day else f"{format_count(hour)} in an hour"),
             scale=Scale(
@@ -224,7 +230,7 @@ class NoPattern(Objective, frozen=True, kw_only=True):
                 "worst_hour": float(hour),
                 "worst_day": float(day),
                 "counted": float(len(found.counted)),
-                "aside": float(found.set_aside),
+                "aside": float(found.total),
                 **errors.figures(),
             },
         )
@@ -234,8 +240,8 @@ class Level(NamedTuple):
     """One watched word now and at hour 0.
 
     Args:
-        now, before: lines with it.
-        shows: so many lines now would have been a rise.
+        now, before: number of lines with the word.
+        shows: the smallest number of lines now that is a rise.
     """
 
     word: str
@@ -248,14 +254,14 @@ class Level(NamedTuple):
     def risen(self) -> bool:
         return self.now >= self.shows
 
-    def told(self) -> str:
+    def text(self) -> str:
         """``database 118 against 30 (×0.98)``"""
         factor = f" ({format_factor(self.ratio.ratio)})" if self.before else ""
         counts = f"{format_count(self.now)} against {format_count(self.before)}"
         return f"{one_line(self.word, 40)} {counts}{factor}"
 
     def observed(self) -> str:
-        """``×1.03 (database)``, or that there were none at hour 0."""
+        """``×1.03 (database)``, or the count when there were none at hour 0."""
         if self.before:
             return f"{format_factor(self.ratio.ratio)} ({one_line(self.word, 40)})"
         return f"{format_count(self.now)} {one_line(self.word, 40)}, none at hour 0"
@@ -264,13 +270,13 @@ class Level(NamedTuple):
 class LevelKept(Objective, frozen=True, kw_only=True):
     """Lines with each watched word are not more frequent than at hour 0.
 
-    ``now`` and ``baseline`` count lines: ``parts`` tells how many hold each word, the window is
-    the exposure. A log without any line is silent, and not quiet.
+    ``now`` and ``baseline`` count lines: ``parts`` has the number of lines per word, the window is
+    the exposure. A log without any line has no data; it is not quiet.
 
     Args:
-        factor: what is a large rise, above 1.
-        clumping: how many lines come at once, on average: what is logged per request or per
-            retry comes in clumps, which single lines by chance would not make.
+        factor: factor of a large rise, above 1.
+        clumping: the mean number of lines that come together: lines per request or per retry
+            come in clumps, which independent lines would not form.
     """
 
     needs: ClassVar[Kinds] = {"now": Counts, "baseline": Counts}
@@ -282,16 +288,16 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         return f"below {format_factor(self.factor)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        now, before = given(evidence, "now", Counts), given(evidence, "baseline", Counts)
+        now, before = pick(evidence, "now", Counts), pick(evidence, "baseline", Counts)
         here, there = window_of(now, "now").hours, window_of(before, "baseline").hours
         if now.total == 0 or before.total == 0:
             when = "at hour 0" if now.total else "now"
-            return self.unmeasured("no_data", f"The log held no line at all {when}")
+            return self.unmeasured("no_data", f"The log contains no line at all {when}")
         lacking = sorted({*now.parts} ^ {*before.parts})
         if lacking or not now.parts:
-            told = ", ".join(one_line(word, 40) for word in lacking) or "any word"
+            words = ", ".join(one_line(word, 40) for word in lacking) or "any word"
             return self.unmeasured(
-                "no_data", f"Lines with {told} were not counted both now and at hour 0"
+                "no_data", f"Lines with {words} were not counted both now and at hour 0"
             )
         levels = [
             self._level(word, (now.parts[word], here), (before.parts[word], there))
@@ -304,15 +310,15 @@ class LevelKept(Objective, frozen=True, kw_only=True):
         )
         if risen:
             reason = (
-                f"More lines{within}: {join_some([level.told() for level in risen])}; 99 % sure of "
-                f"more than {format_factor(worst.ratio.lower)}"
+                f"More lines{within}: {join_some([level.text() for level in risen])}; "
+                f"99 %: at least {format_factor(worst.ratio.lower)}"
             )
         else:
             shows = [f"{one_line(level.word, 40)} {format_count(level.shows)}" for level in levels]
-            told = join_some([level.told() for level in levels], len(levels))
+            levels_text = join_some([level.text() for level in levels], len(levels))
             reason = (
-                f"No level has risen{within}: {told}; fewer lines than {', '.join(shows)} would "
-                "not have shown"
+                f"No level has risen{within}: {levels_text}; too small to detect: fewer lines than "
+                f"{', '.join(shows)}"
             )
         return Verdict(
             outcome=Outcome.FAIL if risen else Outcome.PASS,

@@ -2,12 +2,12 @@
 
 Rules of this module:
 
-- Each instance is judged alone: several in one line hide one another's leak. A line that names
-  no instance is INCONCLUSIVE.
-- A leak is told by the floors between collections (:mod:`hour24.statistics.memory`); the smallest
-  one that would have shown is told, and when the limit is reached.
-- The worst instance decides. One that ended before it could be judged is told and no more.
-- Below 95 % of its values, what did not fail is INCONCLUSIVE.
+- Each instance is judged alone: one line for several instances can hide a leak. A line without an
+  instance is INCONCLUSIVE.
+- A leak is found by the low points between collections (:mod:`hour24.statistics.memory`); the
+  verdict reports the smallest detectable leak, and when the limit is reached.
+- The worst instance decides. One that ended before it could be judged is only reported.
+- With less than 95 % of the values, a verdict that is not FAIL is INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from statistics import median
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Line, Listing, Series, Unanswered
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.text import (
     format_count,
     format_coverage,
@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from hour24.statistics.memory import Trend
 
 COVERAGE = 0.95
+"""The share of the window that needs values: a little over an hour a day may be missing."""
 HOUR_S = 3600.0
 ALIVE_S = 900.0
-"""An instance last heard of so long before the end has ended."""
+"""An instance without a value for this long before the end has ended."""
 LOAD_REACH_S = 600.0
+"""A load value is used for this long: platforms report it every few minutes."""
 MB = {"MB": 1.0, "MiB": 1.0, "GB": 1024.0, "GiB": 1024.0, "bytes": 2.0**-20, "B": 2.0**-20}
-"""Unit -> MB, which are 2^20 bytes, as platforms count them."""
+"""Unit -> MB of 2^20 bytes, as platforms count them."""
 CODES = {
     "too_early": "too_early",
     "suspect": "too_early",
@@ -52,17 +54,17 @@ CODES = {
     "near_limit": "near_limit",
 }
 WHY = {
-    "too_early": "too early to tell growth from warm-up",
-    "suspect": "a rise that would be a leak if it goes on, and has not gone on for long enough",
-    "unsteady": "a rise that slows down or comes and goes",
-    "no_collection": "too few collections were seen to know its floor",
-    "wide": "the interval holds a leak and none",
-    "near_limit": "it does not rise by a leak's measure, but is above 90 % of its limit",
+    "too_early": "too early to separate growth from warm-up",
+    "suspect": "memory is rising, for too short a time to call it a leak",
+    "unsteady": "the rise slows down or is not steady",
+    "no_collection": "too few garbage collections to find its low points",
+    "wide": "the interval includes both a leak and none",
+    "near_limit": "no leak, but above 90 % of its limit",
 }
 
 
-class _Told(NamedTuple):
-    """One instance: its name, its trend, its limit in MB, whether it was there at the end."""
+class _Instance(NamedTuple):
+    """One instance: its name, its trend, its limit in MB, and whether it ran until the end."""
 
     name: str
     trend: Trend
@@ -73,11 +75,11 @@ class _Told(NamedTuple):
 class NoLeak(Objective, frozen=True, kw_only=True):
     """Memory does not leak.
 
-    ``load`` is what the service had to do meanwhile; without it a leak hides behind the day's
-    shape more easily. ``deploys`` and ``declared`` tell when processes began anew.
+    ``load`` is the service's load; without it, the daily load curve can hide a leak more easily.
+    ``deploys`` and ``declared`` contain the times at which processes restarted.
 
     Args:
-        metric: ``rss`` (what a platform reports of a container) or ``heap_used``.
+        metric: ``rss`` (a platform's value for a container) or ``heap_used``.
     """
 
     needs: ClassVar[Kinds] = {"memory": Series}
@@ -96,36 +98,36 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         return f"below {HARMLESS_MB_H:g} MB/h"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        series = in_memory_unit(given(evidence, "memory", Series), "memory")
-        lines = [line for line in series.lines if _known(line)]
+        series = in_memory_unit(pick(evidence, "memory", Series), "memory")
+        lines = [line for line in series.lines if _has_values(line)]
         if not lines:
-            return self._open("no_data", "No instance told its memory", {})
+            return self._open("no_data", "No memory data for any instance", {})
         if any(not line.labels.get("instance") for line in lines):
             return self._open(
                 "mixed_instances",
-                "The memory told names no instance, and several in one line hide one another's "
-                "leak: expected a line for each instance",
+                "The memory data names no instance, and one line for several instances can hide a "
+                "leak: expected one line per instance",
                 {},
             )
         tops = limits_of(evidence.get("limit"))
-        starts = _starts(evidence)
+        starts = _restart_times(evidence)
         load = _load(evidence.get("load"))
         end = max(line.times[-1] for line in lines)
         factor = MB[series.unit]
-        told = [self._judged(line, factor, tops, starts, load, end) for line in lines]
-        judged = [t for t in told if t.alive or t.trend.why != "too_early"]
+        instances = [self._judged(line, factor, tops, starts, load, end) for line in lines]
+        judged = [t for t in instances if t.alive or t.trend.why != "too_early"]
         if not judged:
-            judged = told
-        worst = max(judged, key=_badness)
+            judged = instances
+        worst = max(judged, key=_severity)
         trend = worst.trend
         fitted = len(trend.low_points) >= 4
-        whose = lines[told.index(worst)]
+        worst_line = lines[instances.index(worst)]
         figures = {
-            "instance": float(next(n for n, line in enumerate(series.lines) if line is whose)),
+            "instance": float(next(n for n, line in enumerate(series.lines) if line is worst_line)),
             "unit_mb": factor,
             "hours": trend.hours,
-            "instances": float(len(told)),
-            "judged": float(sum(t.trend.standing != "open" for t in told)),
+            "instances": float(len(instances)),
+            "judged": float(sum(t.trend.standing != "open" for t in instances)),
             "coverage": covered(series, lines),
         }
         if fitted:
@@ -151,27 +153,28 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         if trend.called_h:
             figures["called_h"] = trend.called_h
         figures["suspected"] = float(trend.standing == "open" and trend.steep)
-        beside = _beside(told, judged, evidence)
+        caveats = _caveats(instances, judged, evidence)
         if trend.standing == "leaks":
             reason = (
-                f"{worst.name} leaks: between collections its memory rose by "
-                f"{format_number(trend.slope)} MB/h over "
-                f"{format_duration(trend.hours * HOUR_S)}, at least "
-                f"{format_number(trend.lower)}, from {format_number(trend.level)} MB"
+                f"+{format_number(trend.slope)} MB/h over "
+                f"{format_duration(trend.hours * HOUR_S)} (99 %: at least "
+                f"{format_number(trend.lower)}), after garbage collection; "
+                f"{format_number(trend.level)} MB at the start"
             )
-            also = [t.name for t in told if t.trend.standing == "leaks" and t is not worst]
-            reason += f"; so do {join_some(also)}" if also else ""
+            also = [t.name for t in instances if t.trend.standing == "leaks" and t is not worst]
+            names = f"{worst.name}, also on {join_some(also)}" if also else worst.name
+            reason = f"Memory leak on {names}: {reason}"
             reason += _onset(trend)
             if trend.called_h:
                 reason += (
-                    f"; called after {format_duration(trend.called_h * HOUR_S)}, and neither a "
-                    "restart nor a flat late half has ended it since"
+                    f"; called after {format_duration(trend.called_h * HOUR_S)}; no restart and no "
+                    "flat later half has ended it since"
                 )
             return self._verdict(
-                Outcome.FAIL, "leak", reason + _until(worst) + beside, trend, figures
+                Outcome.FAIL, "leak", reason + _until(worst) + caveats, trend, figures
             )
         if trend.standing == "open":
-            reason = f"{worst.name}: {WHY[trend.why]}, over {format_duration(trend.hours * HOUR_S)}"
+            reason = f"{worst.name}: {WHY[trend.why]} ({format_duration(trend.hours * HOUR_S)})"
             if fitted:
                 reason += (
                     f": {format_number(trend.slope)} MB/h, between {format_number(trend.lower)} "
@@ -183,7 +186,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 CODES[trend.why],
-                reason + beside,
+                reason + caveats,
                 trend if fitted else None,
                 figures,
             )
@@ -191,9 +194,9 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "coverage_too_low",
-                f"Memory was told for {format_coverage(figures['coverage'])} of the time: "
+                f"Memory data for {format_coverage(figures['coverage'])} of the time: "
                 "expected at "
-                f"least {format_coverage(COVERAGE)}; what was told shows no leak",
+                f"least {format_coverage(COVERAGE)}; no leak in that data",
                 trend,
                 figures,
             )
@@ -201,13 +204,17 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.PASS,
                 "",
-                f"The memory of {worst.name} levelled off: in the later half of "
-                f"{format_duration(trend.hours * HOUR_S)} it changed by "
-                f"{format_number(trend.late_slope)} MB/h between collections, at most "
-                f"{format_number(trend.late_upper)}; over the whole time by "
-                f"{format_number(trend.slope)} MB/h, which is its warm-up"
-                + (f", the most of {format_count(len(told))} instances" if len(told) > 1 else "")
-                + beside,
+                f"Memory of {worst.name} levelled off: "
+                f"{format_number(trend.late_slope)} MB/h in the later half of "
+                f"{format_duration(trend.hours * HOUR_S)} (95 %: at most "
+                f"{format_number(trend.late_upper)}), after garbage collection; "
+                f"{format_number(trend.slope)} MB/h over the whole time, which is warm-up"
+                + (
+                    f", the steepest of {format_count(len(instances))} instances"
+                    if len(instances) > 1
+                    else ""
+                )
+                + caveats,
                 trend._replace(
                     slope=trend.late_slope,
                     lower=min(trend.late_slope, trend.late_upper),
@@ -218,13 +225,16 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         return self._verdict(
             Outcome.PASS,
             "",
-            f"Between collections the memory of {worst.name} changed by "
-            f"{format_number(trend.slope)} "
-            f"MB/h over {format_duration(trend.hours * HOUR_S)}, at most "
-            f"{format_number(trend.upper)}"
-            + (f", the most of {format_count(len(told))} instances" if len(told) > 1 else "")
-            + f"; a leak below {format_number(trend.visible)} MB/h could not have been seen"
-            + beside,
+            f"Memory of {worst.name}: {format_number(trend.slope)} "
+            f"MB/h over {format_duration(trend.hours * HOUR_S)} (95 %: at most "
+            f"{format_number(trend.upper)}), after garbage collection"
+            + (
+                f", the steepest of {format_count(len(instances))} instances"
+                if len(instances) > 1
+                else ""
+            )
+            + f"; leaks below {format_number(trend.visible)} MB/h are undetectable"
+            + caveats,
             trend,
             figures,
         )
@@ -237,7 +247,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         starts: Sequence[float],
         load: tuple[list[float], list[float]],
         end: float,
-    ) -> _Told:
+    ) -> _Instance:
         from hour24.statistics import memory
 
         first = line.times[0]
@@ -250,8 +260,10 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             metric=self.metric,
             limit=limit,
         )
-        heard = max(t for t, v in zip(line.times, line.values, strict=True) if v is not None)
-        return _Told(one_line(line.labels["instance"], 60), trend, limit, heard >= end - ALIVE_S)
+        last_value = max(t for t, v in zip(line.times, line.values, strict=True) if v is not None)
+        return _Instance(
+            one_line(line.labels["instance"], 60), trend, limit, last_value >= end - ALIVE_S
+        )
 
     def _open(self, code: str, reason: str, figures: dict[str, float]) -> Verdict:
         return self._verdict(Outcome.INCONCLUSIVE, code, reason, None, figures)
@@ -295,7 +307,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
 
 
 class HeadroomKept(Objective, frozen=True, kw_only=True):
-    """Memory stays below a share of its limit, each instance's below its own.
+    """Memory stays below a share of its limit, for each instance.
 
     Args:
         max_share: of the limit, 0 to 1.
@@ -309,13 +321,13 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
         return f"below {format_percent(self.max_share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        memory = in_memory_unit(given(evidence, "memory", Series), "memory")
+        memory = in_memory_unit(pick(evidence, "memory", Series), "memory")
         tops = limits_of(evidence["limit"])
-        lines = [line for line in memory.lines if _known(line)]
+        lines = [line for line in memory.lines if _has_values(line)]
         if not lines:
-            return self.unmeasured("no_data", "No instance told its memory in the window")
+            return self.unmeasured("no_data", "No memory data for any instance in the window")
         if not tops:
-            return self.unmeasured("no_data", "The platform told no memory limit")
+            return self.unmeasured("no_data", "The platform reported no memory limit")
         factor = MB[memory.unit]
         peaks = []
         for line in lines:
@@ -323,7 +335,7 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
             limit = limit_for(name, tops)
             if limit is None or limit <= 0:
                 return self.unmeasured(
-                    "no_data", f"The platform told no memory limit of {name or 'the service'}"
+                    "no_data", f"The platform reported no memory limit for {name or 'the service'}"
                 )
             at, most = max(
                 ((t, v) for t, v in zip(line.times, line.values, strict=True) if v is not None),
@@ -342,18 +354,20 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
         reason = (
             f"{name or 'The service'} reached {format_number(most)} of {format_number(limit)} MB, "
             f"{format_percent(share)}, at {format_time(at)}"
-            + (f", the most of {format_count(len(lines))} instances" if len(lines) > 1 else "")
+            + (f", the highest of {format_count(len(lines))} instances" if len(lines) > 1 else "")
         )
         if share >= self.max_share:
             beyond = [p for p in peaks if p[0] >= self.max_share]
             reason += f": expected below {format_percent(self.max_share)}"
-            reason += f"; {format_count(len(beyond))} instances did" if len(beyond) > 1 else ""
+            reason += (
+                f"; {format_count(len(beyond))} instances exceeded it" if len(beyond) > 1 else ""
+            )
             return self._verdict(Outcome.FAIL, "memory_high", reason, share, figures)
         if coverage < COVERAGE:
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 "coverage_too_low",
-                f"{reason}; but memory was told for {format_coverage(coverage)} of the time only: "
+                f"{reason}; but memory data for only {format_coverage(coverage)} of the time: "
                 f"expected at least {format_coverage(COVERAGE)}",
                 share,
                 figures,
@@ -375,26 +389,26 @@ class HeadroomKept(Objective, frozen=True, kw_only=True):
 
 
 def in_memory_unit(series: Series, name: str) -> Series:
-    """``series``. Raises: TypeError, when its unit is none of memory (ours)."""
+    """``series``. Raises: TypeError, when its unit is not one of memory (a bug of ours)."""
     if series.unit not in MB:
         raise TypeError(f"{name}: unit: expected one of {sorted(MB)}, got {series.unit!r}")
     return series
 
 
 def limits_of(evidence: Evidence | None) -> dict[str, float]:
-    """Instance ("" where none is named) -> its limit in MB, the last one told."""
+    """Instance ("" without a name) -> its last limit in MB."""
     if not isinstance(evidence, Series):
         return {}
     factor = MB[in_memory_unit(evidence, "limit").unit]
     return {
         line.labels.get("instance", ""): [v for v in line.values if v is not None][-1] * factor
         for line in evidence.lines
-        if _known(line)
+        if _has_values(line)
     }
 
 
 def limit_for(name: str, limits: Mapping[str, float]) -> float | None:
-    """The limit of this instance; of another, when all of them are alike; else none."""
+    """The limit of this instance, or the one that all instances share; None otherwise."""
     if name in limits:
         return limits[name]
     alike = set(limits.values())
@@ -402,9 +416,9 @@ def limit_for(name: str, limits: Mapping[str, float]) -> float | None:
 
 
 def covered(series: Series, lines: Sequence[Line]) -> float:
-    """For what share of the window some instance told its memory, by the usual step."""
+    """The share of the window with a memory value of some instance, by the median step."""
     steps = [b - a for line in lines for a, b in pairwise(line.times)]
-    moments = sorted(
+    times = sorted(
         {t for line in lines for t, v in zip(line.times, line.values, strict=True) if v is not None}
     )
     window = series.question.window
@@ -412,22 +426,22 @@ def covered(series: Series, lines: Sequence[Line]) -> float:
     end = window.end.timestamp() if window else max(line.times[-1] for line in lines)
     step = median(steps) if steps else 0.0
     if end <= start or step <= 0:
-        return 1.0 if moments and end <= start else 0.0
-    seen = sum(min(step, b - a) for a, b in pairwise([*moments, moments[-1] + step]))
-    return min(1.0, seen / (end - start))
+        return 1.0 if times and end <= start else 0.0
+    covered_s = sum(min(step, b - a) for a, b in pairwise([*times, times[-1] + step]))
+    return min(1.0, covered_s / (end - start))
 
 
-def _known(line: Line) -> bool:
+def _has_values(line: Line) -> bool:
     return any(v is not None for v in line.values)
 
 
-def _badness(told: _Told) -> tuple[int, float]:
-    """What is worse sorts higher: by standing, then by how fast it may rise."""
-    return ("flat", "open", "leaks").index(told.trend.standing), told.trend.upper
+def _severity(one: _Instance) -> tuple[int, float]:
+    """Sort key, higher is worse: by standing, then by the upper bound of the slope."""
+    return ("flat", "open", "leaks").index(one.trend.standing), one.trend.upper
 
 
-def _starts(evidence: Mapping[str, Evidence]) -> list[float]:
-    """When processes began anew, epoch seconds: the platform's deploys, and declared ones."""
+def _restart_times(evidence: Mapping[str, Evidence]) -> list[float]:
+    """Times of process restarts in epoch seconds: the platform's deploys, and declared ones."""
     found = []
     deploys, declared = evidence.get("deploys"), evidence.get("declared")
     for item in deploys.items if isinstance(deploys, Listing) else ():
@@ -441,7 +455,7 @@ def _starts(evidence: Mapping[str, Evidence]) -> list[float]:
 
 
 def _load(evidence: Evidence | None) -> tuple[list[float], list[float]]:
-    """Moments and the load at them, all lines summed up."""
+    """Times, and the load at each: the sum of all lines."""
     total: dict[float, float] = {}
     for line in evidence.lines if isinstance(evidence, Series) else ():
         for t, v in zip(line.times, line.values, strict=True):
@@ -451,36 +465,36 @@ def _load(evidence: Evidence | None) -> tuple[list[float], list[float]]:
     return times, [total[t] for t in times]
 
 
-def _at(moment_: float, load: tuple[list[float], list[float]]) -> float | None:
-    """The load at a moment: the newest one told before it, unless that is long ago."""
-    index = bisect_right(load[0], moment_) - 1
-    if index < 0 or moment_ - load[0][index] > LOAD_REACH_S:
+def _at(time: float, load: tuple[list[float], list[float]]) -> float | None:
+    """The load at a time: the last value before it; None when that is too old."""
+    index = bisect_right(load[0], time) - 1
+    if index < 0 or time - load[0][index] > LOAD_REACH_S:
         return None
     return load[1][index]
 
 
 def _onset(trend: Trend) -> str:
-    """From when it rises, where that is not the beginning."""
+    """The text about the start of the rise, where that is not the beginning."""
     if not trend.onset_h:
         return ""
-    return f"; it rises since {format_duration(trend.onset_h * HOUR_S)} after the first value"
+    return f"; rising since {format_duration(trend.onset_h * HOUR_S)} after the first value"
 
 
-def _until(told: _Told) -> str:
-    """When the limit is reached at this rate; empty where neither is known."""
-    trend = told.trend
-    if trend.exhausted_h is None or told.limit is None or trend.slope <= 0:
+def _until(one: _Instance) -> str:
+    """The text about when the limit is reached at this rate; empty when that is not known."""
+    trend = one.trend
+    if trend.exhausted_h is None or one.limit is None or trend.slope <= 0:
         return ""
     hours = trend.exhausted_h * trend.lower / trend.slope
     left = format_duration(hours * HOUR_S)
-    return f"; at this rate it reaches its {format_number(told.limit)} MB in {left}"
+    return f"; {format_number(one.limit)} MB limit reached in {left}"
 
 
-def _beside(
-    told: Sequence[_Told], judged: Sequence[_Told], evidence: Mapping[str, Evidence]
+def _caveats(
+    instances: Sequence[_Instance], judged: Sequence[_Instance], evidence: Mapping[str, Evidence]
 ) -> str:
-    """What limits the verdict, to be added to its reason."""
-    left = [t.name for t in told if t not in judged]
+    """The suffix of a reason: what limits the verdict."""
+    left = [t.name for t in instances if t not in judged]
     parts = [f"{join_some(left)} ended before it could be judged"] if left else []
     if not isinstance(evidence.get("load"), Series):
         why = evidence.get("load")

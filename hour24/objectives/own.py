@@ -1,4 +1,4 @@
-"""Limits for criteria of one's own: one number against one bound."""
+"""Limits for custom criteria: one number compared with one limit."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.evidence import Evidence, Total
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.text import format_number
 from hour24.verdict import Outcome, Scale, Verdict
 
 
 class ValueBelow(Objective, frozen=True, kw_only=True):
-    """The value lies below the limit.
+    """The value is below the limit.
 
     Args:
         limit: in the value's own unit.
@@ -26,7 +26,7 @@ class ValueBelow(Objective, frozen=True, kw_only=True):
         return f"below {format_number(self.limit, 6)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        value = given(evidence, "value", Total)
+        value = pick(evidence, "value", Total)
         return _verdict(self, value, self.limit, "below", value.value < self.limit)
 
 
@@ -45,17 +45,19 @@ class ValueAtLeast(Objective, frozen=True, kw_only=True):
         return f"at least {format_number(self.limit, 6)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        value = given(evidence, "value", Total)
+        value = pick(evidence, "value", Total)
         return _verdict(self, value, self.limit, "above", value.value >= self.limit)
 
 
-def _verdict(objective: Objective, value: Total, limit: float, better: str, holds: bool) -> Verdict:
-    said = f"{format_number(value.value, 6)} {value.unit}".strip()
+def _verdict(
+    objective: Objective, value: Total, limit: float, better: str, passes: bool
+) -> Verdict:
+    observed = f"{format_number(value.value, 6)} {value.unit}".strip()
     return Verdict(
-        outcome=Outcome.PASS if holds else Outcome.FAIL,
-        code="" if holds else "beyond_limit",
-        reason=f"It is {said}; expected {objective.limit_text()}",
-        observed=said,
+        outcome=Outcome.PASS if passes else Outcome.FAIL,
+        code="" if passes else "beyond_limit",
+        reason=f"The value is {observed}; expected {objective.limit_text()}",
+        observed=observed,
         limit=objective.limit_text(),
         scale=Scale(unit=value.unit, limit=limit, observed=value.value, better=better),
         figures={"value": value.value},

@@ -1,18 +1,18 @@
-"""The share of requests that fail: the platform's full count, our own probes beside it.
+"""The share of requests that fail: the platform's full count, and our own probes.
 
 Rules of this module:
 
-- The platform's counters are a census: the window's share is a fact, and is compared. It speaks
-  from 1 / limit requests on (100 for 1 %), below which one failure alone would be beyond; to fail
-  it needs two failures, however few the requests.
-- Probes are a sample of the service's answers, whatever else is told of them: exact bounds, FAIL
-  at 99 %, PASS at 95 %, else the number of probes that would settle it.
-- FAIL when either shows it. Where both speak and differ, the reason says so.
-- PASS by probes alone, labelled ``probe``, where there are no customers' requests to count: no
-  platform is described, or its count is clean and too small to speak.
-- A platform that is described and did not answer may have counted failures of paths that nobody
-  probes: good probes do not replace it, and the verdict is INCONCLUSIVE with its code. Its
-  counters keep; another attempt asks for the same window. Bad probes are FAIL all the same.
+- The platform's counters are a census: the window's share is exact. It needs 1 / limit requests
+  (100 for 1 %), below which one failure alone would exceed the limit; a FAIL needs two failures,
+  however few the requests.
+- Probes are a sample of the service's answers, whatever their basis says: exact bounds, FAIL at
+  99 %, PASS at 95 %, else the number of probes that would decide.
+- FAIL when either shows it. Where both have data and disagree, the reason says so.
+- PASS by probes alone, labelled ``probe``, where there are too few users' requests: no platform is
+  described, or its count is clean and too small.
+- A described platform that did not answer may have counted failures on paths that are not probed:
+  good probes do not replace it, and the verdict is INCONCLUSIVE with its code. Its counters remain;
+  another attempt asks for the same window. Bad probes still FAIL.
 """
 
 from __future__ import annotations
@@ -35,20 +35,30 @@ from hour24.text import count_of, format_count, format_percent, in_window, one_l
 from hour24.verdict import Outcome, Scale, Verdict
 
 MOST_PARTS = 4
+"""Parts named in a reason: more do not fit on a line."""
 
 
-class Look(NamedTuple):
-    """One witness's count against the limit.
+OTHERS = {
+    "platform": ("the platform", "agrees", "disagrees"),
+    "probe": ("our own probes", "agree", "disagree"),
+}
+"""Source -> its name next to another one, with the verb for both cases."""
+
+
+class Finding(NamedTuple):
+    """One source's count compared with the limit.
 
     Args:
-        told: what it found, part of a sentence.
-        bound: the bound that matters, a few words; empty when there is none.
-        lower, upper: the same on the axis; none where there is none.
+        by: the source, ``platform`` or ``probe``.
+        share: the count.
+        text: its result, part of a sentence.
+        bound: the bound that decides, a few words; empty when there is none.
+        lower, upper: the bound as numbers; None when there is none.
     """
 
     by: str
     share: Share
-    told: str
+    text: str
     bound: str
     lower: float | None
     upper: float | None
@@ -82,60 +92,69 @@ class RateBelow(Objective, frozen=True, kw_only=True):
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         platform, probe = _described(evidence, "platform"), _described(evidence, "probe")
-        looks = {
-            name: self._look(name, answer)
+        findings = {
+            name: self._examine(name, answer)
             for name, answer in (("platform", platform), ("probe", probe))
             if isinstance(answer, Counts)
         }
-        for look in looks.values():
-            if look.share.standing == "beyond":
-                return self._verdict(Outcome.FAIL, "beyond_limit", look, looks, (platform, probe))
+        for finding in findings.values():
+            if finding.share.standing == "beyond":
+                return self._verdict(
+                    Outcome.FAIL, "beyond_limit", finding, findings, (platform, probe)
+                )
         if isinstance(platform, Unanswered):
-            return self._unanswered(platform, looks)
-        if "platform" in looks:
-            return self._by_platform(looks, (platform, probe))
+            return self._unanswered(platform, findings)
+        if "platform" in findings:
+            return self._by_platform(findings, (platform, probe))
         if isinstance(probe, Unanswered):
-            return self._unanswered(probe, looks)
-        if "probe" not in looks:
+            return self._unanswered(probe, findings)
+        if "probe" not in findings:
             return self.unmeasured(
                 "not_described",
-                "Nobody counts requests: production.toml describes no platform, and "
+                "No source counts requests: production.toml describes no platform, and "
                 "nothing was probed",
             )
-        return self._by_probe(looks, (platform, probe))
+        return self._by_probe(findings, (platform, probe))
 
     def _by_platform(
-        self, looks: Mapping[str, Look], answers: tuple[Evidence | None, ...]
+        self, findings: Mapping[str, Finding], answers: tuple[Evidence | None, ...]
     ) -> Verdict:
-        """The verdict where the platform answered, and nothing is beyond the limit."""
-        census = looks["platform"]
+        """The verdict when the platform answered and no count exceeds the limit."""
+        census = findings["platform"]
         if census.share.standing == "inside":
-            return self._verdict(Outcome.PASS, "", census, looks, answers)
-        probe = looks.get("probe")
+            return self._verdict(Outcome.PASS, "", census, findings, answers)
+        probe = findings.get("probe")
         if census.share.bad == 0 and probe is not None and probe.share.standing == "inside":
-            return self._verdict(Outcome.PASS, "", probe, looks, answers)
+            return self._verdict(Outcome.PASS, "", probe, findings, answers)
         return self._verdict(
-            Outcome.INCONCLUSIVE, "too_little_traffic", census, looks, answers, self._enough(census)
+            Outcome.INCONCLUSIVE,
+            "too_little_traffic",
+            census,
+            findings,
+            answers,
+            self._enough(census),
         )
 
-    def _by_probe(self, looks: Mapping[str, Look], answers: tuple[Evidence | None, ...]) -> Verdict:
-        """The verdict where only probes speak, and are not beyond the limit."""
-        probe = looks["probe"]
+    def _by_probe(
+        self, findings: Mapping[str, Finding], answers: tuple[Evidence | None, ...]
+    ) -> Verdict:
+        """The verdict by probes alone, when they do not exceed the limit."""
+        probe = findings["probe"]
         if probe.share.standing == "inside":
-            return self._verdict(Outcome.PASS, "", probe, looks, answers)
+            return self._verdict(Outcome.PASS, "", probe, findings, answers)
         return self._verdict(
-            Outcome.INCONCLUSIVE, "too_few_samples", probe, looks, answers, self._enough(probe)
+            Outcome.INCONCLUSIVE, "too_few_samples", probe, findings, answers, self._enough(probe)
         )
 
-    def _look(self, name: str, answer: Counts) -> Look:
+    def _examine(self, name: str, answer: Counts) -> Finding:
         if name == "platform" and answer.basis == "census":
             return self._census(answer)
         share = judge_sample(answer.bad, answer.total, self.limit)
-        told = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
+        text = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
         if share.total == 0:
-            return Look(name, share, told, "", None, None)
+            return Finding(name, share, text, "", None, None)
         high, low = f"{format_percent(share.upper)}", f"{format_percent(share.lower)}"
-        told += {
+        text += {
             "inside": f"; 95 % upper bound {high}",
             "beyond": f"; 99 % lower bound {low}",
             "open": f"; the true share may be up to {high}",
@@ -143,72 +162,76 @@ class RateBelow(Objective, frozen=True, kw_only=True):
         bound = {"inside": f"at most {high}", "beyond": f"at least {low}"}.get(
             share.standing, f"{low} to {high}"
         )
-        return Look(name, share, told, bound, share.lower, share.upper)
+        return Finding(name, share, text, bound, share.lower, share.upper)
 
-    def _census(self, answer: Counts) -> Look:
+    def _census(self, answer: Counts) -> Finding:
         """The platform's full count; too few requests leave it open.
 
-        The bound it would have as a sample is told where it lies inside the limit too.
+        Its bound as a sample is reported, too, where that is inside the limit.
         """
         share = judge_census(answer.bad, answer.total, self.limit)
         if share.standing == "inside" and share.total < self._least():
             share = share._replace(standing="open")
-        told = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
+        text = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
         if share.standing == "inside":
             high = upper(share.bad, share.total)
             if high < self.limit:
-                told += f"; 95 % upper bound {format_percent(high)}"
-                return Look("platform", share, told, f"at most {format_percent(high)}", None, high)
-        return Look("platform", share, told, "", None, None)
+                text += f"; 95 % upper bound {format_percent(high)}"
+                return Finding(
+                    "platform", share, text, f"at most {format_percent(high)}", None, high
+                )
+        return Finding("platform", share, text, "", None, None)
 
     def _least(self) -> int:
-        """So many requests that one failure among them is not beyond the limit."""
+        """The number of requests from which one failure is not beyond the limit."""
         return math.ceil(1 / self.limit - 1e-9)
 
-    def _enough(self, look: Look) -> int:
-        """How many there must be in all to show a share below the limit."""
-        if look.by == "probe" or look.lower is not None:
-            return needed_total(look.share.bad, self.limit)
-        return max(self._least(), math.floor(look.share.bad / self.limit + 1e-9) + 1)
+    def _enough(self, finding: Finding) -> int:
+        """The total number that would show a share below the limit."""
+        if finding.by == "probe" or finding.lower is not None:
+            return needed_total(finding.share.bad, self.limit)
+        return max(self._least(), math.floor(finding.share.bad / self.limit + 1e-9) + 1)
 
-    def _unanswered(self, answer: Unanswered, looks: Mapping[str, Look]) -> Verdict:
-        beside = "".join(f"; beside it, {look.told}" for look in looks.values())
-        probes = looks.get("probe")
+    def _unanswered(self, answer: Unanswered, findings: Mapping[str, Finding]) -> Verdict:
+        suffix = "".join(f"; {OTHERS[each.by][0]}: {each.text}" for each in findings.values())
+        probes = findings.get("probe")
         if probes is not None and probes.share.standing == "inside":
-            beside += ", which says nothing of paths that are not probed"
+            suffix += ", which says nothing about paths that are not probed"
         return self.unmeasured(
             answer.code,
-            answer.reason + beside,
-            {name: v for look in looks.values() for name, v in look.figures().items()},
+            answer.reason + suffix,
+            {name: v for finding in findings.values() for name, v in finding.figures().items()},
         )
 
     def _verdict(
         self,
         outcome: Outcome,
         code: str,
-        by: Look,
-        looks: Mapping[str, Look],
+        by: Finding,
+        findings: Mapping[str, Finding],
         answers: tuple[Evidence | None, ...],
         enough: int = 0,
     ) -> Verdict:
-        """The verdict by one look, the others told beside it."""
-        figures = {name: v for look in looks.values() for name, v in look.figures().items()}
-        reason = by.told
+        """The verdict by one finding; the others are added to its reason."""
+        figures = {
+            name: v for finding in findings.values() for name, v in finding.figures().items()
+        }
+        reason = by.text
         if by.by == "probe" and outcome == Outcome.PASS:
             reason += " (probe: hour24's own requests)"
         if enough:
             figures["needed"] = float(enough)
             what = "probes" if by.by == "probe" else "requests"
             reason += (
-                f"; {format_count(enough)} {what} with no further failure would settle it"
+                f"; {format_count(enough)} {what} with no further failure would decide it"
                 if by.share.bad or by.by == "probe"
                 else f"; below {format_count(enough)} {what} a share of "
-                f"{format_percent(self.limit)} cannot be told from a single failure"
+                f"{format_percent(self.limit)} cannot be distinguished from one failure"
             )
         reason += "".join(
-            f"; beside it, {look.told}{self._disagreeing(by, look)}"
-            for look in looks.values()
-            if look is not by
+            f"; {self._compared(by, finding)}: {finding.text}"
+            for finding in findings.values()
+            if finding is not by
         )
         reason += "".join(
             f"; not answered: {answer.reason}"
@@ -238,18 +261,19 @@ class RateBelow(Objective, frozen=True, kw_only=True):
             figures=figures,
         )
 
-    def _disagreeing(self, by: Look, other: Look) -> str:
-        """That two counts lie on different sides of the limit; empty when they do not."""
+    def _compared(self, by: Finding, other: Finding) -> str:
+        """``our own probes agree``: whether both counts are on the same side of the limit."""
+        name, agree, disagree = OTHERS[other.by]
         if by.share.total == 0 or other.share.total == 0:
-            return ""
+            return name
         if (by.share.share < self.limit) == (other.share.share < self.limit):
-            return ""
+            return f"{name} {agree}"
         few = other.share.bad < LEAST_BAD and other.share.standing == "open"
-        return ": they disagree" + (", by a single failure" if few else "")
+        return f"{name} {disagree}" + (", by a single failure" if few else "")
 
 
 def _described(evidence: Mapping[str, Evidence], name: str) -> Evidence | None:
-    """The answer of this name; none where production.toml does not describe whom to ask."""
+    """The answer with this name; None where production.toml does not describe its source."""
     answer = evidence.get(name)
     if isinstance(answer, Unanswered) and answer.code == "not_described":
         return None

@@ -1,16 +1,16 @@
-"""Whether the service restarted without anybody having declared it.
+"""Whether the service restarted without a declared deploy.
 
 Rules of this module:
 
-- A start is told by uptimes, behind a load balancer too; one inside a deploy that a person
-  declared is expected. A deploy that only the platform tells of was not declared: it is named.
-- The platform's events are a second witness: what it tells happened, what it does not tell
-  proves nothing. Where the two disagree, that is said.
-- An uptime that does not grow by a second a second, or that began before the live deploy, shows
-  no restart and hides none: INCONCLUSIVE, with what was seen. A copy of a reading is no reading.
-- A process that lived shorter than it takes to be probed is not seen: counts are "at least".
-- A new instance beside all the old ones is a scale-out where instances have names; without names
-  it looks like a restart.
+- Starts are found from uptimes, also behind a load balancer; one during a declared deploy is
+  expected. A deploy that only the platform reports is not declared: the verdict names it.
+- The platform's events are a second source: what it reports happened; what it does not report
+  proves nothing. The verdict says where the two disagree.
+- An uptime that does not grow by one second per second, or that began before the live deploy,
+  cannot show a restart: INCONCLUSIVE, with the reading. A copy of a reading is no reading.
+- A process that lived for less than a probe interval is missed: counts are "at least".
+- A new instance next to all the old ones is a scale-out if instances have names; without names it
+  counts as a restart.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Listing, Probes, Unanswered
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.objectives.health import impossible_uptime
-from hour24.objectives.probes import Look, looked, not_looked
+from hour24.objectives.probes import ProbeCoverage, measure_coverage, unusable_answers
 from hour24.shipped import COMMAND
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.statistics.restarts import (
@@ -47,18 +47,18 @@ from hour24.text import (
 from hour24.verdict import Outcome, Scale, Verdict
 
 PAIRED_S = 300.0
-"""So near a start, the platform's event speaks of that start."""
+"""An event this near to a start belongs to it: platforms report minutes late."""
 
 
 class Starts(NamedTuple):
-    """Processes and their starts, all by start; times in epoch seconds.
+    """Processes and their starts, sorted by start; times in epoch seconds.
 
     Args:
         began: start of the window.
-        lives: every life of a process that was seen.
+        lives: every process run that was probed.
         fresh: those that started in the window.
         grown: those of ``fresh`` that a scale-out added.
-        declared: when starts are expected, as (from, to).
+        declared: periods in which starts are expected, as (from, to).
     """
 
     began: float
@@ -68,24 +68,24 @@ class Starts(NamedTuple):
     declared: tuple[tuple[float, float], ...]
 
     def expected(self, at: float) -> bool:
-        """Whether a person declared a deploy that holds this moment."""
+        """True if a declared deploy includes this time."""
         return any(start <= at <= end for start, end in self.declared)
 
     @property
     def undeclared(self) -> list[Incarnation]:
-        """The starts that nobody declared."""
+        """The starts outside declared deploys."""
         return [x for x in self.fresh if x not in self.grown and not self.expected(x.start)]
 
 
 class NoRestart(Objective, frozen=True, kw_only=True):
     """The service did not restart, except for a declared deploy.
 
-    ``events`` and ``deploys`` are the platform's, ``declared`` what people wrote in the ledger.
+    ``events`` and ``deploys`` are the platform's, ``declared`` the deploys declared in the ledger.
 
     Args:
-        resolution_s: of the uptime that the service tells, in seconds.
+        resolution_s: of the service's uptime, in seconds.
         coverage: share of the due probes that must have run, 0 to 1.
-        max_gap_s: longest stretch without a look, in seconds.
+        max_gap_s: longest time without a probe, in seconds.
     """
 
     needs: ClassVar[Kinds] = {"probes": Probes}
@@ -96,104 +96,107 @@ class NoRestart(Objective, frozen=True, kw_only=True):
     max_gap_s: float = LONGEST_GAP_S
 
     def limit_text(self) -> str:
-        return "none undeclared"
+        return "none"
 
     def starts(self, evidence: Mapping[str, Evidence]) -> Starts:
-        """What the probes tell of processes and of their starts in the window."""
-        probes = given(evidence, "probes", Probes)
-        apart = tolerance(self.resolution_s)
+        """The processes and their starts in the window, from the probes."""
+        probes = pick(evidence, "probes", Probes)
+        tolerated = tolerance(self.resolution_s)
         readings = [(u.at, u.uptime_s, u.instance) for u in probes.uptimes]
         lives = incarnations(drop_copies(readings, self.resolution_s), self.resolution_s)
         window = probes.question.window
         began = window.start.timestamp() if window else min((x.first for x in lives), default=0.0)
         declared = tuple(
-            (start - apart, end + apart) for start, end in _stretches(evidence.get("declared"))
+            (start - tolerated, end + tolerated)
+            for start, end in _periods(evidence.get("declared"))
         )
         return Starts(
             began=began,
             lives=tuple(lives),
-            fresh=tuple(life for life in lives if life.start > began + apart),
+            fresh=tuple(life for life in lives if life.start > began + tolerated),
             grown=tuple(
                 life
                 for life in lives
-                if life.start > began + apart and _scaled_out(life, lives, apart)
+                if life.start > began + tolerated and _scaled_out(life, lives, tolerated)
             ),
             declared=declared,
         )
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        probes = given(evidence, "probes", Probes)
-        look = looked(probes)
+        probes = pick(evidence, "probes", Probes)
+        covered = measure_coverage(probes)
         found = self.starts(evidence)
         undeclared = found.undeclared
         events = evidence.get("events")
-        told = [
+        reported = [
             each
             for each in _events(events)
             if each[0] >= found.began and not found.expected(each[0])
         ]
-        unseen = [
-            each for each in told if all(abs(each[0] - x.start) > PAIRED_S for x in undeclared)
+        missed = [
+            each for each in reported if all(abs(each[0] - x.start) > PAIRED_S for x in undeclared)
         ]
         together = most_alive(found.lives)
         seen = probes.kept - probes.bad
         figures = {
-            **look.figures(),
+            **covered.figures(),
             "processes": float(len(found.lives)),
             "together": float(together),
             "starts": float(len(found.fresh)),
             "undeclared": float(len(undeclared)),
-            "told_by_platform": float(len(told)),
+            "told_by_platform": float(len(reported)),
         }
         problem = self._no_uptime(probes, found, evidence)
         if problem is not None:
-            unseen = told
+            missed = reported
             undeclared = []
-        if undeclared or told:
-            return self._fail(undeclared, unseen, evidence, figures, look)
-        problem = problem or not_looked(probes, look.wanting(self.coverage, self.max_gap_s))
-        problem = problem or self._wanting(look, found.lives, together, seen)
+        if undeclared or reported:
+            return self._fail(undeclared, missed, evidence, figures, covered)
+        problem = problem or unusable_answers(
+            probes, covered.shortfall(self.coverage, self.max_gap_s)
+        )
+        problem = problem or self._shortfall(covered, found.lives, together, seen)
         if problem is not None:
             return self._verdict(Outcome.INCONCLUSIVE, *problem, 0, figures)
         return self._verdict(
-            Outcome.PASS, "", self._clean(found, together, look, evidence), 0, figures
+            Outcome.PASS, "", self._clean(found, together, covered, evidence), 0, figures
         )
 
     def _fail(
         self,
         undeclared: Sequence[Incarnation],
-        unseen: Sequence[tuple[float, str]],
+        missed: Sequence[tuple[float, str]],
         evidence: Mapping[str, Evidence],
         figures: dict[str, float],
-        look: Look,
+        covered: ProbeCoverage,
     ) -> Verdict:
         parts = []
         deploys = _deploys(evidence.get("deploys"))
         if undeclared:
             starts = [
                 f"{one_line(x.instance, 60) or 'a process'} at {format_time(x.start)}"
-                + _inside(x.start, deploys)
+                + _during_deploy(x.start, deploys)
                 for x in undeclared
             ]
             parts.append(
                 f"At least {plural(len(undeclared), 'undeclared start')}: {join_some(starts)}"
             )
             if isinstance(evidence.get("events"), Listing):
-                agrees = figures["told_by_platform"] > len(unseen)
+                agrees = figures["told_by_platform"] > len(missed)
                 parts.append(
-                    "the platform tells of it too"
+                    "the platform reports it too"
                     if agrees
-                    else "the platform tells of no failure and no restart then"
+                    else "the platform reports no failure and no restart then"
                 )
-        if unseen:
-            events = [f"{kind} at {format_time(at)}" for at, kind in unseen]
-            beside = "which the probes did not see" if not undeclared else "besides"
-            parts.append(f"the platform tells of {join_some(events)}, {beside}")
-        if any(_inside(x.start, deploys) for x in undeclared):
-            parts.append(f"a deploy is declared by a person, in the ledger: {COMMAND} declare")
-        parts.append(look.unseen())
+        if missed:
+            events = [f"{kind} at {format_time(at)}" for at, kind in missed]
+            and_probes = "which the probes missed" if not undeclared else "in addition"
+            parts.append(f"the platform reports {join_some(events)}, {and_probes}")
+        if any(_during_deploy(x.start, deploys) for x in undeclared):
+            parts.append(f"if it was a deploy, declare it: {COMMAND} declare")
+        parts.append(covered.longest_gap_text())
         reason = "; ".join(parts)
-        number = len(undeclared) + len(unseen)
+        number = len(undeclared) + len(missed)
         return self._verdict(
             Outcome.FAIL, "restarted", reason[:1].upper() + reason[1:], number, figures
         )
@@ -201,35 +204,38 @@ class NoRestart(Objective, frozen=True, kw_only=True):
     def _no_uptime(
         self, probes: Probes, found: Starts, evidence: Mapping[str, Evidence]
     ) -> tuple[str, str] | None:
-        """Code and reason, when what is read as the process's uptime in seconds is not that."""
+        """Code and reason, when the reading is not the process's uptime in seconds; else None."""
         readings = [(u.at, u.uptime_s, u.instance) for u in probes.uptimes]
         slope = growth(readings, self.resolution_s)
-        unlike = "expected seconds since the process started at health.uptime"
+        expected_uptime = "expected seconds since the process started at health.uptime"
         if slope is not None:
             if slope <= 1e-9:
-                seen = "stood still"
+                growth_text = "stayed the same"
             else:
                 unit = unit_of(slope)
-                seen = f"grew by {format_number(slope)} a second"
-                seen += f", as {unit} do" if unit and unit != "seconds" else ""
+                growth_text = f"grew by {format_number(slope)} a second"
+                growth_text += f", as {unit} do" if unit and unit != "seconds" else ""
             return (
                 "uptime_unit",
-                f"The uptime {seen}, so that it shows no restart and hides none: {unlike}",
+                f"The uptime {growth_text}, so it cannot show a restart: {expected_uptime}",
             )
         for at, uptime, _ in readings:
-            if strange := impossible_uptime(at, uptime):
-                return "uptime_unit", f"The uptime shows no restart: {strange}; {unlike}"
-        return self._of_another(found, evidence.get("deploys"), unlike)
+            if impossible := impossible_uptime(at, uptime):
+                return (
+                    "uptime_unit",
+                    f"The uptime cannot show a restart: {impossible}; {expected_uptime}",
+                )
+        return self._of_another_process(found, evidence.get("deploys"), expected_uptime)
 
-    def _of_another(
-        self, found: Starts, deploys: Evidence | None, unlike: str
+    def _of_another_process(
+        self, found: Starts, deploys: Evidence | None, expected_uptime: str
     ) -> tuple[str, str] | None:
-        """Code and reason, when every process is older than the deploy that is live."""
+        """Code and reason, when every process is older than the live deploy; else None."""
         live = deploys.about.get("live") if isinstance(deploys, Listing) else None
         items = deploys.items if isinstance(deploys, Listing) else ()
         for item in items:
-            moments = [parse_epoch(item.get(name)) for name in ("created", "started", "finished")]
-            known = [at for at in moments if at is not None]
+            times = [parse_epoch(item.get(name)) for name in ("created", "started", "finished")]
+            known = [at for at in times if at is not None]
             if not known or live is None or item.get("id") != live:
                 continue
             begun, ended = min(known), max(known)
@@ -238,36 +244,36 @@ class NoRestart(Objective, frozen=True, kw_only=True):
                 since = format_time(max(x.start for x in after))
                 return (
                     "uptime_subject",
-                    f"The deploy {cut(str(live), 60)} went live at {format_time(ended)}, and "
-                    f"the uptime goes back to {since}: it is not that of the deployed process, "
-                    f"perhaps its host's; {unlike}",
+                    f"The deploy {cut(str(live), 60)} went live at {format_time(ended)}, but "
+                    f"the uptime goes back to {since}: it is not the deployed process's, "
+                    f"perhaps its host's; {expected_uptime}",
                 )
         return None
 
-    def _wanting(
-        self, look: Look, lives: Sequence[Incarnation], together: int, seen: int
+    def _shortfall(
+        self, covered: ProbeCoverage, lives: Sequence[Incarnation], together: int, seen: int
     ) -> tuple[str, str] | None:
-        """Code and reason, when the probes could not have seen every start."""
-        wanting = look.wanting(self.coverage, self.max_gap_s)
-        if wanting:
+        """Code and reason, when the probes could have missed a start; None when not."""
+        shortfall = covered.shortfall(self.coverage, self.max_gap_s)
+        if shortfall:
             return (
                 "coverage_too_low",
-                f"Only {look.ran()}; {look.unseen()}: {wanting}"
-                + ("; what ran saw no undeclared start" if look.kept else ""),
+                f"Only {covered.ran_text()}; {covered.longest_gap_text()}: {shortfall}"
+                + ("; no undeclared start in the probes that ran" if covered.kept else ""),
             )
         if not lives:
             return (
                 "no_data",
-                f"{look.ran()}, and no answer told an uptime: expected the health document to "
-                "tell one at health.uptime",
+                f"{covered.ran_text()}, but no answer had an uptime: expected one in the health "
+                "document, at health.uptime",
             )
         needed = probes_needed(together)
         if seen < needed:
             return (
                 "too_few_samples",
-                f"{format_count(seen)} readings of {format_count(together)} processes saw no "
+                f"{format_count(seen)} readings of {format_count(together)} processes show no "
                 "undeclared start: "
-                f"expected at least {format_count(needed)}, to have met each with 99.9 %",
+                f"expected at least {format_count(needed)}, to reach each with 99.9 %",
             )
         return None
 
@@ -275,29 +281,29 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         self,
         found: Starts,
         together: int,
-        look: Look,
+        covered: ProbeCoverage,
         evidence: Mapping[str, Evidence],
     ) -> str:
         oldest = format_time(found.lives[0].start)
-        parts = [f"{plural(together, 'process', 'processes')} at a time, the oldest since {oldest}"]
+        parts = [f"{plural(together, 'process', 'processes')} running, oldest started {oldest}"]
         grown = found.grown
         deployed = [x for x in found.fresh if x not in grown]
         if deployed:
             parts.append(
-                f"{plural(len(deployed), 'start')} inside declared deploys, the last at "
+                f"{plural(len(deployed), 'start')} during declared deploys, the last at "
                 f"{format_time(deployed[-1].start)}"
             )
         if grown:
             parts.append(
-                f"{plural(len(grown), 'new instance')} beside all the old ones, from "
-                f"{format_time(grown[0].start)} on: a scale-out, no restart"
+                f"{plural(len(grown), 'new instance')} next to all the old ones, from "
+                f"{format_time(grown[0].start)}: a scale-out, no restart"
             )
         events = evidence.get("events")
         if isinstance(events, Listing):
-            parts.append("the platform tells of no other failure or restart")
+            parts.append("the platform reports no other failure or restart")
         elif isinstance(events, Unanswered):
-            parts.append(f"what the platform tells is not known: {events.reason}")
-        parts.append(f"{look.ran()}; {look.unseen()}")
+            parts.append(f"the platform's events are not known: {events.reason}")
+        parts.append(f"{covered.ran_text()}; {covered.longest_gap_text()}")
         return "; ".join(parts)
 
     def _verdict(
@@ -307,55 +313,55 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             outcome=outcome,
             code=code,
             reason=reason,
-            observed=f"{format_count(number)} undeclared",
+            observed=plural(number, "undeclared restart"),
             limit=self.limit_text(),
             scale=Scale(unit="restarts", limit=0.0, observed=float(number)),
             figures=figures,
         )
 
 
-def _scaled_out(life: Incarnation, lives: Sequence[Incarnation], apart: float) -> bool:
-    """Whether this is a new name beside all the older ones, each of which was seen after it."""
+def _scaled_out(life: Incarnation, lives: Sequence[Incarnation], tolerated: float) -> bool:
+    """True if this is a new name next to all older ones, each of which was probed after it."""
     if not life.instance:
         return False
-    older = [x for x in lives if x.start < life.start - apart]
+    older = [x for x in lives if x.start < life.start - tolerated]
     if any(x.instance == life.instance for x in older):
         return False
     names = {x.instance for x in older}
     return bool(names) and all(
-        any(x.instance == name and x.last > life.first + apart for x in older) for name in names
+        any(x.instance == name and x.last > life.first + tolerated for x in older) for name in names
     )
 
 
-def _stretches(listing: Evidence | None) -> list[tuple[float, float]]:
-    """(start, end) of each item that tells both, epoch seconds."""
+def _periods(listing: Evidence | None) -> list[tuple[float, float]]:
+    """(start, end) of each item that has both, in epoch seconds."""
     items = listing.items if isinstance(listing, Listing) else ()
     both = [(parse_epoch(item.get("start")), parse_epoch(item.get("end"))) for item in items]
     return [(a, b) for a, b in both if a is not None and b is not None]
 
 
 def _deploys(listing: Evidence | None) -> list[tuple[float, float, str]]:
-    """The platform's deploys: from, to, and how they are called."""
+    """The platform's deploys: start, end and id."""
     items = listing.items if isinstance(listing, Listing) else ()
     found = []
     for item in items:
-        moments = [parse_epoch(item.get(name)) for name in ("created", "started", "finished")]
-        known = [at for at in moments if at is not None]
+        times = [parse_epoch(item.get(name)) for name in ("created", "started", "finished")]
+        known = [at for at in times if at is not None]
         if known:
             found.append((min(known), max(known), one_line(item.get("id") or "without an id", 60)))
     return found
 
 
-def _inside(at: float, deploys: Sequence[tuple[float, float, str]]) -> str:
-    """`` inside the deploy dep-x, which nobody declared``; empty when it is inside none."""
+def _during_deploy(at: float, deploys: Sequence[tuple[float, float, str]]) -> str:
+    """`` during the undeclared deploy dep-x``; empty when it is during none."""
     for start, end, name in deploys:
         if start <= at <= end + PAIRED_S:
-            return f" inside the deploy {name}, which nobody declared"
+            return f" during the undeclared deploy {name}"
     return ""
 
 
 def _events(listing: Evidence | None) -> list[tuple[float, str]]:
-    """When a process ended, as the platform tells it, and with which word."""
+    """The ends of processes that the platform reports: time and type."""
     items = listing.items if isinstance(listing, Listing) else ()
     found = []
     for item in items:

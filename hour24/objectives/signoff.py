@@ -1,14 +1,14 @@
-"""Judgements on judgements: the baseline as a whole, and what held throughout a watch.
+"""Verdicts on verdicts: the complete baseline, and what passed throughout a watch.
 
 Rules of this module:
 
-- A measure that was not taken because the service or its database failed is FAIL; one that a
-  witness kept from us is INCONCLUSIVE.
-- A FAIL stands until a person waives it. What was INCONCLUSIVE stands until it is settled by
-  more evidence or waived.
-- What no checkpoint measured did not hold, whoever waived it: INCONCLUSIVE.
-- Checkpoints that were left out are ignored; when all of them were, nothing held, and this
-  criterion must be left out by name as well.
+- A measure that is missing because the service or its database failed is FAIL; one that a source
+  did not provide is INCONCLUSIVE.
+- A FAIL counts until a person waives it. An INCONCLUSIVE counts until more evidence resolves it or
+  a person waives it.
+- A criterion that no checkpoint measured is INCONCLUSIVE, even if it was waived.
+- Checkpoints that were left out are ignored; when all of them were, this criterion must be left out
+  as well.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.text import join_some
 from hour24.verdict import Outcome, Scale, Verdict
 
-MOST_TOLD = 4
-OF_THE_ACCUSED = frozenset(
+MOST_NAMED = 4
+"""Names in a reason: more do not fit on a line."""
+SERVICE_FAILED = frozenset(
     {
         "no_answer",
         "bad_status",
@@ -33,14 +34,14 @@ OF_THE_ACCUSED = frozenset(
         "services_unhealthy",
     }
 )
-"""Codes under which a measure is missing by the fault of the system under watch."""
+"""Codes of a measure that is missing because the system under watch failed."""
 
 
 class AllTaken(Objective, frozen=True, kw_only=True):
     """Every measure that later checkpoints compare with was taken.
 
-    ``measures`` lists ``{name, taken, code, reason}``. The measures themselves may stand beside
-    it under their own names, so that the record keeps them; they are not judged again here.
+    ``measures`` lists ``{name, taken, code, reason}``. The measures themselves may be passed
+    under their own names, so that the record stores them; they are not judged again here.
     """
 
     needs: ClassVar[Kinds] = {"measures": Listing}
@@ -70,7 +71,7 @@ class AllTaken(Objective, frozen=True, kw_only=True):
         return "all"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        items = given(evidence, "measures", Listing).items
+        items = pick(evidence, "measures", Listing).items
         taken = sum(item["taken"] is True for item in items)
         figures = {"taken": float(taken), "measures": float(len(items))}
         observed = f"{taken} of {len(items)}"
@@ -89,20 +90,20 @@ class AllTaken(Objective, frozen=True, kw_only=True):
                 scale=scale,
                 figures=figures,
             )
-        accused = [item for item in missing if item.get("code") in OF_THE_ACCUSED]
-        told = join_some(
+        own_fault = [item for item in missing if item.get("code") in SERVICE_FAILED]
+        names = join_some(
             [
                 f"{item['name']} ({item.get('reason') or item.get('code') or 'no reason given'})"
-                for item in accused or missing
+                for item in own_fault or missing
             ],
-            MOST_TOLD,
+            MOST_NAMED,
         )
         return Verdict(
-            outcome=Outcome.FAIL if accused else Outcome.INCONCLUSIVE,
-            code="baseline_failed" if accused else "baseline_incomplete",
+            outcome=Outcome.FAIL if own_fault else Outcome.INCONCLUSIVE,
+            code="baseline_failed" if own_fault else "baseline_incomplete",
             reason=f"{len(missing)} of {len(items)} measures of the baseline were not taken"
-            + (f", {len(accused)} because the system itself failed" if accused else "")
-            + f": {told}",
+            + (f", {len(own_fault)} because the system itself failed" if own_fault else "")
+            + f": {names}",
             observed=observed,
             limit=self.limit_text(),
             scale=scale,
@@ -111,7 +112,7 @@ class AllTaken(Objective, frozen=True, kw_only=True):
 
 
 class HeldThroughout(Objective, frozen=True, kw_only=True):
-    """These criteria held at every checkpoint of the watch.
+    """These criteria passed at every checkpoint of the watch.
 
     Args:
         criteria: ids whose standings count.
@@ -122,11 +123,11 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
     criteria: tuple[str, ...]
 
     def limit_text(self) -> str:
-        return "held at every checkpoint"
+        return "passed at every checkpoint"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        listed = given(evidence, "standings", Listing).items
-        items = [item for item in listed if item["id"] in self.criteria]
+        every = pick(evidence, "standings", Listing).items
+        items = [item for item in every if item["id"] in self.criteria]
         absent = [name for name in self.criteria if all(item["id"] != name for item in items)]
         counted = [item for item in items if item["outcome"] != Outcome.NOT_APPLICABLE]
         failed = [i for i in counted if i["outcome"] == Outcome.FAIL and not i["waived"]]
@@ -142,11 +143,11 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
         bad_hours = {item["hour"] for item in (*failed, *open_)}
         hours = {item["hour"] for item in counted}
         waived_hours = {item["hour"] for item in waived} - bad_hours
-        held = len(hours - bad_hours - waived_hours)
+        passed = len(hours - bad_hours - waived_hours)
         by_person = f", {len(waived_hours)} waived" if waived_hours else ""
         figures = {
             "checkpoints": float(len(hours)),
-            "held": float(held),
+            "held": float(passed),
             "failed": float(len(failed)),
             "unsettled": float(len(open_)),
             "waived": float(len(waived)),
@@ -158,12 +159,12 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
                 outcome=outcome,
                 code=code,
                 reason=reason,
-                observed=f"{held} of {len(hours)} held{by_person}" if hours else "not measured",
+                observed=f"{passed} of {len(hours)} passed{by_person}" if hours else "not measured",
                 limit=self.limit_text(),
                 scale=Scale(
                     unit="checkpoints",
                     limit=float(len(hours)),
-                    observed=float(held + len(waived_hours)),
+                    observed=float(passed + len(waived_hours)),
                     better="above",
                 )
                 if hours
@@ -175,15 +176,15 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
             return verdict(
                 Outcome.FAIL,
                 "did_not_hold",
-                f"{_named(failed)} failed, and nobody waived it; in all, {held} of {len(hours)} "
-                "checkpoints held",
+                f"{_named(failed)} failed and is not waived; {passed} of {len(hours)} "
+                "checkpoints passed",
             )
         if open_:
             return verdict(
                 Outcome.INCONCLUSIVE,
                 "unsettled",
-                f"{_named(open_, codes=True)} could not be judged, and was neither settled nor "
-                f"waived; {held} of {len(hours)} checkpoints held",
+                f"{_named(open_, codes=True)} could not be judged and is neither resolved nor "
+                f"waived; {passed} of {len(hours)} checkpoints passed",
             )
         if absent and (counted or not items):
             return verdict(
@@ -195,8 +196,8 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
             return verdict(
                 Outcome.INCONCLUSIVE,
                 "nothing_judged",
-                f"{', '.join(self.criteria)} was left out at every checkpoint, so that nothing "
-                "shows it; leave this criterion out by name as well, with the reason",
+                f"{', '.join(self.criteria)} was left out at every checkpoint, so there is "
+                "no evidence; leave this criterion out as well, with the reason",
             )
         unmeasured = [
             i for i in waived if i["outcome"] == Outcome.INCONCLUSIVE and not i["settled"]
@@ -212,46 +213,47 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
                     if never
                     else f"No checkpoint measured all of {', '.join(self.criteria)}"
                 )
-                + f"; {len(waived)} waived ({_waivers(waived)}), and a waiver is no measurement",
+                + f"; {len(waived)} waived ({_waivers(waived)}), and a waiver does not replace a "
+                "measurement",
             )
         parts = [_held_at(self.criteria, counted)]
         if settled:
-            parts.append(f"{len(settled)} settled by later evidence")
+            parts.append(f"{len(settled)} resolved by later evidence")
         if waived:
             parts.append(f"{len(waived)} waived ({_waivers(waived)})")
         return verdict(Outcome.PASS, "", "; ".join(parts))
 
 
 def _held_at(criteria: Sequence[str], counted: Sequence[Mapping[str, Any]]) -> str:
-    """``DB-POOL held at all 7 checkpoints, DB-SLOW at 5 of 6``: each by its own hours."""
+    """``DB-POOL passed at all 7 checkpoints, DB-SLOW at 5 of 6``: each by its own hours."""
     by_count: dict[str, list[str]] = {}
     for name in criteria:
         hours = {item["hour"] for item in counted if item["id"] == name}
         waived = {item["hour"] for item in counted if item["id"] == name and item["waived"]}
-        held, due = len(hours - waived), len(hours)
+        passed, due = len(hours - waived), len(hours)
         if due:
-            text = f"all {due}" if held == due > 1 else f"{held} of {due}"
+            text = f"all {due}" if passed == due > 1 else f"{passed} of {due}"
             by_count.setdefault(text, []).append(name)
     parts = [f"{', '.join(names)} at {text}" for text, names in by_count.items()]
     first, *rest = parts
     names, _, text = first.rpartition(" at ")
-    return ", ".join([f"{names} held at {text} checkpoints", *rest])
+    return ", ".join([f"{names} passed at {text} checkpoints", *rest])
 
 
 def _named(items: Sequence[Mapping[str, Any]], *, codes: bool = False) -> str:
     """``DB-SLOW at hour 8, DB-POOL at hour 12, and 3 more``."""
-    told = [
+    names = [
         f"{item['id']}{' ' + item['subject'] if item.get('subject') else ''} at hour "
         f"{item['hour']}{' (' + item['code'] + ')' if codes and item.get('code') else ''}"
         for item in items
     ]
-    return join_some(told, MOST_TOLD, ", ")
+    return join_some(names, MOST_NAMED, ", ")
 
 
 def _never_measured(
     counted: Sequence[Mapping[str, Any]], unmeasured: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """The criteria and subjects that no checkpoint measured, by name."""
+    """The names of criteria and subjects that no checkpoint measured."""
     measured = {(i["id"], i["subject"]) for i in counted if i not in unmeasured}
     measured |= {(name, "") for name, _ in measured}  # a missed checkpoint has no subjects
     names = {(i["id"], i["subject"]) for i in unmeasured} - measured
@@ -260,4 +262,4 @@ def _never_measured(
 
 def _waivers(items: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(str(item["waived"]) for item in items))
-    return "by " + ", ".join(names[:MOST_TOLD])
+    return "by " + ", ".join(names[:MOST_NAMED])

@@ -1,15 +1,14 @@
-"""Slow statements, from the difference of two snapshots and from what runs now.
+"""Slow statements: the difference of two snapshots, and what is running now.
 
 Rules of this module:
 
-- A snapshot holds the statements whose longest call reached the limit. One that is new in it had
-  its longest call since the snapshot before; one in both is judged by the mean of its calls in
-  between, and by whether its record rose.
-- Counters that were reset, or entries that were evicted, hide what happened before: without
-  anything slow found, that is INCONCLUSIVE.
-- What cannot be seen is said: a slow call below its statement's own earlier record, and calls
-  that were cancelled.
-- The platform's own roles and maintenance (dumps, index builds, clean-up) are set aside, and said.
+- A snapshot contains the statements with a longest call above the limit. A new one had its longest
+  call since the previous snapshot; one in both is judged by the mean of its calls in between, and
+  by whether its maximum rose.
+- Counters that were reset, or entries that were evicted, hide what happened before: if nothing slow
+  was found, that is INCONCLUSIVE.
+- Blind spots are listed: a slow call below its statement's earlier maximum, and cancelled calls.
+- The platform's own roles and maintenance (dumps, index builds, clean-up) are excluded and listed.
 
 Source: ``pg_stat_statements``, ``pg_stat_activity``.
 """
@@ -20,21 +19,22 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing, Unanswered
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.text import format_count, format_duration, join_some, one_line, plural
 from hour24.verdict import Outcome, Scale, Verdict
 
 LONGEST = 80
-Moment = float | str | None
-"""Epoch seconds by the server's clock; none where it does not tell."""
+"""Characters of a query in a reason: enough to recognise it."""
+ServerTime = float | str | None
+"""Epoch seconds by the server's clock; None where it does not report it."""
 
 
 class NoSlowStatement(Objective, frozen=True, kw_only=True):
-    """No statement averaged, set a new record or is running above ``slow_ms``.
+    """No statement averaged, set a new maximum or is running above ``slow_ms``.
 
     Args:
         slow_ms: in milliseconds.
-        platform_roles: roles of the platform's own, which are not judged.
+        platform_roles: the platform's own roles, which are not judged.
     """
 
     needs: ClassVar[Kinds] = {"statements": Listing, "running": Listing}
@@ -47,11 +47,11 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         return f"at most {self.slow_ms:g} ms"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        statements = given(evidence, "statements", Listing)
-        every_running = given(evidence, "running", Listing)
+        statements = pick(evidence, "statements", Listing)
+        every_running = pick(evidence, "running", Listing)
         running = self._judged(every_running)
         before = evidence.get("before")
-        aside = self._set_aside(statements, every_running, before)
+        excluded = self._excluded(statements, every_running, before)
         found = [
             (
                 1000.0 * float(item["age_s"]),
@@ -74,7 +74,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
             return Verdict(
                 outcome=Outcome.FAIL,
                 code="slow_statement",
-                reason=join_some([f"{_named(item)} {how}" for _, how, item in found]) + aside,
+                reason=join_some([f"{_named(item)} {how}" for _, how, item in found]) + excluded,
                 observed=f"{format_count(found[0][0])} ms",
                 limit=self.limit_text(),
                 scale=Scale(unit="ms", limit=self.slow_ms, observed=found[0][0]),
@@ -99,28 +99,28 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         masks = len(self._judged(before))
         return Verdict(
             outcome=Outcome.PASS,
-            reason=f"No statement averaged, set a new record or is running above "
-            f"{self.slow_ms:g} ms. Not seen by this: "
+            reason=f"No statement averaged, set a new maximum or is running above "
+            f"{self.slow_ms:g} ms; blind spots: "
             + (
-                f"a single slow call of the {masks} statements that had been slower before, and "
+                f"a single slow call of the {masks} statements that were slower before, and "
                 if masks
                 else ""
             )
-            + f"calls that were cancelled{aside}",
+            + f"cancelled calls{excluded}",
             observed=f"none above {self.slow_ms:g} ms",
             limit=self.limit_text(),
             figures=figures,
         )
 
     def _since(self, before: Listing, now: Listing) -> list[tuple[float, str, dict[str, Any]]]:
-        """What was slow between two snapshots: milliseconds, how, which."""
+        """The slow statements between two snapshots: milliseconds, text, item."""
         earlier = {item["key"]: item for item in before.items}
         read_at = before.about.get("read_at")
         found = []
         for item in self._judged(now):
             old = earlier.get(item["key"])
-            record = float(item["max_ms"])
-            fresh = old is None or _restarted(old, item, read_at)
+            longest = float(item["max_ms"])
+            fresh = old is None or _was_reset(old, item, read_at)
             calls = item["calls"] - (0 if old is None or fresh else old["calls"])
             total = item["total_ms"] - (0.0 if old is None or fresh else old["total_ms"])
             mean = total / calls if calls > 0 else 0.0
@@ -128,14 +128,14 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
                 found.append(
                     (mean, f"averaged {format_count(mean)} ms over {plural(calls, 'call')}", item)
                 )
-            elif record > self.slow_ms and (fresh or record > _record(old, item, read_at)):
+            elif longest > self.slow_ms and (fresh or longest > _maximum(old, item, read_at)):
                 found.append(
-                    (record, f"took {format_count(record)} ms in one call, a new record", item)
+                    (longest, f"took {format_count(longest)} ms in one call, a new maximum", item)
                 )
         return found
 
     def _hidden(self, before: Listing, now: Listing) -> tuple[str, str] | None:
-        """Code and reason when something may have happened that the counters no longer show."""
+        """Code and reason when the counters may have lost slow statements; None when not."""
         old, new = before.about, now.about
         began, began_before = new.get("stats_reset"), old.get("stats_reset")
         crashed = (
@@ -144,8 +144,8 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         if crashed or _since(began, old.get("read_at")):
             return (
                 "statistics_reset",
-                "The database's statement statistics were reset since the last checkpoint; what "
-                "was slow before the reset is not known",
+                "The database's statement statistics were reset since the last checkpoint; "
+                "earlier slow statements are not known",
             )
         lost, lost_before = new.get("dealloc"), old.get("dealloc")
         evictions = (
@@ -163,48 +163,48 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
             )
             return (
                 "statistics_evicted",
-                f"Nothing slow was found, but {how} since the last checkpoint, and may have told "
-                "of more; raise pg_stat_statements.max",
+                f"Nothing slow was found, but {how} since the last checkpoint, and may have "
+                "included more; raise pg_stat_statements.max",
             )
         return None
 
     def _judged(self, listing: Listing) -> list[dict[str, Any]]:
-        return [item for item in listing.items if not self._is_aside(item)]
+        return [item for item in listing.items if not self._is_excluded(item)]
 
-    def _is_aside(self, item: Mapping[str, Any]) -> bool:
+    def _is_excluded(self, item: Mapping[str, Any]) -> bool:
         return item.get("role") in self.platform_roles or item.get("maintenance") is True
 
-    def _set_aside(self, now: Listing, running: Listing, before: Evidence | None) -> str:
-        """What was slow and is not judged: ``; set aside, of ...``; empty when nothing was."""
+    def _excluded(self, now: Listing, running: Listing, before: Evidence | None) -> str:
+        """The suffix with slow statements that are not judged; empty when there are none."""
         earlier = before.items if isinstance(before, Listing) else ()
         calls = {item["key"]: item["calls"] for item in earlier}
         fresh = [item for item in now.items if calls.get(item["key"]) != item["calls"]]
-        found = [item for item in (*running.items, *fresh) if self._is_aside(item)]
+        found = [item for item in (*running.items, *fresh) if self._is_excluded(item)]
         if not found:
             return ""
         names = list(dict.fromkeys(_named(item) for item in found))
-        return f"; set aside, of the platform or of maintenance: {join_some(names)}"
+        return f"; excluded (platform or maintenance): {join_some(names)}"
 
     def _same_limit(self, before: Listing) -> bool:
-        """Whether the earlier snapshot holds all that had been slow by this limit."""
+        """True if the earlier snapshot contains every statement that was slow by this limit."""
         limit = before.about.get("slow_ms")
         return limit is None or float(limit) <= self.slow_ms
 
 
-def _restarted(old: Mapping[str, Any], now: Mapping[str, Any], read_at: Moment) -> bool:
-    """Whether this entry began anew since ``old`` was read."""
+def _was_reset(old: Mapping[str, Any], now: Mapping[str, Any], read_at: ServerTime) -> bool:
+    """True if this entry was reset since ``old`` was read."""
     return now["calls"] < old["calls"] or _since(now.get("stats_since"), read_at)
 
 
-def _record(old: Mapping[str, Any] | None, now: Mapping[str, Any], read_at: Moment) -> float:
-    """The record to beat, in milliseconds; 0 when records began anew."""
+def _maximum(old: Mapping[str, Any] | None, now: Mapping[str, Any], read_at: ServerTime) -> float:
+    """The maximum to exceed, in milliseconds; 0 when maxima were reset."""
     if old is None or _since(now.get("minmax_since"), read_at):
         return 0.0
     return float(old["max_ms"])
 
 
-def _since(began: Moment, read_at: Moment) -> bool:
-    """Whether something began after the earlier snapshot was read; both by the server's clock."""
+def _since(began: ServerTime, read_at: ServerTime) -> bool:
+    """True if ``began`` is after the earlier snapshot; both by the server's clock."""
     return began is not None and read_at is not None and float(began) > float(read_at)
 
 

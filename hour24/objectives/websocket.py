@@ -1,13 +1,13 @@
-"""Whether WebSocket connections drop: those the prober held since T0, and those held now.
+"""Whether WebSocket connections drop: the prober's since T0, and those opened now.
 
 Rules of this module:
 
-- A share of connections that ended abnormally, with exact bounds. The two are held for different
-  times, so each is judged by itself: FAIL when either shows it, PASS when one shows that few
-  drop, the other does not contradict, and the prober saw enough.
-- A handshake that fails is no drop; it is told apart. When none succeeds, the service is silent:
-  FAIL while the control address answers, else nothing is known.
-- Without a prober that was due, what 30 connections of a minute tell is not enough.
+- The share of connections that ended abnormally has exact bounds. The two kinds stay open for
+  different times, so each is judged by itself: FAIL when either shows it, PASS when one shows that
+  few drop, the other does not contradict, and the prober's coverage is sufficient.
+- A failed handshake is no drop; it is reported separately. When none succeeds, the service does not
+  answer: FAIL while the control address answers; otherwise the state is not known.
+- If a prober was due and did not run, 30 connections of one minute are not enough.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Counts, Document, Evidence, Probes, Unanswered, control_is_silent
 from hour24.objectives.base import Kinds, Objective
-from hour24.objectives.probes import looked
+from hour24.objectives.probes import measure_coverage
 from hour24.statistics import rates
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.text import (
@@ -35,20 +35,27 @@ EARLY = "closed early"
 BY_US = "ended by us"
 OWN_PINGS = ", open by our own pings every"
 CLOSED = "closed "
-"""How a refusal begins that came after the handshake, with a code that speaks of our credential."""
+"""Prefix of a refusal after the handshake, with a close code about our credential."""
 LIMITED = frozenset({"400", "401", "403", "426", "429"})
-"""Statuses that speak of our request, our credential and our haste."""
+"""Statuses that our request, our credential or our request rate caused."""
 
 
-class _Held(NamedTuple):
-    """Connections of one kind: their share that dropped, handshakes refused, seconds held, and
-    the words for them."""
+class _Connections(NamedTuple):
+    """Connections of one kind.
+
+    Args:
+        by: ``probes`` or ``held``, the prefix of its figures.
+        share: how many dropped.
+        refused: number of refused handshakes.
+        held_s: connection time in seconds.
+        text: its result, part of a sentence.
+    """
 
     by: str
     share: rates.Share
     refused: int
     held_s: float
-    told: str
+    text: str
 
 
 class DropsBelow(Objective, frozen=True, kw_only=True):
@@ -56,8 +63,8 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
 
     Args:
         limit: a share, above 0 and below 1.
-        coverage: share of the prober's due looks that must have been had, 0 to 1.
-        max_gap_s: longest stretch without a look, in seconds.
+        coverage: share of the due probes that must have run, 0 to 1.
+        max_gap_s: longest time without a probe, in seconds.
     """
 
     needs: ClassVar[Kinds] = {}
@@ -71,7 +78,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         return f"below {format_percent(self.limit)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        probes, held = evidence.get("probes"), self._heard(evidence)
+        probes, held = evidence.get("probes"), self._opened_now(evidence)
         control = evidence.get("control")
         kinds = [*self._probed(probes), *self._held(held)]
         opened = [kind for kind in kinds if kind.share.total]
@@ -79,20 +86,20 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         inside = [kind for kind in opened if kind.share.standing == "inside"]
         if beyond:
             return self._verdict(Outcome.FAIL, "drops", beyond[0], kinds)
-        silence = self._silence(probes, held, control)
-        if silence is not None:
-            return self._open(*silence, kinds)
+        failed = self._no_handshake(probes, held, control)
+        if failed is not None:
+            return self._open(*failed, kinds)
         for each in (probes, held):
             if isinstance(each, Unanswered):
                 return self._open(Outcome.INCONCLUSIVE, each.code, each.reason, kinds)
         if isinstance(probes, Probes) and probes.due:
-            look = looked(probes)
-            wanting = look.wanting(self.coverage, self.max_gap_s)
-            if wanting:
+            covered = measure_coverage(probes)
+            shortfall = covered.shortfall(self.coverage, self.max_gap_s)
+            if shortfall:
                 return self._open(
                     Outcome.INCONCLUSIVE,
                     "coverage_too_low",
-                    f"Only {look.ran()}; {look.unseen()}: {wanting}",
+                    f"Only {covered.ran_text()}; {covered.longest_gap_text()}: {shortfall}",
                     kinds,
                 )
         early = held.parts.get(EARLY, 0) if isinstance(held, Counts) else 0
@@ -101,8 +108,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
                 Outcome.INCONCLUSIVE,
                 "closed_early",
                 f"{count_of(early, held.total)} connections were closed "
-                "by the server "
-                "before their time, normally (1000, 1001): no drops, but they did not hold",
+                "normally (1000, 1001) by the server, too early to observe them",
                 kinds,
             )
         by_us = held.parts.get(BY_US, 0) if isinstance(held, Counts) else 0
@@ -110,8 +116,8 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             return self._open(
                 Outcome.INCONCLUSIVE,
                 "not_taken",
-                f"We ended {count_of(by_us, held.total)} connections ourselves: a message was "
-                "longer than we take",
+                f"hour24 closed {count_of(by_us, held.total)} connections itself: a message was "
+                "too long",
                 kinds,
             )
         if inside:
@@ -123,7 +129,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         best = max(opened, key=lambda kind: kind.share.total)
         return self._verdict(Outcome.INCONCLUSIVE, "too_few_samples", best, kinds)
 
-    def _probed(self, evidence: Evidence | None) -> list[_Held]:
+    def _probed(self, evidence: Evidence | None) -> list[_Connections]:
         if not isinstance(evidence, Probes) or not (evidence.connections or evidence.refused):
             return []
         drops = min(evidence.drops, evidence.connections)
@@ -142,8 +148,8 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             )
         ]
 
-    def _heard(self, evidence: Mapping[str, Evidence]) -> Evidence | None:
-        """What was held now; unanswered where our own network may have ended it."""
+    def _opened_now(self, evidence: Mapping[str, Evidence]) -> Evidence | None:
+        """The connections opened now; unanswered if our own network may have ended them."""
         held = evidence.get("held")
         lost = isinstance(held, Counts) and (held.bad or held.parts.get("refused"))
         if held is None or not lost or not control_is_silent(evidence.get("control")):
@@ -151,17 +157,17 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         return Unanswered(
             question=held.question,
             code="no_network",
-            reason="Connections held now ended or were not opened, and the control address did not "
+            reason="Connections opened now dropped or failed, and the control address did not "
             "answer either: our own network may be down",
         )
 
-    def _held(self, evidence: Evidence | None) -> list[_Held]:
+    def _held(self, evidence: Evidence | None) -> list[_Connections]:
         if not isinstance(evidence, Counts):
             return []
         refused = evidence.parts.get("refused", 0)
         codes = sorted(name for name in evidence.parts if name.isdigit())
         _, pings, every = evidence.question.asked.partition(OWN_PINGS)
-        what = f"held now{pings}{every}"
+        what = f"opened now{pings}{every}"
         return [
             self._kind("held", evidence.total, evidence.bad, refused, 0.0, what, join_some(codes))
         ]
@@ -175,86 +181,87 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         held_s: float,
         what: str,
         codes: str = "",
-    ) -> _Held:
+    ) -> _Connections:
         share = rates.judge_sample(bad, total, self.limit)
-        told = f"no connection {what} opened"
+        text = f"no connection {what} succeeded"
         if total:
-            told = (
+            text = (
                 f"{count_of(bad, total)} connections {what} dropped ({format_percent(share.share)}"
             )
-            told += (
+            text += (
                 f", at least {format_percent(share.lower)}"
                 if share.standing == "beyond"
                 else (f", at most {format_percent(share.upper)}")
             )
-            told += f", with {codes})" if codes else ")"
+            text += f", with {codes})" if codes else ")"
         if refused:
-            told += f", and {format_count(refused)} handshakes were refused, which are no drops"
+            text += f", and {format_count(refused)} handshakes were refused (not counted as drops)"
         if held_s:
-            told += f", over {format_duration(held_s)} held"
-        return _Held(by, share, refused, held_s, told)
+            text += f", over {format_duration(held_s)} of connection time"
+        return _Connections(by, share, refused, held_s, text)
 
-    def _silence(
+    def _no_handshake(
         self, probes: Evidence | None, held: Evidence | None, control: Evidence | None
     ) -> tuple[Outcome, str, str] | None:
-        """Outcome, code and reason when no handshake succeeds any more; none otherwise."""
+        """Outcome, code and reason when no handshake succeeds; None otherwise."""
         if isinstance(held, Counts):
             if held.total or not held.parts.get("refused"):
                 return None
             how = sorted(k.removeprefix(REFUSED) for k in held.parts if k.startswith(REFUSED))
             refused = format_count(held.parts["refused"])
-            told = f"None of {refused} handshakes succeeded ({join_some(how)})"
+            text = f"None of {refused} handshakes succeeded ({join_some(how)})"
         elif isinstance(probes, Probes) and not probes.connections and probes.refused:
             how = sorted({failure.reason for failure in probes.failures})
-            told = f"None of {format_count(probes.refused)} handshakes succeeded ({join_some(how)})"
+            text = f"None of {format_count(probes.refused)} handshakes succeeded ({join_some(how)})"
         else:
             return None
         if how and all(each in LIMITED or each.startswith(CLOSED) for each in how):
             return (
                 Outcome.INCONCLUSIVE,
                 "source_limited" if how == ["429"] else "source_refused",
-                f"{told}: expected our handshake to be accepted; see websocket.headers and "
+                f"{text}: expected our handshake to be accepted; see websocket.headers and "
                 "websocket.subprotocols in production.toml",
             )
         if any(each.isdigit() for each in how):
-            return Outcome.FAIL, "no_answer", f"{told}, though the service answered"
+            return Outcome.FAIL, "no_answer", f"{text}, though the service answered"
         failures = probes.failures if isinstance(probes, Probes) else ()
         last = max(failures, key=lambda failure: failure.at, default=None)
         answered = isinstance(control, Document) and not control.silent
         if answered or (last is not None and last.control is True):
-            return Outcome.FAIL, "no_answer", f"{told}, while the control address answered"
+            return Outcome.FAIL, "no_answer", f"{text}, while the control address answered"
         if last is not None and last.control is False:
             return (
                 Outcome.INCONCLUSIVE,
                 "no_network",
-                f"{told}, and neither did the control address answer: our own network may be down",
+                f"{text}, and neither did the control address answer: our own network may be down",
             )
         return (
             Outcome.INCONCLUSIVE,
             "no_control",
-            f"{told}, and no probe of the control address stands beside it, so that it may be our "
-            "own network",
+            f"{text}, and the control address was not probed, so it may be our own network",
         )
 
-    def _open(self, outcome: Outcome, code: str, reason: str, kinds: list[_Held]) -> Verdict:
-        told = [kind.told for kind in kinds if kind.share.total]
+    def _open(self, outcome: Outcome, code: str, reason: str, kinds: list[_Connections]) -> Verdict:
+        text = [kind.text for kind in kinds if kind.share.total]
         return Verdict(
             outcome=outcome,
             code=code,
-            reason=reason + "".join(f"; {each}" for each in told),
+            reason=reason + "".join(f"; {each}" for each in text),
             observed="not measured" if outcome == Outcome.INCONCLUSIVE else "no connection",
             limit=self.limit_text(),
             figures=_figures(kinds),
         )
 
-    def _verdict(self, outcome: Outcome, code: str, by: _Held, kinds: list[_Held]) -> Verdict:
+    def _verdict(
+        self, outcome: Outcome, code: str, by: _Connections, kinds: list[_Connections]
+    ) -> Verdict:
         share = by.share
-        told = [by.told, *(kind.told for kind in kinds if kind is not by)]
-        reason = "; ".join(told)
+        text = [by.text, *(kind.text for kind in kinds if kind is not by)]
+        reason = "; ".join(text)
         fails = outcome == Outcome.FAIL
         if outcome == Outcome.INCONCLUSIVE:
             needed = rates.needed_total(share.bad, self.limit)
-            reason += f"; {format_count(needed)} connections with no more drops would show it below"
+            reason += f"; {format_count(needed)} connections with no more drops would pass"
         return Verdict(
             outcome=outcome,
             code=code,
@@ -275,7 +282,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         )
 
 
-def _figures(kinds: list[_Held]) -> dict[str, float]:
+def _figures(kinds: list[_Connections]) -> dict[str, float]:
     figures: dict[str, float] = {}
     for kind in kinds:
         figures[f"{kind.by}_connections"] = float(kind.share.total)

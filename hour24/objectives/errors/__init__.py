@@ -1,12 +1,12 @@
-"""Errors as tracker and platform tell them: how many, which are new, critical, frequent, rising.
+"""Errors as tracker and platform report them: number, new, critical, frequent and rising ones.
 
 Rules of this package:
 
-- A critical class is looked up before a normal one. What is of neither is unclassified: new, it
-  fails; old, a person must say what it is.
-- A normal class that is bounded stops being normal above its bound. Events are held against it in
-  each hour; issues, whose events have no hours here, by their mean over the window.
-- Titles are foreign text: one line, cut, nothing that acts.
+- Critical classes are matched before normal ones. An issue of neither is unclassified: a new one
+  fails; an old one must be classified by a person.
+- A limited normal class is no longer normal above its limit. Events are counted per hour; issues,
+  whose events have no times here, by their mean over the window.
+- Titles are foreign text: one line, truncated, without control characters.
 """
 
 from hour24.objectives.errors.events import EventsBelow

@@ -1,11 +1,11 @@
-"""Issues with what is known of them: of which class, how frequent, whether new.
+"""Issues with their class, their frequency, and whether they are new.
 
 Rules of this module:
 
-- A critical class is looked up before a normal one. An issue of neither is of no known class.
+- Critical classes are matched before normal ones. An issue of neither is unclassified.
 - An issue is new when it was first seen, ever, since the window's start.
-- Issues tell no hours: a bounded normal class is held against its mean over the window, and above
-  its bound it is known, but not normal.
+- Issues have no hourly counts: a limited normal class is judged by its mean over the window, and
+  above its limit it is known, but not normal.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from hour24.objectives.base import window_of
 from hour24.text import format_duration, join_some, one_line, plural
 
 TITLE = 80
+"""Characters of a title in a reason: enough to recognise it."""
 EARLIEST = 946_684_800.0
-"""1 January 2000, in epoch seconds: an issue first seen before it has a time that is none."""
+"""1 January 2000, in epoch seconds: an earlier first-seen time is not a real one."""
 
 
-class Known(NamedTuple):
-    """An issue with what is known of it.
+class Issue(NamedTuple):
+    """An issue with its class.
 
     Args:
-        events: how many it had in the window.
-        new: whether it was first seen since the window's start, ever.
-        undated: whether it is not known when it was first seen.
-        critical, normal: the class it is of, if any.
-        above: whether it is of a normal class that had more than its bound.
+        item: the issue as the source returned it.
+        events: number of its events in the window.
+        new: True if it was first seen, ever, since the window's start.
+        undated: True if its first-seen time is not known.
+        critical, normal: its class, if any.
+        above: True if its normal class had more events than its limit.
     """
 
     item: Mapping[str, Any]
@@ -45,7 +47,7 @@ class Known(NamedTuple):
 
     @property
     def as_normal(self) -> bool:
-        """Whether it is of a normal class, and that class within its bound."""
+        """True if its class is normal and within its limit."""
         return self.normal is not None and not self.above
 
     @property
@@ -53,15 +55,15 @@ class Known(NamedTuple):
         """Its short id, or its id."""
         return one_line(self.item.get("short_id") or self.item.get("id") or "an issue", 40)
 
-    def told(self) -> str:
-        """``VB-1 KeyError: 'x' (3 events, new, of no known class)``"""
+    def text(self) -> str:
+        """``VB-1 KeyError: 'x' (3 events, new, unclassified)``"""
         kind = self.critical or self.normal
         known = (
-            "of no known class"
+            "unclassified"
             if kind is None
-            else f"{'critical' if self.critical else 'normal'}: {one_line(kind.name, 60)}"
+            else f"{'critical' if self.critical else 'known-normal'}: {one_line(kind.name, 60)}"
         )
-        known += ", above its bound" * self.above
+        known += ", above its limit" * self.above
         new = "new, " if self.new else "first seen at an unknown time, " if self.undated else ""
         title = one_line(self.item.get("title"), TITLE)
         return f"{self.name} {title} ({plural(self.events, 'event')}, {new}{known})"
@@ -76,10 +78,11 @@ class Issues(NamedTuple):
     """The issues with events in the window, the most frequent first; of equals the least known.
 
     Args:
-        above: what is said of each normal class with more events than its bound allows.
+        found: the issues.
+        above: one text per normal class with more events than its limit.
     """
 
-    found: tuple[Known, ...]
+    found: tuple[Issue, ...]
     above: tuple[str, ...]
 
     @classmethod
@@ -106,7 +109,7 @@ class Issues(NamedTuple):
             and total[kind.name] > kind.at_most_per_hour * window.hours
         }
         found = [
-            Known(
+            Issue(
                 item=item,
                 events=int(item["count"]),
                 new=_first_seen(item) is not None and float(item["first_seen"]) >= start,
@@ -128,6 +131,6 @@ class Issues(NamedTuple):
         )
         return cls(tuple(found), tuple(above.values()))
 
-    def told_above(self) -> str:
-        """What is said of normal classes above their bound; empty when none is."""
+    def above_text(self) -> str:
+        """The text about normal classes above their limit; empty when there are none."""
         return f"; {join_some(self.above)}" if self.above else ""

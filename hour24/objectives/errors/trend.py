@@ -1,9 +1,9 @@
-"""Whether the share of failed requests rises over the hours, and whether one of them spikes.
+"""Whether the share of failed requests rises over the hours, and whether an hour spikes.
 
 Rules of this module:
 
-- A rate rises when that is both significant and large; the smallest rise that would have shown is
-  told, and where that is too large to mean anything nothing is said of the rate.
+- A rise is both significant and large. The verdict reports the smallest detectable rise; where
+  that is too large to be useful, the verdict is INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Series
-from hour24.objectives.base import Kinds, Objective, given, window_of
+from hour24.objectives.base import Kinds, Objective, pick, window_of
 from hour24.statistics.counts import HOUR_S, Rise, Spike, rise, spikes
 from hour24.statistics.rates import FAIL_CONFIDENCE
 from hour24.text import (
@@ -27,21 +27,23 @@ from hour24.text import (
 )
 from hour24.verdict import Outcome, Verdict
 
-CHANCE = 1 - FAIL_CONFIDENCE
+FALSE_ALARM = 1 - FAIL_CONFIDENCE
+"""Probability of a false alarm, for rises and for spikes."""
 SHORTEST = 3
-"""Hours; a line through two says nothing of chance."""
+"""Hours: a line through two points has no scatter to test."""
 CERTAIN_Z = 2.3263478740408408
-"""Standard deviations that 99 % of chance stays below: one-sided, as FAIL is."""
+"""Standard deviations below which a normal value stays with 99 %: one-sided, as FAIL is."""
 
 
 class Hours(NamedTuple):
-    """Requests by hour of the window: failed and all, and in how many hours any were told."""
+    """Requests per hour of the window: failed ones and all."""
 
     bad: list[int]
     total: list[int]
 
     @property
-    def told(self) -> int:
+    def with_requests(self) -> int:
+        """The number of hours with requests."""
         return sum(n > 0 for n in self.total)
 
     @classmethod
@@ -63,17 +65,17 @@ class Hours(NamedTuple):
 class NoRise(Objective, frozen=True, kw_only=True):
     """The share of failed requests does not rise over the window, and no hour of it spikes.
 
-    A rise: significant at 99 %, and to ``rise`` times or more. A spike: an hour with more than
-    the others explain at 99 % (its neighbours aside, which it may reach into), and ``spike``
-    times what they let expect. Of steady days 0 to 2 % fail, of those whose errors come in
-    clumps of three up to 5 %.
+    A rise: significant at 99 %, and to ``rise`` times or more. A spike: an hour above what the
+    others explain at 99 % (excluding its neighbours, which it may extend into), and ``spike``
+    times the expected count. Of steady days 0 to 2 % fail; with errors in clumps of three, up
+    to 5 %.
 
     Args:
-        rise, spike: what is a large change, above 1.
-        least: a share (0 to 1) that a rise must end above, or a spike reach: below a tenth of
-            the 1 % that ERRORS-RATE allows, doubling is no matter.
-        visible: PASS needs that a rise to this share would have shown (0 to 1).
-        coverage: of the window's hours that must have requests, 0 to 1.
+        rise, spike: factor of a large change, above 1.
+        least: share (0 to 1) that a rise must end above, or a spike reach: doubling does not
+            matter below a tenth of the 1 % that ERRORS-RATE allows.
+        visible: PASS requires that a rise to this share (0 to 1) is detectable.
+        coverage: share of the window's hours that must have requests, 0 to 1.
     """
 
     needs: ClassVar[Kinds] = {"responses": Series}
@@ -88,7 +90,7 @@ class NoRise(Objective, frozen=True, kw_only=True):
         return "no rise, no spike"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        series = given(evidence, "responses", Series)
+        series = pick(evidence, "responses", Series)
         window = window_of(series, "responses")
         by_hour = Hours.of(series)
         bad, total = sum(by_hour.bad), sum(by_hour.total)
@@ -96,14 +98,14 @@ class NoRise(Objective, frozen=True, kw_only=True):
             "failed": float(bad),
             "requests": float(total),
             "hours": float(len(by_hour.total)),
-            "hours_told": float(by_hour.told),
+            "hours_told": float(by_hour.with_requests),
         }
-        if len(by_hour.total) < SHORTEST or by_hour.told < SHORTEST:
+        if len(by_hour.total) < SHORTEST or by_hour.with_requests < SHORTEST:
             code = "too_early" if len(by_hour.total) < SHORTEST else "too_little_traffic"
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 code,
-                f"{by_hour.told} of {plural(len(by_hour.total), 'hour')} had "
+                f"{by_hour.with_requests} of {plural(len(by_hour.total), 'hour')} had "
                 f"requests{in_window(window)}; "
                 f"a trend needs {SHORTEST}",
                 figures,
@@ -127,71 +129,76 @@ class NoRise(Objective, frozen=True, kw_only=True):
         if peaks:
             shares = [peak.count / by_hour.total[peak.index] for peak in peaks]
             figures["worst_hour_share"] = max(shares)
-            told = _told(peaks, by_hour, window.start.timestamp())
-            return self._verdict(Outcome.FAIL, "spike", f"{told}; in all, {failed}", figures, trend)
+            text = _spikes_text(peaks, by_hour, window.start.timestamp())
+            return self._verdict(
+                Outcome.FAIL, "spike", f"{text}; in total, {failed}", figures, trend
+            )
         if trend is not None and self._rises(trend):
-            told = (
+            text = (
                 f"The share of failed requests rose from {format_percent(trend.first)} to "
-                f"{format_percent(trend.last)}, {format_factor(trend.factor)}, beyond chance (p "
+                f"{format_percent(trend.last)}, {format_factor(trend.factor)}, significantly (p "
                 f"{trend.p_value:.2g})"
             )
-            return self._verdict(Outcome.FAIL, "rise", f"{told}; in all, {failed}", figures, trend)
-        blind = self._blind(by_hour, shown)
+            return self._verdict(
+                Outcome.FAIL, "rise", f"{text}; in total, {failed}", figures, trend
+            )
+        undetectable = self._undetectable(by_hour, shown)
         if bad == total:
-            blind = "nothing_succeeded", "a share that is 100 % throughout cannot rise"
-        if blind is not None:
-            code, why = blind
+            undetectable = "nothing_succeeded", "a share that is 100 % throughout cannot rise"
+        if undetectable is not None:
+            code, why = undetectable
             return self._verdict(Outcome.INCONCLUSIVE, code, f"{failed}, but {why}", figures, trend)
         change = (
             "No request failed"
             if trend is None
-            else f"No rise shown, from {format_percent(trend.first)} to "
-            f"{format_percent(trend.last)} (p {trend.p_value:.2g}), and no hour spikes"
+            else f"No rise, from {format_percent(trend.first)} to "
+            f"{format_percent(trend.last)} (p {trend.p_value:.2g}), and no spike"
         )
-        unseen = len(by_hour.total) - by_hour.told
+        missing = len(by_hour.total) - by_hour.with_requests
         return self._verdict(
             Outcome.PASS,
             "",
-            f"{change}; {failed}; a rise to less than {format_percent(shown)} would not have shown"
-            + (f"; {plural(unseen, 'hour')} had no requests" if unseen else ""),
+            f"{change}; {failed}; too small to detect: a rise to below {format_percent(shown)}"
+            + (f"; {plural(missing, 'hour')} had no requests" if missing else ""),
             figures,
             trend,
         )
 
     def _rises(self, trend: Rise) -> bool:
-        return trend.p_value < CHANCE and trend.factor >= self.rise and trend.last >= self.least
+        return (
+            trend.p_value < FALSE_ALARM and trend.factor >= self.rise and trend.last >= self.least
+        )
 
     def _spikes(self, by_hour: Hours) -> list[Spike]:
-        """The hours that spike, each held against all but its neighbours."""
+        """The hours that spike, each compared with all but its neighbours."""
         found = []
         for index in range(len(by_hour.total)):
             total = list(by_hour.total)
-            for beside in (index - 1, index + 1):
-                if 0 <= beside < len(total):
-                    total[beside] = 0
+            for neighbour in (index - 1, index + 1):
+                if 0 <= neighbour < len(total):
+                    total[neighbour] = 0
             found += [
                 peak
                 for peak in spikes(
-                    by_hour.bad, total, chance=CHANCE, times=self.spike, share=self.least
+                    by_hour.bad, total, chance=FALSE_ALARM, times=self.spike, share=self.least
                 )
                 if peak.index == index
             ]
         return found
 
-    def _blind(self, by_hour: Hours, shown: float) -> tuple[str, str] | None:
-        """Code and reason when a rise could have hidden; none when it could not."""
-        if by_hour.told < self.coverage * len(by_hour.total):
-            unseen = len(by_hour.total) - by_hour.told
+    def _undetectable(self, by_hour: Hours, shown: float) -> tuple[str, str] | None:
+        """Code and reason when a rise would be undetectable; None when it would not."""
+        if by_hour.with_requests < self.coverage * len(by_hour.total):
+            missing = len(by_hour.total) - by_hour.with_requests
             return (
                 "too_little_traffic",
-                f"{unseen} of the {len(by_hour.total)} hours had no requests",
+                f"{missing} of the {len(by_hour.total)} hours had no requests",
             )
         if shown > self.visible:
             return (
                 "too_little_traffic",
-                f"a rise to less than {format_percent(shown)} would not have shown; with more "
-                "requests "
-                f"in an hour one to {format_percent(self.visible)} would",
+                f"a rise to below {format_percent(shown)} is too small to detect; more requests "
+                f"per hour would detect one to {format_percent(self.visible)}",
             )
         return None
 
@@ -215,7 +222,7 @@ class NoRise(Objective, frozen=True, kw_only=True):
             code=code,
             reason=reason,
             observed=observed,
-            bound=f"a rise to {format_percent(shown)} would show"
+            bound=f"a rise to {format_percent(shown)} is detectable"
             if outcome == Outcome.PASS and shown is not None
             else "",
             limit=self.limit_text(),
@@ -223,8 +230,8 @@ class NoRise(Objective, frozen=True, kw_only=True):
         )
 
 
-def _told(peaks: Sequence[Spike], by_hour: Hours, start: float) -> str:
-    """The hours that spike, the worst first."""
+def _spikes_text(peaks: Sequence[Spike], by_hour: Hours, start: float) -> str:
+    """The text about the hours that spike, the worst first."""
     return "Spikes: " + join_some(
         [
             f"{count_of(peak.count, by_hour.total[peak.index])} requests "
@@ -238,13 +245,13 @@ def _told(peaks: Sequence[Spike], by_hour: Hours, start: float) -> str:
 def smallest_rise(bad: Sequence[int], total: Sequence[int], dispersion: float) -> float:
     """The share (0 to 1) that an even rise from the present mean must end at to be significant.
 
-    What is expected of such a rise would just reach the 99 % of :func:`rise`'s test: with chance,
-    one of that size shows every other time. With s the trend's spread, c where its centre lies
-    between first and last (0 to 1), p the share at first and d the rise,
+    The expectation of such a rise just reaches the 99 % of :func:`rise`'s test, so one of that size
+    is detected half the time. With s the trend's spread, c the position of its centre between
+    first and last (0 to 1), p the share at first and d the rise,
     ``d = k sqrt(p + c d)`` where ``k = 2.33 (last - first) sqrt(dispersion / s)``.
 
     Args:
-        bad, total: one a block; three blocks or more with trials.
+        bad, total: one per block; three blocks or more with trials.
 
     Source: the same as :func:`rise`, solved for the slope.
     """

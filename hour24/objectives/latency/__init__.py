@@ -1,15 +1,15 @@
-"""Latency: against a target, over all transactions, and against hour 0.
+"""Latency: compared with a target, over all transactions, and compared with hour 0.
 
 Rules of this package:
 
-- "p99 below X" is "fewer than 1 % at or above X": exact bounds on the count, and what had no
-  answer lies beyond any X. A histogram's bucket that holds X counts against whoever it hurts.
-- A census is a fact from 1 / (1 - q) requests on: below, the quantile is its slowest one. Of a
-  sample whose source told quantiles only, the counts that they allow are bounded.
-- When more than 1 % of the requests were sent late, the prober was the bottleneck, and its
-  figures show nothing.
-- A refusal of our credential (401, 403) and a limit (429) are no samples: they say nothing of the
-  endpoint.
+- "p99 below X" is "fewer than 1 % at or above X": exact bounds on the count; a request without an
+  answer is above any X. The histogram bucket that contains X counts on the unfavourable side.
+- A census is exact from 1 / (1 - q) requests on: below that, the quantile is its slowest one. For a
+  sample whose source returned only quantiles, the possible counts are bounded.
+- When more than 1 % of the requests were sent late, the prober was the bottleneck, and its figures
+  show nothing.
+- A refusal of our credential (401, 403) and a rate limit (429) are no samples: they say nothing
+  about the endpoint.
 """
 
 from hour24.objectives.latency.slower import NotSlower

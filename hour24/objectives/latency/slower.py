@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.evidence import Distribution, Evidence
-from hour24.objectives.base import Kinds, Objective, given
-from hour24.objectives.latency.looks import MOST_LATE, REMEDY, lost
+from hour24.objectives.base import Kinds, Objective, pick
+from hour24.objectives.latency.findings import MOST_LATE, REMEDY, unsampled
 from hour24.statistics import rates, shift
 from hour24.text import format_count, format_factor, format_percent
 from hour24.verdict import Outcome, Scale, Verdict
 
 
 class NotSlower(Objective, frozen=True, kw_only=True):
-    """An endpoint is not slower than at hour 0: neither its middle nor its tail.
+    """An endpoint is not slower than at hour 0: neither its median nor its tail.
 
     Args:
-        max_ratio: by which factor the medians may have risen.
-        max_tail: by which factor the p95 may have risen.
+        max_ratio: allowed factor of the median.
+        max_tail: allowed factor of the p95.
     """
 
     needs: ClassVar[Kinds] = {"now": Distribution, "baseline": Distribution}
@@ -30,7 +30,7 @@ class NotSlower(Objective, frozen=True, kw_only=True):
         return f"below {format_factor(self.max_ratio)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        now, baseline = (given(evidence, name, Distribution) for name in self.needs)
+        now, baseline = (pick(evidence, name, Distribution) for name in self.needs)
         for name, each in (("now", now), ("at hour 0", baseline)):
             sent = each.n + each.censored
             if each.sent_late > MOST_LATE * sent:
@@ -40,23 +40,20 @@ class NotSlower(Objective, frozen=True, kw_only=True):
                     "were sent late: "
                     "the prober was the bottleneck",
                 )
-        away = lost(now)
-        silent = rates.judge_sample(now.censored, now.n + now.censored, shift.TAIL_SHARE)
-        if silent.standing == "beyond":
+        lost = unsampled(now)
+        failed = rates.judge_sample(now.censored, now.n + now.censored, shift.TAIL_SHARE)
+        if failed.standing == "beyond":
             return self._verdict(
                 Outcome.FAIL,
-                away.code,
-                f"Of {format_count(silent.total)} requests, {away.told()}, at least "
-                f"{format_percent(silent.lower)}: so much of the tail lies beyond any value of "
-                "hour 0",
+                lost.code,
+                f"Of {format_count(failed.total)} requests, {lost.text()}, at least "
+                f"{format_percent(failed.lower)}: slower than anything at hour 0",
                 None,
-                {"censored": float(silent.bad), "n": float(silent.total)},
+                {"censored": float(failed.bad), "n": float(failed.total)},
             )
-        if not now.n and (away.refused or away.limited):
-            code = "source_refused" if away.refused else "source_limited"
-            return self.unmeasured(
-                code, f"No request had a good answer: {away.told()}; {REMEDY[code]}"
-            )
+        if not now.n and (lost.refused or lost.limited):
+            code = "source_refused" if lost.refused else "source_limited"
+            return self.unmeasured(code, f"No request succeeded: {lost.text()}; {REMEDY[code]}")
         after, before = _blocks(now), _blocks(baseline)
         medians, base = shift.block_medians(after), shift.block_medians(before)
         fewest = min(len(medians), len(base))
@@ -64,12 +61,12 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             when = "since then" if len(medians) == fewest else "at hour 0"
             return self.unmeasured(
                 "too_few_samples",
-                f"{format_count(fewest)} stretches of 10 min hold {shift.LEAST_IN_BLOCK} "
+                f"{format_count(fewest)} blocks of 10 min have {shift.LEAST_IN_BLOCK} "
                 "samples or "
                 f"more {when}: expected at least {format_count(shift.LEAST_BLOCKS)}",
             )
         moved, tail = shift.shift(medians, base), shift.tail(after, before)
-        seen = shift.visible(medians, base, self.max_ratio)
+        detectable = shift.visible(medians, base, self.max_ratio)
         figures = {
             "factor": moved.factor,
             "lower": moved.lower,
@@ -77,23 +74,23 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             "tail_share": tail.share,
             "tail_lower": tail.lower,
             "tail_ratio": tail.ratio,
-            "visible": seen,
+            "visible": detectable,
             "n": float(now.n),
             "n_baseline": float(baseline.n),
         }
-        middle = (
-            f"medians lie at {format_factor(moved.factor)} of hour 0 "
+        medians_text = (
+            f"median at {format_factor(moved.factor)} of hour 0 "
             f"({format_factor(moved.lower)} to "
             f"{format_factor(moved.upper)}), p95 at {format_factor(tail.ratio)}"
         )
-        beside = f"; a rise below {format_factor(seen)} could not have been seen"
-        if away.told():
-            beside += f"; {away.told()}, and are not among them"
+        suffix = f"; too small to detect: a rise below {format_factor(detectable)}"
+        if lost.text():
+            suffix += f"; not included: {lost.text()}"
         if moved.lower > self.max_ratio:
             return self._verdict(
                 Outcome.FAIL,
                 "slower",
-                f"Slower: {middle}: expected below {format_factor(self.max_ratio)}",
+                f"Slower: {medians_text}: expected below {format_factor(self.max_ratio)}",
                 moved,
                 figures,
             )
@@ -101,22 +98,25 @@ class NotSlower(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL,
                 "slower_tail",
-                f"Its tail is slower: {format_percent(tail.share)} of the samples lie above the "
-                "p95 of "
-                f"hour 0, at least {format_percent(tail.lower)}; {middle}",
+                f"Slower tail: {format_percent(tail.share)} of the samples are above the p95 of "
+                f"hour 0, at least {format_percent(tail.lower)}; {medians_text}",
                 moved,
                 figures,
             )
         if moved.upper < self.max_ratio and tail.ratio < self.max_tail:
             return self._verdict(
-                Outcome.PASS, "", middle[:1].upper() + middle[1:] + beside, moved, figures
+                Outcome.PASS,
+                "",
+                medians_text[:1].upper() + medians_text[1:] + suffix,
+                moved,
+                figures,
             )
         return self._verdict(
             Outcome.INCONCLUSIVE,
             "too_few_samples",
-            f"Neither shown: {middle}: expected both bounds on one side of "
+            f"Undecided: {medians_text}: expected both bounds on one side of "
             f"{format_factor(self.max_ratio)}, and p95 below "
-            f"{format_factor(self.max_tail)}{beside}",
+            f"{format_factor(self.max_tail)}{suffix}",
             moved,
             figures,
         )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing
-from hour24.objectives.base import Kinds, Objective, given
-from hour24.objectives.latency.looks import Standing, standing
+from hour24.objectives.base import Kinds, Objective, pick
+from hour24.objectives.latency.findings import Standing, standing
 from hour24.statistics import quantiles
 from hour24.text import count_of, format_count, format_number, format_percent, join_some, one_line
 from hour24.verdict import Outcome, Scale, Verdict
@@ -16,8 +16,8 @@ from hour24.verdict import Outcome, Scale, Verdict
 class MostBelow(Objective, frozen=True, kw_only=True):
     """Most transactions have a p99 below a limit.
 
-    Of a census each p99 is a fact; of a sample, a transaction with too few spans is unknown, and
-    the verdict must hold whatever the unknown ones are.
+    In a census each p99 is exact; in a sample, a transaction with too few spans is unknown, and the
+    verdict must be the same whatever the unknown ones are.
 
     Args:
         share: of the transactions, 0 to 1.
@@ -33,18 +33,18 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         return f"at least {format_percent(self.share)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        listing = given(evidence, "transactions", Listing)
-        stands = {str(i["transaction"]): self._stands(i, listing.basis) for i in listing.items}
-        n = len(stands)
-        slow = [name for name, standing in stands.items() if standing == "beyond"]
-        fast = sum(standing == "inside" for standing in stands.values())
+        listing = pick(evidence, "transactions", Listing)
+        positions = {str(i["transaction"]): self._position(i, listing.basis) for i in listing.items}
+        n = len(positions)
+        slow = [name for name, standing in positions.items() if standing == "beyond"]
+        fast = sum(standing == "inside" for standing in positions.values())
         unknown = n - fast - len(slow)
         figures = {"transactions": float(n), "fast": float(fast), "unknown": float(unknown)}
         if n == 0 or not listing.complete:
             return self.unmeasured(
                 "source_incomplete" if n else "no_data",
-                f"{listing.question.who} told {format_count(n)} transactions"
-                + (", which are not all there are" if n else ": expected at least one"),
+                f"{listing.question.who} returned {format_count(n)} transactions"
+                + (", which are not all" if n else ": expected at least one"),
                 figures,
             )
         least, most = fast / n, (fast + unknown) / n
@@ -56,14 +56,14 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         )
         if slow:
             items = {str(item["transaction"]): item for item in listing.items}
-            told = [
+            slow_text = [
                 f"{one_line(name, 100)} {format_number(float(items[name]['p99'] or 0.0))} ms"
                 for name in slow
             ]
-            reason += f"; above: {join_some(told)}"
+            reason += f"; above: {join_some(slow_text)}"
         if unknown:
             reason += (
-                f"; {format_count(unknown)} were seen too rarely to tell (of a sample, it takes "
+                f"; {format_count(unknown)} have too few calls to decide (a sample needs "
                 f"{format_count(quantiles.least_samples(0.99))})"
             )
         outcome, code = Outcome.INCONCLUSIVE, "too_little_traffic"
@@ -90,7 +90,7 @@ class MostBelow(Objective, frozen=True, kw_only=True):
             figures=figures,
         )
 
-    def _stands(self, item: Mapping[str, Any], basis: str) -> Standing:
+    def _position(self, item: Mapping[str, Any], basis: str) -> Standing:
         n = int(item["count"])
         known = {
             q: float(item[name])

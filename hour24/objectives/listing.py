@@ -1,8 +1,8 @@
-"""What a listing shows, as a verdict: something that counts, nothing of it, or not all there was.
+"""The verdict on a list: something in it counts, nothing does, or the list is incomplete.
 
 Rules of this module:
 
-- What was seen stands: a listing that is not complete can show FAIL, and never PASS.
+- An incomplete list can be FAIL but never PASS: its items exist, whatever is missing.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from hour24.evidence import Listing
 from hour24.objectives.base import Objective
 from hour24.verdict import Outcome, Scale, Verdict
 
-NOT_ALL = "these are not all there were: the answer was cut off"
+INCOMPLETE = "the list is incomplete: the answer was truncated"
 Coded = tuple[str, str]
 """A code, and the reason in a sentence."""
 
 
-def listed(
+def judge_listing(
     objective: Objective,
     answer: Listing,
     *,
     clean: str,
     bad: Coded | None,
     unknown: Coded | None = None,
-    beside: str = "",
+    suffix: str = "",
     observed: str,
     scale: Scale,
     figures: Mapping[str, float],
 ) -> Verdict:
-    """The verdict on a listing.
+    """The verdict on a list.
 
     Args:
         clean: the reason when nothing in it counts.
-        bad: what counts, when something does.
-        unknown: what of it can only be told by a person, when nothing counts and all is there.
-        beside: said after any reason.
+        bad: code and reason, when something counts.
+        unknown: code and reason, when the list is complete but needs a person's decision.
+        suffix: text after any reason.
     """
     outcome, code, reason = Outcome.PASS, "", clean
     if bad is not None:
         outcome, (code, reason) = Outcome.FAIL, bad
     elif not answer.complete:
         outcome, code = Outcome.INCONCLUSIVE, "source_incomplete"
-        reason = f"{clean}; but {NOT_ALL}"
+        reason = f"{clean}; but {INCOMPLETE}"
     elif unknown is not None:
         outcome, (code, reason) = Outcome.INCONCLUSIVE, unknown
     return Verdict(
         outcome=outcome,
         code=code,
-        reason=reason + beside,
+        reason=reason + suffix,
         observed=observed,
         limit=objective.limit_text(),
         scale=scale,

@@ -1,12 +1,12 @@
-"""Whether memory stands where it stood.
+"""Whether memory stays at the level that it had during the watch.
 
 Rules of this module:
 
-- An hour's floor is its lowest reading of the largest instance: a collector's sawtooth stands on
-  it, and one instance's growth is not hidden by the others.
-- The typical floors of two stretches are compared as medians, each with its bounds from ranks;
-  the shape of memory is not assumed.
-- A rise beyond the limit may have a good reason, such as customers; a person says so, by a waiver.
+- The level of an hour is the lowest reading of its largest instance: garbage collection does not
+  move it, and other instances do not hide one instance's growth.
+- The levels of two periods are compared by their medians, each with its bounds from ranks; no
+  distribution is assumed.
+- A rise beyond the limit may have a good reason, such as customers; a person then waives it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from statistics import median
 from typing import ClassVar
 
 from hour24.evidence import Evidence, Series
-from hour24.objectives.base import Kinds, Objective, given
+from hour24.objectives.base import Kinds, Objective, pick
 from hour24.objectives.memory import MB, in_memory_unit
 from hour24.statistics.quantiles import least_samples, lower_rank, upper_rank
 from hour24.statistics.rates import FAIL_CONFIDENCE, PASS_CONFIDENCE
@@ -25,14 +25,14 @@ from hour24.verdict import Outcome, Scale, Verdict
 
 HOUR_S = 3600
 READINGS = 20
-"""An hour with fewer readings of an instance does not tell its floor."""
+"""An hour with fewer readings of an instance may lack its low point."""
 
 
 class FloorKept(Objective, frozen=True, kw_only=True):
     """Memory stays at the level it had during the watch.
 
     Args:
-        limit: how many times the baseline's floor is too much.
+        limit: the multiple of the baseline's level that fails.
     """
 
     needs: ClassVar[Kinds] = {"now": Series, "baseline": Series}
@@ -43,16 +43,16 @@ class FloorKept(Objective, frozen=True, kw_only=True):
         return f"below {format_factor(self.limit)} of the watch's"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        now = floors(in_memory_unit(given(evidence, "now", Series), "now"))
-        before = floors(in_memory_unit(given(evidence, "baseline", Series), "baseline"))
+        now = hourly_low_points(in_memory_unit(pick(evidence, "now", Series), "now"))
+        before = hourly_low_points(in_memory_unit(pick(evidence, "baseline", Series), "baseline"))
         figures = {"hours_now": float(len(now)), "hours_baseline": float(len(before))}
         wanted = least_samples(0.5, FAIL_CONFIDENCE)
         if min(len(now), len(before)) < wanted:
             return self.unmeasured(
                 "too_few_samples",
-                f"Memory was told in {format_count(len(now))} hours now and "
+                f"Memory data for {format_count(len(now))} hours now and "
                 f"{format_count(len(before))} "
-                f"hours then: expected at least {wanted} on each side",
+                f"hours of the watch: expected at least {wanted} on each side",
                 figures,
             )
         typical, then = median(now), median(before)
@@ -68,10 +68,10 @@ class FloorKept(Objective, frozen=True, kw_only=True):
             "upper": upper,
         }
         reason = (
-            f"The floor is {format_number(typical)} MB, {format_factor(ratio)} of the "
-            f"{format_number(then)} MB it was "
-            f"during the watch, by the medians of {format_count(len(now))} and "
-            f"{format_count(len(before))} hours"
+            f"The memory level is {format_number(typical)} MB, {format_factor(ratio)} of the "
+            f"{format_number(then)} MB "
+            f"during the watch (medians of {format_count(len(now))} and "
+            f"{format_count(len(before))} hours)"
         )
         outcome, code = Outcome.INCONCLUSIVE, "too_few_samples"
         if lower > self.limit:
@@ -82,10 +82,7 @@ class FloorKept(Objective, frozen=True, kw_only=True):
         elif upper < self.limit:
             outcome, code = Outcome.PASS, ""
         else:
-            reason += (
-                f"; it lies between {format_factor(lower)} and {format_factor(upper)}, "
-                "and that shows neither"
-            )
+            reason += f"; {format_factor(lower)} to {format_factor(upper)} includes the limit"
         return Verdict(
             outcome=outcome,
             code=code,
@@ -98,14 +95,14 @@ class FloorKept(Objective, frozen=True, kw_only=True):
         )
 
 
-def floors(memory: Series) -> list[float]:
-    """The largest instance's lowest reading of each hour that has enough of them, in MB."""
+def hourly_low_points(memory: Series) -> list[float]:
+    """The lowest reading of the largest instance in each hour with enough readings, in MB."""
     hours: dict[int, list[float]] = {}
     for line in memory.lines:
         readings: dict[int, list[float]] = {}
-        for at, told in zip(line.times, line.values, strict=True):
-            if told is not None and told > 0:
-                readings.setdefault(int(at // HOUR_S), []).append(told * MB[memory.unit])
+        for at, value in zip(line.times, line.values, strict=True):
+            if value is not None and value > 0:
+                readings.setdefault(int(at // HOUR_S), []).append(value * MB[memory.unit])
         for hour, values in readings.items():
             if len(values) >= READINGS:
                 hours.setdefault(hour, []).append(min(values))
@@ -113,12 +110,12 @@ def floors(memory: Series) -> list[float]:
 
 
 def _above(values: list[float], confidence: float) -> float:
-    """Bounds the median from above."""
+    """The upper bound of the median."""
     rank = upper_rank(len(values), 0.5, confidence)
     return sorted(values)[(rank or len(values)) - 1]
 
 
 def _below(values: list[float], confidence: float) -> float:
-    """Bounds the median from below."""
+    """The lower bound of the median."""
     rank = lower_rank(len(values), 0.5, confidence)
     return sorted(values)[(rank or 1) - 1]
