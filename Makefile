@@ -7,7 +7,7 @@ FAULT ?=
 # `make test FORM=--full` plays each suite whole
 FORM ?=
 
-.PHONY: help rehearse test lint runbook schema benchmarks clean
+.PHONY: help rehearse test lint runbook schema reference picture benchmarks clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -45,6 +45,12 @@ runbook: $(VENV)/.product  ## write docs/RUNBOOK.md from the criteria
 
 schema: $(VENV)/.product  ## write schemas/production.schema.json from the structs
 	$(BIN)/python -m hour24 schema > schemas/production.schema.json
+
+reference: $(VENV)/.tests  ## write docs/REFERENCE.md from the programs' help
+	$(BIN)/python -m tests.reference
+
+picture: $(VENV)/.machine  ## make README's picture from its stored record
+	$(BIN)/python -m tests.pages.picture
 
 benchmarks: $(VENV)/.tests  ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/run.py

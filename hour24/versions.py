@@ -31,8 +31,6 @@ RELEASES = {1: "0.1.0"}
 STANDINGS = "standings"
 """Value of ``Change.of`` for conclusions that the ledger draws from verdicts and waivers."""
 
-ADDED: dict[str, int] = {}
-"""Criterion -> the judges that added it; records of earlier judges may lack it."""
 ADDED_FIGURES: dict[str, dict[str, int]] = {
     "NoLeak": dict.fromkeys(("instance", "unit_mb", "limit_mb", "pivot_h", "pivot_mb"), 2),
 }
@@ -231,11 +229,6 @@ def explanation(of: str, what: str, since: int) -> str:
         if each.judges > since and each.of == of and what in each.alters
     ]
     return "; ".join(rules)
-
-
-def is_known_to(criterion: str, judges: int) -> bool:
-    """Whether these judges knew this criterion of the table."""
-    return ADDED.get(criterion, FIRST_JUDGES) <= judges
 
 
 def is_added_figure(of: str, name: str, since: int) -> bool:

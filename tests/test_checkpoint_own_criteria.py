@@ -164,7 +164,7 @@ def test_one_that_was_there_at_hour_0_is_planned(tmp_path: Path) -> None:
 
 def the_readme_s() -> str:
     """The criterion of one's own that README.md shows."""
-    shown = (ROOT / "README.md").read_text("utf-8").partition("A criterion of your own is")[2]
+    shown = (ROOT / "README.md").read_text("utf-8").partition("Add your own check in")[2]
     lines = shown.partition(":\n\n")[2].partition("\n\n`pytest")[0]
     return textwrap.dedent(lines)
 

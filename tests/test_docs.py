@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 from pathlib import Path
 
 import pytest
 
+from tests import reference
+from tests.pages import picture
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hour24"
-DOCUMENTS = ("CONTRIBUTING.md", "docs/ARCHITECTURE.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md")
 EVERY = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md"), *(ROOT / "benchmarks").glob("*.md")]
 )
-ROOTS = (ROOT, PACKAGE, ROOT / "tests")
+ROOTS = (PACKAGE, PACKAGE / "rehearsal", ROOT / "tests", ROOT)
 """A name in a document is relative to one of these."""
 
 
@@ -45,10 +49,12 @@ def test_every_path_in_a_document_exists(document: str) -> None:
     for text in in_code(document):
         if not re.fullmatch(r"[\w./*-]+(/|\.(py|md|toml|ini|txt|j2|json|yml))", text):
             continue
-        pattern = re.sub(r"\b[A-Z]{4,}\b(?!\.md)", "*", text)
-        if pattern.startswith(("/", "reports/")):
+        pattern = re.sub(r"(?<![A-Za-z])[A-Z]{4,}(?![A-Za-z]|\.md)", "*", text)
+        if pattern.startswith(("/", "reports/")) or text == "tests_prod/test_own.py":
             continue
-        if not any(list(root.glob(pattern.rstrip("/"))) for root in ROOTS):
+        if "/" not in pattern:
+            pattern = f"**/{pattern}"  # the sentence around it says in which folder
+        if all(next(root.glob(pattern.rstrip("/")), None) is None for root in ROOTS):
             missing.append(text)
     assert missing == []
 
@@ -63,3 +69,33 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         if path and "://" not in path and not (document.parent / path).exists():
             broken.append(link)
     assert broken == []
+
+
+def test_the_reference_is_what_the_programs_say() -> None:
+    """docs/REFERENCE.md is generated; whoever changes a command runs ``make reference``."""
+    assert reference.PATH.read_text("utf-8") == reference.text()
+
+
+def test_the_readmes_picture_shows_the_page_of_today() -> None:
+    """A page that changed needs a new picture: ``make picture``."""
+    stored = lzma.decompress(picture.HTML.read_bytes())
+    assert picture.html() == stored, "docs/images/ is out of date; run `make picture`"
+
+
+@pytest.mark.parametrize("scheme", picture.SCHEMES)
+def test_a_picture_is_small_and_as_wide_as_the_screen(scheme: str) -> None:
+    """README loads both; each is a PNG of 1400 px below 150 KB."""
+    data = picture.image(scheme).read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert int.from_bytes(data[16:20]) == picture.WIDTH
+    assert len(data) < 150_000
+    assert f"docs/images/page-{scheme}.png" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_readmes_two_commands_are_targets_of_make() -> None:
+    """``make rehearse`` and ``make test``, these two and no more."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shown = readme.partition("## Two commands")[2].partition("## ")[0]
+    assert re.findall(r"^    (make \w+)", shown, flags=re.M) == ["make rehearse", "make test"]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert {"rehearse", "test"} <= set(re.findall(r"^(\w+):", makefile, flags=re.M))

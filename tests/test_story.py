@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from hour24.classes import IssueClass, class_of
 from hour24.errors import ConfigurationError
+from hour24.rehearsal.faults import _ASKED as ASKED
+from hour24.rehearsal.faults import _WAYS as WAYS
 from hour24.rehearsal.faults import FAULTS, FOREVER, Fault, parsed
 from hour24.rehearsal.incidents import KINDS, UNHEARD
 from hour24.rehearsal.lines import WORKERS, Lines
@@ -19,6 +22,7 @@ from hour24.statistics import beats, counts, memory, patterns, rates
 
 T0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
 SEEDS = range(1, 9)
+REHEARSAL = Path(__file__).parents[1] / "hour24" / "rehearsal"
 CLASSES = [IssueClass(**each) for each in (*NORMAL, *CRITICAL)]
 
 
@@ -212,3 +216,12 @@ def test_a_fault_that_is_none_is_refused(text: str, says: str):
 def test_every_kind_that_a_fault_brings_has_its_fault():
     """Kinds of errors name faults of the table."""
     assert {kind.fault for kind in KINDS.values() if kind.fault} <= set(FAULTS)
+
+
+def test_each_fault_of_the_table_is_acted_out() -> None:
+    """A module of the rehearsal, or a row of its data, names each fault; a vendor has its ways."""
+    files = [path for path in REHEARSAL.rglob("*") if path.suffix in {".py", ".toml"}]
+    acted = "\n".join(p.read_text("utf-8") for p in files if p.name != "faults.py")
+    ways = {f"{name}_{way}" for name in ASKED for way in WAYS}
+    missing = [name for name in FAULTS if name not in ways and f'"{name}"' not in acted]
+    assert missing == []

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from hour24 import versions
+from hour24.criteria import CRITERIA
 from hour24.ledger.book import Ledger
 from hour24.ledger.judges import other_judges
 from hour24.ledger.signoff import missing
 from hour24.ledger.verify import Finding, verify
-from hour24.versions import ADDED, CHANGES, FORMAT, JUDGES, RELEASES, Change
+from hour24.versions import CHANGES, FORMAT, JUDGES, RELEASES, Change
 from tests import small_watch as small
 from tests.played import hour24, pytest_
 
@@ -167,7 +169,8 @@ def test_a_new_criterion_is_not_missing_from_an_old_record(
         content["plan"].pop("RESTARTS")
         content["criteria"].remove(of(content, "RESTARTS"))
 
-    monkeypatch.setitem(ADDED, "RESTARTS", JUDGES)
+    added = structs.replace(CRITERIA["RESTARTS"], since=JUDGES)
+    monkeypatch.setitem(CRITERIA, "RESTARTS", added)
     assert "plan" not in {one.what for one in forged(old, edit)}
 
 
@@ -254,7 +257,7 @@ def test_each_change_belongs_to_existing_judges() -> None:
     )
     assert max(one.judges for one in (*CHANGES, Change(judges=1, of="", rule=""))) == JUDGES
     assert all(1 < one.judges <= JUDGES and one.rule for one in CHANGES)
-    assert all(1 < judges <= JUDGES for judges in ADDED.values())
+    assert all(1 <= one.since <= JUDGES for one in CRITERIA.values())
     added = [judges for figures in versions.ADDED_FIGURES.values() for judges in figures.values()]
     assert all(1 < judges <= JUDGES for judges in added)
     assert set(RELEASES) <= set(range(1, JUDGES + 1))

@@ -131,6 +131,7 @@ class Criterion(Struct, frozen=True, kw_only=True):
         proof: how the rehearsal makes it FAIL and INCONCLUSIVE.
         runbook_class: the runbook's critical class of its failure.
         state: True if the sign-off page shows its last result as the state of the system.
+        since: version of the judges that added it; older records need not have it.
     """
 
     id: str
@@ -152,6 +153,7 @@ class Criterion(Struct, frozen=True, kw_only=True):
     proof: Proof | None = None
     runbook_class: RunbookClass | None = None
     state: bool = False
+    since: int = 1
 
 
 def own_criterion(name: str, sentence: str, hours: tuple[int, ...]) -> Criterion:

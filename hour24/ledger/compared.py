@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from hour24 import evidence, versions
+from hour24 import evidence
 from hour24.criteria import CRITERIA, DAILY, known
 from hour24.errors import LedgerError
 from hour24.ledger import chain, journal
@@ -102,7 +102,8 @@ def incomplete(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
         week = genesis.daily and record.hour > genesis.hours[1]
         due = DAILY if week else [one.id for one in CRITERIA.values() if record.hour in one.hours]
         for criterion in due:
-            known_then = versions.is_known_to(criterion, record.judges)
+            one = known(criterion)
+            known_then = one is not None and one.since <= record.judges
             if known_then and record.hour not in record.plan.get(criterion, ()):
                 yield f"{name}: plan: expected {criterion} at this hour, got none"
         yield from _subjectless(name, record, planned)
