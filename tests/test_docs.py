@@ -99,3 +99,32 @@ def test_the_readmes_two_commands_are_targets_of_make() -> None:
     assert re.findall(r"^    (make \w+)", shown, flags=re.M) == ["make rehearse", "make test"]
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert {"rehearse", "test"} <= set(re.findall(r"^(\w+):", makefile, flags=re.M))
+
+
+def test_the_index_of_decisions_is_that_of_its_pages() -> None:
+    """Every page is listed once, with its own date and status."""
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(
+        r"^\| \[([\w-]+\.md)\]\(\1\) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$",
+        (folder / "README.md").read_text("utf-8"),
+        flags=re.M,
+    )
+    pages = []
+    for path in folder.glob("*.md"):
+        line = path.read_text("utf-8").splitlines()[2]
+        if path.name != "README.md":
+            found = re.match(
+                r"(\d+ \w+ \d{4})\. Status: (accepted|superseded by \S+\.md\))\.", line
+            )
+            assert found, f"{path.name}: expected DATE. Status: STATUS., got {line}"
+            pages.append((path.name, found[1], found[2]))
+    assert sorted(listed) == sorted(pages)
+
+
+def test_the_changelog_has_each_heading_once_and_each_fact_once() -> None:
+    """Two branches that both add a heading leave two behind, and lines twice."""
+    for release in (ROOT / "CHANGELOG.md").read_text("utf-8").split("\n## ")[1:]:
+        lines = [line for line in release.splitlines()[1:] if line]
+        assert len(lines) == len(set(lines)), [line for line in lines if lines.count(line) > 1]
+        headings = {line[4:] for line in lines if line.startswith("### ")}
+        assert headings <= {"Upgrading", "Added", "Changed", "Fixed", "Removed", "Security"}
