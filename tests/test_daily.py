@@ -202,7 +202,7 @@ def test_its_pages_speak_of_days(tmp_path):
         assert f"Hour {hour}<" not in overview
     ledger.write(daily_record(ledger, 72))
     text = page.text(ledger.latest(72), ledger, ledger.folder / "hour72.a1.html")
-    assert "The daily look is over." in text
+    assert "The daily checks are over." in text
     assert "hour24 signoff" not in text
 
 

@@ -92,9 +92,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, record in records.items():
         found[name] = folder / f"{name}.html"
         checkpoint.write(record, None, found[name])
-    told = {"rehearsal": {"seed": 7, "faults": [HOSTILE]}}
+    found = {"rehearsal": {"seed": 7, "faults": [HOSTILE]}}
     ledger = recorded(
-        folder / "reports", [Sample(0).record(**told), failing(4), records["hostile"]], **told
+        folder / "reports", [Sample(0).record(**found), failing(4), records["hostile"]], **found
     )
     found["index"] = folder / "index.html"
     index.write(ledger, found["index"])
@@ -108,7 +108,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def opened(browser: Browser, path: Path, **options: Any) -> tuple[Page, list[str]]:
-    """The page, and every request it made beside its own file, dialog it opened, or error."""
+    """The page, and every request other than its own file, dialog it opened, or error."""
     page = browser.new_context(**options).new_page()
     noticed: list[str] = []
     page.on("request", lambda r: noticed.append(r.url) if "data:" not in r.url[:5] else None)
@@ -234,7 +234,7 @@ def test_headings_and_links_lead_somewhere(
 def test_a_rehearsal_hides_nothing_behind_its_banner(
     chromium: Browser, pages: dict[str, Path]
 ) -> None:
-    """It stays in view, one line of it on a telephone, and what is jumped to stands below it."""
+    """It stays in view, one line of it on a phone, and the target of a link is below it."""
     page, _ = opened(chromium, pages["index"], viewport={"width": 360, "height": 800})
     box = "e => e.getBoundingClientRect()"
     for width, most in ((360, 40), (1280, 80)):

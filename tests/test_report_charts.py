@@ -19,7 +19,7 @@ from tests.pages.sample import HOSTILE
     [
         (Scale(unit="ratio", limit=0.01, observed=0.002, upper=0.0057), Outcome.PASS, "43 % left"),
         (Scale(unit="ms", limit=1000, observed=1595, lower=1413), Outcome.FAIL, "41 % over"),
-        (Scale(unit="events", limit=0, observed=0), Outcome.PASS, "none seen"),
+        (Scale(unit="events", limit=0, observed=0), Outcome.PASS, "none observed"),
         (Scale(unit="events", limit=0, observed=3), Outcome.FAIL, "over"),
         (Scale(unit="ratio", limit=0.9, observed=0.95, better="above"), Outcome.PASS, "50 % left"),
         (Scale(unit="days", limit=7, observed=70, better="above"), Outcome.PASS, "90 % left"),
@@ -35,7 +35,7 @@ def test_the_margin_says_what_the_bound_leaves(
 
 
 def test_the_margin_is_drawn_at_its_share_of_the_limit() -> None:
-    """Half of the limit stands at half of 62.5 %, the place of the limit."""
+    """Half of the limit is drawn at half of 62.5 %, where the limit is."""
     drawn = charts.margin(Scale(unit="ms", limit=100, observed=50), Outcome.PASS, "X")
     assert drawn is not None
     assert 'cx="31.25%"' in drawn
@@ -51,7 +51,7 @@ def test_an_open_range_past_the_scale_ends_in_an_arrow() -> None:
 
 
 def test_a_gap_in_time_is_a_gap_in_the_line() -> None:
-    """A missing value parts the line; nothing is drawn across it, and no zero stands for it."""
+    """A missing value breaks the line; nothing is drawn across it, not even a zero."""
     plot = Plot((0, 4), (0, 10))
     plot.line([(0, 5), (1, 5), (2, None), (3, 5), (4, 5)])
     path = plot.svg("t", "d").split('class="ln" d="')[1].split('"')[0]
@@ -71,7 +71,7 @@ def test_hostile_words_in_a_chart_stay_words() -> None:
     plot = Plot((0, 1), (0, 1))
     plot.level(0.5, HOSTILE)
     plot.mark(0.5, HOSTILE)
-    plot.hole(0.1, 0.9, HOSTILE)
+    plot.gap(0.1, 0.9, HOSTILE)
     svg = plot.svg(HOSTILE, HOSTILE)
     tree = ElementTree.fromstring(svg)
     assert {e.tag for e in tree.iter()} <= {"svg", "title", "desc", "path", "rect", "text", "line"}
@@ -125,7 +125,7 @@ def test_words_below_a_narrow_chart_do_not_touch() -> None:
     assert words == ["T0", "4 h", "8 h", "12 h", "16 h", "20 h", "24 h"]
 
 
-def test_a_word_below_a_chart_stands_under_its_value() -> None:
+def test_a_label_below_a_chart_is_centred_on_its_value() -> None:
     """At both ends too, so that equal steps look equal."""
     plot = Plot((0, 24), (0, 1))
     plot.ticks_x((h, str(h)) for h in (0, 12, 24))
@@ -143,7 +143,7 @@ def test_a_name_inside_a_chart_fits_the_narrowest_one() -> None:
     assert words[0].endswith("…")
 
 
-def test_what_is_counted_has_whole_numbers_beside_it() -> None:
+def test_an_axis_of_counts_has_whole_numbers() -> None:
     """Nobody sees two and a half events."""
     assert charts.steps(0, 7, whole=True) == [0.0, 5.0]
     assert 2.5 in charts.steps(0, 7)

@@ -66,7 +66,7 @@ def text(record: Record) -> str:
     return Elements(html(record)).text
 
 
-def test_every_due_criterion_stands_on_the_page() -> None:
+def test_every_due_criterion_is_on_the_page() -> None:
     """Id, sentence, reason, observed value, limit and margin of each."""
     shown = text(failing())
     for criterion in due(16):
@@ -80,7 +80,7 @@ def test_every_due_criterion_stands_on_the_page() -> None:
 def test_what_failed_and_what_was_not_measured_come_before_the_rest() -> None:
     """Verdict, decision, what failed, what was not measured, criteria, charts, evidence."""
     whole = html(failing())
-    places = [
+    positions = [
         whole.index(part)
         for part in (
             'class="v-fail"',
@@ -92,7 +92,7 @@ def test_what_failed_and_what_was_not_measured_come_before_the_rest() -> None:
             'id="evidence"',
         )
     ]
-    assert places == sorted(places)
+    assert positions == sorted(positions)
 
 
 def test_the_ten_second_summary_counts_criteria_not_verdicts() -> None:
@@ -104,14 +104,14 @@ def test_the_ten_second_summary_counts_criteria_not_verdicts() -> None:
 
 
 def test_the_attempts_of_a_source_show() -> None:
-    """Every try that failed stands beside what was not measured, and beside what passed late."""
+    """Every failed attempt is shown with what was not measured and with what passed late."""
     shown = text(failing())
     assert shown.count("503 04:17:") == 3
     assert "3 attempts: 503, 503, 200" in shown
 
 
 def test_a_pass_is_boring_and_names_what_is_next() -> None:
-    """No red, no alarm: what holds, when the next one is due, and its command."""
+    """No red, no alarm: what passed, when the next one is due, and its command."""
     whole = html(Sample(8).record())
     assert 'class="v-pass"' in whole
     shown = Elements(whole).text
@@ -131,7 +131,7 @@ def test_a_rehearsal_says_so_first() -> None:
 
 
 def test_no_prober_is_said_loudly_with_the_command_that_starts_one() -> None:
-    """Between checkpoints nobody would look; at the last one there is nothing left to look at."""
+    """Between checkpoints nothing is measured; after the last one nothing is left to measure."""
     said = "python -m hour24 probe --watch launch-2025-12-22"
     assert said in text(Sample(8).record(prober=Prober(running=False)))
     assert said not in text(Sample(8).record())
@@ -152,7 +152,7 @@ def test_no_prober_is_said_loudly_with_the_command_that_starts_one() -> None:
     ],
 )
 def test_the_circumstances_of_a_run_are_said(changes: dict[str, Any], said: str) -> None:
-    """Early, interrupted, late, chained, attempted again: each stands on the page."""
+    """Early, interrupted, late, chained, attempted again: each is on the page."""
     sample = Sample(8)
     kept = sample.criteria()
     if "decision" in changes:
@@ -160,14 +160,14 @@ def test_the_circumstances_of_a_run_are_said(changes: dict[str, Any], said: str)
     assert said in text(sample.record(kept, **changes))
 
 
-def test_a_criterion_left_out_stands_with_its_reason() -> None:
+def test_a_criterion_left_out_is_shown_with_its_reason() -> None:
     """NOT_APPLICABLE is never silent."""
     shown = text(failing())
     assert "the disk of this plan grows by itself, up to 60 GB" in shown
     assert "[criteria.DB-SIZE] applies = false" in shown
 
 
-def test_a_criterion_never_judged_stands_with_its_code() -> None:
+def test_a_criterion_never_judged_is_shown_with_its_code() -> None:
     """Without objective and evidence there is still a line, and it is INCONCLUSIVE."""
     sample = Sample(8)
     kept = changed(
@@ -182,17 +182,17 @@ def test_a_criterion_never_judged_stands_with_its_code() -> None:
     )
     shown = text(sample.record(kept))
     assert "it was due and not selected" in shown
-    assert "none: it was due and never judged" in shown
+    assert "none: due, never judged" in shown
 
 
-def test_the_whole_evidence_stands_folded() -> None:
+def test_the_whole_evidence_is_folded() -> None:
     """Question as sent, attempts, window, basis, digest, objective, values, in <details>."""
     whole = html(failing())
     shown = Elements(whole).text
     assert whole.count("<details") == len(failing().criteria)
     assert "GET https://sentry.example/api/0/organizations/x/events/?dataset=errors&a=1" in shown
     assert "RateBelow(limit=0.01)" in shown
-    assert "census: all there was" in shown
+    assert "census: everything" in shown
     assert "end excluded" in shown
     assert "sample of all" in shown
     assert re.search(r"sha256:[0-9a-f]{64}", shown)
@@ -210,7 +210,7 @@ def test_an_answer_that_several_criteria_rest_on_is_shown_once() -> None:
 
 
 def test_hostile_text_stays_text() -> None:
-    """No element, no attribute, no style end comes from foreign text, wherever it stands."""
+    """No element, no attribute, no style end comes from foreign text."""
     sample = Sample(16, text=HOSTILE)
     kept = tuple(
         msgspec.structs.replace(
@@ -269,12 +269,12 @@ def test_evidence_of_an_unknown_form_is_shown_as_it_lies() -> None:
     sample = Sample(4)
     kept = changed(sample.criteria(), "DB-POOL", evidence={"x": {"kind": "strange", "v": [1, 2]}})
     shown = text(sample.record(kept))
-    assert "not of a form this version knows" in shown
+    assert "unknown to this version" in shown
     assert '"strange"' in shown
 
 
 def test_figures_that_are_no_numbers_are_null() -> None:
-    """NaN and infinity never look like a value, and break no picture."""
+    """NaN and infinity never appear as a value and break no chart."""
     sample = Sample(16)
     nan = float("nan")
     kept = tuple(
@@ -334,8 +334,8 @@ def test_an_unknown_name_in_a_template_is_an_error() -> None:
         template.render(record=failing())
 
 
-def test_half_a_page_is_never_seen(tmp_path: Path) -> None:
-    """A page is moved to its place when it is whole; nothing is left beside it."""
+def test_a_page_is_written_atomically(tmp_path: Path) -> None:
+    """A complete page replaces the old one; no temporary file is left."""
     checkpoint.write(failing(), None, tmp_path / "hour16.a1.html")
     assert [p.name for p in tmp_path.iterdir()] == ["hour16.a1.html"]
     with pytest.raises(OSError, match="nowhere"):
@@ -375,7 +375,7 @@ def test_a_hundred_endpoints_fit_on_a_page() -> None:
     assert all(f"endpoint-{n} " in shown for n in range(100))
     assert whole.count("<figure") == pictures.MOST
     assert "endpoint-7, ms" in shown
-    assert "left out" in shown
+    assert "not shown" in shown
 
 
 def test_a_run_that_took_no_time_says_no_time() -> None:
@@ -385,7 +385,7 @@ def test_a_run_that_took_no_time_says_no_time() -> None:
     assert "; took 12 s" in text(sample.record())
 
 
-def test_why_one_may_proceed_with_what_is_not_settled_is_explained() -> None:
+def test_why_the_watch_continues_with_an_unresolved_verdict_is_explained() -> None:
     """Beside INCONCLUSIVE the word "proceed" needs its reason, also where nothing is to be done."""
     early = changed(
         Sample(8).criteria(),
@@ -394,7 +394,7 @@ def test_why_one_may_proceed_with_what_is_not_settled_is_explained() -> None:
         code="too_early",
         reason="a rise that has not gone on for long enough",
     )
-    why = "Not settled yet: MEMORY-STABLE (too_early), judged again at hour 12"
+    why = "Not enough evidence yet: MEMORY-STABLE (too_early), judged again at hour 12"
     decision = {"action": "PROCEED", "rule": "Nothing failed", "why": why, "steps": []}
     whole = html(Sample(8).record(early, decision=decision))
     assert why in whole.split('id="decision"')[1].split("<h2")[0]
@@ -429,8 +429,8 @@ def test_the_rule_leads_and_the_steps_come_first() -> None:
         "Causes of the errors",
         "Supabase: API: partial_outage",
     )
-    places = [whole.index(part) for part in parts]
-    assert places == sorted(places)
+    positions = [whole.index(part) for part in parts]
+    assert positions == sorted(positions)
 
 
 def unanswered(name: str, sample: Sample) -> dict[str, Any]:
@@ -467,7 +467,7 @@ def test_attempts_of_an_answer_that_came_are_not_among_those_that_failed() -> No
     good = sample.evidence(CRITERIA["JOBS-RUNNING"])["beats"]
     changes["evidence"]["baseline"] = ev.to_plain(good)
     shown = text(sample.record(changed(sample.criteria(), "LOGS-WATCHED", **changes)))
-    attempts = shown.split("Attempts:")[1].split("To settle")[0]
+    attempts = shown.split("Attempts:")[1].split("To resolve")[0]
     assert "the connection broke" in attempts
     assert "200" not in attempts
 
@@ -479,12 +479,12 @@ def drawn(record: Record, title: str) -> str:
 
 
 def test_the_beats_drawn_are_those_of_now() -> None:
-    """The baseline lies beside them, and is another hour's."""
+    """The baseline of another hour is next to them."""
     sample = Sample(8)
     beats = sample.evidence(CRITERIA["JOBS-RUNNING"])["beats"]
     assert isinstance(beats, ev.Series)
-    moments = tuple(epoch(sample.window.start) - 36000 + 30.0 * k for k in range(9))
-    old = ev.Line(times=moments, values=(None,) * 9)
+    times = tuple(epoch(sample.window.start) - 36000 + 30.0 * k for k in range(9))
+    old = ev.Line(times=times, values=(None,) * 9)
     baseline = msgspec.structs.replace(beats, lines=(old,))
     plain = {"baseline": ev.to_plain(baseline), "beats": ev.to_plain(beats)}
     kept = changed(sample.criteria(), "JOBS-RUNNING", evidence=plain)
@@ -501,9 +501,9 @@ def test_events_of_normal_classes_are_drawn_apart() -> None:
     counted = drawn(sample.record(kept), "Error events")
     assert "1 event counted" in counted
     assert 'class="lim"' in counted
-    aside = drawn(sample.record(kept), "Events that are not counted")
-    assert "11 events of normal classes; no limit applies" in aside
-    assert 'class="lim"' not in aside
+    excluded = drawn(sample.record(kept), "Known-normal events, not counted")
+    assert "11 known-normal events; no limit applies" in excluded
+    assert 'class="lim"' not in excluded
 
 
 def test_a_long_line_that_is_thinned_stays_whole() -> None:
@@ -513,7 +513,7 @@ def test_a_long_line_that_is_thinned_stays_whole() -> None:
     assert [line.count("M") for line in lines] == [2, 2]
 
 
-def test_a_distribution_of_one_value_is_a_line_that_is_seen() -> None:
+def test_a_distribution_of_one_value_is_a_visible_line() -> None:
     """All samples alike fall from all to none in one step."""
     sample = Sample(8)
     start = epoch(sample.window.start)
@@ -526,11 +526,11 @@ def test_a_distribution_of_one_value_is_a_line_that_is_seen() -> None:
     assert path.count("L") == 2
 
 
-def test_a_verdict_without_subject_beside_others_has_a_name() -> None:
+def test_a_verdict_without_subject_among_others_has_a_name() -> None:
     """ "and 24 hours" is no sentence."""
     sample = Sample(24)
-    held = next(j for j in sample.criteria() if j.id == "SIGNOFF-JOBS")
-    failed = msgspec.structs.replace(held, outcome=Outcome.FAIL, reason="it did not hold")
+    judged = next(j for j in sample.criteria() if j.id == "SIGNOFF-JOBS")
+    failed = msgspec.structs.replace(judged, outcome=Outcome.FAIL, reason="it did not pass")
     whole = msgspec.structs.replace(failed, subject="24 hours")
     others = tuple(j for j in sample.criteria() if j.id != "SIGNOFF-JOBS")
     shown = text(sample.record((*others, failed, whole)))
@@ -541,17 +541,17 @@ def test_a_verdict_without_subject_beside_others_has_a_name() -> None:
 def test_hour_20_answers_whether_it_is_ready(
     tmp_path: Path, rehearsal: dict[str, Any] | None
 ) -> None:
-    """Yes, where nothing stands; a rehearsal is told what the production it plays would be."""
+    """Yes, if nothing is open; a rehearsal gets the answer of a production."""
     record = Sample(20).record(rehearsal=rehearsal)
     before = [Sample(h).record(rehearsal=rehearsal) for h in (0, 4, 8, 12, 16)]
     ledger = recorded(tmp_path, [*before, record], rehearsal=rehearsal)
     shown = Elements(checkpoint.text(record, ledger, tmp_path / "hour20.a1.html")).text
     assert "Ready to declare stable? Yes, as far as hour 20 can tell:" in shown
-    assert ("A rehearsal itself is never approved" in shown) == (rehearsal is not None)
+    assert ("A rehearsal itself cannot be approved" in shown) == (rehearsal is not None)
 
 
 def test_hour_20_says_no_and_because_of_what_once(tmp_path: Path) -> None:
-    """What stands is listed as the reason, and not a second time as a warning."""
+    """What is open is listed as the reason and not again as a warning."""
     record = Sample(20).record()
     before = [Sample(h).record() for h in (0, 4, 8, 12)]
     ledger = recorded(tmp_path, [*before, failing(16), record])
@@ -563,12 +563,12 @@ def test_hour_20_says_no_and_because_of_what_once(tmp_path: Path) -> None:
 def test_what_was_not_measured_is_named_in_the_first_lines_with_its_code() -> None:
     """Before any table: which criteria have no answer, and why."""
     shown = text(failing())
-    told = shown.split("24 criteria due: 21 measured, 2 not measured, 1 not applicable.")[1]
-    assert told.lstrip().startswith("Not measured: LOGS-WATCHED (source_failed) ; LATENCY-MOST")
+    found = shown.split("24 criteria due: 21 measured, 2 not measured, 1 not applicable.")[1]
+    assert found.lstrip().startswith("Not measured: LOGS-WATCHED (source_failed) ; LATENCY-MOST")
 
 
 def test_a_fail_says_how_many_could_not_be_judged() -> None:
-    """What is unknown beside a FAIL is read with the verdict."""
+    """What is unknown next to a FAIL is read with the verdict."""
     hero = html(failing()).split('class="v-fail"')[1].split("</section>")[0]
     assert "2 more criteria could not be judged." in hero
 
@@ -587,13 +587,17 @@ def test_a_part_without_an_answer_is_named_though_its_criterion_failed() -> None
     )
     shown = text(sample.record(kept))
     assert ", 0 not measured. Not measured: LATENCY-TARGET health (too_few_samples)" in shown
-    assert "1 criterion that failed has no answer for all that was asked." in shown
+    assert "1 failed criterion was measured only in part." in shown
     assert "0 criteria that were due" not in shown
 
 
 def test_the_decision_has_one_name() -> None:
     """The verdict's line and the heading say the same word."""
-    decision = {"action": "ALERT", "rule": "Error rate above 5 %", "steps": [{"text": "Look"}]}
+    decision = {
+        "action": "ALERT",
+        "rule": "Error rate above 5 %",
+        "steps": [{"text": "Read the logs"}],
+    }
     shown = text(failing(decision=decision))
     assert "FAIL at hour 16: alert the team" in shown
     assert "NO-GO" in shown
@@ -604,7 +608,11 @@ def test_shares_of_causes_add_up() -> None:
     """1,874, 18 and 12 of 1,904 are 98, 1 and 1 per cent, and not 98, 0 and 0."""
     counts = {"code": 1874, "vapi": 18, "database": 12}
     causes = [{"cause": c, "count": n, "share": n / 1904} for c, n in counts.items()]
-    decision = {"action": "HOLD", "rule": "A criterion failed", "causes": causes}
+    decision = {
+        "action": "HOLD",
+        "rule": "A check failed and needs a human decision",
+        "causes": causes,
+    }
     table = html(failing(decision=decision)).split("with their shares")[1].split("</table>")[0]
     assert re.findall(r'class="r nw">([^<]+)<', table) == ["98 %", "1 %", "1 %"]
 
@@ -630,15 +638,15 @@ def test_memory_is_drawn_over_the_bounds_of_its_trend() -> None:
 
 
 @pytest.mark.parametrize(
-    ("title", "told"),
+    ("title", "found"),
     [
         ("Memory, MB", r"largest [0-9.]+ MB"),
         ("calls: share slower", r"median [0-9.]+ ms of .*median [0-9.]+ ms of"),
     ],
 )
-def test_a_figure_in_a_caption_has_its_unit(title: str, told: str) -> None:
+def test_a_figure_in_a_caption_has_its_unit(title: str, found: str) -> None:
     """No reader guesses what a number counts."""
-    assert re.search(told, drawn(Sample(8).record(), title))
+    assert re.search(found, drawn(Sample(8).record(), title))
 
 
 def test_a_latency_chart_says_the_quantile_that_was_judged() -> None:
@@ -685,11 +693,11 @@ def test_the_disk_is_drawn_against_the_limit_that_was_judged() -> None:
 
 
 def test_a_chart_draws_no_limit_that_the_verdict_does_not_have() -> None:
-    """A verdict without a scale was not held against a limit, whatever the page remembers."""
+    """A verdict without a scale was not compared with a limit."""
     sample = Sample(8)
     for name in ("ERRORS-COUNT", "JOBS-RUNNING", "DB-SIZE", "ERRORS-TREND"):
         kept = changed(sample.criteria(), name, scale=None, figures={})
-        found, _ = pictures.of(
+        found, _ = pictures.draw(
             sample.record(tuple(one for one in kept if one.id == name)),
             Answers(kept),
             Times("UTC", T0, T0),
@@ -700,13 +708,13 @@ def test_a_chart_draws_no_limit_that_the_verdict_does_not_have() -> None:
 
 def test_the_sign_off_is_not_offered_without_saying_that_it_is_refused() -> None:
     """After a FAIL at hour 24 the command alone would mislead."""
-    refused = "refused as long as anything stands against the launch"
+    refused = "refused while anything blocks the launch"
     assert refused in text(failing(24))
     assert refused not in text(Sample(24).record())
 
 
 def test_a_limit_has_the_unit_of_its_axis() -> None:
-    """75 s beside an axis in seconds, and not 1 min 15 s."""
+    """75 s next to an axis in seconds, and not 1 min 15 s."""
     sample = Sample(8)
     scale = Scale(unit="s", limit=75, observed=41)
     kept = changed(sample.criteria(), "JOBS-RUNNING", scale=scale)

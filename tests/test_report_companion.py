@@ -92,8 +92,8 @@ def test_counts_move_into_a_bucket_of_their_own() -> None:
 
 def test_without_a_script_every_criterion_is_readable() -> None:
     """The summary holds a table for readers without JavaScript."""
-    told = companion.summary(failing())
-    inside = re.search(r"<noscript>(.*)</noscript>", told, re.DOTALL)
+    found = companion.summary(failing())
+    inside = re.search(r"<noscript>(.*)</noscript>", found, re.DOTALL)
     assert inside is not None
     for judged in failing().criteria:
         assert judged.id in inside.group(1)
@@ -139,8 +139,8 @@ def pytest_runtest_makereport(item, call):
         report.judged = [j for j in RECORD.criteria if j.id == item.callspec.params["id"]]
         worst = companion.outcome_of(report.judged).value
         report.outcome = {{"PASS": "passed", "NOT_APPLICABLE": "skipped"}}.get(worst, "failed")
-        told = {{"passed": None, "skipped": ("x", 0, "told")}}
-        report.longrepr = told.get(report.outcome, "told")
+        found = {{"passed": None, "skipped": ("x", 0, "found")}}
+        report.longrepr = found.get(report.outcome, "found")
         TESTS.append(report.judged)
     return report
 

@@ -1,4 +1,4 @@
-"""How much was seen of what was planned."""
+"""Coverage: planned samples that were received."""
 
 from __future__ import annotations
 
@@ -26,44 +26,46 @@ def series(*values: list[float | None], window: Window = HOURS4, step: float = 6
     return ev.Series(question=asked, unit="MB", lines=lines)
 
 
-def seen(*answers: tuple[str, ev.Evidence]) -> list[tuple[str, int, int, str]]:
-    found = coverage.seen(answers, HOURS4.seconds)
-    return [(one.what, one.got, one.planned, one.hole) for one in found]
+def measured(*answers: tuple[str, ev.Evidence]) -> list[tuple[str, int, int, str]]:
+    found = coverage.measure(answers, HOURS4.seconds)
+    return [(one.what, one.got, one.planned, one.longest_gap) for one in found]
 
 
-def test_two_instances_are_seen_together() -> None:
-    """A minute that one of them told of was seen."""
+def test_two_instances_are_one_measure() -> None:
+    """A minute counts if one of them has a sample."""
     whole: list[float | None] = [200.0] * 240
-    assert seen(("memory", series(whole, whole))) == [("memory, Render", 240, 240, "none")]
+    assert measured(("memory", series(whole, whole))) == [("memory, Render", 240, 240, "none")]
 
 
-def test_what_stops_early_was_not_seen() -> None:
+def test_a_series_that_stops_early_has_missing_samples() -> None:
     """Values that are not there at the end of the window count like missing ones."""
     half: list[float | None] = [200.0] * 120
-    assert seen(("memory", series(half))) == [("memory, Render", 120, 240, "2 h")]
+    assert measured(("memory", series(half))) == [("memory, Render", 120, 240, "2 h")]
 
 
-def test_a_missing_value_is_a_hole_with_its_length() -> None:
+def test_a_missing_value_is_a_gap_with_its_length() -> None:
     """Ten minutes without a value are ten minutes."""
-    holed: list[float | None] = [None if 30 <= k < 40 else 1.0 for k in range(240)]
-    assert seen(("load", series(holed))) == [("requests, for the load, Render", 230, 240, "10 min")]
+    gapped: list[float | None] = [None if 30 <= k < 40 else 1.0 for k in range(240)]
+    assert measured(("load", series(gapped))) == [
+        ("requests, for the load, Render", 230, 240, "10 min")
+    ]
 
 
 def test_whose_hours_they_are_is_said() -> None:
     """The day before the watch is not of this window."""
     day: list[float | None] = [6.0] * 24
-    ((what, got, planned, _),) = seen(("day_before", series(day, step=600.0)))
+    ((what, got, planned, _),) = measured(("day_before", series(day, step=600.0)))
     assert what == "errors of the day before the watch, Render"
     assert (got, planned) == (24, 24)
 
 
-def test_beats_are_moments_and_not_planned() -> None:
-    """A line of moments without values is no series that nobody saw."""
+def test_beats_are_not_planned() -> None:
+    """A line of timestamps without values is not a series with missing samples."""
     start = epoch(T0)
     times = tuple(start + 30.0 * k + (k * 7 % 5) for k in range(480))
     line = ev.Line(labels={"worker": "dialer"}, times=times, values=(None,) * 480)
     asked = question("render", "GET https://render.example/v1/logs", HOURS4, HOURS4.end)
-    assert seen(("beats", ev.Series(question=asked, unit="s", lines=(line,)))) == []
+    assert measured(("beats", ev.Series(question=asked, unit="s", lines=(line,)))) == []
 
 
 def test_one_thing_over_two_windows_is_one_line_over_the_longer() -> None:
@@ -72,4 +74,4 @@ def test_one_thing_over_two_windows_is_one_line_over_the_longer() -> None:
     long: list[float | None] = [1.0] * 1440
     short: list[float | None] = [1.0] * 240
     answers = ("memory", series(long, window=day)), ("memory", series(short))
-    assert seen(*answers) == [("memory, Render, over 24 h", 1440, 1440, "none")]
+    assert measured(*answers) == [("memory, Render, over 24 h", 1440, 1440, "none")]

@@ -56,7 +56,7 @@ def trends(ledger: Ledger) -> list[Trend]:
             if judged.scale is not None and judged.scale.limit > 0:
                 name = f"{judged.id} {judged.subject}".strip()
                 scales.setdefault(name, []).append(judged.scale)
-    every, _ = over_the_watch.of(ledger, Times("UTC", ledger.watch.t0, ledger.watch.t0))
+    every, _ = over_the_watch.draw(ledger, Times("UTC", ledger.watch.t0, ledger.watch.t0))
     return [(scales[one.title], one) for one in every if one.title in scales]
 
 
@@ -65,7 +65,7 @@ def of(record: Record) -> Iterator[Chart]:
     answers = Answers(record.criteria)
     times = Times("UTC", record.t0, record.due)
     for judged in record.criteria:
-        for picture in pictures.of_one(judged, answers.of(judged), record, times):
+        for picture in pictures.draw_verdict(judged, answers.of(judged), record, times):
             yield record, judged, picture
 
 

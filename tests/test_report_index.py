@@ -22,8 +22,8 @@ def words(html: str) -> str:
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> str:
-    """Hours 0, 4 and 12 recorded, 8 missed, 16 failed and waived, 20 settles, 24 to come."""
+def watch_page(tmp_path: Path) -> str:
+    """Hours 0, 4 and 12 recorded, 8 missed, 16 failed and waived, 20 resolves, 24 to come."""
     sample = Sample(12)
     early = changed(
         sample.criteria(),
@@ -58,9 +58,9 @@ def story(tmp_path: Path) -> str:
     return index.text(ledger, now)
 
 
-def test_every_criterion_has_a_row_and_every_checkpoint_a_column(story: str) -> None:
+def test_every_criterion_has_a_row_and_every_checkpoint_a_column(watch_page: str) -> None:
     """Criteria x checkpoints, those that are not yet due too."""
-    rows = re.findall(r'<tr><th scope="row"><span class="id">.*?</tr>', story, re.DOTALL)
+    rows = re.findall(r'<tr><th scope="row"><span class="id">.*?</tr>', watch_page, re.DOTALL)
     names = [re.search(r'class="id">(.*?)<', row)[1] for row in rows]
     assert sorted(names) == sorted(CRITERIA)
     for row in rows:
@@ -71,7 +71,7 @@ def test_every_criterion_has_a_row_and_every_checkpoint_a_column(story: str) -> 
     ("state", "word"),
     [
         ("waived", "FAIL, waived"),
-        ("settled", "settled"),
+        ("resolved", "resolved"),
         ("missed", "MISSED"),
         ("later", "not yet due"),
         ("not", "not due"),
@@ -80,9 +80,9 @@ def test_every_criterion_has_a_row_and_every_checkpoint_a_column(story: str) -> 
         ("pass", "PASS"),
     ],
 )
-def test_each_state_has_its_own_sign_and_word(story: str, state: str, word: str) -> None:
-    """Nobody needs a colour to tell settled from waived, missed or not yet due."""
-    cells = re.findall(rf'<td class="k k-{state}">(.*?)</td>', story)
+def test_each_state_has_its_own_sign_and_word(watch_page: str, state: str, word: str) -> None:
+    """Resolved, waived, missed and not yet due differ without colour."""
+    cells = re.findall(rf'<td class="k k-{state}">(.*?)</td>', watch_page)
     assert cells
     assert all(f'href="#g-{state}"' in cell and word in words(cell) for cell in cells)
 
@@ -113,33 +113,33 @@ def test_an_inconclusive_that_is_waived_is_no_fail(tmp_path: Path) -> None:
     assert "FAIL" not in legend
 
 
-def test_a_waiver_stands_beside_the_outcome_with_name_and_reason(story: str) -> None:
+def test_a_waiver_is_shown_next_to_its_outcome_with_name_and_reason(watch_page: str) -> None:
     """The FAIL stays a FAIL; who waived it, why and until when is said."""
-    said = words(story)
+    said = words(watch_page)
     assert "FAIL, waived" in said
     assert "Mara Example" in said
     assert "fixed by the deploy of 05:52" in said
 
 
-def test_what_stands_against_the_launch_is_listed(story: str) -> None:
-    """A checkpoint that was not run is one line, and what was waived or settled is none."""
-    listed = words(story.split('id="standing"')[1].split("<h2")[0])
-    assert "Hour 8 was due and not run" in listed
+def test_what_blocks_the_launch_is_listed(watch_page: str) -> None:
+    """A checkpoint that was not run is one line, and what was waived or resolved has no line."""
+    listed = words(watch_page.split('id="blocking"')[1].split("<h2")[0])
+    assert "Hour 8 was due but not run" in listed
     assert "LOGS-WATCHED at hour 16" in listed
     assert "LATENCY-TARGET" not in listed
     assert "WS-STABLE" not in listed
 
 
-def test_the_next_checkpoint_has_its_time_and_command(story: str) -> None:
+def test_the_next_checkpoint_has_its_time_and_command(watch_page: str) -> None:
     """In the zone of the watch, ready to copy."""
-    assert "hour 24, 22 Dec 12:15" in words(story)
-    assert "pytest -m hour24 --watch launch-2025-12-22" in story
+    assert "hour 24, 22 Dec 12:15" in words(watch_page)
+    assert "pytest -m hour24 --watch launch-2025-12-22" in watch_page
 
 
 def test_a_watch_with_only_passes_is_calm_and_one_without_records_is_no_pass(
     tmp_path: Path,
 ) -> None:
-    """PASS so far where everything holds; INCONCLUSIVE where nothing was recorded."""
+    """PASS if everything passed so far; INCONCLUSIVE if nothing was recorded."""
     calm = recorded(tmp_path / "a", [Sample(0).record(), Sample(4).record()])
     assert 'class="v-pass"' in index.text(calm)
     empty = recorded(tmp_path / "b", [])
@@ -147,7 +147,7 @@ def test_a_watch_with_only_passes_is_calm_and_one_without_records_is_no_pass(
 
 
 def test_the_chain_is_listed_with_its_head(tmp_path: Path) -> None:
-    """Every entry with its file and digest; the head in full, to publish elsewhere."""
+    """Every entry with its file and digest; the head in full, to store somewhere else."""
     ledger = recorded(tmp_path, [Sample(0).record(), Sample(4).record()])
     html = index.text(ledger)
     for entry in ledger.entries():
@@ -182,7 +182,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
 
 
 def test_the_page_is_written_whole(tmp_path: Path) -> None:
-    """It replaces the page before it, and leaves nothing beside it."""
+    """It replaces the previous page and leaves no other file."""
     ledger = recorded(tmp_path, [Sample(0).record()])
     path = tmp_path / "index.html"
     index.write(ledger, path)
@@ -197,13 +197,13 @@ def test_one_criterion_that_fails_for_hours_is_one_line(tmp_path: Path) -> None:
     for hour in (4, 8, 12):
         kept = Sample(hour).criteria()
         for name in ("LOGS-ERRORS", "LOGS-PATTERNS"):
-            reason = f"seen at {hour}"
+            reason = f"observed at {hour}"
             kept = changed(kept, name, outcome=Outcome.FAIL, reason=reason)
         records.append(Sample(hour).record(kept))
     html = index.text(recorded(tmp_path, records), WATCH.checkpoint(12).due)
-    listed = words(html.split('id="standing"')[1].split("</ul>")[0])
-    told = "LOGS-ERRORS and LOGS-PATTERNS at hours 4, 8 and 12; at hour 12: seen at 12"
-    assert told in listed
+    listed = words(html.split('id="blocking"')[1].split("</ul>")[0])
+    found = "LOGS-ERRORS and LOGS-PATTERNS at hours 4, 8 and 12; at hour 12: observed at 12"
+    assert found in listed
     assert listed.count("LOGS-") == 2
 
 
@@ -227,7 +227,7 @@ def test_what_never_used_any_of_its_limit_is_named_and_not_drawn(tmp_path: Path)
         for hour in (0, 4)
     ]
     trends = index.text(recorded(tmp_path, records)).split('id="trends"')[1]
-    assert "was ever used: ERRORS-COUNT." in words(trends)
+    assert "not drawn: ERRORS-COUNT." in words(trends)
     assert "<b>ERRORS-COUNT" not in trends
 
 
@@ -240,8 +240,8 @@ def test_the_sign_offs_cell_shows_what_24_hours_gave(tmp_path: Path) -> None:
         observed="0.1 %",
         scale=Scale(unit="ratio", limit=0.01, observed=0.001),
     )
-    held = Scale(unit="checkpoints", limit=7, observed=7, better="above")
-    kept = changed(sample.criteria(), "SIGNOFF-ERROR-RATE", observed="7 of 7 held", scale=held)
+    scale = Scale(unit="checkpoints", limit=7, observed=7, better="above")
+    kept = changed(sample.criteria(), "SIGNOFF-ERROR-RATE", observed="7 of 7 held", scale=scale)
     records = [Sample(0).record(), sample.record((*kept, whole))]
     html = index.text(recorded(tmp_path, records))
     row = words(html.split('class="id">SIGNOFF-ERROR-RATE<')[1].split("</tr>")[0])
@@ -269,10 +269,10 @@ def test_a_pass_by_waiver_says_so_at_the_top(tmp_path: Path) -> None:
             "until": at + timedelta(days=2),
         },
     )
-    told = words(index.text(ledger, at + timedelta(minutes=1)))
-    assert "PASS after 1 of 7 checkpoints, with waivers" in told
-    assert "Waived: 1 FAIL by Mara Lind." in told
-    assert "Nothing else stands against the launch so far." in told
+    found = words(index.text(ledger, at + timedelta(minutes=1)))
+    assert "PASS after 1 of 7 checkpoints, with waivers" in found
+    assert "Waived: 1 FAIL by Mara Lind." in found
+    assert "Nothing else blocks the launch so far." in found
 
 
 def test_a_cell_leaves_out_what_its_line_says(tmp_path: Path) -> None:
@@ -296,23 +296,23 @@ def test_a_cell_leaves_out_what_its_line_says(tmp_path: Path) -> None:
     assert shown["DB-SLOW"] == "none above 1000\u00a0ms"
 
 
-def test_the_newest_decision_stands_at_the_top(tmp_path: Path) -> None:
+def test_the_newest_decision_is_at_the_top(tmp_path: Path) -> None:
     """Whoever opens the watch at night reads what was decided, and at which hour."""
     page = index.text(recorded(tmp_path, [Sample(0).record(), failing(4)]))
     assert "After 2 of 7 checkpoints: hold" in words(page)
     assert 'hold <small>at <a href="hour04.a1.html">hour 4</a>' in page
 
 
-def test_the_sign_off_is_not_offered_as_if_nothing_stood(tmp_path: Path) -> None:
+def test_the_sign_off_says_that_it_will_be_refused(tmp_path: Path) -> None:
     """A finished watch with a FAIL says that its sign-off is refused."""
-    told = "sign-off refused as long as anything stands against the launch"
+    found = "sign-off refused while anything blocks the launch"
     hours = [failing(hour) if hour == 16 else Sample(hour).record() for hour in WATCH.hours]
-    assert told in words(index.text(recorded(tmp_path / "bad", hours)))
+    assert found in words(index.text(recorded(tmp_path / "bad", hours)))
     hours = [Sample(hour).record() for hour in WATCH.hours]
-    assert told not in words(index.text(recorded(tmp_path / "good", hours)))
+    assert found not in words(index.text(recorded(tmp_path / "good", hours)))
 
 
-def test_a_trend_is_told_in_the_order_of_time() -> None:
+def test_a_trend_is_described_in_the_order_of_time() -> None:
     """11.6, 11.1, 10.3 fell: "10.3 to 11.6" would read as a rise."""
     assert trends._first_and_last([11.6, 11.1, 10.3], "MB/h") == "first 11.6, last 10.3 MB/h"
     assert trends._first_and_last([1.0, 3.0, 2.0], "MB") == "first 1, last 2 MB, highest 3"

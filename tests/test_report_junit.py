@@ -48,7 +48,7 @@ def tree(text: str) -> ElementTree.Element:
     return root
 
 
-def test_the_three_outcomes_that_are_no_pass_are_told_apart() -> None:
+def test_the_three_outcomes_other_than_pass_differ() -> None:
     """FAIL is a failure, INCONCLUSIVE an error with its code, NOT_APPLICABLE skipped."""
     suite = tree(junit.text(failing()))[0]
     cases = {case.attrib["name"]: case for case in suite.iter("testcase")}
@@ -82,10 +82,10 @@ def test_properties_stand_at_the_suite_alone() -> None:
     """Within a test case they are not valid; hour, outcome and limits are there."""
     root = tree(junit.text(failing()))
     assert root.find(".//testcase/properties") is None
-    told = {p.attrib["name"]: p.attrib["value"] for p in root.iter("property")}
-    assert told["outcome"] == "FAIL"
-    assert told["hour"] == "16"
-    assert told["decision"] == "HOLD"
+    found = {p.attrib["name"]: p.attrib["value"] for p in root.iter("property")}
+    assert found["outcome"] == "FAIL"
+    assert found["hour"] == "16"
+    assert found["decision"] == "HOLD"
 
 
 def test_the_evidence_is_in_the_output_of_the_case() -> None:

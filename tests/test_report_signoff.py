@@ -24,8 +24,8 @@ def words(html: str) -> str:
 
 def whole(reports: Path, **changes: Any) -> Ledger:
     """A watch whose seven checkpoints all hold."""
-    told = {"rehearsal": changes["rehearsal"]} if "rehearsal" in changes else {}
-    return recorded(reports, [Sample(hour).record(**told) for hour in WATCH.hours], **changes)
+    found = {"rehearsal": changes["rehearsal"]} if "rehearsal" in changes else {}
+    return recorded(reports, [Sample(hour).record(**found) for hour in WATCH.hours], **changes)
 
 
 def sign(ledger: Ledger, at: datetime = NOW) -> None:
@@ -67,12 +67,12 @@ def test_without_a_signature_it_is_refused(tmp_path: Path) -> None:
     """Nothing is missing but a name."""
     html = signoff.text(whole(tmp_path), NOW)
     assert "REFUSED" in words(html)
-    assert "nobody has signed" in words(html)
+    assert "not signed yet" in words(html)
     assert "APPROVED" not in words(html)
 
 
-def test_a_fail_that_nobody_waived_refuses_whatever_was_signed(tmp_path: Path) -> None:
-    """A signature over a standing FAIL approves nothing, and the page says what stands."""
+def test_an_open_fail_refuses_whatever_was_signed(tmp_path: Path) -> None:
+    """A signature over an open FAIL approves nothing, and the page says what is open."""
     records = [failing(16) if hour == 16 else Sample(hour).record() for hour in WATCH.hours]
     ledger = recorded(tmp_path, records)
     sign(ledger)
@@ -87,16 +87,16 @@ def test_a_missed_checkpoint_refuses(tmp_path: Path) -> None:
     sign(ledger)
     said = words(signoff.text(ledger, NOW))
     assert "REFUSED" in said
-    assert "Hour 12 was due and not run" in said
+    assert "Hour 12 was due but not run" in said
 
 
 def test_a_rehearsal_is_never_approved(tmp_path: Path) -> None:
-    """Whatever its ledger holds."""
+    """Whatever its ledger contains."""
     ledger = whole(tmp_path, rehearsal={"seed": 7, "faults": []}, target="rehearsal")
     sign(ledger)
     said = words(signoff.text(ledger, NOW))
     assert "APPROVED" not in said
-    assert "a rehearsal can never be signed off" in said
+    assert "a rehearsal cannot be signed off" in said
 
 
 def test_what_is_missing_is_listed_word_for_word(tmp_path: Path) -> None:
@@ -120,24 +120,24 @@ def test_the_chain_and_its_head_are_named(tmp_path: Path) -> None:
     assert f"python -m hour24 verify {ledger.folder}" in html
 
 
-def test_beats_are_not_counted_as_unseen(tmp_path: Path) -> None:
-    """ "0 of 5,760" moments without a value is no hole in the watch."""
+def test_beats_are_not_counted_as_missing(tmp_path: Path) -> None:
+    """ "0 of 5,760" timestamps without a value are not a gap in the watch."""
     html = signoff.text(whole(tmp_path), NOW)
-    seen = words(html.split('id="seen"')[1].split("</table>")[0])
-    assert "beats" not in seen
-    assert "health probes, all checkpoints" in seen
-    assert "memory, Render" in seen
+    covered = words(html.split('id="coverage"')[1].split("</table>")[0])
+    assert "beats" not in covered
+    assert "health probes, all checkpoints" in covered
+    assert "memory, Render" in covered
 
 
 def test_what_is_missing_is_one_line_a_criterion(tmp_path: Path) -> None:
-    """However many hours it concerns; what was not told by a verdict stands as it is."""
+    """However many hours it concerns; what no verdict says stays as it is."""
     records = [failing(h) if h > 8 else Sample(h).record() for h in WATCH.hours]
     ledger = recorded(tmp_path, records)
-    told = [
+    found = [
         *(f"LATENCY-TARGET assistants at hour {h}: FAIL: it was slow" for h in (12, 16, 20, 24)),
         "the chain is broken",
     ]
-    html = signoff.text(ledger, NOW, told)
+    html = signoff.text(ledger, NOW, found)
     missing = words(html.split('id="missing"')[1].split("<h2")[0])
     assert "LATENCY-TARGET assistants at hours 12, 16, 20 and 24; at hour 24: the p99" in missing
     assert missing.count("LATENCY-TARGET") == 1
@@ -145,7 +145,7 @@ def test_what_is_missing_is_one_line_a_criterion(tmp_path: Path) -> None:
 
 
 def test_the_margin_of_the_eight_is_that_of_24_hours(tmp_path: Path) -> None:
-    """Not whether all checkpoints held, which is all or nothing."""
+    """Not whether all checkpoints passed, which is all or nothing."""
     sample = Sample(24)
     scale = Scale(unit="s", limit=75, observed=33)
     day = sample.judged(CRITERIA["SIGNOFF-JOBS"], "24 hours", scale=scale)
@@ -160,11 +160,11 @@ def test_the_margin_of_the_eight_is_that_of_24_hours(tmp_path: Path) -> None:
 def test_the_verdicts_add_up(tmp_path: Path) -> None:
     """What a missed checkpoint owes is among what was due."""
     ledger = recorded(tmp_path, [Sample(0).record(), failing(4)])
-    told = re.search(
+    found = re.search(
         r"Verdicts due ([0-9]+) ([^A-Z]*[A-Z].*?) (?:Launch|What)", words(signoff.text(ledger, NOW))
     )
-    assert told is not None
-    assert int(told[1]) == sum(map(int, re.findall(r"[0-9]+", told[2])))
+    assert found is not None
+    assert int(found[1]) == sum(map(int, re.findall(r"[0-9]+", found[2])))
 
 
 def test_only_a_fail_among_what_is_missing_is_red(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_only_a_fail_among_what_is_missing_is_red(tmp_path: Path) -> None:
     assert any("INCONCLUSIVE: " in line for line in lines)
 
 
-def test_what_one_person_waived_for_one_reason_stands_together(tmp_path: Path) -> None:
+def test_what_one_person_waived_for_one_reason_is_one_waiver(tmp_path: Path) -> None:
     """One block with its year, counted as the two waivers that it is."""
     kept = Sample(8).criteria()
     for name in ("DB-SLOW", "DB-POOL", "RESTARTS"):
@@ -185,8 +185,8 @@ def test_what_one_person_waived_for_one_reason_stands_together(tmp_path: Path) -
     ledger = recorded(tmp_path, hours)
     said = {"by": "Mara Example", "hour": 8, "until": "2026-01-05T00:00:00+01:00"}
     for name, because in (("DB-SLOW", "a"), ("DB-POOL", "a"), ("RESTARTS", "another reason")):
-        told = {**said, "criterion": name, "because": because, "at": NOW.isoformat()}
-        ledger.append("waive", told)
+        found = {**said, "criterion": name, "because": because, "at": NOW.isoformat()}
+        ledger.append("waive", found)
     page = signoff.text(ledger, NOW)
     assert page.count('class="waiver"') == 2
     assert "Waiver: DB-SLOW at hour 8; DB-POOL at hour 8" in page

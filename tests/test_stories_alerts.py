@@ -196,7 +196,7 @@ def test_people_are_told_of_its_end_whoever_was_not_reached_before(
         "over: platform-api production, hour 12 of w",
         ["/start", ""],
     )
-    assert "stands until a person waives it: LOGS-ERRORS at hour 4" in message["message"]
+    assert "still open from earlier checkpoints: LOGS-ERRORS at hour 4" in message["message"]
     nothing_leaked(tmp_path, first, second, third)
     verified = production.hour24("verify", watch)
     assert verified.returncode == 0, verified.stdout

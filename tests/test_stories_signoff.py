@@ -331,7 +331,7 @@ def test_what_was_late_or_failed_is_waived_until_the_waiver_ends(
     bad = {each.id for each in record.criteria if str(each.outcome) != "PASS"}
     assert bad == {*late, "LOGS-ERRORS"}
     decision = record.decision or {}
-    assert (decision["action"], decision["rule"][:18]) == ("HOLD", "A criterion failed")
+    assert (decision["action"], decision["rule"][:18]) == ("HOLD", "A check failed and")
 
     ledger, until = Ledger(watch), (T0 + timedelta(hours=24.5)).isoformat()
     for name in late:
@@ -380,7 +380,10 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     change = f"service.control_url: expected {production.production.service.control_url}, got "
     assert change in record.notes[0]
     assert "note: an address changed since the watch began" in done.stdout
-    for page, says in (("hour20.a1.html", "declared by nobody"), ("index.html", "found elsewhere")):
+    for page, says in (
+        ("hour20.a1.html", "nobody has confirmed this"),
+        ("index.html", "addresses changed since hour 0"),
+    ):
         assert says in (watch / page).read_text("utf-8"), page
     assert f"hour20.a1.json: {change}" in wrong(watch)
     told = missing(signed(production, watch))
@@ -399,8 +402,8 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     assert all(f"declared by Mara Lind: {SAYS[3]}" in line for line in kept["moved"])
     assert kept["watched"]["service.control_url"].startswith("http://localhost:")
     page = (watch / "signoff.html").read_text("utf-8")
-    assert "declared by Mara Lind" in page
-    assert "Every address is this machine's own." in page
+    assert "confirmed by Mara Lind" in page
+    assert "Every address is on this machine." in page
 
 
 # --- what is never approved -----------------------------------------------------------------------

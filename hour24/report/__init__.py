@@ -1,1 +1,1 @@
-"""Records in, self-contained pages out. Computes every count, keeps none."""
+"""Turns records into self-contained pages; every count is computed, none is stored."""

@@ -1,4 +1,4 @@
-"""What charts of one page share: the picture with its caption, and the axis of time."""
+"""The parts that the charts of a page share: a picture with its caption, and the time axis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Picture(Struct, frozen=True, kw_only=True):
 
 
 def hour_ticks(record: Record, ends: tuple[float, float], times: Times) -> list[tuple[float, str]]:
-    """Ticks of a time axis: round clock times, or checkpoints where it is long."""
+    """Return the ticks of a time axis: round clock times, or checkpoints on a long axis."""
     start, end = ends
     if end - start > 5.5 * 3600:
         t0 = record.t0.timestamp()
@@ -41,25 +41,25 @@ def hour_ticks(record: Record, ends: tuple[float, float], times: Times) -> list[
 
 
 def clock_ticks(start: float, end: float, step: int, times: Times) -> list[tuple[float, str]]:
-    """Multiples of ``step`` seconds between two moments, as clock times."""
+    """Return the multiples of ``step`` seconds between two times, as clock times."""
     first = math.ceil(start / step) * step
     ticks = range(first, int(end) + 1, step)
     return [(float(at), times.clock(datetime.fromtimestamp(at, UTC))[:5]) for at in ticks]
 
 
 def ends_of(answer: ev.Evidence, fallback: Iterable[float]) -> tuple[float, float]:
-    """The window of an answer in epoch seconds; without one, the ends of ``fallback``."""
+    """Return the window of an answer in epoch seconds; without one, the ends of ``fallback``."""
     if answer.question.window is not None:
         window = answer.question.window
         return window.start.timestamp(), window.end.timestamp()
-    moments = list(fallback)
-    return (min(moments), max(moments)) if moments else (0.0, 1.0)
+    times = list(fallback)
+    return (min(times), max(times)) if times else (0.0, 1.0)
 
 
 def between(
     parts: Sequence[tuple[float, float]], ends: tuple[float, float]
 ) -> Iterator[tuple[float, float]]:
-    """The stretches of ``ends`` that no part covers."""
+    """Yield the periods within ``ends`` that no part covers."""
     at = ends[0]
     for start, end in sorted(parts):
         if start > at + 1:

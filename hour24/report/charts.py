@@ -1,12 +1,12 @@
-"""Pictures as SVG text: a plot with axes, the margin of a verdict, a strip of time.
+"""Charts as SVG text: a plot with axes, the margin of a verdict, a time strip.
 
 Rules of this module:
 
 - Text keeps its size and the plot takes the width: an outer SVG in px and per cent, an inner
-  one stretched, strokes that do not scale. No chart needs a script or a font of its own.
-- Colours are names of the style's variables, so that dark pages and print need nothing here.
-- Every picture has a title and a description that say its figures.
-- No data is hatched or empty, never a zero; a gap in time is a gap in the line.
+  one stretched, strokes that do not scale. No chart needs a script or a font.
+- Colours are CSS variables, so that dark mode and print need nothing here.
+- Every chart has a title and a description with its figures.
+- Missing data is hatched or empty, never zero; a gap in time is a gap in the line.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from hour24.verdict import Outcome, Scale
 SHARE_END = 1.6
 """Margins are drawn from 0 to this many times the limit."""
 LETTER = 6.0
-"""Width in px of a letter of a chart's words, at most on average."""
+"""Width in px of a letter in a chart, an upper bound of the average."""
 NOTHING: Mapping[str, float] = MappingProxyType({})
 Point = tuple[float, float | None]
 ALL = frozenset({"checkpoints", "measures"})
-"""Units of scales whose limit is all there is: none may be missing."""
+"""Units of scales whose limit is the total: none may be missing."""
 
 
 def fig(value: float) -> str:
-    """A coordinate: at most two decimals, never an exponent."""
+    """Return a coordinate with at most two decimals, never an exponent."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
 
 
 class Plot:
-    """One chart; draw in data's own units, then :meth:`svg`.
+    """One chart: draw in the units of the data, then call :meth:`svg`.
 
     Args:
         x, y: the ends of both axes, ``low < high``.
         height: in px.
-        log_x, log_y: logarithmic axes; values at or below 0 sit at the low end.
-        narrowest: width in px on the narrowest screen, for the words below the plot.
+        log_x, log_y: logarithmic axes; values at or below 0 are drawn at the low end.
+        narrowest: width in px on the narrowest screen, for the labels.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Plot:
         return min(1.05, max(-0.05, share))
 
     def x(self, value: float) -> float:
-        """``value`` from 0 (left) to 1000 (right)."""
+        """Return ``value`` from 0 (left) to 1000 (right)."""
         return 1000 * self._at(value, self._x, self._log[0])
 
     def y(self, value: float) -> float:
-        """``value`` from 0 (top) to 1000 (bottom)."""
+        """Return ``value`` from 0 (top) to 1000 (bottom)."""
         return 1000 - 1000 * self._at(value, self._y, self._log[1])
 
     def line(
@@ -87,10 +87,10 @@ class Plot:
         longest_step: float = 0,
         judged: Mapping[str, float] = NOTHING,
     ) -> None:
-        """Points joined; a missing value, or a step above ``longest_step``, parts the line.
+        """Draw joined points; a missing value, or a step above ``longest_step``, breaks the line.
 
         Args:
-            judged: the verdict's figures that it is drawn from, by name.
+            judged: figures of the verdict that it is drawn from, by name.
         """
         parts: list[str] = []
         before: float | None = None
@@ -108,7 +108,7 @@ class Plot:
             self._inner.append(f'<path class="{kind}"{_data(judged)} d="{"".join(parts)}"/>')
 
     def dots(self, points: Iterable[Point], kind: str = "dt") -> None:
-        """Points alone."""
+        """Draw points that are not joined."""
         drawn = "".join(
             f"M{fig(self.x(at))} {fig(self.y(value))}h0"
             for at, value in points
@@ -118,7 +118,7 @@ class Plot:
             self._inner.append(f'<path class="{kind}" d="{drawn}"/>')
 
     def crosses(self, points: Iterable[Point]) -> None:
-        """Points marked as failures, at their size in px whatever the width."""
+        """Draw failures as crosses of constant size in px."""
         for at, value in points:
             if value is not None and math.isfinite(value):
                 self._text.append(
@@ -128,10 +128,10 @@ class Plot:
                 )
 
     def bars(self, spans: Iterable[tuple[float, float, float]], kind: str = "br") -> None:
-        """Bars from the low end: ``(start, end, value)``."""
-        floor = fig(self.y(self._y[0]))
+        """Draw bars from the low end: ``(start, end, value)``."""
+        bottom = fig(self.y(self._y[0]))
         drawn = "".join(
-            f"M{fig(self.x(start))} {floor}V{fig(self.y(value))}H{fig(self.x(end))}V{floor}Z"
+            f"M{fig(self.x(start))} {bottom}V{fig(self.y(value))}H{fig(self.x(end))}V{bottom}Z"
             for start, end, value in spans
             if math.isfinite(value) and value > self._y[0]
         )
@@ -144,10 +144,10 @@ class Plot:
         kind: str = "bd",
         judged: Mapping[str, float] = NOTHING,
     ) -> None:
-        """An area between two lines: ``(at, lower, upper)``.
+        """Draw the area between two lines: ``(at, lower, upper)``.
 
         Args:
-            judged: the verdict's figures that it is drawn from, by name.
+            judged: figures of the verdict that it is drawn from, by name.
         """
         if len(edge) < 2:
             return
@@ -156,7 +156,7 @@ class Plot:
         self._inner.append(f'<path class="{kind}"{_data(judged)} d="M{there}L{back}Z"/>')
 
     def beyond(self, above: float | None = None, below: float | None = None) -> None:
-        """Shade what lies past a limit."""
+        """Shade the area past a limit."""
         top = 0.0 if above is not None else self.y(below or 0)
         foot = self.y(above) if above is not None else 1000.0
         if foot > top:
@@ -165,8 +165,8 @@ class Plot:
                 f'height="{fig((foot - top) / 10)}%"/>'
             )
 
-    def hole(self, start: float, end: float, text: str = "") -> None:
-        """Hatch a stretch without data."""
+    def gap(self, start: float, end: float, text: str = "") -> None:
+        """Hatch a period without data."""
         left, right = max(0.0, self.x(start)), min(1000.0, self.x(end))
         if right <= left:
             return
@@ -186,10 +186,10 @@ class Plot:
         above: bool = True,
         judged: Mapping[str, float] = NOTHING,
     ) -> None:
-        """A horizontal line with its name: a limit, or (``base``) hour 0's value.
+        """Draw a horizontal line with its name: a limit, or (``base``) the value of hour 0.
 
         Args:
-            judged: the verdict's figures that it is drawn from, by name.
+            judged: figures of the verdict that it is drawn from, by name.
         """
         y = self.y(value)
         if not 0 <= y <= 1000:
@@ -204,7 +204,7 @@ class Plot:
             )
 
     def mark(self, at: float, text: str = "", kind: str = "dep") -> None:
-        """A vertical line: a deploy, T0."""
+        """Draw a vertical line: a deploy, T0."""
         x = self.x(at)
         if 0 <= x <= 1000:
             self._inner.append(f'<path class="{kind}" d="M{fig(x)} 0V1000"/>')
@@ -212,22 +212,22 @@ class Plot:
                 self.text(x, 0, text, "end" if x > 700 else "start", dy=10)
 
     def text(self, x: float, y: float, text: str, anchor: str = "start", dy: int = 0) -> None:
-        """Words at 0..1000."""
+        """Draw text at 0..1000."""
         self._text.append(
             f'<text class="t" x="{fig(x / 10)}%" y="{fig(y / 10)}%" dy="{dy}" '
             f'text-anchor="{anchor}">{escape(self._fitting(text))}</text>'
         )
 
     def _fitting(self, text: str) -> str:
-        """``text`` as far as the narrowest plot holds it; the caption has room for the whole."""
+        """Return ``text`` cut to the narrowest plot; the caption has the whole."""
         most = int(self._narrowest / LETTER)
         whole = one_line(text)
         return whole if len(whole) <= most else f"{whole[: most - 1]}…"
 
     def ticks_x(self, ticks: Iterable[tuple[float, str]]) -> None:
-        """Words below the plot, each in the middle of its value, ascending: ``(value, text)``.
+        """Draw labels below the plot, each centred on its value, ascending: ``(value, text)``.
 
-        Of two that would touch the first is kept, but the one at the end always.
+        Of two that would overlap the first is kept; the last label of the axis is always kept.
         """
         kept: list[tuple[float, float, str]] = []
         for value, text in ticks:
@@ -248,7 +248,7 @@ class Plot:
         )
 
     def ticks_y(self, ticks: Iterable[tuple[float, str]]) -> None:
-        """Words at the left: ``(value, text)``."""
+        """Draw labels at the left: ``(value, text)``."""
         for value, text in ticks:
             y = self.y(value)
             if -1 <= y <= 1001:
@@ -258,7 +258,7 @@ class Plot:
                 )
 
     def svg(self, title: str, says: str, kind: str = "") -> Markup:
-        """The chart; ``title`` and ``says`` are what a screen reader reads."""
+        """Return the chart; a screen reader reads ``title`` and ``says``."""
         name, words = escape(one_line(title)), escape(one_line(says, 600))
         return _picture(
             f'<svg class="plot {kind}" role="img" aria-label="{name}: {words}" '
@@ -273,7 +273,7 @@ class Plot:
 
 
 def _data(judged: Mapping[str, float]) -> str:
-    """The figures behind a shape as attributes: what is drawn can be compared with the verdict."""
+    """Return the figures of a shape as attributes, so that it can be compared with the verdict."""
     return "".join(f' data-{name.replace("_", "-")}="{value!r}"' for name, value in judged.items())
 
 
@@ -287,7 +287,7 @@ def _open(ends: tuple[float, float]) -> tuple[float, float]:
 
 
 def steps(low: float, high: float, most: int = 3, *, whole: bool = False) -> list[float]:
-    """Round values within ``low..high``, at least two and some ``most`` of them, ascending.
+    """Return round values within ``low..high``, at least two and some ``most``, ascending.
 
     Args:
         whole: whole numbers only, for what is counted.
@@ -317,11 +317,10 @@ def _steps(low: float, high: float, most: int) -> list[float]:
 
 
 def share(value: float | None, scale: Scale) -> float | None:
-    """``value`` as a share of its limit: 1 is the limit, above it is past it; none: no scale.
+    """Return ``value`` as a share of its limit: 1 is the limit, more is over it; None: no scale.
 
-    A factor is read from 1 on, which is no change: half of ×1.2 is ×1.1.
-
-    "At least" is read as what is missing: 92 % where 90 % is asked uses 0.8 of what may miss.
+    A factor counts from 1, which is no change: half of ×1.2 is ×1.1. For "at least" the share
+    is what is missing: 92 % with a limit of 90 % uses 0.8 of what may be missing.
     """
     limit = scale.limit
     if value is None or not (math.isfinite(value) and math.isfinite(limit)):
@@ -342,7 +341,7 @@ def share(value: float | None, scale: Scale) -> float | None:
 
 
 def bounds(scale: Scale) -> tuple[float | None, float | None]:
-    """The lower and upper bound as shares, the smaller first."""
+    """Return the lower and upper bound as shares, the smaller first."""
     low, high = share(scale.lower, scale), share(scale.upper, scale)
     if scale.better == "above":
         low, high = high, low
@@ -350,16 +349,16 @@ def bounds(scale: Scale) -> tuple[float | None, float | None]:
 
 
 def deciding(scale: Scale, outcome: Outcome) -> float | None:
-    """The share that decides: the bound on the limit's side; without one, what was observed."""
+    """Return the deciding share: the bound towards the limit; without one, the observed value."""
     low, high = bounds(scale)
-    seen = share(scale.observed, scale)
+    observed = share(scale.observed, scale)
     if outcome == Outcome.FAIL:
-        return low if low is not None and low > 1 else seen
-    return high if high is not None else seen
+        return low if low is not None and low > 1 else observed
+    return high if high is not None else observed
 
 
 def margin_text(scale: Scale | None, outcome: Outcome) -> str:
-    """``43 % left``, ``41 % over``, ``none seen``, ``not known``."""
+    """Return the margin as text: ``43 % left``, ``41 % over``, ``none observed``, ``not known``."""
     if outcome == Outcome.INCONCLUSIVE:
         return "not known"
     if scale is None or outcome == Outcome.NOT_APPLICABLE:
@@ -371,7 +370,7 @@ def margin_text(scale: Scale | None, outcome: Outcome) -> str:
         missing = round(scale.limit - (scale.observed or 0.0))
         return f"{missing} short" if missing > 0 else "none short"
     if scale.limit == 0 and scale.better == "below":
-        return "none seen" if at == 0 else "over"
+        return "none observed" if at == 0 else "over"
     if outcome == Outcome.FAIL:
         if math.isinf(at) or at > 10:
             return "far over"
@@ -383,39 +382,39 @@ def margin_text(scale: Scale | None, outcome: Outcome) -> str:
 def margin(
     scale: Scale | None, outcome: Outcome, name: str, hour0: float | None = None
 ) -> Markup | None:
-    """The margin on the one scale of all criteria; none where there is nothing to draw.
+    """Return the margin on the scale that all criteria share; None if there is nothing to draw.
 
-    FAIL is drawn from the lower bound, PASS to the upper, INCONCLUSIVE as a range, with an
-    arrow where it leaves the scale. ``hour0``: the share at hour 0.
+    FAIL is drawn from the lower bound, PASS to the upper, INCONCLUSIVE as a range; an arrow
+    marks what is off the scale. ``hour0``: the share at hour 0.
     """
     if scale is None:
         return None
-    seen = share(scale.observed, scale)
+    observed = share(scale.observed, scale)
     low, high = bounds(scale)
-    ends = [part for part in (seen, low, high) if part is not None]
+    ends = [part for part in (observed, low, high) if part is not None]
     if not ends:
         return None
     drawn: list[str] = []
     if hour0 is not None:
         drawn.append(_stroke("mb", hour0, hour0, 5, 17))
-    start, stop = _reach(outcome, seen, low, high, ends)
+    start, stop = _reach(outcome, observed, low, high, ends)
     if stop > start:
         drawn.append(_stroke("mw", start, stop, 11, 11))
         for end in {start, stop}:
-            if end != seen and end < SHARE_END:
+            if end != observed and end < SHARE_END:
                 drawn.append(_stroke("mw", end, end, 7, 15))
         if stop > SHARE_END:
             drawn.append(_glyph("mw", SHARE_END, "M-7 -4 0 0-7 4"))
     if outcome == Outcome.FAIL:
-        at = seen if seen is not None else start
+        at = observed if observed is not None else start
         drawn.append(
             _glyph("mf", min(at, SHARE_END - 0.03), "M-6.5 -6.5H6.5V6.5H-6.5Z")
             + _glyph("mfx", min(at, SHARE_END - 0.03), "M-3 -3 3 3M3 -3-3 3")
         )
-    elif seen is not None:
+    elif observed is not None:
         drawn.append(
-            f'<circle class="md" cx="{_percent(seen)}" cy="11" r="3.6"/>'
-            if seen <= SHARE_END
+            f'<circle class="md" cx="{_percent(observed)}" cy="11" r="3.6"/>'
+            if observed <= SHARE_END
             else _glyph("mw", SHARE_END, "M-7 -4 0 0-7 4")
         )
     kind = {Outcome.FAIL: "fail", Outcome.INCONCLUSIVE: "inc"}.get(outcome, "pass")
@@ -429,17 +428,20 @@ def margin(
 
 def _reach(
     outcome: Outcome,
-    seen: float | None,
+    observed: float | None,
     low: float | None,
     high: float | None,
     ends: Sequence[float],
 ) -> tuple[float, float]:
     if outcome == Outcome.FAIL:
-        start, stop = (low if low is not None else min(ends)), (seen if seen is not None else 0)
+        start, stop = (
+            (low if low is not None else min(ends)),
+            (observed if observed is not None else 0),
+        )
     elif outcome == Outcome.INCONCLUSIVE:
         start, stop = min(ends), max(ends)
     else:
-        start, stop = (seen if seen is not None else min(ends)), max(ends)
+        start, stop = (observed if observed is not None else min(ends)), max(ends)
     return start, stop
 
 
@@ -466,9 +468,9 @@ SPARK_TOP = 6.0
 
 
 def spark(points: Sequence[tuple[float, float | None, Outcome]], name: str) -> Markup:
-    """Shares of the limit over the watch: ``(0..1 of its width, share or none, outcome)``.
+    """Return shares of the limit over the watch: ``(0..1 of the width, share or None, outcome)``.
 
-    What lies past the scale stands at its end; where it failed, as an arrow up.
+    A value off the scale is drawn at its end; a failed one as an arrow up.
     """
     drawn: list[str] = [
         '<rect class="spb" x="0" width="100%" y="0" height="7"/>',

@@ -1,11 +1,11 @@
-"""The page of one checkpoint, computed from its record and the ledger it stands in.
+"""The page of one checkpoint, computed from its record and its ledger.
 
 Rules of this module:
 
-- Every count on the page is computed here from the record; nothing is kept.
+- Every count on the page is computed here from the record; nothing is stored.
 - Order: verdict and decision, what failed, what was not measured, every criterion with its
-  margin, charts, evidence. What failed or was not measured comes before what held.
-- A waiver or a settling stands beside an outcome, never in its place.
+  margin, charts, evidence. Failures and missing measurements come before passes.
+- A waiver or a later PASS is shown next to an outcome and never replaces it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hour24.ledger.record import Judged, Record
 from hour24.ledger.standings import Standing
 from hour24.report import charts, coverage, grid, page, pictures
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
-from hour24.report.rows import Row, each_part, row_of, silent, unmeasured
+from hour24.report.rows import Row, each_part, row_of, silent_sources, unmeasured
 from hour24.report.times import Times
 from hour24.shipped import COMMAND
 from hour24.text import (
@@ -45,20 +45,20 @@ if TYPE_CHECKING:
     from hour24.ledger.book import Ledger, Standing
 
 READY = 20
+"""The hour at which the runbook asks whether the system is ready to be declared stable."""
 HEADLINE = 360
 """Characters of a reason in the headline: enough for the number that matters."""
-"""The hour at which the runbook asks whether the system is ready to be declared stable."""
-MOST_TOLD = 12
-"""Lines of what stands that a page of one checkpoint lists; the watch's page has them all."""
+MOST_LISTED = 12
+"""Open findings listed on the page of one checkpoint; the page of the watch has them all."""
 MOST_NAMED = 8
-"""Criteria without an answer that the first lines of a page name for one reason."""
+"""Criteria without an answer that the tally names for one code; the others are counted."""
 _BY_WEIGHT = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE, Outcome.PASS)
 
 
 class Next(Struct, frozen=True, kw_only=True):
-    """The checkpoint that follows, and its command.
+    """The next checkpoint and its command.
 
-    ``hour`` -1: none, and the command is the sign-off's; without one nothing follows at all.
+    ``hour`` -1: none is left and the command is the sign-off; no command: nothing is left.
     """
 
     hour: int
@@ -70,26 +70,26 @@ def write(record: Record, ledger: Ledger | None, path: Path) -> None:
     """Write the page of one checkpoint.
 
     Args:
-        ledger: the watch it stands in; none: what only the ledger knows is left out.
-    Raises: OSError, when it cannot be written.
+        ledger: the ledger of its watch; None: what only the ledger knows is left out.
+    Raises: OSError, if it cannot be written.
     """
     page.put(path, text(record, ledger, path))
 
 
 def text(record: Record, ledger: Ledger | None, path: Path) -> str:
-    """The page of one checkpoint, as HTML."""
+    """Return the page of one checkpoint as HTML."""
     times = Times(record.zone, record.t0, max(record.due, record.ended))
     grouped = page.by_criterion(record.criteria)
     answers = Answers(record.criteria)
     shown = dict(zip(map(anchor, record.criteria), exhibits(answers, times), strict=True))
-    beside = _beside(record, ledger)
+    marks = _ledger_marks(record, ledger)
     hour0 = _hour0(record, ledger)
-    rows = {name: row_of(many, answers, beside, hour0) for name, many in grouped.items()}
+    rows = {name: row_of(many, answers, marks, hour0) for name, many in grouped.items()}
     groups: dict[str, list[Row]] = {}
     for name, row in rows.items():
         groups.setdefault(grouped[name][0].group or "Criteria", []).append(row)
     counts = page.tally(record.criteria)
-    drawn, undrawn = pictures.of(record, answers, times)
+    drawn, undrawn = pictures.draw(record, answers, times)
     context = {
         "record": record,
         "times": times,
@@ -100,16 +100,16 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "due": sum(counts.values()),
         "measured": counts[Outcome.PASS] + counts[Outcome.FAIL],
         "outcomes": [[row.outcome for row in many] for many in groups.values()],
-        "says": page.decided(record),
+        "says": page.decision_text(record),
         "decision": _decision(record),
         "headline": _headline(record, rows),
         "failed": [row for row in each_part(rows.values()) if row.outcome == Outcome.FAIL],
-        "unmeasured": unmeasured(filter(_open, record.criteria), answers, beside, times),
-        "blind": _blind(record, grouped),
+        "unmeasured": unmeasured(filter(_open, record.criteria), answers, marks, times),
+        "without_answer": _without_answer(record, grouped),
         "partly": len({j.id for j in record.criteria if _open(j)}) - counts[Outcome.INCONCLUSIVE],
-        "silent": silent(record.criteria),
-        "waived_na": unmeasured(filter(_left_out, record.criteria), answers, beside, times),
-        "seen": coverage.seen(
+        "silent": silent_sources(record.criteria),
+        "waived_na": unmeasured(filter(_left_out, record.criteria), answers, marks, times),
+        "coverage": coverage.measure(
             (one for j in record.criteria for one in answers.of(j).items()), record.window.seconds
         ),
         "groups": groups,
@@ -118,16 +118,16 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "evidence": [(rows[j.id], j, shown[anchor(j)]) for j in record.criteria],
         "prints": _digests(shown),
         "next": _next(record, ledger),
-        "stands": _stands(record, ledger),
+        "open_before": _open_before(record, ledger),
         "readiness": _readiness(record, ledger),
-        "place": _place(record, ledger, path),
+        "entry": _entry(record, ledger, path),
         "folder": _folder(record, ledger),
         "launch": _launch(record, ledger),
         "advisory": exhibits(Answers([_advisory(record)]), times)[0],
         "span": format_duration,
         "lateness": format_lateness,
         "took_s": (record.ended - record.started).total_seconds(),
-        "most_told": MOST_TOLD,
+        "most_listed": MOST_LISTED,
         "shown_anchor": anchor,
         "objective_text": _objective,
         "tolerance_s": ledger.watch.tolerance_s if ledger else None,
@@ -143,21 +143,24 @@ def _left_out(judged: Judged) -> bool:
     return judged.outcome == Outcome.NOT_APPLICABLE
 
 
-def _blind(record: Record, grouped: Mapping[str, tuple[Judged, ...]]) -> list[tuple[str, str]]:
-    """Each code with the criteria that have no answer because of it, at most ``MOST_NAMED``.
+def _without_answer(
+    record: Record, grouped: Mapping[str, tuple[Judged, ...]]
+) -> list[tuple[str, str]]:
+    """Return each code with the criteria that have no answer because of it.
 
-    Of a criterion that failed or holds elsewhere the parts without an answer are named.
+    At most ``MOST_NAMED`` are named. If a criterion has an answer for some subjects, only the
+    others are named.
     """
     ids: dict[str, dict[str, None]] = {}
     for judged in filter(_open, record.criteria):
         whole = all(map(_open, grouped[judged.id]))
         name = judged.id if whole else f"{judged.id} {one_line(judged.subject, 60)}"
         ids.setdefault(one_line(judged.code or "no code", 40), {})[name.strip()] = None
-    told = []
+    found = []
     for code, names in ids.items():
         more = [f"{format_count(len(names) - MOST_NAMED)} more"] if len(names) > MOST_NAMED else []
-        told.append((code, join_words([*list(names)[:MOST_NAMED], *more])))
-    return told
+        found.append((code, join_words([*list(names)[:MOST_NAMED], *more])))
+    return found
 
 
 def _standings(record: Record, ledger: Ledger | None) -> tuple[Standing, ...]:
@@ -166,25 +169,25 @@ def _standings(record: Record, ledger: Ledger | None) -> tuple[Standing, ...]:
     return tuple(s for s in ledger.standings(record.ended) if s.hour <= record.hour)
 
 
-def _beside(record: Record, ledger: Ledger | None) -> dict[tuple[str, str], str]:
-    """What the ledger says beside this record's outcomes: waived, settled, failed before."""
-    said: dict[tuple[str, str], str] = {}
+def _ledger_marks(record: Record, ledger: Ledger | None) -> dict[tuple[str, str], str]:
+    """Return what the ledger adds to these outcomes: waived, resolved, failed before."""
+    marks: dict[tuple[str, str], str] = {}
     own = {(judged.id, judged.subject): judged.outcome for judged in record.criteria}
     for standing in _standings(record, ledger):
         key = (standing.id, standing.subject)
         if standing.hour != record.hour:
             continue
         if standing.waived_by:
-            said[key] = f"waived by {standing.waived_by}"
+            marks[key] = f"waived by {standing.waived_by}"
         elif standing.settled_by:
-            said[key] = f"settled by {standing.settled_by}"
+            marks[key] = f"resolved by {standing.settled_by}"
         elif standing.outcome == Outcome.FAIL and own.get(key) not in (None, Outcome.FAIL):
-            said[key] = "failed on an earlier attempt of this hour; that FAIL stands"
-    return said
+            marks[key] = "failed on an earlier attempt of this hour; that FAIL counts"
+    return marks
 
 
 def _hour0(record: Record, ledger: Ledger | None) -> dict[tuple[str, str], float]:
-    """Each criterion's share of its limit at hour 0, drawn beside today's."""
+    """Return the share of its limit that each criterion used at hour 0."""
     first = ledger.latest(0) if ledger is not None and record.hour > 0 else None
     if first is None:
         return {}
@@ -197,29 +200,29 @@ def _hour0(record: Record, ledger: Ledger | None) -> dict[tuple[str, str], float
 
 
 def _headline(record: Record, rows: Mapping[str, Row]) -> list[str]:
-    """The reasons that decide, the worst first, at most two and how many more."""
+    """Return the deciding reasons, the worst first: at most two, and how many more."""
     deciding = [row for row in each_part(rows.values()) if row.outcome == record.outcome]
     if record.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE):
         return []
-    told = []
-    if record.outcome == Outcome.INCONCLUSIVE and (nobody := silent(record.criteria)):
-        told.append(f"No answer from {nobody}.")
+    headline = []
+    if record.outcome == Outcome.INCONCLUSIVE and (silent := silent_sources(record.criteria)):
+        headline.append(f"No answer from {silent}.")
         deciding = [row for row in deciding if not row.code.startswith("source_")]
-    told += [
+    headline += [
         f"{row.id}{f' {row.subject}' if row.subject else ''}: "
         f"{shorten(shorten_ids(row.reason), HEADLINE)}"
         for row in deciding[:2]
     ]
     if len(deciding) > 2:
-        told.append(f"And {format_count(len(deciding) - 2)} more below.")
-    return told
+        headline.append(f"And {format_count(len(deciding) - 2)} more below.")
+    return headline
 
 
 def _decision(record: Record) -> dict[str, Any] | None:
-    """The decision with every part there, so that a template need not guess.
+    """Return the decision with every part set, so that a template need not guess.
 
-    None when there is nothing to do: the headline of a PASS says so already. Why one may proceed
-    with what is INCONCLUSIVE it does not say.
+    None if there is nothing to do: the headline of a PASS says so already. It does not say why
+    the watch may continue with an INCONCLUSIVE verdict.
     """
     decision = record.decision
     idle = record.outcome == Outcome.PASS and not (decision or {}).get("steps")
@@ -229,7 +232,7 @@ def _decision(record: Record) -> dict[str, Any] | None:
         "action": str(decision.get("action", "")),
         "rule": shorten(decision.get("rule") or decision.get("why") or "", 300),
         "why": shorten(decision.get("why") or "", 400) if decision.get("rule") else "",
-        "status": [one_line(told, 300) for told in decision.get("status") or ()],
+        "status": [one_line(line, 300) for line in decision.get("status") or ()],
         "causes": [
             {
                 "cause": str(cause.get("cause", "")),
@@ -260,7 +263,7 @@ def _decision(record: Record) -> dict[str, Any] | None:
 
 
 def _time(text: Any) -> datetime | None:
-    """A time as the record keeps it; none where there is none or it cannot be read."""
+    """Return a time as the record stores it; None if it is missing or cannot be read."""
     try:
         return datetime.fromisoformat(str(text)) if text else None
     except ValueError:
@@ -268,9 +271,9 @@ def _time(text: Any) -> datetime | None:
 
 
 def _objective(objective: Mapping[str, Any] | None) -> str:
-    """``RateBelow(limit=0.01)``, as it stands in the record."""
+    """Return an objective as the record stores it: ``RateBelow(limit=0.01)``."""
     if objective is None:
-        return "none: it was due and never judged"
+        return "none: due, never judged"
     fields = ", ".join(
         f"{name}={json.dumps(value, ensure_ascii=False)}"
         for name, value in objective.items()
@@ -280,7 +283,7 @@ def _objective(objective: Mapping[str, Any] | None) -> str:
 
 
 def _digests(shown: Mapping[str, tuple[Exhibit, ...]]) -> dict[str, str]:
-    """Anchor -> one digest over the digests of all its answers; empty where none has one."""
+    """Return anchor -> one digest over the digests of all its answers; empty if none has one."""
     found = {}
     for where, several in shown.items():
         digests = [each.digest for each in several if each.digest]
@@ -310,7 +313,7 @@ def _command(record: Record, ledger: Ledger | None, hour: int) -> str:
 
 
 def _launch(record: Record, ledger: Ledger | None) -> Launch:
-    """The word of the watch up to this checkpoint, with the waivers that were given since."""
+    """Return the state of the launch up to this checkpoint, with the waivers given since."""
     if ledger is None:
         judged = [
             Standing(id=j.id, subject=j.subject, hour=record.hour, outcome=j.outcome)
@@ -323,31 +326,31 @@ def _launch(record: Record, ledger: Ledger | None) -> Launch:
 
 
 def _folder(record: Record, ledger: Ledger | None) -> str:
-    """The watch's folder, quoted for a shell."""
+    """Return the folder of the watch, quoted for a shell."""
     return shlex.quote(str(ledger.folder if ledger else Path("reports") / record.watch))
 
 
-def _stands(record: Record, ledger: Ledger | None) -> list[str]:
-    """What of earlier hours still stands against the launch, in words."""
+def _open_before(record: Record, ledger: Ledger | None) -> list[str]:
+    """Return the findings of earlier hours that still block the launch."""
     if ledger is None or record.hour == READY:
         return []
     before = [hour for hour in ledger.watch.hours if hour < record.hour]
-    return [line for _, line in grid.standing(ledger, record.ended, max(before, default=-1))]
+    return [line for _, line in grid.blocking(ledger, record.ended, max(before, default=-1))]
 
 
 def _readiness(record: Record, ledger: Ledger | None) -> tuple[bool, list[str]] | None:
-    """At hour 20: would it be approved now? Yes or no, and because of what.
+    """Return, at hour 20, whether the watch would be approved now, and the reasons if not.
 
-    A rehearsal is answered as the production that it plays; the page says that it is none.
+    A rehearsal gets the answer of a production; the page says that it is a rehearsal.
     """
     if record.hour != READY or ledger is None:
         return None
-    because = [line for _, line in grid.standing(ledger, record.ended, record.hour)]
+    because = [line for _, line in grid.blocking(ledger, record.ended, record.hour)]
     return not because, because
 
 
-def _place(record: Record, ledger: Ledger | None, path: Path) -> dict[str, Any]:
-    """Where the record stands in the chain."""
+def _entry(record: Record, ledger: Ledger | None, path: Path) -> dict[str, Any]:
+    """Return the position of the record in the chain."""
     file = path.with_suffix(".json")
     entries = ledger.entries() if ledger is not None else ()
     position = next((n for n, entry in enumerate(entries) if entry.file == file.name), None)
@@ -368,7 +371,7 @@ def _place(record: Record, ledger: Ledger | None, path: Path) -> dict[str, Any]:
 
 
 def _advisory(record: Record) -> Judged:
-    """The vendors' status pages in the form that exhibits are made of; never judged."""
+    """Return the vendors' status pages in the form that exhibits are made of; never judged."""
     pages: dict[str, Any] = {}
     for n, plain in enumerate(record.advisory, 1):
         name = str((plain.get("question") or {}).get("source", "page"))

@@ -1,13 +1,13 @@
-"""What the interactive pytest-html report shows of our verdicts, as strings.
+"""Our verdicts in the interactive pytest-html report, as strings.
 
 Rules of this module:
 
-- pytest-html escapes none of what its hooks are given: everything here is escaped.
-- A hook that raises ends the whole session, and a row with another number of cells than the
-  header does too: :func:`row` adds as many cells as :func:`header`, whatever it is given.
-- INCONCLUSIVE is a bucket of its own: pytest-html's ``error``, under our name. To the script
-  of that page a row's result is the text of a hidden cell.
-- Without a script that report shows no rows, so the summary holds a table for that.
+- pytest-html does not escape what its hooks return: everything here is escaped.
+- A hook that raises ends the whole session, and so does a row whose number of cells differs from
+  the header: :func:`row` always adds as many cells as :func:`header`.
+- INCONCLUSIVE uses the bucket ``error`` of pytest-html, under our name. The script of that page
+  reads the result of a row from a hidden cell.
+- Without JavaScript that report shows no rows, so the summary has a table for that.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _STYLE = {
     Outcome.INCONCLUSIVE: "background:#fff5df;color:#7d4b00;font-weight:bold",
     Outcome.NOT_APPLICABLE: "color:#4a515a",
 }
-# pytest-html writes #999 on white, 2.85 to 1; people must be able to read this too.
+# pytest-html writes #999 on white, 2.85 to 1, below the 4.5 to 1 of WCAG AA
 _READABLE = Markup(
     "<style>body,table,td,th,a,button,.filters *,#environment *,.col-testId{color:#222!important}"
     "td.col-verdict[style*=b5121b]{color:#fff!important}"
@@ -48,7 +48,7 @@ _HEAD = ("Criterion", "Observed", "Limit", "Reason")
 
 
 def title(record: Record | None) -> str:
-    """The page's title; before there is a record, a general one."""
+    """Return the title of the page; without a record, a general one."""
     if record is None:
         return "hour24"
     word = WORDS[record.outcome]
@@ -57,14 +57,14 @@ def title(record: Record | None) -> str:
 
 
 def header(cells: list[str]) -> None:
-    """Add our columns to the table's head."""
+    """Add our columns to the head of the table."""
     cells[0] = '<th hidden class="sortable" data-column-type="result">Result</th>'
     cells.insert(1, '<th class="sortable" data-column-type="verdict" scope="col">Verdict</th>')
     cells[3:3] = [f'<th scope="col">{name}</th>' for name in _HEAD]
 
 
 def row(judged: Sequence[Judged], cells: list[str]) -> None:
-    """Add our cells to a row; ``judged``: the verdicts of its test, none for a bare phase."""
+    """Add our cells to a row; ``judged``: the verdicts of its test, empty for a bare phase."""
     if not judged:
         cells.insert(1, '<td class="col-verdict"></td>')
         cells[0] = cells[0].replace("<td ", "<td hidden ", 1)
@@ -92,7 +92,7 @@ def move_counts(outcomes: MutableMapping[str, Any], tests: Iterable[Sequence[Jud
     """Count INCONCLUSIVE as pytest-html's ``error`` and no longer as ``failed``.
 
     Args:
-        outcomes: pytest-html's own, of the report that its title hook is given.
+        outcomes: the counts of pytest-html, from the report that its title hook gets.
         tests: the verdicts of each test that ran.
     """
     open_ones = sum(bool(many) and outcome_of(many) == Outcome.INCONCLUSIVE for many in tests)
@@ -103,10 +103,12 @@ def move_counts(outcomes: MutableMapping[str, Any], tests: Iterable[Sequence[Jud
 
 
 def summary(record: Record) -> str:
-    """What stands above the table: the verdict, the way to our own page, all rows as HTML."""
+    """Return the part above the table: the verdict, a link to our page, all rows as HTML."""
     stem = f"hour{record.hour:02d}.a{record.attempt}"
     counts = tally(record.criteria)
-    told = ", ".join(f"{counts[outcome]} {WORDS[outcome]}" for outcome in WORDS if counts[outcome])
+    tally_text = ", ".join(
+        f"{counts[outcome]} {WORDS[outcome]}" for outcome in WORDS if counts[outcome]
+    )
     banner = ""
     if record.target_kind.about:
         banner = Markup(
@@ -126,7 +128,7 @@ def summary(record: Record) -> str:
             WORDS[record.outcome],
             record.hour,
             one_line(record.watch, 80),
-            told or "no criterion was due",
+            tally_text or "no criterion was due",
             stem,
             stem,
             Markup("").join(
@@ -139,7 +141,7 @@ def summary(record: Record) -> str:
 
 def _row(judged: Judged) -> Markup:
     verdict = Markup('<td style="{}">{}</td>').format(_STYLE[judged.outcome], WORDS[judged.outcome])
-    told = Markup("").join(
+    cells = Markup("").join(
         Markup("<td>{}</td>").format(keep_units(text))
         for text in (
             one_line(f"{judged.id} {judged.subject}".strip(), 120),
@@ -148,4 +150,4 @@ def _row(judged: Judged) -> Markup:
             shorten(judged.reason, 300),
         )
     )
-    return Markup("<tr>{}{}</tr>").format(verdict, told)
+    return Markup("<tr>{}{}</tr>").format(verdict, cells)

@@ -1,11 +1,11 @@
-"""How much was seen of what was planned: probes, and series that have a regular step.
+"""Coverage: how many of the planned samples of probes and regular series were received.
 
 Rules of this module:
 
-- A stretch is planned when the window holds it, whether or not a source said so: what stops
-  early, or begins late, was not seen.
-- Moments such as beats are not planned in advance; their gaps are their criterion's.
-- One thing that several criteria asked for is one line, over the longest window.
+- Every step of the window is planned, whatever the source returned: a series that stops early
+  or begins late has missing samples.
+- Irregular events such as job beats are not planned; their criterion judges their gaps.
+- A measure that several criteria use is one line, over the longest window.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from hour24 import evidence as ev
 from hour24.text import format_duration
 
 FEWEST = 10
-"""Planned values below which a share says nothing."""
+"""With fewer planned samples a share means little."""
 REGULAR = 0.9
-"""Share of equal steps from which a series is one with a regular step."""
+"""A series is regular if at least this share of its steps is equal; a few may be delayed."""
 _NAMES = {
     "limit": "memory limit",
     "load": "requests, for the load",
@@ -31,37 +31,37 @@ _NAMES = {
 }
 
 
-class Seen(Struct, frozen=True, kw_only=True):
-    """How much of one thing was seen: ``got`` of ``planned``.
+class Coverage(Struct, frozen=True, kw_only=True):
+    """The coverage of one measure: ``got`` of ``planned`` samples.
 
     Args:
-        hole_s: longest stretch without any, in seconds; 0 when it is below one step.
+        gap_s: longest gap in seconds; 0 if it is shorter than one step.
     """
 
     what: str
     got: int
     planned: int
-    hole_s: float = 0.0
+    gap_s: float = 0.0
 
     @property
     def ratio(self) -> float:
-        """``got / planned``, 0 when nothing was planned."""
+        """Return ``got / planned``; 0 if nothing was planned."""
         return self.got / self.planned if self.planned else 0.0
 
     @property
-    def hole(self) -> str:
-        """The longest stretch in words: ``none``, ``44 s``."""
-        return format_duration(self.hole_s) if self.hole_s else "none"
+    def longest_gap(self) -> str:
+        """Return the longest gap as text: ``none``, ``44 s``."""
+        return format_duration(self.gap_s) if self.gap_s else "none"
 
 
-def seen(answers: Iterable[tuple[str, ev.Evidence]], usual_s: float) -> list[Seen]:
-    """What these answers saw, in their order.
+def measure(answers: Iterable[tuple[str, ev.Evidence]], usual_s: float) -> list[Coverage]:
+    """Return the coverage of each measure among these answers, in their order.
 
     Args:
-        answers: with the name of each.
-        usual_s: length of the window that need not be named, in seconds.
+        answers: each with its name.
+        usual_s: window length in seconds that is not mentioned.
     """
-    longest: dict[str, tuple[float, Seen]] = {}
+    longest: dict[str, tuple[float, Coverage]] = {}
     for name, answer in answers:
         window = answer.question.window
         found = _probes(answer) or _series(name, answer)
@@ -72,28 +72,28 @@ def seen(answers: Iterable[tuple[str, ev.Evidence]], usual_s: float) -> list[See
     return [
         one
         if seconds == usual_s
-        else Seen(
+        else Coverage(
             what=f"{one.what}, over {format_duration(seconds)}",
             got=one.got,
             planned=one.planned,
-            hole_s=one.hole_s,
+            gap_s=one.gap_s,
         )
         for seconds, one in longest.values()
     ]
 
 
-def _probes(answer: ev.Evidence) -> Seen | None:
+def _probes(answer: ev.Evidence) -> Coverage | None:
     if not isinstance(answer, ev.Probes) or not answer.due:
         return None
-    return Seen(
+    return Coverage(
         what=f"{answer.target} probes, every {format_duration(answer.interval_s)}",
         got=answer.kept,
         planned=answer.due,
-        hole_s=max((end - start for start, end in answer.gaps), default=0.0),
+        gap_s=max((end - start for start, end in answer.gaps), default=0.0),
     )
 
 
-def _series(name: str, answer: ev.Evidence) -> Seen | None:
+def _series(name: str, answer: ev.Evidence) -> Coverage | None:
     if not isinstance(answer, ev.Series) or answer.question.window is None:
         return None
     steps = [b - a for line in answer.lines for a, b in pairwise(line.times)]
@@ -109,10 +109,10 @@ def _series(name: str, answer: ev.Evidence) -> Seen | None:
         if value is not None
     }
     known = sorted(slot for slot in slots if 0 <= slot < planned)
-    empty = max((b - a - 1 for a, b in pairwise([-1, *known, planned])), default=0)
-    return Seen(
+    longest = max((b - a - 1 for a, b in pairwise([-1, *known, planned])), default=0)
+    return Coverage(
         what=f"{_NAMES.get(name, name.replace('_', ' '))}, {answer.question.who}",
         got=len(known),
         planned=planned,
-        hole_s=empty * step,
+        gap_s=longest * step,
     )

@@ -1,4 +1,4 @@
-"""Latency as pictures: over time against its target, and now beside hour 0."""
+"""Latency charts: over time against its target, and now against hour 0."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from hour24.verdict import Outcome
 def over_time(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
-    """Each stretch's median and slowest against the target; what nobody measured is hatched.
+    """Yield the median and slowest of each block against the target; gaps are hatched.
 
-    Times are the server's, as they were judged: less the round trip. Requests without a good
-    answer have no time: they stand as a band at the top.
+    Times are server times, as judged: without the round trip. Requests without a good answer
+    have no time; they are a band at the top.
     """
-    told = {n: a for n, a in answers.items() if isinstance(a, ev.Distribution) and a.n}
-    if not told:
+    measured = {n: a for n, a in answers.items() if isinstance(a, ev.Distribution) and a.n}
+    if not measured:
         return
     n = judged.figures.get("n")
-    by = next((name for name, each in told.items() if each.n + each.censored == n), "")
-    source = by or next(iter(told))
-    found = told[source]
+    by = next((name for name, each in measured.items() if each.n + each.censored == n), "")
+    source = by or next(iter(measured))
+    found = measured[source]
     limit = judged.scale.limit if judged.scale else None
     trip = round_trip(found.merged(), found.round_trip_ms)
     spread = []
@@ -52,7 +52,7 @@ def over_time(
     for a, b, mid, _ in spread:
         plot.line([(a, mid), (b, mid)], "wk")
     for left, right in between([(a, b) for a, b, *_ in spread], ends):
-        plot.hole(left, right)
+        plot.gap(left, right)
     if found.censored:
         plot.band([(at, top * 1.06, top * 1.2) for at in ends], "lost")
         plot.text(500, 0, bad, "middle", dy=12)
@@ -63,45 +63,47 @@ def over_time(
     plot.ticks_y((v, format_number(v)) for v in steps(0, top))
     title = f"Latency of {one_line(judged.subject or judged.id, 60)}, {found.unit}"
     if judged.outcome == Outcome.FAIL and judged.code != "slow":
-        title += "; failed for its bad answers"
+        title += "; failed because of bad answers"
     says = (
         f"{_quantile_judged(judged, by, found.unit)}; drawn: {source}"
         + (f", less a round trip of {format_number(trip)} {found.unit}" if trip else "")
         + (f"; {bad}" if found.censored else "")
-        + "; line: median, band: up to the slowest of each stretch"
+        + "; line: median; band: up to the slowest of each block"
     )
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
 
 def _quantile_judged(judged: Judged, by: str, unit: str) -> str:
-    """The quantile that was judged, of how many, and how many lie beyond the target."""
+    """Return the quantile that was judged, the number of requests, and how many miss the target."""
     figures = judged.figures
-    q, seen, n = figures.get("q"), figures.get("observed_ms"), figures.get("n")
+    q, observed, n = figures.get("q"), figures.get("observed_ms"), figures.get("n")
     if q is None or n is None:
         return "not measured"
-    value = "is not known" if seen is None else f"{format_number(seen)} {unit}"
-    if seen is None and figures.get("no_good_answer"):
-        value = "lies among the bad answers,"
+    value = "is not known" if observed is None else f"{format_number(observed)} {unit}"
+    if observed is None and figures.get("no_good_answer"):
+        value = "is among the bad answers,"
     over = figures.get("at_or_above", 0.0)
     past = f", {format_count(over)} not below the target" if over else ""
     return f"p{100 * q:g} {value} of {format_count(n)}{past}" + ("" if by else " (another source)")
 
 
-def _tail(found: ev.Distribution, low: float, floor: float) -> list[tuple[float, float | None]]:
-    """Share of samples slower than a value, from the histogram: from all of them at ``low``
-    down to the ``floor`` of the picture at the slowest."""
+def _tail(found: ev.Distribution, low: float, lowest: float) -> list[tuple[float, float | None]]:
+    """Return the share of samples slower than each value of the histogram.
+
+    It goes from 1 at ``low`` down to ``lowest``, the bottom of the chart, at the slowest.
+    """
     counts = found.merged()
     left, n = found.n, found.n
     points: list[tuple[float, float | None]] = [(low, 1.0)]
     for index in sorted(counts):
         points.append((middle(index), left / n))
         left -= counts[index]
-        points.append((middle(index), left / n if left > 0 else floor))
+        points.append((middle(index), left / n if left > 0 else lowest))
     return points
 
 
 def _round(low: float, high: float) -> list[float]:
-    """Round values for a logarithmic axis: 1, 2 and 5, and all digits where these are few."""
+    """Return round values for a logarithmic axis: 1, 2 and 5, or all digits if these are few."""
     for digits in ((1, 2, 5), range(1, 10)):
         wanted = [v * 10.0**p for p in range(-2, 6) for v in digits]
         found = [v for v in wanted if low <= v <= high]
@@ -110,8 +112,8 @@ def _round(low: float, high: float) -> list[float]:
     return found
 
 
-def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Picture]:
-    """The share of samples slower than a given time, now and (dashed) at hour 0."""
+def against_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Picture]:
+    """Yield the share of samples slower than a given time, now and (dashed) at hour 0."""
     now, before = answers.get("now"), answers.get("baseline")
     if not isinstance(now, ev.Distribution) or not now.n:
         return
@@ -121,13 +123,13 @@ def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Pi
     whole = merged(d.merged() for d in drawn)
     low, high = quantile(whole, 0.0), quantile(whole, 1.0)
     least = 1 / max(d.n for d in drawn)
-    start, floor = low * 0.95, least * 0.8
-    plot = Plot((start, high * 1.05), (floor, 1.0), 150, log_x=True, log_y=True)
+    start, lowest = low * 0.95, least * 0.8
+    plot = Plot((start, high * 1.05), (lowest, 1.0), 150, log_x=True, log_y=True)
     if len(drawn) > 1:
-        plot.line(_tail(drawn[1], start, floor), "hour0")
-    plot.line(_tail(now, start, floor), "ln")
+        plot.line(_tail(drawn[1], start, lowest), "hour0")
+    plot.line(_tail(now, start, lowest), "ln")
     share = judged.figures.get("tail_share")
-    if share is not None and share > floor:
+    if share is not None and share > lowest:
         text = f"{format_percent(share)} above hour 0's p95"
         plot.level(share, text, "base", judged={"tail_share": share})
     plot.ticks_x((v, format_number(v)) for v in _round(low, high))
@@ -135,12 +137,14 @@ def beside_hour0(judged: Judged, answers: dict[str, ev.Evidence]) -> Iterator[Pi
     name = one_line(judged.subject or judged.id, 60)
     title = f"{name}: share slower than a given time, {now.unit}"
     p50 = format_number(quantile(now.merged(), 0.5))
-    told = f"now: median {p50} {now.unit} of {format_count(now.n)}"
+    caption = f"now: median {p50} {now.unit} of {format_count(now.n)}"
     if len(drawn) > 1:
         base = format_number(quantile(drawn[1].merged(), 0.5))
-        told += f"; dashed, hour 0: median {base} {now.unit} of {format_count(drawn[1].n)}"
+        caption += f"; dashed, hour 0: median {base} {now.unit} of {format_count(drawn[1].n)}"
     factor, ratio = judged.figures.get("factor"), judged.figures.get("tail_ratio")
     if factor is not None and ratio is not None:
-        told += f"; judged: medians {format_factor(factor)}, p95 {format_factor(ratio)} of hour 0"
-    says = f"{told}; log scales"
+        caption += (
+            f"; judged: medians {format_factor(factor)}, p95 {format_factor(ratio)} of hour 0"
+        )
+    says = f"{caption}; log scales"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)

@@ -1,11 +1,11 @@
-"""Evidence as a reader sees it: the question, every attempt, the answer in short.
+"""Evidence as a page shows it: the question, every attempt, and a summary of the answer.
 
 Rules of this module:
 
-- The question stands as it was sent, with window, attempts and their errors, digest, basis.
-- Large answers are cut, and how much was cut is said.
-- One answer that several criteria rest on is shown once; the others point to it.
-- Evidence that cannot be read is shown as it lies in the record, never left out.
+- The question is shown as sent, with window, attempts and their errors, digest and basis.
+- Large answers are cut; the page says how much is missing.
+- An answer that several criteria use is shown once; the others link to it.
+- Evidence that cannot be read is shown raw, never left out.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from hour24.text import (
 
 MOST_ROWS = 25
 MOST_COLUMNS = 8
-MOMENTS = frozenset({"at", "first_seen", "last_seen", "created", "started", "finished"})
+TIME_FIELDS = frozenset({"at", "first_seen", "last_seen", "created", "started", "finished"})
 
 
 class Table(Struct, frozen=True, kw_only=True):
-    """Rows under headings; ``cut`` says what is not shown."""
+    """A table; ``cut`` says what is not shown."""
 
     title: str
     head: tuple[str, ...]
@@ -53,10 +53,10 @@ class Exhibit(Struct, frozen=True, kw_only=True):
     """One piece of evidence, ready for a page.
 
     Args:
-        answered: whether there was an answer.
-        tries: ``attempt 3 of 3: 503, 503, 200``; empty when the first try answered.
+        answered: True if the source answered.
+        tries: ``3 attempts: 503, 503, 200``; empty if the first attempt was answered.
         facts: label and text, in order.
-        same_as: anchor and name of the criterion that shows this very answer.
+        same_as: anchor and name of the criterion that shows this answer.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Exhibit(Struct, frozen=True, kw_only=True):
 
 
 def read(plain: Mapping[str, Any]) -> ev.Evidence | None:
-    """The evidence in a record; none when it is not of a known form."""
+    """Return the evidence in a record; None if its form is unknown."""
     try:
         return ev.from_plain(plain)
     except (msgspec.ValidationError, ValueError):
@@ -83,7 +83,7 @@ def read(plain: Mapping[str, Any]) -> ev.Evidence | None:
 
 
 class Answers:
-    """The evidence of several criteria, each answer read once however many rest on it."""
+    """The evidence of several criteria; an answer that several of them use is read once."""
 
     def __init__(self, criteria: Sequence[Judged]) -> None:
         self.criteria = criteria
@@ -98,17 +98,17 @@ class Answers:
                 here[name] = key, read_before[key]
 
     def of(self, judged: Judged) -> dict[str, ev.Evidence]:
-        """What one verdict rests on, by name; what cannot be read is left out."""
+        """Return the evidence of one verdict by name, without what cannot be read."""
         here = self._of[anchor(judged)]
         return {name: answer for name, (_, answer) in here.items() if answer is not None}
 
     def keyed(self, judged: Judged) -> dict[str, tuple[bytes, ev.Evidence | None]]:
-        """The same with a key that equal answers share; none where it cannot be read."""
+        """Return the evidence of one verdict with its key; None for what cannot be read."""
         return self._of[anchor(judged)]
 
 
 def exhibits(answers: Answers, times: Times) -> list[tuple[Exhibit, ...]]:
-    """For each criterion its exhibits, each answer shown once."""
+    """Return the exhibits of each criterion; each answer is shown once."""
     shown: dict[bytes, tuple[str, str]] = {}
     every: list[tuple[Exhibit, ...]] = []
     for judged in answers.criteria:
@@ -117,34 +117,34 @@ def exhibits(answers: Answers, times: Times) -> list[tuple[Exhibit, ...]]:
             if answer is None:
                 here.append(_raw(name, judged.evidence[name]))
                 continue
-            place = (anchor(judged), _named(judged))
-            first = shown.setdefault(key, place)
-            here.append(_exhibit(name, answer, times, None if first == place else first))
+            own = (anchor(judged), _title(judged))
+            first = shown.setdefault(key, own)
+            here.append(_exhibit(name, answer, times, None if first == own else first))
         every.append(tuple(here))
     return every
 
 
 def anchor(judged: Judged) -> str:
-    """Where a criterion's evidence stands on its page."""
+    """Return the HTML id of a verdict's evidence."""
     tail = "".join(c if c.isascii() and c.isalnum() else "-" for c in judged.subject)
     return f"e-{judged.id}" + (f"-{tail}" if tail else "")
 
 
-def _named(judged: Judged) -> str:
+def _title(judged: Judged) -> str:
     return f"{judged.id} {judged.subject}".strip()
 
 
 def tries(attempts: Sequence[ev.Attempt]) -> str:
-    """``attempt 3 of 3: 503, 503, 200`` when more than one was needed; else empty."""
-    if len(attempts) < 2 or all(good(attempt) for attempt in attempts):
+    """Return ``3 attempts: 503, 503, 200`` if one of several failed; else empty."""
+    if len(attempts) < 2 or all(is_answered(attempt) for attempt in attempts):
         return ""
     results = [one_line(attempt.result, 40) for attempt in attempts]
-    told = ", ".join(results if len(results) <= 6 else [*results[:3], "…", *results[-2:]])
-    return f"{len(attempts)} attempts: {told}"
+    shown = results if len(results) <= 6 else [*results[:3], "…", *results[-2:]]
+    return f"{len(attempts)} attempts: {', '.join(shown)}"
 
 
-def good(attempt: ev.Attempt) -> bool:
-    """Whether a try was answered."""
+def is_answered(attempt: ev.Attempt) -> bool:
+    """Return True if an attempt was answered."""
     return attempt.result.startswith(("2", "ok", "101"))
 
 
@@ -153,7 +153,7 @@ def _raw(name: str, plain: Mapping[str, Any]) -> Exhibit:
         name=name.replace("_", " "),
         source="",
         answered=False,
-        facts=(("Form", "not of a form this version knows; as it lies in the record"),),
+        facts=(("Form", "unknown to this version; shown raw"),),
         body=visible(json.dumps(plain, indent=1, ensure_ascii=False, default=str)),
     )
 
@@ -196,19 +196,17 @@ def _circumstances(answer: ev.Evidence, times: Times) -> list[tuple[str, str]]:
         start, end = asked.window.start, asked.window.end
         facts.append(("Window", f"{times.full(start)} to {times.full(end)}, end excluded"))
     else:
-        facts.append(("Window", "what was true then"))
-    facts.append(
-        ("Basis", "census: all there was" if answer.basis == "census" else "sample of all")
-    )
+        facts.append(("Window", "the state at that time"))
+    facts.append(("Basis", "census: everything" if answer.basis == "census" else "sample"))
     if asked.pages > 1:
         facts.append(("Pages", format_count(asked.pages)))
     if asked.vantage:
-        facts.append(("Seen from", asked.vantage))
+        facts.append(("Run on", asked.vantage))
     return facts
 
 
 def _curl(asked: ev.Question) -> str:
-    """The first GET, or the statement, as a command; secrets stay variables of the reader's."""
+    """Return the first GET, or the statement, as a command; secrets stay shell variables."""
     first = asked.asked.split("\n")[0]
     if first.upper().startswith(("SELECT ", "WITH ")) and "%(" not in asked.asked:
         return f"{asked.repeat} {shlex.quote(visible(asked.asked, 2000))}" if asked.repeat else ""
@@ -225,7 +223,7 @@ Shown = tuple[list[tuple[str, str]], tuple[Table, ...], str]
 def _answer(answer: ev.Evidence, times: Times) -> Shown:
     match answer:
         case ev.Unanswered():
-            return [("Answer", "none"), ("Code", answer.code), ("Because", answer.reason)], (), ""
+            return [("Answer", "none"), ("Code", answer.code), ("Reason", answer.reason)], (), ""
         case ev.Counts():
             return _counts(answer)
         case ev.Total():
@@ -267,9 +265,9 @@ def _samples(answer: ev.Samples) -> Shown:
     values = sorted(answer.values)
     facts = [("Answer", f"{plural(len(values), 'value')} in {answer.unit}")]
     if values:
-        picks = {"least": 0, "middle": len(values) // 2, "largest": -1}
-        told = ", ".join(f"{word} {format_number(values[at], 4)}" for word, at in picks.items())
-        facts.append(("Values", told))
+        picks = {"smallest": 0, "median": len(values) // 2, "largest": -1}
+        shown = [f"{word} {format_number(values[at], 4)}" for word, at in picks.items()]
+        facts.append(("Values", ", ".join(shown)))
     if answer.censored:
         facts.append(("Without an answer", format_count(answer.censored)))
     return facts, (), ""
@@ -326,7 +324,7 @@ def _series(answer: ev.Series, times: Times) -> Shown:
                 format_number(values[-1], 4),
             )
         )
-    head = ("Line", "Values", "Missing", "From", "To", "Least", "Largest", "Last")
+    head = ("Line", "Values", "Missing", "From", "To", "Smallest", "Largest", "Last")
     cut = len(answer.lines) - len(rows)
     table = Table(
         title="Lines",
@@ -338,10 +336,10 @@ def _series(answer: ev.Series, times: Times) -> Shown:
 
 
 def _listing(answer: ev.Listing, times: Times) -> Shown:
-    seen = f", of {format_count(answer.seen)} looked at" if answer.seen > len(answer.items) else ""
-    facts = [("Answer", f"{format_count(len(answer.items))} {answer.what}{seen}")]
+    of = f", of {format_count(answer.seen)} examined" if answer.seen > len(answer.items) else ""
+    facts = [("Answer", f"{format_count(len(answer.items))} {answer.what}{of}")]
     if not answer.complete:
-        facts.append(("Complete", "no: these are not all there were"))
+        facts.append(("Complete", "no: some are missing"))
     if not answer.items:
         return facts, (), ""
     names: dict[str, None] = {}
@@ -367,7 +365,7 @@ def _listing(answer: ev.Listing, times: Times) -> Shown:
 def _cell(name: str, value: Any, times: Times) -> str:
     if value is None:
         return "null"
-    at = parse_time(value) if name in MOMENTS else None
+    at = parse_time(value) if name in TIME_FIELDS else None
     if at is not None:
         return times.full(at, True)
     if isinstance(value, int | float):
@@ -377,14 +375,14 @@ def _cell(name: str, value: Any, times: Times) -> str:
 
 
 def _document(answer: ev.Document, times: Times) -> Shown:
-    told = "no HTTP answer" if not answer.status else f"{answer.status} in {span_ms(answer)}"
-    facts = [("Answer", told)]
+    text = "no HTTP answer" if not answer.status else f"{answer.status} in {span_ms(answer)}"
+    facts = [("Answer", text)]
     if answer.problem:
         facts.append(("Problem", answer.problem))
     if answer.silent:
-        facts.append(("Silent", "no attempt got any HTTP answer"))
+        facts.append(("Silent", "no attempt got an HTTP answer"))
     if answer.server_date is not None:
-        facts.append(("Its own date", times.full(answer.server_date, True)))
+        facts.append(("Date header", times.full(answer.server_date, True)))
     body = ""
     if answer.body is not None:
         body = visible(json.dumps(answer.body, indent=1, ensure_ascii=False, default=str))
@@ -392,7 +390,7 @@ def _document(answer: ev.Document, times: Times) -> Shown:
 
 
 def span_ms(answer: ev.Document) -> str:
-    """How long a document's last attempt took."""
+    """Return how long the last attempt took."""
     return format_duration(answer.took_ms / 1000)
 
 
@@ -406,11 +404,11 @@ def _probes(answer: ev.Probes, times: Times) -> Shown:
         ),
     ]
     longest = max((end - start for start, end in answer.gaps), default=0.0)
-    facts.append(
-        ("Longest stretch unseen", format_duration(longest) if longest else "none over an interval")
-    )
+    facts.append(("Longest gap", format_duration(longest) if longest else "none over one interval"))
     if answer.limited:
-        facts.append(("Limited", f"{format_count(answer.limited)} answered 429, never a sample"))
+        facts.append(
+            ("Limited", f"{format_count(answer.limited)} answered 429, not counted as samples")
+        )
     if answer.uptimes:
         last = answer.uptimes[-1].uptime_s
         facts.append(
@@ -420,13 +418,13 @@ def _probes(answer: ev.Probes, times: Times) -> Shown:
             )
         )
     if answer.connections or answer.refused:
-        held = (
+        text = (
             f"{format_count(answer.connections)} opened, {format_count(answer.drops)} dropped, "
-            f"{format_count(answer.refused)} refused, {format_duration(answer.held_s)} held in all"
+            f"{format_count(answer.refused)} refused, {format_duration(answer.held_s)} in total"
         )
-        facts.append(("Connections", held))
+        facts.append(("Connections", text))
     if answer.simulated:
-        facts.append(("Simulated", "yes: a rehearsal's prober"))
+        facts.append(("Simulated", "yes: the prober of a rehearsal"))
     tables: list[Table] = []
     if answer.statuses:
         rows = tuple((one_line(k, 60), format_count(v)) for k, v in answer.statuses.items())[
@@ -437,13 +435,13 @@ def _probes(answer: ev.Probes, times: Times) -> Shown:
         tables.append(_failures(answer, times))
     if answer.gaps:
         gaps = tuple(
-            (_moment(start, times), _moment(end, times), format_duration(end - start))
+            (_time(start, times), _time(end, times), format_duration(end - start))
             for start, end in sorted(answer.gaps, key=lambda g: g[0] - g[1])[:MOST_ROWS]
         )
         cut = len(answer.gaps) - len(gaps)
         tables.append(
             Table(
-                title="Stretches unseen, longest first",
+                title="Gaps, longest first",
                 head=("From", "To", "Length"),
                 rows=gaps,
                 cut=f"{plural(cut, 'shorter one')}, in the record" if cut else "",
@@ -453,12 +451,12 @@ def _probes(answer: ev.Probes, times: Times) -> Shown:
 
 
 def _failures(answer: ev.Probes, times: Times) -> Table:
-    words = {True: "answered", False: "silent too", None: "not asked"}
+    words = {True: "answered", False: "no answer either", None: "not asked"}
     rows = tuple(
         (
-            _moment(failure.at, times),
+            _time(failure.at, times),
             one_line(failure.reason, 160),
-            format_duration(failure.lasted_s) if failure.lasted_s else "the next one was good",
+            format_duration(failure.lasted_s) if failure.lasted_s else "the next probe passed",
             words[failure.control],
         )
         for failure in answer.failures[:MOST_ROWS]
@@ -472,6 +470,6 @@ def _failures(answer: ev.Probes, times: Times) -> Table:
     )
 
 
-def _moment(value: float, times: Times) -> str:
+def _time(value: float, times: Times) -> str:
     at = parse_time(value)
     return times.full(at, True) if at else format_number(value)

@@ -1,10 +1,10 @@
-"""Criteria x checkpoints: what stands at each hour of a watch.
+"""Criteria x checkpoints: the result of each criterion at each hour of a watch.
 
 Rules of this module:
 
-- What stands is the ledger's word (a FAIL sticks, waivers expire, settling follows rule 7);
-  what was observed comes from the newest counting record of the hour.
-- Settled, waived, missed and not yet due differ by sign and word, never by colour alone.
+- The result is the ledger's: a FAIL stays, waivers expire, a later PASS resolves by rule 7. The
+  observed value comes from the newest counting record of the hour.
+- Resolved, waived, missed and not yet due differ by shape and word, never by colour alone.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Cell(Struct, frozen=True, kw_only=True):
     """One criterion at one hour.
 
     Args:
-        state: pass, fail, waived (a FAIL), inc, excused (an INCONCLUSIVE, waived), settled,
+        state: pass, fail, waived (a FAIL), inc, excused (an INCONCLUSIVE, waived), resolved,
             missed, na, not (not due), later (not yet due).
-        word: the state in words; ``value``: what was observed, short; ``more``: who waived, what
-            settled, which code.
+        word: the state as text; ``value``: the observed value, short; ``more``: who waived it, what
+            resolved it, or its code.
     """
 
     hour: int
@@ -49,7 +49,7 @@ class Cell(Struct, frozen=True, kw_only=True):
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One criterion over the watch; ``most``: the largest share of its limit, in words."""
+    """One criterion over the watch; ``most``: the largest share of its limit, as text."""
 
     id: str
     group: str
@@ -60,32 +60,32 @@ class Line(Struct, frozen=True, kw_only=True):
     most: str = ""
 
 
-class Stood(Struct, frozen=True, kw_only=True):
-    """What did not hold at some hours for one reason, and what became of it.
+class Problem(Struct, frozen=True, kw_only=True):
+    """Verdicts that did not pass at some hours for one reason.
 
     Args:
-        name: id, with the subjects that it concerns.
+        name: ids, with the subjects concerned.
         why: the reason at the last of these hours.
-        became: ``waived by ...``, ``settled by ...``; empty while it stands.
+        state: ``waived by ...``, ``resolved by ...``; empty while it is open.
     """
 
     outcome: Outcome
     name: str
     hours: tuple[int, ...]
     why: str
-    became: str = ""
+    state: str = ""
 
     @property
     def text(self) -> str:
-        """``LATENCY-TARGET calls at hours 8 and 12; at the last: ...``"""
-        told = join_words([str(hour) for hour in self.hours])
+        """Return ``LATENCY-TARGET calls at hours 8 and 12; at hour 12: ...``."""
+        hours = join_words([str(hour) for hour in self.hours])
         if len(self.hours) == 1:
-            return f"{self.name} at hour {told}: {self.why}"
-        return f"{self.name} at hours {told}; at hour {self.hours[-1]}: {self.why}"
+            return f"{self.name} at hour {hours}: {self.why}"
+        return f"{self.name} at hours {hours}; at hour {self.hours[-1]}: {self.why}"
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """A checkpoint's column: its page when there is one."""
+    """The column of a checkpoint, with its page if there is one."""
 
     hour: int
     due: datetime
@@ -94,7 +94,7 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 def heads(ledger: Ledger, now: datetime) -> list[Head]:
-    """The columns, one a checkpoint."""
+    """Return the columns, one per checkpoint."""
     found = []
     for hour in hours_of(ledger):
         due = ledger.watch.t0 + timedelta(hours=hour)
@@ -105,19 +105,19 @@ def heads(ledger: Ledger, now: datetime) -> list[Head]:
 
 
 def hours_of(ledger: Ledger) -> tuple[int, ...]:
-    """The checkpoints at which something is due; the week after a watch has none in the watch."""
+    """Return the checkpoints with something due; the week after launch has none of the watch."""
     plan = planned([ledger.latest(hour) for hour in ledger.watch.hours])
     due = {hour for hours in plan.values() for hour in hours}
     return tuple(hour for hour in ledger.watch.hours if hour in due)
 
 
 def page_of(record: Record) -> str:
-    """The file name of a record's page."""
+    """Return the file name of the page of a record."""
     return f"hour{record.hour:02d}.a{record.attempt}.html"
 
 
 def lines(ledger: Ledger, now: datetime) -> list[Line]:
-    """Every criterion that is due at some hour of this watch, in the order of the table."""
+    """Return every criterion that is due at some hour of this watch, in the order of the table."""
     standings: dict[tuple[str, int], list[Standing]] = {}
     for standing in ledger.standings(now):
         standings.setdefault((standing.id, standing.hour), []).append(standing)
@@ -140,14 +140,14 @@ def lines(ledger: Ledger, now: datetime) -> list[Line]:
             for head in columns
         )
         known = next((many[name][0] for many in judged.values() if name in many), None)
-        told = CRITERIA.get(name)
-        cells = tuple(_short(cell, told.means if told else "") for cell in cells)
+        shipped = CRITERIA.get(name)
+        cells = tuple(_short(cell, shipped.means if shipped else "") for cell in cells)
         found.append(
             Line(
                 id=name,
-                group=known.group if known else told.group if told else "Own criteria",
-                sentence=known.sentence if known else told.sentence if told else "",
-                means=told.means if told else "",
+                group=known.group if known else shipped.group if shipped else "Custom criteria",
+                sentence=known.sentence if known else shipped.sentence if shipped else "",
+                means=shipped.means if shipped else "",
                 cells=cells,
                 spark=_spark(name, cells, ledger.watch.hours),
                 most=_most(cells),
@@ -157,23 +157,23 @@ def lines(ledger: Ledger, now: datetime) -> list[Line]:
 
 
 def _short(cell: Cell, means: str) -> Cell:
-    """The cell without what the line says already: ``0`` where it means failed probes."""
+    """Return the cell without the words that its line has: ``0`` for ``0 failed probes``."""
     value = cell.value.removeprefix(f"{means} ") if means else cell.value
     number = _NUMBER.match(value)
     if number is not None:
-        said = {word.rstrip("s") for word in means.lower().split()} | {"in", "a", "an"}
-        if {word.rstrip("s") for word in value[number.end() :].lower().split()} <= said:
+        known = {word.rstrip("s") for word in means.lower().split()} | {"in", "a", "an"}
+        if {word.rstrip("s") for word in value[number.end() :].lower().split()} <= known:
             value = number.group().rstrip()
     return structs.replace(cell, value=value)
 
 
 def states(groups: Mapping[str, Sequence[Line]]) -> set[str]:
-    """The states that occur, for the legend."""
+    """Return the states that occur, for the legend."""
     return {cell.state for lines in groups.values() for line in lines for cell in line.cells}
 
 
 def planned(records: Iterable[Record | None]) -> dict[str, tuple[int, ...]]:
-    """Id -> hours, from the newest record's plan; without records, from the table."""
+    """Return id -> hours, from the plan of the newest record; without records, from the table."""
     plans = [record.plan for record in records if record is not None]
     plan: Mapping[str, tuple[int, ...]] = (
         plans[-1] if plans else {name: criterion.hours for name, criterion in CRITERIA.items()}
@@ -183,60 +183,60 @@ def planned(records: Iterable[Record | None]) -> dict[str, tuple[int, ...]]:
     return ordered
 
 
-def standing(ledger: Ledger, now: datetime, until: int = 10**6) -> list[tuple[Outcome, str]]:
-    """What stands against the launch: neither waived nor settled, the FAILs first.
+def blocking(ledger: Ledger, now: datetime, until: int = 10**6) -> list[tuple[Outcome, str]]:
+    """Return what blocks the launch: neither waived nor resolved, the FAILs first.
 
-    A checkpoint that was not run is one line, and so is a criterion, however many hours or
-    subjects it concerns for the same reason.
+    A missed checkpoint is one line, and so is a criterion with the same reason at several hours
+    or for several subjects.
 
     Args:
-        until: the last hour that is looked at.
+        until: the last hour that counts.
     """
     standings = [s for s in ledger.standings(now) if s.hour <= until]
     missed: dict[int, int] = {}
     for s in standings:
         if s.code == "missed" and not s.waived_by and not s.settled_by:
             missed[s.hour] = missed.get(s.hour, 0) + 1
-    found = [(stood.outcome, stood.text) for stood in gathered(standings) if not stood.became]
+    found = [(each.outcome, each.text) for each in group_problems(standings) if not each.state]
     found += [
-        (Outcome.INCONCLUSIVE, f"Hour {hour} was due and not run: {plural(n, 'verdict')} missing")
+        (Outcome.INCONCLUSIVE, f"Hour {hour} was due but not run: {plural(n, 'verdict')} missing")
         for hour, n in missed.items()
     ]
     return sorted(found, key=lambda pair: pair[0] != Outcome.FAIL)
 
 
-def gathered(standings: Iterable[Standing]) -> list[Stood]:
-    """What did not hold: the hours of one criterion together, then criteria and subjects.
+def group_problems(standings: Iterable[Standing]) -> list[Problem]:
+    """Return what did not pass, grouped by the hours of a criterion, then criteria and subjects.
 
-    A checkpoint that was not run is left out.
+    Missed checkpoints are left out.
     """
     hours: dict[tuple[Outcome, str, str, str], list[Standing]] = {}
     for s in standings:
         if s.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE) and s.code != "missed":
-            hours.setdefault((s.outcome, s.id, s.subject, _became(s)), []).append(s)
+            hours.setdefault((s.outcome, s.id, s.subject, _state_of(s)), []).append(s)
     names: dict[tuple[Outcome, tuple[int, ...], str, str], dict[str, list[str]]] = {}
-    for (outcome, name, subject, became), many in hours.items():
+    for (outcome, name, subject, state), many in hours.items():
         why = shorten(many[-1].reason, 240)
-        key = outcome, tuple(s.hour for s in many), why, became
+        key = outcome, tuple(s.hour for s in many), why, state
         names.setdefault(key, {}).setdefault(name, []).append(one_line(subject, 60))
     return [
-        Stood(
+        Problem(
             outcome=outcome,
             name=join_words(
                 [f"{name} {join_words(subjects)}".strip() for name, subjects in ids.items()]
             ),
             hours=at,
             why=why,
-            became=became,
+            state=state,
         )
-        for (outcome, at, why, became), ids in names.items()
+        for (outcome, at, why, state), ids in names.items()
     ]
 
 
-def _became(standing: Standing) -> str:
+def _state_of(standing: Standing) -> str:
     if standing.waived_by:
         return f"waived by {one_line(standing.waived_by, 80)}"
-    return f"settled by {one_line(standing.settled_by, 80)}" if standing.settled_by else ""
+    return f"resolved by {one_line(standing.settled_by, 80)}" if standing.settled_by else ""
 
 
 def _cell(head: Head, due: bool, standings: Sequence[Standing], many: Sequence[Judged]) -> Cell:
@@ -264,11 +264,11 @@ def _cell(head: Head, due: bool, standings: Sequence[Standing], many: Sequence[J
         share=share,
         outcome=outcome,
     )
-    return _stood(cell, bad, open_ones)
+    return _with_state(cell, bad, open_ones)
 
 
-def _stood(cell: Cell, bad: Sequence[Standing], open_ones: Sequence[Standing]) -> Cell:
-    """The cell with what the ledger says beside its outcome."""
+def _with_state(cell: Cell, bad: Sequence[Standing], open_ones: Sequence[Standing]) -> Cell:
+    """Return the cell with what the ledger adds to its outcome: missed, waived, resolved, code."""
     subjects = ", ".join(one_line(s.subject, 40) for s in open_ones if s.subject)
     if open_ones:
         missed = all(s.code == "missed" for s in open_ones)
@@ -284,14 +284,14 @@ def _stood(cell: Cell, bad: Sequence[Standing], open_ones: Sequence[Standing]) -
         return structs.replace(cell, state=state, word=word, more=f"by {', '.join(waived)}")
     if bad:
         by = sorted({one_line(s.settled_by, 60) for s in bad if s.settled_by})
-        return structs.replace(cell, state="settled", word="settled", more=f"by {', '.join(by)}")
+        return structs.replace(cell, state="resolved", word="resolved", more=f"by {', '.join(by)}")
     return cell
 
 
 def _value(many: Sequence[Judged], outcome: Outcome) -> tuple[str, float | None]:
-    """What was observed, and the share of the limit, the worst of several subjects.
+    """Return the observed value and the share of the limit, of the worst subject.
 
-    Subjects whose limits differ are compared by the share of the limit that was observed.
+    Subjects with different limits are compared by the observed share of the limit.
     """
     if not many:
         return "", None
@@ -301,20 +301,20 @@ def _value(many: Sequence[Judged], outcome: Outcome) -> tuple[str, float | None]
     used = share if share >= 0 else None
     units = {(j.scale.unit, j.scale.limit) for j in many if j.scale is not None}
     if len(units) > 1 and len({unit for unit, _ in units}) == 1 and worst_one.scale is not None:
-        seen = charts.share(worst_one.scale.observed, worst_one.scale)
-        if seen is not None and seen < 10:
-            return format_percent(seen, 0), used
+        observed = charts.share(worst_one.scale.observed, worst_one.scale)
+        if observed is not None and observed < 10:
+            return format_percent(observed, 0), used
     return shorten(worst_one.observed, 24), used
 
 
 def _share(judged: Judged) -> float:
-    """The share of its limit that decides; -1 without a scale."""
+    """Return the deciding share of its limit; -1 without a scale."""
     at = charts.deciding(judged.scale, judged.outcome) if judged.scale is not None else None
     return -1.0 if at is None else at
 
 
 def _most(cells: Sequence[Cell]) -> str:
-    """The largest share of the limit over the watch."""
+    """Return the largest share of the limit over the watch, as text."""
     most = max((cell.share for cell in cells if cell.share is not None), default=None)
     if most is None:
         return ""

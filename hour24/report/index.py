@@ -1,9 +1,9 @@
-"""The page of a watch: its state, the grid of criteria x checkpoints, trends, files.
+"""The page of a watch: its state, the grid of criteria x checkpoints, trends and files.
 
 Rules of this module:
 
-- Everything is computed from the ledger at the moment ``now``; nothing is kept.
-- Order: state, next, checkpoints, grid, what changed, trends, how much was seen, the chain.
+- Everything is computed from the ledger as of ``now``; nothing is stored.
+- Order: state, next, checkpoints, grid, changes, trends, files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """One attempt at one checkpoint, or a checkpoint without any."""
+    """The newest attempt of a checkpoint, or a checkpoint without any."""
 
     hour: int
     due: datetime
@@ -44,7 +44,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What one checkpoint changed against the one before."""
+    """What changed at one checkpoint since the previous one."""
 
     hour: int
     new: tuple[tuple[Outcome, str], ...]
@@ -56,14 +56,14 @@ def write(ledger: Ledger, path: Path, now: datetime | None = None) -> None:
     """Write the page of a watch.
 
     Args:
-        now: moment at which waivers and due times are read; none: the newest record's end.
-    Raises: OSError, when it cannot be written.
+        now: the time as of which waivers and due times count; None: the end of the newest record.
+    Raises: OSError, if it cannot be written.
     """
     page.put(path, text(ledger, now))
 
 
 def text(ledger: Ledger, now: datetime | None = None) -> str:
-    """The page of a watch, as HTML."""
+    """Return the page of a watch as HTML."""
     records = ledger.records()
     at = now or max((record.ended for record in records), default=ledger.watch.t0)
     watch, genesis = ledger.watch, ledger.genesis
@@ -72,7 +72,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
     runs = _runs(ledger, records, at)
     outcome = ledger.outcome_of_watch(at)
     lines = grid.lines(ledger, at)
-    pictures, still = trends.of(ledger, times)
+    pictures, at_zero = trends.draw(ledger, times)
     signoff = next((e for e in reversed(entries) if e.kind == "signoff"), None)
     context = {
         "ledger": ledger,
@@ -92,13 +92,13 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "heads": grid.heads(ledger, at),
         "groups": _grouped(lines),
         "states": grid.states(_grouped(lines)),
-        "standing": grid.standing(ledger, at),
+        "blocking": grid.blocking(ledger, at),
         "waived": _waived(ledger, at),
         "moved": moved.changes(ledger),
         "limited": [r for r in records if r.limits != genesis.limits],
         "changes": _changes(ledger),
         "pictures": pictures,
-        "still": still,
+        "at_zero": at_zero,
         "entries": [entry_view(n, entry, times) for n, entry in enumerate(entries)],
         "head": entries[-1].sha256 if entries else "",
         "waivers": waiver_views(
@@ -112,12 +112,12 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
 
 
 def _waived(ledger: Ledger, now: datetime) -> str:
-    """What persons accepted: ``6 FAIL and 1 INCONCLUSIVE by Mara Lind``; empty when nothing."""
+    """Return what was waived: ``6 FAIL and 1 INCONCLUSIVE by Mara Lind``; empty if nothing."""
     waived = [each for each in ledger.standings(now) if each.waived_by]
     counted = Counter(each.outcome for each in waived)
-    told = [f"{counted[o]} {o}" for o in (Outcome.FAIL, Outcome.INCONCLUSIVE) if counted[o]]
+    parts = [f"{counted[o]} {o}" for o in (Outcome.FAIL, Outcome.INCONCLUSIVE) if counted[o]]
     names = dict.fromkeys(one_line(each.waived_by, 40) for each in waived)
-    return f"{' and '.join(told)} by {', '.join(names)}" if told else ""
+    return f"{' and '.join(parts)} by {', '.join(names)}" if parts else ""
 
 
 def _runs(ledger: Ledger, records: Sequence[Record], now: datetime) -> list[Run]:
@@ -148,13 +148,13 @@ def _runs(ledger: Ledger, records: Sequence[Record], now: datetime) -> list[Run]
 
 
 def _decided(runs: Sequence[Run]) -> tuple[str, Run] | None:
-    """The decision of the newest checkpoint that has one, in words, and that checkpoint."""
-    ran = [(page.decided(run.record), run) for run in runs if run.record is not None]
+    """Return the newest decision as text, and its checkpoint."""
+    ran = [(page.decision_text(run.record), run) for run in runs if run.record is not None]
     return next((one for one in reversed(ran) if one[0]), None)
 
 
 def _next(ledger: Ledger, records: Sequence[Record], now: datetime) -> dict[str, Any] | None:
-    """The first checkpoint without a record that is not long past, and its command."""
+    """Return the first checkpoint without a record that can still be run, and its command."""
     watch = ledger.watch
     for hour in grid.hours_of(ledger):
         due = watch.t0 + timedelta(hours=hour)
@@ -172,7 +172,7 @@ def _grouped(lines: Sequence[grid.Line]) -> dict[str, list[grid.Line]]:
 
 
 def _changes(ledger: Ledger) -> list[Change]:
-    """What is new, still so, and over, from each checkpoint to the next."""
+    """Return what is new, still open, and passing again, from each checkpoint to the next."""
     before: dict[str, Outcome] = {}
     found = []
     for hour in ledger.watch.hours:
@@ -191,7 +191,7 @@ def _changes(ledger: Ledger) -> list[Change]:
 
 
 def entry_view(n: int, entry: Entry, times: Times) -> dict[str, Any]:
-    """One entry of the chain, for the table of files."""
+    """Return one entry of the chain, for the table of files."""
     content = entry.content
     at = parse_time(content.get("ended") or content.get("at") or content.get("opened"))
     return {
@@ -199,12 +199,12 @@ def entry_view(n: int, entry: Entry, times: Times) -> dict[str, Any]:
         "file": entry.file,
         "at": times.full(at, True) if at else "",
         "sha256": entry.sha256,
-        "says": says_of(entry),
+        "says": describe(entry),
     }
 
 
-def says_of(entry: Entry, named: bool = True) -> str:
-    """What an entry of the ledger is, in a few words; ``named``: with who and until when."""
+def describe(entry: Entry, named: bool = True) -> str:
+    """Return what a ledger entry is, in a few words; ``named``: with its author and expiry."""
     content = entry.content
     match entry.kind:
         case "watch":
@@ -216,19 +216,19 @@ def says_of(entry: Entry, named: bool = True) -> str:
                 f"{content.get('outcome')}{early}"
             )
         case "waive" | "classify":
-            return _named(entry, named)
+            return _describe_act(entry, named)
         case "moved":
             by = f", by {one_line(content.get('by', ''), 80)}" if named else ""
-            return f"Production is found elsewhere than at the beginning{by}"
-    told = [
+            return f"Changed addresses confirmed{by}"
+    parts = [
         f"{name} {one_line(content[name], 120)}"
         for name in ("criterion", "subject", "hour", "hours", "class", "issue", "by", "until")
         if content.get(name) not in (None, "") and (named or name not in ("by", "until"))
     ]
-    return f"{entry.kind}: {', '.join(told)}" if told else entry.kind
+    return f"{entry.kind}: {', '.join(parts)}" if parts else entry.kind
 
 
-def _named(entry: Entry, named: bool) -> str:
+def _describe_act(entry: Entry, named: bool) -> str:
     content = entry.content
     word = "Waiver" if entry.kind == "waive" else "Class"
     what = [
@@ -240,12 +240,12 @@ def _named(entry: Entry, named: bool) -> str:
     if hours is not None:
         listed = hours if isinstance(hours, list | tuple) else [hours]
         what.append(f"at hour {join_words([one_line(hour, 10) for hour in listed])}")
-    told = f"{word}: {' '.join(what)}"
-    return f"{told}, by {one_line(content.get('by', ''), 80)}" if named else told
+    text = f"{word}: {' '.join(what)}"
+    return f"{text}, by {one_line(content.get('by', ''), 80)}" if named else text
 
 
 def waiver_views(entries: Sequence[Entry], now: datetime, times: Times) -> list[dict[str, Any]]:
-    """Each waiver and classification; what one person said for one reason stands together."""
+    """Return each waiver and classification; those of one person for one reason are one."""
     found: dict[tuple[object, ...], dict[str, Any]] = {}
     for n, entry in enumerate(entries):
         view = _waiver_view(entry, now, times)
@@ -259,11 +259,11 @@ def waiver_views(entries: Sequence[Entry], now: datetime, times: Times) -> list[
 
 
 def _waiver_view(entry: Entry, now: datetime, times: Times) -> dict[str, Any]:
-    """What, by whom, because, until when, and whether expired; ``n``: how many entries."""
+    """Return one waiver or classification for a page; ``n``: the number of entries."""
     content = entry.content
     until = parse_time(content.get("until"))
     return {
-        "what": says_of(entry, named=False),
+        "what": describe(entry, named=False),
         "by": one_line(content.get("by", ""), 120),
         "because": one_line(content.get("because", ""), 600),
         "until": times.whole(until) if until else one_line(content.get("until", ""), 40),

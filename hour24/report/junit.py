@@ -1,11 +1,11 @@
-"""A checkpoint's record as JUnit XML, for whatever reads that.
+"""The record of a checkpoint as JUnit XML.
 
 Rules of this module:
 
 - FAIL is ``<failure>``, INCONCLUSIVE ``<error type="inconclusive.CODE">``, NOT_APPLICABLE
-  ``<skipped>``: a reader that knows no third verdict sees that something is wrong, never green.
-- Properties stand at the suite: within a test case they are not valid by junit-10.xsd.
-- What XML cannot hold is shown as a sign.
+  ``<skipped>``: a reader without a third verdict sees a problem, never green.
+- Properties are at the suite: junit-10.xsd does not allow them within a test case.
+- Characters that XML does not allow are shown as signs.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _CHILD = {
 
 
 def write(record: Record, path: Path) -> None:
-    """Write the XML of one checkpoint. Raises: OSError, when it cannot be written."""
+    """Write the XML of one checkpoint. Raises: OSError, if it cannot be written."""
     page.put(path, text(record))
 
 
 def text(record: Record) -> str:
-    """The XML of one checkpoint."""
+    """Return the XML of one checkpoint."""
     suites = ET.Element("testsuites")
     many = record.criteria
     suite = ET.SubElement(
@@ -125,7 +125,7 @@ def _evidence(judged: Judged) -> str:
     for name, plain in judged.evidence.items():
         answer = read(plain)
         if answer is None:
-            lines.append(f"{one_line(name, 80)}: not of a form this version knows")
+            lines.append(f"{one_line(name, 80)}: unknown to this version")
             continue
         asked = answer.question
         lines.append(f"{one_line(name, 80)}: {one_line(asked.source, 40)}, {answer.basis}")

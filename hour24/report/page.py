@@ -1,11 +1,11 @@
-"""How a page is made: the templates, what every page shares, and writing it whole.
+"""The templates, the parts that every page shares, and writing a page atomically.
 
 Rules of this module:
 
-- Everything a template prints is escaped, and everything that is not our own markup goes
+- Everything a template prints is escaped, and everything that is not our own markup passes
   through :func:`hour24.text.visible` first: no template can forget it.
-- A name a template does not know is an error.
-- A page is written beside its place and moved there: a reader never sees half of one.
+- An unknown name in a template is an error.
+- A page is written to a temporary file and renamed: a reader never sees half of one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ GLYPHS = {
 
 SAYS = {
     "PROCEED": "proceed",
-    "RETRY": "ask again",
+    "RETRY": "run again",
     "HOLD": "hold",
     "ALERT": "alert the team",
     "ROLL BACK": "roll back",
@@ -54,7 +54,7 @@ SAYS = {
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """The templates' environment; jinja2 is imported when the first page is made."""
+    """Return the environment of the templates; imports jinja2 only when a page is made."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
@@ -87,32 +87,32 @@ def _shown(value: Any) -> Any:
 
 
 def _breakable(value: object) -> Markup:
-    """``value`` that may end a line after an underscore, as ``source_unreachable`` must."""
+    """Return ``value`` with a line break allowed after each underscore: ``source_unreachable``."""
     return Markup("_<wbr>").join(text.visible(value).split("_"))
 
 
 def _short(digest: str, length: int = 12) -> str:
-    """The first characters of a digest."""
+    """Return the first characters of a digest."""
     return digest[:length]
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
-    """A template filled in."""
+    """Return a template filled in."""
     return environment().get_template(template).render(context)
 
 
 def put(path: Path, text: str) -> None:
-    """Write a finished page. Raises: OSError, when it cannot be written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a finished page atomically. Raises: OSError, if it cannot be written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(text, encoding="utf-8", errors="backslashreplace")
-        beside.replace(path)
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def by_criterion(criteria: Iterable[Judged]) -> dict[str, tuple[Judged, ...]]:
-    """Id -> its verdicts, one a subject, in the record's order."""
+    """Return id -> its verdicts, one per subject, in the order of the record."""
     grouped: dict[str, list[Judged]] = {}
     for judged in criteria:
         grouped.setdefault(judged.id, []).append(judged)
@@ -120,22 +120,22 @@ def by_criterion(criteria: Iterable[Judged]) -> dict[str, tuple[Judged, ...]]:
 
 
 def outcome_of(many: Iterable[Judged]) -> Outcome:
-    """The worst of one criterion's subjects."""
+    """Return the worst outcome of the subjects of one criterion."""
     return worst(judged.outcome for judged in many)
 
 
 def tally(criteria: Iterable[Judged]) -> Counter[Outcome]:
-    """Number of criteria per outcome, the worst of its subjects each."""
+    """Return the number of criteria per outcome; the worst subject of a criterion counts."""
     return Counter(outcome_of(many) for many in by_criterion(criteria).values())
 
 
-def decided(record: Record) -> str:
-    """The decision of a checkpoint in words; empty when it has none."""
+def decision_text(record: Record) -> str:
+    """Return the decision of a checkpoint as text; empty if it has none."""
     return SAYS.get(str((record.decision or {}).get("action", "")), "")
 
 
 def icon(outcome: Outcome, rehearsal: bool) -> str:
-    """The page's icon, as the end of a data: URL."""
+    """Return the icon of the page as a data: URL."""
     ground = {Outcome.FAIL: "%23b5121b", Outcome.INCONCLUSIVE: "%237d4b00"}.get(
         outcome, "%233f6b51"
     )
@@ -153,11 +153,11 @@ def icon(outcome: Outcome, rehearsal: bool) -> str:
 
 
 def command(target: str, watch: str, hour: int, reports: Path | None = None) -> str:
-    """What an engineer types at ``hour``.
+    """Return the command that runs the checkpoint of ``hour``.
 
     Args:
-        target: as the ledger keeps it.
-        reports: the folder that holds the watch; none: the default one.
+        target: as stored in the ledger.
+        reports: the folder with the watch; None: the default one.
     """
     parts = ["pytest", "-m", marker(hour)]
     if target != "production.toml":
@@ -169,7 +169,7 @@ def command(target: str, watch: str, hour: int, reports: Path | None = None) -> 
 
 
 def contact_link(reach: str) -> Markup:
-    """How to reach somebody: a link to call, write or chat where the text is one."""
+    """Return how to reach a person, as a link if it is a number, an address or a URL."""
     shown = text.one_line(reach, 160)
     plain = shown.strip()
     if re.fullmatch(r"\+?[\d ()./-]{5,}", plain):

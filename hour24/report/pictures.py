@@ -1,12 +1,12 @@
-"""Which evidence is drawn, and how: memory, responses, latency, health, jobs, disk.
+"""The charts of a checkpoint: memory, responses, latency, health, jobs, disk.
 
 Rules of this module:
 
-- A chart stands where a line says more than a number; the caption says its figures.
+- Only what reads better as a line than as a number is drawn; the caption has the figures.
 - Charts of one kind share their axes; the limit is drawn, hour 0 is dashed, a deploy dotted.
 - What was measured is drawn from the evidence in the record; without evidence there is no chart.
-- Every limit, trend and bound that is drawn is one of the verdict's own figures, or of its scale:
-  a page shows what was judged, and nothing that was not. Where the verdict has none, none is drawn.
+- Every limit, trend and bound in a chart is a figure of the verdict or of its scale: a page shows
+  what was judged and nothing else. If the verdict has none, none is drawn.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ MOST = 32
 WIDE = 4
 HOUR_S = 3600.0
 GAP = 3.5
-"""Usual steps between two values from which nobody saw what was between them."""
+"""Usual steps between two values from which the time between counts as a gap."""
 LONG_S = 5.5 * 3600
-"""A strip longer than this, in seconds, is marked by checkpoints."""
+"""A time axis longer than this, in seconds, has checkpoints as ticks."""
 
 
-def of(record: Record, answers: Answers, times: Times) -> tuple[list[Picture], int]:
-    """The charts of a checkpoint, those of failed criteria first; and how many were left out.
+def draw(record: Record, answers: Answers, times: Times) -> tuple[list[Picture], int]:
+    """Return the charts of a checkpoint, failed criteria first, and how many were left out.
 
-    The first few failed ones take the whole width. Where there are more charts than a page
-    holds, those furthest from their limits are left out.
+    The first few failed ones take the whole width. If there are more charts than a page has
+    room for, those furthest from their limits are left out.
     """
     found: list[tuple[float, Picture]] = []
     for judged in record.criteria:
         near = (deciding(judged.scale, judged.outcome) if judged.scale else None) or 0.0
         found.extend(
-            (near, picture) for picture in of_one(judged, answers.of(judged), record, times)
+            (near, picture) for picture in draw_verdict(judged, answers.of(judged), record, times)
         )
     failed = [p for _, p in found if p.outcome == Outcome.FAIL]
     rest = [(near, p) for near, p in found if p.outcome != Outcome.FAIL]
@@ -74,10 +74,10 @@ def of(record: Record, answers: Answers, times: Times) -> tuple[list[Picture], i
     return kept, len(found) - len(kept)
 
 
-def of_one(
+def draw_verdict(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
-    """The charts of one verdict, as its criterion promises; of your own, each of its series."""
+    """Yield the charts of one verdict as its criterion defines; of a custom one, each series."""
     criterion = known(judged.id)
     match criterion.chart if criterion is not None else OWN_CHART:
         case "memory":
@@ -89,7 +89,7 @@ def of_one(
         case "latency":
             yield from distributions.over_time(judged, answers, record, times)
         case "latency_baseline":
-            yield from distributions.beside_hour0(judged, answers)
+            yield from distributions.against_hour0(judged, answers)
         case "probes":
             yield from _health(judged, answers, record, times)
         case "beats":
@@ -105,9 +105,9 @@ def _values(lines: Iterable[ev.Line]) -> list[float]:
 
 
 def _thinned(line: ev.Line, most: int = 360) -> list[tuple[float, float | None]]:
-    """Some ``most`` points: of each stretch the least and the largest, so that peaks stay.
+    """Return some ``most`` points: the smallest and largest of each part, so that peaks stay.
 
-    A missing value, or a step of more than ``GAP`` usual ones, parts the line.
+    A missing value, or a step longer than ``GAP`` usual ones, interrupts the line.
     """
     size = math.ceil(2 * len(line.times) / most) if len(line.times) > most else 1
     kept: list[tuple[float, float | None]] = []
@@ -120,7 +120,7 @@ def _thinned(line: ev.Line, most: int = 360) -> list[tuple[float, float | None]]
 
 
 def _runs(line: ev.Line) -> Iterator[list[tuple[float, float]]]:
-    """The stretches of a line without a gap."""
+    """Yield the parts of a line between its gaps."""
     longest = GAP * _step(line)
     run: list[tuple[float, float]] = []
     for at, value in zip(line.times, line.values, strict=False):
@@ -134,7 +134,7 @@ def _runs(line: ev.Line) -> Iterator[list[tuple[float, float]]]:
 
 
 def _step(line: ev.Line) -> float:
-    """The usual time between two values of a line, in seconds."""
+    """Return the usual time between two values of a line, in seconds."""
     gaps = [b - a for a, b in zip(line.times[:200], line.times[1:200], strict=False)]
     return median(gaps) if gaps else 0.0
 
@@ -169,28 +169,28 @@ def _memory(
     plot = Plot(ends, (low, top), 190)
     fitted = _leak_trend(plot, judged, memory, ends)
     for n, line in enumerate(lines[:8]):
-        whose = len(lines) == 1 or (fitted and n == int(figures["instance"]))
-        plot.line(_thinned(line), "ln" if whose else "ln2")
-    told = ""
+        dark = len(lines) == 1 or (fitted and n == int(figures["instance"]))
+        plot.line(_thinned(line), "ln" if dark else "ln2")
+    caption = ""
     if fitted:
-        told = f"; trend {format_number(figures['slope'])} {unit}/h, dashed, its bounds pale"
-        told += ", of the instance drawn dark" if len(lines) > 1 else ""
+        caption = f"; dashed: trend {format_number(figures['slope'])} {unit}/h; pale: its bounds"
+        caption += "; of the dark instance" if len(lines) > 1 else ""
     if limit is not None:
         limited = f"limit {format_number(limit)} {unit}"
         plot.level(limit, limited, judged={"limit_mb": limit})
         plot.beyond(above=limit)
-        told += "" if shown else f"; {limited}, above the picture"
+        caption += "" if shown else f"; {limited}, above the chart"
     _deploys(plot, answers)
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, format_number(v)) for v in steps(low, top))
     largest = f"largest {format_number(max(values))} {unit}"
-    says = f"{plural(len(lines), 'instance')}, {largest}{told}"
+    says = f"{plural(len(lines), 'instance')}, {largest}{caption}"
     title = f"Memory, {unit}"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 
 
 def _scaled(line: ev.Line, factor: float) -> ev.Line:
-    """The same line in another unit."""
+    """Return the line in another unit."""
     if factor == 1.0:
         return line
     values = tuple(None if v is None else v * factor for v in line.values)
@@ -198,10 +198,10 @@ def _scaled(line: ev.Line, factor: float) -> ev.Line:
 
 
 def _leak_trend(plot: Plot, judged: Judged, memory: ev.Series, ends: tuple[float, float]) -> bool:
-    """Draw the trend that was judged, and the fan of its bounds; false where none was fitted.
+    """Draw the trend that was judged with its bounds; return False if none was fitted.
 
-    It is one instance's, and runs through the middle of its longest life, to both sides as far as
-    that can reach within the picture.
+    It is the trend of one instance and runs through the middle of its longest run, as far to both
+    sides as the chart allows.
     """
     names = ("instance", "slope", "lower", "upper", "pivot_h", "pivot_mb")
     known = {name: judged.figures[name] for name in names if name in judged.figures}
@@ -244,12 +244,12 @@ def _responses(
     top = max([*rate.values(), *shown]) or figures.get("smallest_rise_to", 0.0) or 1.0
     plot = Plot(ends, (0, top * 1.15), 150)
     plot.bars(((at, min(at + HOUR_S, ends[1]), value) for at, value in rate.items()), "br")
-    told = _error_trend(plot, judged, list(rate))
+    caption = _error_trend(plot, judged, list(rate))
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, format_percent(v)) for v in steps(0, top))
     says = (
         f"{count_of(round(sum(bad.values())), round(sum(every.values())))} with a status of 500 or "
-        f"above, each hour of the window{told}"
+        f"above, each hour of the window{caption}"
     )
     title = "Failed responses, share"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
@@ -268,9 +268,9 @@ def _responses(
 
 
 def _error_trend(plot: Plot, judged: Judged, hours: Sequence[float]) -> str:
-    """Draw the trend of the share that was judged, from the first hour to the last; in words.
+    """Draw the trend of the share that was judged; return it as text.
 
-    Where the verdict found a spike, the worst one's share is drawn instead.
+    If the verdict found a spike, the share of the worst one is drawn instead.
     """
     figures = judged.figures
     worst = figures.get("worst_hour_share")
@@ -299,7 +299,7 @@ def _summed(series: ev.Series, bad: bool) -> dict[float, float]:
 
 
 def _stepped(total: dict[float, float], step: float, begin: float = 0.0) -> dict[float, float]:
-    """Sums over ``step`` seconds, the first step from ``begin`` on."""
+    """Return sums over ``step`` seconds, the first step starting at ``begin``."""
     sums: dict[float, float] = {}
     for at, value in total.items():
         start = begin + math.floor((at - begin) / step) * step
@@ -316,10 +316,10 @@ def _events(
     ends = ends_of(events, ())
     first = math.floor(ends[0] / 3600) * 3600
     hours = [first + 3600 * k for k in range(math.ceil((ends[1] - first) / 3600))]
-    moments = [(i, float(i["at"])) for i in events.items if isinstance(i.get("at"), int | float)]
-    counted = _counted(moments, _normal(judged))
+    timed = [(i, float(i["at"])) for i in events.items if isinstance(i.get("at"), int | float)]
+    counted = _counted(timed, _normal(judged))
     bars = [(h, h + 3600, sum(h <= at < h + 3600 for at in counted)) for h in hours]
-    aside = [(h, b, sum(h <= at < b for _, at in moments) - n) for h, b, n in bars]
+    excluded = [(h, b, sum(h <= at < b for _, at in timed) - n) for h, b, n in bars]
     limit = judged.scale.limit if judged.scale else None
     top = max([6, limit or 0, *(n for _, _, n in bars)])
     plot = Plot(ends, (0, top * 1.1), 150)
@@ -331,24 +331,24 @@ def _events(
     says = f"{plural(len(counted), 'event')} counted"
     title = "Error events in each clock hour"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
-    if len(moments) > len(counted):
-        most = max(n for _, _, n in aside)
+    if len(timed) > len(counted):
+        most = max(n for _, _, n in excluded)
         plot = Plot(ends, (0, most * 1.1), 70)
-        plot.bars(((a + 60, b - 60, float(n)) for a, b, n in aside), "br2")
+        plot.bars(((a + 60, b - 60, float(n)) for a, b, n in excluded), "br2")
         plot.ticks_x(hour_ticks(record, ends, times))
         plot.ticks_y([(float(most), format_number(most))])
-        says = f"{plural(len(moments) - len(counted), 'event')} of normal classes; no limit applies"
-        title = "Events that are not counted, in each clock hour"
+        says = f"{plural(len(timed) - len(counted), 'known-normal event')}; no limit applies"
+        title = "Known-normal events, not counted, in each clock hour"
         yield Picture(title=title, says=says, svg=plot.svg(title, says))
 
 
 def _counted(
-    moments: Sequence[tuple[dict[str, Any], float]], normal: Sequence[IssueClass]
+    timed: Sequence[tuple[dict[str, Any], float]], normal: Sequence[IssueClass]
 ) -> list[float]:
-    """When events happened that are of no normal class, or above what their class may have."""
+    """Return the times of events of no normal class, or above the limit of their class."""
     in_hour: Counter[tuple[str, int]] = Counter()
     found = []
-    for item, at in sorted(moments, key=lambda one: one[1]):
+    for item, at in sorted(timed, key=lambda one: one[1]):
         kind = class_of(item, normal)
         if kind is not None:
             hour = kind.name, math.floor(at / 3600)
@@ -360,7 +360,7 @@ def _counted(
 
 
 def _normal(judged: Judged) -> list[IssueClass]:
-    """The normal classes that the verdict set aside; none where they cannot be read."""
+    """Return the normal classes that the verdict excluded; empty if they cannot be read."""
     try:
         return msgspec.convert((judged.objective or {}).get("normal") or [], list[IssueClass])
     except msgspec.ValidationError:
@@ -377,7 +377,7 @@ def _health(
     plot = Plot(ends, (0, 1), 50, narrowest=300)
     plot.bars(((a, b, 1.0) for a, b in between(probes.gaps, ends)), "br")
     for start, end in probes.gaps[:500]:
-        plot.hole(start, end)
+        plot.gap(start, end)
     plot.crosses((failure.at, 0.5) for failure in probes.failures[:500])
     length = ends[1] - ends[0]
     if length > LONG_S:
@@ -386,17 +386,17 @@ def _health(
         step = next(s for s in (900, 1800, 3600) if length / s <= 8)
         plot.ticks_x(clock_ticks(ends[0], ends[1], step, times))
     longest = max(probes.gaps, key=lambda g: g[1] - g[0], default=None)
-    hole = ""
+    gap = ""
     if longest is not None:
         at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=longest[0])
         lasted = format_duration(longest[1] - longest[0])
-        hole = f"; longest stretch unseen {lasted}, at {times.clock(at)}"
+        gap = f"; longest gap {lasted}, at {times.clock(at)}"
     failed = f"{format_count(probes.bad)} failed" if probes.bad else "none failed"
     counted = judged.figures.get("counted")
     if probes.bad and counted is not None:
         failed += f", {format_count(counted) if counted else 'none'} of them counted"
-    says = f"{count_of(probes.kept, probes.due)} probes sent, {failed}{hole}"
-    title = f"Health probes over {format_duration(length)}; hatched is a stretch that nobody saw"
+    says = f"{count_of(probes.kept, probes.due)} probes sent, {failed}{gap}"
+    title = f"Health probes over {format_duration(length)}; hatched: no data"
     yield Picture(
         title=title,
         says=says,
@@ -463,7 +463,7 @@ def _disk(
 def _series(
     judged: Judged, answers: dict[str, ev.Evidence], record: Record, times: Times
 ) -> Iterator[Picture]:
-    """Every series among a criterion's evidence, in a chart of its own."""
+    """Yield a chart for each series in the evidence of a criterion."""
     for name, series in answers.items():
         if not isinstance(series, ev.Series) or not _values(series.lines):
             continue

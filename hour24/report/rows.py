@@ -1,9 +1,9 @@
-"""One line a verdict: as a row of the table of criteria, and as what was not measured.
+"""One line per verdict: a row of the table of criteria, or an entry of what was not measured.
 
 Rules of this module:
 
-- A criterion with several subjects is one row with parts; the worst part decides it.
-- What has no answer says why, shows every try, and says what would settle it.
+- A criterion with several subjects is one row with parts; the worst part decides its outcome.
+- A verdict without an answer shows the reason, every attempt, and what would resolve it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,24 @@ from msgspec import Struct, structs
 from hour24 import codes
 from hour24.ledger.record import Judged
 from hour24.report import charts, page
-from hour24.report.exhibits import Answers, anchor, good, tries
+from hour24.report.exhibits import Answers, anchor, is_answered, tries
 from hour24.report.times import Times
 from hour24.text import join_words, keep_units, one_line, plural
 from hour24.verdict import Outcome
 
-Beside = Mapping[tuple[str, str], str]
+Marks = Mapping[tuple[str, str], str]
 Hour0 = Mapping[tuple[str, str], float]
 WHOLE = "at each checkpoint"
-"""Stands for the subject of a verdict without one, beside others that have one."""
+"""The subject shown for a verdict without one, if others of the criterion have a subject."""
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One line of the table of criteria; ``parts`` are its subjects, where it has several."""
+    """One line of the table of criteria.
+
+    Args:
+        mark: what the ledger says about this outcome: waived, resolved, failed before.
+        parts: one row per subject, if the criterion has several.
+    """
 
     id: str
     subject: str
@@ -43,15 +48,17 @@ class Row(Struct, frozen=True, kw_only=True):
     margin: Markup | None
     left: str
     tries: str = ""
-    beside: str = ""
+    mark: str = ""
     parts: tuple[Row, ...] = ()
 
 
 class Unmeasured(Struct, frozen=True, kw_only=True):
-    """Criteria without an answer for one reason: why, every try, and what would settle it.
+    """Criteria that have no answer for the same reason.
 
     Args:
         who: anchor, id and subject of each.
+        attempts: ``(answered, text)`` of each attempt.
+        resolves: what would resolve it.
     """
 
     who: tuple[tuple[str, str, str], ...]
@@ -59,28 +66,29 @@ class Unmeasured(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     code: str
     reason: str
-    settles: str
+    resolves: str
     attempts: tuple[tuple[bool, str], ...] = ()
-    beside: str = ""
+    mark: str = ""
 
 
 def each_part(rows: Iterable[Row]) -> list[Row]:
-    """Rows with their parts in their place."""
+    """Return the rows, each replaced by its parts if it has any."""
     return [part for row in rows for part in (row.parts or (row,))]
 
 
 def row_of(
     many: Sequence[Judged],
     answers: Answers,
-    beside: Beside,
+    marks: Marks,
     hour0: Hour0,
 ) -> Row:
-    parts = tuple(_single(judged, answers, beside, hour0) for judged in many)
+    """Return the row of one criterion, from the verdicts of all its subjects."""
+    parts = tuple(_single(judged, answers, marks, hour0) for judged in many)
     if len(parts) == 1:
         return parts[0]
     parts = tuple(structs.replace(part, subject=part.subject or WHOLE) for part in parts)
     outcome = page.outcome_of(many)
-    held = sum(part.outcome == Outcome.PASS for part in parts)
+    passed = sum(part.outcome == Outcome.PASS for part in parts)
     weight = [part for part in parts if part.outcome == outcome]
     return Row(
         id=many[0].id,
@@ -89,7 +97,7 @@ def row_of(
         outcome=outcome,
         code="",
         reason="" if outcome == Outcome.PASS else join_words([part.subject for part in weight]),
-        observed=f"{held} of {len(parts)}",
+        observed=f"{passed} of {len(parts)}",
         bound="",
         limit=f"all {len(parts)}",
         anchor=parts[0].anchor,
@@ -102,7 +110,7 @@ def row_of(
 def _single(
     judged: Judged,
     answers: Answers,
-    beside: Beside,
+    marks: Marks,
     hour0: Hour0,
 ) -> Row:
     name = f"{judged.id} {judged.subject}".strip()
@@ -122,27 +130,27 @@ def _single(
             judged.scale, judged.outcome, name, hour0.get((judged.id, judged.subject))
         ),
         left=charts.margin_text(judged.scale, judged.outcome),
-        tries=next((told for told in map(tries, every) if told), ""),
-        beside=beside.get((judged.id, judged.subject), ""),
+        tries=next(filter(None, map(tries, every)), ""),
+        mark=marks.get((judged.id, judged.subject), ""),
     )
 
 
 def unmeasured(
-    many: Iterable[Judged], answers: Answers, beside: Beside, times: Times
+    many: Iterable[Judged], answers: Answers, marks: Marks, times: Times
 ) -> list[Unmeasured]:
-    """What has no answer, criteria with the same reason together."""
+    """Return what has no answer; criteria with the same reason are one entry."""
     found: dict[tuple[str, ...], Unmeasured] = {}
     for judged in many:
-        one = _unmeasured(judged, answers, beside, times)
+        one = _unmeasured(judged, answers, marks, times)
         alone = judged.id if one.outcome == Outcome.NOT_APPLICABLE else ""
-        key = (one.outcome.value, one.code, one.reason, one.beside, alone)
+        key = (one.outcome.value, one.code, one.reason, one.mark, alone)
         before = found.get(key)
         found[key] = one if before is None else structs.replace(before, who=before.who + one.who)
     return list(found.values())
 
 
-def silent(many: Iterable[Judged]) -> str:
-    """``Metrics (9 criteria) and Logs (6 criteria)``: who did not answer; empty: nobody."""
+def silent_sources(many: Iterable[Judged]) -> str:
+    """Return the sources that did not answer: ``Metrics (9 criteria) and Logs (6 criteria)``."""
     many = tuple(many)
     titles = {"prober": "the prober"}
     for judged in many:
@@ -160,11 +168,11 @@ def silent(many: Iterable[Judged]) -> str:
     )
 
 
-def _unmeasured(judged: Judged, answers: Answers, beside: Beside, times: Times) -> Unmeasured:
+def _unmeasured(judged: Judged, answers: Answers, marks: Marks, times: Times) -> Unmeasured:
     tried = [
         attempt
         for answer in answers.of(judged).values()
-        if not all(map(good, answer.question.attempts))
+        if not all(map(is_answered, answer.question.attempts))
         for attempt in answer.question.attempts
     ]
     return Unmeasured(
@@ -173,10 +181,13 @@ def _unmeasured(judged: Judged, answers: Answers, beside: Beside, times: Times) 
         outcome=judged.outcome,
         code=judged.code,
         reason=keep_units(judged.reason),
-        settles=codes.settles(judged.code) if judged.outcome == Outcome.INCONCLUSIVE else "",
+        resolves=codes.settles(judged.code) if judged.outcome == Outcome.INCONCLUSIVE else "",
         attempts=tuple(
-            (good(attempt), f"{one_line(attempt.result, 40)} {times.clock(attempt.at, True)}")
+            (
+                is_answered(attempt),
+                f"{one_line(attempt.result, 40)} {times.clock(attempt.at, True)}",
+            )
             for attempt in tried[-6:]
         ),
-        beside=beside.get((judged.id, judged.subject), ""),
+        mark=marks.get((judged.id, judged.subject), ""),
     )

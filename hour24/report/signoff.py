@@ -1,10 +1,10 @@
-"""The sign-off page: the document that is archived, or why there is none yet.
+"""The sign-off page: the document to archive, or the reasons why there is none yet.
 
 Rules of this module:
 
-- Approved is a watch with a ``signoff`` entry in its ledger against which nothing stood when it
+- A watch is approved if its ledger has a ``signoff`` entry and nothing blocked the launch when it
   was signed; any other is REFUSED and lists what is missing. A rehearsal is always refused.
-- Everything is computed from the ledger at the moment it was signed; until then, at ``now``.
+- Everything is computed from the ledger as of the signature; until then, as of ``now``.
 - Issues and proposals are listed from evidence in the records; nothing is judged again here.
 """
 
@@ -24,7 +24,7 @@ from hour24.criteria import CRITERIA, EIGHT, database, errors, latency
 from hour24.ledger import moved
 from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, index, page, trends
-from hour24.report.coverage import Seen
+from hour24.report.coverage import Coverage
 from hour24.report.exhibits import Answers, read
 from hour24.report.times import Times
 from hour24.text import (
@@ -64,15 +64,15 @@ def write(ledger: Ledger, path: Path, now: datetime, missing: Sequence[str] = ()
     """Write the sign-off page.
 
     Args:
-        missing: what stands in the way of an approval, one sentence each
-            (``hour24.ledger.signoff.missing``); none: it is computed from the standings alone.
-    Raises: OSError, when it cannot be written.
+        missing: what prevents an approval, one sentence each
+            (``hour24.ledger.signoff.missing``); empty: computed from the standings alone.
+    Raises: OSError, if it cannot be written.
     """
     page.put(path, text(ledger, now, missing))
 
 
 def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
-    """The sign-off page, as HTML."""
+    """Return the sign-off page as HTML."""
     watch, genesis = ledger.watch, ledger.genesis
     times = Times(watch.zone, watch.t0, watch.whole.end)
     entries = ledger.entries()
@@ -104,7 +104,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "most_missing": MOST_MISSING,
         "eight": _eight(ledger, standings),
         "waivers": index.waiver_views([e for e in entries if e.kind == "waive"], now, times),
-        "classes": [index.says_of(e) for e in entries if e.kind == "classify"],
+        "classes": [index.describe(e) for e in entries if e.kind == "classify"],
         "heads": grid.heads(ledger, now),
         "groups": groups,
         "states": grid.states(groups),
@@ -139,33 +139,33 @@ _NAMED = ("by", "role", "because", "decision", "key", "signature", "release")
 
 
 def _missing(ledger: Ledger, now: datetime, signed: bool) -> list[str]:
-    """What the standings alone say is missing."""
-    found = [f"{outcome.value}: {line}" for outcome, line in grid.standing(ledger, now)]
+    """Return what is missing according to the standings alone."""
+    found = [f"{outcome.value}: {line}" for outcome, line in grid.blocking(ledger, now)]
     if not ledger.genesis.target_kind.approvable:
-        found.append("a rehearsal can never be signed off")
+        found.append("a rehearsal cannot be signed off")
     if not signed:
-        found.append("nobody has signed")
+        found.append("not signed yet")
     return found
 
 
 def _shown(ledger: Ledger, now: datetime, missing: Sequence[str]) -> list[str]:
-    """What is missing, one line a criterion, however many hours it concerns."""
-    stands = grid.standing(ledger, now)
+    """Return what is missing, one line per criterion, however many hours it concerns."""
+    blocking = grid.blocking(ledger, now)
     open_ones = [s for s in ledger.standings(now) if not s.waived_by and not s.settled_by]
     bad = [s for s in open_ones if s.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)]
-    told = tuple(
+    grouped = tuple(
         {f"{s.id} " for s in bad}
         | {f"{s.id}:" for s in bad}
         | {f"hour {s.hour}: " for s in bad if s.code == "missed"}
         | {"FAIL: ", "INCONCLUSIVE: "}
     )
-    rest = [line for line in missing if not line.startswith(told)]
+    rest = [line for line in missing if not line.startswith(grouped)]
     gone = len(rest) < len(missing)
-    return [*rest, *(f"{outcome.value}: {line}" for outcome, line in stands if gone)]
+    return [*rest, *(f"{outcome.value}: {line}" for outcome, line in blocking if gone)]
 
 
 def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
-    """The eight criteria as the last checkpoint judged them."""
+    """Return the eight criteria as the last checkpoint judged them."""
     hour = ledger.watch.hours[-1]
     record = ledger.latest(hour)
     grouped = page.by_criterion(record.criteria) if record is not None else {}
@@ -185,7 +185,7 @@ def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
                 id=name,
                 sentence=_sentence(name, many),
                 outcome=outcome,
-                findings=tuple(findings) or ("not judged: there is no record of this hour",),
+                findings=tuple(findings) or ("not judged: this hour has no record",),
                 margin=charts.margin(drawn.scale, drawn.outcome, name) if drawn else None,
                 left=charts.margin_text(drawn.scale, drawn.outcome) if drawn else "–",
                 waived=next((one_line(s.waived_by, 80) for s in own if s.waived_by), ""),
@@ -195,19 +195,19 @@ def _eight(ledger: Ledger, standings: Sequence[Standing]) -> list[Eighth]:
 
 
 def _local(watched: Mapping[str, str]) -> bool:
-    """Whether all that is asked of the service itself is asked of the machine that asks."""
+    """Return True if every address of the service is on the machine that measures."""
     try:
-        parts = [urlsplit(each) for place, each in watched.items() if place.endswith(".url")]
-    except ValueError:  # a host that was scrubbed was a secret: no machine's own is
+        parts = [urlsplit(each) for name, each in watched.items() if name.endswith(".url")]
+    except ValueError:  # the host was redacted, so it was a secret, which no loopback address is
         return False
-    own = [one for one in parts if one.scheme and one.hostname]
-    return bool(own) and all(
-        one.hostname in ("localhost", "::1") or str(one.hostname).startswith("127.") for one in own
+    urls = [one for one in parts if one.scheme and one.hostname]
+    return bool(urls) and all(
+        one.hostname in ("localhost", "::1") or str(one.hostname).startswith("127.") for one in urls
     )
 
 
 def _drawn(many: Sequence[Judged], outcome: Outcome) -> Judged | None:
-    """The verdict whose margin is drawn: of the worst ones the last that can be drawn at all."""
+    """Return the verdict whose margin is drawn: the last of the worst ones that has a scale."""
     able = [j for j in many if j.scale is not None and j.scale.unit not in charts.ALL]
     return next((j for j in reversed(able) if j.outcome == outcome), None)
 
@@ -222,26 +222,26 @@ def _but_eight(lines: Sequence[grid.Line]) -> list[grid.Line]:
     return [line for line in lines if line.id not in EIGHT]
 
 
-def _coverage(records: Sequence[Record], whole_s: float) -> list[Seen]:
-    """Health probes of all checkpoints together, then what the last one saw of the whole watch."""
+def _coverage(records: Sequence[Record], whole_s: float) -> list[Coverage]:
+    """Return the coverage of all health probes, then of the last checkpoint's other measures."""
     probes = [p for r in records if (p := trends.probes_of(r)) is not None]
     found = [
-        Seen(
+        Coverage(
             what="health probes, all checkpoints",
             got=sum(p.kept for p in probes),
             planned=sum(p.due for p in probes),
-            hole_s=max((b - a for p in probes for a, b in p.gaps), default=0.0),
+            gap_s=max((b - a for p in probes for a, b in p.gaps), default=0.0),
         )
     ]
     last = records[-1].criteria if records else ()
     answers = Answers(last)
     named = (one for judged in last for one in answers.of(judged).items())
-    rest = (one for one in coverage.seen(named, whole_s) if not one.what.startswith("health"))
+    rest = (one for one in coverage.measure(named, whole_s) if not one.what.startswith("health"))
     return [one for one in (*found, *rest) if one.planned]
 
 
 def _state(last: Record | None) -> list[str]:
-    """The state of the system as the last checkpoint found it."""
+    """Return the state of the system at the last checkpoint."""
     return [
         f"{judged.id}: {shorten(judged.reason, 160)}"
         for judged in (last.criteria if last is not None else ())
@@ -250,18 +250,18 @@ def _state(last: Record | None) -> list[str]:
 
 
 def _issues(standings: Sequence[Standing], approved: bool) -> list[tuple[Outcome, str, str]]:
-    """Whatever did not hold at some hour, and what became of it.
+    """Return every check that did not pass at some hour, and its state now.
 
-    Where it is not approved, what is open stands under what is missing, and not here again.
+    Without an approval, open ones are left out: they are listed under what is missing.
     """
     own = [s for s in standings if s.id not in EIGHT]
-    found = [(one.outcome, one.text, one.became or "open") for one in grid.gathered(own)]
+    found = [(one.outcome, one.text, one.state or "open") for one in grid.group_problems(own)]
     found = [one for one in found if approved or one[2] != "open"]
     return sorted(found, key=lambda one: one[0] != Outcome.FAIL)[:MOST_ISSUES]
 
 
 def _listed(record: Record, wanted: Sequence[str], what: str) -> Iterator[dict[str, Any]]:
-    """Items of the first listing of ``what`` among these criteria's evidence."""
+    """Yield the items of the first listing of ``what`` in the evidence of these criteria."""
     for judged in record.criteria:
         if judged.id not in wanted:
             continue
@@ -273,7 +273,7 @@ def _listed(record: Record, wanted: Sequence[str], what: str) -> Iterator[dict[s
 
 
 def _found(records: Sequence[Record], times: Times) -> Iterator[tuple[str, str, str]]:
-    """The issues of the whole watch: title, events, last seen; most frequent first."""
+    """Yield the issues of the whole watch: title, events, last seen; most frequent first."""
     total: dict[str, tuple[int, Any]] = {}
     for record in records:
         for item in _listed(record, ISSUES, "issues"):
@@ -281,8 +281,8 @@ def _found(records: Sequence[Record], times: Times) -> Iterator[tuple[str, str, 
             n = item.get("count")
             before, _ = total.get(name, (0, None))
             total[name] = before + (n if isinstance(n, int) else 0), item.get("last_seen")
-    for name, (n, seen) in sorted(total.items(), key=lambda one: -one[1][0])[:12]:
-        at = parse_time(seen)
+    for name, (n, last_seen) in sorted(total.items(), key=lambda one: -one[1][0])[:12]:
+        at = parse_time(last_seen)
         yield one_line(name, 160), format_count(n), times.full(at) if at else ""
 
 
@@ -328,9 +328,9 @@ def _statements(last: Record | None) -> Iterator[tuple[str, str, str]]:
 
 def _known_slow(last: Record | None) -> list[str]:
     return [
-        f"{one_line(judged.subject, 60)}: {one_line(told, 300)}"
+        f"{one_line(judged.subject, 60)}: {one_line(reason, 300)}"
         for judged in (last.criteria if last is not None else ())
         if judged.id == latency.TARGET.id
         and judged.objective is not None
-        and (told := str(judged.objective.get("known_slow") or ""))
+        and (reason := str(judged.objective.get("known_slow") or ""))
     ]

@@ -1,8 +1,8 @@
-"""Times as a page shows them: in the watch's own zone.
+"""Times as a page shows them: in the time zone of the watch.
 
 Rules of this module:
 
-- The page names the offset once, and beside every time when it changes during the watch.
+- The page names the offset once, or next to every time if it changes during the watch.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from hour24.text import one_line
 
 
 class Times:
-    """How the moments of one watch are written.
+    """Formats the times of one watch.
 
     Args:
-        zone: IANA name; one the machine does not know is read as UTC, and ``zone`` says so.
-        first, last: the ends of the watch; a change of the offset between them shows it
-            beside every time.
+        zone: IANA name; a name unknown to this machine is read as UTC, and ``zone`` says so.
+        first, last: the ends of the watch; if the offset changes between them, it is shown
+            next to every time.
     """
 
     def __init__(self, zone: str, first: datetime, last: datetime) -> None:
@@ -37,13 +37,13 @@ class Times:
     def _says(self, first: datetime) -> str:
         if self.zone == "UTC":
             return "UTC"
-        marked = "; in the sentences of verdicts UTC, and marked so"
+        marked = "; verdicts use UTC and say so"
         if self.mixed:
-            return f"{self.zone}; the offset changes, so it stands beside each time{marked}"
+            return f"{self.zone}; the offset changes, so each time shows it{marked}"
         return f"{self.offset(first)} ({self.zone}){marked}"
 
     def local(self, at: datetime) -> datetime:
-        """``at`` in the watch's zone."""
+        """Return ``at`` in the time zone of the watch."""
         return at.astimezone(self._zone)
 
     def offset(self, at: datetime) -> str:
@@ -70,7 +70,7 @@ class Times:
         return f"{self.date(at)} {self.clock(at, seconds)}"
 
     def whole(self, at: datetime) -> str:
-        """``22 Dec 2025 04:15``, for what may lie in another year."""
+        """``22 Dec 2025 04:15``, for a time that may be in another year."""
         return f"{self.date(at)} {self.local(at).year} {self.clock(at)}"
 
     def dated(self, at: datetime) -> str:

@@ -2,9 +2,9 @@
 
 Rules of this module:
 
-- One x for all: hours after T0. One height for the limit in every chart.
-- A bar is as wide as its checkpoint's window; its band is the bound. An hour without a value
-  is hatched, never a zero.
+- All charts share the x axis, hours after T0, and the height of the limit.
+- A bar is as wide as the window of its checkpoint; its band is the confidence interval. An hour
+  without a value is hatched, never zero.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ MOST = 24
 TOP = 1.6
 
 
-def of(ledger: Ledger, times: Times) -> tuple[list[Picture], list[str]]:
-    """What is worth a line, and the names of what stayed at 0 of its limit throughout.
+def draw(ledger: Ledger, times: Times) -> tuple[list[Picture], list[str]]:
+    """Return the charts of a watch, and the names of what stayed at 0 of its limit.
 
-    Each criterion that has a scale at two checkpoints or more, those that did not always pass
-    first; then the health probes.
+    Each criterion with a scale at two checkpoints or more has a chart, those that did not always
+    pass first; then the health probes.
     """
     records = [r for hour in ledger.watch.hours if (r := ledger.latest(hour)) is not None]
     over: dict[tuple[str, str], list[tuple[Record, Judged]]] = {}
@@ -50,23 +50,23 @@ def of(ledger: Ledger, times: Times) -> tuple[list[Picture], list[str]]:
         for judged in record.criteria:
             if judged.scale is not None and judged.scale.limit > 0:
                 over.setdefault((judged.id, judged.subject), []).append((record, judged))
-    moved, still = [], []
+    changing, at_zero = [], []
     for (name, subject), points in over.items():
         if len(points) < 2:
             continue
         if all(_at_zero(judged) for _, judged in points):
-            still.append(f"{name} {one_line(subject, 60)}".strip())
+            at_zero.append(f"{name} {one_line(subject, 60)}".strip())
         else:
-            moved.append(_trend(ledger, name, subject, points))
-    moved.sort(key=lambda picture: _WEIGHT.get(picture.outcome, 2))
-    return [*moved[:MOST], *_health(ledger, records, times)], still
+            changing.append(_trend(ledger, name, subject, points))
+    changing.sort(key=lambda picture: _WEIGHT.get(picture.outcome, 2))
+    return [*changing[:MOST], *_health(ledger, records, times)], at_zero
 
 
 _WEIGHT = {Outcome.FAIL: 0, Outcome.INCONCLUSIVE: 1}
 
 
 def _at_zero(judged: Judged) -> bool:
-    """Whether nothing of the limit was used, by the value and by its bound."""
+    """Return True if neither the value nor its bounds use any of the limit."""
     assert judged.scale is not None
     low, high = charts.bounds(judged.scale)
     known = [v for v in (charts.share(judged.scale.observed, judged.scale), low, high) if v]
@@ -86,24 +86,24 @@ def _trend(
         assert judged.scale is not None
         start = (record.window.start - record.t0) / timedelta(hours=1)
         end = (record.window.end - record.t0) / timedelta(hours=1)
-        seen = charts.share(judged.scale.observed, judged.scale)
+        observed = charts.share(judged.scale.observed, judged.scale)
         low, high = charts.bounds(judged.scale)
-        known = [v for v in (seen, low, high) if v is not None]
+        known = [v for v in (observed, low, high) if v is not None]
         outcomes.append(judged.outcome)
         if not known:
-            plot.hole(start, end)
+            plot.gap(start, end)
             continue
         scale = judged.scale
         of = {"limit": scale.limit, "observed": scale.observed}
         of |= {"lower": scale.lower, "upper": scale.upper}
         drawn = {name: value for name, value in of.items() if value is not None}
         plot.band([(start, min(known), max(known)), (end, min(known), max(known))], judged=drawn)
-        if seen is not None:
-            plot.line([(start, seen), (end, seen)], "wk")
+        if observed is not None:
+            plot.line([(start, observed), (end, observed)], "wk")
             if judged.scale.observed is not None:
                 values.append(judged.scale.observed)
             if judged.outcome == Outcome.FAIL:
-                failures.append(((start + end) / 2, min(seen, TOP * 0.97)))
+                failures.append(((start + end) / 2, min(observed, TOP * 0.97)))
     plot.crosses(failures)
     last = points[-1][1]
     assert last.scale is not None
@@ -114,12 +114,12 @@ def _trend(
     title = f"{name} {one_line(subject, 60)}".strip()
     says = _first_and_last(values, last.scale.unit)
     if last.scale.better == "above" and last.scale.limit < 1:
-        says += "; drawn is what is missing"
+        says += "; the chart shows what is missing"
     return Picture(title=title, says=says, svg=plot.svg(title, says), outcome=worst(outcomes))
 
 
 def _first_and_last(values: Sequence[float], unit: str) -> str:
-    """``first 11.6, last 10.3 MB/h, highest 12.1``: in time, so that it reads as a trend."""
+    """Return the values in the order of time: ``first 11.6, last 10.3 MB/h, highest 12.1``."""
     if not values:
         return "no value observed"
     suffix = "" if unit in ("", "1", "ratio") else f" {one_line(unit, 20)}"
@@ -132,7 +132,7 @@ def _first_and_last(values: Sequence[float], unit: str) -> str:
 
 
 def probes_of(record: Record) -> ev.Probes | None:
-    """What the prober saw of health in this checkpoint's window, as it stands in the record."""
+    """Return the health probes in the window of this checkpoint, as stored in the record."""
     for judged in record.criteria:
         for plain in judged.evidence.values() if judged.id == health.ALWAYS.id else ():
             answer = read(plain)
@@ -142,14 +142,14 @@ def probes_of(record: Record) -> ev.Probes | None:
 
 
 def _health(ledger: Ledger, records: Sequence[Record], times: Times) -> Iterator[Picture]:
-    seen = [(r, p) for r in records if (p := probes_of(r)) is not None and p.due]
-    if not seen:
+    probed = [(r, p) for r in records if (p := probes_of(r)) is not None and p.due]
+    if not probed:
         return
     t0 = ledger.watch.t0.timestamp()
     end = t0 + ledger.watch.hours[-1] * 3600
     plot = Plot((t0, end), (0, 1), 50, narrowest=300)
-    plot.hole(t0, end)
-    for record, probes in seen:
+    plot.gap(t0, end)
+    for record, probes in probed:
         window = probes.question.window or record.window
         at = window.start.timestamp()
         for left, right in sorted(probes.gaps):
@@ -158,12 +158,12 @@ def _health(ledger: Ledger, records: Sequence[Record], times: Times) -> Iterator
         plot.bars([(at, window.end.timestamp(), 1.0)], "br")
         plot.crosses((failure.at, 0.5) for failure in probes.failures[:200])
     plot.ticks_x((t0 + h * 3600, "T0" if h == 0 else str(h)) for h in ledger.watch.hours)
-    due, kept, bad = (sum(getattr(p, name) for _, p in seen) for name in ("due", "kept", "bad"))
-    longest = max((b - a for _, p in seen for a, b in p.gaps), default=0.0)
+    due, kept, bad = (sum(getattr(p, name) for _, p in probed) for name in ("due", "kept", "bad"))
+    longest = max((b - a for _, p in probed for a, b in p.gaps), default=0.0)
     says = (
         f"{count_of(kept, due)} sent, "
         f"{format_count(bad) if bad else 'none'} failed; "
-        f"longest stretch unseen {format_duration(longest) if longest else 'below one interval'}"
+        f"longest gap {format_duration(longest) if longest else 'below one interval'}"
     )
-    title = "Health probes; hatched is what nobody saw, or what is still to come"
+    title = "Health probes; hatched: no data, or not yet due"
     yield Picture(title=title, says=says, svg=plot.svg(title, says, "strip"), wide=True)
