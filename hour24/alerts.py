@@ -1,13 +1,15 @@
-"""Who is told, when, and in which words; and the sign of life for somebody outside.
+"""Notifications: who gets one, when, with which text; and the heartbeat.
 
 Rules of this module:
 
-- Told is a decision's change, a reminder of it, and its end; not every run. What was told before
-  follows from the decisions in the ledger, so that a run on another machine tells no double.
+- A message is sent if the decision changes, as a reminder of it, and at its end; not at each run.
+  What was sent before follows from the decisions in the ledger, so that a run on another machine
+  sends no duplicate.
 - What the system under watch wrote cannot act in a chat: no markup, no mention, no link, no
-  control character, and no more of it than a few lines.
-- An alert that cannot be sent becomes a line of text, and fails nothing. No text holds an address.
-- The sign of life follows healthchecks.io: ``/start``, the address itself, ``/fail``.
+  control character, and only a few lines of it.
+- An alert that cannot be sent becomes a line of text and fails nothing. No text contains an
+  address.
+- The heartbeat follows healthchecks.io: ``/start``, the address itself, ``/fail``.
 
 Source: https://healthchecks.io/docs/http_api/, the wiki of apprise (caronc/apprise).
 """
@@ -33,21 +35,25 @@ from hour24.secrets import Secret
 from hour24.text import blank_controls, escape_for_chat, format_percent
 
 CALLING = frozenset({"HOLD", "ALERT", "ROLL BACK"})
-"""Actions for which a person is told."""
+"""Actions for which people are notified."""
 QUIET = frozenset({"RETRY", ""})
-"""Actions that neither call nor end a call: nothing more is known."""
+"""Actions that neither start nor end an alert: they add no information."""
 REMIND_AFTER = timedelta(hours=1)
+"""At every checkpoint, which are four hours apart, and not at a retry."""
 SEND_WITHIN_S = 20.0
+"""The timeout of one message to all addresses; apprise waits 4 s for each."""
 BEAT_WITHIN_S = 5.0
+"""The timeout of a heartbeat; a checkpoint waits for it."""
 MOST_LINES = 6
+"""Lines of one list in a message, so that a telephone shows the whole."""
 Signal = Literal["start", "success", "fail"]
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """What is sent.
+    """A message to send.
 
     Args:
-        kind: ``failure``, ``warning``, ``success``, ``info``: the colour of it.
+        kind: ``failure``, ``warning``, ``success``, ``info``: its colour.
     """
 
     title: str
@@ -55,52 +61,52 @@ class Message(Struct, frozen=True, kw_only=True):
     kind: Literal["failure", "warning", "success", "info"]
 
 
-class Told(Struct, frozen=True, kw_only=True):
-    """What the people know: the decision they were told of last, and when; none after its end."""
+class LastAlert(Struct, frozen=True, kw_only=True):
+    """The decision of the last alert and its time; empty after its end."""
 
     action: str = ""
     rule: str = ""
     at: datetime | None = None
 
 
-def due(
+def next_message(
     record: Record, before: Sequence[Record], remind_after: timedelta = REMIND_AFTER
 ) -> Message | None:
-    """What is to be told after this record; none when there is nothing new.
+    """Return the message to send after this record; None if there is nothing new.
 
     Args:
-        before: the ledger's earlier records, this one not among them.
+        before: the earlier records of the ledger, without this one.
     """
-    told = Told()
+    last = LastAlert()
     earlier = [each for each in before if not each.early]
     for each in sorted(earlier, key=lambda each: each.ended):
-        told, _ = _next(told, each, remind_after)
+        last, _ = _next(last, each, remind_after)
     if record.early:
         return None
-    _, what = _next(told, record, remind_after)
+    _, what = _next(last, record, remind_after)
     return None if what is None else message(record, what)
 
 
-def _next(told: Told, record: Record, remind_after: timedelta) -> tuple[Told, str | None]:
-    """What is known after this record, and what was told for it."""
+def _next(last: LastAlert, record: Record, remind_after: timedelta) -> tuple[LastAlert, str | None]:
+    """Return the last alert after this record, and what is sent for the record."""
     decision = record.decision or {}
     action, rule = str(decision.get("action") or ""), str(decision.get("rule") or "")
     if action in QUIET:
-        return told, None
+        return last, None
     if action not in CALLING:
-        return Told(), "over" if told.action else None
-    now = Told(action=action, rule=rule, at=record.ended)
-    if not told.action:
+        return LastAlert(), "over" if last.action else None
+    now = LastAlert(action=action, rule=rule, at=record.ended)
+    if not last.action:
         return now, "new"
-    if (told.action, told.rule) != (action, rule):
+    if (last.action, last.rule) != (action, rule):
         return now, "changed"
-    if told.at is not None and record.ended - told.at >= remind_after:
+    if last.at is not None and record.ended - last.at >= remind_after:
         return now, "reminder"
-    return told, None
+    return last, None
 
 
 def message(record: Record, what: str = "new") -> Message:
-    """The words for a record's decision.
+    """Return the message for the decision of a record.
 
     Args:
         what: ``new``, ``changed``, ``reminder`` or ``over``.
@@ -128,24 +134,26 @@ def message(record: Record, what: str = "new") -> Message:
     causes = [
         f"{escape_for_chat(cause.get('cause'), 40)} "
         f"{format_percent(float(cause.get('share') or 0), 0)}"
-        for cause in _some(decision.get("causes"))
+        for cause in _first_lines(decision.get("causes"))
     ]
     if causes:
         lines.append("Causes: " + ", ".join(causes))
     lines += [
         f"{escape_for_chat(each.get('severity'), 20)}: {escape_for_chat(each.get('issue'), 40)} "
         f"{escape_for_chat(each.get('title'), 120)}"
-        for each in _some(decision.get("severities"))
+        for each in _first_lines(decision.get("severities"))
     ]
-    lines += [f"Status: {escape_for_chat(each, 160)}" for each in _some(decision.get("status"))]
+    lines += [
+        f"Status: {escape_for_chat(each, 160)}" for each in _first_lines(decision.get("status"))
+    ]
     lines += [
         f"{number}. {escape_for_chat(step.get('text'), 200)}"
-        for number, step in enumerate(_some(decision.get("steps")), start=1)
+        for number, step in enumerate(_first_lines(decision.get("steps")), start=1)
     ]
     lines += [
         f"Call {escape_for_chat(who.get('role'), 40)}: {escape_for_chat(who.get('name'), 80)}, "
         f"{_reach(who.get('reach'))}"
-        for who in _some(decision.get("call"))
+        for who in _first_lines(decision.get("call"))
     ]
     return Message(
         title=f"{prefix}{rehearsal}{action}: {service}, {where}",
@@ -155,16 +163,16 @@ def message(record: Record, what: str = "new") -> Message:
 
 
 def alarm_message(alarm: Alarm, service: str, call: Sequence[dict[str, str]] = ()) -> Message:
-    """The words for a rule that broke between checkpoints, or for its end.
+    """Return the message for an alarm between checkpoints, or for its end.
 
     Args:
-        service: its name and environment.
-        call: ``{role, name, reach}`` of who is on call.
+        service: name and environment of the service.
+        call: ``{role, name, reach}`` of each person on call.
     """
     rehearsal = "REHEARSAL " if alarm.simulated else ""
     lines = [
         escape_for_chat(alarm.says),
-        f"Since {alarm.since:%Y-%m-%d %H:%M:%S}Z, seen at {alarm.at:%H:%M:%S}Z by the prober",
+        f"Since {alarm.since:%Y-%m-%d %H:%M:%S}Z, observed at {alarm.at:%H:%M:%S}Z by the prober",
     ]
     if not alarm.over:
         lines += [
@@ -181,28 +189,28 @@ def alarm_message(alarm: Alarm, service: str, call: Sequence[dict[str, str]] = (
     )
 
 
-def trial(service: str) -> Message:
-    """What ``doctor --alert`` sends."""
+def trial_message(service: str) -> Message:
+    """Return the message that ``doctor --alert`` sends."""
     return Message(
         title=f"test: {escape_for_chat(service, 120)}",
-        body="hour24 can reach you. Nothing is wrong; somebody is trying the alerts.",
+        body="hour24 can reach you. Nothing is wrong; this is a test of the alerts.",
         kind="info",
     )
 
 
-def sent(message: Message, urls: Sequence[Secret]) -> tuple[str, ...]:
-    """Send it to every address, side by side.
+def send(message: Message, urls: Sequence[Secret]) -> tuple[str, ...]:
+    """Send a message to all addresses in parallel.
 
-    Returns: one line for each that it could not be sent to; empty when all went well.
+    Returns: one line for each address that could not be reached; empty if all were.
     """
     problems: list[str | None] = ["alerts: expected an answer in time, got none"] * len(urls)
 
-    def to(place: int, url: Secret) -> None:
-        problems[place] = _sent(message, url)
+    def to(index: int, url: Secret) -> None:
+        problems[index] = _send_to(message, url)
 
     threads = [
-        threading.Thread(target=to, args=(place, url), name="hour24 alert", daemon=True)
-        for place, url in enumerate(urls)
+        threading.Thread(target=to, args=(index, url), name="hour24 alert", daemon=True)
+        for index, url in enumerate(urls)
     ]
     until = time.monotonic() + SEND_WITHIN_S
     with warnings.catch_warnings():
@@ -212,56 +220,56 @@ def sent(message: Message, urls: Sequence[Secret]) -> tuple[str, ...]:
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
     return tuple(
-        f"{problem} ({url.name}, address {place} of {len(urls)})"
-        for place, (problem, url) in enumerate(zip(list(problems), urls, strict=True), start=1)
+        f"{problem} ({url.name}, address {number} of {len(urls)})"
+        for number, (problem, url) in enumerate(zip(list(problems), urls, strict=True), start=1)
         if problem is not None
     )
 
 
 class Caller:
-    """Sends messages one after another in the background: whoever tells it never waits.
+    """Sends messages one after another in the background; the caller never waits.
 
     Args:
-        came_of_it: called, in the background, with each message once it was sent or given up, and
-            with a line for each address that it could not be sent to.
+        after: called in the background with each message after it was sent or given up, and with
+            a line for each address that could not be reached.
     """
 
     def __init__(
-        self, urls: Sequence[Secret], came_of_it: Callable[[Message, tuple[str, ...]], None]
+        self, urls: Sequence[Secret], after: Callable[[Message, tuple[str, ...]], None]
     ) -> None:
         self._urls = urls
-        self._came_of_it = came_of_it
+        self._after = after
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="hour24 caller", daemon=True)
         self._thread.start()
 
-    def tell(self, message: Message) -> None:
-        """Have it sent."""
+    def send(self, message: Message) -> None:
+        """Queue a message."""
         self._messages.put(message)
 
     def close(self) -> bool:
-        """Wait, for a bounded time, until all is sent. Returns: whether it is."""
+        """Wait, with a timeout, until all messages are sent. Returns: True if they are."""
         self._messages.put(None)
         self._thread.join(SEND_WITHIN_S + 1.0)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         while (message := self._messages.get()) is not None:
-            self._came_of_it(message, sent(message, self._urls))
+            self._after(message, send(message, self._urls))
 
 
-def _sent(message: Message, url: Secret) -> str | None:
-    """Why it could not be sent; none when it was."""
+def _send_to(message: Message, url: Secret) -> str | None:
+    """Send a message to one address. Returns: why it failed; None if it did not."""
     import logging
 
     import apprise
 
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its lines hold addresses
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its log lines contain addresses
     asset = apprise.AppriseAsset(
         app_id="hour24",
         app_desc="hour24",
         async_mode=False,
-        service_timeout=0.0,  # its own thread would keep this process from ending; ours does not
+        service_timeout=0.0,  # no thread of apprise, which would keep the process alive
     )
     service = apprise.Apprise(asset=asset)
     try:
@@ -275,20 +283,20 @@ def _sent(message: Message, url: Secret) -> str | None:
             interpret_escapes=False,
         ):
             return None
-    except Exception as problem:  # noqa: BLE001  one of a hundred services' own; fails nothing
-        return f"alerts: expected the message to be taken, got {type(problem).__name__}"
-    return "alerts: expected the message to be taken, got it refused or nobody there"
+    except Exception as problem:  # noqa: BLE001  each service of apprise raises its own
+        return f"alerts: expected the message to be accepted, got {type(problem).__name__}"
+    return "alerts: expected the message to be accepted, got a refusal or no answer"
 
 
-def signal_of(exit_code: int) -> Signal | None:
-    """What a run's end is to the outside: INCONCLUSIVE has run; 13 is somebody else's run."""
+def heartbeat_signal(exit_code: int) -> Signal | None:
+    """Return the signal for an exit code: INCONCLUSIVE is a success; None for another run (13)."""
     if exit_code == 13:
         return None
     return "success" if exit_code in (0, 10) else "fail"
 
 
-def beat(url: Secret | None, signal: Signal) -> str:
-    """Give the sign of life. Returns: why it could not be given; empty when it was."""
+def send_heartbeat(url: Secret | None, signal: Signal) -> str:
+    """Send the heartbeat. Returns: why it failed; empty if it did not."""
     if url is None:
         return ""
     where = f"heartbeat: {signal}"
@@ -307,10 +315,10 @@ def beat(url: Secret | None, signal: Signal) -> str:
     return ""
 
 
-def _some(items: Any) -> list[Any]:
+def _first_lines(items: Any) -> list[Any]:
     return list(items or ())[:MOST_LINES]
 
 
 def _reach(text: object) -> str:
-    """A contact's own number or address, from production.toml: only kept on its line."""
+    """Return the number or address of a contact in production.toml, on one line."""
     return " ".join(blank_controls(str(text or "")).split())[:160]

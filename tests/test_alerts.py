@@ -1,4 +1,4 @@
-"""Who is told, when and in which words; and the sign of life."""
+"""Who is notified, when and with which text; and the heartbeat."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hour24 import alerts
 from hour24.alerts import (
     Message,
     alarm_message,
-    beat,
-    due,
+    heartbeat_signal,
     message,
-    sent,
-    signal_of,
-    trial,
+    next_message,
+    send,
+    send_heartbeat,
+    trial_message,
 )
 from hour24.ledger.record import Record
 from hour24.probes.lines import Alarm
@@ -38,18 +38,18 @@ def decided(
     return record(judged("DB-POOL"), hour=hour, attempt=attempt, decision=decision, **more)
 
 
-def told(*records: Record) -> list[str]:
-    """What is told after each record in turn, in a word."""
+def notifications(*records: Record) -> list[str]:
+    """Return what is sent after each record in turn, as one word."""
     words = []
-    for place, each in enumerate(records):
-        found = due(each, records[:place])
+    for index, each in enumerate(records):
+        found = next_message(each, records[:index])
         words.append("" if found is None else found.title.split(":")[0])
     return words
 
 
-def test_a_decision_is_told_when_it_changes_and_when_it_is_over():
-    """Not at every run; a blind run in between ends nothing."""
-    assert told(
+def test_a_message_is_sent_when_a_decision_changes_and_when_it_is_over():
+    """Not at every run; a run without answers in between ends nothing."""
+    assert notifications(
         decided("PROCEED", 0),
         decided("HOLD", 4),
         decided("RETRY", 8),
@@ -62,7 +62,7 @@ def test_a_decision_is_told_when_it_changes_and_when_it_is_over():
 
 def test_another_rule_is_a_change_and_the_same_one_a_reminder():
     """A reminder comes an hour later at the earliest."""
-    assert told(
+    assert notifications(
         decided("HOLD", 4),
         decided("HOLD", 4, attempt=2),
         decided("HOLD", 4, attempt=3, rule="another"),
@@ -71,7 +71,7 @@ def test_another_rule_is_a_change_and_the_same_one_a_reminder():
     ) == ["HOLD", "", "changed", "reminder", ""]
 
 
-def test_what_was_told_follows_from_the_ledger_alone():
+def test_what_was_sent_follows_from_the_ledger_alone():
     """Reminders count from the last telling; records in any order tell the same."""
     records = [decided("HOLD", 4, attempt=n) for n in (1, 2)]
     records[1] = record(
@@ -88,21 +88,21 @@ def test_what_was_told_follows_from_the_ledger_alone():
         decision=records[0].decision,
         ended=records[0].ended + timedelta(minutes=61),
     )
-    assert due(records[1], records[:1]) is None
-    assert due(last, records) == due(last, records[::-1])
-    assert due(last, records) is not None
+    assert next_message(records[1], records[:1]) is None
+    assert next_message(last, records) == next_message(last, records[::-1])
+    assert next_message(last, records) is not None
 
 
-def test_an_early_run_tells_nobody():
+def test_an_early_run_sends_nothing():
     """It does not count, before or now."""
     early = decided("ALERT", 4, early=True)
-    assert due(early, []) is None
-    assert due(decided("PROCEED", 8), [early]) is None
+    assert next_message(early, []) is None
+    assert next_message(decided("PROCEED", 8), [early]) is None
 
 
-def test_a_record_without_a_decision_tells_nobody():
+def test_a_record_without_a_decision_sends_nothing():
     """Nothing is known of it."""
-    assert due(record(judged("DB-POOL")), []) is None
+    assert next_message(record(judged("DB-POOL")), []) is None
 
 
 def hostile() -> Record:
@@ -148,7 +148,7 @@ def test_a_rehearsal_says_so():
 
 
 @pytest.mark.parametrize("over", [False, True])
-def test_an_alarm_of_the_prober_is_told_with_who_is_on_call(over):
+def test_an_alarm_of_the_prober_names_who_is_on_call(over):
     """At the minute the rule broke, and when it is over."""
     at = datetime(2026, 11, 24, 10, tzinfo=UTC)
     alarm = Alarm(
@@ -177,7 +177,7 @@ def test_a_message_arrives_as_it_was_made():
     """Through apprise, to each address once."""
     with Server(Answer()) as first, Server(Answer()) as second:
         made = message(hostile())
-        assert sent(made, [address(first), address(second)]) == ()
+        assert send(made, [address(first), address(second)]) == ()
         for server in (first, second):
             assert len(server.asked) == 1
             body = json.loads(server.asked[0].body)
@@ -191,21 +191,21 @@ def test_an_alert_that_cannot_be_sent_is_a_line_without_an_address(caplog, capfd
     with Server(Answer(status=500)) as failing, Server(Answer()) as good:
         gone = Secret("HOUR24_ALERT_URLS", f"json://u:the-secret@127.0.0.1:{free_port()}/")
         odd = Secret("HOUR24_ALERT_URLS", "nonsense://the-secret")
-        problems = sent(trial("voice"), [address(failing), address(good), gone, odd])
+        problems = send(trial_message("voice"), [address(failing), address(good), gone, odd])
         assert len(good.asked) == 1
     assert [line.rpartition(" (")[2] for line in problems] == [
         f"HOUR24_ALERT_URLS, address {n} of 4)" for n in (1, 3, 4)
     ]
     assert "apprise knows" in problems[2]
-    told = "".join(problems) + caplog.text + "".join(capfd.readouterr())
-    assert "the-secret" not in told
+    expected = "".join(problems) + caplog.text + "".join(capfd.readouterr())
+    assert "the-secret" not in expected
 
 
 def test_an_address_that_does_not_answer_costs_a_bounded_time(monkeypatch):
     """The line says so, and the run goes on."""
     monkeypatch.setattr(alerts, "SEND_WITHIN_S", 0.3)
-    monkeypatch.setattr(alerts, "_sent", lambda message, url: __import__("time").sleep(5))
-    found = sent(trial("voice"), [Secret("HOUR24_ALERT_URLS", "json://127.0.0.1")])
+    monkeypatch.setattr(alerts, "_send_to", lambda message, url: __import__("time").sleep(5))
+    found = send(trial_message("voice"), [Secret("HOUR24_ALERT_URLS", "json://127.0.0.1")])
     assert found == (
         "alerts: expected an answer in time, got none (HOUR24_ALERT_URLS, address 1 of 1)",
     )
@@ -216,7 +216,7 @@ def test_an_answer_that_never_ends_does_not_keep_the_process():
     code = (
         "import sys; from hour24 import alerts; from hour24.secrets import Secret\n"
         "alerts.SEND_WITHIN_S = 0.5\n"
-        "print(*alerts.sent(alerts.trial('x'), [Secret('A', sys.argv[1])]))"
+        "print(*alerts.send(alerts.trial_message('x'), [Secret('A', sys.argv[1])]))"
     )
     with Server(Answer(raw=b"HTTP/1.1 200 OK\r\n" * 40, drip_s=0.05)) as server:
         command = [sys.executable, "-c", code, f"json://127.0.0.1:{server.port}/"]
@@ -224,9 +224,9 @@ def test_an_answer_that_never_ends_does_not_keep_the_process():
     assert done.stdout.startswith("alerts: expected an answer in time, got none")
 
 
-def test_nobody_to_tell_is_no_problem():
+def test_no_address_is_no_problem():
     """Alerts are optional."""
-    assert sent(Message(title="t", body="b", kind="info"), []) == ()
+    assert send(Message(title="t", body="b", kind="info"), []) == ()
 
 
 def test_apprise_is_imported_only_to_send():
@@ -250,37 +250,37 @@ def test_the_sign_of_life_follows_the_convention(signal, path):
     """Start, success and failure, a query kept where it is."""
     with Server(Answer(body=b"OK")) as server:
         url = Secret("HOUR24_HEARTBEAT_URL", f"{server.url}/ping/uuid/?a=1")
-        assert beat(url, signal) == ""
+        assert send_heartbeat(url, signal) == ""
         assert [(each.method, each.path) for each in server.asked] == [("GET", path)]
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"), [(Answer(status=404), "expected 2xx, got 404"), (None, "refused")]
+    ("answer", "expected"), [(Answer(status=404), "expected 2xx, got 404"), (None, "refused")]
 )
-def test_a_sign_of_life_that_cannot_be_given_is_a_line(answer, told):
+def test_a_heartbeat_that_fails_is_one_line(answer, expected):
     """Without the address, which is a secret."""
     with Server(answer or Answer()) as server:
         base = server.url if answer else f"http://127.0.0.1:{free_port()}"
-        found = beat(Secret("HOUR24_HEARTBEAT_URL", base + "/the-secret"), "start")
-    assert told in found
+        found = send_heartbeat(Secret("HOUR24_HEARTBEAT_URL", base + "/the-secret"), "start")
+    assert expected in found
     assert "the-secret" not in found
 
 
 @pytest.mark.parametrize("address", ["no address", "ftp://x/y", "http://[::1"])
-def test_an_address_that_is_none_is_told(address):
+def test_an_invalid_address_is_reported(address):
     """By the variable's name."""
-    found = beat(Secret("HOUR24_HEARTBEAT_URL", address), "fail")
+    found = send_heartbeat(Secret("HOUR24_HEARTBEAT_URL", address), "fail")
     assert (
         found == "heartbeat: fail: expected an address in HOUR24_HEARTBEAT_URL, got something else"
     )
-    assert beat(None, "fail") == ""
+    assert send_heartbeat(None, "fail") == ""
 
 
 def test_a_heartbeat_that_hangs_is_left(monkeypatch):
     """A tarpit costs a bounded time."""
     monkeypatch.setattr(alerts, "BEAT_WITHIN_S", 0.3)
     with Server(Answer(raw=b"HTTP/1.1 200 OK\r\n" * 9, drip_s=0.1)) as server:
-        assert "got timeout" in beat(Secret("H", server.url), "success")
+        assert "got timeout" in send_heartbeat(Secret("H", server.url), "success")
 
 
 @pytest.mark.parametrize(
@@ -296,5 +296,5 @@ def test_a_heartbeat_that_hangs_is_left(monkeypatch):
     ],
 )
 def test_what_a_run_s_end_means_outside(code, signal):
-    """A run that was INCONCLUSIVE has run; somebody else's run is not ours to report."""
-    assert signal_of(code) == signal
+    """An INCONCLUSIVE run is a success; the run of another process is not reported."""
+    assert heartbeat_signal(code) == signal

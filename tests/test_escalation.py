@@ -34,9 +34,9 @@ CONTACTS = (
 
 
 def issue(title: str, new: bool = True, **more: Any) -> dict[str, Any]:
-    seen = WINDOW.start.timestamp() + (60 if new else -60)
+    first_seen = WINDOW.start.timestamp() + (60 if new else -60)
     plain = {"id": "1", "short_id": "VB-1", "count": 3, "users": 0, "level": "error"}
-    return {**plain, "title": title, "first_seen": seen, **more}
+    return {**plain, "title": title, "first_seen": first_seen, **more}
 
 
 def window(*items: dict[str, Any]) -> Listing:
@@ -73,8 +73,8 @@ def commands(decision: Any) -> str:
     return "\n".join(step.command for step in decision.steps)
 
 
-def test_a_checkpoint_that_held_proceeds_and_calls_nobody():
-    """Nothing to do, nobody to call."""
+def test_a_checkpoint_that_passed_proceeds_without_a_call():
+    """No steps and no contacts."""
     decision = decided(judged("HEALTH-SCHEMA"), judged("DB-POOL"))
     assert decision.action == Action.PROCEED
     assert (decision.steps, decision.call) == ((), ())
@@ -84,7 +84,7 @@ def test_a_checkpoint_that_held_proceeds_and_calls_nobody():
 
 
 @pytest.mark.parametrize(
-    ("titles", "action", "told"),
+    ("titles", "action", "expected"),
     [
         (["Vapi timeout"] * 8 + ["x"] * 2, Action.HOLD, "expected, monitor"),
         (["cannot connect"] * 6 + ["x"] * 4, Action.ALERT, "read its status page"),
@@ -103,11 +103,11 @@ def test_a_checkpoint_that_held_proceeds_and_calls_nobody():
         ([], Action.ALERT, "cause not known: read the logs, prepare the rollback"),
     ],
 )
-def test_an_error_rate_above_5_percent_is_told_with_its_causes(titles, action, told):
+def test_an_error_rate_above_5_percent_is_reported_with_its_causes(titles, action, expected):
     """A vendor: monitor. Database: its status page. Code, or unknown: prepare the rollback."""
     decision = decided(rate(80), errors(*titles * 8))
     assert decision.action == action
-    assert told in decision.rule
+    assert expected in decision.rule
     assert "8 % of requests failed in the window (80 of 1,000)" in decision.why
     assert decision.action != Action.ROLL_BACK
     assert sum(cause.share for cause in decision.causes) == pytest.approx(1.0)
@@ -122,7 +122,7 @@ def test_the_platforms_events_are_no_error_events():
 
 
 def test_a_few_events_do_not_explain_many_failures():
-    """Nine of ten events are Vapi's, but 190 of 200 failures left none: nobody knows the cause."""
+    """Nine of ten events are Vapi's, but 190 of 200 failures have none: the cause is unknown."""
     decision = decided(rate(200), errors(*["Vapi timeout"] * 9, "x"))
     assert decision.action == Action.ALERT
     assert "cause not known" in decision.rule
@@ -130,14 +130,14 @@ def test_a_few_events_do_not_explain_many_failures():
     assert decision.causes[0].share == pytest.approx(190 / 200)
 
 
-def test_events_that_are_not_all_told_explain_by_their_shares():
-    """A storm is told in part; what is told stands for the rest."""
+def test_an_incomplete_listing_of_events_still_gives_shares():
+    """Of many events only some are listed; their shares apply to all."""
     part = msgspec.structs.replace(listing({"title": "Vapi timeout"}), complete=False)
     found = judged("ERRORS-COUNT", objective={"name": "FewerPerHour", **CLASSES}, events=part)
     assert "expected, monitor" in decided(rate(200), found).rule
 
 
-def test_an_error_rate_that_fails_below_5_percent_is_a_person_s_to_look_at():
+def test_an_error_rate_that_fails_below_5_percent_needs_a_human_decision():
     """The table's row begins at 5 %."""
     assert decided(rate(20), errors("x")).action == Action.HOLD
 
@@ -162,8 +162,8 @@ def test_one_bad_hour_is_seen_inside_a_good_window():
 
 
 @pytest.mark.parametrize(("before_h", "action"), [(0, Action.ALERT), (4, Action.HOLD)])
-def test_a_bad_hour_of_an_earlier_checkpoint_was_told_then(before_h, action):
-    """The causes of this window are not its causes: a person must look, and that is all."""
+def test_a_bad_hour_of_an_earlier_checkpoint_was_reported_then(before_h, action):
+    """The causes of this window are not its causes: it only needs a human decision."""
     start = WINDOW.start.timestamp() - 3600 * before_h
     times = tuple(start + 300 * n for n in range(12))
     series = Series(
@@ -183,7 +183,7 @@ def test_a_bad_hour_of_an_earlier_checkpoint_was_told_then(before_h, action):
 
 
 @pytest.mark.parametrize(
-    ("attempts", "body", "told", "rollback"),
+    ("attempts", "body", "expected", "rollback"),
     [
         (("503",) * 5, None, "longer than 2 minutes: alert the team, propose", True),
         (("503", "503"), None, "still after the retries: read the logs", False),
@@ -196,7 +196,7 @@ def test_a_bad_hour_of_an_earlier_checkpoint_was_told_then(before_h, action):
         (("200",), {"database": False}, "database false: read the database's status page", False),
     ],
 )
-def test_a_failing_health_check_alerts_the_team(attempts, body, told, rollback):
+def test_a_failing_health_check_alerts_the_team(attempts, body, expected, rollback):
     """After the retries; the rollback is proposed past two minutes, never decided."""
     health = document(body, 503, *attempts)
     decision = decided(
@@ -209,14 +209,14 @@ def test_a_failing_health_check_alerts_the_team(attempts, body, told, rollback):
         )
     )
     assert decision.action == Action.ALERT
-    assert told in decision.rule
+    assert expected in decision.rule
     assert ("hour24 rollback" in commands(decision)) is rollback
     assert ("status.supabase.com" in commands(decision)) is (body is not None)
     assert [who["name"] for who in decision.call] == ["Cy Li", "Ada Ny", "Bo Ek"]
 
 
 @pytest.mark.parametrize(("lasted", "action"), [(300.0, Action.ALERT), (40.0, Action.HOLD)])
-def test_a_health_check_that_failed_in_between_is_told_by_how_long(lasted, action):
+def test_a_health_check_that_failed_in_between_is_judged_by_its_length(lasted, action):
     """Longer than two minutes: the team; else a person reads the logs."""
     probes = Probes(
         question=question(),
@@ -235,7 +235,7 @@ def test_a_health_check_that_failed_in_between_is_told_by_how_long(lasted, actio
 
 
 @pytest.mark.parametrize(
-    ("title", "action", "told"),
+    ("title", "action", "expected"),
     [
         ("unhandled rejection", Action.ROLL_BACK, "critical (blocks calls): roll back"),
         ("websocket rate", Action.ALERT, "high (some users): fix and redeploy"),
@@ -244,11 +244,11 @@ def test_a_health_check_that_failed_in_between_is_told_by_how_long(lasted, actio
         ("cannot connect", Action.ALERT, "read its status"),
     ],
 )
-def test_a_new_issue_is_answered_by_its_severity(title, action, told):
+def test_a_new_issue_is_answered_by_its_severity(title, action, expected):
     """Only a critical one that code causes is rolled back."""
     decision = decided(new_issues(issue(title)), errors(title))
     assert decision.action == action
-    assert told in decision.rule
+    assert expected in decision.rule
     assert [each.title for each in decision.severities] == [title]
 
 
@@ -268,12 +268,12 @@ def test_the_rollback_s_steps_are_the_runbook_s():
     )
     decision = decide(made, contacts=CONTACTS)
     assert decision.action == Action.ROLL_BACK
-    told = commands(decision)
-    assert "hour24 rollback launch-1 --yes launch-1 --by NAME --because REASON" in told
-    assert "revert" not in told
-    assert "curl -sS -i --max-time 10 'https://example.org/health?a=1&b=2'" in told
-    assert "pytest -m hour8 --watch launch-1" in told
-    assert "reboot" not in told
+    expected = commands(decision)
+    assert "hour24 rollback launch-1 --yes launch-1 --by NAME --because REASON" in expected
+    assert "revert" not in expected
+    assert "curl -sS -i --max-time 10 'https://example.org/health?a=1&b=2'" in expected
+    assert "pytest -m hour8 --watch launch-1" in expected
+    assert "reboot" not in expected
     for step in decision.steps:
         shlex.split(step.command)
     assert any("Wait 5 minutes" in step.text for step in decision.steps)
@@ -282,25 +282,25 @@ def test_the_rollback_s_steps_are_the_runbook_s():
 
 @pytest.mark.parametrize("title", ["unhandled rejection", "cannot connect"])
 def test_a_rehearsal_proposes_no_command_that_cannot_work(title: str):
-    """Its servers have ended; nobody reverts his own clone for it."""
-    story = {"seed": 1, "faults": []}
+    """Its servers have stopped, and no clone is reverted for it."""
+    rehearsal = {"seed": 1, "faults": []}
     health = judged("HEALTH-SCHEMA", "FAIL", health=document({}, 503))
-    blind = judged("WS-STABLE", "INCONCLUSIVE", "no_prober")
-    bad = (new_issues(issue(title)), health, blind, judged("DB-ONLINE", "FAIL"))
-    told = commands(decided(*bad, rehearsal=story, target="rehearsal"))
+    silent = judged("WS-STABLE", "INCONCLUSIVE", "no_prober")
+    bad = (new_issues(issue(title)), health, silent, judged("DB-ONLINE", "FAIL"))
+    expected = commands(decided(*bad, rehearsal=rehearsal, target="rehearsal"))
     for word in ("rollback", "revert", "curl -sS -i", "probe", "doctor"):
-        assert word not in told
+        assert word not in expected
     assert any(
-        "(rehearsal: no commands" in step.text for step in decided(*bad, rehearsal=story).steps
+        "(rehearsal: no commands" in step.text for step in decided(*bad, rehearsal=rehearsal).steps
     ) is (title == "unhandled rejection")
 
 
 def test_a_command_says_where_the_watches_are():
-    """Where they are not where it would look by itself."""
+    """If they are not in the default folder."""
     made = record(judged("RESTARTS", "FAIL"))
-    told = commands(decide(made, contacts=CONTACTS, reports="/srv/our reports"))
-    assert "declare launch-1 --reports '/srv/our reports' --start MOMENT" in told
-    assert "waive RESTARTS launch-1 --hour 8 --reports '/srv/our reports' --by NAME" in told
+    expected = commands(decide(made, contacts=CONTACTS, reports="/srv/our reports"))
+    assert "declare launch-1 --reports '/srv/our reports' --start TIME" in expected
+    assert "waive RESTARTS launch-1 --hour 8 --reports '/srv/our reports' --by NAME" in expected
 
 
 def test_a_critical_issue_that_is_not_new_is_fixed_not_rolled_back():
@@ -347,7 +347,7 @@ def test_an_issue_of_no_class_is_never_critical(more, severity):
     ],
 )
 def test_what_else_fails_is_an_alert_where_the_runbook_calls_it_critical(id, action):
-    """And a person must look at the rest."""
+    """And the rest needs a human decision."""
     assert decided(judged(id, "FAIL")).action == action
 
 
@@ -381,7 +381,7 @@ WITNESSED = (
     ],
 )
 def test_a_witness_s_outage_alone_never_alerts_or_rolls_back(code):
-    """Whatever is blind, and on every attempt."""
+    """Whatever is not measured, and on every attempt."""
     criteria = [judged(name, "INCONCLUSIVE", code, issues=unanswered(code)) for name in WITNESSED]
     for attempt in (1, 2, 3):
         decision = decided(*criteria, attempt=attempt)
@@ -390,13 +390,13 @@ def test_a_witness_s_outage_alone_never_alerts_or_rolls_back(code):
 
 
 def test_what_may_be_answered_on_another_try_is_retried_once():
-    """The second time, a person must look."""
-    blind = judged("ERRORS-COUNT", "INCONCLUSIVE", "source_unreachable")
-    first = decided(blind, target="rehearsal")
+    """The second time it needs a human decision."""
+    silent = judged("ERRORS-COUNT", "INCONCLUSIVE", "source_unreachable")
+    first = decided(silent, target="rehearsal")
     assert first.action == Action.RETRY
     assert commands(first) == "pytest -m hour8 --target rehearsal --watch launch-1"
     assert first.call == ()
-    second = decided(blind, attempt=2)
+    second = decided(silent, attempt=2)
     assert second.action == Action.HOLD
     assert "hour24 doctor" in commands(second)
     assert [step.command.split()[:4] for step in second.steps] == [
@@ -407,8 +407,8 @@ def test_what_may_be_answered_on_another_try_is_retried_once():
     assert "hour24 waive ERRORS-COUNT launch-1 --hour 8" in commands(second)
 
 
-def test_a_failure_beside_a_silence_of_the_same_criterion_is_not_only_retried():
-    """One endpoint is too slow, another one could not be looked at."""
+def test_a_criterion_that_failed_and_has_no_answer_is_not_only_retried():
+    """One endpoint is too slow, another one could not be measured."""
     decision = decided(
         judged("LATENCY-TARGET", "FAIL", reason="p99 of calls is 912 ms"),
         judged("LATENCY-TARGET", "INCONCLUSIVE", "source_unreachable"),
@@ -418,16 +418,16 @@ def test_a_failure_beside_a_silence_of_the_same_criterion_is_not_only_retried():
 
 
 def test_no_waiver_is_proposed_while_the_team_is_alerted():
-    """It comes last where a person must look, and not at all where something must be done."""
+    """It comes last in a HOLD, and never in an ALERT or a rollback."""
     slow = judged("LATENCY-TARGET", "FAIL")
-    held = decided(slow, judged("LOGS-ERRORS", "INCONCLUSIVE", "source_limited"))
-    assert "pytest -m hour8" in held.steps[1].command
-    assert "waive" in held.steps[-1].command
+    hold = decided(slow, judged("LOGS-ERRORS", "INCONCLUSIVE", "source_limited"))
+    assert "pytest -m hour8" in hold.steps[1].command
+    assert "waive" in hold.steps[-1].command
     assert "waive" not in commands(decided(slow, judged("DB-ONLINE", "FAIL")))
 
 
 def test_the_eight_are_never_proposed_for_a_waiver():
-    """They cannot be waived; what is missing is told by the sign-off."""
+    """They cannot be waived; the sign-off lists what is missing."""
     for outcome, code in (("FAIL", "did_not_hold"), ("INCONCLUSIVE", "unsettled")):
         decision = decided(judged("SIGNOFF-JOBS", outcome, code), hour=24)
         assert "waive" not in commands(decision)
@@ -439,8 +439,8 @@ def test_a_restart_that_was_a_deploy_can_be_declared():
     assert "hour24 declare launch-1" in commands(decided(judged("RESTARTS", "FAIL")))
 
 
-def test_what_later_evidence_settles_proceeds():
-    """Too few samples at hour 4 hold nobody up."""
+def test_what_later_evidence_resolves_proceeds():
+    """Too few samples at hour 4 do not stop the watch."""
     decision = decided(judged("LATENCY-TARGET", "INCONCLUSIVE", "too_few_samples"))
     assert decision.action == Action.PROCEED
     assert "LATENCY-TARGET (too_few_samples), judged again at hour 12. Continue" in decision.why
@@ -449,31 +449,31 @@ def test_what_later_evidence_settles_proceeds():
 def test_what_is_not_judged_again_is_not_promised():
     """At hour 24 nothing comes after; of many, the first are named and the others counted."""
     names = ("LATENCY-TARGET", "MEMORY-STABLE", "WS-STABLE", "ERRORS-RATE")
-    blind = [judged(name, "INCONCLUSIVE", "too_early") for name in names]
-    decision = decided(*blind, hour=24)
+    silent = [judged(name, "INCONCLUSIVE", "too_early") for name in names]
+    decision = decided(*silent, hour=24)
     assert "LATENCY-TARGET (too_early), not judged again; " in decision.why
     assert "; and 1 more. It blocks the launch unless a person waives it" in decision.why
     assert "Continue" not in decision.why
 
 
-@pytest.mark.parametrize(("running", "told"), [(False, True), (True, False)])
-def test_without_a_prober_the_command_that_starts_one_is_a_step(running, told):
+@pytest.mark.parametrize(("running", "expected"), [(False, True), (True, False)])
+def test_without_a_prober_the_command_that_starts_one_is_a_step(running, expected):
     """Unless one runs by now."""
     decision = decided(
         judged("HEALTH-ALWAYS", "INCONCLUSIVE", "no_prober"), prober=Prober(running=running)
     )
     assert decision.action == Action.HOLD
-    assert ("hour24 probe --watch launch-1" in commands(decision)) is told
+    assert ("hour24 probe --watch launch-1" in commands(decision)) is expected
 
 
-def test_a_signoff_that_is_unsettled_holds():
+def test_an_unresolved_signoff_check_is_a_hold():
     """Also when nothing else is left to say."""
     decision = decided(judged("SIGNOFF-JOBS", "INCONCLUSIVE", "unsettled"), hour=24)
     assert decision.action == Action.HOLD
 
 
-def test_the_worst_rule_decides_and_the_others_are_told():
-    """A critical issue beside a slow endpoint and a blind source."""
+def test_the_worst_rule_decides_and_the_others_are_reported():
+    """A critical issue, a slow endpoint and a source without data."""
     decision = decided(
         judged("LATENCY-TARGET", "FAIL", reason="p99 is 912 ms"),
         new_issues(issue("unhandled rejection")),
@@ -498,7 +498,7 @@ def test_an_issue_known_as_normal_has_no_severity():
     assert [each.title for each in decision.severities] == ["odd thing"]
 
 
-def test_what_failed_before_is_told_and_what_no_longer_fails_stands():
+def test_what_failed_before_is_reported_and_stays_open():
     """The ledger before this record is read."""
     slow = judged("LATENCY-TARGET", "FAIL")
     before = [record(slow, hour=0), record(slow, hour=4)]
@@ -516,22 +516,22 @@ def test_what_was_waived_since_is_not_called_open():
     assert "still open" in decide(good, [slow], open_before=("LATENCY-TARGET at hour 0",)).why
 
 
-def test_status_pages_are_told_and_decide_nothing():
-    """Advisory: beside the step that sends a person there."""
+def test_status_pages_are_reported_and_decide_nothing():
+    """Advisory: part of the step that names the page."""
     page = listing({"name": "Supabase", "status": "degraded_performance", "title": "API Gateway"})
     advisory = (json.loads(msgspec.json.encode(page)),)
-    told = "Supabase: API Gateway: degraded_performance"
+    expected = "Supabase: API Gateway: degraded_performance"
     quiet = decided(judged("DB-POOL"), advisory=advisory)
-    assert (quiet.action, quiet.status) == (Action.PROCEED, (told,))
+    assert (quiet.action, quiet.status) == (Action.PROCEED, (expected,))
     loud = decided(judged("DB-ONLINE", "FAIL"), advisory=advisory)
-    assert any(told in step.text for step in loud.steps)
+    assert any(expected in step.text for step in loud.steps)
 
 
 def test_causes_fall_back_on_the_issues_counts():
     """Where the events themselves were not answered."""
-    blind: Evidence = unanswered()
+    silent: Evidence = unanswered()
     decision = decided(
-        judged("ERRORS-COUNT", "INCONCLUSIVE", "source_unreachable", events=blind),
+        judged("ERRORS-COUNT", "INCONCLUSIVE", "source_unreachable", events=silent),
         new_issues(issue("Vapi timeout", count="30"), issue("unhandled", count=10)),
     )
     assert [(c.cause, c.count, c.share) for c in decision.causes] == [
@@ -540,7 +540,7 @@ def test_causes_fall_back_on_the_issues_counts():
     ]
 
 
-def test_everybody_is_called_where_nobody_has_a_role_the_runbook_names():
+def test_all_contacts_are_called_if_none_has_a_role_of_the_runbook():
     """Better all than none."""
     made = record(judged("DB-ONLINE", "FAIL"))
     who = {"role": "owner", "name": "Di Om", "reach": "+49 4"}
@@ -624,7 +624,7 @@ def test_a_cause_leads_to_the_status_page_of_its_vendor(cause: str, urls: list[s
 
 
 def test_memory_that_rises_steeply_is_an_alert_before_it_is_a_leak() -> None:
-    """Too early to fail, and not too early to call somebody."""
+    """Too early to fail, and not too early to call a person."""
     early = judged("MEMORY-STABLE", "INCONCLUSIVE", "too_early")
     rising = msgspec.structs.replace(early, figures={"suspected": 1.0})
     decision = decided(rising)

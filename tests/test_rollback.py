@@ -1,4 +1,4 @@
-"""The rollback: its plan, its refusals, its doing, and what stands in the ledger afterwards."""
+"""The rollback: its plan, its refusals, its execution, and its ledger entries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hour24.ledger import chain
 from hour24.ledger.book import Ledger
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
-from hour24.rollback import Carried, Plan, Refused, carry_out, plan
+from hour24.rollback import Plan, Refused, RollbackResult, carry_out, plan
 from hour24.verdict import Outcome
 from hour24.witnesses.platform import Deploy, last_good
 from hour24.witnesses.render.platform import STATES
@@ -53,7 +53,9 @@ def clone(hosting: Hosting) -> Path:
     return path
 
 
-def done(hosting: Hosting, ledger: Ledger, way: str = "platform", **more) -> tuple[Carried, str]:
+def done(
+    hosting: Hosting, ledger: Ledger, way: str = "platform", **more
+) -> tuple[RollbackResult, str]:
     """What came of it, and what was said meanwhile."""
     production = hosting.production(path="clone") if way == "git" else hosting.production()
     said: list[str] = []
@@ -99,7 +101,7 @@ def test_the_plan_says_everything_and_does_nothing(hosting: Hosting, ledger: Led
     assert f'POST {hosting.server.url}/v1/services/srv-1/rollback {{"deployId":"dep-2"}}' in text
     assert "wait 5 minutes" in text
     assert f"verify health: {hosting.server.url}/health" in text
-    assert "migrations of the database" in text
+    assert "database migrations" in text
     assert '"autoDeploy":"yes"' in text
     assert "Bearer $RENDER_TOKEN" in text
     assert TOKEN not in text
@@ -116,7 +118,7 @@ def test_text_of_the_platform_cannot_act_on_the_terminal(hosting: Hosting, ledge
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"deploys": [deploy(3, status="live")]}, "expected an earlier good deploy"),
         (
@@ -142,11 +144,11 @@ def test_text_of_the_platform_cannot_act_on_the_terminal(hosting: Hosting, ledge
         ({"refuses": {"GET": 503}}, "roll back by hand: the platform's dashboard, or git -C"),
     ],
 )
-def test_what_the_platform_does_not_allow(hosting: Hosting, ledger: Ledger, change, told):
+def test_what_the_platform_does_not_allow(hosting: Hosting, ledger: Ledger, change, expected):
     """No earlier good deploy, none live, one under way, no answer: each says what and why."""
     for name, value in change.items():
         setattr(hosting, name, value)
-    assert told in refused(hosting, ledger)
+    assert expected in refused(hosting, ledger)
 
 
 def test_only_the_watchs_service(hosting: Hosting, tmp_path: Path):
@@ -160,7 +162,7 @@ def test_only_the_watchs_service(hosting: Hosting, tmp_path: Path):
 
 
 def test_a_rehearsals_ledger_is_not_for_a_production(hosting: Hosting, tmp_path: Path):
-    """A production's address beside a rehearsal's ledger is refused, unasked."""
+    """A production's address with a rehearsal's ledger is refused without a request."""
     ledger = watch_of(tmp_path / "b", target="rehearsal", rehearsal={"seed": 1, "faults": []})
     production = hosting.production()
     health = msgspec.structs.replace(production.health, url="https://voice.example/health")
@@ -176,16 +178,16 @@ def test_a_signed_ledger_is_closed(hosting: Hosting, ledger: Ledger):
     assert not hosting.server.asked
 
 
-def test_without_a_platform_nobody_knows_what_is_live(hosting: Hosting, ledger: Ledger):
-    """A file without [render], and a way that is none, are refused by name."""
+def test_without_a_platform_it_is_unknown_what_is_live(hosting: Hosting, ledger: Ledger):
+    """A file without [render] and an unknown way are refused by name."""
     production = msgspec.structs.replace(hosting.production(), described={})
     with pytest.raises(Refused) as refusal:
         plan(production, ledger, hosting.clock, "svn")
     assert refusal.value.reasons[0] == "--way: expected platform or git, got 'svn'"
-    assert "expected a section whose platform can be told to go back" in refusal.value.reasons[1]
+    assert "expected a section whose platform can roll back" in refusal.value.reasons[1]
 
 
-def told_as(*rows: str) -> list[Deploy]:
+def deploys_of(*rows: str) -> list[Deploy]:
     """Deploys from ``id commit trigger status``, newest first."""
     return [
         Deploy(id=i, commit=c, trigger=t, status=s, state=STATES[s])
@@ -224,7 +226,7 @@ def told_as(*rows: str) -> list[Deploy]:
 )
 def test_the_last_good_one(rows, went_back, good):
     """Of another commit, live once; from a rollback it never goes forward to the bad one."""
-    deploys = told_as(*rows)
+    deploys = deploys_of(*rows)
     found = last_good(deploys, deploys[0], went_back)
     assert (found.id if found else None) == good
 
@@ -275,7 +277,7 @@ def test_a_second_rollback_goes_further_back(hosting: Hosting, ledger: Ledger):
 
 
 @pytest.mark.parametrize(
-    ("refuses", "told", "auto_deploy", "sent"),
+    ("refuses", "expected", "auto_deploy", "sent"),
     [
         ({"PATCH": 403}, "expected a token with the right to change this service", "on", 0),
         ({"PATCH": 500}, "500, 3 attempts", "unknown", 0),
@@ -285,13 +287,13 @@ def test_a_second_rollback_goes_further_back(hosting: Hosting, ledger: Ledger):
     ],
 )
 def test_a_platform_that_refuses(
-    hosting: Hosting, ledger: Ledger, refuses, told, auto_deploy, sent
+    hosting: Hosting, ledger: Ledger, refuses, expected, auto_deploy, sent
 ):
-    """Nothing was rolled back: said, written down without an end, and nothing is declared."""
+    """Nothing was rolled back: recorded without an end, and no restart is declared."""
     hosting.refuses = refuses
     came, _ = done(hosting, ledger)
     assert (came.outcome, came.result, came.end) == (Outcome.FAIL, "not_done", None)
-    assert told in came.says
+    assert expected in came.says
     assert TOKEN not in came.says
     assert len(hosting.sent("POST")) == sent
     assert entries(ledger)[-1]["auto_deploy"] == auto_deploy
@@ -307,7 +309,7 @@ def test_a_lost_answer_is_looked_up_and_not_sent_again(
     hosting.loses = loses
     came, said = done(hosting, ledger)
     assert came.result == result
-    assert "it is not sent again" in said
+    assert "not sent again" in said
     assert len(hosting.sent("POST")) == 1
     assert (came.end is None) == (loses == "undone")
 
@@ -343,7 +345,7 @@ def test_live_and_not_healthy(hosting: Hosting, ledger: Ledger):
 
 
 def test_the_platform_may_fall_silent_while_it_is_waited_for(hosting: Hosting, ledger: Ledger):
-    """A poll without an answer is told, and asked again."""
+    """A poll without an answer is reported and repeated."""
     answer = hosting.server.answer
 
     def sometimes(asked):
@@ -371,11 +373,11 @@ def test_who_and_why_come_first(hosting: Hosting, ledger: Ledger):
 
 
 def test_what_was_confirmed_is_what_is_done(hosting: Hosting, ledger: Ledger):
-    """A deploy that came between the plan and its doing stops it."""
+    """A deploy between the plan and its execution stops it."""
     planned = plan(hosting.production(), ledger, hosting.clock)
     hosting.deploys[0]["status"] = "deactivated"
     hosting.deploys.insert(0, deploy(4, status="live"))
-    with pytest.raises(Refused, match="got dep-4 and dep-3: look again"):
+    with pytest.raises(Refused, match="got dep-4 and dep-3: read the new plan"):
         carry_out(planned, ledger, hosting.clock, "Mara Lind", BECAUSE, print)
     assert not hosting.sent("POST")
 
@@ -391,7 +393,7 @@ def test_a_ledger_that_cannot_be_written_stops_it(hosting: Hosting, ledger: Ledg
 
 
 def test_one_at_a_time(hosting: Hosting, ledger: Ledger):
-    """A rollback that somebody began stops the next, until half an hour is over."""
+    """A rollback under way blocks another one for half an hour."""
     content = {"at": START, "by": "Ada", "because": "x", "start": START.timestamp(), "end": None}
     ledger.append("rollback", {**content, "result": "begun"})
     hosting.clock.sleep(60)
@@ -439,11 +441,11 @@ def test_git_revert_and_push(hosting: Hosting, ledger: Ledger, clone: Path):
     assert len(restarts_declared(hosting.production(), ledger, hosting.clock)) == 1
 
 
-def test_a_revert_takes_back_one_commit_of_several(hosting: Hosting, ledger: Ledger, clone: Path):
+def test_a_revert_undoes_one_commit_of_several(hosting: Hosting, ledger: Ledger, clone: Path):
     """When a deploy brought several commits, the plan says that one revert is not enough."""
     hosting.deploys[1]["commit"]["id"] = git(clone, "rev-parse", "HEAD~2")
     planned = plan(hosting.production(path="clone"), ledger, hosting.clock, "git")
-    assert any("2 commits lie between" in line for line in planned.lines())
+    assert any("2 commits are between" in line for line in planned.lines())
 
 
 def dirty(clone: Path) -> None:
@@ -490,7 +492,7 @@ def no_clone(clone: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "expected"),
     [
         (dirty, "expected nothing uncommitted, got code.txt"),
         (elsewhere, "expected branch main, got fix; git switch main first"),
@@ -504,25 +506,25 @@ def no_clone(clone: Path) -> None:
     ],
 )
 def test_a_clone_that_cannot_be_reverted(
-    hosting: Hosting, ledger: Ledger, clone: Path, spoil, told
+    hosting: Hosting, ledger: Ledger, clone: Path, spoil, expected
 ):
-    """Each reason is told, and neither the clone nor the remote is touched."""
+    """Each reason is reported; neither the clone nor the remote is changed."""
     spoil(clone)
     hosting.remote = None
     at = clone if (clone / ".git").exists() else clone.parent / "remote.git"
     before = git(at, "rev-parse", "HEAD")
-    assert told in refused(hosting, ledger, "git")
+    assert expected in refused(hosting, ledger, "git")
     assert git(at, "rev-parse", "HEAD") == before
 
 
 def test_every_reason_at_once(hosting: Hosting, ledger: Ledger, clone: Path):
-    """A dirty tree on another branch, ahead, with automatic deploys off: all of it is told."""
+    """A dirty tree on another branch, ahead, with automatic deploys off: all is reported."""
     elsewhere(clone)
     unpushed(clone)
     dirty(clone)
     hosting.auto_deploy, hosting.branch = "no", "release"
     text = refused(hosting, ledger, "git")
-    for told in (
+    for expected in (
         "branch main, got fix",
         "nothing uncommitted",
         "not pushed",
@@ -530,7 +532,7 @@ def test_every_reason_at_once(hosting: Hosting, ledger: Ledger, clone: Path):
         "automatic deploys: expected on, got off",
         "[repository] branch: expected release, which the platform deploys, got main",
     ):
-        assert told in text
+        assert expected in text
 
 
 def test_the_first_commit_has_nothing_before_it(hosting: Hosting, ledger: Ledger, clone: Path):
@@ -543,7 +545,7 @@ def test_the_first_commit_has_nothing_before_it(hosting: Hosting, ledger: Ledger
 def test_a_push_that_is_refused_leaves_the_clone_as_it_was(
     hosting: Hosting, ledger: Ledger, clone: Path
 ):
-    """Our own revert commit is taken back; files nobody committed stay."""
+    """Our own revert commit is undone; uncommitted files stay."""
     hook = hosting.remote / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\necho the branch is protected >&2\nexit 1\n")
     hook.chmod(0o755)
@@ -588,9 +590,9 @@ def test_a_revert_that_cannot_be_committed(hosting: Hosting, ledger: Ledger, clo
 
 
 def test_the_rehearsals_bad_deploy_is_rolled_back(tmp_path: Path):
-    """A deploy that fails 30 % of requests; afterwards health holds and the restart is declared."""
+    """30 % of requests fail; after the rollback health passes and the restart is declared."""
     t0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
-    told = {"seed": 7, "faults": ["bad_deploy@3"]}
+    expected = {"seed": 7, "faults": ["bad_deploy@3"]}
     with Rehearsal.start(7, ["bad_deploy@3"], t0, 4) as rehearsal:
         production = config.load(Path(rehearsal.toml), {**os.environ, **rehearsal.environ})
         clock = RehearsalClock(rehearsal.control, t0 + timedelta(hours=4))
@@ -600,7 +602,7 @@ def test_the_rehearsals_bad_deploy_is_rolled_back(tmp_path: Path):
             name="rehearsal-1",
             t0=t0,
             target="rehearsal",
-            rehearsal=told,
+            rehearsal=expected,
             service={
                 "name": service.name,
                 "environment": service.environment,

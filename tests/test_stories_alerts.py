@@ -1,4 +1,4 @@
-"""A production in trouble: who is told and when, the rollback, and the watch that follows."""
+"""A production in trouble: who is notified and when, the rollback, and the next watch."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Receiver:
         }
 
     def taken(self) -> tuple[list[dict[str, Any]], list[str]]:
-        """Messages and signs of life since the last look."""
+        """Return the messages and heartbeats since the last call."""
         asked, self.server.asked = self.server.asked, []
         signs = [each.path for each in asked if each.path.startswith("/ping/")]
         return [json.loads(each.body) for each in asked if each.method == "POST"], [
@@ -60,7 +60,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Outside]:
-    """A production to which somebody deploys a fault at hour 1."""
+    """A production that gets a faulty deploy at hour 1."""
     folder = tmp_path_factory.mktemp("production")
     made = Outside(folder, "bad_deploy@1", **receiver.variables)
     yield made
@@ -71,7 +71,7 @@ def production(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> 
 def begun(
     production: Outside, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Its watch at hour 0: nobody was told anything but that the run started and ended well."""
+    """Its watch at hour 0: only two heartbeats were sent, for the start and the good end."""
     reports = tmp_path_factory.mktemp("reports")
     _, done = production.checkpoint(reports, 0)
     assert done.returncode == 0, done.stdout
@@ -79,9 +79,9 @@ def begun(
     return reports / "w"
 
 
-def nothing_leaked(folder: Path, *told: Ran) -> None:
+def nothing_leaked(folder: Path, *text: Ran) -> None:
     """No secret in the terminal, in the ledger, on the pages."""
-    assert all(SECRET not in done.stdout for done in told)
+    assert all(SECRET not in done.stdout for done in text)
     for path in folder.rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
@@ -111,8 +111,8 @@ def test_a_fault_is_rolled_back_and_followed_by_a_new_watch(
     assert "Nothing was changed" in plan.stdout
     refused = production.hour24("rollback", watch, "--yes", "another")
     assert refused.returncode == 4
-    for told in ("--by: ", "--because: ", "--yes: expected the watch's name w, got another"):
-        assert told in refused.stdout
+    for text in ("--by: ", "--because: ", "--yes: expected the watch's name w, got another"):
+        assert text in refused.stdout
     assert entries(watch, "rollback") == []
     back = production.hour24("rollback", watch, "--yes", "w", *DOES)
     assert back.returncode == 0, back.stdout
@@ -147,10 +147,10 @@ def test_a_fault_is_rolled_back_and_followed_by_a_new_watch(
     assert verified.returncode == 0, verified.stdout
 
 
-def test_people_are_told_of_its_end_whoever_was_not_reached_before(
+def test_the_end_is_sent_even_if_the_alert_did_not_arrive(
     production: Outside, receiver: Receiver, begun: Path, tmp_path: Path
 ) -> None:
-    """Nobody there, a refusal, one that never answers: noted, and it fails nothing."""
+    """No connection, a refusal, a timeout: each is recorded and fails nothing."""
     watch = Path(shutil.copytree(begun, tmp_path / "w"))
     production.plague("log_errors@1..7")
 
@@ -163,8 +163,8 @@ def test_people_are_told_of_its_end_whoever_was_not_reached_before(
 
     with Server(answer) as server:
         here = f"mara:{SECRET}@127.0.0.1:{server.port}"
-        nobody = f"json://mara:{SECRET}@127.0.0.1:{free_port()}/"
-        addresses = [nobody, f"json://{here}/refuses", f"json://{here}/slow", f"json://{here}/good"]
+        closed = f"json://mara:{SECRET}@127.0.0.1:{free_port()}/"
+        addresses = [closed, f"json://{here}/refuses", f"json://{here}/slow", f"json://{here}/good"]
         record, first = production.checkpoint(
             tmp_path,
             4,
@@ -179,8 +179,8 @@ def test_people_are_told_of_its_end_whoever_was_not_reached_before(
         "address 1 of 4)", "address 2 of 4)", "address 3 of 4)",
     ]  # fmt: skip
     shown = " ".join(first.stdout.split())
-    for told in ("address 1 of 4", "address 2 of 4", "address 3 of 4"):
-        assert told in shown
+    for text in ("address 1 of 4", "address 2 of 4", "address 3 of 4"):
+        assert text in shown
     for beat in ("start", "fail"):
         assert f"heartbeat: {beat}: expect" in shown
     assert receiver.taken() == ([], [])
@@ -223,7 +223,7 @@ reach = "+49 3"
 
 
 def small(folder: Path, url: str) -> Path:
-    """A production of a health endpoint alone, whose watch began a minute ago."""
+    """A production with only a health endpoint and a watch that began a minute ago."""
     shutil.copy(ROOT / "schemas" / "health.schema.json", folder)
     path = folder / "production.toml"
     path.write_text(TOML.format(url=url), "utf-8")
@@ -231,7 +231,7 @@ def small(folder: Path, url: str) -> Path:
 
 
 def test_the_prober_alerts_at_once_and_is_not_delayed_by_it(tmp_path: Path) -> None:
-    """Five seconds of 503; one receiver is told, the other one takes its time over the answer."""
+    """Five seconds of 503; one receiver answers at once, the other one slowly."""
 
     def answer(asked: Asked) -> Answer:
         if asked.path.startswith("/slow"):
@@ -248,11 +248,11 @@ def test_the_prober_alerts_at_once_and_is_not_delayed_by_it(tmp_path: Path) -> N
             settle_s=300.0, target=str(toml), service=service, limits="0" * 64, opened=now,
         ))  # fmt: skip
         here = f"json://mara:{SECRET}@127.0.0.1:{server.port}"
-        nobody = f"json://mara:{SECRET}@127.0.0.1:{free_port()}/"
+        closed = f"json://mara:{SECRET}@127.0.0.1:{free_port()}/"
         prober = subprocess.Popen(
             [sys.executable, "-m", "hour24", "probe", "--target", toml, "--reports", tmp_path],
             cwd=ROOT,
-            env={**os.environ, "HOUR24_ALERT_URLS": f"{here}/slow {here}/good {nobody}"},
+            env={**os.environ, "HOUR24_ALERT_URLS": f"{here}/slow {here}/good {closed}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -264,13 +264,13 @@ def test_the_prober_alerts_at_once_and_is_not_delayed_by_it(tmp_path: Path) -> N
         time.sleep(4.0)
         prober.send_signal(signal.SIGINT)
         output, _ = prober.communicate(timeout=40)
-    (told,) = [json.loads(each.body) for each in server.asked if each.path == "/good"]
-    assert told["title"] == "ALERT: voice production, error rate"
-    assert "Call on call: Cy Li, +49 3" in told["message"]
+    (text,) = [json.loads(each.body) for each in server.asked if each.path == "/good"]
+    assert text["title"] == "ALERT: voice production, error rate"
+    assert "Call on call: Cy Li, +49 3" in text["message"]
     health = [each.at for each in server.asked if each.path == "/health"]
     assert max(b - a for a, b in pairwise(health)) < 2.0
     (entry,) = entries(ledger.folder, "alert")
-    assert (entry["by"], entry["because"]) == ("hour24 probe", told["title"])
+    assert (entry["by"], entry["because"]) == ("hour24 probe", text["title"])
     assert [problem[-15:] for problem in entry["problems"]] == ["address 3 of 3)"]
     assert "address 3 of 3" in output
     assert "1 alerts did not reach everybody" in output
@@ -313,6 +313,6 @@ def test_a_rehearsal_that_is_served_can_be_rolled_back(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
         assert "REHEARSAL: rollback of platform-api" in done.stdout
         assert "is live; health PASS" in done.stdout
-        stands = datetime.fromisoformat(served.state()["now"])
-        assert stands >= T0 + timedelta(hours=4, seconds=300)
+        now = datetime.fromisoformat(served.state()["now"])
+        assert now >= T0 + timedelta(hours=4, seconds=300)
     assert [each["result"] for each in entries(tmp_path / "w", "rollback")] == ["begun", "done"]

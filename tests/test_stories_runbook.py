@@ -28,7 +28,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
 
 @pytest.fixture(scope="module")
 def begun(production: Outside, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A watch whose hour 0 held, nobody to touch it."""
+    """A watch with a passed hour 0; not to be changed."""
     reports = tmp_path_factory.mktemp("begun")
     _, done = production.checkpoint(reports, 0)
     assert done.returncode == 0, done.stdout
@@ -141,7 +141,7 @@ def test_a_person_says_how_severe_a_new_issue_is(
 
 
 def test_all_witnesses_together_never_lead_to_a_rollback(production: Outside, watch: Path) -> None:
-    """Once it is tried again; the second time a person must look, and still nobody rolls back."""
+    """Once it is tried again; the second time it needs a human decision, and still no rollback."""
     faults = [f"{name}_unreachable@1" for name in ("sentry", "render", "supabase", "database")]
     first, _ = hour_4(production, watch, *faults)
     assert first["action"] == "RETRY"

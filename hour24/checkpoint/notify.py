@@ -25,13 +25,13 @@ def alert(run: Attempt) -> None:
     assert run.record is not None
     calls = run.context.calls
     before = [r for r in run.ledger.records() if _order(r) != _order(run.record)]
-    message = alerts.due(run.record, before)
+    message = alerts.next_message(run.record, before)
     if message is None or not calls.alert_urls:
         return
     if calls.withheld:
         run.trouble.append(f"{calls.withheld}; this would be sent: {message.title}")
         return
-    problems = alerts.sent(message, calls.alert_urls)
+    problems = alerts.send(message, calls.alert_urls)
     run.trouble += problems
     entry = {
         "at": run.context.clock.now(),
@@ -56,7 +56,7 @@ def heartbeat(run: Attempt, signal: Signal) -> str:
     from hour24 import alerts
 
     url = run.context.calls.heartbeat_url
-    problem = alerts.beat(url, signal) if url is not None else ""
+    problem = alerts.send_heartbeat(url, signal) if url is not None else ""
     if problem:
         run.trouble.append(problem)
     return problem
@@ -66,7 +66,7 @@ def last_heartbeat(run: Attempt, exit_code: int) -> str:
     """Signal how the run ended, after everything is written. Returns: why the signal failed."""
     from hour24 import alerts
 
-    signal = alerts.signal_of(exit_code)
+    signal = alerts.heartbeat_signal(exit_code)
     return heartbeat(run, signal) if signal is not None else ""
 
 

@@ -93,7 +93,7 @@ def _alert(production: Production) -> int:
         say.line("NOT  alerts                   HOUR24_ALERT_URLS names no address", "bold red")
         return 1
     service = f"{production.service.name} {production.service.environment}"
-    problems = alerts.sent(alerts.trial(service), production.alert_urls)
+    problems = alerts.send(alerts.trial_message(service), production.alert_urls)
     for problem in problems:
         say.line(f"NOT  alerts                   {problem}", "bold red")
     if not problems:
@@ -200,18 +200,18 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
 
     unsent = 0
 
-    def came_of_it(message: Message, problems: tuple[str, ...]) -> None:
+    def after(message: Message, problems: tuple[str, ...]) -> None:
         nonlocal unsent
         unsent += bool(problems)
         for problem in problems:
             say.problem(problem)
         _told(ledger, message, len(production.alert_urls), problems)
 
-    caller = alerts.Caller(production.alert_urls, came_of_it)
+    caller = alerts.Caller(production.alert_urls, after)
 
     def alarmed(alarm: Alarm) -> None:
         if production.alert_urls:
-            caller.tell(alerts.alarm_message(alarm, service, on_call))
+            caller.send(alerts.alarm_message(alarm, service, on_call))
 
     code = run_probe(production, ledger.watch, ledger.folder / "probe", alarmed)
     unsent += not caller.close()

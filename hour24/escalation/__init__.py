@@ -1,13 +1,13 @@
-"""From a checkpoint's record, and the ledger before it, to one decision.
+"""Turns the record of a checkpoint, and the ledger before it, into one decision.
 
 Rules of this package:
 
-- PROCEED, RETRY, HOLD (a person must look), ALERT, ROLL BACK: the worst of what the runbook's
-  rules find. It is pure: records in, decision out.
-- A witness's outage alone never leads to ALERT or ROLL BACK.
+- PROCEED, RETRY, HOLD (a person decides), ALERT or ROLL BACK: the worst finding of the runbook's
+  rules. It is pure: records in, decision out.
+- An outage of a witness alone never leads to ALERT or ROLL BACK.
 - Nothing is executed here; steps are commands for a person to copy, in the order of their phases:
-  what helps first, then this checkpoint again, and a waiver last; no waiver is proposed while the
-  decision is to alert or to roll back.
+  what helps first, then the next run of this checkpoint, then a waiver. No waiver is proposed if
+  the decision is ALERT or ROLL BACK.
 """
 
 from __future__ import annotations
@@ -21,14 +21,21 @@ from msgspec import Struct
 
 from hour24.criteria import EIGHT
 from hour24.escalation.causes import Cause, Issue
-from hour24.escalation.rules import RULES, Action, Finding, Seen, anything_else_failed, blind
+from hour24.escalation.rules import (
+    RULES,
+    Action,
+    Finding,
+    Observations,
+    not_measured,
+    other_failures,
+)
 from hour24.escalation.steps import Commands, Step, ordered
 from hour24.ledger.record import Record
 from hour24.verdict import Outcome
 
 __all__ = ["Action", "Cause", "Decision", "Issue", "Step", "decide"]
 
-CALLED = {
+ROLES_TO_CALL = {
     Action.ROLL_BACK: ("on call", "devops", "tech lead"),
     Action.ALERT: ("on call", "tech lead", "devops"),
     Action.HOLD: ("tech lead",),
@@ -38,17 +45,17 @@ LONGEST = 1200
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What the runbook says to do now.
+    """What to do now, according to the runbook.
 
     Args:
-        rule: the row of the runbook that says so.
-        why: what was seen, in a few sentences.
-        causes: of the window's errors.
-        severities: of the issues that are new.
+        rule: the row of the runbook that applies.
+        why: the observations, in a few sentences.
+        causes: the causes of the errors in the window.
+        severities: the new issues with their severity.
         steps: in this order.
         call: ``{role, name, reach}``, in this order.
-        status: what the vendors' status pages say; it never decides.
-        root_cause_by: the moment by which a person must know the root cause.
+        status: what the status pages of the vendors report; it never decides.
+        root_cause_by: the deadline for knowing the root cause.
     """
 
     action: Action
@@ -62,7 +69,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     root_cause_by: datetime | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        """As the record keeps it."""
+        """Return the decision as the record stores it."""
         return {
             "action": str(self.action),
             "rule": self.rule,
@@ -88,67 +95,69 @@ def decide(
     open_before: Sequence[str] | None = None,
     reports: str = "",
 ) -> Decision:
-    """The decision on ``record``.
+    """Return the decision on ``record``.
 
     Args:
-        before: the ledger's earlier records; ``record`` itself among them is not looked at.
-        contacts: ``role``, ``name``, ``reach`` of everybody who may be called.
-        status_pages: ``name``, ``url`` and ``cause`` of each vendor's status page.
+        before: the earlier records of the ledger; ``record`` itself is ignored.
+        contacts: ``role``, ``name``, ``reach`` of each person who may be called.
+        status_pages: ``name``, ``url`` and ``cause`` of the status page of each vendor.
         open_before: what earlier checkpoints left open, neither waived nor resolved, as text;
-            none: every FAIL of the earlier records.
-        reports: where the watches are kept; empty: where a command looks by itself.
+            None: every FAIL of the earlier records.
+        reports: the folder with the watches; empty: the default of the commands.
     """
     earlier = [
         each for each in before if (each.hour, each.attempt) != (record.hour, record.attempt)
     ]
-    seen = Seen.of(record, earlier, Commands(record, reports, status_pages))
-    found = [finding for rule in RULES for finding in rule(seen)]
-    found += anything_else_failed(seen, {name for each in found for name in each.about})
-    found += blind(seen)
+    observed = Observations.of(record, earlier, Commands(record, reports, status_pages))
+    found = [finding for rule in RULES for finding in rule(observed)]
+    found += other_failures(observed, {name for each in found for name in each.about})
+    found += not_measured(observed)
     found.sort(key=lambda each: -each.action.weight)
-    new = tuple(issue for issue in seen.issues if issue.new)
+    new = tuple(issue for issue in observed.issues if issue.new)
     if not found:
         return Decision(
             action=Action.PROCEED,
             rule="Nothing failed, and nothing that must be known by now is missing",
-            why=_proceeds(record, _failed(earlier) if open_before is None else open_before),
-            causes=seen.causes,
+            why=_reason_to_proceed(
+                record, _failed(earlier) if open_before is None else open_before
+            ),
+            causes=observed.causes,
             severities=new,
-            status=seen.pages,
+            status=observed.pages,
         )
     action = found[0].action
     return Decision(
         action=action,
         rule=found[0].rule,
         why="; ".join(each.why for each in found[:MOST_WHY])[:LONGEST],
-        causes=seen.causes,
+        causes=observed.causes,
         severities=new,
-        steps=_steps(found, seen.commands),
-        call=_called(action, contacts),
-        status=seen.pages,
+        steps=_steps(found, observed.commands),
+        call=_contacts_to_call(action, contacts),
+        status=observed.pages,
         root_cause_by=_deadline(record, found),
     )
 
 
 def _deadline(record: Record, found: Sequence[Finding]) -> datetime | None:
-    """The earliest deadline of the findings, counted from the end of the run."""
+    """Return the earliest deadline of the findings, counted from the end of the run."""
     within = [each.deadline for each in found if each.deadline is not None]
     return record.ended + min(within) if within else None
 
 
 def _steps(found: Sequence[Finding], commands: Commands) -> tuple[Step, ...]:
-    """What to do, in this order."""
+    """Return the steps of all findings in order."""
     steps = [step for each in found for step in each.steps]
     steps += [commands.again(each.again) for each in found if each.again]
     if found[0].action == Action.HOLD:
-        held = [name for each in found for name in each.about if each.action == Action.HOLD]
-        waivable = [name for name in dict.fromkeys(held) if name not in EIGHT]
+        open_ones = [name for each in found for name in each.about if each.action == Action.HOLD]
+        waivable = [name for name in dict.fromkeys(open_ones) if name not in EIGHT]
         steps += [commands.waive(name) for name in waivable[:MOST_WHY]]
     return ordered(steps)
 
 
 def _failed(before: Sequence[Record]) -> list[str]:
-    """Every FAIL of these records, each criterion and hour once."""
+    """Return every FAIL of these records, each criterion and hour once."""
     found = [
         f"{judged.id} at hour {each.hour}"
         for each in before
@@ -159,8 +168,8 @@ def _failed(before: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _proceeds(record: Record, still_open: Sequence[str]) -> str:
-    text = _unsettled(record) or "Every check that was due passed"
+def _reason_to_proceed(record: Record, still_open: Sequence[str]) -> str:
+    text = _what_is_unresolved(record) or "Every check that was due passed"
     if still_open:
         more = len(still_open) - MOST_WHY
         text += (
@@ -171,8 +180,8 @@ def _proceeds(record: Record, still_open: Sequence[str]) -> str:
     return text
 
 
-def _unsettled(record: Record) -> str:
-    """Why the watch may continue despite too little evidence, and when it is judged again."""
+def _what_is_unresolved(record: Record) -> str:
+    """Return why the watch may continue without enough evidence; empty if nothing is missing."""
     codes = {j.id: j.code for j in record.criteria if j.outcome == Outcome.INCONCLUSIVE}
     if not codes:
         return ""
@@ -192,9 +201,11 @@ def _unsettled(record: Record) -> str:
     )
 
 
-def _called(action: Action, contacts: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], ...]:
-    """Who is to be called: those whose roles this action names; everybody, when nobody's is."""
-    wanted = CALLED.get(action, ())
+def _contacts_to_call(
+    action: Action, contacts: Sequence[Mapping[str, str]]
+) -> tuple[dict[str, str], ...]:
+    """Return the contacts whose roles this action names; all contacts if none matches."""
+    wanted = ROLES_TO_CALL.get(action, ())
     found = [
         contact
         for role in wanted

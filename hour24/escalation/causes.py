@@ -1,13 +1,13 @@
-"""Whose errors these are, and how severe an issue is.
+"""The causes of errors and the severity of issues.
 
 Rules of this module:
 
-- Classes come from the record's own objectives, as they were in force when it was made.
-- A critical class is looked up before a normal one. An error of no class is the service's own
-  until a person says otherwise.
-- Shares are of the error events; where those were not answered, of the issues' counts. Requests
-  that failed beyond what all error events can explain are a cause of their own: a handful of
-  events does not tell why a thousand requests failed.
+- Classes come from the objectives in the record, as they were when it was judged.
+- Critical classes are matched before normal ones. An error of no class counts as the service's
+  until a person classifies it.
+- Shares are of the error events; without events, of the counts of the issues. Failed requests
+  that no error event explains are a separate cause: a few events do not explain a thousand
+  failed requests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LONGEST = 200
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """How many of the errors have this cause; ``share`` is 0 to 1."""
+    """The number of errors with one cause; ``share`` is 0 to 1."""
 
     cause: str
     count: int
@@ -42,9 +42,9 @@ class Issue(Struct, frozen=True, kw_only=True):
     """An issue with events in the window.
 
     Args:
-        severity: ``critical`` blocks calls, ``high`` hits some users, ``medium``, ``low``.
-        new: whether it was first seen in this checkpoint's window.
-        known: ``critical``, ``normal`` or "" for no class.
+        severity: ``critical`` blocks calls, ``high`` affects some users, ``medium``, ``low``.
+        new: True if it first occurred in the window of this checkpoint.
+        known: ``critical``, or "" without a critical class.
     """
 
     issue: str
@@ -55,8 +55,8 @@ class Issue(Struct, frozen=True, kw_only=True):
     known: str
 
 
-def answer(judged: Judged, name: str) -> ev.Evidence | None:
-    """One piece of its evidence; none when it is not there or cannot be read."""
+def evidence_named(judged: Judged, name: str) -> ev.Evidence | None:
+    """Return one piece of evidence; None if it is missing or cannot be read."""
     plain = judged.evidence.get(name)
     if plain is None:
         return None
@@ -66,21 +66,21 @@ def answer(judged: Judged, name: str) -> ev.Evidence | None:
         return None
 
 
-def listed(record: Record, name: str) -> ev.Listing | None:
-    """The first answered listing of this name that a criterion of errors rests on; or none.
+def error_listing(record: Record, name: str) -> ev.Listing | None:
+    """Return the first listing of this name in the evidence of an ERRORS criterion; or None.
 
-    The platform's own events, which restarts are read from, are no errors.
+    Events of the platform, from which restarts are judged, are not errors.
     """
     for judged in record.criteria:
         if name in judged.evidence and judged.id.startswith("ERRORS-"):
-            found = answer(judged, name)
+            found = evidence_named(judged, name)
             if isinstance(found, ev.Listing):
                 return found
     return None
 
 
 def classes(record: Record, kind: str) -> tuple[IssueClass, ...]:
-    """The classes of this kind (``normal``, ``critical``) that the record was judged with."""
+    """Return the classes of this kind (``normal``, ``critical``) used for the record."""
     found: dict[str, IssueClass] = {}
     for judged in record.criteria:
         for plain in (judged.objective or {}).get(kind) or ():
@@ -93,14 +93,14 @@ def classes(record: Record, kind: str) -> tuple[IssueClass, ...]:
 
 
 def causes(record: Record) -> tuple[Cause, ...]:
-    """The causes of what failed in the window with their shares, the largest first."""
+    """Return the causes of the failures in the window with their shares, the largest first."""
     kinds = (*classes(record, "critical"), *classes(record, "normal"))
-    events = listed(record, "events")
+    events = error_listing(record, "events")
     if events is not None:
         weighted: Iterable[tuple[Mapping[str, Any], int]] = ((item, 1) for item in events.items)
     else:
-        issues = listed(record, "issues")
-        weighted = ((i, _whole(i.get("count"))) for i in issues.items) if issues else ()
+        issues = error_listing(record, "issues")
+        weighted = ((i, _as_count(i.get("count"))) for i in issues.items) if issues else ()
     counted: Counter[str] = Counter()
     for item, weight in weighted:
         kind = class_of(item, kinds)
@@ -116,17 +116,17 @@ def causes(record: Record) -> tuple[Cause, ...]:
 
 
 def _failed_requests(record: Record) -> int:
-    """How many requests failed by the platform's count; 0 when it did not count them."""
+    """Return the number of failed requests as counted by the platform; 0 without a count."""
     for judged in record.criteria:
         if judged.id == errors.RATE.id and "platform" in judged.evidence:
-            platform = answer(judged, "platform")
+            platform = evidence_named(judged, "platform")
             return platform.bad if isinstance(platform, ev.Counts) else 0
     return 0
 
 
 def issues(record: Record) -> tuple[Issue, ...]:
-    """The window's issues that are not of a normal class, the most severe first."""
-    listing = listed(record, "issues")
+    """Return the issues in the window that are of no normal class, the most severe first."""
+    listing = error_listing(record, "issues")
     if listing is None:
         return ()
     window = listing.question.window or record.window
@@ -137,14 +137,14 @@ def issues(record: Record) -> tuple[Issue, ...]:
         kind = class_of(item, critical)
         if kind is None and class_of(item, normal) is not None:
             continue
-        seen = item.get("first_seen")
+        first_seen = item.get("first_seen")
         found.append(
             Issue(
                 issue=str(item.get("short_id") or item.get("id") or "")[:LONGEST],
                 title=str(item.get("title") or "")[:LONGEST],
                 severity=kind.severity if kind else _severity(item),
                 cause=kind.cause if kind else NOT_CLASSIFIED,
-                new=isinstance(seen, int | float) and seen >= start,
+                new=isinstance(first_seen, int | float) and first_seen >= start,
                 known="critical" if kind else "",
             )
         )
@@ -152,7 +152,7 @@ def issues(record: Record) -> tuple[Issue, ...]:
 
 
 def status_pages(record: Record) -> Iterator[str]:
-    """What the vendors' status pages say that is not well; one line each."""
+    """Yield the problems on the status pages of the vendors, one line each."""
     for plain in record.advisory:
         try:
             page = ev.from_plain(plain)
@@ -161,18 +161,18 @@ def status_pages(record: Record) -> Iterator[str]:
         if not isinstance(page, ev.Listing):
             continue
         for item in page.items:
-            told = [
+            parts = [
                 str(item[name])
                 for name in ("page", "vendor", "name", "title", "component", "status", "impact")
                 if item.get(name)
             ]
-            yield ": ".join(dict.fromkeys(told))[:LONGEST]
+            yield ": ".join(dict.fromkeys(parts))[:LONGEST]
 
 
 def _severity(item: Mapping[str, Any]) -> str:
-    """Of an issue that no class knows: by its level, and by whether it hit anybody.
+    """Return the severity of an unclassified issue, by its level and whether users were affected.
 
-    Critical is only what a person called so.
+    Only a person classifies an issue as critical.
     """
     level = str(item.get("level") or "")
     if level == "fatal":
@@ -181,10 +181,10 @@ def _severity(item: Mapping[str, Any]) -> str:
         return "low"
     if level == "warning":
         return "medium"
-    return "high" if item.get("unhandled") is True or _whole(item.get("users")) > 0 else "medium"
+    return "high" if item.get("unhandled") is True or _as_count(item.get("users")) > 0 else "medium"
 
 
-def _whole(value: Any) -> int:
+def _as_count(value: Any) -> int:
     try:
         return max(0, int(value))
     except (TypeError, ValueError, OverflowError):

@@ -1,11 +1,11 @@
-"""The runbook's table: what was seen, and what is done about it.
+"""The decision table of the runbook: observations and what to do about them.
 
 Rules of this module:
 
-- Only what the system under watch did leads to ALERT or ROLL BACK. A witness that did not answer
+- Only failures of the system under watch lead to ALERT or ROLL BACK. A witness that did not answer
   leads to RETRY or HOLD.
-- A rollback helps against the service's own code. A critical issue that the database or a vendor
-  causes is an ALERT: an older deploy would fail the same way.
+- A rollback helps only against faults in the code of the service. A critical issue caused by the
+  database or a vendor is an ALERT: an older deploy would fail the same way.
 - Each rule is independent and yields its findings; the worst action of all is the decision.
 """
 
@@ -25,8 +25,8 @@ from hour24.escalation.causes import (
     NOT_CLASSIFIED,
     Cause,
     Issue,
-    answer,
     causes,
+    evidence_named,
     issues,
     status_pages,
 )
@@ -37,13 +37,16 @@ from hour24.text import count_of, format_percent, join_some
 from hour24.verdict import Outcome
 
 ERROR_RATE = 0.05
+"""The share of failed requests above which the runbook raises the alarm."""
 HOUR_S = 3600.0
 FEWEST_REQUESTS = 20
-"""Below so many requests in an hour a share says nothing of that hour."""
+"""With fewer requests in an hour one failure alone would exceed the error rate."""
 FAILING_S = 120.0
+"""The runbook proposes a rollback if health fails for longer than this."""
 TRIES = 2
+"""Attempts after which sources that do not answer need a human decision."""
 DATABASE = "database"
-"""The cause of errors that the runbook has a row of its own for."""
+"""The cause of errors for which the runbook has a separate row."""
 ROOT_CAUSE_WITHIN = timedelta(minutes=5)
 """The runbook's deadline for knowing the root cause of a high error rate."""
 AFTERWARDS = {
@@ -54,7 +57,7 @@ AFTERWARDS = {
 
 
 class Action(StrEnum):
-    """What is to be done now, the mildest first."""
+    """What to do now, the mildest first."""
 
     PROCEED = "PROCEED"
     RETRY = "RETRY"
@@ -64,19 +67,19 @@ class Action(StrEnum):
 
     @property
     def weight(self) -> int:
-        """Its place among the actions."""
+        """Return the position among the actions; a larger one is worse."""
         return list(Action).index(self)
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What one rule found.
+    """The result of one rule.
 
     Args:
-        rule: the runbook's row, in its words.
-        why: what was seen, one sentence.
-        again: why this checkpoint is run again once the steps are done; empty: it need not be.
-        about: ids of the criteria it speaks of.
-        deadline: how long a person has to know the root cause; none: no deadline.
+        rule: the row of the runbook.
+        why: the observation, one sentence.
+        again: why this checkpoint is run again after the steps; empty: it is not.
+        about: ids of the criteria concerned.
+        deadline: time in which the root cause must be known; None: no deadline.
     """
 
     action: Action
@@ -88,8 +91,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     deadline: timedelta | None = None
 
 
-class Seen(Struct, frozen=True, kw_only=True):
-    """What the rules look at."""
+class Observations(Struct, frozen=True, kw_only=True):
+    """The input of the rules."""
 
     record: Record
     before: tuple[Record, ...]
@@ -99,7 +102,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     commands: Commands
 
     @classmethod
-    def of(cls, record: Record, before: Sequence[Record], commands: Commands) -> Seen:
+    def of(cls, record: Record, before: Sequence[Record], commands: Commands) -> Observations:
         return cls(
             record=record,
             before=tuple(before),
@@ -110,15 +113,15 @@ class Seen(Struct, frozen=True, kw_only=True):
         )
 
     def failed(self, *ids: str) -> list[Judged]:
-        """What failed, of these criteria; of all, when none are named."""
+        """Return the failed verdicts of these criteria; of all, if none are named."""
         return [
             judged
             for judged in self.record.criteria
             if judged.outcome == Outcome.FAIL and (not ids or judged.id in ids)
         ]
 
-    def blind(self) -> list[Judged]:
-        """What could not be judged, and will not settle by itself."""
+    def not_measured(self) -> list[Judged]:
+        """Return the INCONCLUSIVE verdicts that more evidence alone will not resolve."""
         found = [
             judged
             for judged in self.record.criteria
@@ -128,30 +131,32 @@ class Seen(Struct, frozen=True, kw_only=True):
         return [each for each in found if each.id not in EIGHT] or found
 
 
-def error_rate(seen: Seen) -> Iterator[Finding]:
-    """Error rate above 5 %: what to do depends on the main cause."""
-    for judged in seen.failed(errors.RATE.id, errors.TREND.id):
-        worst = _worst_share(judged, seen.record.window.start.timestamp())
+def error_rate(observed: Observations) -> Iterator[Finding]:
+    """Yield a finding if the error rate is above 5 %; the main cause decides what to do."""
+    for judged in observed.failed(errors.RATE.id, errors.TREND.id):
+        worst = _worst_share(judged, observed.record.window.start.timestamp())
         if worst is None or worst[0] <= ERROR_RATE:
             continue
         share, what = worst
-        main = seen.causes[0] if seen.causes else None
+        main = observed.causes[0] if observed.causes else None
         cause = main.cause if main is not None and main.share > 0.5 else ""
-        listed = ", ".join(f"{each.cause} {format_percent(each.share, 0)}" for each in seen.causes)
+        listed = ", ".join(
+            f"{each.cause} {format_percent(each.share, 0)}" for each in observed.causes
+        )
         why = f"{format_percent(share)} of requests failed {what}; causes: {listed or 'not known'}"
-        rule, steps, action = "Error rate above 5 %", seen.commands, Action.ALERT
+        rule, steps, action = "Error rate above 5 %", observed.commands, Action.ALERT
         followed: tuple[Step, ...]
         vendor = steps.vendor(cause) if cause != DATABASE else ""
         if vendor:
             action = Action.HOLD
             rule += f", mostly {vendor}: expected, monitor"
             followed = (
-                steps.status_pages(seen.pages, cause),
+                steps.status_pages(observed.pages, cause),
                 Step(text=f"Mostly {vendor}: expected; watch whether it continues"),
             )
         elif cause == DATABASE:
             rule += ", mostly the database: read its status page"
-            followed = (steps.status_pages(seen.pages, cause), steps.logs())
+            followed = (steps.status_pages(observed.pages, cause), steps.logs())
         elif cause == NOT_CLASSIFIED:
             assert main is not None
             rule += (
@@ -179,11 +184,11 @@ def error_rate(seen: Seen) -> Iterator[Finding]:
         return
 
 
-def health_fails(seen: Seen) -> Iterator[Finding]:
-    """Health check still failing after the retries made during the checkpoint."""
-    commands = seen.commands
-    for judged in seen.failed(health.SCHEMA.id):
-        document = answer(judged, "health")
+def health_fails(observed: Observations) -> Iterator[Finding]:
+    """Yield a finding if health still fails after the retries, or failed between checkpoints."""
+    commands = observed.commands
+    for judged in observed.failed(health.SCHEMA.id):
+        document = evidence_named(judged, "health")
         lasted, database = 0.0, False
         if isinstance(document, Document):
             attempts = document.question.attempts
@@ -192,7 +197,7 @@ def health_fails(seen: Seen) -> Iterator[Finding]:
             database = value_at(document.body, pointer) is False
         steps = [commands.logs(), commands.health()]
         if database:
-            steps.insert(0, commands.status_pages(seen.pages, DATABASE))
+            steps.insert(0, commands.status_pages(observed.pages, DATABASE))
         if lasted >= FAILING_S:
             steps += commands.prepared()
         long = ", for longer than 2 minutes: alert the team, propose the rollback"
@@ -206,8 +211,8 @@ def health_fails(seen: Seen) -> Iterator[Finding]:
             steps=tuple(steps),
             about=(judged.id,),
         )
-    for judged in seen.failed(health.ALWAYS.id):
-        probes = answer(judged, "probes")
+    for judged in observed.failed(health.ALWAYS.id):
+        probes = evidence_named(judged, "probes")
         longest = (
             max((failure.lasted_s for failure in probes.failures), default=0.0)
             if isinstance(probes, Probes)
@@ -224,10 +229,10 @@ def health_fails(seen: Seen) -> Iterator[Finding]:
         )
 
 
-def critical_issue(seen: Seen) -> Iterator[Finding]:
-    """New critical issue: by its severity."""
-    commands = seen.commands
-    judged = tuple(each.id for each in seen.failed(errors.NEW.id, errors.CRITICAL.id))
+def critical_issue(observed: Observations) -> Iterator[Finding]:
+    """Yield a finding for new or critical issues, by severity."""
+    commands = observed.commands
+    judged = tuple(each.id for each in observed.failed(errors.NEW.id, errors.CRITICAL.id))
     if not judged:
         return
     for severity, row, steps, action in (
@@ -241,7 +246,7 @@ def critical_issue(seen: Seen) -> Iterator[Finding]:
         ("medium", "medium: monitor, fix later", [commands.classify()], Action.HOLD),
         ("low", "low: document", [commands.classify()], Action.HOLD),
     ):
-        found = [issue for issue in seen.issues if issue.severity == severity and issue.new]
+        found = [issue for issue in observed.issues if issue.severity == severity and issue.new]
         elsewhere = [i for i in found if i.cause == DATABASE or commands.vendor(i.cause)]
         own = [issue for issue in found if issue not in elsewhere]
         if own:
@@ -257,37 +262,42 @@ def critical_issue(seen: Seen) -> Iterator[Finding]:
             yield Finding(
                 action=Action.ALERT if severity in ("critical", "high") else Action.HOLD,
                 rule=f"New {severity} issue of the database or a vendor: read its status",
-                why=f"new, and a rollback would not help: {_titles(elsewhere)}",
+                why=f"new; a rollback would not help: {_titles(elsewhere)}",
                 steps=(
                     *(
-                        commands.status_pages(seen.pages, cause)
+                        commands.status_pages(observed.pages, cause)
                         for cause in dict.fromkeys(issue.cause for issue in elsewhere)
                     ),
                     commands.logs(),
                 ),
                 about=judged,
             )
-    old = [i for i in seen.issues if i.known and not i.new and i.severity in ("critical", "high")]
-    if old and seen.failed(errors.CRITICAL.id):
+    old = [
+        i for i in observed.issues if i.known and not i.new and i.severity in ("critical", "high")
+    ]
+    if old and observed.failed(errors.CRITICAL.id):
         yield Finding(
             action=Action.ALERT,
             rule="Critical issue that is not new: fix and redeploy",
-            why=f"it had events in the window, and was there before: {_titles(old)}",
+            why=f"not new, with events in the window: {_titles(old)}",
             steps=(commands.logs(), *commands.prepared()),
             about=judged,
         )
 
 
-def critical_class(seen: Seen) -> Iterator[Finding]:
-    """The runbook's critical classes that criteria of their own watch."""
-    for judged in seen.failed():
+def critical_class(observed: Observations) -> Iterator[Finding]:
+    """Yield a finding for each failed criterion that watches a critical class of the runbook."""
+    for judged in observed.failed():
         criterion = CRITERIA.get(judged.id)
         critical = criterion.runbook_class if criterion is not None else None
         if critical is None:
             continue
-        steps = [seen.commands.logs(), *seen.commands.prepared()]
+        steps = [observed.commands.logs(), *observed.commands.prepared()]
         if judged.id == database.ONLINE.id:
-            steps = [seen.commands.status_pages(seen.pages, DATABASE), seen.commands.logs()]
+            steps = [
+                observed.commands.status_pages(observed.pages, DATABASE),
+                observed.commands.logs(),
+            ]
         yield Finding(
             action=Action.ALERT,
             rule=f"{critical.severity.capitalize()}: {critical.name}",
@@ -297,30 +307,30 @@ def critical_class(seen: Seen) -> Iterator[Finding]:
         )
 
 
-def rising_memory(seen: Seen) -> Iterator[Finding]:
-    """Memory that rises steeply, for too short a time to be called a leak."""
-    for judged in seen.record.criteria:
+def rising_memory(observed: Observations) -> Iterator[Finding]:
+    """Yield a finding if memory rises steeply, but for too short a time to be called a leak."""
+    for judged in observed.record.criteria:
         suspected = judged.figures.get("suspected", 0.0) > 0
         if judged.id == process.MEMORY.id and judged.outcome == Outcome.INCONCLUSIVE and suspected:
             yield Finding(
                 action=Action.ALERT,
                 rule="Memory is rising steeply: it may be a leak",
                 why=judged.reason,
-                steps=(seen.commands.logs(), *seen.commands.prepared()),
+                steps=(observed.commands.logs(), *observed.commands.prepared()),
                 about=(judged.id,),
             )
 
 
-def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Finding]:
-    """A criterion failed that the runbook's table does not name.
+def other_failures(observed: Observations, covered: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for failed criteria that no row of the runbook covers.
 
     Args:
-        spoken: ids that other rules speak of.
+        covered: ids that other findings concern.
     """
-    commands = seen.commands
-    failed = [each for each in seen.failed() if each.id not in spoken]
+    commands = observed.commands
+    failed = [each for each in observed.failed() if each.id not in covered]
     own = [each for each in failed if each.id not in EIGHT]
-    if not own and not spoken:
+    if not own and not covered:
         own = failed
     if own:
         ids = tuple(dict.fromkeys(each.id for each in own))
@@ -336,18 +346,18 @@ def anything_else_failed(seen: Seen, spoken: Collection[str]) -> Iterator[Findin
         yield Finding(
             action=Action.HOLD,
             rule="A check failed and needs a human decision",
-            why=_reasons(own) + _since(seen, set(ids)),
+            why=_reasons(own) + _since(observed, set(ids)),
             steps=tuple(steps),
             about=ids,
         )
 
 
-def blind(seen: Seen) -> Iterator[Finding]:
-    """What was not measured: asked again where that may help, else a human decision."""
-    found = seen.blind()
-    commands = seen.commands
+def not_measured(observed: Observations) -> Iterator[Finding]:
+    """Yield findings for what was not measured: a retry if it may help, else a human decision."""
+    found = observed.not_measured()
+    commands = observed.commands
     again = [each for each in found if each.code in AGAIN]
-    if again and seen.record.attempt < TRIES:
+    if again and observed.record.attempt < TRIES:
         yield Finding(
             action=Action.RETRY,
             rule="Some sources did not answer; a retry may succeed",
@@ -368,7 +378,7 @@ def blind(seen: Seen) -> Iterator[Finding]:
     if rest:
         codes = {each.code for each in rest}
         steps = []
-        if codes & {"no_prober", "coverage_too_low"} and not seen.record.prober.running:
+        if codes & {"no_prober", "coverage_too_low"} and not observed.record.prober.running:
             steps.append(commands.prober())
         if "unclassified" in codes:
             steps.append(commands.classify())
@@ -385,26 +395,26 @@ def blind(seen: Seen) -> Iterator[Finding]:
         )
 
 
-RULES: tuple[Callable[[Seen], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Observations], Iterator[Finding]], ...] = (
     health_fails,
     error_rate,
     critical_issue,
     critical_class,
     rising_memory,
 )
-"""The runbook's table; of several findings of one action the first is the decision's rule."""
+"""The rows of the runbook; of several findings with one action the first gives the rule."""
 
 
 def _worst_share(judged: Judged, since: float) -> tuple[float, str] | None:
-    """The largest share of failed requests that its evidence shows, and of when it is.
+    """Return the largest share of failed requests in the evidence, and when it was.
 
     Args:
-        since: begin of the checkpoint's window, epoch seconds; what failed before was told then,
-            and the window's causes are not its own.
+        since: start of the window, epoch seconds; earlier failures were reported then, and their
+            causes are not those of this window.
     """
     found = []
     for name in judged.evidence:
-        each = answer(judged, name)
+        each = evidence_named(judged, name)
         if isinstance(each, Counts) and each.total > 0 and judged.id == errors.RATE.id:
             of = count_of(each.bad, each.total)
             found.append((each.bad / each.total, f"in the window ({of})"))
@@ -414,7 +424,7 @@ def _worst_share(judged: Judged, since: float) -> tuple[float, str] | None:
 
 
 def _hours(series: Series, since: float) -> Iterator[tuple[float, str]]:
-    """The share of failed requests of every hour from ``since`` on with enough of them."""
+    """Yield the share of failed requests of each hour since ``since`` with enough requests."""
     total: dict[int, float] = {}
     bad: dict[int, float] = {}
     for line in series.lines:
@@ -440,11 +450,11 @@ def _reasons(found: Sequence[Judged]) -> str:
     )
 
 
-def _since(seen: Seen, ids: set[str]) -> str:
-    """Since which checkpoint these have failed without a break; empty when it is the first."""
+def _since(observed: Observations, ids: set[str]) -> str:
+    """Return the first checkpoint of this run of failures as text; empty if it is this one."""
     since = None
-    for record in sorted(seen.before, key=lambda each: (each.hour, each.attempt), reverse=True):
-        if record.early or record.hour >= seen.record.hour:
+    for record in sorted(observed.before, key=lambda each: (each.hour, each.attempt), reverse=True):
+        if record.early or record.hour >= observed.record.hour:
             continue
         if not ids & {each.id for each in record.criteria if each.outcome == Outcome.FAIL}:
             break

@@ -1,13 +1,13 @@
-"""What to do now: each step is a sentence, with a command to copy where there is one.
+"""The steps of a decision: each is a sentence, with a command to copy if there is one.
 
 Rules of this module:
 
 - A step belongs to a phase; steps are shown in the order of their phases.
-- A command holds nothing that the system under watch wrote: names are ours or production.toml's,
-  quoted for the shell.
+- A command contains nothing that the system under watch wrote: names are ours or from
+  production.toml, quoted for the shell.
 - Nothing is executed here; a person does it.
-- A command works as printed. A rehearsal's servers end with its checkpoint, so steps that would
-  ask them or roll them back have no command.
+- A command works as printed. The servers of a rehearsal stop with its checkpoint, so steps that
+  would query them or roll them back have no command.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NO_COMMANDS = "(rehearsal: no commands; in production they appear here)"
 
 
 class Phase(IntEnum):
-    """When a step is done, the first phase first."""
+    """The order of the steps, the first phase first."""
 
     ROLL_BACK = 1
     CONTAIN = 2
@@ -41,14 +41,14 @@ class Phase(IntEnum):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One thing to do; ``command`` is empty where there is none."""
+    """One thing to do; ``command`` is empty if there is none."""
 
     text: str
     command: str = ""
     phase: Phase = Phase.INVESTIGATE
 
     def to_plain(self) -> dict[str, str]:
-        """As the record keeps it."""
+        """Return the step as the record stores it."""
         return {"text": self.text, "command": self.command}
 
 
@@ -56,7 +56,7 @@ class Commands:
     """The commands of one checkpoint.
 
     Args:
-        reports: where the watches are kept; empty: where a command looks by itself.
+        reports: the folder with the watches; empty: the default of the commands.
         pages: ``name``, ``url`` and ``cause`` of each status page.
     """
 
@@ -69,7 +69,7 @@ class Commands:
         self.pages = tuple(pages)
 
     def again(self, why: str) -> Step:
-        """Run this checkpoint again."""
+        """Return the step that runs this checkpoint again."""
         where = [*self._target(), *self._watch(), *self._reports()]
         return Step(
             text=why,
@@ -78,7 +78,7 @@ class Commands:
         )
 
     def rollback(self) -> list[Step]:
-        """The runbook's rollback, step by step."""
+        """Return the steps of the rollback in the runbook."""
         investigate = Step(text="Investigate, and plan the fix for the next deployment")
         if not self.lasting:
             return [
@@ -109,7 +109,7 @@ class Commands:
         ]
 
     def prepared(self) -> list[Step]:
-        """The rollback, prepared and not done."""
+        """Return the step that prepares the rollback without doing it."""
         if not self.lasting:
             return [Step(text=f"Prepare the rollback {NO_COMMANDS}", phase=Phase.PREPARE_ROLLBACK)]
         return [
@@ -121,11 +121,11 @@ class Commands:
         ]
 
     def status_pages(self, reported: Sequence[str] = (), cause: str = "") -> Step:
-        """Read the status pages of the vendors that this cause points to.
+        """Return the step that reads the status pages of the vendors for this cause.
 
         Args:
-            reported: what the pages said during the checkpoint.
-            cause: as in production.toml's classes; empty: any.
+            reported: what the pages reported during the checkpoint.
+            cause: as in the classes of production.toml; empty: any.
         """
         pages = self.pages_of(cause)
         names = ", ".join(page["name"] for page in pages) or "your vendors"
@@ -139,35 +139,35 @@ class Commands:
         )
 
     def pages_of(self, cause: str) -> list[Mapping[str, str]]:
-        """The status pages whose name or cause is ``cause``; every page where none is."""
-        found = [page for page in self.pages if _stands_for(page, cause)]
+        """Return the status pages with this name or cause; all pages if none matches."""
+        found = [page for page in self.pages if _matches(page, cause)]
         return found or list(self.pages)
 
     def vendor(self, cause: str) -> str:
-        """The vendor whose status page has this name or cause; empty: the service itself."""
-        return next((page["name"] for page in self.pages if _stands_for(page, cause)), "")
+        """Return the vendor whose status page has this name or cause; empty: the service itself."""
+        return next((page["name"] for page in self.pages if _matches(page, cause)), "")
 
     def logs(self) -> Step:
-        """Read the logs."""
+        """Return the step that reads the logs."""
         return Step(text="Read the service's logs, starting one minute before the first failure")
 
     def health(self) -> Step:
-        """Ask the health endpoint by hand."""
+        """Return the step that queries the health endpoint by hand."""
         gone = " (rehearsal: it stopped with its checkpoint)" if not self.lasting else ""
         return Step(
-            text=f"Ask the health endpoint by hand{gone}",
+            text=f"Query the health endpoint by hand{gone}",
             command=self._health(),
             phase=Phase.CONFIRM,
         )
 
     def decide(self) -> Step:
-        """Decide what no other step decides."""
+        """Return the step for a decision that no other step covers."""
         return Step(
             text="Decide: fix, roll back, or waive each failed check below", phase=Phase.DECIDE
         )
 
     def waive(self, criterion: str) -> Step:
-        """Waive what will not be measured any more."""
+        """Return the step that waives a criterion."""
         return Step(
             text=f"To launch despite {criterion}, waive it (name, reason, expiry)",
             command=self._command(
@@ -179,7 +179,7 @@ class Commands:
         )
 
     def classify(self) -> Step:
-        """Say what an unknown error is."""
+        """Return the step that classifies an unknown error."""
         return Step(
             text="Classify each unknown error as normal or critical",
             command=self._command(
@@ -191,17 +191,17 @@ class Commands:
         )
 
     def declare(self, why: str) -> Step:
-        """Declare a deploy."""
+        """Return the step that declares a deploy."""
         return Step(
             text=why,
             command=self._command(
-                "declare", self._name(), "--start MOMENT --by NAME --because REASON"
+                "declare", self._name(), "--start TIME --by NAME --because REASON"
             ),
             phase=Phase.RECORD,
         )
 
     def signoff(self) -> Step:
-        """What the sign-off's own criteria miss."""
+        """Return the step that lists what the sign-off criteria miss."""
         return Step(
             text="List what is missing. The eight sign-off checks cannot be waived; waive the "
             "checks they depend on, then run hour 24 again",
@@ -210,7 +210,7 @@ class Commands:
         )
 
     def prober(self) -> Step:
-        """Start what looks between the checkpoints."""
+        """Return the step that starts a prober."""
         where = [*self._target(), *self._watch(), *self._reports()]
         return Step(
             text="Start a prober: without one nothing is measured between the checkpoints",
@@ -219,7 +219,7 @@ class Commands:
         )
 
     def doctor(self) -> Step:
-        """Try every credential, address and right."""
+        """Return the step that tests every credential, address and right."""
         command = shlex.join([*STARTED, "doctor", *self._target()])
         return Step(
             text="Test every credential, address and right",
@@ -227,9 +227,9 @@ class Commands:
             phase=Phase.CONFIRM,
         )
 
-    def _command(self, name: str, about: str, said: str = "") -> str:
-        """``python -m hour24 NAME ...``; its parts are quoted already."""
-        parts = (*STARTED, name, about, shlex.join(self._reports()), said)
+    def _command(self, name: str, about: str, options: str = "") -> str:
+        """Return ``python -m hour24 NAME ...``; the parts are already quoted."""
+        parts = (*STARTED, name, about, shlex.join(self._reports()), options)
         return " ".join(part for part in parts if part)
 
     def _target(self) -> list[str]:
@@ -246,7 +246,7 @@ class Commands:
         return ["--reports", self.reports] if self.reports else []
 
     def _health(self) -> str:
-        """A command that asks the health endpoint, as the checkpoint did."""
+        """Return the command that queries the health endpoint as the checkpoint did."""
         if not self.lasting:
             return ""
         for judged in self.record.criteria:
@@ -257,15 +257,15 @@ class Commands:
         return ""
 
 
-def _stands_for(page: Mapping[str, str], cause: str) -> bool:
+def _matches(page: Mapping[str, str], cause: str) -> bool:
     names = (page["name"].lower(), page.get("cause", "").lower())
     return bool(cause) and cause.lower() in names
 
 
 def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps by phase, each once, without what another one makes superfluous.
+    """Return the steps by phase, each once, without those that another one makes superfluous.
 
-    A rollback that is done is not also prepared; "decide" stands only where nothing else does.
+    A rollback that is done is not also prepared; "decide" is kept only if there is no other step.
     """
     kept: dict[str, Step] = {}
     for step in steps:

@@ -1,20 +1,19 @@
-"""The rollback: a plan that people read, and its doing once a person has confirmed it.
+"""The rollback: a plan for people to read, carried out after a person has confirmed it.
 
 Rules of this package:
 
-- This is one of the two places where production is changed (the canary is the other one), and
-  the only one that changes what customers meet. :func:`plan` only reads; :func:`carry_out` acts.
-- Whatever stands against it is told at once, each reason a line: :class:`Refused`.
-- What changes something is sent once. When its answer is lost, it is looked up whether it
-  happened; it is never sent again.
-- Who did it and why is in the ledger before anything is done, and what came of it afterwards.
+- Only this package and the canary change production, and only this one changes what customers
+  get. :func:`plan` only reads; :func:`carry_out` acts.
+- All reasons against it are reported at once, one per line: :class:`Refused`.
+- A change is sent once. If its answer is lost, its effect is looked up; it is never sent again.
+- Who does it and why is written to the ledger before anything is done, and the result afterwards.
   That second entry declares the restart.
-- A rehearsal's ledger is for a rehearsal's production, and a production's for that production.
+- The ledger of a rehearsal is only for its rehearsal, that of a production only for it.
 """
 
 from __future__ import annotations
 
-from hour24.rollback.doing import Carried, carry_out
+from hour24.rollback.execution import RollbackResult, carry_out
 from hour24.rollback.planning import WAYS, Plan, Refused, plan
 
-__all__ = ["WAYS", "Carried", "Plan", "Refused", "carry_out", "plan"]
+__all__ = ["WAYS", "Plan", "Refused", "RollbackResult", "carry_out", "plan"]

@@ -1,11 +1,11 @@
-"""A clone of what is deployed: whether its last commit can be reverted, and doing that.
+"""The clone of what is deployed: checks if its last commit can be reverted, and reverts it.
 
 Rules of this module:
 
-- Looking changes nothing, not even the clone's memory of its remote.
-- The only thing that is ever taken back is the revert commit made here, while nothing stands
-  on it and nothing was changed since.
-- Git asks nobody anything, and is given a limit of time.
+- Checks change nothing, not even the remote-tracking branches.
+- Only the revert commit made here is ever undone, and only if there is no commit on it and nothing
+  was changed since.
+- Git never prompts and has a timeout.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from hour24.config.production import Repository
 from hour24.errors import Hour24Error
 from hour24.text import one_line
 
-LOOKS_S = 30.0
-PUSHES_S = 180.0
+CHECK_WITHIN_S = 30.0
+"""The timeout of a git command that reads; ls-remote waits for the network."""
+PUSH_WITHIN_S = 180.0
+"""The timeout of revert and push; hooks of the repository may run."""
 LONGEST = 300
-MOST_TOLD = 3
-ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
-"""Variables that would send git to another clone than the one named."""
+MOST_FILES = 3
+GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+"""Variables that would make git use another clone."""
 
 
 class GitProblem(Hour24Error):
-    """Git did not do what it was asked; says so in its own words, scrubbed."""
+    """A git command failed; the message is its output, redacted."""
 
 
 class Commit(Struct, frozen=True, kw_only=True):
-    """A commit: whole id, first line, who wrote it and when, its parents' ids."""
+    """A commit: full id, subject, author, time, ids of its parents."""
 
     id: str
     subject: str
@@ -45,26 +47,26 @@ class Commit(Struct, frozen=True, kw_only=True):
 
 
 class Clone:
-    """The clone that production.toml's ``[repository]`` names.
+    """The clone that ``[repository]`` in production.toml names.
 
     Args:
-        beside: folder that a relative path starts from.
-        scrub: takes secrets out of a text.
+        base: folder that a relative path starts from.
+        scrub: redacts secrets in a text.
     """
 
-    def __init__(self, at: Repository, beside: Path, scrub: Callable[[str], str]) -> None:
-        self.path = (beside / at.path).resolve()
+    def __init__(self, at: Repository, base: Path, scrub: Callable[[str], str]) -> None:
+        self.path = (base / at.path).resolve()
         self.remote = at.remote
         self.branch = at.branch
         self._scrub = scrub
 
-    # --- looking ------------------------------------------------------------------------------
+    # --- checking -----------------------------------------------------------------------------
 
     def problems(self, live: str) -> Iterator[str]:
-        """What stands against reverting the last commit and pushing that, a line each.
+        """Yield the reasons against reverting the last commit and pushing that, one line each.
 
         Args:
-            live: the commit that is deployed now; empty: the platform does not tell.
+            live: the commit that is deployed now; empty: the platform does not report it.
         """
         where = f"repository {self.path}"
         try:
@@ -73,16 +75,16 @@ class Clone:
         except GitProblem as problem:
             yield f"{where}: expected a clone with a commit, got none ({problem})"
             return
-        yield from self._elsewhere(where)
+        yield from self._wrong_branch(where)
         changed = self._git("status", "--porcelain", "--untracked-files=no").splitlines()
         if changed:
-            told = ", ".join(one_line(line[3:]) for line in changed[:MOST_TOLD])
-            more = f" and {len(changed) - MOST_TOLD} more" if len(changed) > MOST_TOLD else ""
+            files = ", ".join(one_line(line[3:]) for line in changed[:MOST_FILES])
+            more = f" and {len(changed) - MOST_FILES} more" if len(changed) > MOST_FILES else ""
             yield (
-                f"{where}: expected nothing uncommitted, got {told}{more}; commit or put it away "
-                "first, so that a revert takes back what is deployed and nothing else"
+                f"{where}: expected nothing uncommitted, got {files}{more}; commit or stash it "
+                "first, so that the revert undoes what is deployed and nothing else"
             )
-        yield from self._apart(where, head)
+        yield from self._differs_from_remote(where, head)
         if not head.parents:
             yield (
                 f"{where}: expected a commit before {head.id[:12]} to go back to, got none; a "
@@ -96,13 +98,13 @@ class Clone:
                 "platform)"
             )
         if live != head.id:
-            got = f"commit {live[:12]}" if live else "no commit told by the platform"
+            got = f"commit {live[:12]}" if live else "no commit from the platform"
             yield (
                 f"{where}: expected HEAD {head.id[:12]} to be what is deployed, got {got}; "
-                "reverting HEAD would not take back what is live"
+                "reverting HEAD would not undo what is live"
             )
 
-    def _elsewhere(self, where: str) -> Iterator[str]:
+    def _wrong_branch(self, where: str) -> Iterator[str]:
         try:
             branch = self._git("symbolic-ref", "-q", "--short", "HEAD")
         except GitProblem:
@@ -117,8 +119,8 @@ class Clone:
                 f"git switch {self.branch} first, or see [repository] branch"
             )
 
-    def _apart(self, where: str, head: Commit) -> Iterator[str]:
-        """How the clone and its remote differ, if they do."""
+    def _differs_from_remote(self, where: str, head: Commit) -> Iterator[str]:
+        """Yield how the clone and its remote differ, if they do."""
         name = f"{self.remote}/{self.branch}"
         try:
             there = self.pushed()
@@ -128,7 +130,7 @@ class Clone:
         if not there:
             yield f"{where}: expected {name} to exist, got no such branch"
         elif there != head.id:
-            if self._holds(there) and self._ancestor(there, head.id):
+            if self._has(there) and self._ancestor(there, head.id):
                 many = self._git("rev-list", "--count", f"{there}..{head.id}")
                 yield (
                     f"{where}: expected HEAD to be what {name} is, got {many} commits that are "
@@ -137,13 +139,13 @@ class Clone:
             else:
                 yield (
                     f"{where}: expected HEAD to be what {name} is, got {name} at {there[:12]}, "
-                    "which this clone is behind; git pull --ff-only first, and look at what came"
+                    "which this clone is behind; git pull --ff-only first, and check what changed"
                 )
 
     def head(self) -> Commit:
-        """The last commit here. Raises: GitProblem."""
-        told = self._git("show", "-s", "--format=%H%x00%P%x00%an%x00%aI%x00%s", "HEAD")
-        commit, parents, author, at, subject = told.split("\0", 4)
+        """Return the last commit. Raises: GitProblem."""
+        shown = self._git("show", "-s", "--format=%H%x00%P%x00%an%x00%aI%x00%s", "HEAD")
+        commit, parents, author, at, subject = shown.split("\0", 4)
         return Commit(
             id=commit,
             subject=one_line(self._scrub(subject)),
@@ -153,37 +155,37 @@ class Clone:
         )
 
     def pushed(self) -> str:
-        """The commit that the remote's branch is at; empty when there is no such branch.
+        """Return the commit of the remote branch; empty if there is no such branch.
 
-        Raises: GitProblem, when the remote does not answer.
+        Raises: GitProblem, if the remote does not answer.
         """
-        told = self._git("ls-remote", "--heads", self.remote, f"refs/heads/{self.branch}")
-        return told.split()[0] if told else ""
+        listed = self._git("ls-remote", "--heads", self.remote, f"refs/heads/{self.branch}")
+        return listed.split()[0] if listed else ""
 
     def since(self, commit: str) -> int | None:
-        """How many commits HEAD is ahead of this one; none when that is not known here."""
-        if not commit or not self._holds(commit) or not self._ancestor(commit, "HEAD"):
+        """Return the number of commits HEAD is ahead of this one; None if it is not known here."""
+        if not commit or not self._has(commit) or not self._ancestor(commit, "HEAD"):
             return None
         return int(self._git("rev-list", "--count", f"{commit}..HEAD"))
 
-    def _holds(self, commit: str) -> bool:
+    def _has(self, commit: str) -> bool:
         return self._succeeds("cat-file", "-e", f"{commit}^{{commit}}")
 
     def _ancestor(self, older: str, newer: str) -> bool:
         return self._succeeds("merge-base", "--is-ancestor", older, newer)
 
-    # --- doing --------------------------------------------------------------------------------
+    # --- reverting ----------------------------------------------------------------------------
 
     def revert(self) -> str:
-        """Revert the last commit. Returns: the revert commit's id.
+        """Revert the last commit. Returns: the id of the revert commit.
 
-        Raises: GitProblem, when it cannot; the tree is then as it was, or it says otherwise.
+        Raises: GitProblem, if it fails; the tree is unchanged unless the message says otherwise.
         """
         before = self.head().id
         try:
-            self._git("revert", "--no-edit", "HEAD", limit_s=PUSHES_S)
+            self._git("revert", "--no-edit", "HEAD", limit_s=PUSH_WITHIN_S)
         except GitProblem as problem:
-            # What is staged is ours: nothing was, a moment ago. `revert --abort` knows nothing of
+            # Nothing was staged before, so what is staged is ours. `revert --abort` does not undo
             # a revert whose commit was refused.
             if self.head().id != before or not self._succeeds("reset", "--merge", "HEAD"):
                 raise GitProblem(f"{problem}; {self.path} is not as it was: git status") from None
@@ -196,25 +198,25 @@ class Clone:
         return made.id
 
     def push(self, commit: str) -> None:
-        """Push it to the remote's branch, forced by nothing. Raises: GitProblem."""
-        self._git("push", self.remote, f"{commit}:refs/heads/{self.branch}", limit_s=PUSHES_S)
+        """Push a commit to the remote branch, without force. Raises: GitProblem."""
+        self._git("push", self.remote, f"{commit}:refs/heads/{self.branch}", limit_s=PUSH_WITHIN_S)
 
     def take_back(self, made: str) -> None:
         """Undo the revert commit ``made``, if it is still the last one.
 
-        Raises: GitProblem, when something else was done meanwhile.
+        Raises: GitProblem, if something else was done in the meantime.
         """
         head = self.head()
         if head.id != made or len(head.parents) != 1:
             raise GitProblem(
                 f"{self.path}: expected our revert {made[:12]} at HEAD, got {head.id[:12]}"
             )
-        self._git("reset", "--keep", head.parents[0])  # unlike --hard, it loses nobody's changes
+        self._git("reset", "--keep", head.parents[0])  # unlike --hard, it keeps uncommitted changes
 
-    # --- asking git ---------------------------------------------------------------------------
+    # --- running git --------------------------------------------------------------------------
 
     def commands(self) -> tuple[str, str]:
-        """The two commands, as a person would type them."""
+        """Return the two commands as a person would type them."""
         git = ["git", "-C", str(self.path)]
         return (
             shlex.join([*git, "revert", "--no-edit", "HEAD"]),
@@ -228,9 +230,9 @@ class Clone:
             return False
         return True
 
-    def _git(self, *words: str, limit_s: float = LOOKS_S) -> str:
-        """What git says. Raises: GitProblem, with what it says when it fails."""
-        env = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    def _git(self, *words: str, limit_s: float = CHECK_WITHIN_S) -> str:
+        """Return the output of git. Raises: GitProblem, with the output if it fails."""
+        env = {name: value for name, value in os.environ.items() if name not in GIT_VARIABLES}
         try:
             done = subprocess.run(
                 ["git", "-c", "log.showSignature=false", "-C", str(self.path), *words],
@@ -247,6 +249,6 @@ class Clone:
         except subprocess.TimeoutExpired:
             raise GitProblem(f"git {words[0]}: no end within {limit_s:g} s") from None
         if done.returncode:
-            said = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
-            raise GitProblem(f"git {words[0]}: {one_line(self._scrub(said), LONGEST)}")
+            output = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+            raise GitProblem(f"git {words[0]}: {one_line(self._scrub(output), LONGEST)}")
         return done.stdout.rstrip("\n")

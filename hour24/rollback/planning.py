@@ -1,11 +1,11 @@
-"""The plan of a rollback: what is live, where it goes back to, each step, or why it cannot.
+"""The plan of a rollback: what is live, the deploy to go back to, each step, or why not.
 
 Rules of this module:
 
-- Nothing is changed. Every reason against it is found before one is told.
-- A person reads the plan in an emergency: what is live and who put it there, what was good, the
+- Nothing is changed. All reasons against a rollback are reported at once.
+- A person reads the plan in an emergency: what is live and who deployed it, what was good, the
   exact steps, and what they do not do.
-- A deploy under way is waited for by a person, not raced.
+- A deploy under way refuses the plan: a person waits for its end.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from hour24.witnesses.port import found
 
 WAYS = ("platform", "git")
 RUNBOOK_WAIT_S = 300.0
+"""The wait of the runbook between a rollback and the check of health."""
 BEGUN_COUNTS_S = 1800.0
-"""A rollback that began longer ago than this and never ended was killed; it stops nobody."""
+"""A rollback that began longer ago and never ended was killed; it blocks no other one."""
 BY = {
     "new_commit": "by a push",
     "rollback": "by a rollback",
@@ -44,11 +45,11 @@ BY = {
 
 
 class Refused(ConfigurationError):
-    """The rollback is not done."""
+    """The rollback is refused."""
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why not, a line each."""
+        """Return the reasons, one line each."""
         return self.problems
 
 
@@ -59,11 +60,11 @@ class Plan:
     Args:
         way: ``platform`` or ``git``.
         watch: name of the watch whose ledger it goes into.
-        platform: asked and told what to do.
-        live, good: the deploy that serves now, and the newest one before it of another commit.
-        known: ids of the deploys there are.
-        head: the clone's last commit; none on the platform's way.
-        ahead: how many commits HEAD is ahead of the good one; none when that is not known.
+        platform: where the rollback is done.
+        live, good: the deploy that serves now, and the newest earlier one of another commit.
+        known: ids of the deploys listed.
+        head: the last commit of the clone; None for ``platform``.
+        ahead: the number of commits HEAD is ahead of the good one; None if it is not known.
     """
 
     way: str
@@ -81,11 +82,11 @@ class Plan:
     ahead: int | None = None
 
     def clone(self) -> Clone:
-        """The clone that the git way works in."""
+        """Return the clone for the git way."""
         return clone_of(self.production)
 
     def same_as(self, other: Plan) -> bool:
-        """Whether both would do the same."""
+        """Return True if both plans would do the same."""
 
         def key(plan: Plan) -> tuple[str, ...]:
             head = plan.head.id if plan.head else ""
@@ -94,7 +95,7 @@ class Plan:
         return key(self) == key(other)
 
     def lines(self) -> list[str]:
-        """The plan, for people to read."""
+        """Return the plan as text."""
         banner = f"{self.banner}: " if self.banner else ""
         how = "on the platform" if self.way == "platform" else "by git revert and push"
         service = self.production.service
@@ -102,9 +103,9 @@ class Plan:
             f"{banner}rollback of {service.name} ({service.environment}) {how}, "
             f"watch {self.watch}: the plan; nothing is done yet",
             "",
-            f"live now       {self._told(self.live)}",
+            f"live now       {self._describe(self.live)}",
             *(self._written() if self.head else []),
-            f"last good one  {self._told(self.good)}",
+            f"last good one  {self._describe(self.good)}",
             *(f"note           {note}" for note in self._notes()),
             "",
             "what is done",
@@ -114,16 +115,16 @@ class Plan:
             *(f"  - {each}" for each in self._left()),
         ]
 
-    def when(self, moment: datetime | None) -> str:
-        """A moment in the service's own time zone."""
-        if moment is None:
-            return "a time not told"
-        return f"{moment.astimezone(ZoneInfo(self.production.service.time_zone)):%Y-%m-%d %H:%M %Z}"
+    def when(self, time: datetime | None) -> str:
+        """Return a time in the time zone of the service."""
+        if time is None:
+            return "an unknown time"
+        return f"{time.astimezone(ZoneInfo(self.production.service.time_zone)):%Y-%m-%d %H:%M %Z}"
 
-    def _told(self, deploy: Deploy) -> str:
-        commit = f"commit {deploy.commit[:12]}" if deploy.commit else "a commit not told"
+    def _describe(self, deploy: Deploy) -> str:
+        commit = f"commit {deploy.commit[:12]}" if deploy.commit else "an unknown commit"
         by = BY.get(
-            deploy.trigger, f"by {deploy.trigger}" if deploy.trigger else "by whom not told"
+            deploy.trigger, f"by {deploy.trigger}" if deploy.trigger else "by an unknown user"
         )
         return (
             f'{deploy.id}, {commit} "{deploy.message}", deployed {by} at '
@@ -138,21 +139,21 @@ class Plan:
     def _notes(self) -> Iterator[str]:
         if self.live.finished is not None and self.live.finished <= self.t0:
             yield (
-                "what is live was live before this watch began: if its first hours held, the "
-                "fault may not be the code's"
+                "the live deploy is older than this watch: if its first hours passed, the "
+                "fault may not be in the code"
             )
         if self.head is not None and self.ahead != 1:
             many = "an unknown number of" if self.ahead is None else str(self.ahead)
             yield (
-                f"{many} commits lie between the last good deploy and HEAD, and a revert takes "
-                "back the last one alone; --way platform goes back to the whole deploy"
+                f"{many} commits are between the last good deploy and HEAD, and a revert undoes "
+                "only the last one; --way platform goes back to the whole deploy"
             )
 
     def _steps(self) -> Iterator[str]:
         if self.head is not None:
             yield from self.clone().commands()
             yield (
-                f"wait {RUNBOOK_WAIT_S / 60:.0f} minutes, asking for the deploy of the revert "
+                f"wait {RUNBOOK_WAIT_S / 60:.0f} minutes for the deploy of the revert "
                 f"(the platform deploys {self.service.branch} of {self.service.repo})"
             )
         else:
@@ -160,14 +161,14 @@ class Plan:
                 yield "automatic deploys stay off, as they are"
             else:
                 yield f"switch automatic deploys off: {self.platform.switch_off_request()}"
-            yield f"go back: {self.platform.roll_back_request(self.good.id)}, once"
-            yield f"wait {RUNBOOK_WAIT_S / 60:.0f} minutes, asking whether the new deploy is live"
+            yield f"roll back: {self.platform.roll_back_request(self.good.id)}, once"
+            yield f"wait {RUNBOOK_WAIT_S / 60:.0f} minutes for the new deploy to be live"
         at = Address(self.production.health.url).shown
         yield f"verify health: {at}, as {health.SCHEMA.id} does"
-        yield f"write it into {self.ledger}: who, why, what came of it; this declares the restart"
+        yield f"record it in {self.ledger}: who, why, the result; this declares the restart"
 
     def _left(self) -> Iterator[str]:
-        yield "migrations of the database, environment variables and settings are not taken back"
+        yield "database migrations, environment variables and settings are not undone"
         if self.head is None:
             yield (
                 f"the commit stays on {self.service.branch or 'its branch'}: revert it before "
@@ -177,23 +178,23 @@ class Plan:
                 "automatic deploys stay off; to switch them on again: "
                 f"{self.platform.switch_on_command()}"
             )
-        yield "nobody is alerted; nothing is investigated; no checkpoint is run"
+        yield "no alert is sent, nothing is investigated, no checkpoint is run"
 
 
 def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platform") -> Plan:
-    """What a rollback would do now.
+    """Return the plan of a rollback now.
 
     Args:
         way: ``platform`` (the platform's own rollback) or ``git`` (``git revert`` and push).
-    Raises: Refused, with every reason; LedgerError, when the ledger cannot be read.
+    Raises: Refused, with every reason; LedgerError, if the ledger cannot be read.
     """
     problems = [] if way in WAYS else [f"--way: expected {' or '.join(WAYS)}, got {way!r}"]
     platform = platform_of(production, clock)
-    problems += _not_the_watchs(production, ledger.genesis, platform)
+    problems += _other_service(production, ledger.genesis, platform)
     problems += closed(ledger)
     if platform is None:
         problems.append(
-            "production.toml: expected a section whose platform can be told to go back, got none; "
+            "production.toml: expected a section whose platform can roll back, got none; "
             "what is live is not known without it"
         )
     if problems or platform is None:
@@ -209,13 +210,13 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
             ]
         ) from None
     live = next((each for each in deploys if each.state == "live"), None)
-    good = last_good(deploys, live, _went_back(ledger)) if live is not None else None
-    problems += _begun(ledger, clock.now())
-    problems += _of_deploys(deploys, live, good)
+    good = last_good(deploys, live, _earlier_rollbacks(ledger)) if live is not None else None
+    problems += _under_way(ledger, clock.now())
+    problems += _deploy_problems(deploys, live, good)
     head, ahead = None, None
     if way == "git":
         clone = clone_of(production)
-        problems += _of_service(production, service)
+        problems += _service_problems(production, service)
         against = list(clone.problems(live.commit if live is not None else ""))
         problems += against
         if not against:
@@ -242,7 +243,7 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
 
 
 def platform_of(production: Production, clock: Clock) -> Platform | None:
-    """The first witness in the file whose deploys can be rolled back; none: there is none."""
+    """Return the first witness whose deploys can be rolled back; None if there is none."""
     for witness, at in production.described.values():
         if witness.rollback:
             made: Platform = found(witness.rollback)(at, clock)
@@ -251,28 +252,28 @@ def platform_of(production: Production, clock: Clock) -> Platform | None:
 
 
 def clone_of(production: Production) -> Clone:
-    """The clone that ``[repository]`` names, beside production.toml."""
+    """Return the clone that ``[repository]`` names, relative to production.toml."""
     return Clone(
         production.repository, Path(production.path).resolve().parent, redactor(production).text
     )
 
 
 def redactor(production: Production) -> Redactor:
-    """What takes this production's secrets out of a text."""
+    """Return a redactor for the secrets of this production."""
     return Redactor((each.name, each.reveal()) for each in production.secrets)
 
 
-def _not_the_watchs(
+def _other_service(
     production: Production, genesis: Genesis, platform: Platform | None
 ) -> Iterator[str]:
-    """How this production is not the one that the watch watches."""
+    """Yield how this production differs from that of the watch."""
     watch = f"watch {genesis.name}"
     for key in ("name", "environment"):
         wanted, got = genesis.service.get(key, ""), getattr(production.service, key)
         if wanted != got:
             yield (
                 f"{watch}: service {key}: expected {wanted!r}, got {got!r} in {production.path}: "
-                "this is not the watch's service"
+                "this is another service"
             )
     if not genesis.target_kind.lasting:
         urls = [production.health.url, *([platform.url] if platform is not None else [])]
@@ -282,8 +283,8 @@ def _not_the_watchs(
         yield f"{watch}: target: expected {genesis.target}, got {production.path}"
 
 
-def _went_back(ledger: Ledger) -> dict[str, str]:
-    """The rollbacks that the ledger knows: the new deploy -> the deploy it went back to."""
+def _earlier_rollbacks(ledger: Ledger) -> dict[str, str]:
+    """Return the rollbacks in the ledger: new deploy -> the deploy it restored."""
     return {
         str(entry.content["deploy"]): str(entry.content["to_deploy"])
         for entry in ledger.entries()
@@ -293,8 +294,8 @@ def _went_back(ledger: Ledger) -> dict[str, str]:
     }
 
 
-def _begun(ledger: Ledger, now: datetime) -> Iterator[str]:
-    """A rollback that somebody began and that has not ended."""
+def _under_way(ledger: Ledger, now: datetime) -> Iterator[str]:
+    """Yield a rollback that has begun and not ended."""
     entries = [entry for entry in ledger.entries() if entry.kind == "rollback"]
     ended = {entry.content.get("began") for entry in entries}
     for entry in entries:
@@ -306,18 +307,18 @@ def _begun(ledger: Ledger, now: datetime) -> Iterator[str]:
                 f"{entry.file}: expected no rollback under way, got one that "
                 f"{one_line(entry.content['by'])} began {format_duration(ago_s)} ago; if it was "
                 "broken off, "
-                f"look at the platform, and wait until {BEGUN_COUNTS_S / 60:.0f} min are over"
+                f"check the platform and wait until {BEGUN_COUNTS_S / 60:.0f} min are over"
             )
 
 
-def _of_deploys(
+def _deploy_problems(
     deploys: tuple[Deploy, ...], live: Deploy | None, good: Deploy | None
 ) -> Iterator[str]:
-    """What of the platform's deploys stands against it."""
+    """Yield the reasons against a rollback in the deploys of the platform."""
     if live is None:
         yield (
             f"platform: deploys: expected one that is live, got none of {len(deploys)}; there is "
-            "nothing to take back"
+            "nothing to undo"
         )
         return
     newer = deploys[: [each.id for each in deploys].index(live.id)]
@@ -337,8 +338,8 @@ def _of_deploys(
         )
 
 
-def _of_service(production: Production, service: Service) -> Iterator[str]:
-    """What of the platform's service stands against a push that is to deploy."""
+def _service_problems(production: Production, service: Service) -> Iterator[str]:
+    """Yield the reasons why a push would not deploy."""
     wanted = production.repository.branch
     if service.branch and service.branch != wanted:
         yield (
@@ -346,7 +347,7 @@ def _of_service(production: Production, service: Service) -> Iterator[str]:
             f"deploys, got {wanted}"
         )
     if service.auto_deploy is not True:
-        got = "off" if service.auto_deploy is False else "not told"
+        got = "off" if service.auto_deploy is False else "unknown"
         yield (
             f"platform: automatic deploys: expected on, got {got}: a push would deploy nothing; "
             "use the platform's rollback (--way platform), or switch them on first"

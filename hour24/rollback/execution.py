@@ -1,12 +1,12 @@
-"""The rollback done: confirmed by a person, waited for, its health verified, written down.
+"""Carries out a rollback: confirmed by a person, awaited, health verified, recorded.
 
 Rules of this module:
 
-- The plan is made again first; when it came out differently, nothing is done.
-- The ledger's entry comes before the first change, so that an unwritable ledger stops it.
-- The runbook's order: go back, wait five minutes, verify health. A deploy that failed is not
-  waited for.
-- The second entry has an end only when the new deploy is live: only then is there a restart to
+- The plan is made again first; if it differs, nothing is done.
+- The ledger entry is written before the first change, so that an unwritable ledger stops it.
+- The order of the runbook: roll back, wait five minutes, verify health. A failed deploy is not
+  awaited.
+- The second entry has an end only if the new deploy is live: only then is there a restart to
   declare.
 """
 
@@ -34,24 +34,27 @@ from hour24.verdict import Outcome, Verdict
 from hour24.witnesses.platform import NOTHING_DONE, Deploy
 
 EVERY_S = 10.0
-LOOKS = 6
-TOLD_EVERY_S = 60.0
+"""The interval of queries to the platform while a deploy is under way."""
+CHECKS = 6
+"""Queries for a deploy whose answer was lost; 50 s is enough for it to be listed."""
+PROGRESS_EVERY_S = 60.0
+"""The interval of progress lines while nothing changes."""
 Say = Callable[[str], None]
 
 
-class Carried(Struct, frozen=True, kw_only=True):
-    """What came of a rollback.
+class RollbackResult(Struct, frozen=True, kw_only=True):
+    """The result of a rollback.
 
     Args:
-        outcome: PASS when the new deploy is live and healthy; FAIL when the rollback was not
-            done, its deploy failed, or what is live is not healthy; else INCONCLUSIVE.
+        outcome: PASS if the new deploy is live and healthy; FAIL if the rollback was not done, its
+            deploy failed, or the live deploy is not healthy; else INCONCLUSIVE.
         result: ``done``, ``unhealthy``, ``health_unknown``, ``deploy_failed``, ``under_way``,
             ``not_done``, ``unknown``.
-        end: none unless the new deploy is live.
-        deploy: id of the new deploy; empty when there is none.
-        health: none when there was nothing to verify.
-        entry: path of the ledger's entry.
-        steps: what a person does next.
+        end: None unless the new deploy is live.
+        deploy: id of the new deploy; empty if there is none.
+        health: None if there was nothing to verify.
+        entry: path of the ledger entry.
+        steps: the next steps for a person.
     """
 
     outcome: Outcome
@@ -66,13 +69,13 @@ class Carried(Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        """Whether the new deploy is live and healthy."""
+        """Return True if the new deploy is live and healthy."""
         return self.outcome == Outcome.PASS
 
 
 @dataclass
 class _End:
-    """How far it came."""
+    """How far a rollback got."""
 
     result: str
     says: str
@@ -89,36 +92,36 @@ def carry_out(
     say: Say,
     *,
     wait_s: float = RUNBOOK_WAIT_S,
-) -> Carried:
-    """Do it. Production is changed.
+) -> RollbackResult:
+    """Carry out the plan; this changes production.
 
     Args:
-        by, because: the person who confirmed it, and why.
+        by, because: the person who confirmed it, and the reason.
         say: called with each line of progress.
-        wait_s: how long the deploy is waited for, in seconds; the runbook's five minutes.
-    Raises: Refused, before anything is done; LedgerError, when it cannot be written down.
+        wait_s: the timeout of the deploy in seconds; five minutes in the runbook.
+    Raises: Refused, before anything is done; LedgerError, if the ledger cannot be written.
     """
     problems = list(unsaid(by, because))
     if problems:
         raise Refused(problems)
     head = ledger.head()
-    _unchanged(planned, plan(planned.production, ledger, clock, planned.way))
-    doing = _Doing(planned, ledger, clock, by.strip(), because.strip(), say, wait_s)
-    return doing.done(head)
+    _refuse_if_changed(planned, plan(planned.production, ledger, clock, planned.way))
+    rollback = _Rollback(planned, ledger, clock, by.strip(), because.strip(), say, wait_s)
+    return rollback.run(head)
 
 
-def _unchanged(planned: Plan, now: Plan) -> None:
+def _refuse_if_changed(planned: Plan, now: Plan) -> None:
     if not now.same_as(planned):
         raise Refused(
             [
                 f"plan: expected {planned.live.id} to be live and {planned.good.id} the last good "
-                f"one, as it was confirmed, got {now.live.id} and {now.good.id}: look again"
+                f"one, as it was confirmed, got {now.live.id} and {now.good.id}: read the new plan"
             ]
         )
 
 
-class _Doing:
-    """One rollback on its way."""
+class _Rollback:
+    """One rollback under way."""
 
     def __init__(
         self,
@@ -144,12 +147,12 @@ class _Doing:
         self.auto_deploy = {True: "on", False: "off", None: "unknown"}[planned.service.auto_deploy]
         self._scrub = redactor(planned.production)
 
-    def done(self, head: Link) -> Carried:
-        """Do it, from the first entry to the last.
+    def run(self, head: Link) -> RollbackResult:
+        """Run the rollback, from the first ledger entry to the last.
 
         Args:
-            head: the ledger's newest entry before the plan was made again; a second person who
-                begins at the same moment is stopped by it.
+            head: the newest entry of the ledger before the plan was made again; it stops a second
+                person who starts at the same time.
         """
         began = self._write({"result": "begun"}, None, after=head).name
         try:
@@ -157,16 +160,16 @@ class _Doing:
             end = self._by_git() if self.plan.way == "git" else self._by_platform()
             health = None
             if end.result in ("live", "under_way"):
-                health = self._health()
+                health = self._verify_health()
                 end = _with_health(end, health)
         except BaseException as problem:
-            told = f"broken off by {type(problem).__name__}; look at the platform what happened"
-            self.say(told)
-            self._write({"result": "broken_off", "says": told, "began": began}, None)
+            says = f"broken off by {type(problem).__name__}; see the platform for what happened"
+            self.say(says)
+            self._write({"result": "broken_off", "says": says, "began": began}, None)
             raise
-        return self._written(end, health, began)
+        return self._record_result(end, health, began)
 
-    # --- going back ---------------------------------------------------------------------------
+    # --- rolling back -------------------------------------------------------------------------
 
     def _by_platform(self) -> _End:
         planned = self.plan
@@ -179,23 +182,23 @@ class _Doing:
                     self.auto_deploy = "unknown"
                 return _End("not_done", f"{problem}; nothing was rolled back")
             self.auto_deploy = "off"
-        self.say(f"going back to {planned.good.id}")
+        self.say(f"rolling back to {planned.good.id}")
         try:
             made = self.platform.roll_back(planned.good.id)
         except NOTHING_DONE as problem:
             return _End("not_done", f"{problem}; nothing was rolled back")
         except SourceError as problem:
-            self.say(f"{problem}; looking whether it happened all the same, it is not sent again")
-            found = self._appeared(lambda each: each.trigger in ("rollback", ""))
+            self.say(f"{problem}; not sent again; checking if it happened anyway")
+            found = self._find_new_deploy(lambda each: each.trigger in ("rollback", ""))
             if found is None:
                 return _End(
                     "unknown",
-                    f"{problem}; no new deploy appeared within {(LOOKS - 1) * EVERY_S:.0f} s: look "
-                    "at the platform before anything is tried again",
+                    f"{problem}; no new deploy appeared within {(CHECKS - 1) * EVERY_S:.0f} s: "
+                    "check the platform before you try again",
                 )
             made = found
         self.say(f"new deploy {made.id}")
-        return self._awaited(made, lambda: self.platform.deploy(made.id))
+        return self._wait_for_deploy(made, lambda: self.platform.deploy(made.id))
 
     def _by_git(self) -> _End:
         planned = self.plan
@@ -215,36 +218,38 @@ class _Doing:
                 return _End(
                     "unknown",
                     f"{problem}; whether it arrived is not known ({silent}); the revert "
-                    f"{commit[:12]} stands in {clone.path}",
+                    f"{commit[:12]} is still in {clone.path}",
                     commit=commit,
                 )
             if not arrived:
-                return self._taken_back(commit, problem)
+                return self._undo_revert(commit, problem)
             self.say(f"{problem}; but it arrived")
-        return self._awaited(None, lambda: self._newest(lambda each: each.commit == commit), commit)
+        return self._wait_for_deploy(
+            None, lambda: self._newest(lambda each: each.commit == commit), commit
+        )
 
-    def _taken_back(self, commit: str, problem: GitProblem) -> _End:
+    def _undo_revert(self, commit: str, problem: GitProblem) -> _End:
         clone = self.plan.clone()
         try:
             clone.take_back(commit)
-        except GitProblem as stands:
-            says = f"{problem}; nothing was pushed; the revert {commit[:12]} stands here: {stands}"
+        except GitProblem as kept:
+            says = f"{problem}; nothing was pushed; the revert {commit[:12]} is still here: {kept}"
             return _End("not_done", says)
         return _End("not_done", f"{problem}; nothing was pushed, and the clone is as it was")
 
     # --- waiting ------------------------------------------------------------------------------
 
     def _newest(self, wanted: Callable[[Deploy], bool]) -> Deploy | None:
-        """The newest deploy that was not there before."""
+        """Return the newest deploy that is not in the plan."""
         found = self.platform.deploys()
         return next(
             (each for each in found if each.id not in self.plan.known and wanted(each)), None
         )
 
-    def _appeared(self, wanted: Callable[[Deploy], bool]) -> Deploy | None:
-        """A new deploy, looked for several times."""
-        for look in range(LOOKS):
-            if look:
+    def _find_new_deploy(self, wanted: Callable[[Deploy], bool]) -> Deploy | None:
+        """Return a new deploy, after several queries if needed; None if none appeared."""
+        for check in range(CHECKS):
+            if check:
                 self.clock.sleep(EVERY_S)
             try:
                 found = self._newest(wanted)
@@ -255,13 +260,13 @@ class _Doing:
                 return found
         return None
 
-    def _awaited(
+    def _wait_for_deploy(
         self, made: Deploy | None, ask: Callable[[], Deploy | None], commit: str = ""
     ) -> _End:
-        """The end of the deploy, and of the runbook's wait."""
+        """Wait for the end of the deploy, and for the time that the runbook asks for."""
         begun = self.clock.now()
         until = begun + timedelta(seconds=self.wait_s)
-        status = told_at = None
+        status = reported_at = None
         while True:
             try:
                 made = ask() or made
@@ -271,12 +276,15 @@ class _Doing:
             if made is not None and made.state in ("failed", "replaced"):
                 why = "replaced by another deploy" if made.state == "replaced" else made.status
                 return _End("deploy_failed", f"{made.id}: {why}", made, commit)
-            seen = made.status if made is not None else "not there yet"
-            if seen != status or (now - (told_at or begun)).total_seconds() >= TOLD_EVERY_S:
+            current = made.status if made is not None else "not there yet"
+            if (
+                current != status
+                or (now - (reported_at or begun)).total_seconds() >= PROGRESS_EVERY_S
+            ):
                 after = (now - begun).total_seconds()
                 left = max(0.0, (until - now).total_seconds())
-                self.say(f"deploy {seen} after {after:.0f} s; {left:.0f} s of the wait are left")
-                status, told_at = seen, now
+                self.say(f"deploy {current} after {after:.0f} s; {left:.0f} s of the wait are left")
+                status, reported_at = current, now
             if now >= until:
                 break
             self.clock.sleep(min(EVERY_S, (until - now).total_seconds()))
@@ -287,8 +295,8 @@ class _Doing:
             "under_way", f"{what}: {status}, still not live after {self.wait_s:g} s", made, commit
         )
 
-    def _health(self) -> Verdict:
-        """The verdict of HEALTH-SCHEMA, asked now."""
+    def _verify_health(self) -> Verdict:
+        """Return the verdict of HEALTH-SCHEMA, measured now."""
         production = self.plan.production
         health = production.health
         self.say("verifying health")
@@ -305,9 +313,9 @@ class _Doing:
         self.say(f"health: {verdict.outcome}: {verdict.reason}")
         return verdict
 
-    # --- writing it down ----------------------------------------------------------------------
+    # --- recording ---------------------------------------------------------------------------
 
-    def _written(self, end: _End, health: Verdict | None, began: str) -> Carried:
+    def _record_result(self, end: _End, health: Verdict | None, began: str) -> RollbackResult:
         live = end.result in ("done", "unhealthy", "health_unknown")
         now = self.clock.now()
         content: dict[str, Any] = {
@@ -326,12 +334,12 @@ class _Doing:
         try:
             path = self._write(content, now if live else None)
         except LedgerError as problem:
-            self.say(f"{end.result}: {end.says}; not written down: {problem}")
+            self.say(f"{end.result}: {end.says}; not in the ledger: {problem}")
             raise
-        steps = self._next(end, live)
+        steps = self._next_steps(end, live)
         for step in steps:
             self.say(f"next: {step}")
-        return Carried(
+        return RollbackResult(
             outcome=OUTCOMES.get(end.result, Outcome.INCONCLUSIVE),
             result=end.result,
             says=end.says,
@@ -362,23 +370,25 @@ class _Doing:
         }
         return self.ledger.append("rollback", {**self._scrub.plain(whole), "at": self.clock.now()})
 
-    def _next(self, end: _End, live: bool) -> list[str]:
+    def _next_steps(self, end: _End, live: bool) -> list[str]:
         planned = self.plan
         steps = []
         if self.auto_deploy != "on":
-            told = "off now" if self.auto_deploy == "off" else "perhaps off now"
+            state = "off now" if self.auto_deploy == "off" else "possibly off now"
             steps.append(
-                f"automatic deploys are {told}: revert {planned.live.commit[:12]} on "
+                f"automatic deploys are {state}: revert {planned.live.commit[:12]} on "
                 f"{planned.service.branch or 'its branch'} first, then switch them on again: "
                 f"{planned.platform.switch_on_command()}"
             )
         if not live and end.result != "not_done":
             steps.append(
-                "look at the platform; once a deploy is live, declare its restart: "
+                "check the platform; once a deploy is live, declare its restart: "
                 f"{COMMAND} declare {planned.watch}"
             )
         if live and end.result != "done":
-            steps.append("health is not as agreed: call the people on the checkpoint's page")
+            steps.append(
+                "health is not as expected: call the contacts on the page of the checkpoint"
+            )
         if live:
             steps.append("run the checkpoint again; the restart is declared")
         steps.append("investigate, and plan the fix for the next deployment")
@@ -391,13 +401,13 @@ OUTCOMES = {
     "deploy_failed": Outcome.FAIL,
     "not_done": Outcome.FAIL,
 }
-"""Of each result; any other is INCONCLUSIVE."""
+"""The outcome of each result; any other is INCONCLUSIVE."""
 
 
 def _with_health(end: _End, health: Verdict) -> _End:
-    """``end`` with what the health says of it, when the deploy is live."""
-    told = f"{end.says}; health {health.outcome}: {health.reason}"
+    """Return ``end`` with the health verdict; it decides if the deploy is live."""
+    says = f"{end.says}; health {health.outcome}: {health.reason}"
     if end.result != "live":
-        return _End(end.result, told, end.deploy, end.commit)
+        return _End(end.result, says, end.deploy, end.commit)
     by_health = {Outcome.PASS: "done", Outcome.FAIL: "unhealthy"}
-    return _End(by_health.get(health.outcome, "health_unknown"), told, end.deploy, end.commit)
+    return _End(by_health.get(health.outcome, "health_unknown"), says, end.deploy, end.commit)
