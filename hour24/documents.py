@@ -1,11 +1,10 @@
-"""JSON documents that we did not write: read strictly, pointed into, compared with a JSON Schema.
+"""Foreign JSON documents: strict reading, pointers, comparison with a JSON Schema.
 
 Rules of this module:
 
-- A document is refused when it is too long, nested too deeply, or holds NaN, infinity, a number
-  that no float can hold, or one member twice with different values. What was read is safe to
-  compute with.
-- Half a character, which JSON can spell and UTF-8 cannot, becomes the replacement character.
+- A document is refused if it is too long, nested too deeply, or contains NaN, infinity, a number
+  beyond floats, or a member twice with different values. What was read is safe to compute with.
+- A lone surrogate, which JSON allows and UTF-8 does not, becomes the replacement character.
 - A difference says where, what was expected and what was found.
 - jsonschema is imported when first needed: it costs a tenth of a second.
 """
@@ -23,17 +22,19 @@ from typing import Any, NamedTuple, NoReturn, TypeGuard
 from hour24.text import cut
 
 MOST_BYTES = 20_000_000
+"""Larger than any document we ask for; a larger one would exhaust the memory when parsed."""
 MOST_DEEP = 100
-"""Members inside members; Python's own recursion ends near 1,000, and every caller needs some."""
+"""Levels of nesting; Python stops at 1,000 nested calls, and every caller needs some."""
 MOST_DIGITS = 100
-"""A whole number of more digits is nobody's count, and from 309 on no float holds it."""
+"""No count has more digits, and a float cannot represent 309 or more."""
 LONGEST_VALUE = 60
+"""Characters of a value that a message repeats."""
 ABSENT = object()
-"""What :func:`value_at` finds where nothing stands; ``None`` is a JSON ``null``."""
+"""The result of :func:`value_at` for a missing value; ``None`` is a JSON ``null``."""
 UNKNOWN = object()
-"""A member that should not be there: its value may be anything, a secret too, and is not shown."""
-Place = tuple[str | int, ...]
-"""Names of members and numbers of entries, from the whole document inwards."""
+"""An unexpected member; its value is not shown, since it may be a secret."""
+Path = tuple[str | int, ...]
+"""Names of members and indexes of entries, from the root inwards."""
 Schema = Mapping[str, Any]
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -52,16 +53,14 @@ _KINDS = {
 
 
 class DocumentError(ValueError):
-    """No document that we would compute with; the message says what is wrong with it."""
+    """A refused document; the message says why."""
 
 
-def read_json(
-    data: bytes, most_bytes: int = MOST_BYTES, *, keep_half_characters: bool = False
-) -> Any:
-    """The JSON document in these bytes; a byte order mark before it is ignored.
+def read_json(data: bytes, most_bytes: int = MOST_BYTES, *, keep_surrogates: bool = False) -> Any:
+    """Return the JSON document in these bytes; a byte order mark is ignored.
 
     Args:
-        keep_half_characters: for files of ours, whose digest is over what was written.
+        keep_surrogates: True for our own files, whose digest covers what was written.
 
     Raises: DocumentError.
     """
@@ -81,17 +80,17 @@ def read_json(
     except UnicodeDecodeError as problem:
         raise DocumentError(f"not UTF-8 at byte {problem.start}") from None
     except json.JSONDecodeError as problem:
-        place = f"line {problem.lineno}, column {problem.colno}"
-        raise DocumentError(f"something else in {place}") from None
+        where = f"line {problem.lineno}, column {problem.colno}"
+        raise DocumentError(f"something else in {where}") from None
     if _is_deep(found):
         raise DocumentError("nested too deeply")
-    if keep_half_characters or not _SURROGATE.search(text):
+    if keep_surrogates or not _SURROGATE.search(text):
         return found
-    return _with_whole_characters(found)
+    return _without_surrogates(found)
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """True for a finite number that a float can hold; a truth value is none."""
+    """Return True for a finite number that a float can represent; a boolean is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
@@ -101,13 +100,13 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 
 def _constant(name: str) -> NoReturn:
-    raise DocumentError(f"{name} is no number of JSON")
+    raise DocumentError(f"{name} is not a JSON number")
 
 
 def _float(digits: str) -> float:
     value = float(digits)
     if math.isinf(value):
-        raise DocumentError(f"{digits[:20]} is beyond any number")
+        raise DocumentError(f"{digits[:20]} is too large")
     return value
 
 
@@ -144,21 +143,19 @@ def _is_deep(value: Any) -> bool:
     return True
 
 
-def _with_whole_characters(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):
-        return {
-            _with_whole_characters(key): _with_whole_characters(each) for key, each in value.items()
-        }
-    return [_with_whole_characters(each) for each in value] if isinstance(value, list) else value
+        return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
+    return [_without_surrogates(each) for each in value] if isinstance(value, list) else value
 
 
 # --- pointers ---------------------------------------------------------------------------------
 
 
 def value_at(document: Any, pointer: str, default: Any = ABSENT) -> Any:
-    """What a JSON pointer (RFC 6901) points at, else ``default``; "" points at the whole."""
+    """Return the value at a JSON pointer (RFC 6901), else ``default``; "" is the whole document."""
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict) and name in document:
@@ -170,21 +167,21 @@ def value_at(document: Any, pointer: str, default: Any = ABSENT) -> Any:
     return document
 
 
-def pointer_to(place: Iterable[str | int]) -> str:
-    """``/criteria/3/figures``; "" for the whole document."""
-    return "".join(f"/{part}" for part in place)
+def pointer_to(path: Iterable[str | int]) -> str:
+    """Return a JSON pointer: ``/criteria/3/figures``; "" for the whole document."""
+    return "".join(f"/{part}" for part in path)
 
 
-def path_to(place: Iterable[str | int]) -> str:
-    """``criteria[3].figures``, the first entry being 0; ``the whole`` for the whole document."""
+def path_to(path: Iterable[str | int]) -> str:
+    """Return a readable path: ``criteria[3].figures``; ``the whole`` for the whole document."""
     text = ""
-    for part in place:
+    for part in path:
         text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{part}"
     return text or "the whole"
 
 
 def _index(name: str) -> int:
-    """The number of an entry; one that no list has where ``name`` is no number."""
+    """Return the index of an entry; one that no list has if ``name`` is no number."""
     return int(name) if name.isascii() and name.isdigit() and len(name) < 10 else sys.maxsize
 
 
@@ -192,37 +189,36 @@ def _index(name: str) -> int:
 
 
 class Difference(NamedTuple):
-    """One thing in which a document is not as its schema expects.
+    """One difference between a document and its schema.
 
     Args:
-        found: the value; :data:`ABSENT` where there should be one, :data:`UNKNOWN` where
-            there should be none.
+        found: the value; :data:`ABSENT` if it is missing, :data:`UNKNOWN` if it is unexpected.
     """
 
-    place: Place
+    path: Path
     expected: str
     found: Any
 
     def text(self) -> str:
-        """``expected X, got Y``."""
+        """Return ``expected X, got Y``."""
         return f"expected {self.expected}, got {show_value(self.found)}"
 
 
 def differences(document: Any, schema: Schema) -> list[Difference]:
-    """Every difference once, in the order of the places; an empty schema expects nothing."""
+    """Return every difference once, ordered by path; an empty schema expects nothing."""
     if not schema:
         return []
     errors = sorted(
         validator(schema).iter_errors(document),
         key=lambda error: [str(part) for part in error.absolute_path],
     )
-    # jsonschema repeats a "required" for each missing member, and each repeat explains them all
+    # jsonschema reports "required" once per missing member, and each report covers them all
     found = {each[:2]: each for error in errors for each in _explained(error)}
     return list(found.values())
 
 
 def main_difference(document: Any, schema: Schema) -> Difference | None:
-    """The difference that explains most; None when the document is as expected."""
+    """Return the most relevant difference; None if the document is valid."""
     from jsonschema.exceptions import best_match
 
     error = best_match(validator(schema).iter_errors(document))
@@ -230,12 +226,12 @@ def main_difference(document: Any, schema: Schema) -> Difference | None:
 
 
 def validator(schema: Schema) -> Any:
-    """The jsonschema validator of a schema; draft 2020-12 unless it names another."""
+    """Return the jsonschema validator of a schema; draft 2020-12 unless it names another."""
     return _validator(json.dumps(schema, sort_keys=True))
 
 
 def expected_by_schema(part: Schema) -> str:
-    """What a part of a schema expects: its title, else its constant, choices, or type and range."""
+    """Return what a part of a schema expects: title, else constant, choices, type and range."""
     if "title" in part:
         return str(part["title"])
     if "const" in part:
@@ -249,7 +245,7 @@ def expected_by_schema(part: Schema) -> str:
 
 
 def show_value(value: Any) -> str:
-    """A value as a message repeats it: short JSON, or what kind of value it is."""
+    """Return a value for a message: short JSON, or the kind of value."""
     if value is ABSENT:
         return "nothing"
     if value is UNKNOWN:
@@ -262,13 +258,13 @@ def show_value(value: Any) -> str:
 
 
 def _explained(error: Any) -> Iterator[Difference]:
-    place: Place = tuple(error.absolute_path)
+    path: Path = tuple(error.absolute_path)
     wanted, found = error.validator_value, error.instance
     match error.validator:
         case "required":
             for name in wanted:
                 if name not in found:
-                    yield Difference((*place, name), "to be there", ABSENT)
+                    yield Difference((*path, name), "to be there", ABSENT)
         case "additionalProperties" if wanted is False:
             known, patterns = (error.schema.get(k, {}) for k in ("properties", "patternProperties"))
             extra = min(
@@ -276,9 +272,9 @@ def _explained(error: Any) -> Iterator[Difference]:
                 for name in found
                 if name not in known and not any(re.search(each, name) for each in patterns)
             )
-            yield Difference((*place, extra), "no such member", UNKNOWN)
+            yield Difference((*path, extra), "no such member", UNKNOWN)
         case rule:
-            yield Difference(place, _expected_by_rule(rule, wanted, error.schema), found)
+            yield Difference(path, _expected_by_rule(rule, wanted, error.schema), found)
 
 
 def _expected_by_rule(rule: str | None, wanted: Any, part: Schema) -> str:

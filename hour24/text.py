@@ -1,12 +1,12 @@
-"""Text that a person reads: numbers, shares, durations, times, lists, and text we did not write.
+"""Text for people: numbers, shares, durations, times, lists, and text we did not write.
 
 Rules of this module:
 
-- Every function takes any number: NaN and infinity are ``null``, and a number of 400 digits is
+- Every function accepts any number: NaN and infinity are ``null``, and a number of 400 digits is
   written with an exponent.
 - Thousands are separated by a comma, a negative number has the minus sign ``−``.
 - A share below 1 is never written as 100 %, one above 0 never as 0 %; all others are rounded.
-- Times are UTC. The zone of a watch is the page's: :class:`hour24.report.times.Times`.
+- Times are UTC. Pages use the time zone of the watch: :class:`hour24.report.times.Times`.
 - Text of the system under watch may be hostile: control characters, direction overrides and
   invisible characters become visible signs, and a cut is marked with ``…``.
 """
@@ -25,23 +25,26 @@ from typing import Any
 from hour24.watch import Window
 
 LONGEST_LINE = 300
+"""Characters of one line of foreign text."""
 LONGEST_TEXT = 4000
 """Characters of one text that a page shows."""
 LONGEST_NAME = 100
 """Characters of a name or message inside a sentence."""
 MOST_LISTED = 3
+"""Items of a list inside a sentence."""
 EXACT_BELOW = 1e15
+"""Above this a float cannot represent every whole number, and digits are hard to count."""
 MILLISECONDS_FROM = 1e11
 """A stated time above this counts milliseconds since the epoch; below, seconds."""
-"""From here on a float does not hold every whole number, and nobody counts digits."""
 LARGEST_FACTOR = 100
+"""Above this the exact factor does not matter to a reader."""
 NOT_A_NUMBER = "null"
 
 # --- numbers ----------------------------------------------------------------------------------
 
 
 def format_count(number: float) -> str:
-    """A whole number: ``1,354``."""
+    """Return a whole number: ``1,354``."""
     if not _is_finite(number):
         return NOT_A_NUMBER
     if abs(number) >= EXACT_BELOW:
@@ -50,9 +53,9 @@ def format_count(number: float) -> str:
 
 
 def format_number(value: object, digits: int = 3) -> str:
-    """A number to ``digits`` significant digits: ``1,413``, ``0.253``, ``1.5e-07``.
+    """Return a number with ``digits`` significant digits: ``1,413``, ``0.253``, ``1.5e-07``.
 
-    Whole numbers keep all their digits. What is no number is shown as text.
+    Whole numbers keep all their digits. Other values are shown as text.
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -67,39 +70,39 @@ def format_number(value: object, digits: int = 3) -> str:
         return format_count(value)
     if size < 1e-4:
         return _with_exponent(value, digits)
-    places = max(0, digits - 1 - math.floor(math.log10(size)))
-    return _signed(_without_zeros(f"{value:,.{places}f}"))
+    decimals = max(0, digits - 1 - math.floor(math.log10(size)))
+    return _signed(_without_zeros(f"{value:,.{decimals}f}"))
 
 
-def format_percent(share: float, places: int | None = None) -> str:
-    """A share (0 to 1) in per cent: ``0.22 %``, ``12.5 %``, ``99.9 %``, ``0.0031 %``.
+def format_percent(share: float, decimals: int | None = None) -> str:
+    """Return a share (0 to 1) in per cent: ``0.22 %``, ``12.5 %``, ``99.9 %``, ``0.0031 %``.
 
     Args:
-        places: decimal places; without it 2 below 10 %, 1 above, and more for a tiny share.
+        decimals: decimal places; None: 2 below 10 %, 1 above, and more for a tiny share.
     """
     if not _is_finite(share):
         return NOT_A_NUMBER
     value = 100 * share
     if abs(value) >= 1e6:
         return f"{format_number(value)} %"
-    if places is None:
+    if decimals is None:
         if 0 < abs(value) < 0.01:
             return _signed(f"{value:.2g} %")
-        places = 2 if abs(value) < 10 else 1
-    rounded = round(value, places)
+        decimals = 2 if abs(value) < 10 else 1
+    rounded = round(value, decimals)
     if share > 0 and rounded <= 0:
-        return f"below {10**-places:g} %"
+        return f"below {10**-decimals:g} %"
     if share < 1 and rounded >= 100:
-        if places == 0:
+        if decimals == 0:
             return "above 99 %"
-        rounded = 100 - 10**-places
-    return f"{_signed(_without_zeros(f'{rounded:,.{places}f}'))} %"
+        rounded = 100 - 10**-decimals
+    return f"{_signed(_without_zeros(f'{rounded:,.{decimals}f}'))} %"
 
 
 def format_coverage(share: float) -> str:
-    """How much was observed (0 to 1), in per cent, rounded down: ``99.7 %``.
+    """Return a coverage (0 to 1) in per cent, rounded down: ``99.7 %``.
 
-    A coverage that misses its limit must not read as if it met it.
+    A coverage below its limit must not appear to meet it.
     """
     if not _is_finite(share) or abs(share) >= EXACT_BELOW:
         return NOT_A_NUMBER
@@ -107,7 +110,7 @@ def format_coverage(share: float) -> str:
 
 
 def format_factor(factor: float) -> str:
-    """A factor: ``×1.19``, ``×12``, ``over ×100``."""
+    """Return a factor: ``×1.19``, ``×12``, ``over ×100``."""
     if factor > LARGEST_FACTOR:
         return f"over ×{LARGEST_FACTOR}"
     if not _is_finite(factor) or factor < 0:
@@ -116,7 +119,7 @@ def format_factor(factor: float) -> str:
 
 
 def format_bytes(size: float) -> str:
-    """A size in decimal units: ``2.50 GB``, ``12.00 MB``, ``8 kB``."""
+    """Return a size in decimal units: ``2.50 GB``, ``12.00 MB``, ``8 kB``."""
     if not _is_finite(size):
         return NOT_A_NUMBER
     if abs(size) >= 1e18:
@@ -151,7 +154,7 @@ def _signed(text: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A length of time in at most two units: ``24 ms``, ``44 s``, ``2 min 04 s``, ``3 d 2 h``."""
+    """Return a duration in at most two units: ``24 ms``, ``44 s``, ``2 min 04 s``, ``3 d 2 h``."""
     if not _is_finite(seconds):
         return NOT_A_NUMBER
     size = abs(seconds)
@@ -177,26 +180,26 @@ def format_duration(seconds: float) -> str:
 
 
 def format_lateness(late_s: float) -> str:
-    """``on time`` within a second, else ``2 min 04 s late`` or ``10 min early``."""
+    """Return ``on time`` within a second, else ``2 min 04 s late`` or ``10 min early``."""
     if abs(late_s) < 1:
         return "on time"
     return f"{format_duration(abs(late_s))} {'late' if late_s > 0 else 'early'}"
 
 
 def format_time(at: float) -> str:
-    """Epoch seconds as ``2026-11-24 10:03:20Z``."""
+    """Return epoch seconds as ``2026-11-24 10:03:20Z``."""
     found = parse_time(at)
     return NOT_A_NUMBER if found is None else f"{found:%Y-%m-%d %H:%M:%S}Z"
 
 
 def format_clock(at: float) -> str:
-    """Epoch seconds as ``06:00 UTC``."""
+    """Return epoch seconds as ``06:00 UTC``."""
     found = parse_time(at)
     return NOT_A_NUMBER if found is None else f"{found:%H:%M} UTC"
 
 
 def in_window(window: Window | None) -> str:
-    """`` in the 4 h until 09:55 UTC``, with a space before it; empty without a window."""
+    """Return `` in the 4 h until 09:55 UTC`` with a leading space; empty without a window."""
     if window is None:
         return ""
     length = format_duration(window.seconds)
@@ -204,7 +207,7 @@ def in_window(window: Window | None) -> str:
 
 
 def parse_time(value: Any) -> datetime | None:
-    """An aware time from a datetime, an ISO text or epoch seconds; None when it is none."""
+    """Return an aware time from a datetime, ISO text or epoch seconds; None if it is no time."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, str):
@@ -223,9 +226,9 @@ def parse_time(value: Any) -> datetime | None:
 
 
 def parse_stated_time(value: Any) -> datetime | None:
-    """The time that a document states: RFC 3339, or seconds or milliseconds since the epoch.
+    """Return the time in a document: RFC 3339, or seconds or milliseconds since the epoch.
 
-    One without an offset is read as UTC. None when it is no time.
+    A time without an offset is read as UTC. None if it is no time.
     """
     try:
         if isinstance(value, str):
@@ -241,7 +244,7 @@ def parse_stated_time(value: Any) -> datetime | None:
 
 
 def parse_epoch(value: Any) -> float | None:
-    """Epoch seconds from a number or an ISO text with an offset; None when it is neither."""
+    """Return epoch seconds from a number or ISO text with an offset; None if it is neither."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return float(value) if math.isfinite(value) else None
@@ -255,24 +258,24 @@ def parse_epoch(value: Any) -> float | None:
 
 
 def plural(number: float, one: str, many: str = "") -> str:
-    """``1 event``, ``1,354 events``, ``3 criteria``."""
+    """Return a count with its noun: ``1 event``, ``1,354 events``, ``3 criteria``."""
     return f"{format_count(number)} {one if number == 1 else many or one + 's'}"
 
 
 def count_of(part: float, whole: float) -> str:
-    """``1,549 of 14,329``."""
+    """Return ``1,549 of 14,329``."""
     return f"{format_count(part)} of {format_count(whole)}"
 
 
 def join_words(parts: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def join_some(parts: Sequence[str], most: int = MOST_LISTED, separator: str = "; ") -> str:
-    """The first of them, and how many more there are: ``a; b; c; and 4 more``."""
+    """Return the first parts and the number of others: ``a; b; c; and 4 more``."""
     more = len(parts) - most
     shown = list(parts[:most]) + ([f"and {format_count(more)} more"] if more > 0 else [])
     return separator.join(shown)
@@ -281,18 +284,18 @@ def join_some(parts: Sequence[str], most: int = MOST_LISTED, separator: str = ";
 # --- cutting ----------------------------------------------------------------------------------
 
 FEWEST_DIGITS = 4
-"""Digits from which a long word with hyphens is an id that a machine made."""
+"""A hyphenated word with at least this many digits is a machine-made id."""
 _MACHINE_ID = re.compile(r"(?<![\w/.:-])[a-z0-9]+(?:-[a-z0-9]+)*-([a-z0-9]{5,12})(?![\w/.:-]*\w)")
 _UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|ms|s|min|h|d|days?|kB|MB|GB|MB/h|UTC|px)(?![A-Za-z0-9]))")
 
 
 def cut(text: str, longest: int) -> str:
-    """``text``, at most ``longest`` characters; the last is ``…`` where some are missing."""
+    """Return at most ``longest`` characters of ``text``; ``…`` marks a cut."""
     return text if len(text) <= longest else f"{text[: max(0, longest - 1)]}…"
 
 
 def shorten(text: object, longest: int) -> str:
-    """``text`` on one line, cut after a word."""
+    """Return ``text`` on one line, cut after a word."""
     whole = one_line(text, LONGEST_TEXT)
     if len(whole) <= longest:
         return keep_units(whole)
@@ -301,7 +304,7 @@ def shorten(text: object, longest: int) -> str:
 
 
 def shorten_ids(text: str) -> str:
-    """``text`` with each machine-made id cut to its last characters: ``…be79d``."""
+    """Return ``text`` with each machine-made id cut to its last characters: ``…be79d``."""
     return _MACHINE_ID.sub(lambda found: f"…{found[1]}" if _is_id(found[0]) else found[0], text)
 
 
@@ -311,7 +314,7 @@ def _is_id(word: str) -> bool:
 
 
 def keep_units(text: str) -> str:
-    """``text`` with a no-break space between each number and its unit."""
+    """Return ``text`` with a no-break space between each number and its unit."""
     return _UNIT.sub("\u00a0", text)
 
 
@@ -319,7 +322,7 @@ def keep_units(text: str) -> str:
 
 _SIGNS = {0: "NUL", 7: "BEL", 8: "BS", 11: "VT", 12: "FF", 13: "CR", 27: "ESC", 127: "DEL"}
 _FOREIGN = re.compile(r"[^\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e]")
-_LOOK_ALIKE = str.maketrans(
+_LOOKALIKE = str.maketrans(
     {
         "@": "＠",
         "<": "‹",
@@ -339,7 +342,7 @@ _LOOK_ALIKE = str.maketrans(
 
 
 def escape_controls(text: str) -> str:
-    """``text`` with each character that acts or hides shown as a sign: ``⟨ESC⟩``, ``⟨U+202E⟩``.
+    """Return ``text`` with each control or invisible character as a sign: ``⟨ESC⟩``, ``⟨U+202E⟩``.
 
     Line ends and tabs stay.
     """
@@ -347,12 +350,12 @@ def escape_controls(text: str) -> str:
 
 
 def blank_controls(text: str) -> str:
-    """``text`` with a space for each character that does not print."""
+    """Return ``text`` with each unprintable character replaced by a space."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def visible(text: object, longest: int = LONGEST_TEXT) -> str:
-    """``text`` with signs for what acts or hides; how much was cut is said at its end."""
+    """Return ``text`` with control characters as signs; its end says how much was cut."""
     whole = "null" if text is None else str(text)
     shown = escape_controls(whole[:longest])
     if len(whole) > longest:
@@ -362,17 +365,17 @@ def visible(text: object, longest: int = LONGEST_TEXT) -> str:
 
 
 def one_line(text: object, longest: int = LONGEST_LINE) -> str:
-    """``text`` on one line, with signs for what acts or hides, at most ``longest`` characters."""
+    """Return ``text`` on one line, control characters as signs, at most ``longest`` long."""
     whole = "null" if text is None else str(text)
-    # runs of blanks shrink, so that a multiple of what is shown is read, never a megabyte
+    # runs of spaces collapse, so a multiple of the result is read, but never a megabyte
     return cut(escape_controls(" ".join(whole[: 8 * longest].split())), longest)
 
 
 def escape_for_ci(line: str) -> str:
-    """A line that gives no command to the CI that shows it, nor to a terminal.
+    """Return a line that is no command to a CI runner or a terminal.
 
-    Source: actions/runner, ``ActionCommand.cs``: ``::`` at a line's start, blanks aside; ``##[``
-    anywhere.
+    Source: actions/runner, ``ActionCommand.cs``: ``::`` at the start of a line, after spaces;
+    ``##[`` anywhere.
     """
     start = len(line) - len(line.lstrip())
     shown = escape_controls(line).replace("##[", "#\\x23[")
@@ -380,13 +383,13 @@ def escape_for_ci(line: str) -> str:
 
 
 def escape_for_chat(text: object, longest: int = 400) -> str:
-    """``text`` on one line that no chat, mail or pager acts upon, cut to ``longest``.
+    """Return ``text`` on one line that no chat, mail or pager interprets, cut to ``longest``.
 
-    Marks that mean markup, mentions or links become their look-alikes; what does not print goes.
+    Characters of markup, mentions and links become lookalikes; unprintable ones are removed.
     """
     words = "" if text is None else str(text)[: 8 * longest]
     shown = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in words)
-    line = " ".join(shown.translate(_LOOK_ALIKE).replace("://", ": //").split())
+    line = " ".join(shown.translate(_LOOKALIKE).replace("://", ": //").split())
     return cut(line, longest)
 
 

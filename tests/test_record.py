@@ -173,7 +173,7 @@ def test_what_is_not_of_its_form_is_not_read(
         (b"[1]", "x: expected a JSON object, got a list of 1"),
         (
             b'{"a":NaN}',
-            "x: expected a JSON object, got 9 bytes that are none: NaN is no number of JSON",
+            "x: expected a JSON object, got 9 bytes that are none: NaN is not a JSON number",
         ),
         (b'{"a":1', "x: expected a JSON object, got 6 bytes that are none"),
         (b"\xff\xfe", "x: expected a JSON object, got 2 bytes that are none"),

@@ -42,7 +42,7 @@ from hour24.text import (
 from hour24.watch import Window
 
 HUGE = 10**400
-"""More than any float holds, and JSON may hold it."""
+"""More than a float can represent, but valid JSON."""
 T0 = datetime(2025, 12, 21, 11, 15, tzinfo=UTC)
 
 
@@ -154,13 +154,13 @@ def test_times_are_in_the_zone_of_the_watch_with_its_offset() -> None:
     times = Times("Europe/Berlin", T0, T0 + timedelta(hours=24))
     assert times.full(T0) == "21 Dec 12:15"
     assert times.says == (
-        "UTC+01:00 (Europe/Berlin); in the sentences of verdicts UTC, and marked so"
+        "UTC+01:00 (Europe/Berlin); verdicts use UTC and say so"
     )
     assert 'datetime="2025-12-21T12:15:00+01:00"' in times.tag(T0)
 
 
 def test_a_change_of_the_clocks_is_said_beside_every_time() -> None:
-    """When the offset changes during the watch, no time stands without it."""
+    """When the offset changes during the watch, every time shows it."""
     start = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
     times = Times("Europe/Berlin", start, start + timedelta(hours=24))
     assert times.clock(start) == "13:00 UTC+01:00"
@@ -198,7 +198,7 @@ def test_a_number_and_its_unit_stay_on_one_line() -> None:
 
 
 def test_what_is_shortened_ends_after_a_word() -> None:
-    """No half word, no dangling comma; what fits stays whole."""
+    """No half word, no dangling comma; what fits is not cut."""
     assert shorten("one two, three", 9) == "one two …"
     assert shorten("one two", 8) == "one two"
 
@@ -218,7 +218,7 @@ def test_a_watch_in_utc_says_so_in_one_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "places", "text"),
+    ("share", "decimals", "text"),
     [
         (0.0, None, "0 %"),
         (0.0022, None, "0.22 %"),
@@ -238,10 +238,10 @@ def test_a_watch_in_utc_says_so_in_one_word() -> None:
     ],
 )
 def test_a_share_is_rounded_but_never_to_nothing_or_all(
-    share: float, places: int | None, text: str
+    share: float, decimals: int | None, text: str
 ) -> None:
     """3.98 % is 4 %, 99.999 % is not 100 %, and what is above 0 is not 0 %."""
-    assert format_percent(share, places) == text
+    assert format_percent(share, decimals) == text
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_thousands_are_separated_by_a_comma(number: float, text: str) -> None:
     ],
 )
 def test_a_factor_has_two_decimal_places_at_most(factor: float, text: str) -> None:
-    """Beyond 100 nobody compares factors."""
+    """Above 100 the exact factor does not matter."""
     assert format_factor(factor) == text
 
 
@@ -396,7 +396,7 @@ def test_chat_does_not_act_on_foreign_text() -> None:
 @pytest.mark.suite("fuzz")
 @given(st.floats() | st.integers(-HUGE, HUGE))
 def test_no_number_ends_in_an_error(number: float) -> None:
-    """Whatever JSON can hold, every format answers with a text."""
+    """For every JSON value each format returns text."""
     for form in (
         format_count,
         format_number,

@@ -50,7 +50,7 @@ def from_bytes(data: bytes, where: str) -> dict[str, Any]:
     Raises: LedgerError, when there is none.
     """
     try:
-        content = read_json(data, MOST_BYTES, keep_half_characters=True)
+        content = read_json(data, MOST_BYTES, keep_surrogates=True)
     except DocumentError as problem:
         told = "nothing" if not data.strip() else f"{len(data)} bytes that are none: {problem}"
         raise LedgerError(f"{where}: expected a JSON object, got {told}") from None
@@ -69,7 +69,7 @@ def check(content: dict[str, Any], schema: str, part: str, where: str) -> None:
     """
     found = main_difference(content, _form(schema, part))
     if found is not None:
-        raise LedgerError(f"{where}: {path_to(found.place)}: {found.text()}")
+        raise LedgerError(f"{where}: {path_to(found.path)}: {found.text()}")
 
 
 @lru_cache(maxsize=32)

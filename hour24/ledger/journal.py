@@ -68,7 +68,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     found = []
     for number, line in enumerate(lines, start=1):
         try:
-            content = read_json(line, keep_half_characters=True)
+            content = read_json(line, keep_surrogates=True)
         except DocumentError:
             content = None
         if not isinstance(content, dict):

@@ -317,7 +317,7 @@ def impossible_uptime(at: float, uptime_s: float) -> str:
 
 def differences_from(schema: Mapping[str, Any], body: Any) -> list[str]:
     """Each difference of ``body`` from ``schema`` once: ``/status: expected X, got Y``."""
-    return [f"{pointer_to(each.place) or '/'}: {each.text()}" for each in differences(body, schema)]
+    return [f"{pointer_to(each.path) or '/'}: {each.text()}" for each in differences(body, schema)]
 
 
 def attempts_text(document: Document) -> str:

@@ -136,7 +136,7 @@ def unmet(schema: Mapping[str, Any], body: Any) -> str:
     found = differences(body, schema)
     if not found:
         return ""
-    return cut(f"{pointer_to(found[0].place) or '/'}: expected {found[0].expected}", LONGEST)
+    return cut(f"{pointer_to(found[0].path) or '/'}: expected {found[0].expected}", LONGEST)
 
 
 class HealthSource:
