@@ -72,7 +72,7 @@ def test_another_rule_is_a_change_and_the_same_one_a_reminder():
 
 
 def test_what_was_sent_follows_from_the_ledger_alone():
-    """Reminders count from the last telling; records in any order tell the same."""
+    """Reminders count from the last message; the order of the records does not matter."""
     records = [decided("HOLD", 4, attempt=n) for n in (1, 2)]
     records[1] = record(
         judged("DB-POOL"),

@@ -110,7 +110,7 @@ def test_only_what_a_float_can_represent_is_a_number(value: Any, number: bool) -
         ("/missing", ABSENT),
     ],
 )
-def test_a_pointer_tells_null_from_nothing(pointer: str, found: Any) -> None:
+def test_a_pointer_distinguishes_null_from_nothing(pointer: str, found: Any) -> None:
     """RFC 6901, and a member that is null is there."""
     document = {"a/b": [{"~": 7}], "n": None, "": 0}
     assert value_at(document, pointer) is found or value_at(document, pointer) == found

@@ -142,7 +142,7 @@ def test_an_error_rate_that_fails_below_5_percent_needs_a_human_decision():
     assert decided(rate(20), errors("x")).action == Action.HOLD
 
 
-def test_one_bad_hour_is_seen_inside_a_good_window():
+def test_one_bad_hour_is_detected_inside_a_good_window():
     """A spike of 40 % for one hour is 2 % of the day."""
     start = WINDOW.start.timestamp() // 3600 * 3600
     times = tuple(start + 300 * n for n in range(48))

@@ -113,7 +113,7 @@ def test_all_of_a_number_is_not_a_margin(
 
 @pytest.mark.parametrize(("low", "high"), [(151, 249), (0.9, 1.4), (18, 23)])
 def test_an_axis_has_two_words_at_least(low: float, high: float) -> None:
-    """One round value alone tells no height."""
+    """One round value alone shows no height."""
     assert len(charts.steps(low, high)) > 1
 
 

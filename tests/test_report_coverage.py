@@ -51,7 +51,7 @@ def test_a_missing_value_is_a_gap_with_its_length() -> None:
     ]
 
 
-def test_whose_hours_they_are_is_said() -> None:
+def test_another_window_is_named() -> None:
     """The day before the watch is not of this window."""
     day: list[float | None] = [6.0] * 24
     ((what, got, planned, _),) = measured(("day_before", series(day, step=600.0)))

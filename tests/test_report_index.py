@@ -89,14 +89,14 @@ def test_each_state_has_its_own_sign_and_word(watch_page: str, state: str, word:
 
 def test_an_inconclusive_that_is_waived_is_no_fail(tmp_path: Path) -> None:
     """Its sign, its word and its colour are its own, and no word is broken inside."""
-    blind = changed(
+    silent = changed(
         Sample(4).criteria(),
         "WS-STABLE",
         outcome=Outcome.INCONCLUSIVE,
         code="source_unreachable",
-        reason="nobody answered",
+        reason="no answer",
     )
-    ledger = recorded(tmp_path, [Sample(0).record(), Sample(4).record(blind)])
+    ledger = recorded(tmp_path, [Sample(0).record(), Sample(4).record(silent)])
     now = WATCH.checkpoint(4).due + timedelta(minutes=5)
     assert "source_<wbr>unreachable" in index.text(ledger, now)
     waiver = {"criterion": "WS-STABLE", "subject": "", "hour": 4, "by": "Mara", "because": "known"}
@@ -208,7 +208,7 @@ def test_one_criterion_that_fails_for_hours_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_line_says_the_largest_share_of_its_limit(tmp_path: Path) -> None:
-    """A picture alone tells no number."""
+    """A chart alone shows no number."""
     scale = Scale(unit="ratio", limit=0.01, observed=0.002, upper=0.0057)
     records = [
         Sample(hour).record(changed(Sample(hour).criteria(), "ERRORS-RATE", scale=scale))

@@ -23,7 +23,7 @@ def words(html: str) -> str:
 
 
 def whole(reports: Path, **changes: Any) -> Ledger:
-    """A watch whose seven checkpoints all hold."""
+    """A watch with seven passed checkpoints."""
     found = {"rehearsal": changes["rehearsal"]} if "rehearsal" in changes else {}
     return recorded(reports, [Sample(hour).record(**found) for hour in WATCH.hours], **changes)
 
@@ -34,7 +34,7 @@ def sign(ledger: Ledger, at: datetime = NOW) -> None:
         {
             "by": "Mara Example",
             "role": "CTO",
-            "because": "everything held",
+            "because": "everything passed",
             "at": at.isoformat(),
             "launch_at": (at + timedelta(hours=12)).isoformat(),
         },
@@ -49,7 +49,7 @@ def test_a_whole_watch_that_is_signed_is_approved(tmp_path: Path) -> None:
     assert "APPROVED FOR CUSTOMER LAUNCH" in said
     assert "REFUSED" not in said
     assert "Mara Example , CTO, on 22 December 2025 at 12:45" in said
-    assert "everything held" in said
+    assert "everything passed" in said
     assert "7 of 7" in said
     assert "12 h 30 min after the watch" in said
 
@@ -149,8 +149,8 @@ def test_the_margin_of_the_eight_is_that_of_24_hours(tmp_path: Path) -> None:
     sample = Sample(24)
     scale = Scale(unit="s", limit=75, observed=33)
     day = sample.judged(CRITERIA["SIGNOFF-JOBS"], "24 hours", scale=scale)
-    held = Scale(unit="checkpoints", limit=7, observed=7, better="above")
-    kept = changed(sample.criteria(), "SIGNOFF-JOBS", scale=held)
+    scale = Scale(unit="checkpoints", limit=7, observed=7, better="above")
+    kept = changed(sample.criteria(), "SIGNOFF-JOBS", scale=scale)
     records = [Sample(h).record() for h in WATCH.hours[:-1]]
     html = signoff.text(recorded(tmp_path, [*records, sample.record((*kept, day))]), NOW)
     row = words(html.split("Background jobs ran")[1].split("</tr>")[0])

@@ -43,7 +43,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture
 def clone(hosting: Hosting) -> Path:
-    """A clone whose last commit is live, the one before it being the deploy before."""
+    """A clone; its last commit is live, the previous one is the previous deploy."""
     path = clone_of(hosting.folder)
     hosting.remote = hosting.folder / "remote.git"
     hosting.deploys = [
@@ -305,7 +305,7 @@ def test_a_platform_that_refuses(
 def test_a_lost_answer_is_looked_up_and_not_sent_again(
     hosting: Hosting, ledger: Ledger, loses, result
 ):
-    """The deploys tell whether it happened; one POST either way."""
+    """The deploys show whether it happened; one POST either way."""
     hosting.loses = loses
     came, said = done(hosting, ledger)
     assert came.result == result
@@ -465,7 +465,7 @@ def unpushed(clone: Path) -> None:
 
 
 def behind(clone: Path) -> None:
-    git(clone, "commit", "-q", "--allow-empty", "-m", "somebody's")
+    git(clone, "commit", "-q", "--allow-empty", "-m", "another")
     git(clone, "push", "-q", "origin", "HEAD:main")
     git(clone, "reset", "-q", "--hard", "HEAD~1")
     git(clone, "reflog", "expire", "--expire=now", "--all")

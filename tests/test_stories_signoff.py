@@ -1,4 +1,4 @@
-"""Whole watches of a production until somebody approves it, or is told exactly what is missing."""
+"""Whole watches of a production until they are approved, or refused with everything that is missing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
 
 @pytest.fixture(scope="module")
 def until_16(production: Outside, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean watch up to hour 16, nobody to touch it."""
+    """A clean watch up to hour 16; not to be changed."""
     reports = tmp_path_factory.mktemp("until-16")
     for hour in (0, 4, 8, 12, 16):
         record, done = production.checkpoint(reports, hour)
@@ -50,7 +50,7 @@ def until_16(production: Outside, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def clean(production: Outside, until_16: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole clean watch, nobody to touch it."""
+    """A whole clean watch; not to be changed."""
     reports = tmp_path_factory.mktemp("clean")
     shutil.copytree(until_16, reports / "w")
     for hour in (20, 24):
@@ -142,14 +142,14 @@ def test_a_signed_approval_holds_until_a_byte_is_changed(
     assert wrong(watch) == ""
     whole = Path(shutil.copytree(watch, tmp_path / "whole"))
     small.resealed(whole, {"hour08.a1.json": lambda record: record["vantage"].update(user="x")})
-    told = wrong(whole).splitlines()
-    assert len(told) == 1
-    assert told[0].startswith("signoff.json.sig: expected a signature that fits, got")
+    problems = wrong(whole).splitlines()
+    assert len(problems) == 1
+    assert problems[0].startswith("signoff.json.sig: expected a signature that fits, got")
     (watch / "signoff.json.sig").unlink()
     assert f"expected the signature by {content['key']}, got none" in wrong(watch)
 
 
-def test_what_is_done_to_an_approved_watch_is_seen(
+def test_a_change_to_an_approved_watch_is_detected(
     production: Outside, watch: Path, tmp_path: Path
 ) -> None:
     """A record changed, a record removed, the approval removed, an entry after it."""
@@ -178,7 +178,7 @@ def test_what_is_done_to_an_approved_watch_is_seen(
 
 @pytest.fixture(scope="module")
 def approved(production: Outside, clean: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole clean watch, approved, nobody to touch it."""
+    """The whole clean watch, approved; not to be changed."""
     folder = Path(shutil.copytree(clean, tmp_path_factory.mktemp("approved") / "w"))
     assert signed(production, folder).returncode == 0
     return folder
@@ -190,7 +190,9 @@ def without_pages(folder: Path, to: Path) -> Path:
 
 
 @pytest.mark.parametrize(("forge", "says"), OF_A_VERDICT.values(), ids=OF_A_VERDICT)
-def test_a_forged_verdict_is_seen(clean: Path, tmp_path: Path, forge: Forger, says: str) -> None:
+def test_a_forged_verdict_is_detected(
+    clean: Path, tmp_path: Path, forge: Forger, says: str
+) -> None:
     """It does not follow from its evidence, or is not what its criterion says."""
     folder = without_pages(clean, tmp_path / "w")
     forge(folder)
@@ -205,8 +207,8 @@ def not_derived(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("not_derived")
 @pytest.mark.parametrize(("forge", "says"), FORGERIES.values(), ids=FORGERIES)
-def test_a_forged_record_is_seen(clean: Path, tmp_path: Path, forge: Forger, says: str) -> None:
-    """By the chain, by what stands beside it, or by what the records say of each other."""
+def test_a_forged_record_is_detected(clean: Path, tmp_path: Path, forge: Forger, says: str) -> None:
+    """By the chain, by the files next to it, or by what the records say of each other."""
     folder = without_pages(clean, tmp_path / "w")
     forge(folder)
     assert says in wrong(folder)
@@ -214,10 +216,10 @@ def test_a_forged_record_is_seen(clean: Path, tmp_path: Path, forge: Forger, say
 
 @pytest.mark.usefixtures("not_derived")
 @pytest.mark.parametrize(("forge", "says"), OF_AN_APPROVAL.values(), ids=OF_AN_APPROVAL)
-def test_a_forged_approval_is_seen(
+def test_a_forged_approval_is_detected(
     approved: Path, tmp_path: Path, forge: Forger, says: str
 ) -> None:
-    """All that it says of its ledger is counted again, though nobody signed it with a key."""
+    """All that it says of its ledger is counted again, even without a key."""
     folder = without_pages(approved, tmp_path / "w")
     forge(folder)
     assert says in wrong(folder)
@@ -257,11 +259,11 @@ def test_who_approves_must_be_said_and_the_launch_be_late_enough(
         production.amend("[service]\nlaunch_at = 2026-03-02T16:00:00Z", "[service]")
     away = production.toml.rename(production.toml.with_suffix(".away"))
     try:
-        told = Path(shutil.copytree(watch, watch.with_name("told")))
-        record = Ledger(told).records()[-1]
-        (told / "hour24.a1.json").unlink()
-        Ledger(told).write(small.changed(record, launch_at=T0 + timedelta(hours=10)))
-        refused = signed(production, told)
+        declared = Path(shutil.copytree(watch, watch.with_name("declared")))
+        record = Ledger(declared).records()[-1]
+        (declared / "hour24.a1.json").unlink()
+        Ledger(lines).write(small.changed(record, launch_at=T0 + timedelta(hours=10)))
+        refused = signed(production, lines)
         assert "cannot be read now: when customers are let in, its records say" in refused.stdout
         assert early in missing(refused)
         done = signed(production, watch, "--launch-at", "2026-03-03T08:00Z")
@@ -297,11 +299,11 @@ def test_a_ledger_that_was_tampered_with_is_not_approved(
     assert any("hour08.a1.json" in line for line in missing(signed(production, edited)))
     assert not (edited / "signoff.json").exists()
     for left in (cut / "journal").glob("hour24*"):
-        left.unlink()  # a careful liar; the head that was published still tells
+        left.unlink()  # a careful liar; the published head still differs
     assert "cut at the end" in wrong(cut, head)
 
 
-def test_a_missed_checkpoint_stands_in_the_way(
+def test_a_missed_checkpoint_prevents_approval(
     production: Outside, until_16: Path, tmp_path: Path
 ) -> None:
     """The next one runs all the same; the sign-off names the hour, and what rests on it."""
@@ -310,17 +312,17 @@ def test_a_missed_checkpoint_stands_in_the_way(
     production.probe(tmp_path / "w" / "probe", Ledger(tmp_path / "w").watch.checkpoint(20).window)
     _, done = production.checkpoint(tmp_path, 24)
     assert done.returncode == 10, done.stdout
-    told = missing(signed(production, tmp_path / "w"))
-    assert told[0].startswith("hour 20: ")
-    assert "it was not run" in told[0]
-    assert all(line.startswith("SIGNOFF-") for line in told[1:]), told
+    lines = missing(signed(production, tmp_path / "w"))
+    assert lines[0].startswith("hour 20: ")
+    assert "it was not run" in lines[0]
+    assert all(line.startswith("SIGNOFF-") for line in lines[1:]), lines
     assert "hour 20" in (tmp_path / "w" / "signoff.html").read_text("utf-8")
 
 
 def test_what_was_late_or_failed_is_waived_until_the_waiver_ends(
     production: Outside, until_16: Path, tmp_path: Path
 ) -> None:
-    """Hour 20, 45 minutes late, beside ERROR lines: approved at 24:12, not at 25:00."""
+    """Hour 20, 45 minutes late, with ERROR lines: approved at 24:12, not at 25:00."""
     watch = Path(shutil.copytree(until_16, tmp_path / "w"))
     production.plague("log_errors@17..19")
     record, done = production.checkpoint(tmp_path, 20, late=timedelta(minutes=45))
@@ -351,8 +353,8 @@ def test_what_was_late_or_failed_is_waived_until_the_waiver_ends(
         assert SAYS[3] in text or page.startswith("hour"), page
 
     later = Path(shutil.copytree(watch, tmp_path / "later"))
-    told = missing(signed(production, later, hour=25.0))
-    assert {line.split(" ")[0] for line in told} == bad
+    lines = missing(signed(production, later, hour=25.0))
+    assert {line.split(" ")[0] for line in lines} == bad
     page = (later / "signoff.html").read_text("utf-8")
     assert "LOGS-ERRORS" in page
     assert signed(production, watch).returncode == 0
@@ -364,7 +366,7 @@ def test_what_was_late_or_failed_is_waived_until_the_waiver_ends(
 def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     production: Outside, until_16: Path, tmp_path: Path
 ) -> None:
-    """By a person who saw that production is found elsewhere; every page says both."""
+    """By a person who confirms the changed addresses; every page says both."""
     production.plague()
     watch = Path(shutil.copytree(until_16, tmp_path / "w"))
     early = production.hour24("declare", watch, "--moved", *SAYS)
@@ -386,11 +388,11 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     ):
         assert says in (watch / page).read_text("utf-8"), page
     assert f"hour20.a1.json: {change}" in wrong(watch)
-    told = missing(signed(production, watch))
-    assert [line[:24] for line in told] == [
+    lines = missing(signed(production, watch))
+    assert [line[:24] for line in lines] == [
         "watched: hour20.a1.json:", "watched: hour24.a1.json:",
     ]  # fmt: skip
-    assert all(line.endswith("(python -m hour24 declare --moved)") for line in told)
+    assert all(line.endswith("(python -m hour24 declare --moved)") for line in lines)
 
     declared = production.hour24("declare", watch, "--moved", *SAYS)
     assert declared.returncode == 0, declared.stdout
@@ -409,11 +411,11 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
 # --- what is never approved -----------------------------------------------------------------------
 
 
-def test_a_rehearsal_that_held_misses_nothing_but_a_production(tmp_path: Path) -> None:
-    """The one thing that is told of a watch that would be approved."""
-    told = {"seed": 1, "faults": []}
-    records = [small.record(hour, rehearsal=told, target="rehearsal") for hour in CHECKPOINTS]
-    ledger = small.watch_of(tmp_path, *records, rehearsal=told, target="rehearsal")
+def test_a_passed_rehearsal_misses_only_a_production(tmp_path: Path) -> None:
+    """The only reason against a watch that would be approved otherwise."""
+    rehearsal = {"seed": 1, "faults": []}
+    records = [small.record(hour, rehearsal=rehearsal, target="rehearsal") for hour in CHECKPOINTS]
+    ledger = small.watch_of(tmp_path, *records, rehearsal=rehearsal, target="rehearsal")
     assert absent(ledger, small.AFTER) == (
         "this is a rehearsal, and a rehearsal is never approved",
     )
@@ -421,12 +423,12 @@ def test_a_rehearsal_that_held_misses_nothing_but_a_production(tmp_path: Path) -
     assert (watched.ok, "do not say where it was found" in watched.says) == (True, True)
 
 
-def test_simulated_probes_are_no_look_at_a_production(tmp_path: Path) -> None:
-    """Whatever else holds."""
-    seen = small.judged(
+def test_simulated_probes_do_not_measure_a_production(tmp_path: Path) -> None:
+    """Even if everything else passed."""
+    simulated = small.judged(
         "SIGNOFF-HEALTH", 24, small.probes(24, simulated=True), small.Looked(), subject="24 hours"
     )
-    ledger = small.whole(tmp_path, hour24=small.record(24, seen))
+    ledger = small.whole(tmp_path, hour24=small.record(24, simulated))
     assert absent(ledger, small.AFTER) == (
         "health probes: expected a production's, got a rehearsal's: they are simulated",
     )

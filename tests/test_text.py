@@ -153,13 +153,11 @@ def test_times_are_in_the_zone_of_the_watch_with_its_offset() -> None:
     """11:15 UTC in December is 12:15 in Berlin, and the page says UTC+01:00."""
     times = Times("Europe/Berlin", T0, T0 + timedelta(hours=24))
     assert times.full(T0) == "21 Dec 12:15"
-    assert times.says == (
-        "UTC+01:00 (Europe/Berlin); verdicts use UTC and say so"
-    )
+    assert times.says == ("UTC+01:00 (Europe/Berlin); verdicts use UTC and say so")
     assert 'datetime="2025-12-21T12:15:00+01:00"' in times.tag(T0)
 
 
-def test_a_change_of_the_clocks_is_said_beside_every_time() -> None:
+def test_a_change_of_the_clocks_is_shown_next_to_every_time() -> None:
     """When the offset changes during the watch, every time shows it."""
     start = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
     times = Times("Europe/Berlin", start, start + timedelta(hours=24))

@@ -117,7 +117,7 @@ def decide(
     if not found:
         return Decision(
             action=Action.PROCEED,
-            rule="Nothing failed, and nothing that must be known by now is missing",
+            rule="Nothing failed, and no required measurement is missing",
             why=_reason_to_proceed(
                 record, _failed(earlier) if open_before is None else open_before
             ),

@@ -68,7 +68,7 @@ def _seconds(value: float) -> str:
 
 
 def _properties(record: Record) -> list[tuple[str, str]]:
-    told = [
+    properties = [
         ("watch", record.watch),
         ("hour", str(record.hour)),
         ("attempt", str(record.attempt)),
@@ -88,8 +88,8 @@ def _properties(record: Record) -> list[tuple[str, str]]:
         ("interrupted", record.interrupted),
     ]
     if record.decision:
-        told.append(("decision", str(record.decision.get("action", ""))))
-    return told
+        properties.append(("decision", str(record.decision.get("action", ""))))
+    return properties
 
 
 def _case(suite: ET.Element, judged: Judged) -> None:
