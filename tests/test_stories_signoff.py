@@ -1,4 +1,4 @@
-"""Whole watches of a production until they are approved, or refused with everything that is missing."""
+"""Whole watches of a production until they are approved, or refused with every reason."""
 
 from __future__ import annotations
 
@@ -262,8 +262,8 @@ def test_who_approves_must_be_said_and_the_launch_be_late_enough(
         declared = Path(shutil.copytree(watch, watch.with_name("declared")))
         record = Ledger(declared).records()[-1]
         (declared / "hour24.a1.json").unlink()
-        Ledger(lines).write(small.changed(record, launch_at=T0 + timedelta(hours=10)))
-        refused = signed(production, lines)
+        Ledger(declared).write(small.changed(record, launch_at=T0 + timedelta(hours=10)))
+        refused = signed(production, declared)
         assert "cannot be read now: when customers are let in, its records say" in refused.stdout
         assert early in missing(refused)
         done = signed(production, watch, "--launch-at", "2026-03-03T08:00Z")

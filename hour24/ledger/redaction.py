@@ -105,7 +105,7 @@ def _lines(data: bytes, name: str, scrubber: Scrubber) -> Iterator[bytes]:
             yield line
             continue
         try:
-            content = read_json(line, keep_half_characters=True)
+            content = read_json(line, keep_surrogates=True)
         except DocumentError:
             continue
         yield canonical.to_bytes(scrubber.scrubbed(content), name)
