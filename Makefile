@@ -1,15 +1,15 @@
-# The commands people type. Everything lives in .venv; nothing outside this folder is touched.
+# Commands for people. Everything is installed in .venv; nothing outside this folder changes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
 FAULT ?=
-# `make test FORM=--full` plays each suite whole
+# `make test FORM=--full` runs every suite completely
 FORM ?=
 
 .PHONY: help rehearse test lint runbook schema reference picture benchmarks clean
 
-help:  ## what there is
+help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(VENV)/.product: requirements.txt pyproject.toml
@@ -26,7 +26,7 @@ $(VENV)/.machine: $(VENV)/.tests .ci/setup tests/needs.py
 	.ci/setup
 	@touch $@
 
-rehearse: $(VENV)/.product  ## play a whole 24-hour watch on the rehearsal production
+rehearse: $(VENV)/.product  ## run a whole 24-hour watch on the embedded production
 	$(BIN)/python -m hour24 rehearse --seed $(SEED) $(addprefix --fault=,$(FAULT))
 
 test: $(VENV)/.machine  ## the project's own tests, style and types
@@ -35,7 +35,7 @@ test: $(VENV)/.machine  ## the project's own tests, style and types
 	$(BIN)/mypy
 	$(BIN)/pytest tests $(FORM) --numprocesses logical --maxprocesses 4 --dist loadscope
 
-lint: $(VENV)/.tests  ## style and types alone
+lint: $(VENV)/.tests  ## only style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -55,5 +55,5 @@ picture: $(VENV)/.machine  ## make README's picture from its stored record
 benchmarks: $(VENV)/.tests  ## measure what benchmarks/README.md says
 	$(BIN)/python benchmarks/run.py
 
-clean:  ## remove the environment; reports/ stays
+clean:  ## remove .venv; reports/ stays
 	rm -rf $(VENV)

@@ -100,7 +100,7 @@ def judged(seed: int) -> Story:
                     reason=each.reason,
                 )
                 for each in standings
-                if each.stands or (each.outcome == Outcome.FAIL and not each.waived_by)
+                if each.is_open or (each.outcome == Outcome.FAIL and not each.waived_by)
             ),
             trouble=trouble,
         )

@@ -1,4 +1,4 @@
-"""hour24 COMMAND: everything but the checkpoints, which pytest runs."""
+"""hour24 COMMAND: everything except the checkpoints, which pytest runs."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Every regular expression that is tried on foreign text is compiled here, and runs in linear time.
+"""Compiles every regular expression that is matched against foreign text, in linear time.
 
 Rules of this module:
 
-- A pattern that a person states (a class of errors, a beat) is written in Python's syntax, read by
-  Python's own parser and run by RE2, which has no worst case: a hostile line costs what any line
-  of its length costs. What RE2 cannot do (look-around, back-references, atomic groups) is refused
-  in one line that names it.
-- A pattern of ours is run by Python's engine and registered with the longest text it is given;
-  one test tries each of them on a megabyte of hostile text.
-- ``\\w``, ``\\d`` and ``\\s`` know all scripts, as in Python; ``\\b`` knows ASCII letters only.
+- A pattern that a person states (a class of errors, a beat) has Python's syntax, is parsed by
+  Python's own parser and run by RE2, which is linear on every input: a hostile line costs as much
+  as any line of its length. What RE2 cannot do (look-around, back-references, atomic groups) is
+  refused in one line that names it.
+- A pattern of hour24 is run by Python's engine and registered with the longest text it is given;
+  a test matches each of them against a megabyte of hostile text.
+- ``\\w``, ``\\d`` and ``\\s`` match all scripts, as in Python; ``\\b`` is for ASCII letters only.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _AT = {
 
 
 class Shipped(NamedTuple):
-    """A pattern of ours, and the length of the longest text that it is tried on."""
+    """A pattern of hour24, and the longest text that it is matched against."""
 
     pattern: re.Pattern[str]
     longest: int
@@ -64,10 +64,10 @@ SHIPPED: list[Shipped] = []
 
 
 def shipped(pattern: str, flags: int = 0, *, longest: int = MEGABYTE) -> re.Pattern[str]:
-    """A pattern of ours, compiled and registered.
+    """Compile and register a pattern of hour24.
 
     Args:
-        longest: characters of the longest text it is tried on, above which its caller cuts.
+        longest: characters of the longest text it is matched against; its caller cuts longer text.
     """
     compiled = re.compile(pattern, flags)
     SHIPPED.append(Shipped(compiled, longest))
@@ -75,11 +75,11 @@ def shipped(pattern: str, flags: int = 0, *, longest: int = MEGABYTE) -> re.Patt
 
 
 class PatternRefused(ValueError):
-    """A stated pattern that cannot be used; its text says why."""
+    """A stated pattern that cannot be used, with the reason."""
 
 
 class Stated:
-    """A pattern that a person stated, tried without regard to case.
+    """A pattern that a person stated; it ignores case.
 
     Raises: PatternRefused, when it is no regular expression, or one that needs more than linear
         time.
@@ -97,23 +97,23 @@ class Stated:
         self._which = _engine(_Writer(tree.state.flags, names).of(tree)) if names else None
 
     def found_in(self, text: str) -> bool:
-        """Whether it matches anywhere in the text."""
+        """Return whether it matches anywhere in the text."""
         return self._whether.search(_bytes(text)) is not None
 
     def groups(self, text: str) -> dict[str, str] | None:
-        """What its named groups hold where it first matches; none when it does not match."""
+        """Return the named groups of its first match; none when it does not match."""
         if self._which is None:
             return {} if self.found_in(text) else None
         found = self._which.search(_bytes(text))
         if found is None:
             return None
-        held = ((name, found.group(number)) for number, name in enumerate(self._names, 1))
-        return {name: (each or b"").decode("utf-8", "replace") for name, each in held}
+        groups = ((name, found.group(number)) for number, name in enumerate(self._names, 1))
+        return {name: (each or b"").decode("utf-8", "replace") for name, each in groups}
 
 
 @lru_cache(maxsize=512)
 def stated(pattern: str) -> Stated:
-    """The stated pattern, compiled once. Raises: PatternRefused."""
+    """Return the stated pattern, compiled once. Raises: PatternRefused."""
     return Stated(pattern)
 
 
@@ -122,7 +122,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _engine(pattern: str) -> Any:
-    import re2  # heavy enough to be loaded only where a pattern was stated
+    import re2  # slow to import: only when a pattern is stated
 
     options = re2.Options()
     options.case_sensitive = False
@@ -130,13 +130,13 @@ def _engine(pattern: str) -> Any:
     try:
         return re2.compile(pattern.encode("utf-8"), options)
     except re2.error as problem:
-        told = problem.args[0] if problem.args else problem
-        text = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+        reason = problem.args[0] if problem.args else problem
+        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise PatternRefused(f"one too large to run in linear time: {text}") from None
 
 
 class _Writer:
-    """Writes a parsed pattern in RE2's syntax; only the groups named here are captured."""
+    """Writes a parsed pattern in RE2's syntax; it captures only the named groups."""
 
     def __init__(self, flags: int, names: dict[int, str]) -> None:
         self._flags = flags
@@ -220,7 +220,7 @@ def _category(kind: str, ascii_only: bool) -> str:
 
 @lru_cache(maxsize=8)
 def _outside(kind: str, ascii_only: bool) -> str:
-    """The characters of ``\\W``, ``\\D`` or ``\\S`` as ranges, for a set that holds more."""
+    """Return ``\\W``, ``\\D`` or ``\\S`` as ranges, for a set with more members."""
     everything = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000))))
     found = re.finditer(f"{kind}+", everything, re.ASCII if ascii_only else 0)
     runs = []

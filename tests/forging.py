@@ -151,8 +151,8 @@ def renumbered(folder: Path) -> None:
 def alerted(folder: Path) -> None:
     """People were told of a second attempt, which is gone without a journal."""
     fields = {"at": Ledger(folder).records()[-1].ended, "by": "hour24", "because": "FAIL"}
-    told = {"hour": 8, "attempt": 2, "addresses": 1, "problems": []}
-    Ledger(folder).append("alert", {**fields, **told})
+    output = {"hour": 8, "attempt": 2, "addresses": 1, "problems": []}
+    Ledger(folder).append("alert", {**fields, **output})
 
 
 def waived(folder: Path, **fields: Any) -> None:
@@ -202,10 +202,10 @@ FORGERIES: dict[str, tuple[Forger, str]] = {
     "a record of another hour": (copied(H12), "hour12.a1.json: expected the attempt that its name"),
     "reordered": (reordered, "a fork"),
     # what stands beside tells
-    "the end removed": (removed("hour24.a1.json"), "as its journal says it was written"),
+    "the end removed": (removed("hour24.a1.json"), "since its journal has it as written"),
     "the end removed, its journal cut": (unjournalled, "expected a record of 44 verdicts"),
     "attempts renumbered": (renumbered, "attempt: expected that of its journal (2), got 1"),
-    "an attempt people were told of": (alerted, "hour08.a2.json: expected it, as people were"),
+    "an attempt people were told of": (alerted, "hour08.a2.json: expected it, since an alert"),
     "a reason": (
         sealed(on("DB-POOL", put(reason="all is well")), H8),
         "DB-POOL: expected the verdict of its journal, got another",
@@ -257,7 +257,7 @@ FORGERIES: dict[str, tuple[Forger, str]] = {
     ),
     "the plan of endpoints": (
         forgetful(sealed(put(subjects={}), H8)),
-        "subjects: expected what each criterion is judged of, got none",
+        "subjects: expected the subjects of each criterion, got none",
     ),
     "the look at all 24 hours": (
         forgetful(sealed(without("SIGNOFF-JOBS", "24 hours"), "hour24.a1.json")),
@@ -280,7 +280,7 @@ FORGERIES: dict[str, tuple[Forger, str]] = {
                 H8,
             )
         ),
-        "DB-POOL: expected a verdict as in hour00.a1.json, got it left out",
+        "DB-POOL: expected a verdict as in hour00.a1.json, got it disabled",
     ),
     # the plan clock tells
     "a window": (
@@ -291,8 +291,8 @@ FORGERIES: dict[str, tuple[Forger, str]] = {
         forgetful(sealed(on("JOBS-RUNNING", within("window", start="2026-03-02T13:00:00Z")), H8)),
         "JOBS-RUNNING: window: expected that of window here, got another",
     ),
-    "evidence of another hour": (earlier_evidence, "ERRORS-RATE: evidence: expected it of"),
-    "another T0": (another_t0, "evidence: expected it of 2026-03-03"),
+    "evidence of another hour": (earlier_evidence, "ERRORS-RATE: evidence: expected it from"),
+    "another T0": (another_t0, "evidence: expected it from 2026-03-03"),
     "an early run that counts not": (
         sealed(put(early=True), H8),
         "hour08.a1.json: early: expected False, got True",
@@ -310,9 +310,9 @@ FORGERIES: dict[str, tuple[Forger, str]] = {
     ),
     "where it looked": (
         sealed(put(watched={}), H8),
-        "hour08.a1.json: expected where production was found, got none",
+        "hour08.a1.json: expected the addresses of production, got none",
     ),
-    "another limit": (sealed(put(limits="5e" * 32), H8), "limits: expected those of the beginning"),
+    "another limit": (sealed(put(limits="5e" * 32), H8), "limits: expected those of hour 0"),
     "another file": (sealed(put(target="other.toml"), H8), "hour08.a1.json: target: expected"),
     "a rehearsal": (no_rehearsal_any_more, "hour12.a1.json: rehearsal: expected None"),
 }

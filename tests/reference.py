@@ -13,7 +13,7 @@ from unittest import mock
 import click
 
 from hour24 import plugin
-from hour24.commands.line import ROOMS, WIDEST, whole
+from hour24.commands.line import GROUPS, WIDEST, command_line
 from hour24.shipped import COMMAND
 
 PATH = Path(__file__).parents[1] / "docs" / "REFERENCE.md"
@@ -94,10 +94,10 @@ def options() -> str:
 
 def commands() -> str:
     """The help of every command, by its group."""
-    line = whole()
+    line = command_line()
     outer = click.Context(line, info_name=COMMAND, **line.context_settings)
     parts = ["## Commands\n"]
-    for group, rooms in ROOMS.items():
+    for group, rooms in GROUPS.items():
         parts.append(f"### {group}\n")
         for name in rooms:
             command = line.get_command(outer, name)

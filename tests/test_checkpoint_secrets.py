@@ -113,13 +113,13 @@ raise RuntimeError("no import with " + " ".join(json.loads(os.environ["PLANTED"]
 
 def secrets() -> list[str]:
     """The values of the target's variables, and what gives access inside them."""
-    told = {**rehearsal().environ, "HOUR24_REHEARSAL_SUPABASE_TOKEN": HARD}
-    dsn = urlsplit(told["HOUR24_REHEARSAL_DATABASE_DSN"])
+    output = {**rehearsal().environ, "HOUR24_REHEARSAL_SUPABASE_TOKEN": HARD}
+    dsn = urlsplit(output["HOUR24_REHEARSAL_DATABASE_DSN"])
     assert dsn.password
     return [
-        told["HOUR24_REHEARSAL_SENTRY_TOKEN"],
-        told["HOUR24_REHEARSAL_RENDER_TOKEN"],
-        told["HOUR24_REHEARSAL_DATABASE_DSN"],
+        output["HOUR24_REHEARSAL_SENTRY_TOKEN"],
+        output["HOUR24_REHEARSAL_RENDER_TOKEN"],
+        output["HOUR24_REHEARSAL_DATABASE_DSN"],
         dsn.password,
         HARD,
     ]
@@ -204,7 +204,7 @@ def checkpoint(
 
 
 def test_everything_was_said(checkpoint) -> None:
-    """The plants did what they were to do, and nothing was put away."""
+    """The plants did what they were to do, and nothing was quarantined."""
     project, run = checkpoint
     record = project.record()
     found = codes(record)
@@ -275,7 +275,7 @@ def test_a_file_that_holds_one_is_put_away(tmp_path: Path, written: str) -> None
     away = project.reports / "w" / "mine.txt.quarantined"
     assert away.stat().st_mode & 0o777 == 0o600
     assert not (project.reports / "w" / "mine.txt").exists()
-    assert "mine.txt: holds the secret HOUR24_REHEARSAL_SENTRY_TOKEN" in run.stdout
+    assert "mine.txt: has the secret HOUR24_REHEARSAL_SENTRY_TOKEN" in run.stdout
     assert token not in run.stdout
 
 
@@ -291,7 +291,7 @@ def test_a_report_beside_is_searched_too(tmp_path: Path) -> None:
     token = rehearsal().environ["HOUR24_REHEARSAL_SENTRY_TOKEN"]
     run = project.rehearsed("-k", "nothing", "--html=own.html", PLANTED=token)
     assert run.returncode == 12, run.stdout
-    assert "own.html: held the secret HOUR24_REHEARSAL_SENTRY_TOKEN; redacted" in run.stdout
+    assert "own.html: had the secret HOUR24_REHEARSAL_SENTRY_TOKEN; redacted" in run.stdout
     text = (project.folder / "own.html").read_text("utf-8")
     assert "[redacted:HOUR24_REHEARSAL_SENTRY_TOKEN]" in text
     assert token not in text
@@ -336,7 +336,7 @@ def test_a_leak_found_late_takes_no_verdict_away(tmp_path: Path) -> None:
     for name in ("hour00.a1.json", "hour00.a1.jsonl", "hour00.a1.html", "hour00.a1.xml"):
         path = folder / ("journal" if name.endswith("l") and "json" in name else "") / name
         assert path.exists(), run.stdout
-        assert f"hour24: {name}: held the secret HOUR24_REHEARSAL_SENTRY_TOKEN" in run.stdout
+        assert f"hour24: {name}: had the secret HOUR24_REHEARSAL_SENTRY_TOKEN" in run.stdout
         assert exotic not in path.read_text("utf-8")
     assert "redacted, with its verdicts kept (redacted.1.json): change that secret" in run.stdout
     assert not list(project.reports.rglob("*.quarantined"))

@@ -1,4 +1,4 @@
-"""``python -m hour24``: every command on a watch that was really played."""
+"""``python -m hour24``: every command on a rehearsed watch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ import pytest
 
 from hour24 import __version__ as hour24_version
 from hour24.commands.ci import annotation, summary
-from hour24.commands.line import FOUND, ROOMS
+from hour24.commands.line import COMMANDS, GROUPS
 from hour24.ledger.book import Ledger
 from tests import small_watch as small
 from tests.played import ROOT, hour24, ran, rehearsed
 
 HOURS = (0, 4)
-COMMANDS = tuple(FOUND)
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +32,23 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_help_tells_every_command_and_the_exit_codes() -> None:
-    """A person who types the least gets the most."""
-    told = hour24("--help").stdout
-    assert tuple(re.findall(r"^  ([a-z]+)  ", told, re.MULTILINE)) == COMMANDS
-    assert re.findall(r"^([A-Z][a-z ]+):$", told, re.MULTILINE) == ["Options", *ROOMS]
-    assert "13 somebody else" in told
+def test_help_lists_every_command_and_the_exit_codes() -> None:
+    """The help of the whole command line is complete."""
+    output = hour24("--help").stdout
+    assert tuple(re.findall(r"^  ([a-z]+)  ", output, re.MULTILINE)) == tuple(COMMANDS)
+    assert re.findall(r"^([A-Z][a-z ]+):$", output, re.MULTILINE) == ["Options", *GROUPS]
+    assert "13 another process" in output
 
 
 def test_a_command_line_without_a_command_shows_the_help() -> None:
-    """It is no success: a script that lost its command must not look green."""
+    """It exits 4: a script that lost its command must not pass."""
     alone = hour24()
     assert alone.returncode == 4
     assert alone.stdout == hour24("--help").stdout
 
 
 def test_help_loads_no_command() -> None:
-    """Whoever asks for help, or mistypes, need not wait for the statistics."""
+    """Help and typing errors are answered without importing the statistics."""
     code = (
         "import sys, hour24.__main__ as line; line.main(['--help']); line.main(['doctr']); "
         "print(*(name for name in sys.modules if name.startswith('hour24.')))"
@@ -61,7 +60,7 @@ def test_help_loads_no_command() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_says_what_it_is(command: str) -> None:
-    """Nobody has to guess what a word in capitals stands for."""
+    """Each option and argument has a description."""
     lines = hour24(command, "--help", COLUMNS="100").stdout.splitlines()
     assert "Example:" in lines
     assert re.match(rf"  python -m hour24 {command}\b", lines[-1])
@@ -69,12 +68,12 @@ def test_every_option_of_a_command_says_what_it_is(command: str) -> None:
     rest = lines[next(n for n, line in enumerate(lines) if line.endswith(":")) :]
     for line, after in pairwise([*rest, ""]):
         if re.match(r"  (-|\[?[A-Z]+\b)", line):
-            told = re.match(r"  \S.*?\s{2,}\S", line) or after.startswith(" " * 10)
-            assert told, line
+            described = re.match(r"  \S.*?\s{2,}\S", line) or after.startswith(" " * 10)
+            assert described, line
 
 
-def test_the_version_is_told() -> None:
-    """For whoever reports what went wrong."""
+def test_version_is_printed() -> None:
+    """For bug reports."""
     assert hour24("--version").stdout == f"hour24 {hour24_version}\n"
 
 
@@ -91,25 +90,25 @@ def test_the_version_is_told() -> None:
         ("declare",),
     ],
 )
-def test_the_watch_that_is_meant_is_named_first(
+def test_the_chosen_watch_is_printed_first(
     reports: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """Nobody waives in one watch what he saw in another."""
+    """So that no finding is waived in the wrong watch."""
     shutil.copytree(reports, tmp_path / "reports")
-    told = hour24(*arguments, "--reports", tmp_path / "reports").stdout.splitlines()[0]
+    output = hour24(*arguments, "--reports", tmp_path / "reports").stdout.splitlines()[0]
     where = tmp_path / "reports" / "w"
-    assert told == f"watch w (REHEARSAL) in {where}; the newest, since none is named"
+    assert output == f"using the newest watch: w (REHEARSAL) in {where}"
 
 
-def test_a_mistyped_watch_is_answered_with_those_there_are(reports: Path) -> None:
-    """With the one that was meant."""
+def test_a_mistyped_watch_is_refused_with_the_known_ones(reports: Path) -> None:
+    """And with the most similar name."""
     refused = hour24("verify", "ww", "--reports", reports)
     assert refused.returncode == 4
     assert "got 'ww' (there is w); did you mean w?" in refused.stdout
 
 
-def test_whoever_reads_a_command_may_go(reports: Path, tmp_path: Path) -> None:
-    """``hour24 declare ... | head -1`` is done whole, with its own exit code."""
+def test_a_closed_pipe_does_not_stop_a_command(reports: Path, tmp_path: Path) -> None:
+    """``hour24 declare ... | head -1`` writes its entry and keeps its exit code."""
     shutil.copytree(reports / "w", tmp_path / "w")
     command = shlex.join(
         [
@@ -123,7 +122,7 @@ def test_whoever_reads_a_command_may_go(reports: Path, tmp_path: Path) -> None:
     assert (tmp_path / "w" / "deploy.1.json").is_file()
 
 
-def test_a_rehearsal_says_so_and_where_its_pages_are(reports: Path) -> None:
+def test_a_rehearsal_prints_that_it_is_one_and_its_pages(reports: Path) -> None:
     """Each checkpoint in a line; the ledger is verified at the end."""
     again = rehearsed(reports, (0,), watch="another")
     assert again.returncode == 0
@@ -133,7 +132,7 @@ def test_a_rehearsal_says_so_and_where_its_pages_are(reports: Path) -> None:
     assert str(reports / "another" / "index.html") in again.stdout
 
 
-def test_verify_holds_and_names_what_does_not(reports: Path, tmp_path: Path) -> None:
+def test_verify_accepts_a_ledger_and_names_what_was_edited(reports: Path, tmp_path: Path) -> None:
     """A record that was edited is found, and the exit code says so."""
     assert hour24("verify", reports / "w").returncode == 0
     shutil.copytree(reports / "w", tmp_path / "w")
@@ -143,7 +142,7 @@ def test_verify_holds_and_names_what_does_not(reports: Path, tmp_path: Path) -> 
     forged = hour24("verify", tmp_path / "w")
     assert forged.returncode == 1
     assert "NOT  chain" in forged.stdout
-    assert "the ledger does not hold" in forged.stdout
+    assert "Ledger NOT verified" in forged.stdout
 
 
 def test_report_writes_the_pages_again(reports: Path, tmp_path: Path) -> None:
@@ -218,8 +217,8 @@ def test_due_tells_the_hour_to_scripts(tmp_path: Path) -> None:
     small.watch_of(tmp_path, small.record(0))
     watch = small.WATCH
     now = watch.checkpoint(4).due.isoformat()
-    told = hour24("due", "--hour-only", "--reports", tmp_path, "--now", now)
-    assert told.stdout == "4\n"
+    output = hour24("due", "--hour-only", "--reports", tmp_path, "--now", now)
+    assert output.stdout == "4\n"
     early = watch.checkpoint(0).due.isoformat()
     assert hour24("due", "--hour-only", "--reports", tmp_path, "--now", early).stdout == ""
     assert "next: hour 4" in hour24("due", "--reports", tmp_path, "--now", early).stdout
@@ -230,9 +229,9 @@ def test_due_of_a_watch_that_is_over_leads_to_the_sign_off(tmp_path: Path) -> No
     watch = small.watch_of(tmp_path, *(small.record(hour) for hour in small.WATCH.hours))
     for hour in (0, 24):
         now = small.WATCH.checkpoint(hour).due.isoformat()
-        told = hour24("due", "--reports", tmp_path, "--now", now)
-        assert told.returncode == 0, told.stdout
-        assert told.stdout == (
+        output = hour24("due", "--reports", tmp_path, "--now", now)
+        assert output.returncode == 0, output.stdout
+        assert output.stdout == (
             f"launch: nothing is due; next: python -m hour24 signoff {watch.folder}\n"
         )
 
@@ -250,7 +249,7 @@ def test_a_rehearsal_that_is_refused_is_refused_once(reports: Path) -> None:
         (("rehearse", "--fault", "memory_leek"), "did you mean memory_leak"),
         (("rehearse", "--hours", "3"), "--hours: expected some of"),
         (("rehearse", "--hours", "3"), "0,4,8,12,16,20,24, ascending, got '3'"),
-        (("verify", "nowhere"), "expected a folder that holds watch.json, or a name in reports"),
+        (("verify", "nowhere"), "expected a folder with watch.json, or a name in reports"),
         (("due", "--watch", "nowhere"), "--watch: expected a watch of any target in reports"),
         (("due", "--watch", "nowhere", "--hour-only"), "got 'nowhere'"),
         (("prove", "ERORS-RATE"), "got 'ERORS-RATE'; did you mean ERRORS-RATE?"),
@@ -265,7 +264,7 @@ def test_a_rehearsal_that_is_refused_is_refused_once(reports: Path) -> None:
         (("due", "--now", "x"), "--now: expected a time such as 2026-12-01T06:00Z, got 'x'"),
         (("verify", "--head"), "--head: expected a value, got nothing"),
         (("doctor", "--target", "nowhere.toml"), "nowhere.toml"),
-        (("prove", "NO-SUCH"), "criterion: expected one of the table, got 'NO-SUCH'"),
+        (("prove", "NO-SUCH"), "criterion: expected a known id, got 'NO-SUCH'"),
         (("waive", "DB-POOL", "nowhere"), "expected a folder"),
     ],
 )

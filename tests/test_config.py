@@ -24,8 +24,8 @@ from jsonschema import Draft202012Validator
 
 from hour24.classes import class_of
 from hour24.config import Production, launch_problem, limits_digest, load, schemas
-from hour24.config.placeholders import is_nobody, is_placeholder
-from hour24.config.problems import walked
+from hour24.config.placeholders import is_no_person, is_placeholder
+from hour24.config.problems import walk
 from hour24.errors import ConfigurationError
 from hour24.secrets import Secret
 from hour24.witnesses.database import DatabaseAt
@@ -67,13 +67,13 @@ REQUIRED = ("service.name", "service.environment", "service.control_url", "healt
 def test_the_shipped_file_names_every_key_that_must_be_there(tmp_path: Path, missing: str) -> None:
     """Those four suffice, without one of them the file is refused, and its head says so."""
     head = (ROOT / "production.toml").read_text("utf-8").partition("\n[service]")[0]
-    told = " ".join(head.replace("#", "").split()).partition("These must be there: ")[2]
-    assert told.partition(". A criterion")[0].replace(" and", ",").split(", ") == list(REQUIRED)
+    output = " ".join(head.replace("#", "").split()).partition("Required: ")[2]
+    assert output.partition(". A criterion")[0].replace(" and", ",").split(", ") == list(REQUIRED)
     key = missing.partition(".")[2]
     lines = [line for line in SMALLEST.splitlines() if not line.startswith(f"{key} =")]
     assert len(lines) == len(SMALLEST.splitlines()) - 1
-    (told,) = refusal(written(tmp_path, "\n".join(lines)))
-    assert f": {missing}: expected " in told
+    (output,) = refusal(written(tmp_path, "\n".join(lines)))
+    assert f": {missing}: expected " in output
 
 
 def refusal(path: Path, variables: dict[str, str] | None = None, **more: Any) -> list[str]:
@@ -365,7 +365,7 @@ def test_bad_addresses_of_ours_are_refused(tmp_path: Path) -> None:
 )
 def test_real_people_are_told_from_placeholders(text: str, person: bool) -> None:
     """A placeholder is refused where somebody must be reached; an unusual name is not."""
-    assert is_nobody(text) is not person
+    assert is_no_person(text) is not person
 
 
 @pytest.mark.parametrize(
@@ -497,12 +497,12 @@ def test_schema_and_data_agree_about_defaults() -> None:
         ("schedule", kinds.Schedule),
         ("repository", kinds.Repository),
     ):
-        told = schema["properties"][section]["properties"]
+        output = schema["properties"][section]["properties"]
         for field in msgspec.structs.fields(kind):
-            if field.default is msgspec.NODEFAULT or "default" not in told.get(field.name, {}):
+            if field.default is msgspec.NODEFAULT or "default" not in output.get(field.name, {}):
                 continue
             default = list(field.default) if isinstance(field.default, tuple) else field.default
-            assert told[field.name]["default"] == default, f"{section}.{field.name}"
+            assert output[field.name]["default"] == default, f"{section}.{field.name}"
 
 
 def test_no_schema_checker_is_imported_before_it_is_needed() -> None:
@@ -582,7 +582,7 @@ def test_no_mistake_breaks_the_loader(tmp_path_factory: pytest.TempPathFactory, 
     text, variables = shipped_with_values()
     document = tomllib.loads(text)
     for _ in range(data.draw(st.integers(1, 3))):
-        places = [place for place, _ in walked(document) if place]
+        places = [place for place, _ in walk(document) if place]
         *above, last = data.draw(st.sampled_from(places))
         inside: Any = document
         for part in above:

@@ -53,7 +53,7 @@ def test_a_declared_deploy_is_what_restarts_are_excused_by(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "output"),
     [
         (
             {"by": "NAME"},
@@ -67,17 +67,17 @@ def test_a_declared_deploy_is_what_restarts_are_excused_by(tmp_path):
         ({"by": "Ma\udcffra"}, "without control characters, got 'Ma\\udcffra'"),
         ({"start": NOW, "end": NOW}, "--end: expected it after"),
         ({"start": NOW - 3 * HOUR}, "--end: expected at most 2 h after --start, got 3.0 h"),
-        ({"start": NOW.replace(tzinfo=None)}, "--start: expected a moment such as"),
-        ({"end": "tomorrow"}, "--end: expected a moment such as 2026-12-01T06:00Z, got 'tomorrow'"),
+        ({"start": NOW.replace(tzinfo=None)}, "--start: expected a time such as"),
+        ({"end": "tomorrow"}, "--end: expected a time such as 2026-12-01T06:00Z, got 'tomorrow'"),
         ({"start": T0 - 3 * HOUR, "end": T0 - 2 * HOUR}, "expected it in watch launch"),
         ({"start": NOW + 25 * HOUR, "end": NOW + 26 * HOUR}, "expected it within a day from now"),
     ],
 )
-def test_what_cannot_be_declared(tmp_path, change, told):
+def test_what_cannot_be_declared(tmp_path, change, output):
     """No name, no reason, no length, hours of it, another time than the watch's."""
     with pytest.raises(ConfigurationError) as refusal:
         declare(tmp_path, **change)
-    assert told in str(refusal.value)
+    assert output in str(refusal.value)
     assert [path.name for path in (tmp_path / "launch").glob("deploy*")] == []
 
 

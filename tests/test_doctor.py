@@ -86,8 +86,8 @@ def test_healthy_service_is_found_well(tmp_path: Path) -> None:
     assert all(each.remedy for each in all_of_it.values() if not each.ok)
 
 
-def test_what_is_not_described_is_told_with_its_criteria(tmp_path: Path) -> None:
-    """A section that is not there is told with what cannot be judged without it."""
+def test_a_missing_section_is_reported_with_its_criteria(tmp_path: Path) -> None:
+    """The finding lists the criteria that cannot be judged without the section."""
     leave_out = '[criteria.{}]\napplies = false\nbecause = "there is none"\n'
     more = CALLS + "".join(leave_out.format(name) for name in needed_by("websocket"))
     with Server(backend) as server:
@@ -140,7 +140,7 @@ def test_a_signoff_criterion_is_left_out_once_nothing_is_left_to_rest_on(tmp_pat
 @pytest.mark.parametrize(
     ("answer", "says", "remedy"),
     [
-        (Answer(status=401), "expected 200, got 401", "check what CALLS_AUTH holds"),
+        (Answer(status=401), "expected 200, got 401", "check the value of CALLS_AUTH"),
         (Answer(status=404), "expected 200, got 404", "check the address http://127.0.0.1"),
         (Answer(status=429), "expected 200, got 429", "wait some minutes"),
         (Answer(status=503), "expected 200, got 503", "try again later"),
@@ -151,7 +151,7 @@ def test_a_signoff_criterion_is_left_out_once_nothing_is_left_to_rest_on(tmp_pat
 def test_each_wrong_answer_has_its_remedy(
     tmp_path: Path, answer: Answer, says: str, remedy: str
 ) -> None:
-    """Refused, absent, limited, failing, moved and broken endpoints are told apart."""
+    """Refused, absent, limited, failing, moved and broken endpoints are distinguished."""
     with Server(lambda asked: healthy() if asked.path == "/health" else answer) as server:
         wrong = found(described(tmp_path, server.url, CALLS))["endpoint calls"]
     assert not wrong.ok
@@ -182,14 +182,14 @@ target_ms = 200
 @pytest.mark.parametrize(
     ("members", "says", "remedy"),
     [
-        ({"database": False}, "schema: /database: expected true", "repair the service"),
-        ({"uptime": "17"}, "schema: /uptime: expected a number", "repair the service"),
+        ({"database": False}, "schema: /database: expected true", "fix the service"),
+        ({"uptime": "17"}, "schema: /uptime: expected a number", "fix the service"),
     ],
 )
 def test_health_document_is_held_against_its_schema(
     tmp_path: Path, members: dict[str, Any], says: str, remedy: str
 ) -> None:
-    """A document other than agreed is told with the place."""
+    """A document that fails its schema is reported with the path."""
     other = document(**{**json.loads(healthy().body), **members})
     with Server(other) as server:
         wrong = found(described(tmp_path, server.url))["health"]
@@ -197,7 +197,7 @@ def test_health_document_is_held_against_its_schema(
     assert wrong.remedy.startswith(remedy)
 
 
-def test_pointer_to_nothing_is_told(tmp_path: Path) -> None:
+def test_pointer_to_nothing_is_reported(tmp_path: Path) -> None:
     """A document that satisfies its schema, and has no member where one was promised."""
     (tmp_path / "true.json").write_text('{"const": true}')
     toml = described(tmp_path, "http://127.0.0.1:1")
@@ -207,11 +207,11 @@ def test_pointer_to_nothing_is_told(tmp_path: Path) -> None:
         Path(toml.path).write_text(text.replace("http://127.0.0.1:1", server.url))
         wrong = found(load(Path(toml.path), {}))["health"]
     assert wrong.says == "timestamp: expected a member at /timestamp, got none"
-    assert wrong.remedy == 'name the right member in [health], or "" where the document has none'
+    assert wrong.remedy == 'name the right member in [health], or "" if the document has none'
 
 
-def test_clock_that_is_wrong_is_told(tmp_path: Path) -> None:
-    """A control address whose clock is not ours is told: windows would be of another time."""
+def test_wrong_clock_is_reported(tmp_path: Path) -> None:
+    """A control address whose clock differs from ours is a problem: windows would be wrong."""
     old = Answer(headers={"Date": "Tue, 01 Jan 2019 00:00:00 GMT"})
     with Server(backend) as server, Server(old) as control:
         wrong = found(described(tmp_path, server.url, control=control.url))["control address"]
@@ -270,7 +270,7 @@ def witnesses(folder: Path, base: str, vendor: str) -> Production:
     )
 
 
-def test_refused_credentials_are_told_with_the_right_they_need(tmp_path: Path) -> None:
+def test_refused_credentials_are_reported_with_the_right_they_need(tmp_path: Path) -> None:
     """A witness that answers 401 to everything: each line names the variable and the right."""
     with Server(backend) as server, Server(Answer(status=401)) as vendor:
         production = witnesses(tmp_path, server.url, vendor.url)
@@ -309,7 +309,7 @@ def test_silence_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_bug_of_ours_is_no_finding() -> None:
-    """What is no fault of a source is raised, not told as one."""
+    """An error that is no SourceError is raised."""
 
     def broken() -> str:
         raise KeyError("a bug")
@@ -361,8 +361,8 @@ def test_a_health_document_that_a_run_would_refuse_is_refused(
     """By the run's own objective: text for a number, an old document, no process's uptime."""
 
     def answer(asked: Asked) -> Answer:
-        told = {**json.loads(healthy().body), **change}
-        return document(**told) if asked.path == "/health" else backend(asked)
+        output = {**json.loads(healthy().body), **change}
+        return document(**output) if asked.path == "/health" else backend(asked)
 
     with Server(answer) as server:
         health = found(described(tmp_path, server.url))["health"]
@@ -375,13 +375,13 @@ def test_a_cached_health_document_and_an_uptime_in_milliseconds_are_found(tmp_pa
     begun = time.time()
 
     def cached(asked: Asked) -> Answer:
-        told = healthy()
-        told.headers["Age"] = "7200"
-        return told if asked.path == "/health" else backend(asked)
+        output = healthy()
+        output.headers["Age"] = "7200"
+        return output if asked.path == "/health" else backend(asked)
 
     def quick(asked: Asked) -> Answer:
-        told = {**json.loads(healthy().body), "uptime": (time.time() - begun + 9000) * 1000}
-        return document(**told) if asked.path == "/health" else backend(asked)
+        output = {**json.loads(healthy().body), "uptime": (time.time() - begun + 9000) * 1000}
+        return document(**output) if asked.path == "/health" else backend(asked)
 
     with Server(cached) as server:
         assert "Age: 7200" in found(described(tmp_path, server.url))["health"].says
@@ -393,7 +393,7 @@ def test_people_are_looked_for(tmp_path: Path) -> None:
     """Nobody to call, nobody to alert, nothing to revert: each with its remedy."""
     with Server(backend) as server:
         all_of_it = found(described(tmp_path, server.url))
-        told = found(
+        output = found(
             described(
                 tmp_path,
                 server.url,
@@ -404,6 +404,6 @@ def test_people_are_looked_for(tmp_path: Path) -> None:
     assert all_of_it["contacts"].remedy.startswith("add [[contacts]] to ")
     assert "HOUR24_ALERT_URLS" in all_of_it["alerts"].remedy
     assert all_of_it["rollback"].says == "expected a clone with remote origin, got none"
-    assert (told["contacts"].ok, told["contacts"].says) == (True, "on call")
-    assert "HOUR24_ALERT_URLS 2" in told["alerts"].says
-    assert "nonsense" not in told["alerts"].says
+    assert (output["contacts"].ok, output["contacts"].says) == (True, "on call")
+    assert "HOUR24_ALERT_URLS 2" in output["alerts"].says
+    assert "nonsense" not in output["alerts"].says

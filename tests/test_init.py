@@ -151,11 +151,11 @@ def test_nothing_is_overwritten(repository: Path, capsys: pytest.CaptureFixture[
     (repository / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '-q'\n")
     before = sorted(path for path in repository.rglob("*") if ".git" not in path.parts)
     assert main(["init"]) == 4
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 3
-    assert told[0].startswith("hour24: pytest.ini: expected no such file, got one")
-    assert told[1].startswith("hour24: tests_prod/test_logs.py: expected no such file")
-    assert "hour24 init watch" in told[2]
+    output = capsys.readouterr().err.splitlines()
+    assert len(output) == 3
+    assert output[0].startswith("hour24: pytest.ini: expected no such file, got one")
+    assert output[1].startswith("hour24: tests_prod/test_logs.py: expected no such file")
+    assert "hour24 init watch" in output[2]
     assert sorted(p for p in repository.rglob("*") if ".git" not in p.parts) == before
 
 
@@ -198,9 +198,9 @@ def test_lock_is_left_out_where_pip_refuses(
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setattr("hour24.commands.init.origin", lambda: Origin("file:///nowhere.whl", "a"))
     assert main(["init"]) == 0
-    (told,) = capsys.readouterr().err.splitlines()
-    assert told.startswith("hour24: requirements.lock is left out: pip: ")
-    assert told.endswith("to make it: python -m hour24 init --lock")
+    (output,) = capsys.readouterr().err.splitlines()
+    assert output.startswith("hour24: requirements.lock is left out: pip: ")
+    assert output.endswith("to make it: python -m hour24 init --lock")
     assert not (repository / "requirements.lock").exists()
     assert (repository / "production.toml").is_file()
 
@@ -319,10 +319,10 @@ def test_what_cannot_be_pinned_is_refused(direct: dict[str, object], expected: s
     """One line says what was expected, what was found and what to do."""
     with pytest.raises(ConfigurationError) as caught:
         of_direct_url(direct)
-    (told,) = caught.value.problems
-    assert told.startswith(f"hour24's own installation: {expected}")
-    assert "token" not in told
-    assert told.endswith("install it from a wheel file or from a git address at a commit")
+    (output,) = caught.value.problems
+    assert output.startswith(f"hour24's own installation: {expected}")
+    assert "token" not in output
+    assert output.endswith("install it from a wheel file or from a git address at a commit")
 
 
 @pytest.fixture

@@ -226,7 +226,7 @@ def test_no_uptime_leaves_restarts_out(serve: Serve, init: Init) -> None:
     code, found = init(serve({"/health": answer}).url)
     assert code == 0
     assert found["health"]["uptime"] == ""
-    assert found["criteria"]["RESTARTS"]["because"] == "the health document tells no uptime"
+    assert found["criteria"]["RESTARTS"]["because"] == "the health document has no uptime"
     assert "SIGNOFF-RESTARTS" in found["criteria"]
 
 
@@ -287,8 +287,8 @@ def test_hostile_answers_are_data(
     assert found["service"]["name"] == "127.0.0.1"
     assert set(found["endpoints"]) <= {"health", "ok"}
     written = (tmp_path / "production.toml").read_text()
-    told = capsys.readouterr().out
-    assert all(" " <= char <= "~" or char == "\n" for char in written + told)
+    output = capsys.readouterr().out
+    assert all(" " <= char <= "~" or char == "\n" for char in written + output)
     schema = json.loads((tmp_path / "schemas" / "health.schema.json").read_text())
     assert Draft202012Validator(schema).is_valid(body)
 
@@ -314,8 +314,9 @@ def test_no_health_document_is_refused(
     """One line names what each address answered, and nothing is written."""
     code, found = init(serve({"/health": lambda: answer}).url)
     assert (code, found) == (4, {})
-    told = capsys.readouterr().err
-    assert "expected a health document in JSON, got /health no JSON document, /healthz 404" in told
+    output = capsys.readouterr().err
+    reason = "expected a health document in JSON, got /health no JSON document, /healthz 404"
+    assert reason in output
     assert not Path("pytest.ini").exists()
 
 
@@ -334,9 +335,9 @@ def test_other_addresses_are_refused(
 ) -> None:
     """No request is made for them."""
     assert init(url)[0] == 4
-    told = capsys.readouterr().err
-    assert told.startswith("hour24: --from: expected an http or https address, got ")
-    assert "pass" not in told
+    output = capsys.readouterr().err
+    assert output.startswith("hour24: --from: expected an http or https address, got ")
+    assert "pass" not in output
 
 
 def test_nobody_there_is_refused_at_once(

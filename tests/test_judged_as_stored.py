@@ -44,5 +44,5 @@ def test_evidence_with_unknown_fields_is_reported() -> None:
     ((name, stored),) = one.evidence.items()
     assert list(differences(one)) == []
     for more in ({"seen_by": "Mara"}, {"question": {**stored["question"], "trusted": True}}):
-        told = [d.says for d in differences(replace(one, evidence={name: {**stored, **more}}))]
-        assert told == [f"evidence: {name}: expected what its kind holds, got more"]
+        output = [d.says for d in differences(replace(one, evidence={name: {**stored, **more}}))]
+        assert output == [f"evidence: {name}: expected only members of its kind, got more"]

@@ -111,7 +111,7 @@ def test_a_record_of_another_watch_is_refused(tmp_path: Path) -> None:
     ("kind", "fields", "says"),
     [
         ("waive", waiver(by=" "), "waive.1.json: by: expected some words"),
-        ("waive", waiver(until="2026-01-05"), "until: expected a moment with its offset"),
+        ("waive", waiver(until="2026-01-05"), "until: expected a time with its offset"),
         ("waive", waiver(mood="good"), "mood: expected no such member"),
         ("classify", {"at": AFTER}, "classify.1.json: by: expected to be there, got nothing"),
         ("deploy", {"at": AFTER, "by": "M", "because": "fix", "start": "now", "end": 1.0}, "start"),
@@ -363,7 +363,7 @@ def test_one_process_records_a_checkpoint_and_death_frees_it(tmp_path: Path) -> 
             pass
         says = str(refusal.value)
         assert (
-            f"hour 8: expected nobody else to be recording it, got process {process.pid} on" in says
+            f"hour 8: expected no other process to record it, got process {process.pid} on" in says
         )
         assert os.uname().nodename in says
         assert ", since 20" in says

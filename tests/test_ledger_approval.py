@@ -16,7 +16,7 @@ from hour24.errors import ConfigurationError, LedgerError
 from hour24.evidence import Counts, Evidence, Unanswered
 from hour24.ledger import journal, readiness, signoff, waivers
 from hour24.ledger.book import Ledger
-from hour24.ledger.standings import on_ledger, stand, waiver_from
+from hour24.ledger.standings import on_ledger, standings_of, waiver_from
 from hour24.ledger.verify import verify
 from hour24.objectives.base import Kinds, Objective
 from hour24.verdict import Outcome, Verdict
@@ -160,7 +160,7 @@ def test_what_a_rehearsal_serves_is_no_production(tmp_path: Path) -> None:
     service = {**SERVICE, "release": "rehearsal"}
     ledger = small.watch_of(tmp_path, *map(record, WATCH.hours), service=service)
     assert missing(ledger) == (
-        "release: expected a production's, got 'rehearsal': that is a rehearsal's service",
+        "release: expected that of a production, got 'rehearsal': this is a rehearsal",
     )
 
 
@@ -194,7 +194,7 @@ def test_a_waiver_for_every_hour_covers_those_that_were(tmp_path: Path) -> None:
     ledger = small.whole(tmp_path, hour8=failed(8), hour16=failed(16))
     ledger.write(again)
     waived(ledger, ended(8), hour=None)
-    stands = {one.hour for one in Ledger(ledger.folder).standings(AFTER) if one.stands}
+    stands = {one.hour for one in Ledger(ledger.folder).standings(AFTER) if one.is_open}
     assert stands == {4, 16}
 
 
@@ -267,7 +267,7 @@ def test_a_waiver_does_not_cover_an_attempt_that_cannot_be_read(tmp_path: Path) 
     given = [waiver_from(e.content) for e in kept.entries() if e.kind == "waive"]
 
     def covered(waivers_: Any) -> set[str]:
-        found = stand(kept.watch, kept.records(), waivers_, ended(8), torn)
+        found = standings_of(kept.watch, kept.records(), waivers_, ended(8), torn)
         return {one.waived_by for one in found if (one.id, one.hour) == ("DB-SLOW", 8)}
 
     assert covered(given) == {""}
@@ -293,9 +293,9 @@ def test_a_missed_checkpoint_is_waived_after_it_was_due(tmp_path: Path, late: bo
 @pytest.mark.parametrize(
     ("records", "hour", "says"),
     [
-        ((0, 4), None, "nothing to waive: DB-SLOW passed at every checkpoint so far"),
-        ((), None, "nothing to waive: DB-SLOW was not judged so far"),
-        ((0, 4), 8, "nothing to waive: DB-SLOW was not judged at hour 8 so far"),
+        ((0, 4), None, "nothing to waive: DB-SLOW passed every checkpoint so far"),
+        ((), None, "nothing to waive: DB-SLOW has not been judged yet"),
+        ((0, 4), 8, "nothing to waive: DB-SLOW has not been judged at hour 8 yet"),
         ((0, 4), 4, "DB-SLOW: expected a FAIL or INCONCLUSIVE at hour 4, got PASS"),
     ],
 )
@@ -315,7 +315,7 @@ def test_what_is_there_is_waived(tmp_path: Path) -> None:
     """For every checkpoint so far, by one word."""
     ledger = small.watch_of(tmp_path, record(0), failed(4))
     waivers.waive(ledger, "DB-SLOW", now=ended(4), **WORDS)
-    assert not any(one.stands for one in Ledger(ledger.folder).standings(ended(4)))
+    assert not any(one.is_open for one in Ledger(ledger.folder).standings(ended(4)))
 
 
 def test_a_production_whose_records_do_not_say_where_it_was_found_is_not_approved(
@@ -324,9 +324,7 @@ def test_a_production_whose_records_do_not_say_where_it_was_found_is_not_approve
     """As those of an older hour24, or of a rehearsal that was made to look like a production."""
     records = [record(hour, watched={}) for hour in WATCH.hours]
     ledger = small.watch_of(tmp_path, *records, watched={})
-    assert missing(ledger) == (
-        "addresses: expected where production was found in the records, got none",
-    )
+    assert missing(ledger) == ("addresses: expected those of production in the records, got none",)
 
 
 # --- who approves -----------------------------------------------------------------------------
@@ -454,10 +452,10 @@ def test_an_approval_by_an_older_version_still_holds(tmp_path: Path) -> None:
     for newer in (False, True):
         records = [record(hour, watched={}) for hour in WATCH.hours]
         ledger = small.watch_of(tmp_path / str(newer), *records, watched={})
-        told = readiness.told(ledger, AFTER)
+        output = readiness.summary(ledger, AFTER)
         if not newer:
-            told = {what: one for what, one in told.items() if what not in ("watched", "moved")}
-        ledger.append("signoff", {"at": AFTER, "by": "Mara Lind", "role": "CTO", **told})
+            output = {what: one for what, one in output.items() if what not in ("watched", "moved")}
+        ledger.append("signoff", {"at": AFTER, "by": "Mara Lind", "role": "CTO", **output})
         assert [line.split(", got: ")[1][:9] for line in wrong(ledger)] == ["addresses"] * newer
 
 
@@ -468,8 +466,8 @@ def test_an_older_version_may_have_begun_what_this_one_goes_on_with(tmp_path: Pa
     assert wrong(ledger) == []
     ledger.write(endpoints(12, *TWO, watched={}, subjects={}))
     assert wrong(ledger) == [
-        "hour12.a1.json: subjects: expected what each criterion is judged of, got none",
-        "hour12.a1.json: expected where production was found, got none",
+        "hour12.a1.json: subjects: expected the subjects of each criterion, got none",
+        "hour12.a1.json: expected the addresses of production, got none",
     ]
 
 

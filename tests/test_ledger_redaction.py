@@ -81,9 +81,9 @@ def test_a_finished_record_is_redacted_and_the_chain_holds(ledger: Ledger) -> No
     before, old = digest(path), ledger.records(0)[0]
     lines = searched(ledger)
     assert lines == [
-        "hour00.a1.json: held the secret TOKEN; redacted, with its verdicts kept "
+        "hour00.a1.json: had the secret TOKEN; redacted, with its verdicts kept "
         "(redacted.1.json): change that secret",
-        "hour00.a1.jsonl: held the secret TOKEN; redacted: change that secret",
+        "hour00.a1.jsonl: had the secret TOKEN; redacted: change that secret",
     ]
     assert searched(ledger) == []
     new = ledger.records(0)[0]
@@ -150,7 +150,7 @@ def test_what_cannot_be_redacted_keeps_its_attempt(ledger: Ledger) -> None:
             redact=lambda path, names: redact(ledger, path, names, named, LATE),
         )
 
-    assert "hour00.a1.json: holds the secret TOKEN; put away" in search()[0]
+    assert "hour00.a1.json: has the secret TOKEN; moved to" in search()[0]
     away = ledger.folder / "hour00.a1.json.quarantined"
     for gone in (False, True):  # here, and where the ledger was copied without it
         if gone:

@@ -70,7 +70,7 @@ def _elsewhere_is_refused(served: Rehearsal, toml: Path, reports: Path) -> None:
         toml.write_text(kept, "utf-8")
     assert refused.returncode == 4, refused.stdout
     assert "health.url: expected http://127.0.0.1:" in refused.stdout
-    assert "not where ahead looks" in refused.stdout
+    assert "other addresses than those of ahead" in refused.stdout
     assert len(list(reports.glob("ahead/probe/*.jsonl"))) == 1
 
 

@@ -84,7 +84,7 @@ def test_any_text_survives(text: str) -> None:
         ),
         (
             {"ended": datetime(2025, 12, 21)},  # noqa: DTZ001
-            "hour08.a1.json: ended: expected an aware moment, got 2025-12-21 00:00:00",
+            "hour08.a1.json: ended: expected a time with its offset, got 2025-12-21 00:00:00",
         ),
         (
             {"previous": None},
@@ -173,11 +173,11 @@ def test_what_is_not_of_its_form_is_not_read(
         (b"[1]", "x: expected a JSON object, got a list of 1"),
         (
             b'{"a":NaN}',
-            "x: expected a JSON object, got 9 bytes that are none: NaN is not a JSON number",
+            "x: expected a JSON object, got 9 bytes that are not one: NaN is not a JSON number",
         ),
-        (b'{"a":1', "x: expected a JSON object, got 6 bytes that are none"),
-        (b"\xff\xfe", "x: expected a JSON object, got 2 bytes that are none"),
-        (b"[" * 100_000, "x: expected a JSON object, got 100000 bytes that are none"),
+        (b'{"a":1', "x: expected a JSON object, got 6 bytes that are not one"),
+        (b"\xff\xfe", "x: expected a JSON object, got 2 bytes that are not one"),
+        (b"[" * 100_000, "x: expected a JSON object, got 100000 bytes that are not one"),
     ],
 )
 def test_bytes_that_hold_no_record_are_refused(data: bytes, says: str) -> None:

@@ -107,7 +107,7 @@ def test_a_secret_that_was_changed_is_looked_for_in_what_was_searched(
 
 
 def test_a_file_written_since_is_read(tmp_path: Path) -> None:
-    """A page that appeared after the last search is searched, and put away."""
+    """A page that appeared after the last search is searched and quarantined."""
     run = _run(tmp_path, Secret("TOKEN", TOKEN))
     assert leaks(*run) == []
     (tmp_path / "hour04.a1.html").write_text(TOKEN, encoding="utf-8")

@@ -83,8 +83,8 @@ def alive(pid: int) -> bool:
 
 def descendants(pid: int) -> list[int]:
     """Every process below this one."""
-    told = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
-    pairs = [tuple(map(int, line.split())) for line in told.stdout.splitlines()[1:]]
+    output = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
+    pairs = [tuple(map(int, line.split())) for line in output.stdout.splitlines()[1:]]
     found, ahead = [], [pid]
     while ahead:
         parent = ahead.pop()
@@ -119,13 +119,13 @@ def test_the_health_document_is_the_agreed_one(
     rehearsal: Rehearsal, production: config.Production, session: requests.Session
 ):
     """Health answers as its schema says, at the rehearsal's moment, from both instances."""
-    told = [session.get(production.health.url, timeout=5) for _ in range(4)]
-    for answer in told:
+    output = [session.get(production.health.url, timeout=5) for _ in range(4)]
+    for answer in output:
         jsonschema.Draft202012Validator(production.health.schema).validate(answer.json())
         assert answer.json()["timestamp"] == "2026-11-24T10:00:00.000Z"
         assert answer.headers["Date"] == "Tue, 24 Nov 2026 10:00:00 GMT"
-    assert len({answer.json()["instance"] for answer in told}) == 2
-    assert {answer.json()["uptime"] for answer in told} == {80 * 3600, 80 * 3600 - 45}
+    assert len({answer.json()["instance"] for answer in output}) == 2
+    assert {answer.json()["uptime"] for answer in output} == {80 * 3600, 80 * 3600 - 45}
 
 
 def test_service_times_are_real(production: config.Production, session: requests.Session):
@@ -299,8 +299,8 @@ def test_waiting_takes_the_servers_along(
     clock.sleep(30)
     assert time.perf_counter() - begun < 1.0
     assert clock.now() == NOW + timedelta(seconds=30)
-    told = session.get(production.health.url, timeout=5).json()
-    assert told["timestamp"] == "2026-11-24T10:00:30.000Z"
+    output = session.get(production.health.url, timeout=5).json()
+    assert output["timestamp"] == "2026-11-24T10:00:30.000Z"
     clock.step_to(NOW)
     assert rehearsal.state()["now"] == "2026-11-24T10:00:30.000Z"
     assert RehearsalClock(rehearsal.control, T0).now() == T0

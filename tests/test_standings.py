@@ -10,7 +10,7 @@ import pytest
 
 from hour24.criteria import own_criterion
 from hour24.ledger.record import Judged, Record
-from hour24.ledger.standings import Standing, Waiver, outcome_of, stand
+from hour24.ledger.standings import Standing, Waiver, outcome_of, standings_of
 from hour24.verdict import Outcome
 from tests import small_watch as small
 from tests.small_watch import AFTER, WATCH, blind, counts, judged, record, unjudged, watch_of
@@ -23,7 +23,7 @@ def stood(
 ) -> dict[tuple[int, str, str], Standing]:
     """By hour, id and subject."""
     at = now or max(one.ended for one in records)
-    found = stand(WATCH, records, waivers, at)
+    found = standings_of(WATCH, records, waivers, at)
     assert len(found) == len({(s.hour, s.id, s.subject) for s in found})
     return {(s.hour, s.id, s.subject): s for s in found}
 
@@ -179,9 +179,9 @@ def test_ones_own_criteria_are_missed_too() -> None:
 
 def test_without_any_record_nothing_passes() -> None:
     """An empty watch is INCONCLUSIVE at once, and missed when its time is over."""
-    assert stand(WATCH, [], [], small.T0) == ()
+    assert standings_of(WATCH, [], [], small.T0) == ()
     assert outcome_of(()) == Outcome.INCONCLUSIVE
-    late = stand(WATCH, [], [], AFTER + timedelta(days=1))
+    late = standings_of(WATCH, [], [], AFTER + timedelta(days=1))
     assert {s.hour for s in late} == set(WATCH.hours)
     assert outcome_of(late) == Outcome.INCONCLUSIVE
 
@@ -289,7 +289,7 @@ def test_a_waiver_covers_what_it_names_until_it_ends(
     one = found[8, "DB-POOL", ""]
     assert one.outcome == Outcome.FAIL
     assert one.waived_by == ("Mara Example" if covers else "")
-    assert one.stands is not covers
+    assert one.is_open is not covers
     assert one.effective == (Outcome.PASS if covers else Outcome.FAIL)
 
 

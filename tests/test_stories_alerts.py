@@ -273,14 +273,14 @@ def test_the_prober_alerts_at_once_and_is_not_delayed_by_it(tmp_path: Path) -> N
     assert (entry["by"], entry["because"]) == ("hour24 probe", text["title"])
     assert [problem[-15:] for problem in entry["problems"]] == ["address 3 of 3)"]
     assert "address 3 of 3" in output
-    assert "1 alerts did not reach everybody" in output
+    assert "1 alerts did not reach every address" in output
     assert SECRET not in output
     assert b"@everyone" not in b"".join(each.body for each in server.asked)
     nothing_leaked(ledger.folder)
 
 
 def test_the_doctor_tries_the_alerts(tmp_path: Path) -> None:
-    """Sent; or a line, and one thing more to mend, for each address that does not take it."""
+    """Sent; or a line, and one more problem, for each address that does not take it."""
     with Server(Answer(body=b"{}")) as server:
         command = ("doctor", "--target", small(tmp_path, server.url), "--alert")
         address = f"json://mara:{SECRET}@127.0.0.1"
@@ -292,7 +292,7 @@ def test_the_doctor_tries_the_alerts(tmp_path: Path) -> None:
     assert bad.returncode == 1
     assert "NOT  alerts" in bad.stdout
     assert "address 1 of 1" in bad.stdout
-    wrong = [int(done.stdout.split(" to mend")[0].split()[-1]) for done in (good, bad)]
+    wrong = [int(done.stdout.split(" problem")[-2].split()[-1]) for done in (good, bad)]
     assert wrong[1] == wrong[0] + 1
     assert SECRET not in good.stdout + bad.stdout
 

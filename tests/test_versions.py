@@ -88,7 +88,7 @@ def test_an_old_watch_verifies_and_changed_decisions_are_listed(old: Path) -> No
     )
     assert "judged by version 1; today's is" in done.stdout
     assert "approved by Mara Lind, tech lead" in done.stdout
-    assert "the ledger holds; " in done.stdout
+    assert "Ledger verified; " in done.stdout
 
 
 def test_without_its_rule_a_difference_is_a_failure(
@@ -181,7 +181,7 @@ def test_an_open_watch_is_not_continued_by_other_judges(open_one: Path) -> None:
     """The refusal names the version to use, and the command that begins a new watch."""
     expected = (
         f"watch launch: judges: expected version {JUDGES}, that of this hour24, got 1: finish the "
-        "watch with hour24 0.1.0 (commit f90c7b012018), or begin a new one: "
+        "watch with hour24 0.1.0 (commit f90c7b012018), or start a new one: "
         "pytest -m hour0 --follows launch"
     )
     ledger = Ledger(open_one)

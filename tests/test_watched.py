@@ -12,7 +12,7 @@ from msgspec import structs
 from hour24.checkpoint.addresses import addresses
 from hour24.config import Described, load, watched
 from hour24.config.addresses import UNREADABLE, address
-from hour24.ledger.moved import elsewhere
+from hour24.ledger.moved import probe_differences
 from hour24.report.signoff import _local
 from hour24.secrets import Secret
 from tests import small_watch as small
@@ -46,11 +46,11 @@ def found(folder: Path, text: str = WHOLE, **variables: str) -> dict[str, str]:
 
 def test_addresses_are_told_without_login_query_body_and_header(tmp_path: Path) -> None:
     """Of these there are fingerprints; a secret leaves no trace at all."""
-    told = found(tmp_path)
+    output = found(tmp_path)
     marked = {"health.url.query", "health.headers", "endpoints.calls.body", "database.role"}
     marked |= {"endpoints.calls.headers"}
-    assert {place for place, at in told.items() if at.startswith("sha256 ")} == marked
-    assert {place: at for place, at in told.items() if place not in marked} == {
+    assert {place for place, at in output.items() if at.startswith("sha256 ")} == marked
+    assert {place: at for place, at in output.items() if place not in marked} == {
         "database": "host db.internal.net, port 5432, dbname postgres",
         "endpoints.calls.url": "https://orders.internal.net/api/calls",
         "health.url": "https://orders.internal.net/health",
@@ -101,12 +101,12 @@ def test_a_renewed_password_is_no_other_database(
 def test_a_connection_string_of_words_says_the_same(tmp_path: Path) -> None:
     """``host=... dbname=...``, quoted or not, without its password."""
     dsn = "host=db.internal.net port=5432 dbname='postgres' user=watch password='open sesame'"
-    told = found(tmp_path, DATABASE_URL=dsn)
-    assert told["database"] == "host db.internal.net, port 5432, dbname postgres"
-    assert told["database.role"] == found(tmp_path)["database.role"]
-    assert "sesame" not in str(told)
+    output = found(tmp_path, DATABASE_URL=dsn)
+    assert output["database"] == "host db.internal.net, port 5432, dbname postgres"
+    assert output["database.role"] == found(tmp_path)["database.role"]
+    assert "sesame" not in str(output)
     production = load(written(tmp_path, WHOLE), {**VARIABLES, "DATABASE_URL": dsn})
-    assert addresses(production)["database"] == told["database"]
+    assert addresses(production)["database"] == output["database"]
 
 
 PASSWORDS = (
@@ -156,9 +156,9 @@ def test_no_part_of_a_password_is_told(tmp_path: Path, string: str, password: st
     quoted = quote(password, safe="", errors="replace")
     escaped = re.sub(r"([\\'\s])", r"\\\1", password)
     for form in (password, quoted, escaped):
-        told = told_of_it(tmp_path, string.format(form))
-        values = re.sub(r"\b(host|port|dbname) ", "", " ".join(told.values()))
-        assert told["database"]
+        output = told_of_it(tmp_path, string.format(form))
+        values = re.sub(r"\b(host|port|dbname) ", "", " ".join(output.values()))
+        assert output["database"]
         for text in (password, quoted, escaped):
             pieces = {text[at : at + 4] for at in range(len(text) - 3)}
             assert not [piece for piece in pieces if piece in values]
@@ -209,8 +209,8 @@ def test_a_token_in_a_path_has_a_fingerprint(tmp_path: Path, token: str) -> None
 def test_a_login_that_ends_in_a_path_is_not_told() -> None:
     """Of production.toml a fingerprint tells that it is another, of the environment nothing."""
     for url in ("https://svc:Win/ter2025@h/x", "https://svc:Win?ter2025@h", "https://a/b@c#d@h"):
-        (told,) = dict(address("health.url", url)).values()
-        assert re.fullmatch(r"sha256 \w{16}", told)
+        (output,) = dict(address("health.url", url)).values()
+        assert re.fullmatch(r"sha256 \w{16}", output)
         assert dict(address("sentry.dsn", url, UNREADABLE)) == {"sentry.dsn": UNREADABLE}
 
 
@@ -236,9 +236,9 @@ def test_what_else_an_alert_holds_stays_a_secret(tmp_path: Path) -> None:
     variables = {**VARIABLES, "HOUR24_ALERT_URLS": f"{alert} slack://a-slack-11-token/b/c"}
     variables["HOUR24_ALERT_URLS"] += " xmpp://a-chat-123-token/room@api2.voice-platform.com"
     text = text.replace("/ws", "/a-chat-123-token")
-    told = addresses(load(written(tmp_path, text), variables))
-    assert told["websocket.url"].endswith("/[redacted:HOUR24_ALERT_URLS 3]")
-    assert told["endpoints.calls.url"] == (
+    output = addresses(load(written(tmp_path, text), variables))
+    assert output["websocket.url"].endswith("/[redacted:HOUR24_ALERT_URLS 3]")
+    assert output["endpoints.calls.url"] == (
         "https://api2.voice-platform.com/[redacted:HOUR24_ALERT_URLS 1]/"
         "[redacted:HOUR24_ALERT_URLS 2]"
     )
@@ -261,18 +261,18 @@ def test_what_a_ledger_says_of_it_is_scrubbed_and_no_rehearsals(tmp_path: Path) 
     """A secret that stands in an address as well is taken out of it."""
     text = WHOLE.replace("/api/calls", "/api/a-header-of-ours")
     production = load(written(tmp_path, text), VARIABLES)
-    told = addresses(production)["endpoints.calls.url"]
-    assert told == "https://orders.internal.net/api/[redacted:CALLS_AUTH]"
+    output = addresses(production)["endpoints.calls.url"]
+    assert output == "https://orders.internal.net/api/[redacted:CALLS_AUTH]"
 
 
 def test_a_prober_asks_what_its_watch_asks(tmp_path: Path) -> None:
     """Another address of what it probes is told, until a record has found production there."""
     there = {**small.WATCHED, "health.url": "https://other.net/health"}
     ledger = small.watch_of(tmp_path, small.record(0))
-    assert elsewhere(ledger, small.WATCHED) == ()
-    assert elsewhere(ledger, {**small.WATCHED, "render.service": "srv-other"}) == ()
-    (told,) = elsewhere(ledger, there)
-    assert told.startswith("health.url: expected ")
-    assert told.endswith("got https://other.net/health")
+    assert probe_differences(ledger, small.WATCHED) == ()
+    assert probe_differences(ledger, {**small.WATCHED, "render.service": "srv-other"}) == ()
+    (output,) = probe_differences(ledger, there)
+    assert output.startswith("health.url: expected ")
+    assert output.endswith("got https://other.net/health")
     ledger.write(small.record(4, watched=there))
-    assert elsewhere(ledger, there) == ()
+    assert probe_differences(ledger, there) == ()

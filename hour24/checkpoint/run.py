@@ -254,7 +254,7 @@ class Run(Attempt):
             open_before=[
                 f"{each.id}{f' {each.subject}' if each.subject else ''} at hour {each.hour}"
                 for each in self.ledger.standings(self.context.clock.now(), record)
-                if each.stands and each.hour < record.hour and each.id not in EIGHT
+                if each.is_open and each.hour < record.hour and each.id not in EIGHT
             ],
             reports=self.context.reports,
         )

@@ -1,8 +1,8 @@
-"""What ``python -m hour24 NAME`` does, one room a subject.
+"""What ``python -m hour24 NAME`` does, one module for each subject.
 
 Rules of this package:
 
-- A command returns its exit code; what it cannot use it refuses by an error of
-  :mod:`hour24.errors`, which ``__main__`` shows, one line a problem.
+- A command returns its exit code; what it cannot use it refuses with an error of
+  :mod:`hour24.errors`, which ``__main__`` prints, one line for each problem.
 - Text of the system under watch is shown on one line, without control characters.
 """

@@ -2,8 +2,9 @@
 
 Rules of this module:
 
-- At most nine annotations of a kind: a service may drop the eleventh without a word.
-- Text of the system under watch cannot speak workflow commands, Markdown or HTML.
+- At most nine annotations of a kind: a service may silently drop the eleventh.
+- Text of the system under watch is escaped: it cannot inject workflow commands, Markdown or
+  HTML.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from hour24.text import one_line
 from hour24.verdict import Outcome
 
 MOST = 9
+"""Annotations of a kind: a CI service shows ten a step and drops the rest."""
 LONGEST_SUMMARY = 900_000
+"""Characters; a CI service refuses a summary above 1 MiB."""
 _IN_PROPERTY = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
 _IN_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 
 def newest(ledger: Ledger) -> str:
-    """The newest record as Markdown; empty when there is none."""
+    """Return the newest record as Markdown; empty when there is none."""
     record = _newest(ledger)
     return summary(record, ledger) if record is not None else ""
 
 
 def workflow_commands(ledger: Ledger) -> str:
-    """The problems of the newest record, one workflow command a line; empty when there is none."""
+    """Return one workflow command for each problem of the newest record."""
     record = _newest(ledger)
     if record is None:
         return ""
@@ -46,14 +49,14 @@ def _newest(ledger: Ledger) -> Record | None:
 
 
 def annotation(word: str, record: Record, judged: Judged) -> str:
-    """One workflow command: ``::error title=hour8 ERRORS-RATE FAIL::...``."""
+    """Return one workflow command: ``::error title=hour8 ERRORS-RATE FAIL::...``."""
     name = f"{judged.id} {judged.subject}".strip()
     title = _in(f"hour{record.hour} {name} {judged.outcome}", _IN_PROPERTY)
     return f"::{word} title={title}::{_in(one_line(judged.reason, 600), _IN_DATA)}"
 
 
 def summary(record: Record, ledger: Ledger) -> str:
-    """The checkpoint as a table in Markdown."""
+    """Return the checkpoint as a table in Markdown."""
     head = ledger.head()
     lines = [
         f"## Hour {record.hour} of {_cell(record.watch)}: {record.outcome}",

@@ -21,10 +21,10 @@ from hour24.versions import JUDGES
 
 REFUSED = 1
 JUDGED_OTHERWISE = 14
-"""A ledger that holds, and that today's judges decide otherwise in some verdict."""
-by_option = click.option("--by", default="", metavar="NAME", help="who says so")
+"""The ledger is intact, and today's judges decide some of its verdicts differently."""
+by_option = click.option("--by", default="", metavar="NAME", help="your name")
 because_option = click.option(
-    "--because", default="", metavar="WHY", help="the reason, for everybody to read"
+    "--because", default="", metavar="WHY", help="the reason; everyone can read it"
 )
 
 
@@ -32,56 +32,56 @@ because_option = click.option(
 
 
 @command(
-    "Recomputes every verdict from its stored evidence, and checks the chain, the forms and "
+    "Recomputes every verdict from its stored evidence, and checks the chain, the schemas and "
     "whether anything is missing.",
     "launch-1 --head 1f3a...",
 )
 @watch_argument
 @reports_option
-@click.option("--head", default="", metavar="SHA256", help="a head that was published")
+@click.option("--head", default="", metavar="SHA256", help="SHA-256 that you stored elsewhere")
 @click.option(
     "--signers",
     type=click.Path(path_type=Path),
     default=None,
     metavar="FILE",
-    help="allowed signers of a sign-off",
+    help="allowed-signers file for the sign-off",
 )
 def verify(watch: str, reports: Path, head: str, signers: Path | None) -> int:
-    """One line for each finding.
+    """Print one line for each finding.
 
-    Returns: 1 when one does not hold; else 14 when rules changed that decide a verdict otherwise.
+    Returns: 1 when one is wrong; else 14 when changed rules decide a verdict differently.
     """
-    from hour24.ledger.verify import verify as looked
+    from hour24.ledger.verify import verify as verify_ledger
 
     ledger = chosen(watch, reports)
-    findings = looked(ledger.folder, head=head, signers=signers)
+    findings = verify_ledger(ledger.folder, head=head, signers=signers)
     for finding in findings:
         mark = "diff" if finding.changed else "ok  " if finding.ok else "NOT "
         style = "yellow" if finding.changed else "" if finding.ok else "bold red"
         say.line(f"{mark} {finding.what:<9} {finding.says}", style)
     wrong = sum(not finding.ok for finding in findings)
     if wrong:
-        say.line(f"the ledger does not hold: {wrong} of {len(findings)} looks", "bold red")
+        say.line(f"Ledger NOT verified: {wrong} of {len(findings)} checks failed.", "bold red")
         return REFUSED
     if changed := sum(finding.changed for finding in findings):
         say.line(
-            f"the ledger holds; {changed} of its findings are others by today's judges "
-            f"(version {JUDGES})",
+            f"Ledger verified; today's judges (version {JUDGES}) decide differently in "
+            f"{changed} of its findings.",
             "yellow",
         )
         return JUDGED_OTHERWISE
-    say.line("the ledger holds", "green")
+    say.line("Ledger verified.", "green")
     return 0
 
 
 # --- report ---------------------------------------------------------------------------------------
 
 
-@command("Writes a watch's pages again, from its ledger alone.", "launch-1")
+@command("Writes a watch's pages again from its ledger alone.", "launch-1")
 @watch_argument
 @reports_option
 def report(watch: str, reports: Path) -> int:
-    """The page of every record, of the watch, and of the sign-off as it stands now."""
+    """Write the page of every record, of the watch, and of the sign-off as it is now."""
     from hour24.ledger.record import name_of
     from hour24.report import checkpoint, index, junit
 
@@ -98,7 +98,7 @@ def report(watch: str, reports: Path) -> int:
 
 
 def _now(ledger: Ledger) -> datetime:
-    """The moment at which the watch's standings are read: its newest, if its clock was set."""
+    """Return the time to read standings at; for a stepped clock that of the newest record."""
     if not ledger.genesis.target_kind.steps_clock:
         return WallClock().now()
     ended = [record.ended for record in ledger.records()]
@@ -128,20 +128,20 @@ def _signoff_page(ledger: Ledger, launch_at: datetime | None) -> tuple[str, ...]
 @watch_argument
 @reports_option
 @click.option("--by", default="", metavar="NAME", help="who approves")
-@click.option("--role", default="", metavar="ROLE", help="as what, such as tech lead")
-@click.option("--because", default="", metavar="WHY", help="what is to be remembered")
+@click.option("--role", default="", metavar="ROLE", help="your role, such as tech lead")
+@click.option("--because", default="", metavar="WHY", help="a note for the record")
 @click.option(
     "--key",
     type=click.Path(path_type=Path),
     default=None,
     metavar="FILE",
-    help="your SSH key, to sign with",
+    help="your SSH key to sign with",
 )
 @click.option(
     "--launch-at",
     default="",
     metavar="ISO",
-    help="when customers are let in (default: production.toml's launch_at, or the records')",
+    help="launch time (default: launch_at of production.toml, else of the records)",
 )
 def signoff(
     watch: str,
@@ -152,7 +152,7 @@ def signoff(
     key: Path | None,
     launch_at: str,
 ) -> int:
-    """Approve, and write signoff.json and signoff.html; or say what is missing."""
+    """Approve and write signoff.json and signoff.html, or list what is missing."""
     from hour24.ledger import signoff as signing
     from hour24.ledger.signature import SignatureError
 
@@ -180,14 +180,17 @@ def signoff(
     say.line(f"{path}")
     head = ledger.head()
     say.line(f"{ledger.watch.name}: {signing.APPROVED}", "bold green")
-    say.line(f"publish the head, so that nobody can change the end: {head.file} {head.sha256}")
+    say.line(
+        "Store this hash somewhere else, since nothing in this folder protects the newest entry: "
+        f"{head.file} {head.sha256}"
+    )
     return 0
 
 
 def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
-    """When customers are let in: as stated, else as the watch's production.toml has it.
+    """Return the launch time: as stated, else of the watch's production.toml.
 
-    Returns: none where that cannot be read; what its records say counts then.
+    Returns: none when that file cannot be read; the records' launch time counts then.
     """
     if stated:
         return read_time(stated, "--launch-at")
@@ -198,8 +201,10 @@ def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
         return config.load(Path(target), secrets=False).service.launch_at
     except ConfigurationError:
         launch = launch_of(ledger)
-        known = f"its records say {launch:%Y-%m-%dT%H:%MZ}" if launch else "its records do not say"
-        say.line(f"{target}: cannot be read now: when customers are let in, {known} (--launch-at)")
+        known = (
+            f"using {launch:%Y-%m-%dT%H:%MZ} of the records" if launch else "none in the records"
+        )
+        say.line(f"{target}: cannot be read; launch time: {known} (or state --launch-at)")
         return None
 
 
@@ -207,14 +212,14 @@ def _launch_at(ledger: Ledger, stated: str) -> datetime | None:
 
 
 def _clean(text: str) -> str:
-    """What a person wrote, without anything that looks like a secret: a ledger is never changed."""
+    """Redact what looks like a secret: an entry can never be changed afterwards."""
     from hour24.secrets.redactor import Redactor
 
     return Redactor(()).text(text)
 
 
 @command(
-    "A named person accepts what a criterion found, with the reason and until when.",
+    "Accepts a finding on the record: who, why and until when.",
     f'{latency.STABLE.id} launch-1 --hour 8 --by "Mara Example" --because "fixed by the deploy of '
     '05:52" --until 2026-12-05',
 )
@@ -222,11 +227,11 @@ def _clean(text: str) -> str:
 @watch_argument
 @reports_option
 @click.option(
-    "--hour", type=WHOLE_NUMBER, default=None, help="of one checkpoint (default: all so far)"
+    "--hour", type=WHOLE_NUMBER, default=None, help="one checkpoint (default: all so far)"
 )
 @click.option("--subject", default="", metavar="NAME", help="one endpoint or part (default: all)")
 @click.option(
-    "--until", default="", metavar="DATE", help="when the waiver ends, such as 2026-12-05"
+    "--until", default="", metavar="DATE", help="last day of the waiver, such as 2026-12-05"
 )
 @by_option
 @because_option
@@ -240,7 +245,7 @@ def waive(
     by: str,
     because: str,
 ) -> int:
-    """Write a waiver into the ledger."""
+    """Write a waiver to the ledger."""
     from hour24.ledger import waivers
 
     ledger = chosen(watch, reports)
@@ -275,7 +280,7 @@ def waive(
 @click.option("--at-most-per-hour", type=WHOLE_NUMBER, default=None, help="of a normal class")
 @click.option("--severity", default="medium", metavar="LEVEL", help="critical, high, medium, low")
 @click.option(
-    "--cause", default="other", metavar="WHOSE", help="database, code, other, a vendor's name"
+    "--cause", default="other", metavar="CAUSE", help="database, code, other or a vendor's name"
 )
 @by_option
 @because_option
@@ -293,7 +298,7 @@ def classify(
     by: str,
     because: str,
 ) -> int:
-    """Write a class into the ledger; with a pattern, the only name given is the watch's."""
+    """Write a class to the ledger; with a pattern, a single argument names the watch."""
     from hour24.ledger import waivers
 
     if pattern and issue and not watch:
@@ -392,13 +397,13 @@ def _written(ledger: Ledger, path: Path) -> None:
 
 
 @command(
-    "Rebuilds from its journal the record of a run that was killed; nothing to do is fine.",
+    "Rebuilds the record of a killed run from its journal. Exits 0 when there is nothing to do.",
     "launch-1",
 )
 @watch_argument
 @reports_option
 def finalise(watch: str, reports: Path) -> int:
-    """Rebuild what was killed; nothing to do is fine."""
+    """Rebuild the record of each killed run."""
     from hour24.checkpoint import killed
     from hour24.report import checkpoint, index, junit
 
@@ -407,7 +412,7 @@ def finalise(watch: str, reports: Path) -> int:
     except ConfigurationError:
         if watch:
             raise
-        say.line("no watch: nothing was recorded")
+        say.line("no watch, nothing to rebuild")
         return 0
     rebuilt = 0
     for path in sorted((ledger.folder / "journal").glob("hour*.jsonl")):
@@ -439,10 +444,10 @@ def finalise(watch: str, reports: Path) -> int:
 @click.option(
     "--annotations",
     is_flag=True,
-    help="one workflow command a problem instead: ::error title=...::...",
+    help="print one workflow command for each problem instead: ::error title=...::...",
 )
 def summary(watch: str, reports: Path, annotations: bool) -> int:
-    """The newest checkpoint for a CI service; nothing where nothing was recorded."""
+    """Print the newest checkpoint for a CI service; nothing when there is no watch."""
     from hour24.commands import ci
 
     try:

@@ -15,25 +15,26 @@ from hour24.watch import CHECKPOINTS
 
 BEFORE = f"""\
 Before hour 0: `{COMMAND} doctor`, then `{COMMAND} probe --t0 ISO` on a machine that
-stays up, an hour before T0 (without it hour 0 opens the watch, and nothing before it is seen). Each
-checkpoint says when the next one is due and how to run it. After
-hour 24: `{COMMAND} signoff --by NAME --role ROLE`."""
+stays up, an hour before T0 (without it hour 0 opens the watch, and the hour before T0 has no
+probes). Each checkpoint prints when the next one is due and how to run it.
+After hour 24: `{COMMAND} signoff --by NAME --role ROLE`."""
 EACH = """\
 Each checkpoint leaves `hourNN.aM.json` (the record), `.html` (the page), `.pytest.html` and `.xml`
-in `reports/WATCH/`. A FAIL stays a FAIL: a later attempt does not erase it, a named person's waiver
-stands beside it. After a fix and a deploy, `pytest -m hour0 --follows WATCH` opens a new watch."""
+in `reports/WATCH/`. A FAIL stays a FAIL: a later attempt does not erase it, a waiver is
+recorded next to it. After a fix and a deploy, `pytest -m hour0 --follows WATCH` opens a new
+watch."""
 
 
 @command("Writes docs/RUNBOOK.md from the criteria to standard output; CI compares the two.")
 def runbook() -> int:
-    """Write the whole runbook."""
+    """Write the runbook to standard output."""
     sys.stdout.write("\n".join(_lines()) + "\n")
     return 0
 
 
 @command("Writes schemas/production.schema.json to standard output; CI compares the two.")
 def schema() -> int:
-    """Write the JSON Schema of production.toml, with every witness that comes with hour24."""
+    """Write the JSON Schema of production.toml, with every source that comes with hour24."""
     from hour24.config import schemas
 
     sys.stdout.write(schemas.shipped())
@@ -73,36 +74,36 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
     asked = [QUESTIONS[name] for name in criterion.asks]
     hours = ", ".join(map(str, criterion.hours))
     spans = {
-        "window": "since the checkpoint before",
+        "window": "since the previous checkpoint",
         "since_t0": "since the hour before T0",
-        "now": "at this moment",
+        "now": "at the time of the run",
     }
     yield ""
     yield f"#### {criterion.id}"
     yield ""
     yield f"{criterion.sentence}."
     yield ""
-    yield f"- Hours: {hours}; speaks of what is {spans[criterion.span]}."
+    yield f"- Hours: {hours}. Covers: {spans[criterion.span]}."
     if asked:
         names = ", ".join(f"{each.name} ({each.lane})" for each in asked)
         yield f"- Asks: {names}."
     else:
-        yield "- Asks: the ledger alone."
+        yield "- Asks: only the ledger."
     if criterion.proof is not None:
-        yield f"- Seen to fail: {_faults(criterion.proof.faults)}."
-        yield f"- Seen blind, and then INCONCLUSIVE: {_faults(criterion.proof.silence)}."
+        yield f"- FAIL is proven with: {_faults(criterion.proof.faults)}."
+        yield f"- INCONCLUSIVE is proven with: {_faults(criterion.proof.silence)}."
 
 
 def _faults(faults: tuple[str, ...]) -> str:
-    told = []
+    parts = []
     for fault in faults:
         says = FAULTS[fault.partition("@")[0]].says
-        told.append(f"`{fault}` ({says})")
-    return " with ".join(told)
+        parts.append(f"`{fault}` ({says})")
+    return " with ".join(parts)
 
 
 def _codes(heading: str, *outcomes: str) -> Iterator[str]:
-    """What to do about each code of these outcomes."""
+    """Yield the table that says what to do about each code of these outcomes."""
     yield ""
     yield f"## {heading}"
     yield ""
@@ -117,15 +118,15 @@ def _escalation() -> Iterator[str]:
     yield ""
     yield "## Escalation"
     yield ""
-    yield "Every page and every terminal says which row applies, with the commands to copy."
+    yield "Every page and the terminal say which row applies, with the commands to copy."
     yield ""
-    yield "| what was seen | what is done |"
+    yield "| finding | what to do |"
     yield "|---|---|"
-    for seen, done in (
+    for finding, action in (
         (
             "error rate above 5 %",
-            "at once: show the causes with their shares; within 5 minutes a person knows the root "
-            "cause. A vendor: expected, monitor. Database: read its status page. Code: prepare the "
+            "at once: show the causes with their shares. Find the root cause within 5 minutes. A "
+            "vendor: expected, monitor. Database: read its status page. Code: prepare the "
             "rollback",
         ),
         (
@@ -139,8 +140,8 @@ def _escalation() -> Iterator[str]:
             "monitor, fix later. Low: document",
         ),
         (
-            "a witness is down",
-            "hold, mend the witness, run the checkpoint again; never a reason to roll back",
+            "a source is down",
+            "hold, fix the source, run the checkpoint again; never a reason to roll back",
         ),
         (
             "rollback",
@@ -149,4 +150,4 @@ def _escalation() -> Iterator[str]:
             "continue",
         ),
     ):
-        yield f"| {seen} | {done} |"
+        yield f"| {finding} | {action} |"

@@ -1,4 +1,4 @@
-"""init: what a user's own repository needs, written into it."""
+"""init: writes what a user's own repository needs."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from hour24.starter.lock import NoLock, lock
 from hour24.starter.origin import Origin, origin
 
 NEXT = (
-    "doctor               names every CHANGE-ME with its line, then tries each address",
+    "doctor               lists every CHANGE-ME with its line, then tries each address",
     "rehearse             runs a whole watch on an embedded production",
 )
 
 
 @command(
     "Writes production.toml, pytest.ini, tests_prod/ (the criteria), schemas/, requirements.txt "
-    "with hour24 pinned to what it was itself installed from, requirements.lock with the hashes "
+    "with hour24 pinned to what it was installed from, requirements.lock with the hashes "
     "of every package, and a workflow. It overwrites nothing: if one of them is there, it "
     "writes none and says which. With --from it reads a running service by GET requests, at most "
-    "two a second (health document, OpenAPI, /metrics), and leaves out by name, with the reason, "
-    "every criterion that nothing provides.",
+    "two a second (health document, OpenAPI, /metrics), and disables every criterion that no "
+    "source provides, with the reason.",
     "",
     "watch --name shop --url https://shop.example.org",
     "--from https://shop.example.org/healthz",
@@ -42,7 +42,7 @@ NEXT = (
     metavar="[FOLDER]",
     help="where to write (default: this folder)",
 )
-@click.option("--name", default="", metavar="NAME", help="what people call the service")
+@click.option("--name", default="", metavar="NAME", help="name of the service")
 @click.option("--url", default="", metavar="URL", help="its base address")
 @click.option("--from", "source", default="", metavar="URL", help="a running service to read")
 @click.option(
@@ -52,13 +52,13 @@ NEXT = (
     metavar="'NAME: PREFIX $VARIABLE'",
     help="sent with --from; production.toml names the variable, never its value",
 )
-@click.option("--no-lock", is_flag=True, help="leave requirements.lock out")
+@click.option("--no-lock", is_flag=True, help="do not write requirements.lock")
 @click.option(
     "--lock",
     "again",
     is_flag=True,
-    help="after an upgrade: write the pin, the lock and the shipped tests_prod/ again, if git "
-    "holds what is there",
+    help="after an upgrade: write the pin, the lock and the shipped tests_prod/ again, if the "
+    "old ones are committed",
 )
 def init(
     folder: Path,
@@ -69,7 +69,7 @@ def init(
     no_lock: bool,
     again: bool,
 ) -> int:
-    """Write the files, or refuse with every reason."""
+    """Write the files, or list every reason against it."""
     pinned = origin()
     if again:
         return _again(folder, pinned)
@@ -78,7 +78,7 @@ def init(
     written = files.starter(pinned, "" if below == "." else below)
     wanted = {**written, files.LOCK: ""}
     if problems := list(files.conflicts(folder, root, wanted)):
-        raise ConfigurationError(problems)  # before anything is asked
+        raise ConfigurationError(problems)  # before any request is made
     if source:
         written |= _read(source, name, headers)
     else:
@@ -107,7 +107,7 @@ def _next(folder: Path) -> None:
 
 
 def _locked(pinned: Origin) -> dict[str, str]:
-    """The lock; none, with one line that says why and how to make it, where pip refuses."""
+    """Return the lock; none when pip fails, with one line that says how to make it later."""
     say.line("asking pip for the hashes of every package, which takes a minute", "dim")
     try:
         return {files.LOCK: lock(pinned)}
@@ -117,7 +117,7 @@ def _locked(pinned: Origin) -> dict[str, str]:
 
 
 def _read(source: str, name: str, stated: tuple[str, ...]) -> dict[str, str]:
-    """production.toml and the health document's schema of a running service."""
+    """Return production.toml and the health schema of a running service."""
     from hour24.starter.service import read
     from hour24.starter.settings import header, settings
 
@@ -139,11 +139,13 @@ def _read(source: str, name: str, stated: tuple[str, ...]) -> dict[str, str]:
 
 
 def _again(folder: Path, pinned: Origin) -> int:
-    """Write what an upgrade changes; production.toml and the workflow are the user's."""
+    """Write what an upgrade changes; production.toml and the workflow stay as they are."""
     shipped = files.starter(pinned)
     names = [n for n in shipped if n == files.REQUIREMENTS or n.startswith("tests_prod/")]
     if not (folder / files.SETTINGS).is_file():
-        raise ConfigurationError([f"{folder}: expected what `init` wrote, got no production.toml"])
+        raise ConfigurationError(
+            [f"{folder}: expected the files that `init` wrote, got no production.toml"]
+        )
     if unsaved := files.changed(folder, [*names, files.LOCK]):
         raise ConfigurationError(
             [f"{folder / name}: expected it committed in git, got changes" for name in unsaved]
@@ -159,7 +161,7 @@ def _again(folder: Path, pinned: Origin) -> int:
 
 
 def _filled(text: str, name: str, url: str) -> str:
-    """production.toml with the name and address that were given, or typed into a terminal."""
+    """Return production.toml with the name and address given as options or typed in."""
     if sys.stdin.isatty() and sys.stdout.isatty():
         name = name or input("Name of the service (Enter: fill it in later): ").strip()
         url = url or input("Its base address (Enter: fill it in later): ").strip()

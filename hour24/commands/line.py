@@ -1,11 +1,11 @@
-"""The command line itself: how commands are found, what help shows, how a misuse is refused.
+"""The command line: how commands are found, what help shows, how wrong arguments are refused.
 
 Rules of this module:
 
-- A misuse is refused as everything else here: ``where: expected X, got Y``, exit code 4, with the
-  name that was meant.
+- A wrong argument is refused with ``where: expected X, got Y``, exit code 4 and the name that was
+  probably meant.
 - The help of a command ends with an example.
-- A command's room is imported when it is called: ``--help`` and ``--version`` load none of them.
+- A command's module is imported when the command runs: ``--help`` and ``--version`` load none.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from hour24.watch import CHECKPOINTS
 UNUSABLE = 4
 INTERRUPTED = 2
 WIDEST = 100
-ROOMS: dict[str, dict[str, tuple[str, str]]] = {
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Set up": {
         "init": ("init", "write what your own repository needs to watch your service"),
-        "doctor": ("looking", "try every address, credential and right; say how to repair each"),
+        "doctor": ("watching", "try every address, credential and right; say how to fix each"),
     },
     "Rehearse": {
         "rehearse": ("rehearsing", "run a whole 24-hour watch on an embedded production"),
         "prove": ("rehearsing", "check that every criterion can fail and can report missing data"),
     },
     "Watch": {
-        "due": ("looking", "which checkpoint is due now"),
-        "probe": ("looking", "probe between the checkpoints until the watch ends"),
+        "due": ("watching", "which checkpoint is due now"),
+        "probe": ("watching", "probe between the checkpoints until the watch ends"),
         "finalise": ("deciding", "rebuild the record of a killed run"),
     },
-    "Look": {
+    "Inspect": {
         "verify": ("deciding", "recompute every verdict and check the chain"),
         "report": ("deciding", "write a watch's pages again from its ledger"),
         "summary": ("deciding", "write the newest checkpoint as Markdown, for a CI"),
@@ -52,17 +52,17 @@ ROOMS: dict[str, dict[str, tuple[str, str]]] = {
         "waive": ("deciding", "accept a finding, on the record"),
         "classify": ("deciding", "say what a known error is: normal or critical"),
         "declare": ("deciding", "declare a deploy, or that production moved"),
-        "rollback": ("looking", "show how to go back to the last good deploy; with --yes, do it"),
+        "rollback": ("watching", "show how to go back to the last good deploy; with --yes, do it"),
         "signoff": ("deciding", "approve the launch, or list what is missing"),
     },
 }
-"""Every command by its group: the room it is in, and what it does in one line."""
-FOUND = {name: found for group in ROOMS.values() for name, found in group.items()}
+"""Every command by its group: its module, and what it does in one line."""
+COMMANDS = {name: each for group in GROUPS.values() for name, each in group.items()}
 Function = TypeVar("Function", bound=Callable[..., int])
 
 
 class Command(click.Command):
-    """One command: its arguments are described, its example is kept as it is written."""
+    """One command: its help describes its arguments and keeps its example as written."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
@@ -85,13 +85,13 @@ class CommandLine(click.Group):
     command_class = Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(FOUND)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in FOUND:
+        if cmd_name not in COMMANDS:
             return None
-        room = importlib.import_module(f"hour24.commands.{FOUND[cmd_name][0]}")
-        found = getattr(room, cmd_name)
+        module = importlib.import_module(f"hour24.commands.{COMMANDS[cmd_name][0]}")
+        found = getattr(module, cmd_name)
         assert isinstance(found, click.Command)
         return found
 
@@ -99,15 +99,15 @@ class CommandLine(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in FOUND and not name.startswith("-"):
-            hint = did_you_mean(name, FOUND)
+        if name not in COMMANDS and not name.startswith("-"):
+            hint = did_you_mean(name, COMMANDS)
             raise click.UsageError(
-                f"COMMAND: expected one of {', '.join(FOUND)}, got {name!r}{hint}", ctx
+                f"COMMAND: expected one of {', '.join(COMMANDS)}, got {name!r}{hint}", ctx
             )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for group, commands in ROOMS.items():
+        for group, commands in GROUPS.items():
             with formatter.section(group):
                 formatter.write_dl([(name, says) for name, (_, says) in commands.items()])
 
@@ -128,7 +128,7 @@ class WholeNumber(click.ParamType[int]):
 
 
 class OneOf(click.Choice[str]):
-    """One of a few words, with the one that was meant."""
+    """One of a few words; a typo is answered with the nearest one."""
 
     def convert(self, value: Any, param: Any, ctx: click.Context | None) -> str:
         if value not in self.choices:
@@ -139,7 +139,7 @@ class OneOf(click.Choice[str]):
 
 
 class Time(click.ParamType[datetime]):
-    """An ISO 8601 time with its offset, to the minute."""
+    """An ISO 8601 time with its offset."""
 
     name = "ISO"
 
@@ -154,7 +154,7 @@ TIME = Time()
 
 
 def command(text: str, *examples: str) -> Callable[[Function], Command]:
-    """Make a function a command.
+    """Return a decorator that makes a function a command.
 
     Args:
         text: what it does, for its ``--help``.
@@ -171,19 +171,19 @@ def command(text: str, *examples: str) -> Callable[[Function], Command]:
     return made
 
 
-def whole() -> CommandLine:
-    """The command line."""
+def command_line() -> CommandLine:
+    """Return the command line."""
     hours = ", ".join(f"hour{hour}" for hour in CHECKPOINTS[1:])
     line = CommandLine(
         name=COMMAND,
-        help="hour24 watches a production system for the 24 hours before customers are let in, "
-        f"and says go or no-go. pytest runs the checkpoints: `pytest -m hour0` opens a watch; "
+        help="hour24 watches a production system for the 24 hours before launch and says go or "
+        f"no-go, with evidence. pytest runs the checkpoints: `pytest -m hour0` opens a watch; "
         f"then {hours}.",
         epilog=f"`{COMMAND} COMMAND --help` shows a command with an example.\n\n"
-        "Exit codes: 0 PASS, 1 FAIL or refused, 4 cannot be used as given, 10 INCONCLUSIVE,\n"
-        "11 the hard limit was reached, 12 a record could not be written or a secret was found\n"
-        "in a file, 13 somebody else is recording this checkpoint, 14 the ledger is intact\n"
-        "(verify), and today's judges decide some of its verdicts otherwise.",
+        "Exit codes: 0 PASS, 1 FAIL or refused, 4 wrong arguments or configuration,\n"
+        "10 INCONCLUSIVE, 11 the hard limit was reached, 12 a record could not be written or a\n"
+        "secret was found in a file, 13 another process is recording this checkpoint, 14 the\n"
+        "ledger is intact (verify), but today's judges decide some of its verdicts differently.",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
         no_args_is_help=False,
         invoke_without_command=True,
@@ -201,17 +201,17 @@ def _help_alone(ctx: click.Context) -> None:
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Run one command. Returns: its exit code; 4 for a misuse, which is said."""
+    """Run one command. Returns: its exit code; 4 for wrong arguments."""
     try:
-        code = whole().main(
+        code = command_line().main(
             None if arguments is None else [str(each) for each in arguments],
             prog_name=COMMAND,
             standalone_mode=False,
         )
     except click.ClickException as refusal:
-        say.problem(_refused(refusal))
+        say.problem(_refusal_text(refusal))
         ctx = getattr(refusal, "ctx", None)
-        say.problem(f"try `{ctx.command_path if ctx else COMMAND} --help`")
+        say.problem(f"Try `{ctx.command_path if ctx else COMMAND} --help`.")
         return UNUSABLE
     except click.Abort:
         say.problem("interrupted")
@@ -219,8 +219,8 @@ def run(arguments: Sequence[str] | None) -> int:
     return int(code or 0)
 
 
-def _refused(refusal: click.ClickException) -> str:
-    """A misuse as ``where: expected X, got Y``."""
+def _refusal_text(refusal: click.ClickException) -> str:
+    """Return click's error as ``where: expected X, got Y``."""
     if isinstance(refusal, click.NoSuchOption):
         ctx = refusal.ctx
         known = [name for each in ctx.command.params for name in each.opts] if ctx else []

@@ -1,4 +1,4 @@
-"""rehearse and prove: a whole watch on the embedded production, and each criterion seen to fail."""
+"""rehearse and prove: a whole watch on the embedded production, and a proof of each criterion."""
 
 from __future__ import annotations
 
@@ -26,13 +26,11 @@ EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 10, Outcome.NOT_
 NOT_WRITTEN = 12
 
 
-seed_option = click.option(
-    "--seed", type=WHOLE_NUMBER, default=1, help="of the random numbers (default: 1)"
-)
+seed_option = click.option("--seed", type=WHOLE_NUMBER, default=1, help="random seed (default: 1)")
 
 
 @command(
-    "Starts a whole production on loopback (backend, PostgreSQL, the web APIs of its witnesses) "
+    "Starts a whole production on loopback (backend, PostgreSQL, the web APIs of its sources) "
     "and runs every checkpoint against it, about three seconds each. A fault changes what happens "
     "there: memory_leak@6 begins at hour 6.",
     "--fault memory_leak@6 --seed 7",
@@ -42,14 +40,14 @@ seed_option = click.option(
     "--fault",
     multiple=True,
     metavar="NAME@HOUR",
-    help="what goes wrong, and from when on; may be repeated",
+    help="what goes wrong, and from which hour; repeatable",
 )
-@click.option("--faults", is_flag=True, help="list the faults there are, and stop")
+@click.option("--faults", is_flag=True, help="list all faults and exit")
 @click.option("--hours", default="", metavar="0,4,8", help="only these checkpoints")
 @click.option("--watch", default="", metavar="NAME", help="its name (default: by T0 and seed)")
 @click.option("--t0", type=TIME, default=None, help="when it begins (default: today, 06:00 UTC)")
 @reports_option
-@click.option("-v", "--verbose", is_flag=True, help="show each checkpoint whole")
+@click.option("-v", "--verbose", is_flag=True, help="show the full output of each checkpoint")
 def rehearse(
     seed: int,
     fault: tuple[str, ...],
@@ -60,7 +58,7 @@ def rehearse(
     reports: Path,
     verbose: bool,
 ) -> int:
-    """Play a watch, show each checkpoint, and what is settled at the end."""
+    """Run a watch, show each checkpoint and the final verdict."""
     if faults:
         for name, kind in FAULTS.items():
             say.line(f"{name:<24} {kind.says}")
@@ -75,15 +73,15 @@ def rehearse(
     )
     script = Script(**{**vars(script), "watch": script.name})
     began = time.monotonic()
-    told = ", ".join(script.faults) or "no faults"
-    say.line(f"REHEARSAL {script.watch}: seed {script.seed}, {told}", "bold magenta")
+    faulty = ", ".join(script.faults) or "no faults"
+    say.line(f"REHEARSAL {script.watch}: seed {script.seed}, {faulty}", "bold magenta")
     codes = []
     for played in play(script, _begun):
         codes.append(played.exit_code if played.record is not None else NOT_WRITTEN)
         _show(played, verbose)
         if played.exit_code == UNUSABLE:
             return UNUSABLE
-    return worst_exit(codes, _settled(script, time.monotonic() - began, codes))
+    return worst_exit(codes, _show_final(script, time.monotonic() - began, codes))
 
 
 def _hours(text: str) -> tuple[int, ...]:
@@ -120,16 +118,16 @@ def _show(played: Played, verbose: bool) -> None:
     for judged in record.criteria:
         if judged.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
             name = f"{judged.id} {judged.subject}".strip()
-            told = f"           {judged.outcome!s:<13} {name}: {judged.reason}"
-            say.line(cut(told, 240), say.STYLES[judged.outcome])
+            text = f"           {judged.outcome!s:<13} {name}: {judged.reason}"
+            say.line(cut(text, 240), say.STYLES[judged.outcome])
     action = str((record.decision or {}).get("action", ""))
     if action not in ("", "PROCEED"):
         assert record.decision is not None
         say.line(cut(f"           {action}: {record.decision.get('rule', '')}", 240), "bold")
 
 
-def _settled(script: Script, took_s: float, codes: list[int]) -> int:
-    """Say how the watch stands once what could be settled is settled; its exit code."""
+def _show_final(script: Script, took_s: float, codes: list[int]) -> int:
+    """Show the final verdict of the watch. Returns: its exit code."""
     from hour24.ledger.verify import verify
 
     if not set(codes) <= set(PROCESS_EXITS):
@@ -138,12 +136,12 @@ def _settled(script: Script, took_s: float, codes: list[int]) -> int:
     watch = ledger.watch
     now = watch.checkpoint(script.hours[-1]).due + timedelta(minutes=1)
     standings = [each for each in ledger.standings(now) if each.hour in script.hours]
-    settled = [each for each in standings if each.settled_by]
+    resolved = [each for each in standings if each.settled_by]
     outcome = outcome_of(standings)
-    open_ones = [each for each in standings if each.stands]
+    open_ones = [each for each in standings if each.is_open]
     say.line(
-        f"REHEARSAL {watch.name}: {outcome} after settling; {len(settled)} verdicts settled by "
-        f"later evidence, {len(open_ones)} stand against a launch; {format_duration(took_s)}",
+        f"REHEARSAL {watch.name}: final verdict: {outcome}; {len(resolved)} resolved by later "
+        f"evidence, {len(open_ones)} findings block the launch; {format_duration(took_s)}",
         say.STYLES[outcome],
     )
     findings = verify(ledger.folder)
@@ -160,34 +158,34 @@ def _settled(script: Script, took_s: float, codes: list[int]) -> int:
 
 
 @command(
-    "For each criterion a rehearsal has a fault that makes it FAIL and a silence that makes it "
-    "INCONCLUSIVE. This plays both and compares.",
+    "For each criterion, one fault of the rehearsal must make it FAIL, and another one that takes "
+    "its data away must make it INCONCLUSIVE. This runs both and compares.",
     f"{errors.RATE.id} {process.RESTARTS.id}",
 )
 @click.argument("criteria", nargs=-1, metavar="[CRITERION]...", help="their ids (default: all)")
 @seed_option
 def prove(criteria: tuple[str, ...], seed: int) -> int:
-    """Play each criterion's fault and its silence; 1 when one does not show."""
-    from hour24.rehearsal.proving import prove as proved
+    """Run each criterion's faults. Returns: 1 when one outcome is not as expected."""
+    from hour24.rehearsal.proving import prove as prove_all
 
     names = criteria or list(CRITERIA)
     unknown = [name for name in names if name not in CRITERIA]
     if unknown:
         raise ConfigurationError(
             [
-                f"criterion: expected one of the table, got {name!r}{did_you_mean(name, CRITERIA)}"
+                f"criterion: expected a known id, got {name!r}{did_you_mean(name, CRITERIA)}"
                 for name in unknown
             ]
         )
     missed = 0
-    for seen in proved(names, seed=seed):
-        good = seen.found == seen.wanted
+    for proof in prove_all(names, seed=seed):
+        good = proof.found == proof.wanted
         missed += not good
-        mark = "as it must" if good else f"EXPECTED {seen.wanted}"
+        mark = "as expected" if good else f"EXPECTED {proof.wanted}"
         say.line(
-            f"{seen.criterion:<20} {seen.found!s:<13} {mark}: {', '.join(seen.faults)}; "
-            f"{one_line(seen.reason, 160)}",
+            f"{proof.criterion:<20} {proof.found!s:<13} {mark}: {', '.join(proof.faults)}; "
+            f"{one_line(proof.reason, 160)}",
             "" if good else "bold red",
         )
-    say.line(f"{len(names)} criteria, {missed} not as they must be", "bold red" if missed else "")
+    say.line(f"{len(names)} criteria, {missed} not as expected", "bold red" if missed else "")
     return 1 if missed else 0

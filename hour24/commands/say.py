@@ -1,4 +1,4 @@
-"""How commands speak to a person: plain lines, colours that survive a pipe."""
+"""How commands print: plain lines, colours on a terminal."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ STYLES = {
 
 @cache
 def console(stream: TextIO | None = None) -> Console:
-    """Where lines go; it colours a terminal, and a pipe only when FORCE_COLOR asks for it."""
+    """Return where lines go: coloured on a terminal; on a pipe only with FORCE_COLOR."""
     from rich.console import Console
 
     return Console(file=stream, highlight=False, soft_wrap=True, emoji=False, markup=False)
 
 
 def line(text: str = "", style: str = "") -> None:
-    """One line, foreign text made harmless; our own columns stay."""
+    """Print one line; control characters are escaped, columns stay."""
     console().print(escape_controls(" ".join(text.splitlines())), style=style or None)
 
 
 def problem(text: str) -> None:
-    """One line on standard error."""
+    """Print one line to standard error."""
     console(sys.stderr).print(f"hour24: {one_line(text, LONGEST_TEXT)}", style="red")
 
 
-def local(moment: datetime, zone: str) -> str:
-    """``2026-12-01 09:00 Europe/Berlin``."""
-    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
+def local(time: datetime, zone: str) -> str:
+    """Return ``2026-12-01 09:00 Europe/Berlin``."""
+    return f"{time.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"

@@ -1,4 +1,4 @@
-"""Which watch a command speaks of."""
+"""Which watch a command works on."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ watch_argument = click.argument(
 
 
 def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:
-    """The watch of this folder or name; without one the newest in ``reports``.
+    """Return the watch of this folder or name; without one the newest in ``reports``.
 
-    Which one is meant is the first line that is shown.
+    The first line that is printed names it.
 
     Args:
-        daily: whether the newest may be the week after a watch.
+        daily: whether the newest may be the daily watch of the week after launch.
     Raises: ConfigurationError, when there is none.
     """
     ledger = _found(text, reports, daily)
     genesis = ledger.genesis
     named = genesis.target_kind.banner or genesis.target
-    which = "" if text else "; the newest, since none is named"
-    say.line(f"watch {genesis.name} ({named}) in {ledger.folder}{which}", "dim")
+    which = "watch" if text else "using the newest watch:"
+    say.line(f"{which} {genesis.name} ({named}) in {ledger.folder}", "dim")
     return ledger
 
 
@@ -55,7 +55,7 @@ def _found(text: str, reports: Path, daily: bool) -> Ledger:
         names = watches_in(reports)
         raise ConfigurationError(
             [
-                f"watch: expected a folder that holds {chain.FIRST}, or a name in {reports}, "
+                f"watch: expected a folder with {chain.FIRST}, or a name in {reports}, "
                 f"got {text!r}{list_watches(names)}{did_you_mean(text, names)}"
             ]
         )
@@ -70,18 +70,18 @@ def _found(text: str, reports: Path, daily: bool) -> Ledger:
 
 
 def production_of(ledger: Ledger, target: str) -> Production:
-    """The production that this watch watches.
+    """Return the production of this watch.
 
     Args:
-        target: a production.toml; empty: the one the watch was opened with.
+        target: a production.toml; empty: the one that the watch was opened with.
     Raises: ConfigurationError.
     """
     if not ledger.genesis.target_kind.lasting:
         raise ConfigurationError(
             [
-                f"watch {ledger.watch.name}: expected a production's, got a rehearsal's: its "
-                "servers are gone, and there is nothing to roll back; one being served is named by "
-                "--rehearsal-at, with what it printed"
+                f"watch {ledger.watch.name}: expected a watch of a production, got a "
+                "rehearsal: its servers are gone, so there is nothing to roll back; for one that "
+                "is being served, state --rehearsal-at with the file it printed"
             ]
         )
     return config.load(Path(target or ledger.genesis.target))

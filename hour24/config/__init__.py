@@ -1,12 +1,12 @@
-"""production.toml and the environment -> Production. The only package that reads either.
+"""Reads production.toml and the environment into a Production; no other package reads either.
 
 Rules of this package:
 
 - Every problem is found and reported at once, one line each:
   ``production.toml: endpoints.calls.target_ms: expected a number above 0, got "500ms"``.
-- A problem names its place in the file; in a list, the first entry is 1.
-- Secrets come from the environment only. What looks like one in the file is refused, and is
-  not repeated in the message.
+- A problem has its path in the file; the first entry of a list is 1.
+- Secrets come only from the environment. What looks like one in the file is refused, without
+  repeating it in the message.
 - A placeholder is not a value.
 """
 

@@ -1,16 +1,16 @@
-"""Where production is found, so that another one in its place is seen.
+"""The addresses of production, so that a change of them during a watch is noticed.
 
 Rules of this module:
 
-- In it is every address that evidence comes from, and what is said there to be let in or to be
-  shown one's own part: organisation, project, service, database.
-- Written so that a person reads it, and that nothing secret is in it: no login, no query, no
-  header, no body. Of these there is a fingerprint where production.toml states them, and none
-  where they come from the environment: a token may be renewed.
-- Of a witness, it is the fields of role WHERE, or what the witness itself says of them.
-- A part of a path that looks drawn at random may be a token, and one that tells two hooks apart:
-  it has a fingerprint. Nobody finds such a text by trying, as one would find a word.
-- What cannot be read without doubt is not told, not even in part.
+- They are every address that evidence comes from, and the names that select data there:
+  organisation, project, service, database.
+- They are readable and contain no secret: no login, query, header or body. Those have a fingerprint
+  if production.toml states them, and none if they come from the environment: a token may be
+  renewed.
+- For a witness, they are the fields of role WHERE, or what the witness itself returns.
+- A random part of a path may be a token, and may distinguish two hooks: it has a fingerprint. Such
+  text is too long to be guessed from it.
+- An ambiguous address is not stored, not even in part.
 """
 
 from __future__ import annotations
@@ -32,76 +32,78 @@ DIGITS = 16
 UNREADABLE = "unreadable"
 MIXED = re.compile(r"[A-Za-z][0-9]+[A-Za-z]|[0-9][A-Za-z]+[0-9]")
 MIXED_FROM = 10
-"""Characters from which on a word of letters with digits in between is nobody's choice."""
+"""Length from which a word that mixes letters and digits counts as random."""
 
 
 def watched(production: Production) -> dict[str, str]:
-    """What is watched: place in production.toml -> address, or part, or fingerprint."""
-    return dict(sorted(_places(production)))
+    """Return path in production.toml -> address, name or fingerprint."""
+    return dict(sorted(_addresses(production)))
 
 
-def _places(production: Production) -> Iterator[tuple[str, str]]:
+def _addresses(production: Production) -> Iterator[tuple[str, str]]:
     yield from address("service.control_url", production.service.control_url)
-    yield from _asked("health", production.health)
+    yield from _of_request("health", production.health)
     for name, endpoint in production.endpoints.items():
-        yield from _asked(f"endpoints.{name}", endpoint)
+        yield from _of_request(f"endpoints.{name}", endpoint)
     if production.websocket is not None:
-        yield from _asked("websocket", production.websocket)
+        yield from _of_request("websocket", production.websocket)
     for section, (witness, at) in production.described.items():
         if witness.addresses:
             yield from found(witness.addresses)(at)
             continue
         for number, each in enumerate(at if witness.many else (at,), 1):
-            place = f"{section}[{number}]" if witness.many else section
+            key_path = f"{section}[{number}]" if witness.many else section
             for name, field in sections.fields_of(witness.at).items():
                 if Role.WHERE in field.roles and (value := getattr(each, name)) is not None:
-                    yield from _stated(f"{place}.{name}", value)
+                    yield from _of_field(f"{key_path}.{name}", value)
 
 
-def _stated(place: str, value: Any) -> Iterator[tuple[str, str]]:
-    """An address, or a part such as an organization; a secret is one whose login is a key."""
+def _of_field(key_path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield an address, or a name such as an organization; a secret is a DSN."""
     if isinstance(value, Secret):
-        yield from address(place, value.reveal(), UNREADABLE)
+        yield from address(key_path, value.reveal(), UNREADABLE)
     elif isinstance(value, str) and "://" in value:
-        yield from address(place, value)
+        yield from address(key_path, value)
     else:
-        yield place, str(value)
+        yield key_path, str(value)
 
 
-def _asked(place: str, at: Health | Endpoint | WebSocketTarget) -> Iterator[tuple[str, str]]:
-    yield from address(f"{place}.url", at.url)
+def _of_request(
+    key_path: str, at: Health | Endpoint | WebSocketTarget
+) -> Iterator[tuple[str, str]]:
+    yield from address(f"{key_path}.url", at.url)
     stated = {
         name: value if isinstance(value, str) else value.name for name, value in at.headers.items()
     }
     if stated:
-        yield f"{place}.headers", fingerprint(stated)
+        yield f"{key_path}.headers", fingerprint(stated)
     if isinstance(at, Endpoint) and at.body:
-        yield f"{place}.body", fingerprint(at.body)
+        yield f"{key_path}.body", fingerprint(at.body)
 
 
-def address(place: str, url: str, doubtful: str = "") -> Iterator[tuple[str, str]]:
-    """An address without its login and its query; the query has a fingerprint beside it.
+def address(key_path: str, url: str, doubtful: str = "") -> Iterator[tuple[str, str]]:
+    """Yield an address without login and query; the query has its own fingerprint.
 
     Args:
-        doubtful: told where a login may end inside the path; empty: a fingerprint of the whole.
+        doubtful: returned when a login may end inside the path; empty: a fingerprint of the whole.
     """
     scheme, _, rest = url.partition("://")
     login, _, rest = rest.rpartition("@")
     if re.search(r"[/?#]", login):
-        yield place, doubtful or fingerprint(url)
+        yield key_path, doubtful or fingerprint(url)
         return
     rest, _, query = rest.partition("#")[0].partition("?")
     host, *path = rest.split("/")
-    shown = [f"~{fingerprint(part)}" if _is_drawn(part) else part for part in path]
-    yield place, f"{scheme}://{'/'.join((host, *shown))}"
+    shown = [f"~{fingerprint(part)}" if _is_random(part) else part for part in path]
+    yield key_path, f"{scheme}://{'/'.join((host, *shown))}"
     if query:
-        yield f"{place}.query", fingerprint(query)
+        yield f"{key_path}.query", fingerprint(query)
 
 
-def _is_drawn(part: str) -> bool:
-    """Whether a part of a path looks drawn at random, as a token is.
+def _is_random(part: str) -> bool:
+    """Return whether a part of a path looks random, as a token does.
 
-    Its fingerprint may then be told: there are too many such texts to try them all.
+    Its fingerprint may be stored: there are too many such texts to try them all.
     """
     text = unquote(part)
     return (

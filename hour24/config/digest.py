@@ -1,10 +1,10 @@
-"""One number for all limits, so that a change of them during a watch is seen.
+"""One hash over all limits, so that a change of them during a watch is noticed.
 
 Rules of this module:
 
-- In it is what decides between PASS and FAIL, and which parts of production are described; of a
+- It covers what decides between PASS and FAIL, and which parts of production are described; of a
   witness, its fields of role LIMIT.
-- Not in it: addresses, names, secrets, contacts, and how long we wait for an answer.
+- It does not cover addresses, names, secrets, contacts and timeouts.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ LIMITS = {
 
 
 def limits_digest(production: Production) -> str:
-    """SHA-256 over every limit, 64 hexadecimal digits."""
+    """Return the SHA-256 over every limit, 64 hexadecimal digits."""
     text = json.dumps(limits(production), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def limits(production: Production) -> dict[str, Any]:
-    """Every limit, as plain data."""
+    """Return every limit as plain data."""
     found: dict[str, Any] = {
         name: _of(getattr(production, name), fields.split())
         for name, fields in LIMITS.items()

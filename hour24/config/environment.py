@@ -1,11 +1,11 @@
-"""Secrets, from the environment and nowhere else.
+"""Reads secrets, only from the environment.
 
 Rules of this module:
 
-- What is missing is told with the key that named the variable.
-- White space around a value is no part of it; inside a header there is none but the blank.
+- A missing variable is reported with the key that names it.
+- White space around a value is removed; inside a header only spaces are allowed.
 - A part of a secret that could be used alone (a password in a connection string) is a secret
-  as well, so that it is scrubbed where it stands alone.
+  as well, so that it is redacted on its own too.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
-from hour24.config.problems import Place, Problems
+from hour24.config.problems import KeyPath, Problems
 from hour24.secrets import Secret
 from hour24.secrets.shapes import looks_random
 
 ALERT_URLS = "HOUR24_ALERT_URLS"
 HEARTBEAT_URL = "HOUR24_HEARTBEAT_URL"
 SHORTEST = 6
+"""Shorter parts are words such as a host or a port."""
 FORMS = {
     "connection": (
         re.compile(r"postgres(ql)?://\S+|.*\b(host|service|dbname)\s*=.*"),
@@ -37,10 +38,10 @@ FORMS = {
 
 
 class Environment:
-    """The variables that the file names, and the two that it need not name.
+    """The variables that the file names, and two more.
 
     Args:
-        secrets: false: nothing is missing, and every secret is empty.
+        secrets: false: every secret is empty, and none is reported missing.
     """
 
     def __init__(self, variables: Mapping[str, str], problems: Problems, *, secrets: bool) -> None:
@@ -51,30 +52,30 @@ class Environment:
         self._wrong: set[str] = set()
 
     def secret(
-        self, place: Place, variable: str, form: str, holds: str, prefix: str = ""
+        self, key_path: KeyPath, variable: str, form: str, content: str, prefix: str = ""
     ) -> Secret:
-        """The secret that ``variable`` holds; what is wrong with it is noted at ``place``.
+        """Return the secret in ``variable``; a problem with it is added at ``key_path``.
 
         Args:
             form: one of :data:`FORMS`.
-            holds: what belongs there, for a person who must set it.
-            prefix: stands before it where it is used.
+            content: what to set it to, for the message.
+            prefix: is put before the value.
         """
         value = self._variables.get(variable, "").strip() if self._wanted else ""
         if variable in self._wrong:
-            pass  # told already, where it was named first
+            pass  # reported where it was named first
         elif self._wanted and not value:
             self._wrong.add(variable)
             got = "an empty one" if variable in self._variables else "nothing"
             self._problems.add(
-                place, f"expected environment variable {variable} to hold {holds}, got {got}"
+                key_path, f"expected environment variable {variable} to hold {content}, got {got}"
             )
         elif self._wanted:
             expression, expected = FORMS[form]
             if not expression.fullmatch(value):
                 self._wrong.add(variable)
                 self._problems.add(
-                    place,
+                    key_path,
                     f"environment variable {variable}: expected {expected}, got something else",
                 )
             self._know(variable, value)
@@ -83,10 +84,10 @@ class Environment:
         return Secret(variable, prefix + value if value else "")
 
     def alert_urls(self) -> tuple[Secret, ...]:
-        """``HOUR24_ALERT_URLS``: addresses as apprise takes them, apart by blanks or commas."""
+        """``HOUR24_ALERT_URLS``: addresses for apprise, separated by spaces or commas."""
         if not self._wanted:
             return ()
-        # A comma may stand inside an address; before the next scheme it separates.
+        # A comma may be part of an address; before the next scheme it separates.
         text = self._variables.get(ALERT_URLS, "")
         found = [each for each in re.split(r"\s+|,+(?=\s|$|[a-z][a-z0-9+.-]*://)", text) if each]
         secrets = []
@@ -104,7 +105,7 @@ class Environment:
         return tuple(secrets)
 
     def heartbeat_url(self) -> Secret | None:
-        """``HOUR24_HEARTBEAT_URL``: what is told that we are still there."""
+        """``HOUR24_HEARTBEAT_URL``: the dead man's switch to ping."""
         if not self._wanted or not self._variables.get(HEARTBEAT_URL, "").strip():
             return None
         value = self._variables[HEARTBEAT_URL].strip()
@@ -119,7 +120,7 @@ class Environment:
         return Secret(HEARTBEAT_URL, value)
 
     def all(self) -> tuple[Secret, ...]:
-        """Every secret that was read, and every part of one that could be used alone."""
+        """Return every secret that was read, and every part that could be used alone."""
         return tuple(Secret(name, value) for value, name in self._known.items())
 
     def _know(self, name: str, value: str) -> None:
@@ -127,7 +128,7 @@ class Environment:
 
 
 def parts(name: str, value: str, form: str) -> Iterator[tuple[str, str]]:
-    """The parts of a secret that could be used alone, and stand alone in what others print."""
+    """Yield the parts of a secret that could be used alone."""
     found: Iterable[str] = ()
     if "://" in value:
         found = _of_address(value, form)

@@ -1,7 +1,7 @@
-"""The line on which a place of production.toml stands.
+"""Line numbers of paths in production.toml.
 
-tomllib tells no positions. This reads headers and keys line by line, multi-line text left out; a
-place within an inline table stands on the line of its key.
+tomllib returns no positions. This reads headers and keys line by line, without multi-line text; a
+path within an inline table has the line of its key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ KEY = re.compile(r"""\s*([A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*=\s*(.*)""")
 
 
 def lines_of(text: str) -> dict[str, int]:
-    """Place, as messages name it (``contacts[1].reach``) -> its line, from 1 on."""
+    """Return path, as in messages (``contacts[1].reach``) -> line number, from 1."""
     found: dict[str, int] = {}
     counted: Counter[str] = Counter()
     table, closing = "", ""
@@ -37,11 +37,11 @@ def lines_of(text: str) -> dict[str, int]:
     return found
 
 
-def line_of(place: str, lines: dict[str, int]) -> int:
-    """The line of a place, or of the nearest table around it; 0: of none."""
-    while place and place not in lines:
-        place = place.rpartition(".")[0]
-    return lines.get(place, 0)
+def line_of(path: str, lines: dict[str, int]) -> int:
+    """Return the line of a path, or of the nearest table around it; 0: none."""
+    while path and path not in lines:
+        path = path.rpartition(".")[0]
+    return lines.get(path, 0)
 
 
 def _path(name: str) -> str:

@@ -1,10 +1,10 @@
-"""A file and an environment in, a Production out, or every problem at once.
+"""Builds a Production from a file and an environment, or reports every problem at once.
 
 Rules of this module:
 
-- Nothing is built while there is a problem, and nothing is asked of production here.
+- Nothing is built while there is a problem, and production is not queried here.
 - Paths in the file are relative to the file.
-- Left out means the default of the data class, so that it is written down once.
+- A missing key has the default of the Struct, so that defaults are stated once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hour24.classes import IssueClass
 from hour24.config import rules, schemas
 from hour24.config.environment import Environment
 from hour24.config.form import differences
-from hour24.config.problems import Place, Problems, named, told
+from hour24.config.problems import KeyPath, Problems, format_path, quote_value
 from hour24.config.production import (
     Applies,
     Contact,
@@ -48,18 +48,19 @@ from hour24.witnesses.port import Witness
 HEALTH_SCHEMA = SCHEMAS / "health.schema.json"
 WATCH_H = 24
 DEEPEST = 20
+"""Nested tables: production.toml needs 4; deeper ones would exhaust the stack."""
 S = TypeVar("S", bound=Struct)
 
 
 def load(
     path: Path, environ: Mapping[str, str] | None = None, *, secrets: bool = True
 ) -> Production:
-    """The production that ``path`` and the environment describe.
+    """Return the production that ``path`` and the environment describe.
 
     Args:
         path: a production.toml.
         environ: variables by name; none: those of this process.
-        secrets: false: for listing what is due; secrets are empty, and missing ones no problem.
+        secrets: false: to list what is due; secrets are empty, and none is reported missing.
 
     Raises: ConfigurationError, with every problem found, in the order of the file.
     """
@@ -68,10 +69,10 @@ def load(
     files = _files(path, data, problems)
     described = _described(path, data, problems, files)
     unknown = _unknown(data, {*schemas.core(), *described}, files)
-    schema = schemas.whole(described, unknown)
+    schema = schemas.file_schema(described, unknown)
     rules.texts(problems, data, schema)
-    for place, text in differences(data, schema):
-        problems.add(place, text)
+    for key_path, text in differences(data, schema):
+        problems.add(key_path, text)
     rules.beyond_schema(problems, data)
     environment = Environment(os.environ if environ is None else environ, problems, secrets=secrets)
     reading = _Reading(path, data, problems, environment, described)
@@ -84,7 +85,7 @@ def load(
 
 
 def launch_problem(production: Production, t0: datetime) -> str:
-    """Why customers cannot be let in when the file says so, after a watch from ``t0``; or ""."""
+    """Return why launch_at is too early for a watch from ``t0``; or ""."""
     launch = production.service.launch_at
     ready = t0 + timedelta(hours=WATCH_H)
     if launch is None or launch >= ready:
@@ -126,7 +127,7 @@ def _toml_problem(text: str) -> str:
 
 
 def _plain(value: Any, depth: int = 1) -> Any:
-    """TOML's moments as text, as the schema knows them. Raises: RecursionError, when too deep."""
+    """Return TOML with its times as text, for the schema. Raises: RecursionError, if too deep."""
     if depth > DEEPEST:
         raise RecursionError
     if isinstance(value, dict):
@@ -139,7 +140,7 @@ def _plain(value: Any, depth: int = 1) -> Any:
 
 
 def _files(path: Path, data: dict[str, Any], problems: Problems) -> dict[str, Witness]:
-    """The witnesses of the files that ``[witnesses]`` names, by section."""
+    """Return the witnesses of the files in ``[witnesses]``, by section."""
     files: dict[str, Witness] = {}
     stated = data.get("witnesses")
     named_files = stated.get("files") if isinstance(stated, dict) else None
@@ -158,7 +159,7 @@ def _files(path: Path, data: dict[str, Any], problems: Problems) -> dict[str, Wi
 def _described(
     path: Path, data: dict[str, Any], problems: Problems, files: Mapping[str, Witness]
 ) -> dict[str, Witness]:
-    """The witnesses whose sections are in the file, in its order."""
+    """Return the witnesses whose sections are in the file, in its order."""
     try:
         return registry.described([name for name in data if name not in schemas.core()], files)
     except registry.NoWitness as problem:
@@ -167,14 +168,14 @@ def _described(
 
 
 def _unknown(data: Mapping[str, Any], known: Collection[str], files: Collection[str]) -> list[str]:
-    """Names of witnesses that an unknown section may be meant to be."""
+    """Return names of witnesses that an unknown section may mean."""
     if not set(data) - set(known):
         return []
     return [*registry.own(), *registry.offered(), *files]
 
 
 class _Reading:
-    """One file being read."""
+    """Reads one file."""
 
     def __init__(
         self,
@@ -190,12 +191,12 @@ class _Reading:
         self.problems = problems
         self.environment = environment
 
-    # --- before it is known to be right: only what is right so far is looked at ---------------
+    # --- while there may be problems: reads only what has none --------------------------------
 
     def health_schema(self) -> dict[str, Any]:
-        """The JSON Schema of the health document."""
-        place: Place = ("health", "schema")
-        if self.problems.at(*place):
+        """Return the JSON Schema of the health document."""
+        key_path: KeyPath = ("health", "schema")
+        if self.problems.at(*key_path):
             return {}
         given = self.data.get("health", {}).get("schema")
         path = HEALTH_SCHEMA if given is None else self.path.parent / given
@@ -210,66 +211,66 @@ class _Reading:
         else:
             problem = _schema_problem(schema, path)
         if problem:
-            self.problems.add(place, problem)
+            self.problems.add(key_path, problem)
             return {}
         assert isinstance(schema, dict)
         return schema
 
-    def headers(self) -> dict[Place, dict[str, Secret | str]]:
-        """The headers of every section that has some."""
-        sections: list[Place] = [("health",), ("websocket",)]
+    def headers(self) -> dict[KeyPath, dict[str, Secret | str]]:
+        """Return the headers of every section that has some."""
+        sections: list[KeyPath] = [("health",), ("websocket",)]
         endpoints = self.data.get("endpoints", {})
         if isinstance(endpoints, dict):
             sections += [("endpoints", name) for name in endpoints]
-        found: dict[Place, dict[str, Secret | str]] = {}
+        found: dict[KeyPath, dict[str, Secret | str]] = {}
         for section in sections:
             stated = self._at((*section, "headers"))
             if not isinstance(stated, dict):
                 continue
             found[section] = {}
             for name, value in stated.items():
-                place = (*section, "headers", name)
-                if self.problems.at(*place):
+                key_path = (*section, "headers", name)
+                if self.problems.at(*key_path):
                     continue
                 if isinstance(value, str):
                     found[section][name] = value
                 else:
                     prefix = value.get("prefix", "")
                     found[section][name] = self.environment.secret(
-                        (*place, "env"), value["env"], "header", "what this header says", prefix
+                        (*key_path, "env"), value["env"], "header", "what this header says", prefix
                     )
         return found
 
-    def tokens(self) -> dict[Place, Secret]:
-        """The secrets that the sections name."""
-        found: dict[Place, Secret] = {}
+    def tokens(self) -> dict[KeyPath, Secret]:
+        """Return the secrets that the sections name."""
+        found: dict[KeyPath, Secret] = {}
         for section, witness in self.described.items():
             stated = self.data[section]
             tables = stated if witness.many else [stated]
             for number, _ in enumerate(tables if isinstance(tables, list) else []):
                 for field in sections.fields_of(witness.at).values():
-                    place: Place = (section, *((number,) if witness.many else ()), field.key)
-                    variable = self._at(place)
-                    if field.variable is None or self.problems.at(*place):
+                    key_path: KeyPath = (section, *((number,) if witness.many else ()), field.key)
+                    variable = self._at(key_path)
+                    if field.variable is None or self.problems.at(*key_path):
                         continue
                     if isinstance(variable, str):
-                        form, holds = field.variable
-                        found[place] = self.environment.secret(place, variable, form, holds)
+                        form, content = field.variable
+                        found[key_path] = self.environment.secret(key_path, variable, form, content)
         return found
 
-    def _at(self, place: Place) -> Any:
+    def _at(self, key_path: KeyPath) -> Any:
         value: Any = self.data
-        for part in place:
+        for part in key_path:
             value = value.get(part) if isinstance(value, dict) else None
         return value
 
-    # --- from here on, everything is right ----------------------------------------------------
+    # --- only without problems ----------------------------------------------------------------
 
     def production(
         self,
         schema: dict[str, Any],
-        headers: dict[Place, dict[str, Secret | str]],
-        tokens: dict[Place, Secret],
+        headers: dict[KeyPath, dict[str, Secret | str]],
+        tokens: dict[KeyPath, Secret],
         alert_urls: tuple[Secret, ...],
         heartbeat: Secret | None,
     ) -> Production:
@@ -280,58 +281,64 @@ class _Reading:
             if key in service:
                 service[key] = datetime.fromisoformat(service[key]).astimezone(UTC)
 
-        def asked(kind: type[S], place: Place, stated: dict[str, Any], **more: Any) -> S:
-            url = _below(base, stated["url"], socket=kind is WebSocketTarget)
-            given = {**stated, **more, "url": url, "headers": headers.get(place, {})}
-            return _made(kind, given)
+        def make_requested(
+            kind: type[S], key_path: KeyPath, stated: dict[str, Any], **more: Any
+        ) -> S:
+            url = _join(base, stated["url"], socket=kind is WebSocketTarget)
+            given = {**stated, **more, "url": url, "headers": headers.get(key_path, {})}
+            return _convert(kind, given)
 
-        def told(witness: Witness, place: Place, stated: dict[str, Any]) -> Struct:
+        def make_section(witness: Witness, key_path: KeyPath, stated: dict[str, Any]) -> Struct:
             given = {name: service[name] for name in witness.inherited if name in service}
             for name, field in sections.fields_of(witness.at).items():
-                if field.secret and (*place, field.key) in tokens:
-                    given[name] = tokens[(*place, field.key)]
+                if field.secret and (*key_path, field.key) in tokens:
+                    given[name] = tokens[(*key_path, field.key)]
                 elif field.key in stated and not field.secret:
                     given[name] = stated[field.key]
             if isinstance(given.get("url"), str):
                 given["url"] = given["url"].rstrip("/")
-            return _made(witness.at, given)
+            return _convert(witness.at, given)
 
-        def testifies(section: str, witness: Witness) -> Described:
+        def describe(section: str, witness: Witness) -> Described:
             if not witness.many:
-                return Described(witness, told(witness, (section,), data[section]))
-            many = (told(witness, (section, n), each) for n, each in enumerate(data[section]))
+                return Described(witness, make_section(witness, (section,), data[section]))
+            many = (
+                make_section(witness, (section, n), each) for n, each in enumerate(data[section])
+            )
             return Described(witness, tuple(many))
 
         websocket = data.get("websocket")
         jobs = data.get("jobs")
         return Production(
             path=str(self.path),
-            service=_made(Service, service),
-            health=asked(Health, ("health",), data["health"], schema=schema),
+            service=_convert(Service, service),
+            health=make_requested(Health, ("health",), data["health"], schema=schema),
             endpoints={
-                name: asked(Endpoint, ("endpoints", name), stated, name=name)
+                name: make_requested(Endpoint, ("endpoints", name), stated, name=name)
                 for name, stated in data.get("endpoints", {}).items()
             },
-            websocket=asked(WebSocketTarget, ("websocket",), websocket) if websocket else None,
-            jobs=_made(Jobs, jobs) if jobs else None,
-            memory=_made(Memory, data.get("memory", {})),
+            websocket=make_requested(WebSocketTarget, ("websocket",), websocket)
+            if websocket
+            else None,
+            jobs=_convert(Jobs, jobs) if jobs else None,
+            memory=_convert(Memory, data.get("memory", {})),
             described={
-                section: testifies(section, witness) for section, witness in self.described.items()
+                section: describe(section, witness) for section, witness in self.described.items()
             },
-            normal=tuple(_made(IssueClass, each) for each in issues.get("normal", [])),
-            critical=tuple(_made(IssueClass, each) for each in issues.get("critical", [])),
-            contacts=tuple(_made(Contact, each) for each in data.get("contacts", [])),
-            criteria={n: _made(Applies, each) for n, each in data.get("criteria", {}).items()},
-            schedule=_made(Schedule, data.get("schedule", {})),
-            repository=_made(Repository, data.get("repository", {})),
+            normal=tuple(_convert(IssueClass, each) for each in issues.get("normal", [])),
+            critical=tuple(_convert(IssueClass, each) for each in issues.get("critical", [])),
+            contacts=tuple(_convert(Contact, each) for each in data.get("contacts", [])),
+            criteria={n: _convert(Applies, each) for n, each in data.get("criteria", {}).items()},
+            schedule=_convert(Schedule, data.get("schedule", {})),
+            repository=_convert(Repository, data.get("repository", {})),
             alert_urls=alert_urls,
             heartbeat_url=heartbeat,
             secrets=self.environment.all(),
         )
 
 
-def _made(kind: type[S], stated: Mapping[str, Any]) -> S:
-    """A Struct of plain TOML values: whole numbers become floats, lists tuples, as it wants."""
+def _convert(kind: type[S], stated: Mapping[str, Any]) -> S:
+    """Return a Struct of plain TOML values: whole numbers become floats, lists tuples."""
     given: dict[str, Any] = {}
     for name, field in sections.fields_of(kind).items():
         if name not in stated:
@@ -343,7 +350,7 @@ def _made(kind: type[S], stated: Mapping[str, Any]) -> S:
     return kind(**given)
 
 
-def _below(base: str, url: str, *, socket: bool) -> str:
+def _join(base: str, url: str, *, socket: bool) -> str:
     if not url.startswith("/"):
         return url
     if socket:
@@ -352,9 +359,9 @@ def _below(base: str, url: str, *, socket: bool) -> str:
 
 
 def _schema_problem(schema: Any, path: Path) -> str:
-    """Why a JSON document is no JSON Schema that could judge a health document, or ""."""
+    """Return why a JSON document is no usable JSON Schema of a health document, or ""."""
     if not isinstance(schema, dict):
-        return f"expected a JSON Schema, got {told((), schema)} in {path}"
+        return f"expected a JSON Schema, got {quote_value((), schema)} in {path}"
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
     from jsonschema.validators import validator_for
@@ -363,7 +370,7 @@ def _schema_problem(schema: Any, path: Path) -> str:
     try:
         judge.check_schema(schema)
     except SchemaError as error:
-        where = named(tuple(error.absolute_path))
+        where = format_path(tuple(error.absolute_path))
         return f"expected a JSON Schema, got a mistake at {where} of {path}"
     if remote := next(rules.remote_references(schema), ""):
         return f"expected a JSON Schema complete in itself, got a reference to {remote} in {path}"

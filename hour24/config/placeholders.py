@@ -1,4 +1,4 @@
-"""What looks like a placeholder: a text that a person was meant to replace, or nobody's name."""
+"""Detects placeholders: text that must be replaced, and names of no real person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PLACEHOLDER = re.compile(
     r"|^\s*todo\b",
     re.IGNORECASE,
 )
-NOBODY = re.compile(
+NO_PERSON = re.compile(
     r"\b(jane|john) (doe|roe)\b|\bfoo\b|\b(some|any|no)(body|one)\b|^(the |your )?(full )?name$"
     r"|example\.(com|org|net)\b|\.(example|invalid|test)\b|\bexample\b"
     r"|(^|\D)555\D{0,2}\d{4}(\D|$)|(^|\D)(?P<digit>\d)(\W?(?P=digit)){6,}(\D|$)"
@@ -21,10 +21,10 @@ NOBODY = re.compile(
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a person was meant to replace this text."""
+    """Return whether this text must be replaced."""
     return PLACEHOLDER.search(text) is not None
 
 
-def is_nobody(text: str) -> bool:
-    """Whether this is nobody's name and nobody's number."""
-    return is_placeholder(text) or NOBODY.search(text) is not None
+def is_no_person(text: str) -> bool:
+    """Return whether this is no real person's name or number."""
+    return is_placeholder(text) or NO_PERSON.search(text) is not None

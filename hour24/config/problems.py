@@ -1,9 +1,9 @@
-"""Problems of a file, each with its place, told in the file's own order.
+"""Problems of a file, each with its path, in the order of the file.
 
 Rules of this module:
 
-- One place has one problem: the first one found there is told.
-- A value is repeated in a message only when it cannot be a secret.
+- A path has one problem: the first one found there.
+- A message repeats a value only when it cannot be a secret.
 """
 
 from __future__ import annotations
@@ -15,63 +15,64 @@ from typing import Any
 
 from hour24.secrets.shapes import looks_secret, names_secret
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 LONGEST = 60
+"""Characters of a value in a message."""
 
 
 class Problems:
-    """What is wrong with one file, and with what it names, as it is found."""
+    """Collects the problems of one file and of what it names."""
 
     def __init__(self, file: str, data: Any) -> None:
         self.file = file
-        self._order = {place: number for number, (place, _) in enumerate(walked(data))}
-        self._found: dict[Place, str] = {}
+        self._order = {key_path: number for number, (key_path, _) in enumerate(walk(data))}
+        self._found: dict[KeyPath, str] = {}
         self._outside: list[str] = []
 
-    def add(self, place: Place, text: str) -> None:
-        """Note that ``text`` (``expected X, got Y``) holds at ``place``."""
-        self._found.setdefault(place, text)
+    def add(self, key_path: KeyPath, text: str) -> None:
+        """Add a problem ``text`` (``expected X, got Y``) at ``key_path``."""
+        self._found.setdefault(key_path, text)
 
     def add_outside(self, where: str, text: str) -> None:
-        """Note that ``text`` holds at ``where``, which is no place in the file."""
+        """Add a problem ``text`` at ``where``, outside the file."""
         self._outside.append(f"{where}: {text}")
 
-    def at(self, *place: str | int) -> bool:
-        """Whether something at ``place``, above or below it, is wrong already."""
-        return any(place[: len(at)] == at[: len(place)] for at in self._found)
+    def at(self, *key_path: str | int) -> bool:
+        """Return whether there is a problem at ``key_path``, above or below it."""
+        return any(key_path[: len(at)] == at[: len(key_path)] for at in self._found)
 
     def lines(self) -> list[str]:
-        """One line each, in the order of the file."""
+        """Return one line for each problem, in the order of the file."""
         ordered = sorted(self._found.items(), key=lambda item: self._position(item[0]))
-        inside = [f"{self.file}: {named(place)}: {text}" for place, text in ordered]
+        inside = [f"{self.file}: {format_path(key_path)}: {text}" for key_path, text in ordered]
         return [*inside, *self._outside]
 
-    def _position(self, place: Place) -> tuple[int, bool]:
-        """Where a place stands; what is missing stands after the last of its table."""
-        if place in self._order:
-            return self._order[place], False
+    def _position(self, key_path: KeyPath) -> tuple[int, bool]:
+        """Return the position of a path; a missing key comes after the last of its table."""
+        if key_path in self._order:
+            return self._order[key_path], False
         inside = [
-            number for at, number in self._order.items() if at[: len(place) - 1] == place[:-1]
+            number for at, number in self._order.items() if at[: len(key_path) - 1] == key_path[:-1]
         ]
-        return (max(inside) if inside and place[:-1] else len(self._order)), True
+        return (max(inside) if inside and key_path[:-1] else len(self._order)), True
 
 
-def walked(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    """Every value of a document with its place, in its order."""
-    yield place, value
+def walk(value: Any, key_path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield every value of a document with its path, in its order."""
+    yield key_path, value
     if isinstance(value, dict):
         for name, each in value.items():
-            yield from walked(each, (*place, name))
+            yield from walk(each, (*key_path, name))
     elif isinstance(value, list):
         for number, each in enumerate(value):
-            yield from walked(each, (*place, number))
+            yield from walk(each, (*key_path, number))
 
 
-def named(place: Place) -> str:
-    """A place as people read it: ``contacts[1].reach``, the first entry of a list being 1."""
+def format_path(key_path: KeyPath) -> str:
+    """Return a path as in messages: ``contacts[1].reach``, the first entry of a list being 1."""
     text = ""
-    for part in place:
+    for part in key_path:
         if isinstance(part, int):
             text += f"[{part + 1}]"
         else:
@@ -80,8 +81,8 @@ def named(place: Place) -> str:
     return text or "the file"
 
 
-def told(place: Place, value: Any) -> str:
-    """A value as a message may repeat it."""
+def quote_value(key_path: KeyPath, value: Any) -> str:
+    """Return a value as a message may repeat it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -90,7 +91,7 @@ def told(place: Place, value: Any) -> str:
         return "a table"
     if isinstance(value, list):
         return "a list" if value else "an empty list"
-    keys = [part for part in place if isinstance(part, str)]
+    keys = [part for part in key_path if isinstance(part, str)]
     private = {"headers", "token_env", "dsn_env", "env", "prefix"}.intersection(keys)
     if private or any(names_secret(key) for key in keys) or looks_secret(value):
         return "something else"

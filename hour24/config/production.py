@@ -2,10 +2,10 @@
 
 Rules of this module:
 
-- Fields are named as in production.toml; their Meta says title, unit and bounds, and
-  ``schemas/production.schema.json`` is made from them.
+- Fields are named as in production.toml; their Meta has title, unit and bounds, and
+  ``schemas/production.schema.json`` is generated from them.
 - Secrets are :class:`hour24.secrets.Secret`, which does not print.
-- Units stand in the names; ratios are 0 to 1.
+- Names have units as suffixes; ratios are 0 to 1.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ HEADERS = {
         "required": ["env"],
         "additionalProperties": False,
         "properties": {
-            "env": {**VARIABLE, "description": "Variable that holds the value."},
+            "env": {**VARIABLE, "description": "Variable with the value."},
             "prefix": {
-                "description": 'Stands before the value, such as "Bearer ".',
+                "description": 'Put before the value, such as "Bearer ".',
                 "title": "text",
                 "type": "string",
                 "pattern": r"^[\x20-\x7e]*$",
@@ -49,14 +49,14 @@ HEADERS = {
         },
     },
 }
-Place = Annotated[
+Url = Annotated[
     str,
     Meta(
         title="an http or https address, or a path below service.url",
         pattern=r"^(https?://[^\s/?#]+(/\S*)?|/\S*)$",
     ),
 ]
-SocketPlace = Annotated[
+SocketUrl = Annotated[
     str,
     Meta(
         title="a ws or wss address, or a path below service.url",
@@ -74,16 +74,14 @@ Headers = Annotated[dict[str, Secret | str], Meta(extra_json_schema=HEADERS)]
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    name: Annotated[
-        str, Meta(description="What people call it; stands on every page.", pattern=r"\S")
-    ]
+    name: Annotated[str, Meta(description="Name of the service, on every page.", pattern=r"\S")]
     environment: Annotated[
-        str, Meta(description="Which of its environments, such as production.", pattern=r"\S")
+        str, Meta(description="Its environment, such as production.", pattern=r"\S")
     ]
     time_zone: Annotated[
         str,
         Meta(
-            description="IANA name. Times on pages are told in it; inside, everything is UTC.",
+            description="IANA name. Times on pages use it; records use UTC.",
             title="an IANA time zone such as Europe/Berlin",
             pattern=r"\S",
         ),
@@ -91,31 +89,31 @@ class Service(Struct, frozen=True, kw_only=True):
     control_url: Annotated[
         str,
         Meta(
-            description="An address outside the service, asked when the service is silent: it "
-            "tells an outage of the service (FAIL) from one of our own network "
+            description="An address outside the service, requested when the service does not "
+            "answer, to distinguish an outage of the service (FAIL) from one of our own network "
             "(INCONCLUSIVE).",
-            title="an http or https address outside the service, asked when the service is "
-            "silent, to tell its outage from one of our own network",
-            extra_json_schema={"allOf": [ADDRESS]},  # its title is what a wrong one is told
+            title="an http or https address outside the service, to distinguish its outage from "
+            "one of our own network",
+            extra_json_schema={"allOf": [ADDRESS]},  # the title of ADDRESS is that of a wrong value
         ),
     ]
     release: Annotated[
         str,
-        Meta(description="What is deployed, as the error tracker knows it. Stands in the record."),
+        Meta(description="Deployed release, as named in the error tracker. Kept in the record."),
     ] = ""
     launch_at: Annotated[
         datetime | None,
-        Meta(description="When customers are let in. Refused when before T0 + 24 h."),
+        Meta(description="Launch time. Refused when before T0 + 24 h."),
     ] = None
     daily_until: Annotated[
         datetime | None,
-        Meta(description="End of the daily look after the launch (pytest -m daily)."),
+        Meta(description="End of the daily run after launch (pytest -m daily)."),
     ] = None
     plain_http: Annotated[
         tuple[Annotated[str, Meta(title="a host name", pattern="^[A-Za-z0-9.:-]+$")], ...],
         Meta(
-            description="Hosts to which secrets may be sent over http or ws, without TLS. This "
-            "machine's own need not be named.",
+            description="Hosts to which secrets may be sent over http or ws, without TLS. "
+            "Loopback is always allowed.",
             title="a list of host names",
         ),
     ] = ()
@@ -127,7 +125,7 @@ class Health(Struct, frozen=True, kw_only=True):
     "" where the document has no such member.
     """
 
-    url: Annotated[Place, Meta(description="Address of the health document.")]
+    url: Annotated[Url, Meta(description="Address of the health document.")]
     schema: Annotated[
         dict[str, Any],
         Meta(
@@ -140,29 +138,23 @@ class Health(Struct, frozen=True, kw_only=True):
     ]
     headers: Annotated[Headers, Meta(description="Sent with each health request.")] = {}
     timestamp: Annotated[
-        Pointer, Meta(description='Where the document tells its time; "" when it does not.')
+        Pointer, Meta(description='Path of its time in the document; "" when it has none.')
     ] = "/timestamp"
     uptime: Annotated[
         Pointer,
-        Meta(
-            description='Where the document tells the process\'s uptime, in seconds; "" when it '
-            "does not."
-        ),
+        Meta(description='Path of the process\'s uptime, in seconds; "" when it has none.'),
     ] = "/uptime"
     instance: Annotated[
         Pointer,
-        Meta(
-            description='Where the document names the instance that answered; "" when it does not.'
-        ),
+        Meta(description='Path of the name of the answering instance; "" when it has none.'),
     ] = ""
     database: Annotated[
         Pointer,
-        Meta(
-            description='Where the document tells whether the database is up; "" when it does not.'
-        ),
+        Meta(description='Path of whether the database is up; "" when it has none.'),
     ] = "/database"
     fresh_s: Annotated[
-        float, Meta(description="Seconds that the document's timestamp may lie from ours.", gt=0)
+        float,
+        Meta(description="Seconds by which the document's timestamp may differ from ours.", gt=0),
     ] = 60.0
     timeout_s: Annotated[float, Meta(description="Seconds an answer may take.", gt=0, le=600)] = (
         10.0
@@ -173,7 +165,7 @@ class Health(Struct, frozen=True, kw_only=True):
     give_up_after_s: Annotated[
         float,
         Meta(
-            description="Seconds from the first failed attempt until no further one is made.",
+            description="Seconds after the first failed attempt until the last retry.",
             gt=0,
             le=1800,
         ),
@@ -187,37 +179,37 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 LEAST_INTERVAL_S = 0.5
-"""Of the health document's probes: at most 2 a second, as of an endpoint."""
+"""At most 2 health probes a second, as for an endpoint."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """``transaction``: the name that spans know it by; ``expect_status``: answered well."""
+    """``transaction``: its name in spans; ``expect_status``: codes of a good answer."""
 
     name: str
-    url: Annotated[Place, Meta(description="Address of the endpoint.")]
+    url: Annotated[Url, Meta(description="Address of the endpoint.")]
     target_ms: Annotated[
         float,
-        Meta(description="p99 of the server's time must lie below this, in milliseconds.", gt=0),
+        Meta(description="p99 of the server's time must be below this, in milliseconds.", gt=0),
     ]
     method: Annotated[
         Literal["GET", "HEAD", "OPTIONS", "POST"],
-        Meta(description="HTTP method. It must be safe to send again and again."),
+        Meta(description="HTTP method. It must be safe to repeat."),
     ] = "GET"
     headers: Annotated[Headers, Meta(description="Sent with each request.")] = {}
     body: Annotated[str, Meta(description="Sent with each request; text.")] = ""
     expect_status: Annotated[
         tuple[Annotated[int, Meta(description="A status code.", ge=100, le=599)], ...],
         Meta(
-            description="Status codes that count as answered well.",
+            description="Status codes of a good answer.",
             title="a list of HTTP status codes",
             min_length=1,
         ),
     ] = (200,)
-    transaction: Annotated[str, Meta(description="The name its transactions have.")] = ""
+    transaction: Annotated[str, Meta(description="Name of its transactions.")] = ""
     known_slow: Annotated[
         str,
         Meta(
-            description="Why it is known to be slow. Judged against its own target all the same, "
+            description="Why it is known to be slow. It is still judged against its target, "
             "and listed among the proposed optimisations."
         ),
     ] = ""
@@ -230,7 +222,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     max_per_s: Annotated[
         float,
         Meta(
-            description="Most requests a second that hour24 may send here, one prober and the "
+            description="Most requests a second that hour24 may send here: one prober and the "
             "samples of a checkpoint together.",
             gt=0,
             le=1000,
@@ -239,19 +231,19 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class WebSocketTarget(Struct, frozen=True, kw_only=True):
-    url: Annotated[SocketPlace, Meta(description="Address of the WebSocket.")]
+    url: Annotated[SocketUrl, Meta(description="Address of the WebSocket.")]
     headers: Annotated[Headers, Meta(description="Sent with each handshake.")] = {}
     connections: Annotated[
-        int, Meta(description="Connections held open at a checkpoint.", ge=1, le=1000)
+        int, Meta(description="Connections kept open at a checkpoint.", ge=1, le=1000)
     ] = 30
     hold_s: Annotated[
-        float, Meta(description="Seconds they are held at a checkpoint.", gt=0, le=600)
+        float, Meta(description="Seconds they are kept open at a checkpoint.", gt=0, le=600)
     ] = 60.0
     max_drop_ratio: Annotated[
         float, Meta(description="Share of connections that may drop, 0 to 1.", gt=0, le=1)
     ] = 0.10
     probe_connections: Annotated[
-        int, Meta(description="Connections the prober holds.", ge=1, le=100)
+        int, Meta(description="Connections the prober keeps open.", ge=1, le=100)
     ] = 3
     probe_hold_s: Annotated[
         float,
@@ -279,8 +271,8 @@ class WebSocketTarget(Struct, frozen=True, kw_only=True):
     ping_every_s: Annotated[
         float,
         Meta(
-            description="Seconds between pings of our own while a connection is held. 0: none, "
-            "as a browser; state it only where the service's own clients send pings.",
+            description="Seconds between our own pings on an open connection. 0: none, "
+            "as in a browser; set it only if the service's own clients send pings.",
             ge=0,
             le=3600,
         ),
@@ -288,22 +280,22 @@ class WebSocketTarget(Struct, frozen=True, kw_only=True):
 
 
 class Jobs(Struct, frozen=True, kw_only=True):
-    """``pattern``: finds a beat in a log line; a named group ``worker`` tells workers apart."""
+    """``pattern``: matches a heartbeat in a log line; a named group ``worker`` names the worker."""
 
     pattern: Annotated[
         str,
         Meta(
-            description="Finds a beat in a log line. A named group worker, (?P<worker>...), "
-            "tells workers apart.",
+            description="Matches a heartbeat in a log line. A named group worker, (?P<worker>...), "
+            "names the worker.",
             title="a regular expression",
             min_length=1,
         ),
     ]
-    every_s: Annotated[float, Meta(description="Seconds between two beats of a worker.", gt=0)] = (
-        30.0
-    )
+    every_s: Annotated[
+        float, Meta(description="Seconds between two heartbeats of a worker.", gt=0)
+    ] = 30.0
     max_gap_s: Annotated[
-        float, Meta(description="Seconds without a beat that are too many.", gt=0)
+        float, Meta(description="Seconds without a heartbeat that are too many.", gt=0)
     ] = 75.0
 
 
@@ -329,15 +321,15 @@ class Contact(Struct, frozen=True, kw_only=True):
 
 
 class Applies(Struct, frozen=True, kw_only=True):
-    """``[criteria.ID]``: whether it applies; of a criterion of one's own, sentence and hours."""
+    """``[criteria.ID]``: whether it applies; for a custom criterion, sentence and hours."""
 
-    applies: Annotated[
-        bool, Meta(description="false leaves a criterion out; it needs because.")
-    ] = True
+    applies: Annotated[bool, Meta(description="false disables a criterion; it needs because.")] = (
+        True
+    )
     because: Annotated[
         str,
         Meta(
-            description="Why it does not apply. Stands on every page.",
+            description="Why it does not apply. Shown on every page.",
             title="a reason",
             pattern=r"\S",
         ),
@@ -345,13 +337,15 @@ class Applies(Struct, frozen=True, kw_only=True):
     sentence: Annotated[
         str,
         Meta(
-            description="Of your own criterion: what must hold.", title="a sentence", pattern=r"\S"
+            description="For your own criterion: what must be true.",
+            title="a sentence",
+            pattern=r"\S",
         ),
     ] = ""
     hours: Annotated[
         tuple[Annotated[int, Meta(description="An hour.", ge=0, le=24)], ...],
         Meta(
-            description="Of your own criterion: checkpoints at which it falls due, in hours "
+            description="For your own criterion: checkpoints at which it is due, in hours "
             "after T0.",
             title="a list of hours",
             min_length=1,
@@ -382,7 +376,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     tolerance_s: Annotated[
         float,
         Meta(
-            description="Seconds after which what exists only now is too late to ask.",
+            description="Seconds after which it is too late for what can only be measured on time.",
             gt=0,
             le=7200,
         ),
@@ -397,7 +391,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
         ),
     ] = 300.0
     source_budget_s: Annotated[
-        float, Meta(description="Seconds a source may take altogether.", gt=0, le=900)
+        float, Meta(description="Seconds a source may take in total.", gt=0, le=900)
     ] = 90.0
     latency_samples: Annotated[
         int,
@@ -406,8 +400,8 @@ class Schedule(Struct, frozen=True, kw_only=True):
     latency_per_s: Annotated[
         float,
         Meta(
-            description="Most requests a second it sends to an endpoint; fewer where max_per_s "
-            "leaves fewer beside the prober.",
+            description="Most requests a second it sends to an endpoint; fewer if max_per_s "
+            "leaves fewer next to the prober.",
             gt=0,
             le=1000,
         ),
@@ -415,7 +409,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
 
 class Repository(Struct, frozen=True, kw_only=True):
-    """Where a rollback by ``git revert`` happens."""
+    """The clone for a rollback by ``git revert``."""
 
     path: Annotated[str, Meta(description="Path of the clone.", pattern=r"\S")] = "."
     remote: Annotated[GitName, Meta(description="Name of the remote.")] = "origin"
@@ -423,7 +417,7 @@ class Repository(Struct, frozen=True, kw_only=True):
 
 
 class Described(NamedTuple):
-    """A witness, and what production.toml says of it: its Struct, or a tuple of them."""
+    """A witness and its section of production.toml: its Struct, or a tuple of them."""
 
     witness: Witness
     at: Any
@@ -455,24 +449,24 @@ class Production(Struct, frozen=True, kw_only=True):
 
     @property
     def witnesses(self) -> dict[str, Any]:
-        """What production.toml says of each witness, by section."""
+        """The section of each witness, by name."""
         return {section: each.at for section, each in self.described.items()}
 
     def providing(self, measure: Measure) -> list[Described]:
-        """The witnesses that provide a measure, in the order of the file."""
+        """Return the witnesses that provide a measure, in the order of the file."""
         return [each for each in self.described.values() if measure in each.witness.measures]
 
     @property
     def health_every_s(self) -> float:
-        """Seconds between two of the prober's looks at the health document."""
+        """Seconds between two health probes of the prober."""
         return max(LEAST_INTERVAL_S, self.health.interval_s)
 
     def is_health(self, endpoint: Endpoint) -> bool:
-        """Whether it is the health document itself, which the prober does not look at twice."""
+        """Return whether it is the health document itself, which is probed only once."""
         return endpoint.name == "health" and endpoint.url == self.health.url
 
     def probed_every_s(self, endpoint: Endpoint) -> float:
-        """Seconds between two of the prober's requests to it."""
+        """Return the seconds between two probes of it."""
         if self.is_health(endpoint):
             return self.health_every_s
         return max(endpoint.interval_s, 1 / endpoint.max_per_s)

@@ -2,8 +2,8 @@
 
 Rules of this module:
 
-- A rule looks only where the schema found nothing wrong.
-- Each rule reads alone; all of them are asked, and each adds what it finds.
+- A rule reads only what passed the schema.
+- Rules are independent; each adds the problems that it finds.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from hour24.config.form import nearest, wanted_at
-from hour24.config.placeholders import is_nobody, is_placeholder
-from hour24.config.problems import Place, Problems, named, walked
+from hour24.config.placeholders import is_no_person, is_placeholder
+from hour24.config.problems import KeyPath, Problems, format_path, walk
 from hour24.criteria import CRITERIA
 from hour24.documents import Schema
 from hour24.linear import PatternRefused, Stated
@@ -34,58 +34,58 @@ from hour24.secrets.shapes import (
 from hour24.watch import CHECKPOINTS
 
 FREE_TEXT = {"pattern", "body"}
-ACCUSED = frozenset({"health", "endpoints", "websocket"})
+OF_SERVICE = frozenset({"health", "endpoints", "websocket"})
 WITHOUT_SECRETS = frozenset({"service", "status_pages"})
 INLINE = "a secret written inline"
 
 
 def texts(problems: Problems, data: dict[str, Any], schema: Schema) -> None:
-    """No text of the file is a secret, a placeholder or more than a line."""
-    for place, value in walked(data):
-        if not isinstance(value, str) or not place:
+    """Refuse texts that are a secret, a placeholder or more than one line."""
+    for key_path, value in walk(data):
+        if not isinstance(value, str) or not key_path:
             continue
-        key = str(place[-1])
-        if _inline(problems, place, key, value) or key in FREE_TEXT:
+        key = str(key_path[-1])
+        if _inline(problems, key_path, key, value) or key in FREE_TEXT:
             continue
         if re.search(r"[\x00-\x1f\x7f]", value):
-            problems.add(place, "expected one line of text, got a control character")
+            problems.add(key_path, "expected one line of text, got a control character")
             continue
-        person = place[0] == "contacts" and key in ("name", "reach")
-        if is_nobody(value) if person else is_placeholder(value):
-            expected = wanted_at(place, schema)
-            problems.add(place, f"expected {expected}, got the placeholder {json.dumps(value)}")
+        person = key_path[0] == "contacts" and key in ("name", "reach")
+        if is_no_person(value) if person else is_placeholder(value):
+            expected = wanted_at(key_path, schema)
+            problems.add(key_path, f"expected {expected}, got the placeholder {json.dumps(value)}")
 
 
-def _inline(problems: Problems, place: Place, key: str, value: str) -> bool:
-    """Note a secret written into the file."""
-    header = len(place) > 1 and "headers" in place[:-1] and key not in ("env", "prefix")
+def _inline(problems: Problems, key_path: KeyPath, key: str, value: str) -> bool:
+    """Add a problem for a secret in the file. Returns: whether the text needs no other rule."""
+    header = len(key_path) > 1 and "headers" in key_path[:-1] and key not in ("env", "prefix")
     if header and (names_secret(key) or looks_random(value) or looks_secret(value)):
-        problems.add(place, f'expected {{ env = "NAME" }}, got {INLINE}')
+        problems.add(key_path, f'expected {{ env = "NAME" }}, got {INLINE}')
     elif key == "env" or key.endswith("_env"):
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", value):
             problems.add(
-                place,
+                key_path,
                 "expected the name of an environment variable, in capitals, got something else",
             )
             return True
         return False
     elif names_secret(key):
-        return True  # no key of the file is called so: it is told as an unknown one
+        return True  # no known key has such a name: reported as an unknown key
     elif key == "prefix" and (looks_random(value) or looks_secret(value)):
-        problems.add(place, f"expected a word such as Bearer, got {INLINE}")
+        problems.add(key_path, f"expected a word such as Bearer, got {INLINE}")
     elif PASSWORD_IN_ADDRESS.search(value):
-        problems.add(place, f"expected an address without a password, got {INLINE}")
+        problems.add(key_path, f"expected an address without a password, got {INLINE}")
     elif SHAPES.search(value):
-        problems.add(place, f"expected no secret, got {INLINE}")
+        problems.add(key_path, f"expected no secret, got {INLINE}")
     elif looks_secret(value):
-        problems.add(place, f"expected an address without a key in its query, got {INLINE}")
+        problems.add(key_path, f"expected an address without a key in its query, got {INLINE}")
     else:
         return False
     return True
 
 
 def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
-    """Every rule that joins several keys, or that a schema has no word for."""
+    """Check every rule that joins several keys, or that a schema cannot express."""
     for rule in (
         _service,
         _addresses,
@@ -115,63 +115,70 @@ def _service(problems: Problems, data: dict[str, Any]) -> None:
             except ValueError:
                 problems.add(
                     ("service", key),
-                    f"expected a moment that exists, got {json.dumps(service[key])}",
+                    f"expected a date that exists, got {json.dumps(service[key])}",
                 )
 
 
 def _addresses(problems: Problems, data: dict[str, Any]) -> None:
     base = _table(problems, data, "service").get("url")
-    for place, value in walked(data):
-        if not place or not isinstance(value, str) or problems.at(*place):
+    for key_path, value in walk(data):
+        if not key_path or not isinstance(value, str) or problems.at(*key_path):
             continue
-        if place[-1] not in ("url", "control_url"):
+        if key_path[-1] not in ("url", "control_url"):
             continue
         if value.startswith("/"):
             if base is None:
                 problems.add(
-                    place,
+                    key_path,
                     f"expected a whole address, since service.url is not given, got "
                     f"{json.dumps(value)}",
                 )
         elif not _is_address(value):
-            problems.add(place, f"expected an address that can be asked, got {json.dumps(value)}")
+            problems.add(
+                key_path, f"expected an address that can be asked, got {json.dumps(value)}"
+            )
 
 
 def _secrets_in_clear(problems: Problems, data: dict[str, Any]) -> None:
-    """A secret leaves this machine over TLS alone, unless the file names the host."""
+    """Refuse sending a secret without TLS, unless the file names the host."""
     service = _table(problems, data, "service")
     base, allowed = service.get("url", ""), service.get("plain_http", [])
-    for place, value in walked(data):
-        if not place or place[-1] != "url" or not isinstance(value, str) or problems.at(*place):
+    for key_path, value in walk(data):
+        if (
+            not key_path
+            or key_path[-1] != "url"
+            or not isinstance(value, str)
+            or problems.at(*key_path)
+        ):
             continue
-        if not _sends_a_secret(data, place[:-1]):
+        if not _sends_a_secret(data, key_path[:-1]):
             continue
         parts = urlsplit(f"{base}{value}" if value.startswith("/") else value)
         host = parts.hostname or ""
         if parts.scheme in ("http", "ws") and not is_loopback(host) and host not in allowed:
             secure = {"http": "https", "ws": "wss"}[parts.scheme]
             problems.add(
-                place,
+                key_path,
                 f"expected {secure}, since a secret is sent there, or {json.dumps(host)} among "
                 f"service.plain_http, got {parts.scheme}",
             )
 
 
-def _sends_a_secret(data: dict[str, Any], place: Place) -> bool:
-    """Whether what is asked at the address in this table is sent a secret."""
-    if place[0] in WITHOUT_SECRETS:
+def _sends_a_secret(data: dict[str, Any], key_path: KeyPath) -> bool:
+    """Return whether requests to the address in this table carry a secret."""
+    if key_path[0] in WITHOUT_SECRETS:
         return False
-    if place[0] not in ACCUSED:
+    if key_path[0] not in OF_SERVICE:
         return True  # a witness: each has a token
     table: Any = data
-    for part in place:
+    for part in key_path:
         table = table[part]
     headers = table.get("headers", {})
     return isinstance(headers, dict) and any(isinstance(each, dict) for each in headers.values())
 
 
 def _timing(problems: Problems, data: dict[str, Any]) -> None:
-    """One time must lie above another."""
+    """Check pairs of times of which one must be longer."""
     for section, smaller, least, larger, most in (
         ("health", "retry_after_s", 30, "give_up_after_s", 120),
         ("jobs", "every_s", 30, "max_gap_s", 75),
@@ -187,68 +194,68 @@ def _timing(problems: Problems, data: dict[str, Any]) -> None:
 
 
 def _patterns(problems: Problems, data: dict[str, Any]) -> None:
-    for place, value in walked(data):
-        if not place or place[-1] != "pattern" or problems.at(*place):
+    for key_path, value in walk(data):
+        if not key_path or key_path[-1] != "pattern" or problems.at(*key_path):
             continue
         try:
             expression = Stated(value)
         except PatternRefused as refused:
-            problems.add(place, f"expected a regular expression, got {refused}")
+            problems.add(key_path, f"expected a regular expression, got {refused}")
             continue
         if expression.found_in(""):
             problems.add(
-                place,
+                key_path,
                 f"expected a pattern that some text does not match, got {json.dumps(value)}",
             )
 
 
 def _classes(problems: Problems, data: dict[str, Any]) -> None:
-    """No two classes of errors have one name."""
-    seen: dict[str, Place] = {}
+    """Refuse two classes of errors with the same name."""
+    seen: dict[str, KeyPath] = {}
     for kind in ("normal", "critical"):
         if problems.at("issues", kind):
             continue
         for number, each in enumerate(data.get("issues", {}).get(kind, [])):
-            place = ("issues", kind, number, "name")
+            key_path = ("issues", kind, number, "name")
             name = each["name"].casefold()
             if name in seen:
                 problems.add(
-                    place,
-                    f"expected a name of its own, got {json.dumps(each['name'])}, as "
-                    f"{named(seen[name])}",
+                    key_path,
+                    f"expected a unique name, got {json.dumps(each['name'])}, as "
+                    f"{format_path(seen[name])}",
                 )
-            seen.setdefault(name, place)
+            seen.setdefault(name, key_path)
 
 
 def _criteria(problems: Problems, data: dict[str, Any]) -> None:
     hours = data.get("schedule", {}) if isinstance(data.get("schedule", {}), dict) else {}
     planned = hours.get("checkpoints", CHECKPOINTS)
     for name, stated in _table(problems, data, "criteria").items():
-        place = ("criteria", name)
-        if problems.at(*place):
+        key_path = ("criteria", name)
+        if problems.at(*key_path):
             continue
         if stated.get("applies", True) is False and "because" not in stated:
-            problems.add((*place, "because"), "expected why it does not apply, got nothing")
+            problems.add((*key_path, "because"), "expected why it does not apply, got nothing")
         if name in CRITERIA:
             for key in ("sentence", "hours"):
                 if key in stated:
                     problems.add(
-                        (*place, key),
-                        f"expected nothing, since {name} is one of hour24's own, got "
+                        (*key_path, key),
+                        f"expected nothing, since {name} is built in, got "
                         f"{'a sentence' if key == 'sentence' else 'a list'}",
                     )
         elif not {"sentence", "hours"} <= set(stated):
             close = nearest(name, list(CRITERIA))
             hint = f" such as {close}" if close else ""
             problems.add(
-                place,
+                key_path,
                 f"expected the id of a criterion{hint}, or sentence and hours of your own, got "
                 f"{json.dumps(name)}",
             )
         elif not problems.at("schedule"):
             for stray in [hour for hour in stated["hours"] if hour not in planned]:
                 problems.add(
-                    (*place, "hours"),
+                    (*key_path, "hours"),
                     f"expected hours out of {', '.join(map(str, planned))}, got {stray}",
                 )
 
@@ -265,13 +272,13 @@ def _schedule(problems: Problems, data: dict[str, Any]) -> None:
 
 
 def _table(problems: Problems, data: dict[str, Any], name: str) -> dict[str, Any]:
-    """A section, or an empty one when it is none."""
+    """Return a section, or an empty one when it is no table."""
     found = data.get(name, {})
     return found if isinstance(found, dict) else {}
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this host is this machine."""
+    """Return whether this host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -295,7 +302,12 @@ def _is_address(text: str) -> bool:
 
 
 def remote_references(schema: Any) -> Iterator[str]:
-    """References of a JSON Schema that lead out of its file."""
-    for place, value in walked(schema):
-        if place and place[-1] == "$ref" and isinstance(value, str) and not value.startswith("#"):
+    """Yield references of a JSON Schema to other files."""
+    for key_path, value in walk(schema):
+        if (
+            key_path
+            and key_path[-1] == "$ref"
+            and isinstance(value, str)
+            and not value.startswith("#")
+        ):
             yield value

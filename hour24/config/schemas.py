@@ -1,8 +1,8 @@
-"""The JSON Schema of production.toml, made from the Structs that it is read into.
+"""Generates the JSON Schema of production.toml from the Structs that it is read into.
 
 Rules of this module:
 
-- Nothing is written twice: title, bounds and defaults are those of the fields.
+- Nothing is stated twice: title, bounds and defaults are those of the fields.
 - ``schemas/production.schema.json`` is this schema with every witness that comes with hour24
   (``python -m hour24 schema``); a test compares the two.
 """
@@ -37,7 +37,7 @@ HEAD = {
     "$comment": "version 1; made by `python -m hour24 schema`",
     "title": "production.toml",
     "description": "The system under watch: addresses, limits, classes of errors, contacts; never "
-    "a secret. Units stand in the names: _s seconds, _ms milliseconds; shares are 0 to 1.",
+    "a secret. Names have units as suffixes: _s seconds, _ms milliseconds; shares are 0 to 1.",
     "type": "object",
     "required": ["service", "health"],
     "additionalProperties": False,
@@ -45,11 +45,11 @@ HEAD = {
 BASE = {
     **ADDRESS,
     "description": "Base address. Addresses of [health], [endpoints] and [websocket] that begin "
-    "with / lie below it.",
+    "with / are relative to it.",
 }
 FILES = {
-    "description": "Python files, relative to this one; each has a WITNESS whose section stands in "
-    "this file.",
+    "description": "Python files, relative to this one; each has a WITNESS with a section in this "
+    "file.",
     "title": "a list of files",
     "type": "array",
     "uniqueItems": True,
@@ -62,31 +62,31 @@ FILES = {
 }
 
 
-def whole(witnesses: Mapping[str, Witness], unknown: Iterable[str] = ()) -> dict[str, Any]:
-    """The schema of a file that describes these witnesses.
+def file_schema(witnesses: Mapping[str, Witness], unknown: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the schema of a file that describes these witnesses.
 
     Args:
-        unknown: names of other sections that there are, for a hint at what was meant.
+        unknown: names of other known sections, for hints on typing errors.
     """
     made = {name: section_of(witness) for name, witness in witnesses.items()}
     return {**HEAD, "properties": {**{name: {} for name in unknown}, **core(), **made}}
 
 
 def shipped() -> str:
-    """The text of ``schemas/production.schema.json``."""
-    made = whole(registry.described(registry.own(), {}))
+    """Return the text of ``schemas/production.schema.json``."""
+    made = file_schema(registry.described(registry.own(), {}))
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
 def section_of(witness: Witness) -> dict[str, Any]:
-    """The JSON Schema of a witness's section."""
+    """Return the JSON Schema of a witness's section."""
     made = parts if witness.many else part
     return made(witness.at, witness.about, witness.inherited)
 
 
 @cache
 def core() -> dict[str, Any]:
-    """The schema of each section that is no witness's."""
+    """Return the schema of each section that is not of a witness."""
     normal, critical = "Known as normal.", "Never acceptable."
     issues = {
         "normal": listed(part(IssueClass, normal, without=("severity",)), normal),
@@ -100,9 +100,7 @@ def core() -> dict[str, Any]:
             "default": 1,
         },
         "service": part(Service, "The service under watch.", more={"url": BASE}),
-        "health": part(
-            Health, "The health endpoint and the document it agreed to answer with.", ("schema",)
-        ),
+        "health": part(Health, "The health endpoint and the document it must return.", ("schema",)),
         "endpoints": _named(
             "The endpoints whose latency is judged.",
             "a table of endpoints",
@@ -113,11 +111,11 @@ def core() -> dict[str, Any]:
             },
         ),
         "websocket": part(WebSocketTarget, "The WebSocket of the service."),
-        "jobs": part(Jobs, "The beat of background jobs in the logs."),
+        "jobs": part(Jobs, "The heartbeat of background jobs in the logs."),
         "memory": part(Memory, "Memory of the service's instances."),
         "issues": _table(
-            "Classes of errors. What matches none of them is unclassified, and a person must say "
-            "what it is.",
+            "Classes of errors. An error that matches none is unclassified, and a person must "
+            "classify it.",
             issues,
         ),
         "contacts": listed(part(Contact, "Whom to call."), "Whom to call, in this order."),
@@ -125,11 +123,11 @@ def core() -> dict[str, Any]:
             "Criteria that do not apply, and your own.",
             "a table of criteria",
             (f"an id such as {latency.TARGET.id}", "^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$"),
-            part(Applies, "A criterion that does not apply, or one of your own."),
+            part(Applies, "A criterion that does not apply, or your own criterion."),
         ),
         "schedule": part(Schedule, "When checkpoints are due."),
-        "repository": part(Repository, "Where a rollback by git revert happens."),
-        "witnesses": _table("Witnesses of one's own.", {"files": FILES}),
+        "repository": part(Repository, "The clone for a rollback by git revert."),
+        "witnesses": _table("Your own sources.", {"files": FILES}),
     }
 
 
@@ -146,7 +144,7 @@ def _table(about: str, keys: Mapping[str, Any]) -> dict[str, Any]:
 def _named(
     about: str, title: str, name: tuple[str, str], table: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A table of tables whose keys are people's own: title and pattern of a name."""
+    """Return a table of tables with free keys; ``name`` is the title and pattern of a key."""
     return {
         "description": about,
         "title": title,

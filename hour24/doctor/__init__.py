@@ -1,9 +1,9 @@
-"""Every address, credential and right that a checkpoint needs, tried once, with the remedy.
+"""Tries every address, credential and right that a checkpoint needs once, with the remedy.
 
 Rules of this package:
 
-- It asks what a checkpoint asks, through the same sources, about the last hour; it judges
-  nothing of production.
+- It makes the queries of a checkpoint through the same sources, over the last hour, and judges
+  nothing.
 """
 
 from hour24.doctor.examining import examine, needed_by

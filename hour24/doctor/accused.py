@@ -1,8 +1,8 @@
-"""The service under watch, and the control address, asked once each.
+"""Trials of the service under watch and of the control address, one request each.
 
 Rules of this module:
 
-- It asks as the probes ask: the same method, headers and body, and nobody follows a redirect.
+- Requests are those of the prober: the same method, headers and body; redirects are not followed.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from hour24.secrets import Secret
 from hour24.witnesses.port import Trial
 
 SKEW_S = 30.0
-UPTIME_APART_S = 1.0
-"""Between two readings of an uptime: enough to tell milliseconds from seconds."""
+"""NTP keeps clocks within a second; windows of a checkpoint tolerate half a minute."""
+UPTIME_GAP_S = 1.0
+"""Between two readings of an uptime: enough to distinguish milliseconds from seconds."""
 WEBSOCKET_HOLD_S = 5.0
-"""A socket that a server closes for want of a credential is closed within it."""
+"""Seconds within which a server closes a socket that lacks a credential."""
 
 
 def control(production: Production, clock: Clock) -> list[Trial]:
     from hour24.sources.health import HealthSource
 
-    def asked() -> str:
+    def ask() -> str:
         url = production.service.control_url
         found = HealthSource(production.health, url, clock).control()
         if found.silent:
@@ -51,14 +52,14 @@ def control(production: Production, clock: Clock) -> list[Trial]:
         if abs(skew_s) > SKEW_S:
             raise SourceMisread(
                 f"control address: expected its clock and ours to agree, got {skew_s:+.0f} s: "
-                "windows would be those of another time"
+                "windows would cover another time"
             )
         return "answers, and its clock agrees with ours"
 
     return [
         Trial(
             name="control address",
-            asked=asked,
+            asked=ask,
             address=production.service.control_url,
             misread="set this machine's clock, for instance with timedatectl set-ntp true",
         )
@@ -68,7 +69,7 @@ def control(production: Production, clock: Clock) -> list[Trial]:
 def health(production: Production, clock: Clock) -> list[Trial]:
     health = production.health
 
-    def asked() -> str:
+    def ask() -> str:
         from hour24.documents import value_at
         from hour24.objectives.health import HealthDocument
         from hour24.sources.health import HealthSource, reading
@@ -84,43 +85,43 @@ def health(production: Production, clock: Clock) -> list[Trial]:
             fresh_s=health.fresh_s,
         )
         began = clock.now().timestamp()
-        reply = _answered("health", _as_endpoint(health))
-        told = reading(health, reply.data, reply.headers)
-        if told.problem:
-            raise SourceMisread(f"health: {told.problem}")
+        reply = _reply_to("health", _as_endpoint(health))
+        current = reading(health, reply.data, reply.headers)
+        if current.problem:
+            raise SourceMisread(f"health: {current.problem}")
         for key in ("timestamp", "uptime", "instance", "database"):
             pointer = getattr(health, key)
-            if pointer and value_at(told.body, pointer, None) is None:
+            if pointer and value_at(current.body, pointer, None) is None:
                 raise SourceEmpty(f"health: {key}: expected a member at {pointer}, got none")
         verdict = agreed.judge({"health": source.document()})
         if verdict.outcome != Outcome.PASS:
             raise SourceMisread(f"health: {verdict.reason}")
-        if told.uptime is not None:
-            time.sleep(UPTIME_APART_S)
-            later = reading(health, _answered("health", _as_endpoint(health)).data)
-            _seconds(told.uptime, later.uptime, clock.now().timestamp() - began, began)
+        if current.uptime is not None:
+            time.sleep(UPTIME_GAP_S)
+            later = reading(health, _reply_to("health", _as_endpoint(health)).data)
+            _check_unit(current.uptime, later.uptime, clock.now().timestamp() - began, began)
         return "returns the expected document"
 
     return [
         Trial(
             name="health",
-            asked=asked,
+            asked=ask,
             address=health.url,
             right=_header_remedy("health", health.headers),
-            misread="repair the service, or agree on another document with health.schema",
-            empty='name the right member in [health], or "" where the document has none',
+            misread="fix the service, or state another schema in health.schema",
+            empty='name the right member in [health], or "" if the document has none',
         )
     ]
 
 
-def _seconds(
+def _check_unit(
     first: tuple[float, str], second: tuple[float, str] | None, apart_s: float, at: float
 ) -> None:
-    """Compare two readings of the uptime.
+    """Check by two readings that the uptime is in seconds.
 
-    Behind a balancer they may be of two processes, so that only a known other unit shows.
+    Behind a balancer they may be of two processes, so only a known other unit is refused.
 
-    Raises: SourceMisread, when they are of no process's uptime in seconds.
+    Raises: SourceMisread.
     """
     from hour24.objectives.health import impossible_uptime
     from hour24.statistics.restarts import unit_of
@@ -148,13 +149,13 @@ def _as_endpoint(health: Health) -> Endpoint:
 
 def endpoints(production: Production) -> list[Trial]:
     def trial(name: str, endpoint: Endpoint) -> Trial:
-        def asked() -> str:
-            reply = _answered(f"endpoint {name}", endpoint)
+        def ask() -> str:
+            reply = _reply_to(f"endpoint {name}", endpoint)
             return f"{reply.status} in {reply.took_ms:.0f} ms"
 
         return Trial(
             name=f"endpoint {name}",
-            asked=asked,
+            asked=ask,
             address=endpoint.url,
             right=_header_remedy(f"endpoints.{name}", endpoint.headers),
             lacks=f"check the address {endpoint.url}: the service has no such route for "
@@ -168,12 +169,12 @@ def endpoints(production: Production) -> list[Trial]:
 def _header_remedy(section: str, headers: dict[str, Secret | str]) -> str:
     named = [value.name for value in headers.values() if isinstance(value, Secret)]
     if named:
-        return f"check what {listed(named)} holds, and {section}.headers with it"
+        return f"check the value of {listed(named)}, and {section}.headers"
     return f'give it a credential: {section}.headers = {{ Authorization = {{ env = "NAME" }} }}'
 
 
-def _answered(where: str, endpoint: Endpoint) -> Any:
-    """The reply to one request. Raises: SourceError, by what it was instead."""
+def _reply_to(where: str, endpoint: Endpoint) -> Any:
+    """Return the reply to one request. Raises: SourceError, of the kind that its failure is."""
     from hour24.asking.exchange import Address, Kept, Request
     from hour24.asking.freshness import NO_CACHE
     from hour24.sources.health import said
@@ -210,10 +211,10 @@ def websocket(production: Production, clock: Clock) -> list[Trial]:
     target = production.websocket
     if target is None:
         return []
-    held_s = min(target.hold_s, WEBSOCKET_HOLD_S)
-    one = msgspec.structs.replace(target, connections=1, hold_s=held_s)
+    open_s = min(target.hold_s, WEBSOCKET_HOLD_S)
+    one = msgspec.structs.replace(target, connections=1, hold_s=open_s)
 
-    def asked() -> str:
+    def ask() -> str:
         from hour24.sources.websocket import WebSocketSource
 
         found = WebSocketSource(one, clock).held()
@@ -223,18 +224,18 @@ def websocket(production: Production, clock: Clock) -> list[Trial]:
             kind = SourceRefused if why in ("401", "403") else SourceUnreachable
             raise kind(f"websocket: expected a handshake, got {why}")
         if found.bad:
-            raise SourceFailed(f"websocket: the connection dropped within {held_s:g} s")
+            raise SourceFailed(f"websocket: the connection dropped within {open_s:g} s")
         if found.parts.get("closed early"):
             raise SourceFailed(
-                f"websocket: the server closed the connection, normally, within {held_s:g} s: "
-                "a run could not hold it either"
+                f"websocket: the server closed the connection, normally, within {open_s:g} s: "
+                "a checkpoint could not keep it open either"
             )
-        return "opens and holds"
+        return "opens and stays open"
 
     return [
         Trial(
             name="websocket",
-            asked=asked,
+            asked=ask,
             address=target.url,
             right=_header_remedy("websocket", target.headers),
         )

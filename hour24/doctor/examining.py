@@ -1,9 +1,9 @@
-"""Everything that production.toml describes, tried.
+"""Tries everything that production.toml describes.
 
 Rules of this module:
 
-- What is not described is told first, with the criteria that cannot be judged without it.
-- Systems are asked side by side; findings come in the order of the file.
+- Sections that are missing come first, with the criteria that cannot be judged without them.
+- Systems are queried in parallel; findings come in the order of the file.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from hour24.witnesses import registry
 from hour24.witnesses.port import Measure, found
 
 SECTIONS = ("endpoints", "websocket", "jobs")
-"""Sections of production.toml that may be left out, those of witnesses aside."""
+"""Sections of production.toml that may be left out, excluding those of witnesses."""
 
 
 def needed_by(section: str, provided: Collection[Measure] = ()) -> tuple[str, ...]:
-    """Ids of the criteria that cannot be judged where this section is not described.
+    """Return the ids of the criteria that cannot be judged without this section.
 
     Args:
         provided: measures that another witness provides.
@@ -42,8 +42,8 @@ def needed_by(section: str, provided: Collection[Measure] = ()) -> tuple[str, ..
 
 
 def examine(production: Production, clock: Clock) -> Iterator[Finding]:
-    """Try everything that ``production`` describes; one finding a question, as they come."""
-    yield from _described(production)
+    """Try everything that ``production`` describes; yield one finding for each query."""
+    yield from _missing_sections(production)
     lanes = [
         Lane(name, trials)
         for name, trials in (
@@ -65,15 +65,15 @@ def examine(production: Production, clock: Clock) -> Iterator[Finding]:
 
 
 def undescribed(production: Production) -> Iterator[tuple[str, list[str]]]:
-    """Each section that is left out, with the criteria that cannot be judged without it."""
+    """Yield each missing section with the criteria that cannot be judged without it."""
     for section in (*SECTIONS, *registry.own()):
         left = _unjudged_without(section, production)
         if left and not getattr(production, section, None) and section not in production.described:
             yield section, left
 
 
-def _described(production: Production) -> Iterator[Finding]:
-    """Which criteria cannot be judged, because nothing is described that they ask."""
+def _missing_sections(production: Production) -> Iterator[Finding]:
+    """Yield a finding for each missing section."""
     for section, left in undescribed(production):
         yield Finding(
             name=section,
@@ -85,7 +85,7 @@ def _described(production: Production) -> Iterator[Finding]:
 
 
 def _unjudged_without(section: str, production: Production) -> list[str]:
-    """Ids that apply and need this section; and of the sign-off's those it leaves nothing to."""
+    """Return ids that apply and need this section, and sign-off ids left with nothing to judge."""
     provided = {
         measure for one in production.described.values() for measure in one.witness.measures
     }

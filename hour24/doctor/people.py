@@ -1,8 +1,8 @@
-"""Whom to call, how to alert them, and whether a rollback could be made from here.
+"""Trials of contacts, of alert addresses, and of a rollback from this machine.
 
 Rules of this module:
 
-- Nobody is alerted and nothing is changed.
+- No alert is sent and nothing is changed.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def people(production: Production) -> list[Trial]:
         Trial(
             name="alerts",
             asked=lambda: _alerts(production.alert_urls),
-            empty="set HOUR24_ALERT_URLS, such as slack://... or mailto://..., several apart by "
-            "blanks",
+            empty="set HOUR24_ALERT_URLS, such as slack://... or mailto://...; separate "
+            "several with spaces",
             misread="see the wiki of apprise (caronc/apprise) for the form of each address",
         ),
         Trial(
@@ -45,7 +45,7 @@ def people(production: Production) -> list[Trial]:
 
 def _contacts(production: Production) -> str:
     if not production.contacts:
-        raise SourceEmpty("contacts: expected somebody to call, got nobody")
+        raise SourceEmpty("contacts: expected a person to call, got no one")
     return listed([contact.role for contact in production.contacts])
 
 
@@ -53,16 +53,16 @@ def _alerts(urls: Sequence[Secret]) -> str:
     if not urls:
         raise SourceEmpty("alerts: expected an address to alert, got none")
     with warnings.catch_warnings():
-        # apprise imports imghdr where there is one, and tells of it when its plugins load.
+        # apprise imports imghdr, which warns that it is deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         import apprise
 
         bad = [secret.name for secret in urls if not apprise.Apprise().add(secret.reveal())]
     if bad:
         raise SourceMisread(
-            f"alerts: expected addresses that apprise knows, got another: {listed(bad)}"
+            f"alerts: expected addresses that apprise knows, got an unknown form: {listed(bad)}"
         )
-    return f"{len(urls)} addresses, understood and not tried"
+    return f"{len(urls)} addresses, valid; none was alerted"
 
 
 def _repository(production: Production) -> str:
@@ -85,6 +85,6 @@ def _repository(production: Production) -> str:
         here = clone.head().id
     except GitProblem as problem:
         raise SourceRefused(f"rollback: expected a clone with a commit, got: {problem}") from None
-    if found_wrong := next(clone.problems(here), ""):  # what is live, the rollback itself asks
-        raise SourceRefused(f"rollback: by git, it would be refused: {found_wrong}")
+    if refusal := next(clone.problems(here), ""):  # the rollback itself checks what is live
+        raise SourceRefused(f"rollback: git would refuse it: {refusal}")
     return f"{at.remote}/{at.branch} can be reverted from here"

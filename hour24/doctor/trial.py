@@ -1,11 +1,11 @@
-"""One question that a checkpoint will ask, tried, and what a person does when it fails.
+"""One query of a checkpoint, tried now, and what to do when it fails.
 
 Rules of this module:
 
-- Each system is asked in its own thread, side by side, and none holds up the others for longer
-  than :data:`LIMIT_S`.
-- What is wrong is told in one line and its remedy in another. No secret is printed: the error
-  texts of sources hold none, and variables are told by name.
+- Each system is queried in its own thread, in parallel, and delays the others by at most
+  :data:`LIMIT_S`.
+- A problem is one line and its remedy another. No secret is printed: the error texts of sources
+  have none, and variables appear by name.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ from hour24.errors import (
 from hour24.witnesses.port import Trial
 
 LIMIT_S = 60.0
+"""Seconds for all queries to one system."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """What one question found.
+    """The result of one trial.
 
     Args:
-        name: what was asked: ``SECTION: issues``.
+        name: of the query: ``SECTION: issues``.
         ok: whether a checkpoint can use it.
-        says: in one line, no secret.
-        remedy: what a person does about it; empty when it is ok.
+        says: one line without a secret.
+        remedy: how to fix it; empty when it is ok.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Lane:
-    """The questions to one system, asked one after another in a thread of their own."""
+    """The queries to one system, made one after another in a thread."""
 
     def __init__(self, name: str, trials: Sequence[Trial]) -> None:
         self.name = name
@@ -60,14 +61,14 @@ class Lane:
         threading.Thread(target=self._ask, name=f"hour24 doctor {name}", daemon=True).start()
 
     def findings(self) -> Iterator[Finding]:
-        """One a trial. Raises: what was a bug of ours."""
+        """Yield one finding for each trial. Raises: any error that is no SourceError."""
         for number in range(len(self.trials)):
             try:
                 finding = self.found.get(timeout=max(0.0, self.ends - time.monotonic()))
             except queue.Empty:
                 for late in self.trials[number:]:
                     says = f"{late.name}: no answer within {LIMIT_S:g} s"
-                    yield _wrong(late, SourceTimeout(says))
+                    yield _failed(late, SourceTimeout(says))
                 return
             if isinstance(finding, BaseException):
                 raise finding
@@ -76,19 +77,19 @@ class Lane:
     def _ask(self) -> None:
         try:
             for trial in self.trials:
-                self.found.put(_tried(trial))
+                self.found.put(_run(trial))
         except BaseException as bug:  # noqa: BLE001  raised again in the thread that waits
             self.found.put(bug)
 
 
-def _tried(trial: Trial) -> Finding:
+def _run(trial: Trial) -> Finding:
     try:
         return Finding(name=trial.name, ok=True, says=trial.asked())
     except SourceError as problem:
-        return _wrong(trial, problem)
+        return _failed(trial, problem)
 
 
-def _wrong(trial: Trial, problem: SourceError) -> Finding:
+def _failed(trial: Trial, problem: SourceError) -> Finding:
     says = str(problem).removeprefix(f"{trial.name}: ")
     at = f" {trial.address}" if trial.address else ""
     return Finding(name=trial.name, ok=False, says=says, remedy=_remedy(trial, problem, at))
@@ -101,9 +102,9 @@ def _remedy(trial: Trial, problem: SourceError, at: str) -> str:
         case SourceRefused() if trial.right:
             return trial.right
         case SourceLimited():
-            return "wait some minutes, and see who else asks with the same credential"
+            return "wait some minutes, and check who else uses the same credential"
         case SourceFailed():
-            return "try again later, and look at its status page"
+            return "try again later, and check its status page"
         case SourceEmpty() if trial.empty:
             return trial.empty
         case SourceMisread() if trial.misread:
@@ -112,10 +113,10 @@ def _remedy(trial: Trial, problem: SourceError, at: str) -> str:
             return trial.lacks
         case SourceLacks():
             return (
-                f"check the address{at}; if this server has no such thing, its criteria stay "
+                f"check the address{at}; if this server does not provide it, its criteria stay "
                 'INCONCLUSIVE: state applies = false, because = "..." for them'
             )
-    return f"check what answers at{at}" if at else "see what it says"
+    return f"check what answers at{at}" if at else "read the message above"
 
 
 def listed(names: Sequence[object]) -> str:

@@ -1,12 +1,12 @@
-"""All records of one watch on disk, and what they say together.
+"""The ledger: all records and entries of one watch on disk, and what follows from them.
 
 Rules of this package:
 
-- ``record`` is one attempt at a checkpoint, ``canonical`` its one form as bytes, ``journal`` what
-  is safe before it is written, ``book`` the ledger: written once, numbered, locked; ``chain``
-  seals it.
-- ``standings``: how every criterion stands over attempts, later evidence and waivers.
-- ``waivers`` and ``declaring``: what named persons say; ``readiness`` and ``signoff``: what is
+- ``record`` is one attempt at a checkpoint, ``canonical`` its bytes, ``journal`` keeps each verdict
+  until the record is written, ``book`` is the ledger: written once, numbered, locked; ``chain``
+  links its entries.
+- ``standings``: the state of every criterion over attempts, later evidence and waivers.
+- ``waivers`` and ``declaring``: entries that people add; ``readiness`` and ``signoff``: what is
   missing, and who approves, with ``signature``.
-- ``verify`` derives every verdict again. Nothing here asks production.
+- ``verify`` recomputes every verdict. Nothing here queries production.
 """

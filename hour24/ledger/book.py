@@ -1,4 +1,4 @@
-"""All records of one watch on disk: written once, numbered, chained, locked.
+"""The ledger of one watch on disk: written once, numbered, chained, locked.
 
 Rules of this module:
 
@@ -8,8 +8,8 @@ Rules of this module:
 - Choosing the entry before and linking the new one happen under one lock of the folder, so that
   any number of processes appends one line, not a tree.
 - One checkpoint is recorded by one process at a time; the kernel frees the lock of a dead one.
-- Whether the folder can be written, and has room, is found out before production is asked.
-- An entry that cannot be read stops nobody from recording; what it held counts as INCONCLUSIVE.
+- Whether the folder is writable and has room is checked before production is queried.
+- An unreadable entry does not stop recording; it counts as INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -44,23 +44,22 @@ from hour24.watch import CHECKPOINTS, Watch
 __all__ = ["Entry", "Genesis", "Ledger", "Standing"]
 
 ROOM_BYTES = 8 * 1024 * 1024
-"""A record, its pages and its journal together."""
+"""Room for a record, its pages and its journal."""
 
-MOMENTS = ("at", "until", "launch_at")
+TIMES = ("at", "until", "launch_at")
 
 
 class Genesis(Struct, frozen=True, kw_only=True):
-    """What ``watch.json`` holds: the plan clock of a watch, and what it watches.
+    """The content of ``watch.json``: the plan of a watch, and what it watches.
 
     Args:
         target: path of the production.toml, or ``rehearsal``.
         rehearsal: ``{"seed", "faults"}``; none for a production.
         limits: SHA-256 over the limits at the start.
-        watched: where production was found then; empty for a rehearsal, and for the week after,
-            whose first look says it.
-        opened: when.
+        watched: addresses of production at the start; empty for a rehearsal and for the week
+            after, whose first run records them.
         version: the format of the file.
-        judges: the version of the judges that this watch was begun with.
+        judges: the version of the judges at the start.
     """
 
     name: str
@@ -82,12 +81,12 @@ class Genesis(Struct, frozen=True, kw_only=True):
 
     @property
     def target_kind(self) -> Kind:
-        """What follows from the kind of target."""
+        """The kind of its target."""
         return kind_of(self.rehearsal, self.target)
 
     @property
     def daily(self) -> bool:
-        """Whether this is the week after (:mod:`hour24.targets.daily`), and not a watch."""
+        """Whether this is the week after launch (:mod:`hour24.targets.daily`), and not a watch."""
         return self.hours[-1] > CHECKPOINTS[-1]
 
 
@@ -95,7 +94,7 @@ class Ledger:
     """The ledger in a folder.
 
     Args:
-        before: look only at what stands before this file in the chain; empty: at everything.
+        before: read only the entries before this file in the chain; empty: all.
     """
 
     def __init__(self, folder: Path, before: str = "") -> None:
@@ -103,7 +102,7 @@ class Ledger:
         self.before = before
         self._read: dict[str, tuple[tuple[int, ...], Entry, Record | None]] = {}
 
-    # --- which ledger -------------------------------------------------------------------------
+    # --- create and find -------------------------------------------------------------------------
 
     @staticmethod
     def create(reports: Path, genesis: Genesis) -> Ledger:
@@ -132,11 +131,11 @@ class Ledger:
 
     @staticmethod
     def find(reports: Path, name: str = "", target: str = "") -> Ledger | None:
-        """The watch of this name; without a name the newest one still open.
+        """Return the watch of this name; without a name the newest open one.
 
         Args:
             target: only a watch of this target; empty: of any.
-        Raises: LedgerError, when a watch cannot be read that may be the one.
+        Raises: LedgerError, when a candidate cannot be read.
         """
         if name:
             ledger = Ledger(reports / name)
@@ -155,7 +154,7 @@ class Ledger:
 
     @property
     def genesis(self) -> Genesis:
-        """What was opened. Raises: LedgerError, when it cannot be read."""
+        """The content of watch.json. Raises: LedgerError, when it cannot be read."""
         path = self.folder / chain.FIRST
         if not path.exists():
             raise LedgerError(f"{self.folder}: expected a watch, got no {chain.FIRST}")
@@ -166,13 +165,13 @@ class Ledger:
 
     @property
     def watch(self) -> Watch:
-        """Its plan clock. Raises: LedgerError, when it cannot be read."""
+        """The plan of the watch. Raises: LedgerError, when it cannot be read."""
         return _watch(self.genesis)
 
     # --- reading ------------------------------------------------------------------------------
 
     def entries(self) -> tuple[Entry, ...]:
-        """Every entry, in the order of the chain; unreadable ones say so in ``problem``."""
+        """Return every entry in the order of the chain; an unreadable one has a ``problem``."""
         there = {path.name: self._entry(path)[0] for path in self._paths()}
         found = chain.ordered({**chain.put_away(self.folder, there), **there})
         if not self.before:
@@ -181,7 +180,7 @@ class Ledger:
         return found[:end]
 
     def records(self, hour: int | None = None) -> tuple[Record, ...]:
-        """Every record that can be read, by hour and attempt; of one hour, or of all."""
+        """Return every readable record by hour and attempt; of one hour, or of all."""
         known = {entry.file for entry in self.entries()} if self.before else None
         found = [
             kept
@@ -193,13 +192,13 @@ class Ledger:
         return tuple(sorted(found, key=lambda one: (one.hour, one.attempt)))
 
     def as_written(self) -> tuple[Record, ...]:
-        """Every record that can be read, in the order of the chain."""
-        place = {entry.file: number for number, entry in enumerate(self.entries())}
+        """Return every readable record in the order of the chain."""
+        position = {entry.file: number for number, entry in enumerate(self.entries())}
         names = {record_form.name_of(one.hour, one.attempt): one for one in self.records()}
-        return tuple(names[file] for file in sorted(names, key=place.__getitem__))
+        return tuple(names[file] for file in sorted(names, key=position.__getitem__))
 
     def latest(self, hour: int) -> Record | None:
-        """The newest record of this hour that counts; none when there is none."""
+        """Return the newest record of this hour that counts, if any."""
         return next((one for one in reversed(self.records(hour)) if not one.early), None)
 
     def next_attempt(self, hour: int) -> int:
@@ -215,7 +214,7 @@ class Ledger:
         return max(taken, default=0) + 1
 
     def classes(self) -> tuple[list[IssueClass], list[IssueClass]]:
-        """The classes that people added: normal ones, critical ones."""
+        """Return the classes that people added: normal ones, critical ones."""
         added: dict[str, list[IssueClass]] = {"normal": [], "critical": []}
         for entry in self.entries():
             if entry.kind == "classify" and not entry.problem:
@@ -228,21 +227,21 @@ class Ledger:
         return added["normal"], added["critical"]
 
     def waivers(self) -> tuple[Waiver, ...]:
-        """Every waiver, ended ones too, oldest first."""
+        """Return every waiver, expired ones too, oldest first."""
         return tuple(
             standings.waiver_from(entry.content)
             for entry in self.entries()
             if entry.kind == "waive" and not entry.problem
         )
 
-    # --- what stands --------------------------------------------------------------------------
+    # --- standings ---------------------------------------------------------------------------
 
     def standings(self, now: datetime, provisional: Record | None = None) -> tuple[Standing, ...]:
-        """How every criterion stands at every checkpoint so far.
+        """Return the standing of every criterion at every checkpoint so far.
 
         Args:
-            now: moment at which waivers and due times are read.
-            provisional: a record that is not written yet, and counts as if it were.
+            now: the time at which waivers and due times are read.
+            provisional: a record that is not written yet but counts.
         """
         records = list(self.records())
         if provisional is not None:
@@ -253,14 +252,14 @@ class Ledger:
             for entry in self.entries()
             if entry.kind == "checkpoint" and entry.problem
         }
-        return standings.stand(self.watch, records, self.waivers(), now, unreadable)
+        return standings.standings_of(self.watch, records, self.waivers(), now, unreadable)
 
     def outcome(self, hour: int, now: datetime) -> Outcome:
-        """The worst that stands at one hour, waivers and settling counted."""
+        """Return the worst outcome of one hour, counting waivers and later evidence."""
         return standings.outcome_of(one for one in self.standings(now) if one.hour == hour)
 
     def launch(self, now: datetime, until: int | None = None) -> Launch:
-        """Whether customers may be let in, in one word.
+        """Return whether the launch may go ahead, in one word.
 
         Args:
             until: the last hour that counts; none: the whole watch, its sign-off included.
@@ -270,13 +269,13 @@ class Ledger:
         return launch(found, approved=approved, kind=self.genesis.target_kind)
 
     def outcome_of_watch(self, now: datetime) -> Outcome:
-        """The worst that stands at any checkpoint so far, waivers and settling counted."""
+        """Return the worst outcome so far, counting waivers and later evidence."""
         return standings.outcome_of(self.standings(now))
 
     # --- writing ------------------------------------------------------------------------------
 
     def writable(self) -> None:
-        """Find out whether a record could be written now.
+        """Check that a record could be written now.
 
         Raises: LedgerError, when the folder cannot be written or has no room.
         """
@@ -300,7 +299,7 @@ class Ledger:
         """Write a record as the newest entry; ``previous`` is filled in.
 
         Returns: its path.
-        Raises: LedgerError, when it is not of its form, exists, or cannot be written.
+        Raises: LedgerError, when it fails its schema, exists, or cannot be written.
         """
         name = record_form.name_of(record.hour, record.attempt)
         if record.watch != self.genesis.name:
@@ -319,16 +318,16 @@ class Ledger:
         after: Link | None = None,
         seal: Callable[[bytes], None] | None = None,
     ) -> Path:
-        """Write what a person adds as the newest entry; ``previous`` is filled in.
+        """Write a person's entry as the newest one; ``previous`` is filled in.
 
         Args:
             kind: waive, classify, moved, deploy, rollback, alert, redacted or signoff.
-            fields: its content; moments may be datetimes or ISO texts.
-            after: the entry it must follow directly; none: whichever is newest.
-            seal: called with the exact bytes before they are there; what it raises stops them.
+            fields: its content; times may be datetimes or ISO texts.
+            after: the entry it must follow directly; none: the newest.
+            seal: called with the exact bytes before they are written; its error stops the write.
         Returns: its path.
-        Raises: LedgerError, when it is not of its form, the ledger has moved on, it is older than
-            the newest entry by more than clocks may differ, or it cannot be written.
+        Raises: LedgerError, when it fails its schema, another entry came first, its time is before
+            that of the newest entry by more than clocks may differ, or it cannot be written.
         """
         if kind not in (*chain.NUMBERED, "signoff"):
             raise LedgerError(f"{self.folder}: kind: expected an entry of a ledger, got {kind!r}")
@@ -338,14 +337,14 @@ class Ledger:
             if after is not None and after != head:
                 raise LedgerError(
                     f"{self.folder}: expected {after.file} to be the newest entry, "
-                    f"got {head.file}: look again"
+                    f"got {head.file}: read the ledger again"
                 )
             name = "signoff.json" if kind == "signoff" else f"{kind}.{self._number(kind)}.json"
             content = {
                 "version": FORMAT,
                 "kind": kind,
                 "previous": head,
-                **{key: _moment(key, value, name) for key, value in fields.items()},
+                **{key: _as_time(key, value, name) for key, value in fields.items()},
             }
             data = canonical.to_bytes(content, name)
             chain.check_entry(canonical.from_bytes(data, name), kind, name)
@@ -359,27 +358,27 @@ class Ledger:
 
     @contextmanager
     def locked(self, hour: int) -> Iterator[None]:
-        """Be the only one who records this checkpoint.
+        """Hold the lock of this checkpoint.
 
-        Raises: LedgerLocked, naming who is recording it; LedgerError, when the folder cannot be
-            written.
+        Raises: LedgerLocked, with the process that records it; LedgerError, when the folder cannot
+            be written.
         """
         path = self.folder / f"hour{hour:02d}.lock"
-        handle = _opened(path)
+        handle = _open(path)
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LedgerLocked(
-                    f"{self.folder}: hour {hour}: expected nobody else to be recording it, "
+                    f"{self.folder}: hour {hour}: expected no other process to record it, "
                     f"got {_holder(handle)}"
                 ) from None
-            # The machine's own clock: whoever waits compares it with the clock on the wall.
+            # The machine's clock, not the watch's: a person compares it with the time of day.
             since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            held = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+            holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
             try:
                 os.ftruncate(handle, 0)
-                os.pwrite(handle, json.dumps(held).encode() + b"\n", 0)
+                os.pwrite(handle, json.dumps(holder).encode() + b"\n", 0)
             except OSError as problem:
                 raise _cannot(path, "write it", problem) from None
             yield
@@ -395,7 +394,7 @@ class Ledger:
             raise _cannot(self.folder, "read it", problem) from None
 
     def _entry(self, path: Path) -> tuple[Entry, Record | None]:
-        """An entry, read again only when its file is another."""
+        """Return an entry, read again only when its file changed."""
         try:
             stat = path.stat()
             key: tuple[int, ...] = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
@@ -408,7 +407,7 @@ class Ledger:
         return known[1], known[2]
 
     def head(self) -> Link:
-        """The newest entry: its file and the SHA-256 to publish elsewhere."""
+        """Return the newest entry: its file and the SHA-256 to store elsewhere."""
         return self._head()
 
     def _head(self) -> Link:
@@ -418,16 +417,16 @@ class Ledger:
         return Link(file=entries[-1].file, sha256=entries[-1].sha256)
 
     def _in_order(self, name: str, at: datetime) -> None:
-        """Refuse an entry that ``verify`` would find out of its order. Raises: LedgerError."""
+        """Refuse an entry that ``verify`` would find out of order. Raises: LedgerError."""
         if self.genesis.target_kind.steps_clock:
             return  # it may step back
-        found = ((moment, one.file) for one in self.entries() if (moment := chain.stated(one)))
+        found = ((time, one.file) for one in self.entries() if (time := chain.stated_time(one)))
         newest, file = max(found)
         if (newest - at).total_seconds() > chain.BACKWARDS_S:
             raise LedgerError(
                 f"{name}: at: expected after {file} ({newest:%Y-%m-%dT%H:%M:%SZ}), got "
                 f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}: nothing was written; the clock of one "
-                "machine is wrong, set it and do this again"
+                "machine is wrong: set it and try again"
             )
 
     def _number(self, kind: str) -> int:
@@ -437,8 +436,8 @@ class Ledger:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Be the only one who appends."""
-        handle = _opened(self.folder / ".chain.lock")
+        """Hold the lock for appending."""
+        handle = _open(self.folder / ".chain.lock")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             for left in self.folder.glob(".*.json.*.tmp"):  # of a writer that was killed
@@ -463,7 +462,7 @@ def _watch(genesis: Genesis) -> Watch:
         raise LedgerError(str(problem)) from None
 
 
-def _opened(path: Path) -> int:
+def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as problem:
@@ -472,21 +471,21 @@ def _opened(path: Path) -> int:
 
 def _holder(handle: int) -> str:
     try:
-        held = json.loads(os.pread(handle, 4096, 0))
-        return f"process {held['pid']} on {held['host']}, since {held['since']}"
+        holder = json.loads(os.pread(handle, 4096, 0))
+        return f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
     except (ValueError, KeyError, TypeError, OSError):
-        return "a process that has only just begun"
+        return "a process that has just started"
 
 
-def _moment(name: str, value: Any, file: str) -> Any:
-    if name not in MOMENTS or not isinstance(value, str):
+def _as_time(name: str, value: Any, file: str) -> Any:
+    if name not in TIMES or not isinstance(value, str):
         return value
     try:
         read = datetime.fromisoformat(value)
     except ValueError:
         read = None
     if read is None or read.tzinfo is None:
-        raise LedgerError(f"{file}: {name}: expected a moment with its offset, got {value!r}")
+        raise LedgerError(f"{file}: {name}: expected a time with its offset, got {value!r}")
     return read
 
 

@@ -39,7 +39,7 @@ NAME = re.compile(
     rf"|(?P<kind>{'|'.join(NUMBERED)})\.(?P<number>[1-9]\d*)\.json"
 )
 BACKWARDS_S = 600.0
-"""The clocks of the machines that write one ledger may differ so much."""
+"""By which the clocks of machines that write one ledger may differ."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         sha256: of its exact bytes.
         content: the JSON object in it; empty when it cannot be read.
         problem: why it cannot be read; empty when it can.
-        canonical: whether its bytes are the one form of its content.
+        canonical: whether its bytes are canonical.
     """
 
     file: str
@@ -63,26 +63,26 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     @property
     def previous(self) -> tuple[str, str]:
-        """File and SHA-256 of the entry it names before it; empty texts when it names none."""
+        """File and SHA-256 of the entry before it; empty texts when it names none."""
         link = self.content.get("previous")
         if not isinstance(link, dict):
             return "", ""
         return str(link.get("file", "")), str(link.get("sha256", ""))
 
 
-def stated(entry: Entry) -> datetime | None:
-    """When an entry says it was written.
+def stated_time(entry: Entry) -> datetime | None:
+    """Return when an entry says it was written.
 
-    None where it does not say, cannot be read, or was rebuilt from its journal, which is later.
+    None when it does not say, cannot be read, or was rebuilt from its journal, which is later.
     """
-    told = entry.content.get("ended") or entry.content.get("at") or entry.content.get("opened")
-    if entry.problem or told is None or entry.content.get("interrupted"):
+    time = entry.content.get("ended") or entry.content.get("at") or entry.content.get("opened")
+    if entry.problem or time is None or entry.content.get("interrupted"):
         return None
-    return datetime.fromisoformat(told)
+    return datetime.fromisoformat(time)
 
 
 def kind_of(file: str) -> str:
-    """The kind of entry that a file of this name holds; empty when it is none."""
+    """Return the kind of entry that a file of this name has; empty when it is no entry."""
     found = NAME.fullmatch(file)
     if found is None:
         return ""
@@ -92,7 +92,7 @@ def kind_of(file: str) -> str:
 
 
 def hour_of(file: str) -> tuple[int, int]:
-    """Hour and attempt that a record's name says.
+    """Return hour and attempt from a record's name.
 
     Raises: ValueError, when it is no record's name.
     """
@@ -103,17 +103,17 @@ def hour_of(file: str) -> tuple[int, int]:
 
 
 def read(path: Path) -> tuple[Entry, Record | None]:
-    """One entry, and the record when it is one; what cannot be read says so in ``problem``."""
+    """Return an entry, and its record if it is one; an unreadable entry has a ``problem``."""
     kind = kind_of(path.name)
     try:
         data = path.read_bytes()
     except OSError as problem:
-        told = f"{path.name}: expected to read it, got {problem.strerror}"
-        return Entry(file=path.name, kind=kind, sha256="", problem=told), None
+        why = f"{path.name}: expected to read it, got {problem.strerror}"
+        return Entry(file=path.name, kind=kind, sha256="", problem=why), None
     digest = hashlib.sha256(data).hexdigest()
     try:
         content = canonical.from_bytes(data, path.name)
-        kept = _of_its_form(content, kind, path.name)
+        kept = _checked_record(content, kind, path.name)
         return (
             Entry(
                 file=path.name,
@@ -128,8 +128,8 @@ def read(path: Path) -> tuple[Entry, Record | None]:
         return Entry(file=path.name, kind=kind, sha256=digest, problem=str(problem)), None
 
 
-def _of_its_form(content: dict[str, Any], kind: str, file: str) -> Record | None:
-    """The record that the content is, if it is one. Raises: LedgerError, when it is not."""
+def _checked_record(content: dict[str, Any], kind: str, file: str) -> Record | None:
+    """Check the content, and return its record if it is one. Raises: LedgerError."""
     if kind != "checkpoint":
         check_entry(content, kind, file)
         return None
@@ -141,7 +141,7 @@ def _of_its_form(content: dict[str, Any], kind: str, file: str) -> Record | None
 
 
 def check_entry(content: dict[str, Any], kind: str, file: str) -> None:
-    """Refuse an entry, other than a record, that is not of its form. Raises: LedgerError."""
+    """Refuse an entry, other than a record, that fails its schema. Raises: LedgerError."""
     if kind == "signoff":
         canonical.check(content, "signoff", "", file)
     else:
@@ -179,8 +179,8 @@ def _entry_of(file: str) -> str:
 
 
 def _away(file: str, digest: str, by: str) -> Entry:
-    told = f"{file}: expected to read it, got it put away, as it held a secret ({by})"
-    return Entry(file=file, kind=kind_of(file), sha256=digest, problem=told)
+    why = f"{file}: expected to read it, got it put away, as it held a secret ({by})"
+    return Entry(file=file, kind=kind_of(file), sha256=digest, problem=why)
 
 
 def former(entries: Sequence[Entry]) -> dict[str, frozenset[str]]:
@@ -212,14 +212,14 @@ def _unredacted(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def ordered(entries: Mapping[str, Entry]) -> tuple[Entry, ...]:
-    """All entries, each after the one it names; what hangs on nothing follows at the end."""
+    """Return all entries, each after the one it names; loose ones follow at the end."""
     after: dict[str, list[str]] = {}
-    for file in sorted(entries, key=_place):
+    for file in sorted(entries, key=_sort_key):
         after.setdefault(entries[file].previous[0], []).append(file)
-    loose = [f for f in sorted(entries, key=_place) if entries[f].previous[0] not in entries]
+    loose = [f for f in sorted(entries, key=_sort_key) if entries[f].previous[0] not in entries]
     starts = sorted(loose, key=lambda file: file != FIRST)
     found: dict[str, Entry] = {}
-    for start in (*starts, *sorted(entries, key=_place)):
+    for start in (*starts, *sorted(entries, key=_sort_key)):
         waiting = [start]
         while waiting:
             file = waiting.pop()
@@ -229,14 +229,14 @@ def ordered(entries: Mapping[str, Entry]) -> tuple[Entry, ...]:
     return tuple(found.values())
 
 
-def _place(file: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Sorts file names as people would: a2 before a10, the sign-off last."""
+def _sort_key(file: str) -> tuple[bool, list[tuple[int, str]]]:
+    """Return a key that sorts file names naturally: a2 before a10, the sign-off last."""
     parts = re.split(r"(\d+)", file)
     return file == SIGNOFF, [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def breaks(entries: Sequence[Entry]) -> Iterator[str]:
-    """Each place where the entries are not one chain from the first to the last."""
+    """Yield each break of the chain from the first entry to the last."""
     known = {entry.file: entry for entry in entries}
     if FIRST not in known:
         yield f"{FIRST}: expected it as the first entry, got none"
@@ -282,14 +282,14 @@ def _reached(known: Mapping[str, Entry]) -> set[str]:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file that must not be there yet, so that it is there whole or not at all.
+    """Write a new file atomically: complete or not at all.
 
     Raises: LedgerError, when it exists or cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         try:
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             try:
                 rest = memoryview(data)
                 while rest:
@@ -297,9 +297,9 @@ def put(path: Path, data: bytes) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            os.link(beside, path)  # unlike a rename, this never replaces
+            os.link(temporary, path)  # unlike a rename, this never replaces
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
     except FileExistsError:
         raise LedgerError(f"{path}: expected no such file, got one: it is written once") from None

@@ -1,10 +1,10 @@
-"""What the records of a watch say, compared with its beginning, its plan and what stands beside.
+"""Compares the records of a watch with its beginning, its plan, its journals and its alerts.
 
 Rules of this module:
 
-- Each look yields one line a thing that is not as it must be; nothing when all is.
-- A limit is the same in every record, whether it stands in production.toml or in an objective.
-- A criterion of the table is judged on evidence of its own time.
+- Each check yields one line for each problem; nothing when there is none.
+- A limit is the same in every record, whether it comes from production.toml or an objective.
+- A criterion of hour24 is judged on evidence of the record's own window.
 - Journals and alerts must agree with the records.
 """
 
@@ -32,30 +32,32 @@ from hour24.verdict import Outcome, worst
 from hour24.watch import Window
 
 SLACK_S = 120.0
-"""A run's evidence may be so much older than its start, or younger than its end."""
+"""By which evidence may be older than the start of its run, or newer than its end."""
 MOST_SHOWN = 80
+"""Characters of a value in a message."""
+"""Characters of a value in a message."""
 
 OF_THE_SERVICE = ("name", "environment")
-"""What a service keeps throughout a watch; its release may change."""
+"""Members of a service that stay the same throughout a watch; its release may change."""
 
 CLASSIFIED = frozenset({"normal", "critical"})
 """Fields of an objective that a person may add to during a watch (``classify``)."""
 
 EASIER_AT_FIRST = frozenset({"q", "days"})
-"""Fields of an objective that have another value at hour 0, where little was seen yet."""
+"""Fields of an objective with another value at hour 0, when there is little data."""
 
 OF_A_RUN = ("watch", "target", "rehearsal", "t0", "hour", "attempt", "started", "watched", "limits")
-"""What a run knows when it begins."""
+"""Members of a record that are known when the run begins."""
 
 PROBER = "prober"
-"""The source whose lines are of its own machine's clock, and may have ended before the due time."""
+"""The source that uses the clock of its own machine, and may end before the due time."""
 
 AROUND_S = 3600.0
-"""A source may tell whole hours alone: the window it was asked for is longer than the one meant."""
+"""A source may report only whole hours, so the window of its question may be this much longer."""
 
 
-def foreign(ledger: Ledger, genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
-    """Records that are not of this watch, or not of the checkpoint they say."""
+def foreign_records(ledger: Ledger, genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
+    """Yield records of another watch, or of another checkpoint than they state."""
     watch = ledger.watch
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
@@ -78,18 +80,18 @@ def foreign(ledger: Ledger, genesis: Genesis, records: Sequence[Record]) -> Iter
         )
         for what, expected, got in pairs:
             if expected != got:
-                yield f"{name}: {what}: expected {told_as(expected)}, got {told_as(got)}"
+                yield f"{name}: {what}: expected {format_value(expected)}, got {format_value(got)}"
         if record.ended < record.started:
-            begun, ended = told_as(record.started), told_as(record.ended)
+            begun, ended = format_value(record.started), format_value(record.ended)
             yield f"{name}: ended: expected after {begun}, got {ended}"
 
 
-def incomplete(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
-    """Verdicts that were due and are not there.
+def missing_verdicts(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
+    """Yield verdicts that were due and are missing.
 
     Args:
-        records: in the order they were written: before the first that says what each criterion is
-            judged of, an older version may have written some that do not.
+        records: in the order they were written; records of an older version, before the first
+            with ``subjects``, may lack them.
     """
     planned: Mapping[str, tuple[str, ...]] = {}
     for record in records:
@@ -106,17 +108,17 @@ def incomplete(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
             known_then = one is not None and one.since <= record.judges
             if known_then and record.hour not in record.plan.get(criterion, ()):
                 yield f"{name}: plan: expected {criterion} at this hour, got none"
-        yield from _subjectless(name, record, planned)
+        yield from _missing_subjects(name, record, planned)
         outcome = worst(judged.outcome for judged in record.criteria)
         if record.outcome != outcome:
             yield f"{name}: outcome: expected {outcome.value}, got {record.outcome.value}"
 
 
-def _subjectless(name: str, record: Record, first: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
-    """Endpoints and parts that were due and have no verdict, though their criterion has one."""
-    endpoints = {
-        place.split(".", 2)[1] for place in record.watched if place.startswith("endpoints.")
-    }
+def _missing_subjects(
+    name: str, record: Record, first: Mapping[str, tuple[str, ...]]
+) -> Iterator[str]:
+    """Yield endpoints and parts without a verdict, though their criterion has one."""
+    endpoints = {path.split(".", 2)[1] for path in record.watched if path.startswith("endpoints.")}
     for criterion, many in record.subjects.items():
         if _each_endpoint(criterion) and record.watched and endpoints != set(many):
             expected, got = (", ".join(sorted(each)) for each in (endpoints, many))
@@ -125,12 +127,12 @@ def _subjectless(name: str, record: Record, first: Mapping[str, tuple[str, ...]]
         have = {one.subject for one in record.criteria if one.id == criterion}
         for one in record.criteria:
             if one.id == criterion and one.objective is None and not one.subject:
-                have |= set(many)  # not one of them was judged, and it says why
+                have |= set(many)  # none of them was judged, and the verdict says why
         for subject in sorted(missing | set(many) - have):
             yield f"{name}: {criterion} {subject}".rstrip() + ": expected a verdict, got none"
     due = (one for one in first if record.hour in record.plan.get(one, ()))
     if not record.subjects and any(due):
-        yield f"{name}: subjects: expected what each criterion is judged of, got none"
+        yield f"{name}: subjects: expected the subjects of each criterion, got none"
 
 
 def _each_endpoint(name: str) -> bool:
@@ -143,15 +145,15 @@ def changed_limits(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]
         if record.limits != genesis.limits:
             name = record_form.name_of(record.hour, record.attempt)
             yield (
-                f"{name}: limits: expected those of the beginning ({genesis.limits[:16]}), "
+                f"{name}: limits: expected those of hour 0 ({genesis.limits[:16]}), "
                 f"got others ({record.limits[:16]}): production.toml was changed during the watch"
             )
     yield from _changed_objectives(records)
-    yield from _left_out(records)
+    yield from _inconsistently_disabled(records)
 
 
-def _left_out(records: Sequence[Record]) -> Iterator[str]:
-    """Criteria that production.toml leaves out of one record and not of another."""
+def _inconsistently_disabled(records: Sequence[Record]) -> Iterator[str]:
+    """Yield criteria that production.toml disables in one record and not in another."""
     first: dict[str, tuple[str, bool]] = {}
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
@@ -161,17 +163,18 @@ def _left_out(records: Sequence[Record]) -> Iterator[str]:
                 continue
             file, before = first.setdefault(judged.id, (name, out))
             if before != out:
-                told = ("a verdict", "it left out")
-                yield f"{name}: {judged.id}: expected {told[before]} as in {file}, got {told[out]}"
+                words = ("a verdict", "it disabled")
+                expected, got = words[before], words[out]
+                yield f"{name}: {judged.id}: expected {expected} as in {file}, got {got}"
 
 
 def _changed_objectives(records: Sequence[Record]) -> Iterator[str]:
-    """Limits that stand in an objective and differ from those of the first record that has it."""
+    """Yield limits of an objective that differ from those of the first record with it."""
     first: dict[tuple[str, str, int, str], tuple[str, Mapping[str, Any]]] = {}
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
         when = "later" if record.hour else "at first"
-        times: Counter[tuple[str, str]] = Counter()  # one's own test may judge several times
+        times: Counter[tuple[str, str]] = Counter()  # a custom criterion may judge several times
         for judged in record.criteria:
             objective = judged.objective
             if objective is None:
@@ -192,14 +195,14 @@ def _changed_objectives(records: Sequence[Record]) -> Iterator[str]:
                     yield f"{where}: {field}: expected that of {source} ({expected}), got {got}"
 
 
-def journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
-    """Runs that a journal or an alert tells of and the ledger does not, or tells otherwise."""
+def journal_problems(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
+    """Yield runs of a journal or an alert that the ledger lacks or contradicts."""
     known = {entry.file: entry for entry in entries}
     for entry in entries:
         if entry.kind == "alert" and {"hour", "attempt"} <= set(entry.content):
             file = record_form.name_of(entry.content["hour"], entry.content["attempt"])
             if file not in known:
-                yield f"{file}: expected it, as people were alerted of it ({entry.file}), got none"
+                yield f"{file}: expected it, since an alert names it ({entry.file}), got none"
     for path in sorted((folder / "journal").glob(f"hour*{SUFFIX}")):
         yield f"{path.name}: expected a journal, got one that was put away, as it held a secret"
     for path in sorted((folder / "journal").glob("hour*.jsonl")):
@@ -212,11 +215,11 @@ def journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
             yield str(problem)
             continue
         if file in known:
-            yield from _unlike(known[file], lines)
+            yield from _contradictions(known[file], lines)
             continue
         kinds = [line.get("kind") for line in lines]
         if "written" in kinds:
-            yield f"{file}: expected it, as its journal says it was written, got none: removed"
+            yield f"{file}: expected it, since its journal has it as written, got none: removed"
         elif "judged" in kinds:
             yield (
                 f"{file}: expected a record of {kinds.count('judged')} verdicts in its journal, "
@@ -224,8 +227,8 @@ def journals(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
             )
 
 
-def _unlike(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Verdicts of a record that its journal has otherwise, or does not have."""
+def _contradictions(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield verdicts of a record that its journal contradicts or lacks."""
     if entry.problem:
         return
     begins = (line["record"] for line in lines[::-1] if line.get("kind") == "begin")
@@ -234,26 +237,26 @@ def _unlike(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         expected, got = (str(one.get(what))[:MOST_SHOWN] for one in (begun, entry.content))
         if begun and begun.get(what) != entry.content.get(what):
             yield f"{entry.file}: {what}: expected that of its journal ({expected}), got {got}"
-    fell = [line["judged"] for line in lines if line.get("kind") == "judged"]
-    stored = [one for one in entry.content["criteria"] if one.get("objective") or one in fell]
-    for one in fell:
+    journalled = [line["judged"] for line in lines if line.get("kind") == "judged"]
+    stored = [one for one in entry.content["criteria"] if one.get("objective") or one in journalled]
+    for one in journalled:
         if one not in stored:
-            yield f"{entry.file}: {_who(one)}: expected the verdict of its journal, got another"
+            yield f"{entry.file}: {_label(one)}: expected the verdict of its journal, got another"
     for one in stored:
-        if one not in fell:
-            yield f"{entry.file}: {_who(one)}: expected it in its journal, got none such"
+        if one not in journalled:
+            yield f"{entry.file}: {_label(one)}: expected it in its journal, got none"
 
 
-def _who(judged: Mapping[str, Any]) -> str:
+def _label(judged: Mapping[str, Any]) -> str:
     return f"{judged.get('id')} {judged.get('subject')}".rstrip()
 
 
-def untimely(ledger: Ledger, records: Sequence[Record]) -> Iterator[str]:
-    """Verdicts of another stretch, or on evidence that was not asked by its own run."""
+def untimely_evidence(ledger: Ledger, records: Sequence[Record]) -> Iterator[str]:
+    """Yield verdicts on another window, or on evidence of another run."""
     daily, settle_s = ledger.genesis.daily, ledger.watch.settle_s
     for record in records:
         if record.hour not in ledger.watch.hours:
-            continue  # told by another look
+            continue  # reported by foreign_records
         point = ledger.watch.checkpoint(record.hour)
         whole = point.window if daily else point.since_t0
         spans = {"now": None, "since_t0": whole, "window": point.window}
@@ -261,39 +264,41 @@ def untimely(ledger: Ledger, records: Sequence[Record]) -> Iterator[str]:
         for judged in record.criteria:
             one = known(judged.id)
             if one is None:
-                continue  # of one's own
+                continue  # a custom criterion
             where = f"{name}: {judged.id} {judged.subject}".rstrip()
             if judged.span != one.span or judged.window != spans[one.span]:
                 yield f"{where}: window: expected that of {one.span} here, got another"
             if judged.objective is not None:
-                for problem in _asked_otherwise(judged, record, settle_s):
+                for problem in _wrong_times(judged, record, settle_s):
                     yield f"{where}: {problem}"
 
 
-def _asked_otherwise(judged: Judged, record: Record, settle_s: float) -> Iterator[str]:
-    """How evidence was asked at another time, or of another time, than its record says."""
+def _wrong_times(judged: Judged, record: Record, settle_s: float) -> Iterator[str]:
+    """Yield how evidence was queried at another time, or for another time, than recorded."""
     try:
         answers = [evidence.from_plain(each) for each in judged.evidence.values()]
     except (msgspec.ValidationError, ValueError):
-        return  # told by another look
+        return  # reported by differing
     asked = [one.question for one in answers]
     first, last = min(record.started, record.due), max(record.ended, record.due)
     slack = AROUND_S if record.interrupted else SLACK_S
     newest = max((one.at for one in asked if one.source != PROBER), default=first)
     if not first - timedelta(seconds=SLACK_S) <= newest <= last + timedelta(seconds=slack):
-        yield f"evidence: expected it of {told_as(first)} to {told_as(last)}, got {told_as(newest)}"
-    # where an answer is absent, or is of no stretch, a baseline's window alone may be left
-    blind = judged.outcome == Outcome.INCONCLUSIVE and any(
+        run = format_value(Window(first, last))
+        yield f"evidence: expected it from {run}, got {format_value(newest)}"
+    # without an answer, the only window left may be that of the baseline
+    unanswered = judged.outcome == Outcome.INCONCLUSIVE and any(
         isinstance(one, evidence.Unanswered) for one in answers
     )
     ends = [one.window.end for one in asked if one.window is not None]
-    if asked and len(ends) == len(asked) and judged.window is not None and not blind:
-        end, told = judged.window.end, max(ends)
-        if not -AROUND_S - settle_s <= (told - end).total_seconds() <= AROUND_S:
-            yield f"evidence: expected it of the time until {told_as(end)}, got {told_as(told)}"
+    if asked and len(ends) == len(asked) and judged.window is not None and not unanswered:
+        end, latest = judged.window.end, max(ends)
+        if not -AROUND_S - settle_s <= (latest - end).total_seconds() <= AROUND_S:
+            expected, got = format_value(end), format_value(latest)
+            yield f"evidence: expected a window until {expected}, got {got}"
 
 
-def told_as(value: object) -> str:
+def format_value(value: object) -> str:
     if isinstance(value, Window):
-        return f"{told_as(value.start)} to {told_as(value.end)}"
+        return f"{format_value(value.start)} to {format_value(value.end)}"
     return f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else str(value)

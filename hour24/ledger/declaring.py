@@ -1,12 +1,10 @@
-"""What a person declares: a deploy, whose restart is expected; that production moved.
+"""Declarations by people: a deploy with its expected restart, or changed addresses.
 
 Rules of this module:
 
-- By name, with a reason, from a moment to a moment. It excuses restarts and nothing else.
-- A stretch of hours would excuse every crash in it: the longest is two hours.
-- It may be declared before the deploy, or after it.
-- That production is rightly found elsewhere is declared once a record has found it there, never in
-  advance.
+- A deploy has a name, a reason, a start and an end. It excuses restarts and nothing else.
+- It may be declared before the deploy or after it.
+- Changed addresses are confirmed after a record has them, never in advance.
 """
 
 from __future__ import annotations
@@ -18,12 +16,15 @@ from pathlib import Path
 from hour24.errors import ConfigurationError
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
-from hour24.ledger.waivers import closed, unsaid
+from hour24.ledger.waivers import closed, missing_reason
 from hour24.watch import Watch
 
 LONGEST = timedelta(hours=2)
+"""A longer window would excuse every crash in it."""
 USUAL = timedelta(minutes=15)
+"""A deploy and its restarts, if no end is stated."""
 AHEAD = timedelta(days=1)
+"""A start further ahead is a typing error in the date."""
 
 
 def declare_deploy(
@@ -38,20 +39,20 @@ def declare_deploy(
     commit: str = "",
     release: str = "",
 ) -> Path:
-    """Write a deploy into the ledger.
+    """Write a deploy to the ledger.
 
     Args:
-        start, end: the deploy and its restarts lie between them; moments, or ISO 8601 with its
-            offset or Z. Empty: from now, for 15 minutes.
-        deploy, commit, release: what is deployed, as far as it is known.
+        start, end: the window of the deploy and its restarts; datetimes, or ISO 8601 with offset
+            or Z. Empty: from now, for 15 minutes.
+        deploy, commit, release: what is deployed, if known.
     Returns: path of its entry.
     Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
     """
-    problems = [*closed(ledger), *unsaid(by, because)]
-    begins = _moment(start or now, "--start", problems)
-    ends = _moment(end or (begins or now) + USUAL, "--end", problems)
+    problems = [*closed(ledger), *missing_reason(by, because)]
+    begins = _parse_time(start or now, "--start", problems)
+    ends = _parse_time(end or (begins or now) + USUAL, "--end", problems)
     if begins is not None and ends is not None:
-        problems += _misplaced(begins, ends, ledger.watch, now)
+        problems += _window_problems(begins, ends, ledger.watch, now)
     if problems or begins is None or ends is None:
         raise ConfigurationError(problems)
     return ledger.append(
@@ -70,43 +71,40 @@ def declare_deploy(
 
 
 def declare_moved(ledger: Ledger, by: str, because: str, *, now: datetime) -> tuple[Path, ...]:
-    """Write into the ledger that production is rightly found where the records found it.
+    """Confirm in the ledger that the changed addresses of the records are correct.
 
-    Returns: paths of its entries, one for each place it was found at that nobody declared yet.
+    Returns: paths of its entries, one for each set of addresses that no one declared yet.
     Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
     """
     changes = [one for one in moved.changes(ledger) if one.watched and not one.by]
-    problems = [*closed(ledger), *unsaid(by, because)]
+    problems = [*closed(ledger), *missing_reason(by, because)]
     if not changes:
         problems.append(
-            "nothing to declare: every record found production where it was at the beginning, or "
-            "where somebody declared it"
+            "nothing to declare: every record has the addresses of the beginning, or declared ones"
         )
     if problems:
         raise ConfigurationError(problems)
     distinct = [
         one for n, one in enumerate(changes) if one.watched not in [c.watched for c in changes[:n]]
     ]
-    said = {"at": now, "by": by.strip(), "because": because.strip()}
-    return tuple(ledger.append("moved", {**said, "watched": one.watched}) for one in distinct)
+    declared = {"at": now, "by": by.strip(), "because": because.strip()}
+    return tuple(ledger.append("moved", {**declared, "watched": one.watched}) for one in distinct)
 
 
-def _moment(value: datetime | str, option: str, problems: list[str]) -> datetime | None:
-    """The moment, aware; none, when it is none, which is then among the problems."""
+def _parse_time(value: datetime | str, option: str, problems: list[str]) -> datetime | None:
+    """Return the time with its offset; otherwise none, and add the problem."""
     try:
         read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except ValueError:
         read = None
     if read is None or read.tzinfo is None:
-        problems.append(
-            f"{option}: expected a moment such as 2026-12-01T06:00Z, got {str(value)!r}"
-        )
+        problems.append(f"{option}: expected a time such as 2026-12-01T06:00Z, got {str(value)!r}")
         return None
     return read
 
 
-def _misplaced(start: datetime, end: datetime, watch: Watch, now: datetime) -> Iterator[str]:
-    """What is wrong with where the stretch lies, and with its length."""
+def _window_problems(start: datetime, end: datetime, watch: Watch, now: datetime) -> Iterator[str]:
+    """Yield problems with the start, the end and the length of the window."""
     if end <= start:
         yield f"--end: expected it after {start.isoformat()}, got {end.isoformat()}"
     elif end - start > LONGEST:
@@ -118,7 +116,7 @@ def _misplaced(start: datetime, end: datetime, watch: Watch, now: datetime) -> I
     first = watch.checkpoint(0).window.start
     if end <= first:
         yield (
-            f"--end: expected it in watch {watch.name}, which looks from {first.isoformat()} on, "
+            f"--end: expected it in watch {watch.name}, which begins at {first.isoformat()}, "
             f"got {end.isoformat()}"
         )
     if start > now + AHEAD:

@@ -1,13 +1,13 @@
-"""Every verdict derived again from what was stored with it.
+"""Recomputes every verdict from the objective and evidence stored with it.
 
 Rules of this module:
 
 - The stored objective judges the stored evidence; outcome, code and the figures to six significant
   digits must be the same.
-- A criterion of the table is judged by an objective of the table.
-- Where the judges of a record were earlier ones, a difference is explained by the rule that changed
-  since (:mod:`hour24.versions`), or by nothing.
-- What was never judged must say why, by a code that allows it.
+- A criterion of hour24 must have its own objective.
+- In a record of earlier judges, a difference may be explained by a rule that changed since
+  (:mod:`hour24.versions`).
+- A verdict without an objective needs a code that allows that.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome
 
 DIGITS = 1e-6
-UNREADABLE = "expected an objective and evidence that can be read, got"
+UNREADABLE = "expected a readable objective and evidence, got"
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """One way in which a verdict is not what today's judges derive from its evidence.
+    """One difference between a stored verdict and what today's judges derive from its evidence.
 
     Args:
         what: ``outcome``, ``code``, ``figures.NAME``, ``objective``, ``evidence`` or ``unjudged``.
         says: where, what was expected and what was found.
-        now, was: what today's judges say, and what is stored; empty when neither is a single word.
+        now, was: what today's judges derive, and what is stored; empty when not a single word.
         rule: the rule that changed since the record was judged; empty when none explains it.
     """
 
@@ -49,7 +49,7 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 def differing(records: Sequence[Record]) -> Iterator[Difference]:
-    """Every difference in these records, in their order, each with the rule that explains it."""
+    """Yield every difference in these records, each with the rule that explains it."""
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
         for judged in record.criteria:
@@ -57,7 +57,7 @@ def differing(records: Sequence[Record]) -> Iterator[Difference]:
             of = str((judged.objective or {}).get("name"))
             found = [
                 one
-                for one in _of_verdict(judged, record.hour)
+                for one in _differences_of(judged, record.hour)
                 if not _only_added(one, of, judged, record.judges)
             ]
             rules = [versions.explanation(of, one.what, record.judges) for one in found]
@@ -74,7 +74,7 @@ def _only_added(one: Difference, of: str, judged: Judged, judges: int) -> bool:
     return absent and versions.is_added_figure(of, name, judges)
 
 
-def _of_verdict(judged: Judged, hour: int) -> Iterator[Difference]:
+def _differences_of(judged: Judged, hour: int) -> Iterator[Difference]:
     if judged.objective is not None:
         wrong = refusal(judged.id, judged.subject, hour, judged.objective)
         if wrong:
@@ -83,7 +83,7 @@ def _of_verdict(judged: Judged, hour: int) -> Iterator[Difference]:
 
 
 def differences(judged: Judged) -> Iterator[Difference]:
-    """How a verdict differs from what its own objective and evidence say; nothing: it holds."""
+    """Yield how a verdict differs from what its objective derives from its evidence."""
     if judged.objective is None:
         for says in _unjudged(judged):
             yield Difference(what="unjudged", says=says)
@@ -107,8 +107,8 @@ def differences(judged: Judged) -> Iterator[Difference]:
         yield Difference(what="evidence", says=f"{UNREADABLE}: {problem}")
         return
     for name, answer in answers.items():
-        if not _holds(evidence.to_plain(answer), judged.evidence[name]):
-            says = f"evidence: {name}: expected what its kind holds, got more"
+        if not _includes(evidence.to_plain(answer), judged.evidence[name]):
+            says = f"evidence: {name}: expected only members of its kind, got more"
             yield Difference(what="evidence", says=says)
     try:
         again = objective.judge(answers)
@@ -127,18 +127,18 @@ def differences(judged: Judged) -> Iterator[Difference]:
     yield from _differing_figures(again.figures, judged.figures)
 
 
-def _holds(read: Any, stored: Any) -> bool:
-    """Whether all that was stored was read; what was not stored had its default."""
+def _includes(read: Any, stored: Any) -> bool:
+    """Return whether all stored members were read; others have their default."""
     if read == stored:
         return True
     if isinstance(stored, dict):
         if not isinstance(read, dict):
             return False
-        return all(key in read and _holds(read[key], each) for key, each in stored.items())
+        return all(key in read and _includes(read[key], each) for key, each in stored.items())
     if isinstance(stored, list | tuple):
         if not isinstance(read, list | tuple) or len(read) != len(stored):
             return False
-        return all(_holds(a, b) for a, b in zip(read, stored, strict=True))
+        return all(_includes(a, b) for a, b in zip(read, stored, strict=True))
     return False
 
 

@@ -1,10 +1,10 @@
-"""The journal of one run: a line for each verdict, safe on disk before anything else happens.
+"""The journal of one run: a line for each verdict, on disk before anything else happens.
 
 Rules of this module:
 
-- A line is appended with one write and fsync; what :meth:`Journal.write` returned from survives
-  a SIGKILL and a power cut.
-- A torn last line is what a kill in the middle leaves; it is dropped on reading, nothing else is.
+- A line is appended with one write and fsync: after :meth:`Journal.write` returns it survives a
+  SIGKILL and a power cut.
+- A kill during a write leaves a torn last line; reading drops it, and nothing else.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Journal:
         try:
             start = os.fstat(self._file).st_size
             if os.write(self._file, data) != len(data):
-                # Half a line would spoil the next one too.
+                # Half a line would also corrupt the next one.
                 os.ftruncate(self._file, start)
                 raise OSError(0, "no space for a whole line")
             os.fsync(self._file)
@@ -57,9 +57,9 @@ class Journal:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a journal, oldest first; a torn last line is dropped.
+    """Return the lines of a journal, oldest first, without a torn last line.
 
-    Raises: LedgerError, when it cannot be read, or a line before the last is none.
+    Raises: LedgerError, when it cannot be read, or a line before the last is no JSON object.
     """
     try:
         *lines, rest = path.read_bytes().split(b"\n")
@@ -80,7 +80,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` safe on disk."""
+    """Sync the directory, so that its names survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

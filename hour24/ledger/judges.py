@@ -1,9 +1,9 @@
-"""Whether this hour24 may add a verdict or an approval to a watch: only with the same judges.
+"""Whether this hour24 may continue a watch: only with the judges that began it.
 
 Rules of this module:
 
-- One watch is decided by one version of the judges, from its beginning to its sign-off: what two
-  versions decided side by side could not be compared between hours.
+- One version of the judges decides a watch from its beginning to its sign-off: hours that two
+  versions decided could not be compared.
 - Reading, verifying and showing an older watch is always possible.
 """
 
@@ -16,7 +16,7 @@ from hour24.ledger.book import Ledger
 
 
 def other_judges(ledger: Ledger) -> Iterator[str]:
-    """Why this version may not continue the watch, with the remedy; nothing when it may."""
+    """Yield why this version may not continue the watch, with the remedy."""
     genesis = ledger.genesis
     if genesis.judges == versions.JUDGES:
         return
@@ -29,6 +29,6 @@ def other_judges(ledger: Ledger) -> Iterator[str]:
     target = "" if genesis.target == "production.toml" else f" --target {genesis.target}"
     yield (
         f"watch {genesis.name}: judges: expected version {versions.JUDGES}, that of this hour24, "
-        f"got {genesis.judges}: finish the watch with {theirs}, or begin a new one: "
+        f"got {genesis.judges}: finish the watch with {theirs}, or start a new one: "
         f"pytest -m hour0{target} --follows {genesis.name}"
     )

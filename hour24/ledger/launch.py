@@ -1,11 +1,11 @@
-"""Whether customers may be let in, in one word.
+"""Whether the launch may go ahead, in one word.
 
 Rules of this module:
 
 - One function decides the word; pages, the terminal and alerts print it.
-- GO is only an approved sign-off of a production. Before that a watch is ON TRACK, NOT YET or
+- GO needs an approved sign-off of a production. Before that a watch is ON TRACK, NOT YET or
   NO-GO.
-- A rehearsal says REHEARSAL before the word, and never GO.
+- For a rehearsal the word follows REHEARSAL and is never GO.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Launch(Struct, frozen=True, kw_only=True):
     """The word, and what it counts.
 
     Args:
-        failed: checks with a FAIL that nobody waived.
+        failed: checks with an unwaived FAIL.
         unknown: checks that are INCONCLUSIVE, neither waived nor resolved.
         waived: checks that a person waived.
-        banner: of the kind of target, before the word; empty for a production.
+        banner: of the kind of target, printed before the word; empty for a production.
     """
 
     word: Word
@@ -52,7 +52,7 @@ class Launch(Struct, frozen=True, kw_only=True):
 
     @property
     def because(self) -> str:
-        """What the word rests on, in a few words."""
+        """The counts behind the word."""
         counts = []
         if self.failed:
             counts.append(f"{_checks(self.failed)} failed")
@@ -66,16 +66,16 @@ class Launch(Struct, frozen=True, kw_only=True):
 
 
 def launch(standings: Iterable[Standing], *, approved: bool, kind: Kind) -> Launch:
-    """The word for these standings.
+    """Return the word for these standings.
 
     Args:
         standings: of the checkpoints so far.
-        approved: whether the ledger holds a sign-off.
-        kind: of the watch; one that is not approvable is never GO.
+        approved: whether the ledger has a sign-off.
+        kind: of the watch; GO needs an approvable one.
     """
     found = list(standings)
-    failed = {s.id for s in found if s.stands and s.outcome == Outcome.FAIL}
-    unknown = {s.id for s in found if s.stands} - failed
+    failed = {s.id for s in found if s.is_open and s.outcome == Outcome.FAIL}
+    unknown = {s.id for s in found if s.is_open} - failed
     waived = {s.id for s in found if s.waived_by} - failed - unknown
     if failed:
         word = Word.NO_GO

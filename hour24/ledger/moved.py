@@ -1,12 +1,12 @@
-"""Whether production was found where it was at the beginning, and what a person declared of it.
+"""Whether the addresses of production changed, and whether a person confirmed it.
 
 Rules of this module:
 
-- The beginning is ``watch.json``; in a ledger that says nothing there, the first record.
-- A change is declared by a person, after it was seen: ``moved.N.json`` names the addresses of a
-  record. It covers every record with just these, and no other.
-- A record that does not say where it looked, after the ledger has said it, is a change that nobody
-  can declare. Before, an older version may have written it.
+- The beginning is ``watch.json``; if that has no addresses, the first record with some.
+- A person confirms a change after it was recorded: ``moved.N.json`` has the addresses of a record.
+  It covers every record with exactly these addresses.
+- A record without addresses after one with addresses is a change that cannot be confirmed. Before
+  that, an older version may have written it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.record import name_of
 
 PROBED = ("service.control_url", "health.", "endpoints.", "websocket.")
-"""Places in production.toml that a prober asks."""
+"""Beginnings of paths in production.toml whose addresses the prober requests."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One record that found production elsewhere.
+    """One record with changed addresses.
 
     Args:
         file: of the record.
-        watched: where it looked.
-        says: what differs from the beginning, a line for each place.
-        by, because: who declared it, and why; empty when nobody did.
+        watched: its addresses.
+        says: what differs from the beginning, a line for each path.
+        by, because: who declared it, and why; empty when no one did.
     """
 
     file: str
@@ -41,13 +41,13 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 def beginning(ledger: Ledger) -> dict[str, str]:
-    """Where production was found at the beginning; empty for a rehearsal."""
+    """Return the addresses of production at the beginning; empty for a rehearsal."""
     first = next((one.watched for one in ledger.as_written() if one.watched), {})
     return ledger.genesis.watched or first
 
 
 def changes(ledger: Ledger) -> tuple[Change, ...]:
-    """Every record that found production elsewhere than at the beginning, by hour and attempt."""
+    """Return every record with other addresses than the beginning, by hour and attempt."""
     before = beginning(ledger)
     declared = {
         _key(entry.content["watched"]): (entry.content["by"], entry.content["because"])
@@ -64,7 +64,7 @@ def changes(ledger: Ledger) -> tuple[Change, ...]:
         says = differences(before, record.watched)
         by, because = declared.get(_key(record.watched), ("", ""))
         if not record.watched:
-            says, by, because = ("expected where production was found, got none",), "", ""
+            says, by, because = ("expected the addresses of production, got none",), "", ""
         found.append(
             Change(
                 file=name_of(record.hour, record.attempt),
@@ -78,18 +78,18 @@ def changes(ledger: Ledger) -> tuple[Change, ...]:
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
-    """What differs, a line for each place: ``health.url: expected X, got Y``."""
+    """Return what differs, a line for each path: ``health.url: expected X, got Y``."""
     return tuple(
-        f"{place}: expected {before.get(place, 'none')}, got {after.get(place, 'none')}"
-        for place in sorted({*before, *after})
-        if before.get(place) != after.get(place)
+        f"{path}: expected {before.get(path, 'none')}, got {after.get(path, 'none')}"
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
     )
 
 
-def elsewhere(ledger: Ledger, found: Mapping[str, str]) -> tuple[str, ...]:
-    """How what a prober would ask differs from what this watch asked at the beginning.
+def probe_differences(ledger: Ledger, found: Mapping[str, str]) -> tuple[str, ...]:
+    """Return how the addresses of a prober differ from those at the beginning of the watch.
 
-    Nothing, where a record has already found it there: the change is told by the ledger then.
+    Returns: nothing when a record already has these addresses, since the ledger shows the change.
     """
     before = _probed(beginning(ledger))
     mine = _probed(found)
@@ -99,7 +99,7 @@ def elsewhere(ledger: Ledger, found: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _probed(watched: Mapping[str, str]) -> dict[str, str]:
-    return {place: told for place, told in watched.items() if place.startswith(PROBED)}
+    return {path: address for path, address in watched.items() if path.startswith(PROBED)}
 
 
 def _key(watched: Mapping[str, str]) -> frozenset[tuple[str, str]]:

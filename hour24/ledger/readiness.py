@@ -1,16 +1,16 @@
-"""Whether a watch may be approved, and what stands in the way.
+"""Whether a watch may be approved, and what blocks it.
 
 Rules of this module:
 
-- Pure: the ledger and a moment in, sentences out. An empty answer means that nothing is missing
-  as far as the records say; whether they are genuine is :mod:`hour24.ledger.verify`'s to say.
+- Pure: the ledger and a time in, sentences out. An empty answer means that nothing is missing
+  by the records; :mod:`hour24.ledger.verify` decides whether they are genuine.
 - A rehearsal is never approved, nor a watch that was served by one.
-- All seven checkpoints are in the plan: a shorter one may run, and is not approved.
-- No unwaived FAIL, nothing unsettled, no checkpoint missed. The eight criteria of the sign-off
-  must have passed themselves: a waiver covers what they rest on, not them. Of these eight,
-  production.toml may leave out what the service does not have; never its health.
-- Health was seen throughout: 99 % of the due probes, and no stretch over 5 minutes unseen. Probes
-  of a rehearsal are no look at a production.
+- All seven checkpoints are in the plan: a shorter one may run, but is not approved.
+- No unwaived FAIL, nothing unresolved, no checkpoint missed. The eight sign-off criteria must pass
+  themselves: a waiver covers the criteria they depend on, not them. Of these eight,
+  production.toml may disable what the service does not have, but never its health.
+- Health was probed throughout: 99 % of the due probes, and no gap over 5 minutes. Simulated probes
+  of a rehearsal do not count.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from hour24.watch import CHECKPOINTS
 LAST = 24
 HEALTH = signoff.HEALTH.id
 REHEARSED = "rehearsal"
-"""The release that the production.toml of a rehearsal names."""
+"""The release in the production.toml of a rehearsal."""
 
 
 class Coverage(Struct, frozen=True, kw_only=True):
-    """How much of the watch the health probes saw.
+    """How much of the watch the health probes cover.
 
     Args:
         due, kept: probes that were due, and that were made.
-        longest_gap_s: longest stretch without any.
+        longest_gap_s: longest time without one.
         simulated: whether any of them are a rehearsal's.
     """
 
@@ -58,47 +58,45 @@ class Coverage(Struct, frozen=True, kw_only=True):
         return self.kept / self.due if self.due else 0.0
 
 
-def standing_against(
-    ledger: Ledger, now: datetime, launch_at: datetime | None = None
-) -> tuple[str, ...]:
-    """What stands in the way of an approval, one sentence each; none when nothing does.
+def blocking(ledger: Ledger, now: datetime, launch_at: datetime | None = None) -> tuple[str, ...]:
+    """Return what blocks an approval, one sentence each.
 
     Args:
-        launch_at: when customers are let in; none: as the newest record has it.
+        launch_at: the launch time; none: that of the newest record.
     Raises: LedgerError, when there is no watch.
     """
     standings = ledger.standings(now)
     return (
         *_of_the_watch(ledger, standings, launch_at or launch_of(ledger)),
-        *_missed(standings),
-        *_open(one for one in standings if one.id not in EIGHT),
+        *_missed_checkpoints(standings),
+        *_open_findings(one for one in standings if one.id not in EIGHT),
         *_of_the_eight(standings),
-        *_unseen(coverage(ledger)),
+        *_missing_probes(coverage(ledger)),
     )
 
 
-def nowhere(ledger: Ledger) -> Iterator[str]:
-    """That no record says where production was found, as an older version's do not."""
+def missing_addresses(ledger: Ledger) -> Iterator[str]:
+    """Yield a problem when no record has the addresses of production, as in older versions."""
     if ledger.genesis.target_kind.lasting and not moved.beginning(ledger):
-        yield "addresses: expected where production was found in the records, got none"
+        yield "addresses: expected those of production in the records, got none"
 
 
 def launch_of(ledger: Ledger) -> datetime | None:
-    """When customers are let in, as the newest record has it; none where nothing is planned."""
+    """Return the launch time of the newest record; none when it has none."""
     newest = max(ledger.records(), key=lambda one: one.ended, default=None)
     return newest.launch_at if newest is not None else None
 
 
-def told(ledger: Ledger, now: datetime) -> dict[str, Any]:
-    """What an approval says of its ledger, for ``signoff.json``.
+def summary(ledger: Ledger, now: datetime) -> dict[str, Any]:
+    """Return what ``signoff.json`` states about its ledger.
 
     Args:
         ledger: as it was before the approval.
-        now: moment of the approval.
+        now: time of the approval.
     """
     entries, records = ledger.entries(), ledger.records()
     standings = ledger.standings(now)
-    seen = coverage(ledger)
+    covered = coverage(ledger)
     newest = max(records, key=lambda one: one.ended, default=None)
     return {
         "watch": ledger.genesis.name,
@@ -121,7 +119,7 @@ def told(ledger: Ledger, now: datetime) -> dict[str, Any]:
             for one in moved.changes(ledger)
             for line in one.says
         ],
-        "coverage": seen.ratio if seen is not None else None,
+        "coverage": covered.ratio if covered is not None else None,
     }
 
 
@@ -135,15 +133,15 @@ def _of_the_watch(
 ) -> Iterator[str]:
     watch = ledger.watch
     if not ledger.genesis.target_kind.approvable:
-        yield "this is a rehearsal, and a rehearsal is never approved"
+        yield "this is a rehearsal, which is never approved"
     if ledger.genesis.service.get("release") == REHEARSED:
-        yield f"release: expected a production's, got {REHEARSED!r}: that is a rehearsal's service"
+        yield f"release: expected that of a production, got {REHEARSED!r}: this is a rehearsal"
     if not {*CHECKPOINTS} <= {*watch.hours}:
         wanted, got = (", ".join(map(str, hours)) for hours in (CHECKPOINTS, watch.hours))
         yield f"checkpoints: expected checkpoints at hours {wanted}, got {got}"
-    spoken = {one.hour for one in standings}
+    recorded = {one.hour for one in standings}
     for hour in watch.hours:
-        if ledger.latest(hour) is None and (hour not in spoken or hour == LAST):
+        if ledger.latest(hour) is None and (hour not in recorded or hour == LAST):
             early = ", only a run before it was due" if ledger.records(hour) else ""
             yield f"hour {hour}: expected a record, got none{early}"
     if launch_at is not None and launch_at < watch.t0 + timedelta(hours=LAST):
@@ -153,21 +151,21 @@ def _of_the_watch(
         )
 
 
-def _missed(standings: Iterable[Standing]) -> Iterator[str]:
-    """One line for each checkpoint that was not run and is not waived as a whole."""
+def _missed_checkpoints(standings: Iterable[Standing]) -> Iterator[str]:
+    """Yield one line for each checkpoint that was not run and is not waived completely."""
     hours: dict[int, int] = {}
     for one in standings:
-        if one.stands and one.code == "missed" and one.id not in EIGHT:
+        if one.is_open and one.code == "missed" and one.id not in EIGHT:
             hours[one.hour] = hours.get(one.hour, 0) + 1
     for hour, number in hours.items():
         yield f"hour {hour}: {number} criteria were due and not judged: it was not run"
 
 
-def _open(standings: Iterable[Standing]) -> list[str]:
-    """One line for each FAIL and INCONCLUSIVE that stands, hours with one reason together."""
+def _open_findings(standings: Iterable[Standing]) -> list[str]:
+    """Return one line for each open FAIL and INCONCLUSIVE; hours with one reason together."""
     hours: dict[tuple[bool, str, str], list[int]] = {}
     for one in standings:
-        if one.stands and one.code != "missed":
+        if one.is_open and one.code != "missed":
             name = f"{one.id} {one.subject}".strip()
             code = f" ({one.code})" if one.outcome == Outcome.INCONCLUSIVE and one.code else ""
             key = (one.outcome != Outcome.FAIL, name, f"{one.outcome.value}{code}: {one.reason}")
@@ -190,7 +188,7 @@ def _of_the_eight(standings: Sequence[Standing]) -> Iterator[str]:
             subject = f" {one.subject}" if one.subject else ""
             waived = f", waived by {one.waived_by}: the eight cannot be" if one.waived_by else ""
             again = (
-                "; when that is waived since, run hour 24 again"
+                "; if it was waived since, run hour 24 again"
                 if one.on_ledger and not one.waived_by
                 else ""
             )
@@ -200,12 +198,12 @@ def _of_the_eight(standings: Sequence[Standing]) -> Iterator[str]:
             )
 
 
-def _unseen(seen: Coverage | None) -> Iterator[str]:
+def _missing_probes(seen: Coverage | None) -> Iterator[str]:
     if seen is None:
         yield "health probes: expected them over 24 hours, got none in the records"
         return
     if seen.simulated:
-        yield "health probes: expected a production's, got a rehearsal's: they are simulated"
+        yield "the health probes are simulated (rehearsal)"
     if seen.ratio < REQUIRED:
         yield (
             f"health probes: expected at least {format_percent(REQUIRED)} of {seen.due}, "
@@ -213,15 +211,15 @@ def _unseen(seen: Coverage | None) -> Iterator[str]:
         )
     if seen.longest_gap_s > LONGEST_GAP_S:
         yield (
-            f"health probes: expected no stretch over {format_duration(LONGEST_GAP_S)} unseen, "
+            f"health probes: expected no gap over {format_duration(LONGEST_GAP_S)}, "
             f"got {format_duration(seen.longest_gap_s)}"
         )
 
 
 def coverage(ledger: Ledger) -> Coverage | None:
-    """How much of the watch the health probes saw; none when the records hold no probes.
+    """Return how much of the watch the health probes cover; none without probes.
 
-    The look at all 24 hours is taken where there is one; else each checkpoint's own.
+    Uses the evidence over all 24 hours if there is one; else that of each checkpoint.
     """
     last = ledger.latest(LAST)
     whole = _probes(last, HEALTH) if last is not None else None
@@ -244,7 +242,7 @@ def _coverage(seen: Sequence[Probes]) -> Coverage:
 
 
 def _probes(record: Record, name: str) -> Probes | None:
-    """The health probes that this criterion rests on."""
+    """Return the health probes in this criterion's evidence."""
     for judged in record.criteria:
         if judged.id != name:
             continue

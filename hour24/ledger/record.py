@@ -2,11 +2,11 @@
 
 Rules of this module:
 
-- A record is plain data; :func:`canonical` writes it as the bytes that are sealed, and
+- A record is plain data; :func:`canonical` returns the bytes that are chained, and
   :func:`parse` reads them back, checked against ``schemas/record.schema.json``.
-- Every due criterion is in it, the ones without a verdict too.
-- NaN and infinity are refused: they would not come back from JSON.
-- Evidence is checked against its own kind, so that every verdict can be derived again.
+- Every due criterion is in it, also those without a verdict.
+- NaN and infinity are refused: JSON has no form for them.
+- Evidence is checked against its kind, so that every verdict can be recomputed.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Link(Struct, frozen=True, kw_only=True):
 
 
 class Judged(Struct, frozen=True, kw_only=True):
-    """One criterion (of one subject) at one checkpoint, with all that its verdict rests on.
+    """One criterion (of one subject) at one checkpoint, with all that its verdict depends on.
 
     Args:
-        subject: which endpoint or part, where there are several; else empty.
+        subject: the endpoint or part, if there are several; else empty.
         objective: :meth:`~hour24.objectives.base.Objective.to_plain`; none when the criterion
-            was due and never judged.
+            was due but not judged.
         evidence: by the objective's names, :func:`~hour24.evidence.to_plain`.
         took_s: seconds its test took.
     """
@@ -65,7 +65,7 @@ class Judged(Struct, frozen=True, kw_only=True):
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """Something worth seeing that is not judged at this hour."""
+    """A measurement that is shown but not judged at this hour."""
 
     id: str
     title: str
@@ -73,7 +73,7 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 
 class Vantage(Struct, frozen=True, kw_only=True):
-    """From where it was looked."""
+    """The machine and process that ran the checkpoint."""
 
     host: str
     user: str
@@ -83,7 +83,7 @@ class Vantage(Struct, frozen=True, kw_only=True):
 
 
 class Prober(Struct, frozen=True, kw_only=True):
-    """Whether a prober is at work: its files, and when the newest line was written."""
+    """Whether a prober is running: its files, and when the newest line was written."""
 
     running: bool
     files: tuple[str, ...] = ()
@@ -97,18 +97,18 @@ class Record(Struct, frozen=True, kw_only=True):
         target: path of the production.toml, or ``rehearsal``.
         rehearsal: ``{"seed": 7, "faults": [...]}``; none for a production.
         service: ``{"name", "environment", "release"}``.
-        zone: IANA name, for what people read.
+        zone: IANA name, for times on pages.
         late_s: seconds after the due time.
-        early: whether it ran before its due time, and so does not count.
+        early: whether it ran before its due time, so that it does not count.
         limits: SHA-256 over the limits in force.
-        watched: where production was found (:func:`hour24.config.watched`); empty for a
-            rehearsal, whose servers are others every time.
-        launch_at: when customers are let in, as production.toml has it.
-        subjects: what each criterion that was due is judged of, where that is not just one.
-        plan: every criterion's hours, those of one's own included.
+        watched: addresses of production (:func:`hour24.config.watched`); empty for a
+            rehearsal, whose addresses change every time.
+        launch_at: the launch time of production.toml.
+        subjects: the subjects of each due criterion that has several.
+        plan: the hours of every criterion, custom ones included.
         advisory: what the vendors' status pages say; never judged.
         decision: what the runbook says to do now (``hour24.escalation``); none while undecided.
-        interrupted: what ended the run before its end; empty when nothing did.
+        interrupted: what ended the run early; empty when nothing did.
         version: the format of the file.
         judges: the version of the judges that decided its verdicts.
     """
@@ -148,17 +148,17 @@ class Record(Struct, frozen=True, kw_only=True):
 
     @property
     def target_kind(self) -> Kind:
-        """What follows from the kind of target."""
+        """The kind of its target."""
         return kind_of(self.rehearsal, self.target)
 
 
 def absent(
     due: Iterable[str], judged: Sequence[Judged], subjects: Mapping[str, tuple[str, ...]]
 ) -> Iterator[tuple[str, str]]:
-    """Criterion and subject of what was due and has no verdict.
+    """Yield criterion and subject of what was due and has no verdict.
 
-    A verdict that was never judged, of no subject, speaks for all of them; where there is no
-    verdict at all, one such is absent.
+    An unjudged verdict without a subject covers all subjects; a criterion without any verdict is
+    yielded once without a subject.
     """
     for name in due:
         own = [one for one in judged if one.id == name]
@@ -170,14 +170,14 @@ def absent(
 
 
 def name_of(hour: int, attempt: int) -> str:
-    """The file of an attempt: ``hour08.a1.json``."""
+    """Return the file name of an attempt: ``hour08.a1.json``."""
     return f"hour{hour:02d}.a{attempt}.json"
 
 
 def canonical(record: Record) -> bytes:
-    """The bytes of a record that are sealed.
+    """Return the bytes of a record.
 
-    Raises: LedgerError, when it is not of its form: ``file: where: expected X, got Y``.
+    Raises: LedgerError, when it fails its schema: ``file: where: expected X, got Y``.
     """
     where = name_of(record.hour, record.attempt)
     data = canonical_form.to_bytes(record, where)
@@ -186,26 +186,26 @@ def canonical(record: Record) -> bytes:
 
 
 def parse(data: bytes, where: str) -> Record:
-    """The record in these bytes.
+    """Return the record in these bytes.
 
     Args:
         where: the file, for messages.
-    Raises: LedgerError, when they hold none.
+    Raises: LedgerError, when there is none.
     """
     return from_content(canonical_form.from_bytes(data, where), where)
 
 
 def from_content(content: dict[str, Any], where: str) -> Record:
-    """The record that this JSON object is. Raises: LedgerError, when it is none."""
+    """Return the record of this JSON object. Raises: LedgerError, when it is none."""
     canonical_form.check(content, "record", "", where)
-    place = ""
+    at = ""
     try:
         record: Record = msgspec.convert(content, type=Record)
         for number, judged in enumerate(record.criteria):
             for name, plain in judged.evidence.items():
-                place = f"criteria[{number}].evidence.{name}: "
+                at = f"criteria[{number}].evidence.{name}: "
                 from_plain(plain)
     except (msgspec.ValidationError, ValueError) as problem:
-        told = str(problem)
-        raise LedgerError(f"{where}: {place}{told[:1].lower()}{told[1:]}") from None
+        text = str(problem)
+        raise LedgerError(f"{where}: {at}{text[:1].lower()}{text[1:]}") from None
     return record

@@ -1,13 +1,13 @@
-"""Who approves a watch for customer launch, and whether that may be.
+"""The approval of a watch for customer launch.
 
 Rules of this module:
 
-- APPROVED FOR CUSTOMER LAUNCH is written only when nothing is missing: nothing stands against it
-  in the records, and the ledger is genuine as far as it can be verified.
-- Whoever is refused is told everything that is missing, at once.
-- The approval speaks of one head of the chain: when the ledger moves on meanwhile, it is refused.
-- With a key, the exact bytes are signed before they are there; without a signature there is then
-  no approval either.
+- APPROVED FOR CUSTOMER LAUNCH is written only when nothing is missing: no finding of the records
+  blocks it, and the ledger passes verification.
+- A refusal lists everything that is missing at once.
+- An approval is for one head of the chain: it is refused when an entry is added meanwhile.
+- With a key, the exact bytes are signed before they are written; when signing fails there is no
+  approval.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hour24.errors import Hour24Error, LedgerError
 from hour24.ledger import readiness, signature
 from hour24.ledger.book import Ledger
 from hour24.ledger.judges import other_judges
-from hour24.ledger.waivers import unfilled
+from hour24.ledger.waivers import text_problem
 
 APPROVED = "APPROVED FOR CUSTOMER LAUNCH"
 
@@ -30,7 +30,7 @@ class Refused(Hour24Error):
     """A watch cannot be approved.
 
     Args:
-        missing: what stands in the way, one sentence each.
+        missing: what blocks the approval, one sentence each.
     """
 
     def __init__(self, missing: Iterable[str]) -> None:
@@ -39,22 +39,22 @@ class Refused(Hour24Error):
 
 
 def missing(ledger: Ledger, now: datetime, launch_at: datetime | None = None) -> tuple[str, ...]:
-    """What is missing for an approval, one sentence each; none when it may be approved.
+    """Return what is missing for an approval, one sentence each.
 
     Args:
-        launch_at: when customers are let in; none: as the newest record has it.
+        launch_at: the launch time; none: that of the newest record.
     Raises: LedgerError, when there is no watch.
     """
     from hour24.ledger.verify import verify
 
     entries = ledger.entries()
-    signed = [f"{e.file}: it was signed off already" for e in entries if e.kind == "signoff"]
+    signed = [f"{e.file}: already signed off" for e in entries if e.kind == "signoff"]
     found = verify(ledger.folder)
     return (
         *signed,
         *other_judges(ledger),
-        *readiness.standing_against(ledger, now, launch_at),
-        *readiness.nowhere(ledger),
+        *readiness.blocking(ledger, now, launch_at),
+        *readiness.missing_addresses(ledger),
         *(f"{one.what}: {one.says}" for one in found if not one.ok and one.what != "signoff"),
     )
 
@@ -68,32 +68,32 @@ def sign(
     key: Path | None = None,
     launch_at: datetime | None = None,
 ) -> Path:
-    """Approve a watch: write ``signoff.json``, and its signature beside it.
+    """Approve a watch: write ``signoff.json`` and its signature next to it.
 
     Args:
-        by, role: who approves, and as what.
+        by, role: who approves, and in which role.
         because: why; may be empty.
-        key: the signer's own SSH key; none: it is not signed.
-        launch_at: when customers are let in; none: as the newest record has it.
+        key: the signer's SSH key; none: no signature.
+        launch_at: the launch time; none: that of the newest record.
     Returns: path of ``signoff.json``.
     Raises: Refused, with everything that is missing; SignatureError, when the key does not sign;
         LedgerError, when it cannot be written.
     """
     head = ledger.head()
     absent = (
-        *unfilled("--by", by, 'the name of the person who approves, such as "Mara Example"'),
-        *unfilled("--role", role, 'the role of that person, such as "tech lead"'),
+        *text_problem("--by", by, 'the name of the person who approves, such as "Mara Example"'),
+        *text_problem("--role", role, 'the role of that person, such as "tech lead"'),
     )
-    stands = (*absent, *missing(ledger, now, launch_at))
-    if stands:
-        raise Refused(stands)
+    blocking = (*absent, *missing(ledger, now, launch_at))
+    if blocking:
+        raise Refused(blocking)
     fields: dict[str, Any] = {
         "at": now,
         "by": by.strip(),
         "role": role.strip(),
         "because": because.strip(),
         "decision": APPROVED,
-        **readiness.told(ledger, now),
+        **readiness.summary(ledger, now),
     }
     launch = launch_at or readiness.launch_of(ledger)
     if launch is not None:

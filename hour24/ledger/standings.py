@@ -1,17 +1,17 @@
-"""How every criterion stands at every checkpoint, over all attempts, records and waivers.
+"""The standing of every criterion at every checkpoint, over all attempts and waivers.
 
 Rules of this module:
 
-- Records that ran early, or over another window than the checkpoint's, do not count.
-- A FAIL sticks: a later attempt of the same checkpoint does not erase it. A PASS stands over an
-  INCONCLUSIVE of the same checkpoint, and both over NOT_APPLICABLE.
-- A verdict on the ledger itself is the newest attempt's: what it speaks of is remembered elsewhere.
-- INCONCLUSIVE for want of evidence is settled by a later PASS of the same property over a window
-  that contains its own. What was blind for another reason is settled only by a waiver.
-- A checkpoint that is past and has no record, or an attempt that cannot be read, is INCONCLUSIVE.
+- Records that ran early, or over another window than that of the checkpoint, do not count.
+- A FAIL stays: a later attempt of the same checkpoint does not erase it. A PASS replaces an
+  INCONCLUSIVE of the same checkpoint, and both replace NOT_APPLICABLE.
+- A verdict on the ledger itself is that of the newest attempt: the ledger keeps what it is about.
+- INCONCLUSIVE for lack of evidence is resolved by a later PASS of the same property over a window
+  that contains its own. INCONCLUSIVE for another reason needs a waiver.
+- A past checkpoint without a record, or an unreadable attempt, is INCONCLUSIVE.
 - A waiver counts until its end, for FAIL and INCONCLUSIVE alike; the outcome itself stays. It
-  covers the outcome that stood when it was made: an INCONCLUSIVE that a later attempt turns into
-  a FAIL is not waived.
+  covers the outcome of the time it was made: an INCONCLUSIVE that a later attempt turns into a
+  FAIL is not waived.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Standing(Struct, frozen=True, kw_only=True):
     """One criterion (of one subject) at one hour.
 
     Args:
-        outcome: over all attempts that count; a waiver or a settling does not change it.
-        attempt: whose verdict it is; 0 when there is none.
-        settled_by: which later verdict settles it; empty when none does.
-        waived_by: the person whose waiver covers it at the moment asked; empty when nobody's.
+        outcome: over all attempts that count; waivers and later evidence do not change it.
+        attempt: number of the attempt with this verdict; 0 when there is none.
+        settled_by: the later verdict that resolves it; empty when none does.
+        waived_by: the person who waived it; empty when it is not waived.
         waived_until: when that waiver ends.
-        known_from: since when this outcome stands (the end of the attempt that brought it, or the
-            due time of a missed checkpoint); waivers from before it do not cover it.
+        known_from: since when this is the outcome (the end of the attempt that brought it, or the
+            due time of a missed checkpoint); earlier waivers do not cover it.
     """
 
     id: str
@@ -60,22 +60,22 @@ class Standing(Struct, frozen=True, kw_only=True):
     on_ledger: bool = False
 
     @property
-    def stands(self) -> bool:
-        """Whether it stands against the launch: FAIL or INCONCLUSIVE, not waived, not settled."""
+    def is_open(self) -> bool:
+        """Whether it blocks the launch: FAIL or INCONCLUSIVE, not waived, not resolved."""
         bad = self.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
         return bad and not self.waived_by and not self.settled_by
 
     @property
     def effective(self) -> Outcome:
-        """The outcome once waivers and settling are counted: waived or settled is PASS."""
+        """The outcome counting waivers and later evidence: waived or resolved is PASS."""
         return Outcome.PASS if self.waived_by or self.settled_by else self.outcome
 
 
 class Waived(Struct, frozen=True, kw_only=True):
-    """An outcome that a waiver names: what stood for one subject at one hour when it was made.
+    """An outcome that a waiver names: of one subject at one hour, when the waiver was made.
 
     Args:
-        attempt: whose verdict it was; 0 when there was none.
+        attempt: number of the attempt with that verdict; 0 when there was none.
     """
 
     hour: int
@@ -86,14 +86,14 @@ class Waived(Struct, frozen=True, kw_only=True):
 
 
 class Waiver(Struct, frozen=True, kw_only=True):
-    """A named person's word that a criterion need not hold.
+    """A named person's acceptance of the outcomes of one criterion.
 
     Args:
         hour: none: at every checkpoint.
         subject: empty: of every subject.
-        at: when it was made; none: it counts as made after all that it speaks of.
-        covered: the outcomes it names; none: a waiver of an older form, which names no outcome
-            and covers whatever stood when it was made.
+        at: when it was made; none: after all outcomes it covers.
+        covered: the outcomes it names; none: a waiver of an older format, which names no outcome
+            and covers every outcome of the time it was made.
     """
 
     criterion: str
@@ -106,11 +106,13 @@ class Waiver(Struct, frozen=True, kw_only=True):
     covered: tuple[Waived, ...] | None = None
 
     def covers(self, standing: Standing, now: datetime) -> bool:
-        """Whether it names this standing, was made after it was known, and has not ended."""
+        """Return whether it names this standing, was made after it was known, and has not ended."""
         known = standing.known_from
         if self.at is not None and known is not None and self.at < known:
             return False
-        if self.covered is not None and not any(_same(one, standing) for one in self.covered):
+        if self.covered is not None and not any(
+            _is_same_outcome(one, standing) for one in self.covered
+        ):
             return False
         return (
             self.criterion == standing.id
@@ -120,11 +122,11 @@ class Waiver(Struct, frozen=True, kw_only=True):
         )
 
 
-def _same(waived: Waived, standing: Standing) -> bool:
-    """True if the standing is still the outcome that was waived.
+def _is_same_outcome(waived: Waived, standing: Standing) -> bool:
+    """Return whether the standing still has the waived outcome.
 
-    An attempt that can no longer be read may hold a FAIL: a waiver of its former outcome, or of
-    another attempt's, does not cover that.
+    An attempt that became unreadable may have a FAIL: a waiver of its former outcome, or of
+    another attempt, does not cover that.
     """
     unreadable = "unreadable" in (waived.code, standing.code) and waived.code != standing.code
     return not unreadable and (waived.hour, waived.subject, waived.outcome) == (
@@ -134,18 +136,18 @@ def _same(waived: Waived, standing: Standing) -> bool:
     )
 
 
-def stand(
+def standings_of(
     watch: Watch,
     records: Iterable[Record],
     waivers: Sequence[Waiver],
     now: datetime,
     unreadable: Mapping[int, str] | None = None,
 ) -> tuple[Standing, ...]:
-    """Every criterion's standing at every checkpoint so far.
+    """Return the standing of every criterion at every checkpoint so far.
 
     Args:
         records: all attempts, early ones too.
-        unreadable: hours with an attempt that cannot be read, and why.
+        unreadable: hours with an unreadable attempt, and why.
     Returns: by hour, then in the order of the plan.
     """
     kept = [record for record in records if _counts(watch, record)]
@@ -154,23 +156,23 @@ def stand(
     newest = max((record.hour for record in kept), default=-1)
     found: list[Standing] = []
     for hour, attempts in by_hour.items():
-        spoiled = (unreadable or {}).get(hour, "")
+        problem = (unreadable or {}).get(hour, "")
         due = watch.checkpoint(hour).due
         past = due + timedelta(seconds=watch.tolerance_s) < now
         if attempts:
             own = _of_hour(hour, attempts, plan)
-        elif spoiled or hour < newest or past:
+        elif problem or hour < newest or past:
             absent = (_absent(one, hour, kept) for one in plan.values() if hour in one.hours)
             own = [structs.replace(one, known_from=due) for one in absent]
         else:
             continue
-        found += [_doubted(one, spoiled) for one in own] if spoiled else own
-    settled = [structs.replace(one, settled_by=_settled_by(one, found)) for one in found]
-    return tuple(_waived(one, waivers, now) for one in settled)
+        found += [_as_unreadable(one, problem) for one in own] if problem else own
+    resolved = [structs.replace(one, settled_by=_resolved_by(one, found)) for one in found]
+    return tuple(_waived(one, waivers, now) for one in resolved)
 
 
 def outcome_of(standings: Iterable[Standing]) -> Outcome:
-    """The worst that stands once waivers and settling are counted; of none, INCONCLUSIVE."""
+    """Return the worst outcome, counting waivers and later evidence; of none, INCONCLUSIVE."""
     return worst(standing.effective for standing in standings)
 
 
@@ -185,13 +187,13 @@ def _attempts(records: Iterable[Record], hour: int) -> list[Record]:
 
 
 def _plan(records: Sequence[Record]) -> dict[str, Criterion]:
-    """Every criterion with its hours, own ones included; hours of all records together."""
+    """Return every criterion, custom ones included, with its hours over all records."""
     plan: dict[str, Criterion] = {}
     for record in sorted(records, key=lambda one: (one.hour, one.attempt)):
-        told = {judged.id: judged for judged in record.criteria}
+        by_id = {judged.id: judged for judged in record.criteria}
         for name, hours in record.plan.items():
             known = plan.get(name) or CRITERIA.get(name)
-            judged = told.get(name)
+            judged = by_id.get(name)
             merged = tuple(sorted({*hours, *(plan[name].hours if name in plan else ())}))
             base = known or own_criterion(name, "", ())
             plan[name] = structs.replace(
@@ -207,7 +209,7 @@ def _plan(records: Sequence[Record]) -> dict[str, Criterion]:
 def _of_hour(
     hour: int, attempts: Sequence[Record], plan: Mapping[str, Criterion]
 ) -> list[Standing]:
-    """What stands at one hour, over its attempts, oldest first."""
+    """Return the standings of one hour over its attempts, oldest first."""
     verdicts: dict[tuple[str, str], list[tuple[Record, Judged]]] = {}
     for record in attempts:
         own: dict[tuple[str, str], Judged] = {}
@@ -222,15 +224,15 @@ def _of_hour(
         if subject or not _superseded(name, attempts)
     ]
     have = {standing.id for standing in found}
-    unheld = "it was due, and the record does not hold it"
+    missing = "it was due, but the record does not have it"
     found += [
         structs.replace(
-            _no_verdict(one, hour, "not_recorded", unheld), known_from=attempts[0].ended
+            _no_verdict(one, hour, "not_recorded", missing), known_from=attempts[0].ended
         )
         for one in plan.values()
         if hour in one.hours and one.id not in have and _planned(one.id, hour, attempts)
     ]
-    order = {name: place for place, name in enumerate(plan)}
+    order = {name: number for number, name in enumerate(plan)}
     return sorted(found, key=lambda one: (order.get(one.id, len(order)), one.subject))
 
 
@@ -243,7 +245,7 @@ def _planned(name: str, hour: int, attempts: Sequence[Record]) -> bool:
 
 
 def _superseded(name: str, attempts: Sequence[Record]) -> bool:
-    """Whether a verdict of no subject only stood in for the subjects another attempt judged."""
+    """Return whether per-subject verdicts of another attempt supersede one without a subject."""
     groups = [[j for j in record.criteria if j.id == name] for record in attempts]
     nameless = [j for group in groups for j in group if not j.subject]
     if not all(j.objective is None for j in nameless):
@@ -252,11 +254,11 @@ def _superseded(name: str, attempts: Sequence[Record]) -> bool:
 
 
 def _over_attempts(hour: int, many: Sequence[tuple[Record, Judged]]) -> Standing:
-    """One standing from the verdicts of all attempts, oldest first."""
-    record, judged = _kept(many)
+    """Return one standing from the verdicts of all attempts, oldest first."""
+    record, judged = _deciding(many)
     since = record.ended
     for last in range(len(many), 0, -1):  # back to the attempt that brought this outcome
-        if _kept(many[:last])[1].outcome != judged.outcome:
+        if _deciding(many[:last])[1].outcome != judged.outcome:
             break
         since = many[last - 1][0].ended
     return Standing(
@@ -275,8 +277,8 @@ def _over_attempts(hour: int, many: Sequence[tuple[Record, Judged]]) -> Standing
     )
 
 
-def _kept(many: Sequence[tuple[Record, Judged]]) -> tuple[Record, Judged]:
-    """The verdict that stands after these attempts, with its record."""
+def _deciding(many: Sequence[tuple[Record, Judged]]) -> tuple[Record, Judged]:
+    """Return the verdict that counts after these attempts, with its record."""
     if on_ledger(many[-1][1]):
         return many[-1]
     order = (Outcome.FAIL, Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.NOT_APPLICABLE)
@@ -285,12 +287,12 @@ def _kept(many: Sequence[tuple[Record, Judged]]) -> tuple[Record, Judged]:
 
 
 def on_ledger(judged: Judged) -> bool:
-    """Whether this verdict is a sign-off's, and rests on the ledger's standings alone."""
+    """Return whether this is a sign-off verdict that depends only on the ledger's standings."""
     return judged.id in EIGHT and set(judged.evidence) == {"standings"}
 
 
 def _absent(criterion: Criterion, hour: int, records: Sequence[Record]) -> Standing:
-    """A criterion at a checkpoint without a record; left out when it is so everywhere else."""
+    """Return a criterion's standing without a record; disabled if all records disable it."""
     elsewhere = [j for r in records for j in r.criteria if j.id == criterion.id]
     if elsewhere and all(j.outcome == Outcome.NOT_APPLICABLE for j in elsewhere):
         left_out = elsewhere[-1]
@@ -298,7 +300,7 @@ def _absent(criterion: Criterion, hour: int, records: Sequence[Record]) -> Stand
             _no_verdict(criterion, hour, left_out.code, left_out.reason),
             outcome=Outcome.NOT_APPLICABLE,
         )
-    return _no_verdict(criterion, hour, "missed", f"hour {hour} was due and was not run")
+    return _no_verdict(criterion, hour, "missed", f"hour {hour} was due but was not run")
 
 
 def _no_verdict(criterion: Criterion, hour: int, code: str, reason: str) -> Standing:
@@ -314,8 +316,8 @@ def _no_verdict(criterion: Criterion, hour: int, code: str, reason: str) -> Stan
     )
 
 
-def _doubted(standing: Standing, why: str) -> Standing:
-    """The same, when another attempt of its hour cannot be read: it may hold a FAIL."""
+def _as_unreadable(standing: Standing, why: str) -> Standing:
+    """Return the standing when another attempt of its hour, perhaps a FAIL, is unreadable."""
     if standing.outcome == Outcome.FAIL:
         return standing
     return structs.replace(
@@ -323,8 +325,8 @@ def _doubted(standing: Standing, why: str) -> Standing:
     )
 
 
-def _settled_by(standing: Standing, found: Sequence[Standing]) -> str:
-    """Which later PASS settles this one; empty when none does, or none may."""
+def _resolved_by(standing: Standing, found: Sequence[Standing]) -> str:
+    """Return the later PASS that resolves this one; empty when none does, or none may."""
     if standing.outcome != Outcome.INCONCLUSIVE or standing.window is None:
         return ""
     if standing.code not in SETTLED_BY_MORE_EVIDENCE:
@@ -333,7 +335,7 @@ def _settled_by(standing: Standing, found: Sequence[Standing]) -> str:
         if other.outcome != Outcome.PASS or other.window is None or other.on_ledger:
             continue
         same = other.id == standing.id and other.subject == standing.subject
-        whole = _settles(other.id) == standing.id and other.subject in (
+        whole = _whole_watch_of(other.id) == standing.id and other.subject in (
             {"", WHOLE} if not standing.subject else {standing.subject}
         )
         later = other.hour > standing.hour or (whole and other.hour == standing.hour)
@@ -342,8 +344,8 @@ def _settled_by(standing: Standing, found: Sequence[Standing]) -> str:
     return ""
 
 
-def _settles(name: str) -> str:
-    """The criterion whose property this one judges over the whole watch; empty when none."""
+def _whole_watch_of(name: str) -> str:
+    """Return the criterion whose property this one judges over the whole watch, if any."""
     return CRITERIA[name].settles if name in CRITERIA else ""
 
 
@@ -357,7 +359,7 @@ def _waived(standing: Standing, waivers: Sequence[Waiver], now: datetime) -> Sta
 
 
 def waiver_from(content: Mapping[str, Any]) -> Waiver:
-    """The waiver that a ledger entry holds."""
+    """Return the waiver of a ledger entry."""
     return Waiver(
         criterion=content["criterion"],
         by=content["by"],

@@ -1,15 +1,15 @@
-"""Whether a ledger is what it says: each entry, the chain, completeness, every verdict again.
+"""Verifies a ledger: each entry, the chain, completeness, and every verdict.
 
 Rules of this module:
 
-- It reads the folder alone; nothing is asked of anybody, nothing is changed.
-- Every verdict is derived again: :mod:`hour24.ledger.derived`. Records are compared with the
+- It only reads the folder; nothing is queried and nothing is changed.
+- Every verdict is recomputed: :mod:`hour24.ledger.derived`. Records are compared with the
   beginning, the plan and each other: :mod:`hour24.ledger.compared`.
-- Production is found where it was at the beginning, unless a person declared otherwise.
-- A watch of earlier judges holds when only changed rules decide it otherwise; each such verdict is
-  listed, old and new.
-- Changing or removing the newest entry cannot be seen from inside, except where the journals or a
-  sign-off tell of it: compare the head with the one that was published.
+- The addresses of production are those of the beginning, unless a person declared a move.
+- A watch of earlier judges passes when only changed rules decide it differently; each such verdict
+  is listed, old and new.
+- Changing or removing the newest entry cannot be detected in the folder, unless journals or a
+  sign-off mention it: compare the head with the one that was stored elsewhere.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.chain import Entry
 from hour24.ledger.compared import (
     changed_limits,
-    foreign,
-    incomplete,
-    journals,
-    told_as,
-    untimely,
+    foreign_records,
+    format_value,
+    journal_problems,
+    missing_verdicts,
+    untimely_evidence,
 )
 from hour24.ledger.derived import differing
 from hour24.ledger.record import Record
 from hour24.shipped import COMMAND
 
-MOST_TOLD = 20
+MOST_LISTED = 20
 LATER = ("watched", "moved")
-"""What an approval of an older ledger does not say."""
+"""Members that a sign-off of an older version lacks."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One thing that was looked at.
+    """The result of one check.
 
     Args:
         what: redacted, readable, chain, order, numbers, watch, plan, limits, watched, journals,
             evidence, judges, verdicts, signoff, head.
-        ok: whether it holds.
-        says: one sentence; what was expected and what was found when it does not.
-        changed: whether it holds by the rules it was recorded under, and not by today's.
+        ok: whether it passed.
+        says: one sentence; when it did not pass, what was expected and what was found.
+        changed: whether it passes only by the rules it was recorded under.
     """
 
     what: str
@@ -61,12 +61,12 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[Finding, ...]:
-    """Look at everything that a ledger claims.
+    """Verify a ledger.
 
     Args:
-        head: SHA-256 of an entry that was published; empty: none is compared.
+        head: SHA-256 of an entry that was stored elsewhere; empty: none is compared.
         signers: allowed-signers file for the sign-off's signature; none: only that it fits.
-    Returns: what was looked at, in the order it was; all ``ok`` when the ledger holds.
+    Returns: the findings in a fixed order; all ``ok`` when the ledger is intact.
     """
     ledger = Ledger(folder)
     try:
@@ -79,45 +79,45 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
     differences = list(differing(records))
     changed = [one for one in differences if one.rule]
     signoff = list(_signoff(ledger, entries, signers))
-    looks: Sequence[tuple[str, Iterable[str], str]] = (
-        ("readable", _unreadable(entries), f"{len(entries)} entries, each of its form"),
+    checks: Sequence[tuple[str, Iterable[str], str]] = (
+        ("readable", _unreadable(entries), f"{len(entries)} entries, each valid by its schema"),
         ("chain", chain.breaks(entries), f"one chain from {chain.FIRST} to {entries[-1].file}"),
         ("order", _backwards(genesis, entries), "each entry was written after the one before it"),
         ("numbers", _gaps(folder, entries), "no attempt and no number is missing"),
-        ("watch", foreign(ledger, genesis, records), f"every record is of {genesis.name}"),
+        ("watch", foreign_records(ledger, genesis, records), f"every record is of {genesis.name}"),
         (
             "plan",
-            incomplete(genesis, ledger.as_written()),
-            "every record holds every criterion that was due",
+            missing_verdicts(genesis, ledger.as_written()),
+            "every record has every criterion that was due",
         ),
         (
             "limits",
             changed_limits(genesis, records),
-            "the limits are those of the beginning",
+            "the limits did not change during the watch",
         ),
         ("watched", _moved(ledger), _found(ledger)),
-        ("journals", journals(folder, entries), "every run that began has its record"),
+        ("journals", journal_problems(folder, entries), "every run that began has its record"),
         (
             "evidence",
-            untimely(ledger, records),
-            "it was asked at its checkpoint, of its window",
+            untimely_evidence(ledger, records),
+            "every query was made on time and for the right window",
         ),
         ("judges", _other_judges(genesis, records), _judged_by(genesis)),
         (
             "verdicts",
             (one.says for one in differences if not one.rule),
-            f"{verdicts} verdicts, derived again: "
-            + ("the same but for changed rules" if changed else "all the same"),
+            f"{verdicts} verdicts recomputed: "
+            + ("the same except for changed rules" if changed else "all the same"),
         ),
         ("signoff", (says for says, rule in signoff if not rule), _signed(entries)),
     )
     found: list[Finding] = []
     found += [Finding(what="redacted", ok=True, says=says) for says in _redacted(entries)]
-    for what, problems, says in looks:
+    for what, problems, says in checks:
         wrong = list(problems)
-        found += [Finding(what=what, ok=False, says=one) for one in wrong[:MOST_TOLD]]
-        if len(wrong) > MOST_TOLD:
-            more = f"and {len(wrong) - MOST_TOLD} more of this kind"
+        found += [Finding(what=what, ok=False, says=one) for one in wrong[:MOST_LISTED]]
+        if len(wrong) > MOST_LISTED:
+            more = f"and {len(wrong) - MOST_LISTED} more of this kind"
             found.append(Finding(what=what, ok=False, says=more))
         if not wrong:
             found.append(Finding(what=what, ok=True, says=says))
@@ -133,7 +133,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
 
 
 def _other_judges(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]:
-    """Records that other judges decided than those the watch was begun with, or later ones."""
+    """Yield records of other judges than those of watch.json, and judges newer than ours."""
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
         if record.judges != genesis.judges:
@@ -156,21 +156,21 @@ def _unreadable(entries: Sequence[Entry]) -> Iterator[str]:
         if entry.problem:
             yield entry.problem
         elif not entry.canonical:
-            yield f"{entry.file}: expected its canonical bytes, got another form of the content"
+            yield f"{entry.file}: expected canonical bytes, got another encoding of the content"
 
 
 def _redacted(entries: Sequence[Entry]) -> Iterator[str]:
     """Files that are not as they were sealed, as a secret was taken out of them."""
     for entry in entries:
         if entry.kind == "redacted" and not entry.problem:
-            at, names = told_as(chain.stated(entry)), ", ".join(entry.content["secrets"])
+            at, names = format_value(chain.stated_time(entry)), ", ".join(entry.content["secrets"])
             before, after = entry.content["before"][:16], entry.content["after"][:16]
             done = f"redacted ({before} became {after})" if after else f"put away ({before})"
             yield f"{entry.content['file']}: {done} at {at}, as it held the secret {names}"
 
 
 def _backwards(genesis: Genesis, entries: Sequence[Entry]) -> Iterator[str]:
-    """Entries that say they are older than what stands before them in the chain.
+    """Yield entries whose time is before that of an earlier entry of the chain.
 
     A rehearsal's clock may step back, and a record rebuilt from its journal is written late.
     """
@@ -178,17 +178,18 @@ def _backwards(genesis: Genesis, entries: Sequence[Entry]) -> Iterator[str]:
         return
     newest, before = genesis.opened, chain.FIRST
     for entry in entries:
-        at = chain.stated(entry)
+        at = chain.stated_time(entry)
         if at is None:
             continue
         if (newest - at).total_seconds() > chain.BACKWARDS_S:
-            yield f"{entry.file}: expected it after {before} ({told_as(newest)}), got {told_as(at)}"
+            after = f"{before} ({format_value(newest)})"
+            yield f"{entry.file}: expected it after {after}, got {format_value(at)}"
         if at > newest:
             newest, before = at, entry.file
 
 
 def _gaps(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
-    """Numbers that are missing below one that is there."""
+    """Yield missing numbers below the highest one."""
     taken: dict[str, set[int]] = {}
     for entry in entries:
         found = chain.NAME.fullmatch(entry.file)
@@ -204,13 +205,13 @@ def _gaps(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _moved(ledger: Ledger) -> Iterator[str]:
-    """Records that found production elsewhere than at the beginning, and nobody declared it."""
+    """Yield records with other addresses than at the beginning that no one declared."""
     for change in moved.changes(ledger):
         if not change.by:
             for line in change.says:
                 remedy = (
-                    ": production.toml was changed during the watch; a person may declare it "
-                    f"({COMMAND} declare --moved)"
+                    ": production.toml was changed during the watch; to confirm it, run "
+                    f"{COMMAND} declare --moved"
                 )
                 yield f"{change.file}: {line}{remedy if change.watched else ''}"
 
@@ -218,11 +219,11 @@ def _moved(ledger: Ledger) -> Iterator[str]:
 def _found(ledger: Ledger) -> str:
     changes = moved.changes(ledger)
     if not moved.beginning(ledger):
-        return "the records do not say where it was found, as those of a rehearsal do not"
+        return "addresses: not recorded (rehearsals and older versions have none)"
     if not changes:
-        return "production was found where it was at the beginning"
-    told = ", ".join(f"{one.file} by {one.by}" for one in changes)
-    return f"production was found where it was at the beginning, or as declared: {told}"
+        return "addresses did not change during the watch"
+    declared = ", ".join(f"{one.file} by {one.by}" for one in changes)
+    return f"addresses changed only as declared: {declared}"
 
 
 def _verdicts_in(path: Path) -> bool:
@@ -238,7 +239,7 @@ def _verdicts_in(path: Path) -> bool:
 def _signoff(
     ledger: Ledger, entries: Sequence[Entry], signers: Path | None
 ) -> Iterator[tuple[str, str]]:
-    """What is wrong with the approval, each with the changed rule that explains it, or ""."""
+    """Yield each problem of the sign-off with the changed rule that explains it, or ""."""
     entry = next((one for one in entries if one.kind == "signoff"), None)
     if entry is None or entry.problem:
         return
@@ -246,14 +247,14 @@ def _signoff(
     before = Ledger(ledger.folder, before=entry.file)
     launch = entry.content.get("launch_at")
     launch_at = datetime.fromisoformat(launch) if launch is not None else None
-    unsaid = readiness.nowhere(before) if "watched" in entry.content else ()
+    no_addresses = readiness.missing_addresses(before) if "watched" in entry.content else ()
     rule = versions.explanation(versions.STANDINGS, "outcome", ledger.genesis.judges)
     waived = {waiver.criterion for waiver in before.waivers()}
-    for line in (*readiness.standing_against(before, at, launch_at), *unsaid):
-        says = f"{entry.file}: expected nothing to stand against it, got: {line}"
+    for line in (*readiness.blocking(before, at, launch_at), *no_addresses):
+        says = f"{entry.file}: expected nothing to block the launch, got: {line}"
         yield says, rule if line.split(" ")[0] in waived else ""
     kept = before.entries()
-    for what, expected in readiness.told(before, at).items():
+    for what, expected in readiness.summary(before, at).items():
         absent = expected if what in LATER and not expected else None
         got = entry.content.get(what, absent)
         if got != expected:
@@ -269,30 +270,30 @@ def _signoff(
 
 
 def _signature(path: Path, entry: Entry, signers: Path | None) -> Iterator[str]:
-    beside = path.with_name(path.name + ".sig")
+    sealed = path.with_name(path.name + ".sig")
     key = entry.content.get("key", "")
-    if not beside.exists():
+    if not sealed.exists():
         if key:
-            yield f"{beside.name}: expected the signature by {key}, got none"
+            yield f"{sealed.name}: expected the signature by {key}, got none"
         elif signers is not None:
-            yield f"{beside.name}: expected a signature by an allowed signer, got none"
+            yield f"{sealed.name}: expected a signature by an allowed signer, got none"
         return
     try:
-        _, by = signature.verify(path.read_bytes(), beside.read_bytes(), signers)
+        _, by = signature.verify(path.read_bytes(), sealed.read_bytes(), signers)
     except (signature.SignatureError, OSError) as problem:
-        yield f"{beside.name}: {problem}"
+        yield f"{sealed.name}: {problem}"
         return
     if by != key:
-        yield f"{beside.name}: expected a signature by {key or 'no key'}, got one by {by}"
+        yield f"{sealed.name}: expected a signature by {key or 'no key'}, got one by {by}"
 
 
 def _signed(entries: Sequence[Entry]) -> str:
     entry = next((one for one in entries if one.kind == "signoff"), None)
     if entry is None or entry.problem:
-        return "it is not signed off"
+        return "not signed off"
     key = entry.content.get("key")
-    sealed = f", signed with {key}" if key else ", without a signature"
-    return f"approved by {entry.content['by']}, {entry.content['role']}{sealed}"
+    signed = f", signed with {key}" if key else ", without a signature"
+    return f"approved by {entry.content['by']}, {entry.content['role']}{signed}"
 
 
 def _head(entries: Sequence[Entry], published: str) -> Finding:
@@ -301,7 +302,7 @@ def _head(entries: Sequence[Entry], published: str) -> Finding:
     if not published or published == newest.sha256:
         return Finding(what="head", ok=True, says=says)
     former = chain.former(entries)
-    place = next(
+    position = next(
         (
             n
             for n, one in enumerate(entries)
@@ -309,8 +310,8 @@ def _head(entries: Sequence[Entry], published: str) -> Finding:
         ),
         None,
     )
-    if place is None:
-        told = f"expected an entry with the published SHA-256 {published[:16]}, got none: {says}"
-        return Finding(what="head", ok=False, says=f"{told}; it was changed or cut at the end")
-    more = len(entries) - 1 - place
+    if position is None:
+        problem = f"expected an entry with the published SHA-256 {published[:16]}, got none: {says}"
+        return Finding(what="head", ok=False, says=f"{problem}; it was changed or cut at the end")
+    more = len(entries) - 1 - position
     return Finding(what="head", ok=True, says=f"{says}; {more} entries after the published one")

@@ -1,15 +1,13 @@
-"""What a person may say to the ledger: that a criterion need not hold, or what an error is.
+"""Entries of people: waivers of criteria, and classes of errors.
 
 Rules of this module:
 
-- By name, with a reason; a waiver with an end. Whatever is unknown is refused by name, and every
-  problem at once.
-- Nothing is said to a ledger that is signed off.
-- Nothing is waived in advance: a waiver names the outcomes that stand when it is made and covers
-  no other; it is refused where there is none.
-- What holds needs no waiver; the eight criteria of the sign-off cannot be waived, only what they
-  rest on.
-- A class is a pattern: it is tried before it is written.
+- Each has a name and a reason, and a waiver an end. A refusal lists every problem at once.
+- Nothing is added to a ledger that is signed off.
+- Nothing is waived in advance: a waiver names the open outcomes of its time and covers no other; it
+  is refused when there is none.
+- The eight sign-off criteria cannot be waived, only the criteria they depend on.
+- A class is a pattern; it is compiled before it is written.
 """
 
 from __future__ import annotations
@@ -31,7 +29,9 @@ from hour24.verdict import Outcome
 
 PLACEHOLDER = re.compile(r"change-?me|name|role|reason|todo|tbd|xxx+|\.+|<.*>", re.IGNORECASE)
 LONGEST_NAME = 100
-LONGEST_TOLD = 60
+"""Longer text is no name: it would break the layout of pages."""
+LONGEST_SHOWN = 60
+"""Characters of a value in a refusal."""
 WHERE = ("any", "title", "culprit", "message", "type")
 SEVERITIES = ("critical", "high", "medium", "low")
 CAUSE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -48,19 +48,19 @@ def waive(
     hour: int | None = None,
     subject: str = "",
 ) -> Path:
-    """Write a waiver into the ledger; it names the outcomes that stand now and covers no other.
+    """Write a waiver to the ledger; it names the outcomes that are open now and covers no other.
 
     Args:
-        hour: which checkpoint; none: every one that has been until now.
-        subject: which endpoint or part; empty: all of them.
-        until: a date (it then ends with that day, in the watch's zone) or a moment.
+        hour: of the checkpoint; none: every checkpoint so far.
+        subject: endpoint or part; empty: all.
+        until: a date (the waiver ends with that day in the watch's zone) or a time.
     Returns: path of its entry.
     Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
     """
     end, problem = _end(until, ledger.watch.zone, now)
     problems = [
         *closed(ledger),
-        *unsaid(by, because),
+        *missing_reason(by, because),
         *([problem] if problem else []),
         *_unwaivable(ledger, criterion, hour, subject, now),
     ]
@@ -93,7 +93,7 @@ def waive(
 def _bad(
     ledger: Ledger, criterion: str, hour: int | None, subject: str, now: datetime
 ) -> list[Standing]:
-    """The outcomes that a waiver given now covers: FAIL or INCONCLUSIVE, known by now."""
+    """Return the outcomes that a waiver made now covers: FAIL or INCONCLUSIVE, known by now."""
     return [
         one
         for one in ledger.standings(now)
@@ -120,18 +120,18 @@ def classify(
     severity: str = "medium",
     cause: str = "other",
 ) -> Path:
-    """Write into the ledger what an error is; later checkpoints judge by it.
+    """Write a class of errors to the ledger; later checkpoints use it.
 
     Args:
         kind: ``normal`` or ``critical``.
-        issue: an issue of the records, by its id or short id; its title is then the pattern.
-        name: what to call the class; empty: the issue's.
-        pattern: regular expression, where no issue is named.
-        where: field the pattern looks at; empty: the title of an issue, else any.
+        issue: id or short id of an issue in the records; its title becomes the pattern.
+        name: of the class; empty: that of the issue.
+        pattern: regular expression, if no issue is named.
+        where: field the pattern is matched against; empty: the title of an issue, else any.
     Returns: path of its entry.
     Raises: ConfigurationError, with every problem; LedgerError, when it cannot be written.
     """
-    problems = [*closed(ledger), *unsaid(by, because)]
+    problems = [*closed(ledger), *missing_reason(by, because)]
     for option, value, known in (
         ("--as", kind, ("normal", "critical")),
         ("--where", where or "any", WHERE),
@@ -141,7 +141,7 @@ def classify(
             problems.append(f"{option}: expected one of {', '.join(known)}, got {value!r}")
     if not CAUSE.fullmatch(cause):
         problems.append(
-            "--cause: expected one small word such as database, code, other or a vendor's name, "
+            "--cause: expected a lower-case word such as database, code, other or a vendor's name, "
             f"got {cause!r}"
         )
     if at_most_per_hour is not None and at_most_per_hour < 0:
@@ -177,45 +177,45 @@ def classify(
 
 
 def closed(ledger: Ledger) -> Iterator[str]:
-    """Why nothing can follow in this ledger any more; nothing when something can."""
+    """Yield why nothing can be added to this ledger any more."""
     if any(entry.kind == "signoff" for entry in ledger.entries()):
         name = ledger.watch.name
         yield (
             f"watch {name}: expected an open ledger, got one that is signed off; the week after "
-            "has its own, which `pytest -m daily` opens"
+            "launch has its own, which `pytest -m daily` opens"
         )
 
 
-def unsaid(by: str, because: str) -> Iterator[str]:
-    """What is wrong with a name and a reason that a person gave, a line each."""
+def missing_reason(by: str, because: str) -> Iterator[str]:
+    """Yield problems with the name and the reason that a person stated."""
     for option, value, wanted in (
         ("--by", by, 'the name of a person, such as "Mara Example"'),
         ("--because", because, "a reason"),
     ):
-        yield from unfilled(option, value, wanted)
+        yield from text_problem(option, value, wanted)
 
 
-def unfilled(option: str, value: str, wanted: str) -> Iterator[str]:
-    """What is wrong with words that a person gave: none, a placeholder, not fit to be shown."""
+def text_problem(option: str, value: str, wanted: str) -> Iterator[str]:
+    """Yield the problem of a text that is empty, a placeholder or not printable."""
     if not value.strip() or PLACEHOLDER.fullmatch(value.strip()):
-        told = value.strip()
-        yield f"{option}: expected {wanted}, got {shortly(told) if told else 'nothing'}"
+        text = value.strip()
+        yield f"{option}: expected {wanted}, got {shorten(text) if text else 'nothing'}"
     elif not "".join(value.split()).isprintable():
-        yield f"{option}: expected {wanted}, without control characters, got {shortly(value)}"
+        yield f"{option}: expected {wanted}, without control characters, got {shorten(value)}"
     elif option != "--because" and (len(value) > LONGEST_NAME or not value.isprintable()):
         yield (
             f"{option}: expected {wanted}, on one line of at most {LONGEST_NAME} characters, "
-            f"got {shortly(value)}"
+            f"got {shorten(value)}"
         )
 
 
-def shortly(text: str) -> str:
-    """``text`` in quotes, as a refusal repeats it: its beginning, where it is long."""
-    return repr(text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD - 1]}…")
+def shorten(text: str) -> str:
+    """Return ``text`` in quotes for a refusal, cut when it is long."""
+    return repr(text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…")
 
 
 def _end(until: str, zone: str, now: datetime) -> tuple[datetime | None, str]:
-    """When a waiver ends; or what is wrong with it."""
+    """Return when a waiver ends, or the problem."""
     wanted = "--until: expected a date such as 2026-12-05"
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", until):
@@ -226,9 +226,9 @@ def _end(until: str, zone: str, now: datetime) -> tuple[datetime | None, str]:
     except (ValueError, OverflowError):
         return None, f"{wanted}, got {until!r}"
     if end.tzinfo is None:
-        return None, f"{wanted}, or a moment with its offset, got {until!r}"
+        return None, f"{wanted}, or a time with its offset, got {until!r}"
     if end <= now:
-        return None, f"--until: expected a moment to come, got {until}"
+        return None, f"--until: must be in the future, got {until}"
     return end, ""
 
 
@@ -251,7 +251,7 @@ def _unwaivable(
     if criterion in EIGHT:
         yield (
             f"{criterion}: expected a criterion that can be waived; the eight of the sign-off "
-            "cannot: waive what it rests on, then run hour 24 again"
+            "cannot: waive the checks it depends on, then run hour 24 again"
         )
         return
     if hour is not None and hour not in plan[criterion]:
@@ -261,8 +261,8 @@ def _unwaivable(
     own = [one for one in ledger.standings(now) if one.id == criterion and hour in (None, one.hour)]
     subjects = sorted({one.subject for one in own if one.subject})
     if subject and own and subject not in subjects:
-        told = ", ".join(subjects) or "none"
-        yield f"--subject: expected one of those judged ({told}), got {subject!r}"
+        judged = ", ".join(subjects) or "none"
+        yield f"--subject: expected one of those judged ({judged}), got {subject!r}"
         return
     meant = [one for one in own if subject in ("", one.subject)]
     bad = [one for one in meant if one.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)]
@@ -275,14 +275,14 @@ def _unwaivable(
             f"clock says {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         )
     elif not meant:
-        yield f"nothing to waive: {criterion} was not judged{_at(hour)} so far"
+        yield f"nothing to waive: {criterion} has not been judged{_at(hour)} yet"
     elif hour is not None:
-        stood = meant[0].outcome.value
-        yield f"{criterion}: expected a FAIL or INCONCLUSIVE at hour {hour}, got {stood}"
+        got = meant[0].outcome.value
+        yield f"{criterion}: expected a FAIL or INCONCLUSIVE at hour {hour}, got {got}"
     elif all(one.outcome == Outcome.PASS for one in meant):
-        yield f"nothing to waive: {criterion} passed at every checkpoint so far"
+        yield f"nothing to waive: {criterion} passed every checkpoint so far"
     else:
-        yield f"nothing to waive: {criterion} neither failed nor was INCONCLUSIVE so far"
+        yield f"nothing to waive: {criterion} has no FAIL and no INCONCLUSIVE so far"
 
 
 def _at(hour: int | None) -> str:
@@ -290,7 +290,7 @@ def _at(hour: int | None) -> str:
 
 
 def _title(ledger: Ledger, issue: str) -> str | None:
-    """The title of an issue that the records know, by id or short id; the newest record's."""
+    """Return the title of an issue in the newest record with it, by id or short id."""
     for record in reversed(ledger.records()):
         for judged in record.criteria:
             for plain in judged.evidence.values():

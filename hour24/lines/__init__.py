@@ -1,10 +1,10 @@
-"""Lines that another system wrote: their visible text, and their level.
+"""Log lines of other systems: their visible text and their level.
 
-Rules of this room:
+Rules of this package:
 
 - Every line, title or message of another system passes :func:`~hour24.lines.visible.visible`
-  before a pattern, a class, a watched word, a beat or a level is matched. What is stored stays as
-  it came.
+  before a pattern, a class, a watched word, a beat or a level is matched. The stored text stays as
+  received.
 - Everything here is pure and runs in linear time.
 """
 

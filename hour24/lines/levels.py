@@ -4,10 +4,10 @@ Rules of this module:
 
 - A field first (JSON, logfmt), then a prefix, then what only a crash prints (a panic, an uncaught
   exception, a traceback), then the priority of a syslog header, then the platform's own label.
-- A prefix stands before the message: behind a time, a process, a thread, a logger's name, and
-  nothing else. A level's word inside a message is no level: ``finished, 0 ERROR``.
-- Written small, a level counts only where its logger marks it: ``[error]``, ``error:``.
-- Each error of a line that a carriage return divides counts: the worst of its parts is its level.
+- A prefix comes before the message: only times, processes, threads and logger names may precede it.
+  A level word inside a message is no level: ``finished, 0 ERROR``.
+- In lower case a level counts only when its logger marks it: ``[error]``, ``error:``.
+- A line with carriage returns has the worst level of its parts.
 - Only the first :data:`LONGEST` characters of the first line that is not blank are read.
 """
 
@@ -22,15 +22,16 @@ from hour24.lines.visible import visible, without_sequences, without_signs
 
 LONGEST = 4000
 MOST_HEADERS = 10
-"""So many times, names and numbers may stand before a level."""
+"""Times, names and numbers that may precede a level."""
 MOST_FIELDS = 200
+"""Fields of a line that are read; a level comes early."""
 
 Severity = Literal["error", "warning", "lower", "unknown"]
 By = Literal["line", "crash", "syslog", "platform", "nothing"]
 
 
 class Level(NamedTuple):
-    """What a line says of itself: how severe, in which word, and who said so."""
+    """The level of a line: severity, the word for it, and what stated it."""
 
     severity: Severity
     word: str
@@ -43,7 +44,7 @@ class Level(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether anybody said of which level it is."""
+        """Whether the level is stated at all."""
         return self.severity != "unknown"
 
 
@@ -73,7 +74,7 @@ _WORDS: dict[str, Severity] = {
     ),
 }
 _SMALL: dict[str, Severity] = {**_WORDS, "fail": "error"}
-"""``fail:`` is .NET's; in capitals it is a test's."""
+"""``fail:`` is a level of .NET; in capitals it is a test result."""
 _LEVEL_KEYS = frozenset(
     _named(
         "level lvl severity levelname levelno level_name loglevel log_level log.level level.name @l"
@@ -86,7 +87,7 @@ _NO_NAMES = frozenset(
         " on other previous saw seen some the this to was with without zero"
     )
 )
-"""Words of a message: no logger is called so."""
+"""Words of messages that are no logger names."""
 
 
 def _at(pattern: str, flags: int = 0) -> re.Pattern[str]:
@@ -303,7 +304,7 @@ def _behind_headers(line: str) -> Level:
 
 
 def _level_at(line: str, at: int, timed: bool, number: str) -> Level | None:
-    """The level that stands here without brackets, in capitals or marked."""
+    """Return the level at this position without brackets, in capitals or marked."""
     found = _WORD.match(line, at)
     if found is None:
         return None
@@ -330,9 +331,9 @@ def _level_at(line: str, at: int, timed: bool, number: str) -> Level | None:
     return None
 
 
-def _in_bracket(held: str) -> Level | None:
-    """The level inside a bracket: ``ERROR``, ``core:error``, ``06:10:00 ERR``, ``error  ``."""
-    plain = held.strip()
+def _in_bracket(inner: str) -> Level | None:
+    """Level in brackets: ``ERROR``, ``core:error``, ``06:10:00 ERR``, ``error  ``."""
+    plain = inner.strip()
     if plain.lower() in _WORDS:
         return Level(_WORDS[plain.lower()], plain, "line")
     rest = plain
@@ -354,7 +355,7 @@ def _in_bracket(held: str) -> Level | None:
 
 
 def _of_pairs(line: str, start: int) -> Level:
-    """The level field of a logfmt line."""
+    """Return the level field of a logfmt line."""
     at = start
     for _ in range(MOST_FIELDS):
         while at < len(line) and line[at] in " \t,":
@@ -376,7 +377,7 @@ def _of_pairs(line: str, start: int) -> Level:
 
 
 def _of_json(text: str) -> Level | None:
-    """The level field of a JSON line, even of one that was cut; none when it has no field."""
+    """Return the level field of a JSON line, even of a cut one; none without a field."""
     found: list[Level] = []
     for key, value in _fields(text):
         if key in _LEVEL_KEYS:
@@ -391,7 +392,7 @@ def _of_json(text: str) -> Level | None:
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """Keys and plain values of the outermost object, and of the one called ``log``."""
+    """Yield keys and plain values of the outermost object and of its ``log`` object."""
     depth, keys, key = 0, [""], ""
     for number, token in enumerate(_JSON_TOKEN.finditer(text)):
         if number > 10 * MOST_FIELDS:
@@ -417,13 +418,13 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _text(quoted: str) -> str:
-    """A JSON string's text as a person sees it."""
+    """Return the visible text of a JSON string."""
     plain = quoted.strip('"')
     return visible(plain) if "\\" in plain or not plain.isascii() else plain
 
 
 def _field(key: str, value: str) -> Level | None:
-    """The level that this field states; none where it states none."""
+    """Return the level that this field states, if any."""
     word = value.strip()
     name = word.split("+")[0].split("-")[0]  # slog: ERROR+2
     if name.isdigit() and len(name) <= 6:
@@ -437,7 +438,7 @@ def _field(key: str, value: str) -> Level | None:
 
 
 def _numbered(key: str, number: int) -> Severity | None:
-    """What a level's number means: pino's 10 to 60, syslog's 0 to 7, monolog's, logback's."""
+    """Severity of a level number: pino's 10 to 60, syslog's 0 to 7, monolog's, logback's."""
     if key in ("severity_number", "severitynumber"):
         return "error" if number >= 17 else "warning" if number >= 13 else "lower"
     if key == "levelno":  # Python's

@@ -1,11 +1,11 @@
-"""The errors of a log, a traceback as one with the line it belongs to.
+"""Groups log lines into errors: a traceback is one error with the line it belongs to.
 
 Rules of this module:
 
-- Platforms keep one entry a printed line. A traceback belongs to the error just before it, the
-  exception that ends it to the traceback: of one instance, within :data:`TOGETHER_S`.
+- Platforms store one entry for each printed line. Within one instance and :data:`TOGETHER_S`, a
+  traceback belongs to the error just before it, and the exception that ends it to the traceback.
 - Nothing else is joined: ten exceptions printed in one second are ten.
-- A bare ``Traceback (most recent call last):`` is told by the exception that ends it.
+- A bare ``Traceback (most recent call last):`` is represented by the exception that ends it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from hour24.lines.levels import LONGEST, level_of, may_be_error
 from hour24.lines.visible import visible
 
 TOGETHER_S = 2.0
+"""A traceback is printed at once; timestamps of its lines differ by less."""
 MOST_JOINED = 6
+"""Lines of an error that are kept."""
 _TRACEBACK = shipped(
     r"[^\w\n]{0,8}(?:Traceback \(most recent call last\)|ExceptionGroup Traceback|Stack trace:)",
     longest=LONGEST,
@@ -33,7 +35,7 @@ State = Literal["head", "trace", "end", "chained"]
 
 
 class _Open:
-    """The last error of one instance, to which what follows may belong."""
+    """The last error of one instance, to which the next lines may belong."""
 
     def __init__(self, item: Mapping[str, Any], state: State) -> None:
         self.lines = [str(item["message"])]
@@ -41,7 +43,7 @@ class _Open:
         self.state: State = state
         self.at = float(item["at"])
 
-    def joined(self, item: Mapping[str, Any], state: State) -> None:
+    def join(self, item: Mapping[str, Any], state: State) -> None:
         self.at, self.state = float(item["at"]), state
         if len(self.lines) >= MOST_JOINED:
             return
@@ -52,10 +54,10 @@ class _Open:
 
 
 def entries(items: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """The errors among these lines, oldest first, and of how many lines nobody says the level.
+    """Return the errors of these lines, oldest first, and the number of lines without a level.
 
     Args:
-        items: each with ``at`` and ``message``; ``level`` and ``instance`` where they are known.
+        items: each with ``at`` and ``message``; ``level`` and ``instance`` if known.
     """
     found: list[_Open] = []
     last: dict[str, _Open] = {}
@@ -69,7 +71,7 @@ def entries(items: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], i
         level = level_of(message, str(item.get("level") or ""))
         state = _belongs(message, level.by, before)
         if before is not None and state is not None:
-            before.joined(item, state)
+            before.join(item, state)
         elif level.is_error:
             opened = _Open(item, "trace" if _TRACEBACK.match(_head(message)) else "head")
             found.append(opened)
@@ -84,7 +86,7 @@ def _head(message: str) -> str:
 
 
 def _belongs(message: str, by: str, before: _Open | None) -> State | None:
-    """What the line makes of the error before it; none when it does not belong to it."""
+    """Return the new state of the error before this line; none if the line is not part of it."""
     if before is None or by == "line":
         return None
     head = _head(message)
@@ -94,10 +96,10 @@ def _belongs(message: str, by: str, before: _Open | None) -> State | None:
         return "trace" if before.state in ("head", "chained") and not _alone(before) else None
     if by == "crash":
         return "end" if before.state in ("trace", "chained") else None
-    # the frames of a trace stand to the right
+    # the frames of a trace are indented
     return before.state if message[:1] in " \t" and message.strip() else None
 
 
 def _alone(before: _Open) -> bool:
-    """Whether the error before is an exception by itself, which the next traceback is not of."""
+    """Return whether the error before is a complete exception, not the head of a traceback."""
     return before.state == "head" and level_of(before.lines[0]).by == "crash"

@@ -1,13 +1,13 @@
-"""What a person sees of a line: no escape sequences, no characters without a width.
+"""The visible text of a line: no escape sequences, no characters without width.
 
 Rules of this module:
 
-- An escape sequence is known with its ESC, with its C1 form, with ESC written out (``\\u001b[``,
-  ``\\x1b[``, ``\\033[``, ``\\e[``, ``^[[``, ``#033[``), and, for colours, without any ESC
-  (``[31m``): loggers, JSON and syslog each write it differently.
-- Nothing that reads as text is hidden: an unfinished sequence loses its introducer alone, and
-  what a carriage return would paint over stays.
-- ``[5m]`` is a range in PromQL, ``[31m`` a colour: before a bracket only resets are taken off.
+- An escape sequence is recognised with its ESC, with its C1 form, with ESC written out
+  (``\\u001b[``, ``\\x1b[``, ``\\033[``, ``\\e[``, ``^[[``, ``#033[``), and, for colours, without
+  any ESC (``[31m``): loggers, JSON and syslog each write it differently.
+- No readable text is removed: an unfinished sequence loses only its introducer, and text that a
+  carriage return would overwrite stays.
+- ``[5m]`` is a range in PromQL, ``[31m`` a colour: before a bracket only resets are removed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SEQUENCE = shipped(
 )
 _COLOUR = shipped(r"\[(?:[0-9]{1,3}(?:[;:][0-9]{1,3}){0,16}+)m(?!\])|\[(?:0|39|49|2[2-9])m(?=\])")
 _REST = shipped(r"\[[mK](?!\])")
-"""A reset without a number, looked for only beside a colour that lost its ESC."""
+"""A reset without a number, searched only after a colour that lost its ESC."""
 _MARKS = ("\x1b", "\x9b", "\x9d", "\x90", "\x98", "\x9e", "\x9f", "\\", "^[", "#033", "␛", "\ufffd")
 
 _NOTHING: tuple[int | tuple[int, int], ...] = (
@@ -53,7 +53,7 @@ _LINES = (0x0B, 0x0C, 0x85, 0x2028, 0x2029)
 
 
 class _Table(dict[int, int | str | None]):
-    """Of each character what is seen; made as characters are met."""
+    """Maps each character to its visible form; filled on first use."""
 
     def __missing__(self, code: int) -> int | str | None:
         if 0xD800 <= code <= 0xDFFF:
@@ -76,7 +76,7 @@ _TABLE = _Table()
 
 
 def visible(text: str) -> str:
-    """The text as a person sees it; a carriage return inside a line becomes a space."""
+    """Return the visible text; a carriage return inside a line becomes a space."""
     if text.isascii() and text.isprintable() and "[" not in text:
         return text
     shown = without_signs(without_sequences(text)).replace("\r\n", "\n")
@@ -84,7 +84,7 @@ def visible(text: str) -> str:
 
 
 def without_sequences(text: str) -> str:
-    """The text without escape sequences."""
+    """Return the text without escape sequences."""
     if any(mark in text for mark in _MARKS):
         text = _SEQUENCE.sub("", text)
     if "[" in text:
@@ -95,7 +95,7 @@ def without_sequences(text: str) -> str:
 
 
 def without_signs(text: str) -> str:
-    """The text without what has no width, backspaces applied, each odd space a plain one."""
+    """Return the text without zero-width characters, backspaces applied, spaces plain."""
     if text.isascii() and text.isprintable():
         return text
     if "\b" in text:
@@ -104,7 +104,7 @@ def without_signs(text: str) -> str:
 
 
 def _overstruck(text: str) -> str:
-    """The text as typed over: a backspace takes the character before it."""
+    """Return the text with backspaces applied: each removes the character before it."""
     kept: list[str] = []
     for part in text.split("\b"):
         if kept:

@@ -24,7 +24,7 @@ from hour24.clock import Clock
 from hour24.errors import LedgerError, SourceError
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Link
-from hour24.ledger.waivers import unsaid
+from hour24.ledger.waivers import missing_reason
 from hour24.objectives.health import HealthDocument
 from hour24.rollback.git import GitProblem
 from hour24.rollback.planning import RUNBOOK_WAIT_S, Plan, Refused, plan, platform_of, redactor
@@ -101,7 +101,7 @@ def carry_out(
         wait_s: the timeout of the deploy in seconds; five minutes in the runbook.
     Raises: Refused, before anything is done; LedgerError, if the ledger cannot be written.
     """
-    problems = list(unsaid(by, because))
+    problems = list(missing_reason(by, because))
     if problems:
         raise Refused(problems)
     head = ledger.head()

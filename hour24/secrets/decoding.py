@@ -1,14 +1,14 @@
-"""Foreign text decoded to a fixed point, with where each decoded character came from.
+"""Decodes foreign text to a fixed point and maps decoded characters back to their source.
 
 Rules of this module:
 
-- What encoders write is read back, encodings within encodings: escapes of JSON, JavaScript, Go,
+- Encodings within encodings are decoded: escapes of JSON, JavaScript, Go,
   .NET, PHP and C, percent escapes, HTML entities, quoted-printable, terminal colours; wrapped lines
-  are joined. A secret decoded in the same way is found in text decoded so, however often it was
+  are joined. A secret decoded in the same way is found in the decoded text, however often it was
   encoded.
-- Quoted-printable is read in a second reading of its own: ``=ab`` is also the end of ``key=ab``.
-- Runs of base64 and of hexadecimal digits are read at each alignment, as text that is decoded in
-  its turn.
+- Quoted-printable is decoded in a second pass: ``=ab`` is also the end of ``key=ab``.
+- Runs of base64 and of hexadecimal digits are decoded at each alignment, and the result is decoded
+  again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from hour24.linear import shipped
 from hour24.lines.visible import without_signs
 
 MOST_LEVELS = 8
+"""Rounds of decoding: no logger encodes a text more often."""
 LEAST_RUN = 16
 MOST_NESTED = 3
 """Base64 in base64 in base64."""
@@ -46,7 +47,7 @@ _SIGN = shipped(
     r"[\x00-\x08\x0a-\x1f\x7f-\x9f\\^#%&\[\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e"
     r"\u2060-\u206f\u241b\ufe00-\ufe0f\ufeff]"
 )
-"""What a token begins with: sought first, because that is fast."""
+"""The first character of a token: searched first, because that is fast."""
 _QUOTED = shipped(r"(?:=[0-9a-fA-F]{2}|=[ \t]{0,8}+\r?\n)++")
 _RUN = shipped(r"[A-Za-z0-9+/_-]{16,}+={0,2}")
 _HEX = shipped(r"(?:[0-9a-fA-F]{2}[:-]?){8,}+")
@@ -54,7 +55,7 @@ _FORM = str.maketrans("+", " ")
 
 
 class _Level(NamedTuple):
-    """One decoding: for each token where it begins and ends, decoded and before."""
+    """One round of decoding: start and end of each token, after and before it."""
 
     starts: list[int]
     ends: list[int]
@@ -63,13 +64,13 @@ class _Level(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """A text decoded to a fixed point, and how to find back."""
+    """A text decoded to a fixed point, with its way back to the source."""
 
     text: str
     levels: tuple[_Level, ...]
 
     def source(self, start: int, end: int) -> tuple[int, int]:
-        """Where in the text that was decoded these characters come from."""
+        """Return the span of the source text that these characters come from."""
         for level in reversed(self.levels):
             start, end = _left(level, start), _right(level, end)
         return start, end
@@ -94,7 +95,7 @@ def _right(level: _Level, at: int) -> int:
 
 
 def may_be_encoded(text: str) -> bool:
-    """Whether anything in a text could stand for something else."""
+    """Return whether anything in a text may be encoded."""
     return (
         next(_tokens(text), None) is not None
         or _RUN.search(text) is not None
@@ -105,7 +106,7 @@ def may_be_encoded(text: str) -> bool:
 
 
 def readings(text: str) -> Iterator[str]:
-    """The text decoded to a fixed point, and so again from quoted-printable; where that differs."""
+    """Yield the decoded text, and that decoded from quoted-printable, if they differ."""
     first = fixed(text)
     if first != text:
         yield first
@@ -116,7 +117,7 @@ def readings(text: str) -> Iterator[str]:
 
 
 def fixed(text: str) -> str:
-    """The text decoded until nothing changes."""
+    """Return the text decoded until nothing changes."""
     for _ in range(MOST_LEVELS):
         after = _read(_unstruck(text))
         if after == text:
@@ -145,7 +146,7 @@ def _tokens(text: str) -> Iterator[Match[str]]:
 
 
 def traced(text: str) -> Iterator[Decoded]:
-    """As :func:`readings`, each with its way back."""
+    """Yield the texts of :func:`readings`, each with its way back to the source."""
     yield _traced(text, ())
     if "=" in text and _QUOTED.search(text):
         after, level = _one(text, _QUOTED.finditer(text), _quoted)
@@ -155,7 +156,7 @@ def traced(text: str) -> Iterator[Decoded]:
 def _traced(text: str, levels: tuple[_Level, ...]) -> Decoded:
     for _ in range(MOST_LEVELS):
         if "\b" in text and _unstruck(text) != text:
-            break  # typed over: characters have no place of their own
+            break  # overstruck: characters have no single source position
         after, level = _one(text, _tokens(text), _plain)
         if after == text:
             break
@@ -189,18 +190,18 @@ def _unstruck(text: str) -> str:
 
 
 def _plain(token: Match[str]) -> str:
-    kind, held = token.lastgroup, token[token.lastgroup or 0]
+    kind, value = token.lastgroup, token[token.lastgroup or 0]
     if kind == "gone":
         return ""
     if kind in ("brace", "four", "eight", "two"):
-        return _character(int(held, 16))
+        return _character(int(value, 16))
     if kind == "octal":
-        return chr(int(held, 8))
+        return chr(int(value, 8))
     if kind == "sign":
-        return held
+        return value
     if kind == "percent":
-        return bytes.fromhex(held.replace("%", "")).decode("utf-8", "replace")
-    return html.unescape(held)
+        return bytes.fromhex(value.replace("%", "")).decode("utf-8", "replace")
+    return html.unescape(value)
 
 
 def _quoted(token: Match[str]) -> str:
@@ -213,19 +214,19 @@ def _character(code: int) -> str:
 
 
 def as_form(text: str) -> str:
-    """The text as a form would be read: a plus is a blank."""
+    """Return the text decoded as a form: a plus becomes a space."""
     return text.translate(_FORM)
 
 
 def runs(text: str) -> Iterator[tuple[int, int, str]]:
-    """Each run of base64 or hexadecimal digits, and where it stands."""
+    """Yield each run of base64 or hexadecimal digits with its start and end."""
     for pattern in (_RUN, _HEX):
         for run in pattern.finditer(text):
             yield run.start(), run.end(), run[0]
 
 
-def said(text: str) -> tuple[str, str]:
-    """What the runs of digits of a text say, as forms are read; and what of it is readable."""
+def decode_runs(text: str) -> tuple[str, str]:
+    """Return the decoded runs of digits of a text, and those of them that are readable."""
     found = {each for run in {*_RUN.findall(text)} for each in _base64(run.rstrip("="))}
     for run in {*_HEX.findall(text)}:
         digits = run.replace(":", "").replace("-", "")

@@ -1,16 +1,17 @@
-"""No secret leaves: they are scrubbed from what is written, and looked for in what was written.
+"""Redacts secrets in everything that is written, and finds them in finished files.
 
 Rules of this module:
 
-- Each secret is known in its encodings (URL, HTML, JSON, Python's repr, hexadecimal, base64 at
-  its three alignments), and by the parts that alone give access: the password inside an address.
-- What was cut with ``...`` leaves a head or a tail of a secret behind: these are known from 6
-  characters on. Shorter fragments, and secrets shorter than 4, are not. A text that was cut
-  without a sign may end in a head: known from 12 characters on, from 8 with a digit in it.
-- Shapes of secrets nobody told us of (tokens, addresses with a password) are scrubbed as well,
-  anchored so that prose is left alone.
+- Each secret is redacted in its encodings (URL, HTML, JSON, Python's repr, hexadecimal, base64 at
+  its three alignments), and so are parts that give access by themselves: the password inside an
+  address.
+- Text cut with ``...`` may have the beginning or the end of a secret: these are redacted from 6
+  characters. Shorter fragments, and secrets shorter than 4, are not. Text cut without a mark may
+  end in the beginning of a secret: redacted from 12 characters, or from 8 with a digit in it.
+- Unknown secrets of known shapes (tokens, addresses with a password) are redacted as well,
+  anchored so that prose stays.
 - Whatever may be encoded is decoded to a fixed point (:mod:`hour24.secrets.decoding`) and
-  searched again; what a secret was written as is replaced where it stands.
+  searched again; the encoded form is replaced in the text.
 - Every pattern runs in linear time: it is bounded, or never tries a character twice.
 - :meth:`Redactor.found_in` is the secret scan of one finished file: it decodes and searches again.
 """
@@ -32,11 +33,11 @@ from hour24.secrets import decoding
 from hour24.secrets.shapes import TOKENS
 
 LEAST = 4
-"""Characters from which on a secret is looked for at all, then only as a whole word."""
+"""Length from which a secret is redacted at all: below 6 only as a whole word."""
 LEAST_INSIDE = 6
-"""Characters from which on it, an encoding or a fragment is looked for inside other text."""
+"""Length from which a secret, an encoding or a fragment is redacted inside other text."""
 PIECE_BYTES = 8_000_000
-"""A longer file, a prober's, is looked through in pieces of whole lines."""
+"""A longer file, such as that of a prober, is searched in pieces of whole lines."""
 
 _CUT = shipped(r"\.\.\.|…")
 _MARK = "[redacted:{}]"
@@ -49,7 +50,7 @@ _SECRET_KEY = shipped(
     longest=LONGEST_KEY,
 )
 
-# A credential as machines make it: no prose has a word of 8 or more with a digit in it, or of 24.
+# A generated credential: prose has no word of 24 characters, nor of 8 with a digit in it.
 _CREDENTIAL = r"(?:(?=[A-Za-z._~+/=-]{0,24}\d)[A-Za-z0-9._~+/=-]{8,}+|[A-Za-z0-9._~+/=-]{24,}+)"
 
 # (what must be in the lower-case text, pattern, replacement). The first group is kept.
@@ -122,7 +123,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
 
 
 class Redactor:
-    """Scrubs these secrets, and the shapes of others, from whatever is written.
+    """Redacts these secrets, and the shapes of others.
 
     Args:
         secrets: name and value of each; empty values are left out.
@@ -151,7 +152,7 @@ class Redactor:
                 key=lambda item: (-len(item[0]), item[0]),
             )
         )
-        """Each secret as it is read at the end of decoding, and its runs of digits."""
+        """Each secret as it appears after decoding, and its runs of digits."""
         self._values = tuple(
             (decoding.as_form(decoding.fixed(value)), name) for value, name in self._raw.items()
         )
@@ -206,7 +207,7 @@ class Redactor:
     def _undisguised(self, text: str) -> str:
         """The text without secrets that show when it is decoded to a fixed point."""
         read = [text, *decoding.readings(text)]
-        found = self._said_in(read)
+        found = self._names_in(read)
         if not found and not any(_shapeless(each) != each for each in read[1:]):
             return text
         spans: list[tuple[int, int, str]] = []
@@ -215,24 +216,24 @@ class Redactor:
                 (*decoded.source(start, end), name)
                 for start, end, name in self._spans(decoded.text)
             ]
-        if found - {name for _, _, name in spans}:  # typed over: no place of its own
+        if found - {name for _, _, name in spans}:  # overstruck: no single source position
             return _MARK.format(", ".join(sorted(found)))
         return _without_spans(text, spans)
 
-    def _said_in(self, read: Iterable[str], nested: int = 0) -> set[str]:
-        """Names of the secrets in these readings of a text, and in their runs of digits."""
+    def _names_in(self, read: Iterable[str], nested: int = 0) -> set[str]:
+        """Return names of the secrets in these texts and in their runs of digits."""
         found: set[str] = set()
         for each in read:
             form = decoding.as_form(each)
             found |= {name for value, name in self._shown if value in form}
-            said, readable = decoding.said(each)
-            found |= {name for value, name in self._values if value in said}
+            decoded, readable = decoding.decode_runs(each)
+            found |= {name for value, name in self._values if value in decoded}
             if readable and nested < decoding.MOST_NESTED:
-                found |= self._said_in([readable, *decoding.readings(readable)], nested + 1)
+                found |= self._names_in([readable, *decoding.readings(readable)], nested + 1)
         return found
 
     def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Where secrets stand in decoded text: start, end, name; empty for others' secrets."""
+        """Yield start, end and name of secrets in decoded text; the name of a shape is empty."""
         form = decoding.as_form(text)
         for value, name in self._shown:
             at = form.find(value)
@@ -240,7 +241,7 @@ class Redactor:
                 yield at, at + len(value), name
                 at = form.find(value, at + len(value))
         for start, end, run in decoding.runs(text):
-            for name in self._said_in([run]):
+            for name in self._names_in([run]):
                 yield start, end, name
         lower = text.lower()
         for needles, pattern, _ in _SHAPES:
@@ -261,7 +262,7 @@ class Redactor:
         return value
 
     def _uncut(self, text: str) -> str:
-        """Heads and tails of secrets beside a cut, and heads at an end, are taken out."""
+        """Redact partial secrets next to a truncation mark or at the end of the text."""
         cut = _CUT.search(text) is not None
         for form, name in self._forms:
             begins = form[:LEAST_INSIDE] in text
@@ -274,7 +275,7 @@ class Redactor:
     # --- the secret scan ----------------------------------------------------------------------
 
     def found_in(self, path: Path) -> list[str]:
-        """Names of the secrets that stand in a finished file, in whichever encoding.
+        """Return names of the secrets in a finished file, in any encoding.
 
         Raises: OSError, when it cannot be read.
         """
@@ -285,9 +286,9 @@ class Redactor:
         return sorted(found)
 
     def quickly_in(self, path: Path) -> list[str]:
-        """Names of the secrets that stand in a file, in whichever encoding: the quick look.
+        """Return names of the secrets in a file by a quick search of their encodings.
 
-        Left to :meth:`found_in`: encodings of encodings, short secrets, heads and tails at a cut.
+        Only :meth:`found_in` finds nested encodings, short secrets and fragments at a cut.
 
         Raises: OSError, when it cannot be read.
         """
@@ -300,7 +301,7 @@ class Redactor:
         """Names of the secrets that stand in a text, in whichever encoding."""
         found = {name for form, name in self._forms if form in text}
         found |= {name for pattern, name in self._words if pattern.search(text)}
-        found |= self._said_in([text, *decoding.readings(text)])
+        found |= self._names_in([text, *decoding.readings(text)])
         if _is_cut(text):
             for value, name in self._raw.items():
                 ends = value[:LEAST_INSIDE], value[-LEAST_INSIDE:]
@@ -313,7 +314,7 @@ class Redactor:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """A secret, and what inside it gives access by itself."""
+    """Yield a secret, and the parts of it that give access by themselves."""
     value = value.strip()
     if not value:
         return
@@ -329,7 +330,7 @@ def _parts(value: str) -> Iterator[str]:
 
 def _of_address(value: str) -> Iterator[str]:
     authority = value.split("://", 1)[1]
-    # A password may hold / and @ unescaped: it ends at the last @ before the host.
+    # A password may have / and @ unescaped: it ends at the last @ before the host.
     login, at, _ = authority.rpartition("@")
     user, colon, password = login.partition(":")
     if at and colon:
@@ -342,17 +343,17 @@ def _of_address(value: str) -> Iterator[str]:
         pieces = urlsplit(value)
     except ValueError:
         return
-    places = pieces.path.split("/") + re.split(r"[=&]", pieces.query)
+    parts = pieces.path.split("/") + re.split(r"[=&]", pieces.query)
     if pieces.scheme not in ("http", "https", "postgres", "postgresql"):
-        places.append(pieces.netloc.rpartition("@")[2])
-    for piece in places:
-        # a number by itself is an id, as projects of a tracker have: it stands in every question
+        parts.append(pieces.netloc.rpartition("@")[2])
+    for piece in parts:
+        # a plain number is an id, such as that of a project: it is part of every query
         if len(piece) >= 16 and re.search(r"\d", piece) and not piece.isdigit():
             yield piece
 
 
 def _if_random(part: str) -> Iterator[str]:
-    """A part, unless it is a word that prose may hold."""
+    """Yield a part, unless it may be a word of prose."""
     if len(part) >= 12 or (len(part) >= LEAST_INSIDE and not part.isalpha()):
         yield part
 
@@ -396,7 +397,7 @@ _TEXTUAL: tuple[Callable[[str], str], ...] = (
 
 
 def _base64(data: bytes) -> Iterator[str]:
-    """The characters that depend on ``data`` alone, at each of the three alignments."""
+    """Yield the characters that depend only on ``data``, at each of the three alignments."""
     for before in range(3):
         whole = base64.b64encode(b"\0" * before + data).decode("ascii")
         start, end = (0, 2, 3)[before], (before + len(data)) * 8 // 6
@@ -412,7 +413,7 @@ def _is_cut(text: str) -> bool:
 
 
 def _without_fragments(text: str, form: str, mark: str) -> str:
-    """The text without a head of ``form`` before a cut, or a tail of it after one."""
+    """Return the text without a beginning of ``form`` before a cut, or an end after one."""
     head, tail = form[:LEAST_INSIDE], form[-LEAST_INSIDE:]
     longest = len(form)
     pieces: list[str] = []
@@ -422,14 +423,14 @@ def _without_fragments(text: str, form: str, mark: str) -> str:
         if start < at:
             continue
         before = text[at:start]
-        place = before.rfind(head, max(0, len(before) - longest))
-        if place >= 0 and form.startswith(before[place:]):
-            before = before[:place] + mark
+        found = before.rfind(head, max(0, len(before) - longest))
+        if found >= 0 and form.startswith(before[found:]):
+            before = before[:found] + mark
         after = text[end : end + longest]
-        place = after.find(tail)
+        found = after.find(tail)
         taken = 0
-        if place >= 0 and form.endswith(after[: place + len(tail)]):
-            taken = place + len(tail)
+        if found >= 0 and form.endswith(after[: found + len(tail)]):
+            taken = found + len(tail)
         pieces += [before, cut[0], mark if taken else ""]
         at = end + taken
     return "".join(pieces) + text[at:]
@@ -440,19 +441,19 @@ def _without_heads(text: str, form: str, mark: str) -> str:
     head = form[:LEAST_INSIDE]
     parts = text.split("\0")
     for number, part in enumerate(parts):
-        place = part.rfind(head, max(0, len(part) - len(form)))
-        if place >= 0 and form.startswith(part[place:]) and _telling(part[place:]):
-            parts[number] = part[:place] + mark
+        found = part.rfind(head, max(0, len(part) - len(form)))
+        if found >= 0 and form.startswith(part[found:]) and _is_distinctive(part[found:]):
+            parts[number] = part[:found] + mark
     return "\0".join(parts)
 
 
-def _telling(fragment: str) -> bool:
-    """Whether it can hardly be the end of a word."""
+def _is_distinctive(fragment: str) -> bool:
+    """Return whether a fragment is unlikely to be the end of a word."""
     return len(fragment) >= 12 or (len(fragment) >= 8 and re.search(r"\d", fragment) is not None)
 
 
 def _without_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
-    """The text with a mark in place of each span; spans that overlap are one."""
+    """Return the text with a mark for each span; overlapping spans get one."""
     pieces: list[str] = []
     at = 0
     for start, end, name in sorted(spans, key=lambda span: (span[0], -span[1])):
@@ -473,7 +474,7 @@ def _shapeless(text: str) -> str:
 
 
 def _named_secret(key: Any, value: Any) -> bool:
-    """Whether a dictionary's key says that its value is a secret."""
+    """Return whether a dictionary's key says that its value is a secret."""
     if not isinstance(key, str) or not isinstance(value, str) or len(value) < LEAST_INSIDE:
         return False
     return _SECRET_KEY.search(key[-LONGEST_KEY:]) is not None and not value.startswith("[redacted")

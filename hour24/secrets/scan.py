@@ -1,10 +1,10 @@
-"""The secret scan: searches every finished file for every secret, and takes out what it finds.
+"""The secret scan: searches every finished file for every secret, and redacts what it finds.
 
 Rules of this module:
 
-- A file that did not change since secrets of these names were last looked for has only the quick
-  look: one of them may have another value now.
-- A file that could not be searched is a line too.
+- A file that did not change since the last scan for secrets of these names gets only the quick
+  search: one of them may have another value now.
+- A file that could not be searched is reported too.
 - What cannot be redacted is quarantined.
 """
 
@@ -20,11 +20,11 @@ from hour24.quarantine import SUFFIX, quarantine
 from hour24.secrets.redactor import Redactor
 
 CLOCK_TICK_S = 0.05
-"""File systems may tell that a file changed so much earlier than it did."""
+"""By which file systems may report a change too early."""
 MARK = ".searched"
-"""Holds when the folder was last searched, and for secrets of which names."""
+"""The file with the time of the last scan and the names of its secrets."""
 ENTRIES = (".json", ".jsonl")
-"""Redacted before the pages, which are made from them."""
+"""Redacted before the pages, which are generated from them."""
 
 Redact = Callable[[Path, list[str]], str]
 
@@ -33,23 +33,23 @@ def leaks(
     folder: Path,
     redactor: Redactor,
     secrets: Iterable[str],
-    beside: Iterable[Path] = (),
+    more: Iterable[Path] = (),
     redact: Redact = lambda path, names: "",
 ) -> list[str]:
-    """A line for each finished file in which a secret was found; it is redacted, or put away.
+    """Return a line for each finished file with a secret, which is redacted or quarantined.
 
     Args:
         folder: searched with all that is below it.
         secrets: their names.
-        beside: files that were written elsewhere.
-        redact: takes these secrets out of a file, and says so; empty when it cannot.
+        more: files that were written to other folders.
+        redact: removes these secrets from a file and returns what it did; empty if it cannot.
     """
     lines = []
     mark = folder / MARK
     names = sorted(secrets)
     began = time.time() - CLOCK_TICK_S
     last = _searched(mark, names)
-    files = {*folder.rglob("*"), *beside}
+    files = {*folder.rglob("*"), *more}
     for path in sorted(files, key=lambda each: (each.suffix not in ENTRIES, each)):
         if path == mark or not path.is_file() or path.suffix == SUFFIX:
             continue
@@ -68,7 +68,7 @@ def leaks(
 
 
 def _without(path: Path, found: list[str], redact: Redact) -> str:
-    """Take the secrets out of a file, or put it away; what was done."""
+    """Redact the secrets of a file, or quarantine it. Returns: what was done."""
     names = ", ".join(found)
     try:
         done = redact(path, found)
@@ -76,18 +76,18 @@ def _without(path: Path, found: list[str], redact: Redact) -> str:
         done = ""
         names += f" ({problem.strerror})"
     if done:
-        return f"{path.name}: held the secret {names}; {done}: change that secret"
+        return f"{path.name}: had the secret {names}; {done}: change that secret"
     away = quarantine(path)
     return (
-        f"{path.name}: holds the secret {names}; put away as {away.name}, "
-        "readable by you alone: change that secret, then delete the file"
+        f"{path.name}: has the secret {names}; moved to {away.name}, "
+        "readable only by you: change that secret, then delete the file"
     )
 
 
 def _searched(mark: Path, secrets: list[str]) -> float:
-    """When these secrets were last looked for, epoch seconds; 0 when never."""
+    """Return when these secrets were last searched for, epoch seconds; 0 when never."""
     try:
-        moment, names = mark.read_text(encoding="utf-8").splitlines()
-        return float(moment) if json.loads(names) == secrets else 0.0
+        time_s, names = mark.read_text(encoding="utf-8").splitlines()
+        return float(time_s) if json.loads(names) == secrets else 0.0
     except (OSError, ValueError):
         return 0.0

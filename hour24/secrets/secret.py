@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Secret:
-    """A value that does not print, does not pickle and is only had by asking for it."""
+    """A value that does not print or pickle; only :meth:`reveal` returns it."""
 
     __slots__ = ("_value", "name")
 

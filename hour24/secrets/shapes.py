@@ -2,7 +2,7 @@
 
 Rules of this module:
 
-- Better one refusal too many than a secret in a file: the remedy is a line in the environment.
+- A false alarm is better than a secret in a file: the remedy is one environment variable.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ SECRET_NAMES = re.compile(
     re.IGNORECASE,
 )
 TOKENS = json.loads((Path(__file__).parent / "tokens.json").read_text("utf-8"))
-"""What the tokens of known services begin with, and their whole shapes."""
+"""Prefixes and full shapes of the tokens of known services."""
 SHAPES = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(TOKENS['prefixes'])})[A-Za-z0-9_=.-]{{8,}}")
 PASSWORD_IN_ADDRESS = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 PARAMETER = re.compile(r"[?&]([^=&#\s]+)=[^&#\s]")
 LONG = 20
 BITS_A_CHARACTER = 3.3
+"""Entropy: words and paths of English stay below, random tokens of 20 characters above."""
 
 
 def names_secret(key: str) -> bool:
-    """Whether a key says that its value is a secret; ``token_env`` names a variable only."""
+    """Return whether a key says that its value is a secret; ``token_env`` names a variable only."""
     return SECRET_NAMES.search(key) is not None and not key.endswith("_env")
 
 
 def looks_secret(text: str) -> bool:
-    """Whether a text has a secret's shape: a known token, a password or key in an address."""
+    """Return whether a text looks like a secret: a known token, or one in an address."""
     return (
         SHAPES.search(text) is not None
         or PASSWORD_IN_ADDRESS.search(text) is not None
@@ -42,7 +43,7 @@ def looks_secret(text: str) -> bool:
 
 
 def looks_random(text: str) -> bool:
-    """Whether a text is one long word that nobody would make up."""
+    """Return whether a text is one long word that looks randomly generated."""
     word = text.rpartition(" ")[2]
     if len(word) < LONG or not re.fullmatch(r"[A-Za-z0-9+/=_.~-]+", word):
         return False
@@ -51,6 +52,6 @@ def looks_random(text: str) -> bool:
 
 
 def bits_a_character(text: str) -> float:
-    """Shannon's entropy of its characters, in bits each."""
+    """Return the Shannon entropy of its characters, in bits each."""
     counts = Counter(text).values()
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts)

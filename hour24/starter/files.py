@@ -1,10 +1,10 @@
-"""The files of a user's own repository, and how they are written: all of them, or none.
+"""Writes the files of a user's own repository: all of them, or none.
 
 Rules of this module:
 
-- Each file is the clone's own, changed only where a clone and an installed hour24 differ.
-- Refused as a whole: a file that is there already, and settings of pytest that pytest.ini would
-  replace. Lines that .gitignore lacks are added to it.
+- Each file is that of the clone, changed only where a clone and an installed hour24 differ.
+- An existing file, or settings of pytest that pytest.ini would replace, refuse the whole command.
+  Lines that .gitignore lacks are added to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOCK = "requirements.lock"
 WORKFLOW = ".github/workflows/watch.yml"
 IGNORED = ("reports/", ".venv/", "__pycache__/")
 PINNED = """\
-# hour24, pinned to what `hour24 init` was itself installed from; requirements.lock has the rest.
+# hour24, pinned to what `hour24 init` was installed from; requirements.lock has the rest.
 # To upgrade: install another version, then `hour24 init --lock`.
 {requirement}
 """
@@ -34,7 +34,7 @@ INSTALL = "          .venv/bin/pip install --quiet --disable-pip-version-check "
 
 
 def shipped(name: str) -> str:
-    """A file of the clone's top level, as an installed hour24 needs it."""
+    """Return a file of the clone's top level, adapted to an installed hour24."""
     path = TOP / "watch.yml" if name == WORKFLOW and not IN_CLONE else TOP / name
     text = path.read_text(encoding="utf-8")
     if name not in (SETTINGS, WORKFLOW):
@@ -44,10 +44,10 @@ def shipped(name: str) -> str:
 
 
 def starter(origin: Origin, below: str = "") -> dict[str, str]:
-    """Path -> text of every file but the lock.
+    """Return path -> text of every file except the lock.
 
     Args:
-        below: the folder's path inside its git repository; empty: it is the repository's own.
+        below: the folder's path inside its git repository; empty: its root.
     """
     files = {SETTINGS: shipped(SETTINGS), "pytest.ini": shipped("pytest.ini")}
     files |= {f"tests_prod/{p.name}": shipped(f"tests_prod/{p.name}") for p in criteria_tests()}
@@ -58,12 +58,12 @@ def starter(origin: Origin, below: str = "") -> dict[str, str]:
 
 
 def criteria_tests() -> list[Path]:
-    """The criteria's test files that come with hour24."""
+    """Return the test files of the criteria that come with hour24."""
     return sorted((TOP / "tests_prod").glob("test_*.py"))
 
 
 def workflow(below: str = "") -> str:
-    """watch.yml for an installed hour24, in a folder of the repository."""
+    """Return watch.yml for an installed hour24 in a folder of the repository."""
     text = shipped(WORKFLOW)
     old = f"{INSTALL}-r requirements.txt\n"
     new = f"{INSTALL}--require-hashes -r {LOCK}\n{INSTALL}--no-deps -r {REQUIREMENTS}\n"
@@ -81,7 +81,7 @@ def workflow(below: str = "") -> str:
 
 
 def repository(folder: Path) -> Path | None:
-    """The root of the git repository that this folder is in."""
+    """Return the root of the git repository that this folder is in."""
     for each in (folder, *folder.parents):
         if (each / ".git").exists():
             return each
@@ -89,35 +89,35 @@ def repository(folder: Path) -> Path | None:
 
 
 def conflicts(folder: Path, root: Path, names: Mapping[str, str]) -> Iterator[str]:
-    """Why these files cannot be written: each one that is there, and pytest's other settings."""
+    """Yield why these files cannot be written: existing ones, and other settings of pytest."""
     for name in names:
-        path = placed(folder, root, name)
+        path = target_path(folder, root, name)
         if path.exists() or path.is_symlink():
             yield f"{path}: expected no such file, got one; nothing is overwritten"
     for other in _other_settings(folder):
         yield (
             f"{folder / other}: expected no settings of pytest, which {folder / 'pytest.ini'} "
-            f"would replace, got some; choose a folder of its own: hour24 init {folder / 'watch'}"
+            f"would replace, got some; choose a separate folder: hour24 init {folder / 'watch'}"
         )
 
 
-def placed(folder: Path, root: Path, name: str) -> Path:
-    """Where a file goes: the workflow at the repository's root, the others in the folder."""
+def target_path(folder: Path, root: Path, name: str) -> Path:
+    """Return the path of a file: the workflow at the repository's root, others in the folder."""
     return root / name if name == WORKFLOW else folder / name
 
 
 def write(folder: Path, root: Path, files: Mapping[str, str]) -> list[Path]:
-    """Write them, and the lines that .gitignore lacks. Returns: what was written.
+    """Write the files, and the lines that .gitignore lacks. Returns: what was written.
 
-    Raises: ConfigurationError, with every file that is there; then nothing is written.
+    Raises: ConfigurationError, with every conflict; then nothing is written.
     """
     if problems := list(conflicts(folder, root, files)):
         raise ConfigurationError(problems)
     written = []
     for name, text in files.items():
-        path = placed(folder, root, name)
+        path = target_path(folder, root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:  # also if it came meanwhile
+        with path.open("x", encoding="utf-8") as file:  # fails if it was created meanwhile
             file.write(text)
         written.append(path)
     ignore = folder / ".gitignore"
@@ -131,7 +131,7 @@ def write(folder: Path, root: Path, files: Mapping[str, str]) -> list[Path]:
 
 
 def changed(folder: Path, names: list[str]) -> list[str]:
-    """Those of these files whose text is in no commit, so that replacing them would lose it."""
+    """Return those files whose text is not committed, so that replacing them would lose it."""
     there = [name for name in names if (folder / name).exists()]
     ran = subprocess.run(
         ["git", "-C", str(folder), "status", "--porcelain", "--ignored", "--", *there],

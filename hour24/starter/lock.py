@@ -1,10 +1,10 @@
-"""requirements.lock: every package that hour24 needs, with the hashes of its files.
+"""Makes requirements.lock: every package that hour24 needs, with the hashes of its files.
 
 Rules of this module:
 
-- Versions and hashes are pip's own: its installation report, on the index that pip is set up for.
-- The versions of hour24's own requirements are those that were tested.
-- pip cannot hash a git address, so a git commit of hour24 stands in requirements.txt alone.
+- Versions and hashes come from pip's installation report, on the index that pip is configured for.
+- hour24's own requirements have the tested versions.
+- pip cannot hash a git address, so a git commit of hour24 is only in requirements.txt.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hour24.shipped import TOP
 from hour24.starter.origin import Origin, named
 
 PIP_S = 600.0
+"""Time for pip to resolve and download on a slow connection."""
 RUNNER = (
     "--python-version=3.12",
     "--implementation=cp",
@@ -37,13 +38,13 @@ class NoLock(Hour24Error):
 
 
 def requirements_pins() -> list[str]:
-    """``name==version`` of every requirement, as tested."""
+    """Return ``name==version`` of every requirement, as tested."""
     lines = (TOP / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return [line.partition("#")[0].strip() for line in lines if "==" in line]
 
 
 def lock(origin: Origin) -> str:
-    """The whole lock file. Raises: NoLock, in one line."""
+    """Return the text of the lock file. Raises: NoLock, in one line."""
     with tempfile.TemporaryDirectory(prefix="hour24-lock-") as folder:
         constraints = Path(folder) / "tested.txt"
         constraints.write_text("\n".join(requirements_pins()) + "\n", encoding="utf-8")
@@ -79,8 +80,10 @@ def _report(arguments: list[str]) -> list[dict[str, Any]]:
     except subprocess.TimeoutExpired:
         raise NoLock(f"pip: no answer within {PIP_S:.0f} s") from None
     if ran.returncode != 0:
-        told = [line for line in ran.stderr.splitlines() if "ERROR" in line or "No module" in line]
-        raise NoLock(f"pip: {(told or ['it failed'])[-1].removeprefix('ERROR: ')[:200]}")
+        errors = [
+            line for line in ran.stderr.splitlines() if "ERROR" in line or "No module" in line
+        ]
+        raise NoLock(f"pip: {(errors or ['it failed'])[-1].removeprefix('ERROR: ')[:200]}")
     try:
         found: list[dict[str, Any]] = json.loads(ran.stdout)["install"]
     except (ValueError, KeyError, TypeError):

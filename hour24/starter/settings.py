@@ -1,4 +1,4 @@
-"""production.toml of a service that was read, with every criterion bound or left out by name."""
+"""Writes production.toml for a service that was read, with a reason for each disabled criterion."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ROLES = ("tech lead", "devops", "on call")
 
 
 def settings(service: Service, name: str, headers: Mapping[str, tuple[str, str]]) -> str:
-    """The whole file; :func:`hour24.config.load` accepts it.
+    """Return the text of the file; :func:`hour24.config.load` accepts it.
 
     Args:
-        name: what people call the service; empty: its host.
-        headers: name -> prefix and the environment variable that holds the rest.
+        name: of the service; empty: its host.
+        headers: name -> prefix and the environment variable of the rest.
     """
     head = "\n".join(_head(service, name, headers))
     with tempfile.TemporaryDirectory(prefix="hour24-init-") as folder:
@@ -38,28 +38,32 @@ def settings(service: Service, name: str, headers: Mapping[str, tuple[str, str]]
         try:
             production = config.load(path, {}, secrets=False)
         except ConfigurationError as refusal:
-            told = [each.replace(str(path), path.name) for each in refusal.problems]
-            raise ConfigurationError(told) from None
+            problems = [each.replace(str(path), path.name) for each in refusal.problems]
+            raise ConfigurationError(problems) from None
     left = left_out(production, service)
-    lines = [head, "# What nothing provides yet; describe its section, then take it out here.", ""]
+    lines = [
+        head,
+        "# Criteria without a source: describe the section, then delete the entry.",
+        "",
+    ]
     for one, because in left.items():
         lines += [f"[criteria.{one}]", "applies = false", f"because = {quoted(because)}", ""]
     return "\n".join(lines)
 
 
 def left_out(production: config.Production, service: Service) -> dict[str, str]:
-    """Id -> reason of every criterion that this production provides nothing for."""
+    """Return id -> reason of every criterion that this production has no source for."""
     sections: dict[str, list[str]] = {}
     for section, ids in undescribed(production):
         for one in ids:
             sections.setdefault(one, []).append(f"[{section}]")
     found = {
-        one: f"nothing provides it: production.toml describes no {' or '.join(named)}"
+        one: f"no source: production.toml describes no {' or '.join(named)}"
         for one, named in sections.items()
     }
-    found[database.ONLINE.id] = "nothing provides it: production.toml describes no [database]"
+    found[database.ONLINE.id] = "no source: production.toml describes no [database]"
     if not service.uptime:
-        found[process.RESTARTS.id] = "the health document tells no uptime"
+        found[process.RESTARTS.id] = "the health document has no uptime"
     for one in CRITERIA.values():
         if one.rests_on and set(one.rests_on) <= set(found):
             found.setdefault(one.id, found[one.rests_on[0]])
@@ -67,12 +71,12 @@ def left_out(production: config.Production, service: Service) -> dict[str, str]:
 
 
 def quoted(text: str) -> str:
-    """A TOML string of printable ASCII."""
+    """Return a TOML string of printable ASCII."""
     return f'"{plain(text, 300)}"'
 
 
 def header(text: str) -> tuple[str, str, str]:
-    """Name, prefix and variable of ``Authorization: Bearer $TOKEN``. Raises: ValueError."""
+    """Return name, prefix and variable of ``Authorization: Bearer $TOKEN``. Raises: ValueError."""
     found = HEADER.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"expected 'NAME: PREFIX $VARIABLE', got {plain(text.split('$')[0], 20)}")
@@ -92,7 +96,7 @@ def _head(service: Service, name: str, headers: Mapping[str, tuple[str, str]]) -
     yield 'time_zone = "UTC"'
     if service.version:
         yield f"release = {quoted(service.version)}    # as the health document says"
-    yield "# Asked when the service is silent: does our own network work?"
+    yield "# Requested when the service does not answer: is our own network up?"
     yield f'control_url = "{CONTROL}"'
     yield ""
     for note in service.notes:
@@ -108,25 +112,25 @@ def _head(service: Service, name: str, headers: Mapping[str, tuple[str, str]]) -
         yield f"headers = {{ {sent} }}"
     for key in ("timestamp", "uptime", "database"):
         pointer = getattr(service, key)
-        told = "" if pointer else "    # the document does not tell it"
-        yield f"{key} = {quoted(pointer)}{told}"
+        comment = "" if pointer else "    # the document has none"
+        yield f"{key} = {quoted(pointer)}{comment}"
     yield ""
     yield f"# Each target is a proposal: three times the slowest of {SAMPLES} answers, rounded up."
     for each in service.endpoints:
         yield ""
         yield f"[endpoints.{each.name}]"
         yield f"url = {quoted(each.path)}"
-        yield f"target_ms = {each.target_ms}    # {each.slowest_ms:.0f} ms at most when it was read"
+        yield f"target_ms = {each.target_ms}    # slowest answer: {each.slowest_ms:.0f} ms"
         if sent:
             yield f"headers = {{ {sent} }}"
     yield ""
     if service.left_out:
-        yield "# GET endpoints of its OpenAPI document that were left out:"
+        yield "# GET endpoints of its OpenAPI document that were skipped:"
         for path in service.left_out:
             yield f"#   {plain(path, 160)}"
         yield ""
     if service.metrics:
-        yield "# Its /metrics has what a Prometheus that scrapes it could provide:"
+        yield "# Its /metrics has families that a Prometheus could provide:"
         for family in service.metrics:
             yield f"#   {plain(family)}"
         yield ""

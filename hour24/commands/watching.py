@@ -1,4 +1,4 @@
-"""doctor, due, probe, rollback: they look at a production, or change it when a person says so."""
+"""doctor, due, probe, rollback: the commands that query a production or, on request, change it."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ target_option = click.option(
     "--target", default=TARGET, metavar="FILE", help=f"a production.toml (default: {TARGET})"
 )
 open_watch_option = click.option(
-    "--watch", default="", metavar="NAME", help="of the watch (default: the one still open)"
+    "--watch", default="", metavar="NAME", help="name of the watch (default: the open one)"
 )
 
 
 @command(
-    "Tries what a checkpoint needs, about the last hour, and judges nothing. One event is sent to "
-    "the error tracker, the one that hour 0 sends too.",
+    "Tries every query that a checkpoint needs, over the last hour, and judges nothing. It sends "
+    "one test event to the error tracker, as hour 0 does.",
     "--target production.toml --alert",
 )
 @target_option
-@click.option("--alert", is_flag=True, help="send a test to HOUR24_ALERT_URLS")
+@click.option("--alert", is_flag=True, help="send a test alert to HOUR24_ALERT_URLS")
 def doctor(target: str, alert: bool) -> int:
-    """One line a finding; 1 when one is not well."""
+    """Print one line for each finding. Returns: 1 when there is a problem."""
     from hour24.doctor import examine
 
     production = _with_lines(Path(target))
@@ -67,20 +67,21 @@ def doctor(target: str, alert: bool) -> int:
             say.line(f"     {'':<24} -> {finding.remedy}", "yellow")
     if alert:
         wrong += _alert(production)
-    say.line(f"{wrong} to mend" if wrong else "all well", "bold red" if wrong else "green")
+    problems = "1 problem" if wrong == 1 else f"{wrong} problems"
+    say.line(problems if wrong else "No problems.", "bold red" if wrong else "green")
     return REFUSED if wrong else 0
 
 
 def _with_lines(path: Path) -> Production:
-    """The production of this file. Raises: ConfigurationError, each problem with its line."""
+    """Load the production. Raises: ConfigurationError, each problem with its line."""
     try:
         return config.load(path)
     except ConfigurationError as refusal:
         text = path.read_text("utf-8", "replace") if path.is_file() else ""
         found, numbered = lines_of(text), []
         for problem in refusal.problems:
-            place = problem.removeprefix(f"{path}: ").partition(": ")[0]
-            number = line_of(place, found) if problem.startswith(f"{path}: ") else 0
+            dotted = problem.removeprefix(f"{path}: ").partition(": ")[0]
+            number = line_of(dotted, found) if problem.startswith(f"{path}: ") else 0
             where = f"{path}:{number}" if number else str(path)
             numbered.append(problem.replace(str(path), where, 1))
         raise ConfigurationError(numbered) from None
@@ -90,7 +91,7 @@ def _alert(production: Production) -> int:
     from hour24 import alerts
 
     if not production.alert_urls:
-        say.line("NOT  alerts                   HOUR24_ALERT_URLS names no address", "bold red")
+        say.line("NOT  alerts                   HOUR24_ALERT_URLS is not set", "bold red")
         return 1
     service = f"{production.service.name} {production.service.environment}"
     problems = alerts.send(alerts.trial_message(service), production.alert_urls)
@@ -102,21 +103,21 @@ def _alert(production: Production) -> int:
 
 
 @command(
-    "Says which checkpoint of the open watch is due and not yet recorded.",
+    "Prints the checkpoint of the open watch that is due and not yet recorded.",
     "--hour-only",
 )
 @open_watch_option
 @reports_option
 @click.option("--target", default="", metavar="FILE", help="only watches of this target")
-@click.option("--hour-only", is_flag=True, help="print the hour alone, or nothing: for scripts")
-@click.option("--now", type=TIME, default=None, help="the time to ask about (default: now)")
+@click.option("--hour-only", is_flag=True, help="print only the hour, or nothing (for scripts)")
+@click.option("--now", type=TIME, default=None, help="as of this time (default: now)")
 def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime | None) -> int:
-    """The earliest checkpoint that is due and without a record."""
+    """Print the newest checkpoint that is due and has no record, then those missed before."""
     ledger = Ledger.find(reports, watch, target)
     if ledger is None:
         if watch:
-            whose, remedy = target or "any target", "`pytest -m hour0` opens one"
-            problem = describe_missing("a watch", reports, watch, whose, remedy)
+            of, remedy = target or "any target", "`pytest -m hour0` opens one"
+            problem = describe_missing("a watch", reports, watch, of, remedy)
             raise ConfigurationError([problem])
         if not hour_only:
             say.line("no watch is open; `pytest -m hour0` starts one")
@@ -128,7 +129,7 @@ def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime |
         for hour in plan.hours
         if plan.checkpoint(hour).due <= at and all(r.early for r in ledger.records(hour))
     ]
-    # one that was missed altogether comes before none: a late run asks for the same window
+    # the newest one first: it can still be on time; a missed one covers the same window at any time
     hour = open_ones[-1] if open_ones else None
     if hour_only:
         if hour is not None:
@@ -136,17 +137,19 @@ def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime |
         return 0
     if hour is None:
         ahead = [h for h in plan.hours if all(r.early for r in ledger.records(h))]
-        told = f"{COMMAND} signoff {ledger.folder}"
+        then = f"{COMMAND} signoff {ledger.folder}"
         if ahead:
-            told = f"hour {ahead[0]} at {say.local(plan.checkpoint(ahead[0]).due, plan.zone)}"
-        say.line(f"{plan.name}: nothing is due; next: {told}")
+            then = f"hour {ahead[0]} at {say.local(plan.checkpoint(ahead[0]).due, plan.zone)}"
+        say.line(f"{plan.name}: nothing is due; next: {then}")
         return 0
     late = at - plan.checkpoint(hour).due
     watched = ledger.genesis.target
     named = "" if watched == TARGET else f" --target {watched}"
-    say.line(f"{plan.name}: hour {hour} is due since {_minutes(late)}: pytest -m hour{hour}{named}")
+    say.line(
+        f"{plan.name}: hour {hour} has been due for {_minutes(late)}: pytest -m hour{hour}{named}"
+    )
     for missed in open_ones[:-1]:
-        say.line(f"  hour {missed} was missed, and can still be run late", "yellow")
+        say.line(f"  hour {missed} was missed; it can still be run late", "yellow")
     return 0
 
 
@@ -155,8 +158,9 @@ def _minutes(late: timedelta) -> str:
 
 
 @command(
-    "Asks health, every endpoint and the WebSocket at their intervals, and writes a line a minute "
-    "into reports/WATCH/probe/, on a machine that stays up; you can run two for redundancy. Ctrl-C "
+    "Probes health, every endpoint and the WebSocket at their intervals, and writes a line a "
+    "minute to reports/WATCH/probe/. Run it on a machine that stays up; you can run two for "
+    "redundancy. Ctrl-C "
     "stops it cleanly. With --t0 it opens the watch before hour 0, so that the hour before T0 is "
     "measured too.",
     "--t0 2026-12-01T06:00Z",
@@ -165,7 +169,7 @@ def _minutes(late: timedelta) -> str:
 @open_watch_option
 @reports_option
 @click.option(
-    "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch ahead of it"
+    "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch before then"
 )
 def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
     """Probe until the watch ends."""
@@ -184,13 +188,15 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
         )
         ledger = open_before_hour_0(ahead, production)
     if ledger is None:
-        remedy = "start one with `pytest -m hour0`, or ahead of it with --t0"
+        remedy = "start one with `pytest -m hour0`, or before hour 0 with --t0"
         problem = describe_missing("an open watch", reports, watch, target, remedy)
         raise ConfigurationError([problem])
-    if elsewhere := moved.elsewhere(ledger, addresses(production)):
-        remedy = f"{target}: not where {ledger.watch.name} looks; if production moved, run "
-        remedy += "the next checkpoint first, then start the prober again"
-        raise ConfigurationError([*elsewhere, remedy])
+    if changed := moved.probe_differences(ledger, addresses(production)):
+        remedy = (
+            f"{target}: other addresses than those of {ledger.watch.name}; if production moved, "
+        )
+        remedy += "run the next checkpoint first, then start the prober again"
+        raise ConfigurationError([*changed, remedy])
     service = f"{production.service.name} {production.service.environment}"
     on_call = [
         {"role": each.role, "name": each.name, "reach": each.reach}
@@ -205,23 +211,25 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
         unsent += bool(problems)
         for problem in problems:
             say.problem(problem)
-        _told(ledger, message, len(production.alert_urls), problems)
+        _record_alert(ledger, message, len(production.alert_urls), problems)
 
     caller = alerts.Caller(production.alert_urls, after)
 
-    def alarmed(alarm: Alarm) -> None:
+    def send_alarm(alarm: Alarm) -> None:
         if production.alert_urls:
             caller.send(alerts.alarm_message(alarm, service, on_call))
 
-    code = run_probe(production, ledger.watch, ledger.folder / "probe", alarmed)
+    code = run_probe(production, ledger.watch, ledger.folder / "probe", send_alarm)
     unsent += not caller.close()
     if unsent:
-        say.problem(f"{unsent} alerts did not reach everybody; the ledger says which")
+        say.problem(f"{unsent} alerts did not reach every address; the ledger lists them")
     return code
 
 
-def _told(ledger: Ledger, message: Message, addresses: int, problems: tuple[str, ...]) -> None:
-    """Write into the ledger what people were told between checkpoints."""
+def _record_alert(
+    ledger: Ledger, message: Message, addresses: int, problems: tuple[str, ...]
+) -> None:
+    """Write an alert sent between checkpoints to the ledger."""
     entry = {
         "at": WallClock().now(),
         "by": "hour24 probe",
@@ -232,32 +240,34 @@ def _told(ledger: Ledger, message: Message, addresses: int, problems: tuple[str,
     try:
         ledger.append("alert", entry)
     except LedgerError as problem:
-        say.problem(f"the alert is not in the ledger: {problem}")
+        say.problem(f"the alert could not be written to the ledger: {problem}")
 
 
 @command(
     "Prints the plan and changes nothing. With --yes and the watch's name it rolls back, waits for "
-    "the deploy, verifies health, and writes all of it into the ledger.",
+    "the deploy, verifies health, and records all of it in the ledger.",
     'launch-1 --yes launch-1 --by "Mara Example" --because "5 % of calls fail"',
 )
 @watch_argument
 @reports_option
-@click.option("--target", default="", metavar="FILE", help="default: the watch's own")
+@click.option("--target", default="", metavar="FILE", help="default: that of the watch")
 @click.option(
     "--rehearsal-at",
     type=click.Path(path_type=Path),
     default=None,
     metavar="FILE",
-    help="a rehearsal being served: what `python -m hour24.rehearsal.serve` printed",
+    help="file that `python -m hour24.rehearsal.serve` printed, for a rehearsal being served",
 )
 @click.option(
     "--way",
     type=OneOf(("platform", "git")),
     default="platform",
-    help="through the platform, or by reverting the commit (default: platform)",
+    help="redeploy on the platform, or revert the commit (default: platform)",
 )
-@click.option("--yes", default="", metavar="WATCH", help="the watch's name, to do it")
-@click.option("--by", default="", metavar="NAME", help="who does it, with --yes")
+@click.option(
+    "--yes", default="", metavar="WATCH", help="name of the watch: carry the rollback out"
+)
+@click.option("--by", default="", metavar="NAME", help="your name, with --yes")
 @click.option("--because", default="", metavar="WHY", help="the reason, with --yes")
 def rollback(
     watch: str,
@@ -285,7 +295,7 @@ def rollback(
         say.line(text)
     if not yes:
         name = ledger.watch.name
-        say.line("Nothing was changed. To do it:", "bold")
+        say.line("Nothing was changed. To roll back:", "bold")
         say.line(
             f"  {COMMAND} rollback {ledger.folder} --way {way} --yes {name} "
             "--by NAME --because WHY",
@@ -307,7 +317,7 @@ def rollback(
 
 
 def _watched(ledger: Ledger, target: str, rehearsal_at: Path | None) -> tuple[Production, Clock]:
-    """The watch's production and its clock; a rehearsal's moves its servers along.
+    """Return the watch's production and clock; a rehearsal's clock also moves its servers.
 
     Raises: ConfigurationError.
     """
