@@ -319,7 +319,7 @@ def test_error_lines_by_their_own_level_or_the_label(asking, expressions):
     found = render.render.error_lines(WINDOW)
     assert [item["id"] for item in found.items] == ["log-1", "log-2", "log-6", "log-8"]
     assert found.items[1]["level"] == found.items[1]["instance"] == ""
-    assert "a line's own level counts before its label" in found.note
+    assert "a line's own level overrides its label" in found.note
     assert f"newest line of any kind is from {WINDOW.start + timedelta(seconds=8):%Y-%m-%d}" in (
         found.note
     )

@@ -1,12 +1,12 @@
-"""Threads that do what is due, when it is due.
+"""Threads that run calls on schedule.
 
 Rules of this module:
 
-- A timetable calls at the moment asked for and never waits for what it called to end: work
-  goes to workers. So one slow probe delays no other.
-- Workers are daemon threads, made when none is idle and at most so many: a hung one keeps
+- A timetable makes a call at its time and hands the work to workers, so that one slow probe
+  delays no other.
+- Workers are daemon threads, started when none is idle, up to a maximum: a hung one keeps
   neither the others nor the process from ending.
-- Moments are those of ``time.perf_counter``.
+- Times are those of ``time.perf_counter``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Call = Callable[[], None]
 
 
 class Workers:
-    """Does calls in threads of its own, at most ``most`` at a time."""
+    """Runs calls in its own threads, at most ``most`` at a time."""
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
@@ -34,7 +34,7 @@ class Workers:
         self._lock = threading.Lock()
 
     def do(self, call: Call) -> bool:
-        """Have ``call`` done at once; false when nobody is left to do it."""
+        """Start ``call`` at once; False when every worker is busy."""
         with self._lock:
             if self._free > 0:
                 self._free -= 1
@@ -56,14 +56,14 @@ class Workers:
                         self._free -= 1
                         self._alive -= 1
                         return
-                continue  # a call was promised to this one while it gave up waiting
+                continue  # a call was assigned to this worker while its wait ran out
             call()
             with self._lock:
                 self._free += 1
 
 
 class Timetable:
-    """Calls at given moments, in one thread: the one that runs it."""
+    """Makes calls at given times, in the thread that runs it."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[float, int, Call]] = []
@@ -71,15 +71,15 @@ class Timetable:
         self._changed = threading.Condition()
         self._ended = False
 
-    def at(self, moment: float, call: Call) -> None:
-        """Have ``call`` called at ``moment``, or at once when that has passed."""
+    def at(self, time_s: float, call: Call) -> None:
+        """Schedule ``call`` for this time; a time that has passed means at once."""
         with self._changed:
-            heapq.heappush(self._entries, (moment, next(self._number), call))
-            if self._entries[0][0] == moment:
+            heapq.heappush(self._entries, (time_s, next(self._number), call))
+            if self._entries[0][0] == time_s:
                 self._changed.notify()
 
     def clear(self) -> None:
-        """Forget everything that is still to come."""
+        """Drop every call that is still scheduled."""
         with self._changed:
             self._entries.clear()
 
@@ -90,13 +90,13 @@ class Timetable:
             self._changed.notify()
 
     def run(self) -> None:
-        """Call what is due until there is nothing left to come, or until :meth:`end`."""
+        """Make each call when it is due, until none is left or until :meth:`end`."""
         while True:
             with self._changed:
                 if self._ended or not self._entries:
                     return
-                moment, _, call = self._entries[0]
-                left = moment - time.perf_counter()
+                time_s, _, call = self._entries[0]
+                left = time_s - time.perf_counter()
                 if left > 0:
                     self._changed.wait(left)
                     continue

@@ -1,9 +1,9 @@
-"""A platform whose deploys can be rolled back: what it is asked, and what it is told to do.
+"""The interface of a platform whose deploys can be rolled back.
 
 Rules of this module:
 
-- The state of a deploy is ours; the platform's own word stands beside it, for people.
-- :data:`NOTHING_DONE` are the answers that say that a rollback was not taken.
+- The state of a deploy is one of ours; ``status`` keeps the platform's own word, for people.
+- :data:`NOTHING_DONE` lists the errors that mean no rollback was begun.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from msgspec import Struct
 from hour24.errors import SourceError, SourceLacks, SourceLimited, SourceRefused
 
 LISTED = 100
-"""Deploys that a platform is asked for, the newest."""
+"""The number of newest deploys that are read."""
 ACTION_BUDGET_S = 60.0
-"""Of one question or action, in seconds."""
+"""Seconds for one question or action."""
 NOTHING_DONE: tuple[type[SourceError], ...] = (SourceRefused, SourceLacks, SourceLimited)
 State = Literal["live", "under_way", "replaced", "failed", ""]
 """Of a deploy: ``replaced`` was live once; "" where the platform says something unknown."""
 
 
 class Deploy(Struct, frozen=True, kw_only=True):
-    """A deploy as the platform tells it; what it does not tell is empty.
+    """A deploy as the platform reports it; what is missing is empty.
 
     Args:
         status: the platform's own word for its state.
@@ -55,11 +55,11 @@ class Service(Struct, frozen=True, kw_only=True):
 
 
 class Platform(Protocol):
-    """What the rollback needs of a platform. Every method that asks raises SourceError."""
+    """What the rollback needs of a platform. Methods that send a request raise SourceError."""
 
     @property
     def url(self) -> str:
-        """Where it is asked about the service."""
+        """The address of the service in the platform's API."""
 
     def service(self) -> Service:
         """The service."""

@@ -1,9 +1,9 @@
-"""What a witness says of itself, and the measures that may be asked of it.
+"""The description of a witness, and the measures that a witness can provide.
 
 Rules of this module:
 
 - A witness is one value, ``WITNESS``, in the ``__init__`` of its folder. That file imports nothing
-  heavy: whatever asks, tries or acts is named as ``"module:name"`` and imported when needed.
+  heavy: its source, trials and rollback are named as ``"module:name"`` and imported when needed.
 - Its section of production.toml is a Struct; the section's JSON Schema is made from it. A field of
   type Secret is a variable of the environment, named by the key ``FIELD_env``.
 - Every field has one role: WHERE (which system answers), LIMIT (it decides between PASS and FAIL)
@@ -26,25 +26,25 @@ from hour24.secrets import Secret
 from hour24.watch import Window
 
 RECEIPT_S = 60.0
-"""An event that was sent is looked for at least so long."""
+"""The shortest time, in seconds, that an event sent is searched for."""
 
 
 class Measure(StrEnum):
-    """What may be asked of a witness; the value is the name of the source's method.
+    """A measure that a witness can provide; the value is the name of the source's method.
 
-    A window is the first argument of each, but of those that exist only now (:data:`NOW`).
+    Each takes a window first, except those that exist only now (:data:`NOW`).
     """
 
     RESPONSES = "responses"
     """(window) -> Counts: requests answered, by status; bad are 5xx."""
     RESPONSES_OVER_TIME = "responses_over_time"
-    """(window) -> Series: requests, one line a status."""
+    """(window) -> Series: requests, one line per status."""
     LOAD = "load"
-    """(window) -> Series: requests a second, in one line."""
+    """(window) -> Series: requests per second, in one line."""
     MEMORY = "memory"
-    """(window) -> Series: memory in MB, one line an instance."""
+    """(window) -> Series: memory in MB, one line per instance."""
     MEMORY_LIMIT = "memory_limit"
-    """(window) -> Series: memory at which an instance is killed, in MB, one line an instance."""
+    """(window) -> Series: memory at which an instance is killed, in MB, one line per instance."""
     PLATFORM_EVENTS = "platform_events"
     """(window) -> Listing: starts and ends of processes; see :class:`Process`."""
     DEPLOYS = "deploys"
@@ -68,9 +68,9 @@ class Measure(StrEnum):
     WATCHED_LINES = "watched_lines"
     """(window) -> Counts: lines that hold each watched word."""
     BEATS = "beats"
-    """(window, jobs) -> Series: beats of background jobs, one line a worker."""
+    """(window, jobs) -> Series: beats of background jobs, one line per worker."""
     SERVICES = "services"
-    """() -> Listing: what the platform of the database calls each of its services."""
+    """() -> Listing: the status of each service of the database's platform."""
     DISK = "disk"
     """() -> Listing: one reading of the database's disk."""
     DATABASE_ROW = "database_row"
@@ -82,7 +82,7 @@ class Measure(StrEnum):
     CONNECTIONS = "connections"
     """() -> Listing: connections in use, idle in a transaction, waiting for a lock."""
     NUMBER = "number"
-    """(query) -> Total: one number, for a criterion of one's own (``ask.sql``)."""
+    """(query) -> Total: one number, for a custom criterion (``ask.sql``)."""
     INCIDENTS = "incidents"
     """() -> page -> Listing: incidents that vendors publish; advisory, never judged."""
 
@@ -99,11 +99,11 @@ NOW = frozenset(
         Measure.NUMBER,
     }
 )
-"""Measures that exist only now, and cannot be had of the past."""
+"""Measures that exist only now and cannot be measured retroactively."""
 
 
 class Role(Enum):
-    """What a field of a section is for."""
+    """The purpose of a section's field."""
 
     WHERE = "where"
     LIMIT = "limit"
@@ -111,7 +111,7 @@ class Role(Enum):
 
 
 class Variable(NamedTuple):
-    """What the variable of the environment behind a Secret holds.
+    """The content of the environment variable behind a Secret.
 
     Args:
         form: one of :data:`hour24.config.environment.FORMS`.
@@ -137,7 +137,7 @@ AnswerTime = Annotated[
 ]
 Token = Annotated[Secret, Role.ASKING]
 Lazy = str | Callable[..., Any]
-"""A class or function, or where it is found: ``"module:name"``."""
+"""A class or function, or its import path: ``"module:name"``."""
 
 
 BEARER = 'curl -sS -H "Authorization: Bearer {token}"'
@@ -200,13 +200,13 @@ class Witness(Struct, frozen=True, kw_only=True):
     advisory: bool = False
 
     def lane(self, measure: Measure) -> str:
-        """The thread that asks for this measure: ``SECTION-logs``."""
+        """Return the name of the thread that asks for this measure: ``SECTION-logs``."""
         part = self.measures[measure]
         return f"{self.section}-{part}" if part else self.section
 
 
 def repeat_of(witness: Witness, at: Any) -> str:
-    """The command that repeats a request, with the names of the reader's variables."""
+    """Return the command that repeats a request, with the names of the user's variables."""
     tables = at if witness.many else (at,)
     variables = {
         name: f"${value.name}"
@@ -218,12 +218,12 @@ def repeat_of(witness: Witness, at: Any) -> str:
 
 
 def last_hour(now: datetime, settle_s: float) -> Window:
-    """The hour before now, as far back as answers need to settle."""
+    """Return the last hour that is complete, ``settle_s`` before now."""
     return Window(now - timedelta(hours=1), now).shifted(-settle_s)
 
 
 def found(lazy: Lazy) -> Any:
-    """What a lazy name stands for, imported now."""
+    """Import and return what a lazy name refers to."""
     if not isinstance(lazy, str):
         return lazy
     module, _, name = lazy.partition(":")

@@ -1,11 +1,11 @@
-"""Which witnesses there are: our own folders, other packages, files that production.toml names.
+"""Finds witnesses: our own folders, other packages, files that production.toml names.
 
 Rules of this module:
 
 - A witness is imported only when its section is described.
 - The name of a section decides: a file named in production.toml before our own folder, that
   before another package's entry point in the group ``hour24.witnesses``.
-- What is found must be a whole witness; what is missing is said in one line.
+- A witness must be complete; a refusal names the first thing that is missing.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ FOLDER = Path(__file__).parent
 
 
 class NoWitness(ValueError):
-    """What was named as a witness is none; the text says what was expected and found."""
+    """What was named is no witness; the text says what was expected and found."""
 
 
 def of_file(path: Path) -> Witness:
-    """The witness in a file. Raises: NoWitness."""
+    """Return the witness in a file. Raises: NoWitness."""
     name = f"hour24_witness_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
@@ -46,9 +46,9 @@ def of_file(path: Path) -> Witness:
 
 
 def described(names: Iterable[str], files: Mapping[str, Witness]) -> dict[str, Witness]:
-    """The witnesses among these sections of production.toml, in their order.
+    """Return the witnesses among these sections of production.toml, in their order.
 
-    Raises: NoWitness, when an entry point leads to none.
+    Raises: NoWitness, when an entry point is no witness.
     """
     found: dict[str, Witness] = {}
     for name in names:
@@ -59,13 +59,13 @@ def described(names: Iterable[str], files: Mapping[str, Witness]) -> dict[str, W
 
 
 def own() -> tuple[str, ...]:
-    """Names of the witnesses that come with hour24."""
+    """Return the names of the witnesses that come with hour24."""
     return tuple(sorted(each.parent.name for each in FOLDER.glob("*/__init__.py")))
 
 
 def offered() -> tuple[str, ...]:
-    """Names of the witnesses that other packages bring."""
-    from importlib.metadata import entry_points  # late: it costs more than all of this room
+    """Return the names of the witnesses that other packages provide."""
+    from importlib.metadata import entry_points  # late: it costs more than this whole module
 
     return tuple(sorted({each.name for each in entry_points(group=GROUP)}))
 
@@ -79,7 +79,7 @@ def _own(name: str) -> Witness | None:
 
 
 def _of_package(name: str) -> Witness | None:
-    from importlib.metadata import entry_points  # late: it costs more than all of this room
+    from importlib.metadata import entry_points  # late: it costs more than this whole module
 
     for each in entry_points(group=GROUP, name=name):
         where = f"entry point {each.value}"
@@ -97,7 +97,7 @@ def _of_package(name: str) -> Witness | None:
 
 
 def checked(found: object, where: str) -> Witness:
-    """``found``, when it is a whole witness. Raises: NoWitness."""
+    """Return ``found`` if it is a complete witness. Raises: NoWitness."""
     if not isinstance(found, Witness):
         raise NoWitness(f"{where}: expected a Witness, got {type(found).__name__}")
     for measure in found.measures:

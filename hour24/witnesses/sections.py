@@ -1,4 +1,4 @@
-"""A section's Struct read: what each field is for, and the JSON Schema of the whole.
+"""Reads a section's Struct: the role of each field, and the JSON Schema of the section.
 
 Rules of this module:
 
@@ -69,13 +69,13 @@ class Field(Struct, frozen=True, kw_only=True):
 
     @property
     def secret(self) -> bool:
-        """Whether it holds a secret of the environment."""
+        """True for a field that holds a secret of the environment."""
         return self.type is Secret
 
 
 @cache
 def fields_of(at: type[Struct]) -> dict[str, Field]:
-    """The fields of a section's Struct by name."""
+    """Return the fields of a section's Struct by name."""
     hints = get_type_hints(at, include_extras=True)
     found = {}
     for each in fields(at):
@@ -100,7 +100,7 @@ def part(
     without: tuple[str, ...] = (),
     more: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The JSON Schema of one table.
+    """Return the JSON Schema of one table.
 
     Args:
         about: what the table is, one sentence.
@@ -123,17 +123,17 @@ def part(
 
 
 def parts(at: type[Struct], about: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The JSON Schema of a list of tables."""
+    """Return the JSON Schema of a list of tables."""
     return listed(part(at, about, optional), about)
 
 
 def listed(table: Mapping[str, Any], about: str) -> dict[str, Any]:
-    """The JSON Schema of a list of such tables."""
+    """Return the JSON Schema of a list of such tables."""
     return {"description": about, "title": "a list of tables", "type": "array", "items": table}
 
 
 def _property(field: Field) -> dict[str, Any]:
-    """The schema of one key, with its default where the file itself could state it."""
+    """Return the schema of one key, with its default if the file could state it."""
     found = _ruled(_schema(field.type, field.metas), field.metas)
     if field.required or field.default is None or field.secret:
         return found
@@ -150,7 +150,7 @@ def _property(field: Field) -> dict[str, Any]:
 
 
 def _bare(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A type without Annotated and None, and the notes on it."""
+    """Return a type without Annotated and None, and the notes on it."""
     notes: tuple[Any, ...] = ()
     if get_origin(hint) is Annotated:
         hint, *own = get_args(hint)
@@ -179,7 +179,7 @@ def _schema(kind: Any, metas: tuple[Meta, ...] = ()) -> dict[str, Any]:
 
 
 def _ruled(found: dict[str, Any], metas: tuple[Meta, ...]) -> dict[str, Any]:
-    """A schema with what its Metas say, the later before the earlier."""
+    """Return a schema with the rules of its Metas; a later one overrides an earlier one."""
     things = "Items" if found.get("type") == "array" else "Length"
     lengths = (f"min{things}", f"max{things}")
     for meta in metas:

@@ -1,13 +1,14 @@
-"""Beats of the background jobs, as the log tells them.
+"""Heartbeats of the background jobs, read from the log.
 
-Rules of this room:
+Rules of this module:
 
-- The platform is asked for lines that hold the longest word of the pattern: a colour may stand
-  between two words, hardly within one. The pattern itself, which the platform need not
-  understand, is tried here on the visible text, case not regarded.
-- A beat is at the moment its line tells. When the line arrived is not told, and is no value.
-- No beat is an answer when the window holds a line of another kind; whether jobs stand still or
-  the pattern is wrong, the log does not tell.
+- The platform filters by the longest word of the pattern: a colour code may stand between two
+  words, hardly within one. The pattern itself is matched here, on the visible text and without
+  regard to case, since the platform may not understand it.
+- A beat has the time of its line. The platform does not say when the line arrived, so the value
+  is None.
+- No beat is an answer when the window holds other lines; the log cannot say whether the jobs
+  stopped or the pattern is wrong.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ MOST_PAGES = 200
 """Three workers for 24 h are 87 pages."""
 LEAST_TEXT = 3
 LONGEST = 1000
-"""A longer pattern is not looked through for a word."""
+"""A longer pattern is not searched for a word."""
 PERIODS = 3
-"""So many are read without a filter when no beat was found with one."""
+"""Beat periods that are read without a filter when the filter found no beat."""
 _UNREADABLE = shipped(r"\\[xuUN]|\(\?[aiLmsu]*x", longest=LONGEST)
-"""Characters by their number, and patterns with blanks that mean nothing."""
+"""Characters written as codes, and patterns in verbose mode."""
 _SEVERAL = shipped(r"\\[^\W\d_]|\\\d+|[.^$]|\[\^?\]?(?:\\.|[^\]\\])*\]", longest=LONGEST)
-"""What stands for one of several characters, or for none: ``\\d``, ``.``, ``[a-z]``."""
+"""Matches one of several characters, or none: ``\\d``, ``.``, ``[a-z]``."""
 _REPEAT = shipped(r"[*?+][?+]?|\{[^}]*\}[?+]?", longest=LONGEST)
 
 
 def beats(place: Place, window: Window, jobs: Jobs) -> Series:
-    """One line a worker: ``times`` are its beats, ``values`` their arrivals, which are not told.
+    """Return one line per worker: ``times`` are its beats, ``values`` their unknown arrivals.
 
-    No line, when nothing beat.
+    There is no line when no worker sent a beat.
 
     Raises: SourceTooMany, past the page cap; SourceEmpty, when the log holds no line at all.
     """
@@ -48,7 +49,7 @@ def beats(place: Place, window: Window, jobs: Jobs) -> Series:
     plain = plain_text(jobs.pattern)
 
     def beat(line: LogLine) -> dict[str, str] | None:
-        """The named groups of a line that is a beat."""
+        """Return the named groups of a line that is a beat; None for another line."""
         return expression.groups(visible(line.message)) if line.is_message else None
 
     with place.asking("beats", window) as asking:
@@ -61,7 +62,7 @@ def beats(place: Place, window: Window, jobs: Jobs) -> Series:
             if match is not None:
                 times.setdefault(match.get("worker", ""), []).append(line.at)
         if not times and plain:
-            # before anybody is told that jobs stand still: the filter may hide their beats
+            # before a report that jobs stopped: the filter may hide their beats
             since = window.end - timedelta(seconds=PERIODS * jobs.every_s)
             last = Window(max(window.start, since), window.end)
             if any(beat(line) for line in lines(place, asking, last)):
@@ -77,12 +78,12 @@ def beats(place: Place, window: Window, jobs: Jobs) -> Series:
                 )
                 for worker, each in sorted(times.items())
             ),
-            note="moments of the lines; when they arrived is not told by the platform",
+            note="times of the lines; the platform does not say when they arrived",
         )
 
 
 def plain_text(pattern: str) -> str:
-    """The longest word that whatever the pattern finds must hold; empty where none is certain.
+    """Return the longest word that every match of the pattern holds; empty where none is certain.
 
     Only what stands outside groups and classes, and is not repeated, is certain.
     """

@@ -1,14 +1,13 @@
-"""ERROR lines, and how many lines hold a watched word.
+"""ERROR lines, and counts of lines that hold a watched word.
 
-Rules of this room:
+Rules of this module:
 
-- Asked for are the lines whose label is an error's, and those with a word, number or form of an
-  error in their text. Which of them are errors is the judge's to say, by the line's own level
-  (:mod:`hour24.lines.levels`); lines of a level below are left out here.
-- Both are asked by regular expression, which Render documents. Where the newest lines hold an
-  error that this did not find, single words are asked for; a filter that hides a line even so is
-  misread.
-- None found is believed when the window holds a line of any kind.
+- The queries are for lines with an error's label, and for lines whose text has a word, number or
+  form of an error. The judge decides which are errors, by the line's own level
+  (:mod:`hour24.lines.levels`); lines below that level are left out here.
+- Both queries are regular expressions, which Render documents. If the newest lines hold an error
+  that they missed, single words are queried; a filter that still hides a line is refused.
+- Finding none is an answer when the window holds a line of any kind.
 - Of watched words only counts are kept. Case does not matter; a line with two of them counts
   for both.
 """
@@ -30,7 +29,7 @@ WATCHED = ("WARN", "database", "timeout")
 MOST = 50
 """Pages of ERROR lines that are read, of each kind."""
 LONGEST = 2000
-"""So many characters of a message are kept: more than anybody looks at."""
+"""Characters of a message that are kept: more than a person reads."""
 _LABELS = (
     "error", "err", "fatal", "critical", "crit", "alert", "emerg", "emergency", "panic", "severe",
 )  # fmt: skip
@@ -38,7 +37,7 @@ _TEXTS = (
     "ERROR", "FATAL", "CRIT", "PANIC", "ALERT", "EMERG", "SEVERE", "ERR", "EROR", "FTL",
     "exception", "traceback", "uncaught", "unhandled", '"level":50', '"level":60', "fail:",
 )  # fmt: skip
-"""Asked one by one where regular expressions do not find what is there."""
+"""Queried one by one where regular expressions miss an error."""
 _BY_LABEL = ("level", f"/^({'|'.join(_LABELS)})$/")
 _WORDS = (
     "error|ERROR|Error|err|ERR|Err|erro|ERRO|eror|EROR|fatal|FATAL|Fatal|FATA|FTL|critical|CRITICAL"
@@ -56,10 +55,10 @@ _BY_TEXT = (
 
 
 def error_lines(place: Place, window: Window) -> Listing:
-    """``{id, at, message, level, instance}``, oldest first; ``seen`` lines were looked at.
+    """Return ``{id, at, message, level, instance}``, oldest first; ``seen`` lines were read.
 
-    Past the page cap these are the first ones, and the listing is not complete: what is there
-    was logged.
+    Past the page cap these are the first lines, and the listing is not complete: they are
+    evidence all the same.
 
     Raises: SourceEmpty, when the log holds no line at all.
     """
@@ -89,16 +88,15 @@ def error_lines(place: Place, window: Window) -> Listing:
             complete=complete,
             seen=len(seen),
             note="lines labelled an error or worse, and lines with a word or number of such a "
-            "level, lines of requests aside; a line's own level counts before its label; "
+            "level, excluding request lines; a line's own level overrides its label; "
             + _until(last),
         )
 
 
 def watched_lines(place: Place, window: Window) -> Counts:
-    """How many lines hold each watched word: ``parts``, word -> lines; none of them is bad.
+    """Return how many lines hold each watched word: ``parts``, word -> lines; none is bad.
 
-    ``total`` is how many lines were read, the newest ones of any kind among them; the window is
-    the exposure.
+    ``total`` counts the lines read, including the newest of any kind; the window is the exposure.
 
     Raises: SourceTooMany, past the page cap; SourceEmpty, when the log holds no line at all.
     """
@@ -112,7 +110,7 @@ def watched_lines(place: Place, window: Window) -> Counts:
             total=len({*seen, *(line.id for line in last)}),
             bad=0,
             parts={word: sum(_holds(line, word) for line in each) for word, each in found.items()},
-            note=f"lines with each word in {window.hours:g} h, lines of requests aside; "
+            note=f"lines with each word in {window.hours:g} h, excluding request lines; "
             + _until(last),
         )
 
@@ -120,7 +118,7 @@ def watched_lines(place: Place, window: Window) -> Counts:
 def _candidates(
     place: Place, asking: Asking, window: Window, filters: Sequence[tuple[str, str]]
 ) -> tuple[dict[str, LogLine], bool]:
-    """The first lines that pass any of these filters, by id, and whether these are all."""
+    """Return the first lines that pass any of these filters, by id, and whether they are all."""
     seen: dict[str, LogLine] = {}
     complete = True
     for each in filters:
@@ -135,7 +133,7 @@ def _is_error(line: LogLine) -> bool:
 
 
 def _is_kept(line: LogLine) -> bool:
-    """Whether it is an error, or nobody says what it is and it holds the word of one."""
+    """True for an error, and for a line of unknown level that holds the word of one."""
     if not line.is_message:
         return False
     level = level_of(line.message[:LONGEST], line.level)
@@ -147,7 +145,7 @@ def _holds(line: LogLine, word: str) -> bool:
 
 
 def _is_watched(line: LogLine) -> bool:
-    """Whether a search for the words as they are written must find it."""
+    """True if a case-sensitive search for the watched words must find the line."""
     return line.is_message and any(word in visible(line.message) for word in WATCHED)
 
 

@@ -1,8 +1,9 @@
-"""The platform's deploys: which one is live, which one was, and going back to it.
+"""Render's deploys for a rollback: the live one, the earlier ones, and going back to one.
 
 Rules of this module:
 
-- Only a deploy's ``id`` is promised; whatever else is missing stays empty.
+- Only a deploy's ``id`` is required; anything else that is missing or odd stays empty, since it
+  must not stop a rollback.
 - A rollback leaves automatic deploys as they are, and the next push would bring the bad commit
   back: they are switched off first, and the answer must say so.
 - The rollback is sent once.
@@ -42,7 +43,7 @@ STATES: dict[str, State] = {
 
 
 class Platform:
-    """Render, asked about one service's deploys, and told to roll back."""
+    """Reads one service's deploys from Render, and rolls back."""
 
     def __init__(self, at: RenderAt, clock: Clock, *, budget_s: float = ACTION_BUDGET_S) -> None:
         self.at = at
@@ -68,7 +69,7 @@ class Platform:
     # --- reading ------------------------------------------------------------------------------
 
     def service(self) -> Service:
-        """The service. Raises: SourceError, when it is not to be had."""
+        """The service. Raises: SourceError, when there is no answer."""
         asking = self._asking("service")
         return _service(asking, asking.document(self._path, missing=self._unseen()))
 
@@ -80,12 +81,12 @@ class Platform:
         )
         if not isinstance(found, list):
             asking.refuse(SourceMisread, f"expected a list, got {type(found).__name__}")
-        told = [
+        found_deploys = [
             _deploy(asking, each.get("deploy") if isinstance(each, dict) else None)
             for each in found
         ]
         earliest = datetime.min.replace(tzinfo=UTC)
-        return tuple(sorted(told, key=lambda each: each.created or earliest, reverse=True))
+        return tuple(sorted(found_deploys, key=lambda each: each.created or earliest, reverse=True))
 
     def deploy(self, deploy_id: str) -> Deploy:
         """One deploy, as it is now. Raises: SourceError."""
@@ -115,8 +116,8 @@ class Platform:
         """Begin to go back to this deploy; sent once.
 
         Returns: the new deploy.
-        Raises: SourceError; one of :data:`NOTHING_DONE` when it was not taken, any other when
-            that is not known.
+        Raises: SourceError; one of :data:`NOTHING_DONE` when Render refused it, any other when
+            the outcome is unknown.
         """
         asking = self._asking("rollback")
         answer = asking.answer(
@@ -129,7 +130,7 @@ class Platform:
         )
         return _deploy(asking, asking.parsed(answer))
 
-    # --- told to people -----------------------------------------------------------------------
+    # --- texts for people ---------------------------------------------------------------------
 
     @property
     def url(self) -> str:
@@ -181,18 +182,18 @@ def _deploy(asking: Asking, found: Any) -> Deploy:
         commit=_words(asking, commit, "id"),
         message=_words(asking, commit, "message"),
         trigger=_words(asking, found, "trigger"),
-        created=_moment(found.get("createdAt")),
-        finished=_moment(found.get("finishedAt")),
+        created=_time(found.get("createdAt")),
+        finished=_time(found.get("finishedAt")),
     )
 
 
 def _words(asking: Asking, found: Mapping[str, Any], key: str) -> str:
-    """A text that is safe to show: on one line, without control characters and secrets."""
+    """Return a text that is safe to show: one line, without control characters and secrets."""
     value = found.get(key)
     return one_line(asking.client.scrubbed(value), LONGEST) if isinstance(value, str) else ""
 
 
-def _moment(value: Any) -> datetime | None:
+def _time(value: Any) -> datetime | None:
     try:
         read = datetime.fromisoformat(value)
     except (ValueError, TypeError):

@@ -1,12 +1,11 @@
-"""Render, asked through its published web API: logs, metrics, events and deploys of one service.
+"""Render's published web API: logs, metrics, events and deploys of one service.
 
 Rules of this package:
 
-- One room a subject; :class:`Render` is the door. Nothing here judges.
-- What Render answers is believed only as far as it speaks of this service and of the window
-  asked; nothing at all, where a running service has something, is
-  :class:`~hour24.errors.SourceEmpty`.
-- Units are read from the answer. Moments are epoch seconds.
+- One module per subject; :class:`Render` is the entrance. Nothing here judges.
+- An answer counts only for this service and the window asked for. An empty answer, where a
+  running service has data, is :class:`~hour24.errors.SourceEmpty`.
+- Units are read from the answer. Times are epoch seconds.
 
 Source: Render's public API, v1.
 """
