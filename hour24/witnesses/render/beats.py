@@ -21,8 +21,8 @@ from hour24.evidence import Line, Series
 from hour24.linear import shipped, stated
 from hour24.lines import visible
 from hour24.watch import Window
+from hour24.witnesses.render.api import ServiceApi
 from hour24.witnesses.render.logs import LogLine, lines, newest
-from hour24.witnesses.render.place import Place
 
 MOST_PAGES = 200
 """Three workers for 24 h are 87 pages."""
@@ -38,7 +38,7 @@ _SEVERAL = shipped(r"\\[^\W\d_]|\\\d+|[.^$]|\[\^?\]?(?:\\.|[^\]\\])*\]", longest
 _REPEAT = shipped(r"[*?+][?+]?|\{[^}]*\}[?+]?", longest=LONGEST)
 
 
-def beats(place: Place, window: Window, jobs: Jobs) -> Series:
+def beats(api: ServiceApi, window: Window, jobs: Jobs) -> Series:
     """Return one line per worker: ``times`` are its beats, ``values`` their unknown arrivals.
 
     There is no line when no worker sent a beat.
@@ -52,10 +52,10 @@ def beats(place: Place, window: Window, jobs: Jobs) -> Series:
         """Return the named groups of a line that is a beat; None for another line."""
         return expression.groups(visible(line.message)) if line.is_message else None
 
-    with place.asking("beats", window) as asking:
+    with api.asking("beats", window) as asking:
         filters = [("text", f"*{plain}*")] if plain else []
-        found = lines(place, asking, window, *filters, most_pages=MOST_PAGES)
-        newest(place, asking, window, found, lambda line: beat(line) is not None)
+        found = lines(api, asking, window, *filters, most_pages=MOST_PAGES)
+        newest(api, asking, window, found, lambda line: beat(line) is not None)
         times: dict[str, list[float]] = {}
         for line in found:
             match = beat(line)
@@ -65,7 +65,7 @@ def beats(place: Place, window: Window, jobs: Jobs) -> Series:
             # before a report that jobs stopped: the filter may hide their beats
             since = window.end - timedelta(seconds=PERIODS * jobs.every_s)
             last = Window(max(window.start, since), window.end)
-            if any(beat(line) for line in lines(place, asking, last)):
+            if any(beat(line) for line in lines(api, asking, last)):
                 raise misread(asking.where, "beats by the filter too", f"*{plain}*")
         return Series(
             question=asking.question(),

@@ -21,7 +21,7 @@ from hour24.asking.answers import Time
 from hour24.errors import SourceEmpty
 from hour24.evidence import Listing
 from hour24.watch import Window
-from hour24.witnesses.render.place import Listed, Place
+from hour24.witnesses.render.api import Listed, ServiceApi
 
 BACK_S = 86_400.0
 """A deploy that began more than a day before the window has ended by then."""
@@ -57,16 +57,16 @@ class ListedDeploy(Listed, frozen=True, kw_only=True):
     deploy: Deploy
 
 
-def deploys(place: Place, window: Window) -> Listing:
+def deploys(api: ServiceApi, window: Window) -> Listing:
     """Return ``{id, status, served, trigger, commit, created, started, finished}``, oldest first.
 
     Times are epoch seconds, None where absent. ``about`` holds the id of the ``live`` deploy.
 
     Raises: SourceEmpty, when there is no deploy at all; SourceIncomplete, past the page cap.
     """
-    with place.asking("deploys", window) as asking:
+    with api.asking("deploys", window) as asking:
         found: dict[str, dict[str, Any]] = {}
-        for page, _ in place.pages(asking, "deploys", ListedDeploy, ()):
+        for page, _ in api.pages(asking, "deploys", ListedDeploy, ()):
             for item in page:
                 deploy = _as_item(item.deploy)
                 found.setdefault(deploy["id"], deploy)

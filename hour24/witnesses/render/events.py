@@ -20,7 +20,7 @@ from hour24.asking.answers import Time, is_within, misread, read_answer, stamp
 from hour24.asking.client import Asking
 from hour24.evidence import Listing
 from hour24.watch import Window
-from hour24.witnesses.render.place import Listed, Place
+from hour24.witnesses.render.api import Listed, ServiceApi
 
 LONGEST = 300
 ENDED = frozenset({"server_failed", "server_restarted", "server_hardware_failure"})
@@ -48,7 +48,7 @@ class Service(Struct, frozen=True):
     id: str
 
 
-def events(place: Place, window: Window) -> Listing:
+def events(api: ServiceApi, window: Window) -> Listing:
     """Return ``{id, at, type, process, details, instance, deploy}``, oldest first.
 
     ``process`` is ``ended`` where a process ended, whatever the type is called; ``details`` is
@@ -56,18 +56,18 @@ def events(place: Place, window: Window) -> Listing:
 
     Raises: SourceIncomplete, past the page cap.
     """
-    with place.asking("events", window) as asking:
+    with api.asking("events", window) as asking:
         params = [("startTime", stamp(window.start)), ("endTime", stamp(window.end))]
         found: dict[str, dict[str, Any]] = {}
         seen = 0
-        for page, where in place.pages(asking, "events", ListedEvent, params):
+        for page, where in api.pages(asking, "events", ListedEvent, params):
             for index, item in enumerate(page):
                 seen += 1
                 event = item.event
                 if is_within(window, event.timestamp, f"{where}[{index}].event.timestamp"):
                     found.setdefault(event.id, _as_item(event))
         if not seen:
-            _check_visible(place, asking)
+            _check_visible(api, asking)
         return Listing(
             question=asking.question(),
             what="events",
@@ -108,10 +108,10 @@ def _id(details: dict[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _check_visible(place: Place, asking: Asking) -> None:
+def _check_visible(api: ServiceApi, asking: Asking) -> None:
     """Check that the token sees the service. Raises: SourceError, when it does not."""
     where = f"{asking.where}: service"
-    document = place.document(asking, f"/services/{place.at.service}")
+    document = api.document(asking, f"/services/{api.at.service}")
     service = read_answer(document, Service, where)
-    if service.id != place.at.service:
-        raise misread(f"{where}.id", place.at.service, service.id)
+    if service.id != api.at.service:
+        raise misread(f"{where}.id", api.at.service, service.id)

@@ -22,8 +22,8 @@ from hour24.errors import SourceMisread
 from hour24.evidence import Counts, Listing
 from hour24.lines import level_of, may_be_error, visible
 from hour24.watch import Window
+from hour24.witnesses.render.api import ServiceApi
 from hour24.witnesses.render.logs import LogLine, first_lines, lines, newest
-from hour24.witnesses.render.place import Place
 
 WATCHED = ("WARN", "database", "timeout")
 MOST = 50
@@ -54,7 +54,7 @@ _BY_TEXT = (
 )
 
 
-def error_lines(place: Place, window: Window) -> Listing:
+def error_lines(api: ServiceApi, window: Window) -> Listing:
     """Return ``{id, at, message, level, instance}``, oldest first; ``seen`` lines were read.
 
     Past the page cap these are the first lines, and the listing is not complete: they are
@@ -62,15 +62,15 @@ def error_lines(place: Place, window: Window) -> Listing:
 
     Raises: SourceEmpty, when the log holds no line at all.
     """
-    with place.asking("error lines", window) as asking:
-        seen, complete = _candidates(place, asking, window, (_BY_LABEL, _BY_TEXT))
+    with api.asking("error lines", window) as asking:
+        seen, complete = _candidates(api, asking, window, (_BY_LABEL, _BY_TEXT))
         try:
-            last = newest(place, asking, window, seen.values(), _is_error if complete else _nothing)
+            last = newest(api, asking, window, seen.values(), _is_error if complete else _nothing)
         except SourceMisread:
             single = [("level", each) for each in _LABELS] + [("text", f"*{t}*") for t in _TEXTS]
-            more, complete = _candidates(place, asking, window, single)
+            more, complete = _candidates(api, asking, window, single)
             seen |= more
-            last = newest(place, asking, window, seen.values(), _is_error if complete else _nothing)
+            last = newest(api, asking, window, seen.values(), _is_error if complete else _nothing)
         found = sorted(line for line in seen.values() if _is_kept(line))
         return Listing(
             question=asking.question(),
@@ -93,17 +93,17 @@ def error_lines(place: Place, window: Window) -> Listing:
         )
 
 
-def watched_lines(place: Place, window: Window) -> Counts:
+def watched_lines(api: ServiceApi, window: Window) -> Counts:
     """Return how many lines hold each watched word: ``parts``, word -> lines; none is bad.
 
     ``total`` counts the lines read, including the newest of any kind; the window is the exposure.
 
     Raises: SourceTooMany, past the page cap; SourceEmpty, when the log holds no line at all.
     """
-    with place.asking("watched lines", window) as asking:
-        found = {word: lines(place, asking, window, ("text", f"*{word}*")) for word in WATCHED}
+    with api.asking("watched lines", window) as asking:
+        found = {word: lines(api, asking, window, ("text", f"*{word}*")) for word in WATCHED}
         seen = {line.id: line for each in found.values() for line in each}
-        last = newest(place, asking, window, seen.values(), _is_watched)
+        last = newest(api, asking, window, seen.values(), _is_watched)
         return Counts(
             question=asking.question(),
             what="lines read",
@@ -116,13 +116,13 @@ def watched_lines(place: Place, window: Window) -> Counts:
 
 
 def _candidates(
-    place: Place, asking: Asking, window: Window, filters: Sequence[tuple[str, str]]
+    api: ServiceApi, asking: Asking, window: Window, filters: Sequence[tuple[str, str]]
 ) -> tuple[dict[str, LogLine], bool]:
     """Return the first lines that pass any of these filters, by id, and whether they are all."""
     seen: dict[str, LogLine] = {}
     complete = True
     for each in filters:
-        found, whole = first_lines(place, asking, window, each, most_pages=MOST)
+        found, whole = first_lines(api, asking, window, each, most_pages=MOST)
         seen |= {line.id: line for line in found}
         complete = complete and whole
     return seen, complete

@@ -25,7 +25,7 @@ from hour24.asking.answers import SLACK_S, Time, epoch_of, is_within, misread, r
 from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceTooMany
 from hour24.watch import Window
-from hour24.witnesses.render.place import PAGE, Place
+from hour24.witnesses.render.api import PAGE, ServiceApi
 
 MOST_PAGES = 100
 """10,000 lines of one filter, at one request per page."""
@@ -73,7 +73,7 @@ class LogLine(NamedTuple):
 
 
 def lines(
-    place: Place,
+    api: ServiceApi,
     asking: Asking,
     window: Window,
     *filters: tuple[str, str],
@@ -83,14 +83,14 @@ def lines(
 
     Raises: SourceTooMany, when they are more than ``most_pages`` hold.
     """
-    found, whole = first_lines(place, asking, window, *filters, most_pages=most_pages)
+    found, whole = first_lines(api, asking, window, *filters, most_pages=most_pages)
     if not whole:
         asking.refuse(SourceTooMany, f"expected at most {most_pages * PAGE} lines, got more")
     return found
 
 
 def first_lines(
-    place: Place,
+    api: ServiceApi,
     asking: Asking,
     window: Window,
     *filters: tuple[str, str],
@@ -103,7 +103,7 @@ def first_lines(
     for number in range(1, most_pages + 1):
         asked.add(period)
         where = f"{asking.where}: page {number}"
-        page = _page(place, asking, where, period, "forward", filters)
+        page = _page(api, asking, where, period, "forward", filters)
         for line in _lines(page, where, window):
             found.setdefault(line.id, line)
         if not page.has_more:
@@ -117,7 +117,7 @@ def first_lines(
 
 
 def newest(
-    place: Place,
+    api: ServiceApi,
     asking: Asking,
     window: Window,
     known: Collection[LogLine],
@@ -134,7 +134,7 @@ def newest(
     """
     where = f"{asking.where}: newest"
     period = (stamp(window.start), stamp(window.end))
-    page = _page(place, asking, where, period, "backward", ())
+    page = _page(api, asking, where, period, "backward", ())
     found = sorted(_lines(page, where, window))
     if not found:
         asking.refuse(SourceEmpty, "expected a line of any kind in the window, got none")
@@ -146,7 +146,7 @@ def newest(
 
 
 def _page(
-    place: Place,
+    api: ServiceApi,
     asking: Asking,
     where: str,
     period: tuple[str, str],
@@ -154,15 +154,15 @@ def _page(
     filters: tuple[tuple[str, str], ...],
 ) -> Page:
     params = [
-        ("ownerId", place.at.owner),
-        ("resource", place.at.service),
+        ("ownerId", api.at.owner),
+        ("resource", api.at.service),
         *filters,
         ("startTime", period[0]),
         ("endTime", period[1]),
         ("direction", direction),
         ("limit", str(PAGE)),
     ]
-    return read_answer(place.document(asking, "/logs", params), Page, where)
+    return read_answer(api.document(asking, "/logs", params), Page, where)
 
 
 def _lines(page: Page, where: str, window: Window) -> list[LogLine]:

@@ -30,7 +30,7 @@ from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceMisread
 from hour24.evidence import Counts, Line, Series
 from hour24.watch import Window
-from hour24.witnesses.render.place import Place
+from hour24.witnesses.render.api import ServiceApi
 
 MINUTE_S = 60
 STEP_S = 300
@@ -76,13 +76,13 @@ class Measured(NamedTuple):
     values: dict[float, float | None]
 
 
-def responses(place: Place, window: Window) -> Counts:
+def responses(api: ServiceApi, window: Window) -> Counts:
     """Return the requests of the window by status; ``bad`` are those of 500 and above.
 
     Raises: SourceEmpty, when no value is given.
     """
-    with place.asking("responses", window) as asking:
-        found = _requests(place, asking, window, MINUTE_S, by_status=True)
+    with api.asking("responses", window) as asking:
+        found = _requests(api, asking, window, MINUTE_S, by_status=True)
         parts: dict[str, float] = {}
         for each in found:
             status = each.labels["statusCode"]
@@ -105,10 +105,10 @@ def responses(place: Place, window: Window) -> Counts:
         )
 
 
-def responses_over_time(place: Place, window: Window) -> Series:
+def responses_over_time(api: ServiceApi, window: Window) -> Series:
     """Return the requests in steps of five minutes, one line per status."""
-    with place.asking("responses over time", window) as asking:
-        found = _requests(place, asking, window, STEP_S, by_status=True)
+    with api.asking("responses over time", window) as asking:
+        found = _requests(api, asking, window, STEP_S, by_status=True)
         by_status: dict[str, list[Measured]] = {}
         for each in found:
             by_status.setdefault(each.labels["statusCode"], []).append(each)
@@ -123,13 +123,13 @@ def responses_over_time(place: Place, window: Window) -> Series:
         )
 
 
-def load(place: Place, window: Window) -> Series:
+def load(api: ServiceApi, window: Window) -> Series:
     """Return the requests per second of each minute.
 
     Raises: SourceMisread, when the steps are not of the minute asked for.
     """
-    with place.asking("load", window) as asking:
-        summed = _summed(_requests(place, asking, window, MINUTE_S, by_status=False))
+    with api.asking("load", window) as asking:
+        summed = _summed(_requests(api, asking, window, MINUTE_S, by_status=False))
         steps = [b - a for a, b in pairwise(summed)]
         if steps and min(steps) != MINUTE_S:
             raise misread(f"{asking.where}: values", f"one every {MINUTE_S} s", min(steps))
@@ -137,19 +137,19 @@ def load(place: Place, window: Window) -> Series:
         return Series(question=asking.question(), unit="requests/s", lines=(_line({}, rate),))
 
 
-def memory(place: Place, window: Window) -> Series:
+def memory(api: ServiceApi, window: Window) -> Series:
     """Return the memory of each minute in MB, one line per instance."""
-    return _memory(place, window, "memory", "memory")
+    return _memory(api, window, "memory", "memory")
 
 
-def memory_limit(place: Place, window: Window) -> Series:
+def memory_limit(api: ServiceApi, window: Window) -> Series:
     """Return the memory limit of each minute in MB, one line per instance."""
-    return _memory(place, window, "memory limit", "memory-limit")
+    return _memory(api, window, "memory limit", "memory-limit")
 
 
-def _memory(place: Place, window: Window, what: str, name: str) -> Series:
-    with place.asking(what, window) as asking:
-        found = _measured(place, asking, window, name, MINUTE_S, MB)
+def _memory(api: ServiceApi, window: Window, what: str, name: str) -> Series:
+    with api.asking(what, window) as asking:
+        found = _measured(api, asking, window, name, MINUTE_S, MB)
         return Series(
             question=asking.question(),
             unit="MB",
@@ -162,10 +162,10 @@ def _memory(place: Place, window: Window, what: str, name: str) -> Series:
 
 
 def _requests(
-    place: Place, asking: Asking, window: Window, step_s: int, *, by_status: bool
+    api: ServiceApi, asking: Asking, window: Window, step_s: int, *, by_status: bool
 ) -> list[Measured]:
     more = [("aggregateBy", "statusCode")] if by_status else []
-    found = _measured(place, asking, window, "http-requests", step_s, REQUESTS, *more)
+    found = _measured(api, asking, window, "http-requests", step_s, REQUESTS, *more)
     for index, each in enumerate(found if by_status else []):
         status = each.labels.get("statusCode")
         if status is None or not _STATUS.fullmatch(status):
@@ -176,7 +176,7 @@ def _requests(
 
 
 def _measured(
-    place: Place,
+    api: ServiceApi,
     asking: Asking,
     window: Window,
     name: str,
@@ -192,18 +192,18 @@ def _measured(
     Raises: SourceEmpty, when there is none.
     """
     params = [
-        ("resource", place.at.service),
+        ("resource", api.at.service),
         *more,
         ("startTime", stamp(window.start)),
         ("endTime", stamp(window.end)),
         ("resolutionSeconds", str(step_s)),
     ]
-    document = place.document(asking, f"/metrics/{name}", params)
+    document = api.document(asking, f"/metrics/{name}", params)
     found: dict[tuple[tuple[str, str], ...], Measured] = {}
     answered = read_answer(document, list[Metric], f"{asking.where}: series")
     for index, metric in enumerate(answered):
         where = f"{asking.where}: series[{index}]"
-        labels = _labels(place, metric, where)
+        labels = _labels(api, metric, where)
         scale = _scale(metric.unit, units, f"{where}.unit")
         values = _values(metric, where, window, step_s, scale)
         key = tuple(sorted(labels.items()))
@@ -212,18 +212,16 @@ def _measured(
         found[key] = Measured(labels, values)
     if not any(value is not None for each in found.values() for value in each.values.values()):
         got = "an empty list" if not found else f"{len(found)} series without one"
-        asking.refuse(
-            SourceEmpty, f"expected values of {place.at.service} in the window, got {got}"
-        )
+        asking.refuse(SourceEmpty, f"expected values of {api.at.service} in the window, got {got}")
     return [each for each in found.values() if each.values]
 
 
-def _labels(place: Place, metric: Metric, where: str) -> dict[str, str]:
+def _labels(api: ServiceApi, metric: Metric, where: str) -> dict[str, str]:
     """Return the labels of a series, without the service's own."""
     labels = {label.field: label.value for label in metric.labels}
     for field in ("resource", "service"):
-        if labels.pop(field, place.at.service) != place.at.service:
-            raise SourceMisread(f"{where}.labels: expected {field} {place.at.service}, got another")
+        if labels.pop(field, api.at.service) != api.at.service:
+            raise SourceMisread(f"{where}.labels: expected {field} {api.at.service}, got another")
     return labels
 
 

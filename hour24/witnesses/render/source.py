@@ -18,7 +18,7 @@ from hour24.config import Jobs
 from hour24.evidence import Counts, Listing, Series
 from hour24.watch import Window
 from hour24.witnesses.render import RenderAt, beats, deploys, events, lines, metrics
-from hour24.witnesses.render.place import Place
+from hour24.witnesses.render.api import ServiceApi
 
 __all__ = ["Render"]
 
@@ -30,47 +30,47 @@ class Render:
         client = ApiClient(
             "render", at.url, clock, token=at.token, timeout_s=at.timeout_s, budget_s=budget_s
         )
-        self._place = Place(client, at)
+        self._api = ServiceApi(client, at)
 
     def responses(self, window: Window) -> Counts:
         """Requests that the platform answered in the window, by status; bad are 5xx."""
-        return metrics.responses(self._place, window)
+        return metrics.responses(self._api, window)
 
     def responses_over_time(self, window: Window) -> Series:
         """Requests in steps of five minutes, one line a status: ``{"status": "200"}``."""
-        return metrics.responses_over_time(self._place, window)
+        return metrics.responses_over_time(self._api, window)
 
     def memory(self, window: Window) -> Series:
         """Memory a minute in MB (2^20 bytes), one line an instance."""
-        return metrics.memory(self._place, window)
+        return metrics.memory(self._api, window)
 
     def memory_limit(self, window: Window) -> Series:
         """Memory at which an instance is killed, a minute, in MB, one line an instance."""
-        return metrics.memory_limit(self._place, window)
+        return metrics.memory_limit(self._api, window)
 
     def load(self, window: Window) -> Series:
         """Requests a second, of each minute, in one line."""
-        return metrics.load(self._place, window)
+        return metrics.load(self._api, window)
 
     def platform_events(self, window: Window) -> Listing:
         """What the platform did to the service: ``{id, at, type, details, instance, deploy}``."""
-        return events.events(self._place, window)
+        return events.events(self._api, window)
 
     def deploys(self, window: Window) -> Listing:
         """Deploys in the window, and the one that is live now:
 
         ``{id, status, trigger, commit, created, started, finished}``.
         """
-        return deploys.deploys(self._place, window)
+        return deploys.deploys(self._api, window)
 
     def error_lines(self, window: Window) -> Listing:
         """ERROR lines of the logs: ``{id, at, message, level, instance}``."""
-        return lines.error_lines(self._place, window)
+        return lines.error_lines(self._api, window)
 
     def watched_lines(self, window: Window) -> Counts:
         """How many lines hold each watched word: ``parts``, word -> lines."""
-        return lines.watched_lines(self._place, window)
+        return lines.watched_lines(self._api, window)
 
     def beats(self, window: Window, jobs: Jobs) -> Series:
         """Beats of the background jobs, one line a worker: ``{"worker": "dialer"}``."""
-        return beats.beats(self._place, window, jobs)
+        return beats.beats(self._api, window, jobs)

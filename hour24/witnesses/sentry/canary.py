@@ -1,9 +1,9 @@
-"""The one event that is sent to Sentry, and how it is told from the service's own.
+"""The canary: the one event sent to Sentry, and how it differs from the service's events.
 
 Rules of this module:
 
 - Its fingerprint, environment and tag are fixed, so that every canary lands in one issue that
-  nobody takes for the service's.
+  is plainly not the service's.
 - Of the DSN only the public key and the address are used; the secret part is obsolete.
 - A limit named in an answer is a refusal, whatever the answer's status.
 
@@ -32,13 +32,13 @@ TAG = ("hour24", "canary")
 TYPE = "Hour24Canary"
 TITLE = f"{TYPE}: sent to see whether Sentry stores it"
 NOT_CANARY = f"!{TAG[0]}:{TAG[1]}"
-"""The search term that leaves every canary out."""
+"""The search term that excludes every canary."""
 ERRORS = frozenset({"", "error", "default"})
 _WORD = re.compile(r"[0-9A-Za-z_-]+")
 
 
 class Ingest(Struct, frozen=True, kw_only=True):
-    """Where a DSN says that events are sent.
+    """The ingest address and key of a DSN.
 
     Args:
         envelope: the whole address, without the key.
@@ -52,7 +52,7 @@ class Ingest(Struct, frozen=True, kw_only=True):
 
 
 def ingest(dsn: Secret) -> Ingest | None:
-    """What ``SCHEME://KEY@HOST/PATH/PROJECT`` says; none when it does not say that much."""
+    """Return the parts of ``SCHEME://KEY@HOST/PATH/PROJECT``; None for another form."""
     try:
         parts = urlsplit(dsn.reveal())
     except ValueError:
@@ -72,7 +72,7 @@ def ingest(dsn: Secret) -> Ingest | None:
 
 
 def headers(at: Ingest) -> dict[str, str]:
-    """What the envelope is sent with."""
+    """Return the headers of the envelope."""
     return {
         "X-Sentry-Auth": "Sentry sentry_version=7, "
         f"sentry_client=hour24/{hour24.__version__}, sentry_key={at.key.reveal()}",
@@ -82,12 +82,12 @@ def headers(at: Ingest) -> dict[str, str]:
 
 
 def event_id() -> str:
-    """A new one: 32 hexadecimal digits, lower case, without dashes."""
+    """Return a new id: 32 hexadecimal digits, lower case, without dashes."""
     return uuid.uuid4().hex
 
 
 def envelope(event: str, now: datetime) -> bytes:
-    """The envelope that holds one error event."""
+    """Return the envelope that holds one error event."""
     kind, _, value = TITLE.partition(": ")
     payload = json.dumps(
         {
@@ -110,7 +110,7 @@ def envelope(event: str, now: datetime) -> bytes:
 
 
 def refusal(answered: Mapping[str, str]) -> str:
-    """The limit that an answer's headers set on error events; empty when there is none.
+    """Return the limit that an answer's headers set on error events; empty when there is none.
 
     ``X-Sentry-Rate-Limits: 60:error;security:organization:quota, ...``; no category is every one.
     """
@@ -122,5 +122,5 @@ def refusal(answered: Mapping[str, str]) -> str:
 
 
 def is_canary(title: str, environment: Any = ENVIRONMENT) -> bool:
-    """Whether an issue or an event is one of ours, should the server not heed the search term."""
+    """True for a canary; needed when the server ignores the search term."""
     return title == TITLE and environment == ENVIRONMENT

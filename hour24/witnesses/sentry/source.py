@@ -1,16 +1,16 @@
-"""Sentry: whether it receives, what it dropped, its errors, its issues, its transactions.
+"""Sentry: receipt of an event, outcomes, error events, issues, transactions.
 
 Rules of this module:
 
-- An empty answer is believed only once Sentry has shown that the token sees the project, and
-  that it knows the environment: without either, it would be empty whatever happens.
-- Every page is read, as long as ``rel="next"`` has ``results="true"``; a page that fails or is
-  beyond the cap makes the whole incomplete, never short. Of error events, those beyond the cap
-  are said to be missing, since what was read may already be too many.
-- Start and end are always sent, and what lies outside of them is not ours. The canary is left
-  out by the search, and again here.
-- The one event that is sent is sent once; only the event read back shows that it is stored. One
-  that is not there in time is told with what Sentry counted meanwhile: slow is not deaf.
+- An empty answer counts only once Sentry has shown that the token sees the project and that
+  the environment exists: without either, every answer would be empty.
+- Every page is read while ``rel="next"`` has ``results="true"``. A page that fails, or one beyond
+  the cap, makes the answer incomplete. Error events beyond the cap only make the listing
+  incomplete, since those read may already be too many.
+- Start and end are always sent, and rows outside them are dropped. The search excludes the
+  canary, and so does this module.
+- The canary is sent once, and only reading it back proves that it is stored. If it does not
+  appear in time, the answer holds what Sentry counted meanwhile: slow is not the same as deaf.
 
 Source: Sentry's API below ``/api/0/``: organization issues, Explore, usage, project events.
 """
@@ -47,7 +47,7 @@ from hour24.witnesses.sentry import SentryAt, canary, rows
 MOST_PAGES = 100
 PER_PAGE = "100"
 POLLS_S = (1.0, 2.0, 3.0, 5.0)
-"""Between two looks for an event, until ``RECEIPT_S``; then ``LATER_S``."""
+"""Seconds between two polls for an event, until ``RECEIPT_S``; then ``LATER_S``."""
 LATER_S = 15.0
 KEPT = ("eventID", "groupID", "projectID", "dateCreated", "dateReceived", "type", "title", "tags")
 
@@ -88,13 +88,13 @@ class StoredEvent(Struct, frozen=True):
 
 
 class NoDsn(SourceError):
-    """production.toml names no DSN, so that nothing can be sent."""
+    """production.toml names no DSN, so nothing can be sent."""
 
     code = "not_described"
 
 
 class Sentry:
-    """Sentry as the token sees it; used by one thread."""
+    """Sentry's data as the token sees it; used by one thread."""
 
     def __init__(self, at: SentryAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
         self.at = at
@@ -115,10 +115,10 @@ class Sentry:
         self._environment_known = False
 
     def receipt(self, patience_s: float = RECEIPT_S) -> Document:
-        """The canary, sent now and read back.
+        """Send the canary now and read it back.
 
         Args:
-            patience_s: how long it is looked for, in seconds; at least ``RECEIPT_S``.
+            patience_s: how long to poll for it, in seconds; at least ``RECEIPT_S``.
 
         Returns: the event as Sentry stored it, 200; 404 when it did not appear, with ``waited_s``
             and ``usage``: the error events counted ``before`` and ``after``, or a ``code`` and
@@ -131,7 +131,7 @@ class Sentry:
         at = self._ingest
         if self.at.dsn is None:
             raise NoDsn("production.toml: sentry.dsn_env: expected to be described, got nothing")
-        project = self._seen_project()
+        project = self._visible_project()
         event = canary.event_id()
         begun = self.clock.now()
         with self._asking("canary") as asking:
@@ -175,14 +175,14 @@ class Sentry:
             )
 
     def outcomes(self, window: Window) -> Counts:
-        """Error events of all environments by what became of them; ``bad``: not accepted.
+        """Return error events of all environments by outcome; ``bad`` were not accepted.
 
         The window is widened to whole hours, which is how Sentry counts usage.
 
         Source: ``GET /organizations/{o}/stats_v2/``.
         """
         hours = _whole_hours(window)
-        project = self._seen_project()
+        project = self._visible_project()
         with self._asking("outcomes", hours) as asking:
             parts, left_out = self._usage(asking, project, hours)
             total = sum(parts.values())
@@ -197,35 +197,35 @@ class Sentry:
             )
 
     def accepted(self, window: Window) -> Series:
-        """Error events of all environments that were accepted, hour by hour.
+        """Return the accepted error events of all environments, hour by hour.
 
         The window is widened to whole hours.
 
-        Returns: one line; each value stands at the begin of its hour.
+        Returns: one line; each value has the time at which its hour starts.
         Source: ``GET /organizations/{o}/stats_v2/``.
         """
         hours = _whole_hours(window)
-        project = self._seen_project()
+        project = self._visible_project()
         with self._asking("accepted events", hours) as asking:
             body = self._stats(asking, project, hours)
-            told = rows.accepted(body, asking.where, hours, self.clock.now().timestamp())
-            values = tuple(float(each) for each in told.values())
+            by_hour = rows.accepted(body, asking.where, hours, self.clock.now().timestamp())
+            values = tuple(float(each) for each in by_hour.values())
             return Series(
                 question=asking.question(),
                 note="every environment, as Sentry counts usage",
                 unit="error events an hour",
-                lines=(Line(times=tuple(told), values=values),),
+                lines=(Line(times=tuple(by_hour), values=values),),
             )
 
     def _usage(
         self, asking: Asking, project: str, hours: Window
     ) -> tuple[dict[str, int], dict[str, int]]:
-        """:func:`rows.usage` of these whole hours."""
+        """Return :func:`rows.usage` of these whole hours."""
         body = self._stats(asking, project, hours)
         return rows.usage(body, asking.where, hours, self.clock.now().timestamp())
 
     def _stats(self, asking: Asking, project: str, hours: Window) -> Any:
-        """Sentry's counts of error events, by the hour, what became of them, and why."""
+        """Return Sentry's counts of error events by hour, outcome and reason."""
         return asking.document(
             f"{self._organization}/stats_v2/",
             [
@@ -241,23 +241,23 @@ class Sentry:
         )
 
     def _counted_since(self, begun: datetime) -> dict[str, Any]:
-        """What became of the error events since the hour of ``begun`` began; else why not known."""
+        """Return the outcomes since the hour of ``begun`` began, or why they are unknown."""
         hours = _whole_hours(Window(begun, self.clock.now() + timedelta(seconds=1)))
         try:
             with self._asking("usage", hours) as asking:
-                parts, left_out = self._usage(asking, self._seen_project(), hours)
+                parts, left_out = self._usage(asking, self._visible_project(), hours)
                 return parts | left_out
         except SourceError as problem:
             return {"code": problem.code, "reason": str(problem)}
 
     def error_events(self, window: Window) -> Listing:
-        """Every error event of the environment in the window, oldest first.
+        """Return every error event of the environment in the window, oldest first.
 
         Returns: items of :func:`rows.event`; beyond the cap of pages the newest of them, and
             then not complete: a storm of errors must be seen.
         Source: ``GET /organizations/{o}/events/``, ``dataset=errors``.
         """
-        project = self._seen_environment()
+        project = self._known_environment()
         with self._asking("error events", window) as asking:
             params = [
                 *self._where(project, window),
@@ -290,12 +290,12 @@ class Sentry:
             )
 
     def issues(self, window: Window) -> Listing:
-        """Every issue of the environment, whatever its status, with events in the window.
+        """Return every issue of the environment with events in the window, whatever its status.
 
         Returns: items of :func:`rows.issue`, the most frequent first.
         Source: ``GET /organizations/{o}/issues/``.
         """
-        project = self._seen_environment()
+        project = self._known_environment()
         with self._asking("issues", window) as asking:
             params = [
                 *self._where(project, window),
@@ -319,14 +319,14 @@ class Sentry:
             )
 
     def transactions(self, window: Window) -> Listing:
-        """Every transaction of the environment with its durations, the most frequent first.
+        """Return every transaction of the environment with its durations, most frequent first.
 
         Returns: items of :func:`rows.transaction`, in milliseconds; a census only where every
             transaction is sent.
-        Raises: SourceEmpty, when there is none: no traces are no fast traces.
+        Raises: SourceEmpty, when there is none: missing traces are not fast traces.
         Source: ``GET /organizations/{o}/events/``, ``dataset=spans``.
         """
-        project = self._seen_environment()
+        project = self._known_environment()
         rate = self.at.traces_sample_rate
         with self._asking("transactions", window) as asking:
             params = [
@@ -354,8 +354,8 @@ class Sentry:
                 basis="census" if rate == 1.0 else "sample",
                 note=""
                 if rate == 1.0
-                else "durations of the transactions that were sent; which share that is, "
-                + ("is not told" if rate is None else f"production.toml tells: {rate:g}"),
+                else "durations of the transactions that were sent; their share is "
+                + ("unknown" if rate is None else f"{rate:g} by production.toml"),
                 what="transactions",
                 items=tuple(found.values()),
                 seen=seen,
@@ -364,7 +364,7 @@ class Sentry:
     def server_times(
         self, window: Window, endpoints: Mapping[str, Endpoint]
     ) -> dict[str, Evidence]:
-        """Each endpoint's own times as Sentry computed them from its spans."""
+        """Return each endpoint's own times as Sentry computed them from its spans."""
         listing = self.transactions(window)
         by_name = {item["transaction"]: item for item in listing.items}
         return {
@@ -395,7 +395,7 @@ class Sentry:
 
     @contextmanager
     def _asking(self, what: str, window: Window | None = None) -> Iterator[Asking]:
-        """A question; a SourceError that leaves it carries the question."""
+        """Yield a question, and attach it to any SourceError raised meanwhile."""
         asking = self._client.asking(what, window)
         try:
             yield asking
@@ -403,8 +403,8 @@ class Sentry:
             problem.question = asking.question()
             raise
 
-    def _seen_project(self) -> str:
-        """The project's id, once Sentry has shown that the token sees it.
+    def _visible_project(self) -> str:
+        """Return the project's id, once Sentry has shown that the token sees it.
 
         Raises: SourceRefused, when it does not.
         """
@@ -422,14 +422,14 @@ class Sentry:
                 self._id = project.id
         return self._id
 
-    def _seen_environment(self) -> str:
-        """The project's id, once Sentry has shown that it knows the environment as well.
+    def _known_environment(self) -> str:
+        """Return the project's id, once Sentry has also shown that it knows the environment.
 
-        A server that cannot list its environments is believed: it refuses one it does not know.
+        A server that cannot list its environments is trusted: it refuses an unknown one.
 
-        Raises: SourceEmpty, when nothing ever came from it.
+        Raises: SourceEmpty, when no event ever came from the environment.
         """
-        project = self._seen_project()
+        project = self._visible_project()
         if not self._environment_known:
             with self._asking("environments") as asking:
                 try:
@@ -457,7 +457,7 @@ class Sentry:
     def _pages(
         self, asking: Asking, path: str, params: Params, right: str
     ) -> Iterator[tuple[Any, str]]:
-        """Every page's document, and its place for error texts.
+        """Yield every page's document, and its path for error texts.
 
         Raises: SourceIncomplete, when a page after the first fails; SourceTooMany, when there
             are more than ``MOST_PAGES``.
@@ -485,7 +485,7 @@ class Sentry:
     # --- the canary ---------------------------------------------------------------------------
 
     def _read_back(self, asking: Asking, event: str, patience_s: float) -> Document | None:
-        """The event, polled until it is there; none when its time is over."""
+        """Poll for the event and return it; None when the time is over."""
         sent = self.clock.now()
         polls = 0
         while True:
@@ -522,12 +522,12 @@ class Sentry:
 
 
 def _ends(window: Window) -> list[tuple[str, str]]:
-    """``start`` and ``end`` as RFC 3339 times in UTC, as the published interface asks."""
+    """Return ``start`` and ``end`` as RFC 3339 times in UTC, as the API requires."""
     return [("start", stamp(window.start)), ("end", stamp(window.end))]
 
 
 def _whole_hours(window: Window) -> Window:
-    """The whole hours, UTC, that hold the window."""
+    """Return the window widened to whole hours, UTC."""
     start = window.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     end = window.end.astimezone(UTC)
     whole = end.replace(minute=0, second=0, microsecond=0)
@@ -535,12 +535,12 @@ def _whole_hours(window: Window) -> Window:
 
 
 def _following(link: str, where: str) -> str:
-    """The cursor of the page after this one; empty when this is the last.
+    """Return the cursor of the next page; empty when this is the last.
 
     Both links are always there, and the one to the previous page of a first page says
     ``results="false"`` too.
 
-    Raises: SourceMisread, when there is no ``rel="next"``: then nobody knows whether it is.
+    Raises: SourceMisread, when there is no ``rel="next"``: more pages are then possible.
     """
     for each in requests.utils.parse_header_links(link):
         if each.get("rel") == "next":

@@ -37,7 +37,7 @@ class Listed(Struct, frozen=True):
 Item = TypeVar("Item", bound=Listed)
 
 
-class Place(NamedTuple):
+class ServiceApi(NamedTuple):
     """Render's API, and the service that [render] names."""
 
     client: ApiClient
