@@ -3,8 +3,9 @@
     python benchmarks/collect.py [--runs 9]
 
 Bytecode is kept in a folder of the benchmark's own and warm, as after a first run. Prints the
-fastest and the median wall time (the machine's other work only adds to it), CPU seconds, and what
-importing pytest alone costs; the fastest is judged.
+fastest and the median wall time (the machine's other work only adds to it), CPU seconds, what
+importing pytest alone costs, and the ratio to `pytest --version` in the same run; the fastest is
+judged.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from benchmarks.figures import Figure, load, tell  # noqa: E402  found beside it
 LONGEST_S = 0.7
 COLLECT = ("-m", "pytest", "-m", "hour8", "--collect-only", "-q")
 PYTEST_ALONE = ("-c", "import pytest")
+PYTEST_VERSION = ("-m", "pytest", "--version")
 
 
 def timed(command: tuple[str, ...], runs: int) -> tuple[list[float], list[float]]:
@@ -52,10 +54,14 @@ def main() -> int:
     options = parser.parse_args()
     walls, used = timed(COLLECT, options.runs)
     alone, _ = timed(PYTEST_ALONE, options.runs)
+    version, version_used = timed(PYTEST_VERSION, options.runs)
     return tell(
         [
             load(),
             Figure("importing pytest alone, fastest run", min(alone), "s"),
+            Figure("`pytest --version`, fastest run", min(version), "s"),
+            Figure("start-up over `pytest --version`, fastest runs", min(walls) / min(version), "x"),
+            Figure("start-up over `pytest --version`, CPU", min(used) / min(version_used), "x"),
             Figure("a checkpoint collected, CPU of the fastest run", min(used), "s"),
             Figure("a checkpoint collected, median run", median(walls), "s"),
             Figure("a checkpoint collected, fastest run", min(walls), "s", most=LONGEST_S),
