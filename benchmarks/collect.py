@@ -60,7 +60,7 @@ def main() -> int:
             load(),
             Figure("importing pytest alone, fastest run", min(alone), "s"),
             Figure("`pytest --version`, fastest run", min(version), "s"),
-            Figure("start-up over `pytest --version`, fastest runs", min(walls) / min(version), "x"),
+            Figure("start-up over `pytest --version`, wall", min(walls) / min(version), "x"),
             Figure("start-up over `pytest --version`, CPU", min(used) / min(version_used), "x"),
             Figure("a checkpoint collected, CPU of the fastest run", min(used), "s"),
             Figure("a checkpoint collected, median run", median(walls), "s"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -382,10 +384,19 @@ def test_what_was_confirmed_is_what_is_done(hosting: Hosting, ledger: Ledger):
     assert not hosting.sent("POST")
 
 
-def test_a_ledger_that_cannot_be_written_stops_it(hosting: Hosting, ledger: Ledger):
-    """Recorded before done: without the first entry nothing is sent."""
+def test_a_ledger_that_cannot_be_written_stops_it(
+    hosting: Hosting, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+):
+    """Recorded before done: on a full disk the first entry fails, and nothing is sent."""
     planned = plan(hosting.production(), ledger, hosting.clock)
-    (ledger.folder / "rollback.1.json").mkdir()
+    opened = os.open
+
+    def full(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if "rollback.1" in str(path) and flags & os.O_CREAT:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return opened(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", full)
     with pytest.raises(LedgerError):
         carry_out(planned, ledger, hosting.clock, "Mara Lind", BECAUSE, print)
     assert not hosting.sent("PATCH")

@@ -626,9 +626,7 @@ def test_usage_is_counted_by_outcome_and_reason(ask):
     verdict = NothingDropped().judge({"outcomes": counts})
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "dropped")
     assert "dropped 26 of 41 error events" in verdict.reason
-    assert "by the team's own settings, 22 were left out (6 client_discard: before_send" in (
-        verdict.reason
-    )
+    assert "22 excluded by your own settings (6 client_discard: before_send" in (verdict.reason)
     assert counts.question.window == Window(NOW.replace(hour=5), NOW)
     sent = params(asked_of(server, "/stats_v2/")[0])
     assert (sent["start"], sent["end"]) == (["2026-11-24T05:00:00Z"], ["2026-11-24T10:00:00Z"])
