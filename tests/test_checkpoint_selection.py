@@ -362,7 +362,7 @@ def test_what_was_taken_before_a_refusal_is_given_back(monkeypatch: pytest.Monke
         resources.callback(given.append, "back")
         raise ConfigurationError(["refused"])
 
-    monkeypatch.setattr(opening, "context_of", taken)
+    monkeypatch.setattr(opening, "open_context", taken)
     with pytest.raises(ConfigurationError):
         opening.open_run(Request(marker="hour4"))
     assert given == ["back"]

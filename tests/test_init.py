@@ -137,7 +137,7 @@ def test_workflow_installs_the_lock(below: str) -> None:
     fetch = steps["fetch the commit and the records"]
     assert fetch.get("working-directory", "") == ("." if below else "")
     folder = f"{below}/reports" if below else "reports"
-    assert fetch["run"].count(folder) == 4
+    assert fetch["run"].count(folder) == 5
     for step in steps.values():
         subprocess.run(["bash", "-n"], input=step["run"], text=True, check=True)
 

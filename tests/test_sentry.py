@@ -651,9 +651,7 @@ def test_what_a_team_leaves_out_itself_is_shown_and_is_no_drop(ask, outcome, rea
     source, _ = ask(stats=told(usage(*own)))
     verdict = NothingDropped().judge({"outcomes": source.outcomes(WINDOW)})
     assert verdict.outcome == Outcome.PASS
-    assert f"by the team's own settings, 12 were left out (12 {outcome}: {reason})" in (
-        verdict.reason
-    )
+    assert f"12 excluded by your own settings (12 {outcome}: {reason})" in (verdict.reason)
     lost, _ = ask(stats=told(usage(*own, (outcome, "queue_overflow", [0, 0, 1, 0, 0]))))
     dropped = NothingDropped().judge({"outcomes": lost.outcomes(WINDOW)})
     assert (dropped.outcome, dropped.figures["dropped"]) == (Outcome.FAIL, 1.0)

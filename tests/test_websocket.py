@@ -192,7 +192,7 @@ def test_a_proxy_that_cuts_idle_connections_is_seen():
     assert as_a_browser.parts == {"1006": 6}
     assert pinging.parts == {"held": 6}
     told = DropsBelow().judge({"held": msgspec.structs.replace(pinging, total=60)}).reason
-    assert "held now, open by our own pings every 0.2 s dropped" in told
+    assert "opened now, open by our own pings every 0.2 s dropped" in told
     many = msgspec.structs.replace(as_a_browser, total=60, bad=60)
     assert "with 1006" in DropsBelow().judge({"held": many}).reason
 
