@@ -264,7 +264,8 @@ def test_who_approves_must_be_said_and_the_launch_be_late_enough(
         (declared / "hour24.a1.json").unlink()
         Ledger(declared).write(small.changed(record, launch_at=T0 + timedelta(hours=10)))
         refused = signed(production, declared)
-        assert "cannot be read now: when customers are let in, its records say" in refused.stdout
+        known = "using 2026-03-02T16:00Z of the records"
+        assert f"cannot be read; launch time: {known}" in refused.stdout
         assert early in missing(refused)
         done = signed(production, watch, "--launch-at", "2026-03-03T08:00Z")
     finally:
@@ -395,7 +396,7 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     assert [line[:24] for line in lines] == [
         "watched: hour20.a1.json:", "watched: hour24.a1.json:",
     ]  # fmt: skip
-    assert all(line.endswith("(python -m hour24 declare --moved)") for line in lines)
+    assert all(line.endswith("run python -m hour24 declare --moved") for line in lines)
 
     declared = production.hour24("declare", watch, "--moved", *SAYS)
     assert declared.returncode == 0, declared.stdout
