@@ -30,7 +30,9 @@ KINDS = (kind_of(None), kind_of({"seed": 7, "faults": []}))
 @pytest.mark.parametrize(
     ("standings", "approved", "rehearsal", "text", "because"),
     [
-        ([], False, False, "ON TRACK", "nothing open"),
+        ([], False, False, "NOT YET", "nothing measured"),
+        ([LEFT_OUT], False, False, "NOT YET", "nothing measured"),
+        ([], True, False, "NOT YET", "nothing measured"),
         ([PASS], False, False, "ON TRACK", "nothing open"),
         ([PASS, LEFT_OUT], False, False, "ON TRACK", "nothing open"),
         ([PASS, UNKNOWN], False, False, "NOT YET", "1 check without a result"),
@@ -44,7 +46,7 @@ KINDS = (kind_of(None), kind_of({"seed": 7, "faults": []}))
         ),
         ([FAIL, FAIL, UNKNOWN], False, False, "NO-GO", "1 check failed, 1 check without a result"),
         ([WAIVED], False, False, "ON TRACK", "nothing open, 1 check waived"),
-        ([RESOLVED], False, False, "ON TRACK", "nothing open"),
+        ([PASS, RESOLVED], False, False, "ON TRACK", "nothing open"),
         ([PASS], True, False, "GO", "nothing open"),
         ([WAIVED], True, False, "GO", "nothing open, 1 check waived"),
         ([FAIL], True, False, "NO-GO", "1 check failed"),

@@ -5,6 +5,7 @@ Rules of this module:
 - One function decides the word; pages, the terminal and alerts print it.
 - GO needs an approved sign-off of a production. Before that a watch is ON TRACK, NOT YET or
   NO-GO.
+- If nothing was measured the word is NOT YET.
 - For a rehearsal the word follows REHEARSAL and is never GO.
 """
 
@@ -62,6 +63,8 @@ class Launch(Struct, frozen=True, kw_only=True):
             counts.append(f"{_checks(self.waived)} waived")
         if self.word in (Word.ON_TRACK, Word.GO):
             counts.insert(0, "nothing open")
+        elif not counts:
+            counts.append("nothing measured")
         return ", ".join(counts)
 
 
@@ -77,9 +80,10 @@ def launch(standings: Iterable[Standing], *, approved: bool, kind: Kind) -> Laun
     failed = {s.id for s in found if s.is_open and s.outcome == Outcome.FAIL}
     unknown = {s.id for s in found if s.is_open} - failed
     waived = {s.id for s in found if s.waived_by} - failed - unknown
+    measured = any(s.outcome in (Outcome.PASS, Outcome.FAIL) or s.waived_by for s in found)
     if failed:
         word = Word.NO_GO
-    elif unknown:
+    elif unknown or not measured:
         word = Word.NOT_YET
     else:
         word = Word.GO if approved and kind.approvable else Word.ON_TRACK
