@@ -192,7 +192,7 @@ from hour24.plugin.running import CheckpointPlugin
 production = config.load(Path("docs/examples/jupyter/production.toml"), secrets=False)
 threading.Thread.start = lambda self: None
 CheckpointPlugin(Some(option=Some(hard_limit=None)), Some(production=production))
-print("requests" in sys.modules)
+print("hour24.sources.latency" in sys.modules)
 """
 
 

@@ -92,9 +92,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, record in records.items():
         found[name] = folder / f"{name}.html"
         checkpoint.write(record, None, found[name])
-    found = {"rehearsal": {"seed": 7, "faults": [HOSTILE]}}
+    rehearsed = {"rehearsal": {"seed": 7, "faults": [HOSTILE]}}
     ledger = recorded(
-        folder / "reports", [Sample(0).record(**found), failing(4), records["hostile"]], **found
+        folder / "reports",
+        [Sample(0).record(**rehearsed), failing(4), records["hostile"]],
+        **rehearsed,
     )
     found["index"] = folder / "index.html"
     index.write(ledger, found["index"])
