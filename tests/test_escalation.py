@@ -634,3 +634,11 @@ def test_memory_that_rises_steeply_is_an_alert_before_it_is_a_leak() -> None:
     )
     assert "hour24 rollback" in commands(decision)
     assert decided(early).action == Action.PROCEED
+
+
+def test_a_rollback_is_not_also_prepared_in_a_rehearsal() -> None:
+    """Without commands the two steps differ in their text alone."""
+    made = decided(*EVERY_RULE, rehearsal={"seed": 1, "faults": []}, target="rehearsal")
+    texts = [step.text for step in made.steps]
+    assert any(text.startswith("Roll back") for text in texts)
+    assert not any("Prepare the rollback" in text for text in texts)
