@@ -397,7 +397,17 @@ def test_only_the_database_witness_imports_the_driver_for_production() -> None:
 
 def test_naming_the_criteria_imports_nothing_heavy() -> None:
     """``pytest -m hour8 --collect-only`` answers at once."""
-    heavy = ("scipy", "numpy", "requests", "psycopg2", "jsonschema", "jinja2", "rich", "apprise")
+    heavy = (
+        "hour24.lines.levels",
+        "scipy",
+        "numpy",
+        "requests",
+        "psycopg2",
+        "jsonschema",
+        "jinja2",
+        "rich",
+        "apprise",
+    )
     code = (
         "import sys, hour24.plugin, hour24.checkpoint.questions, hour24.objectives; "
         f"print([name for name in {heavy!r} if name in sys.modules])"

@@ -14,7 +14,8 @@ import hour24.secrets.redactor
 import hour24.statistics.patterns
 import hour24.witnesses.render.beats
 from hour24.linear import MEGABYTE, SHIPPED, PatternRefused, Stated
-from hour24.lines import level_of, visible
+from hour24.lines import visible
+from hour24.lines.levels import level_of
 from hour24.lines.traces import entries
 
 ROOMS = (hour24.secrets.redactor, hour24.statistics.patterns, hour24.witnesses.render.beats)

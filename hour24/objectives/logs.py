@@ -22,7 +22,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from hour24.classes import IssueClass
 from hour24.evidence import Counts, Evidence, Listing
-from hour24.lines.traces import entries
 from hour24.objectives.base import Kinds, Objective, pick, window_of
 from hour24.objectives.exclusions import Exclusions, exclude_known_normal
 from hour24.objectives.listing import judge_listing
@@ -66,6 +65,8 @@ class Errors(NamedTuple):
 
     @classmethod
     def in_(cls, answer: Listing, normal: Sequence[IssueClass]) -> Errors:
+        from hour24.lines.traces import entries
+
         found, unknown = entries(answer.items)
         return cls(
             exclude_known_normal(found, normal), unknown, "" if answer.complete else "at least "

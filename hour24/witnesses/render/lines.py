@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from hour24.asking.client import Asking
 from hour24.errors import SourceMisread
 from hour24.evidence import Counts, Listing
-from hour24.lines import level_of, may_be_error, visible
+from hour24.lines import visible
+from hour24.lines.levels import level_of, may_be_error
 from hour24.watch import Window
 from hour24.witnesses.render.api import ServiceApi
 from hour24.witnesses.render.logs import LogLine, first_lines, lines, newest
