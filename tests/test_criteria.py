@@ -21,6 +21,7 @@ from hour24.criteria.criterion import HELD, Criterion, Judge, Proof
 from hour24.errors import ConfigurationError
 from hour24.objectives.base import _BY_NAME, defaults
 from hour24.rehearsal.faults import parsed
+from hour24.report.kinds import KINDS
 from hour24.watch import CHECKPOINTS
 from hour24.witnesses import registry
 
@@ -60,8 +61,10 @@ def problems(one: Criterion) -> Iterator[str]:
     yield from _questions(one)
     yield from _judges(one)
     yield from _others(one)
-    if (one.chart is None) == (not one.no_chart):
+    if bool(one.chart) == bool(one.no_chart):
         yield "chart: expected one, or the reason why there is none"
+    if one.chart and one.chart not in KINDS:
+        yield f"chart: expected a module of hour24/report/kinds, got {one.chart}"
     yield from _proof(one)
 
 
@@ -145,7 +148,11 @@ def test_each_criterion_is_complete(criterion: Criterion) -> None:
             structs.replace(errors.RATE, proof=Proof(faults=("rstart",), silence=("restart",))),
             "proof: fault: fault: expected a name of the table, got 'rstart'",
         ),
-        (structs.replace(process.MEMORY, chart=None), "chart: expected one, or the reason"),
+        (structs.replace(process.MEMORY, chart=""), "chart: expected one, or the reason"),
+        (
+            structs.replace(process.MEMORY, chart="memry"),
+            "chart: expected a module of hour24/report/kinds, got memry",
+        ),
         (structs.replace(errors.RATE, chart="events"), "chart: expected one, or the reason"),
         (structs.replace(errors.RATE, asks=("responses",)), "asks: expected what its test takes"),
         (structs.replace(errors.RATE, judges=()), "judges: expected an objective, got none"),

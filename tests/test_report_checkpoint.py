@@ -19,6 +19,7 @@ from hour24.ledger.record import Judged, Link, Prober, Record
 from hour24.report import checkpoint, page, pictures
 from hour24.report.charts import Plot
 from hour24.report.exhibits import Answers
+from hour24.report.kinds import memory as memory_chart
 from hour24.report.times import Times
 from hour24.verdict import Outcome, Scale
 from tests.pages.sample import HOSTILE, T0, Sample, changed, epoch, failing, question
@@ -673,7 +674,7 @@ def test_the_trend_is_that_of_the_instance_that_was_judged() -> None:
         if one.id == "MEMORY-STABLE"
     )
     plot = Plot((0.0, 36000.0), (0.0, 100.0))
-    assert pictures._leak_trend(plot, judged, memory, (0.0, 36000.0))
+    assert memory_chart._leak_trend(plot, judged, memory, (0.0, 36000.0))
     svg = plot.svg("t", "d")
     assert re.search(r'class="base"[^>]* d="M0 600h0L1000 400"', svg)
     assert re.search(r'class="bd"[^>]* d="M0 500L500 500L1000 300L1000 500L500 500L0 700Z"', svg)

@@ -6,19 +6,18 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
 
 from hour24.criteria import CRITERIA
-from hour24.criteria.criterion import ChartKind
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Judged, Record
 from hour24.report import pictures
 from hour24.report import trends as over_the_watch
 from hour24.report.axes import Picture
 from hour24.report.exhibits import Answers
+from hour24.report.kinds import KINDS
 from hour24.report.times import Times
 from hour24.verdict import Outcome, Scale
 from tests.played import rehearsed
@@ -106,7 +105,7 @@ def test_every_promised_chart_is_drawn(charts: list[Chart]) -> None:
     promised = {one.id for one in CRITERIA.values() if one.chart and set(one.hours) & set(HOURS)}
     assert drawn == promised
     kinds = {one.chart for one in CRITERIA.values() if one.id in drawn}
-    assert kinds == set(get_args(ChartKind))
+    assert kinds == KINDS
 
 
 def test_the_trends_of_the_index_are_drawn_from_the_scales(trends: list[Trend]) -> None:

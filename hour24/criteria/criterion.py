@@ -23,17 +23,6 @@ FROM_4 = CHECKPOINTS[1:]
 FROM_8 = CHECKPOINTS[2:]
 LAST = CHECKPOINTS[-1]
 Span = Literal["window", "since_t0", "now"]
-ChartKind = Literal[
-    "memory",
-    "responses",
-    "events",
-    "latency",
-    "latency_baseline",
-    "probes",
-    "beats",
-    "disk",
-    "series",
-]
 WHOLE = "24 hours"
 """Subject of a sign-off criterion's own verdict on the whole watch."""
 COVERAGE = ("coverage", "max_gap_s")
@@ -41,7 +30,7 @@ COVERAGE = ("coverage", "max_gap_s")
 HELD = "HeldThroughout"
 """The objective that requires the criteria under a sign-off criterion to have passed."""
 OWN_GROUP = "Your own"
-OWN_CHART: ChartKind = "series"
+OWN_CHART = "series"
 """The group and the chart of a custom criterion."""
 
 
@@ -126,7 +115,7 @@ class Criterion(Struct, frozen=True, kw_only=True):
         settles: id of the criterion that it judges over the whole watch.
         baseline: measures of the baseline that it compares with.
         daily: True if it runs daily in the week after launch.
-        chart: how its evidence is drawn; None: no chart.
+        chart: the kind of its chart, a module of ``hour24/report/kinds``; empty: no chart.
         no_chart: why it has no chart.
         proof: how the rehearsal makes it FAIL and INCONCLUSIVE.
         runbook_class: the runbook's critical class of its failure.
@@ -148,7 +137,7 @@ class Criterion(Struct, frozen=True, kw_only=True):
     settles: str = ""
     baseline: tuple[str, ...] = ()
     daily: bool = False
-    chart: ChartKind | None = None
+    chart: str = ""
     no_chart: str = ""
     proof: Proof | None = None
     runbook_class: RunbookClass | None = None

@@ -1,10 +1,11 @@
-"""The parts that the charts of a page share: a picture with its caption, and the time axis."""
+"""The parts that the charts of a page share: a picture with its caption, time axes, lines."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from statistics import median
 
 from markupsafe import Markup
 from msgspec import Struct
@@ -13,6 +14,12 @@ from hour24 import evidence as ev
 from hour24.ledger.record import Record
 from hour24.report.times import Times
 from hour24.verdict import Outcome
+
+HOUR_S = 3600.0
+GAP = 3.5
+"""Usual steps between two values from which the time between counts as a gap."""
+LONG_S = 5.5 * 3600
+"""A time axis longer than this, in seconds, has checkpoints as ticks."""
 
 
 class Picture(Struct, frozen=True, kw_only=True):
@@ -28,7 +35,7 @@ class Picture(Struct, frozen=True, kw_only=True):
 def hour_ticks(record: Record, ends: tuple[float, float], times: Times) -> list[tuple[float, str]]:
     """Return the ticks of a time axis: round clock times, or checkpoints on a long axis."""
     start, end = ends
-    if end - start > 5.5 * 3600:
+    if end - start > LONG_S:
         t0 = record.t0.timestamp()
         hours = sorted({h for due in record.plan.values() for h in due} | {0})
         return [
@@ -67,3 +74,42 @@ def between(
         at = max(at, end)
     if ends[1] > at + 1:
         yield at, ends[1]
+
+
+def values_of(lines: Iterable[ev.Line]) -> list[float]:
+    return [v for line in lines for v in line.values if v is not None and math.isfinite(v)]
+
+
+def thinned(line: ev.Line, most: int = 360) -> list[tuple[float, float | None]]:
+    """Return some ``most`` points: the smallest and largest of each part, so that peaks stay.
+
+    A missing value, or a step longer than ``GAP`` usual ones, interrupts the line.
+    """
+    size = math.ceil(2 * len(line.times) / most) if len(line.times) > most else 1
+    kept: list[tuple[float, float | None]] = []
+    for run in _runs(line):
+        kept.append((run[0][0], None))
+        for at in range(0, len(run), size):
+            part = [(v, t) for t, v in run[at : at + size]]
+            kept.extend(sorted({(t, v) for v, t in (min(part), max(part))}))
+    return kept
+
+
+def _runs(line: ev.Line) -> Iterator[list[tuple[float, float]]]:
+    """Yield the parts of a line between its gaps."""
+    longest = GAP * usual_step(line)
+    run: list[tuple[float, float]] = []
+    for at, value in zip(line.times, line.values, strict=False):
+        if run and (value is None or at - run[-1][0] > longest):
+            yield run
+            run = []
+        if value is not None:
+            run.append((at, value))
+    if run:
+        yield run
+
+
+def usual_step(line: ev.Line) -> float:
+    """Return the usual time between two values of a line, in seconds."""
+    gaps = [b - a for a, b in zip(line.times[:200], line.times[1:200], strict=False)]
+    return median(gaps) if gaps else 0.0
