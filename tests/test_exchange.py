@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from hour24.asking import exchange
-from hour24.asking.exchange import SAFE, Address, Kept, Request, ask
+from hour24.asking.exchange import SAFE, Address, ConnectionPool, Request, ask
 from tests.answering import Answer, Server, free_port
 from tests.peers import Peer, silent
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def sent(kept: Kept, timeout_s: float = 2.0, **more: object) -> exchange.Reply:
-    return kept.flight(Request(**more), time.perf_counter(), timeout_s).fly()
+def sent(pool: ConnectionPool, timeout_s: float = 2.0, **more: object) -> exchange.Reply:
+    return pool.exchange(Request(**more), time.perf_counter(), timeout_s).send()
 
 
 @contextlib.contextmanager
@@ -31,10 +31,10 @@ def scripted(*answers: bytes | None):
     left = list(answers)
 
     def answer(connection: socket.socket) -> None:
-        told = left.pop(0) if left else None
+        canned = left.pop(0) if left else None
         seen.append(connection.recv(65_536))
-        if told is not None:
-            connection.sendall(told)
+        if canned is not None:
+            connection.sendall(canned)
         connection.shutdown(socket.SHUT_RDWR)
 
     with Peer(answer) as peer:
@@ -44,23 +44,23 @@ def scripted(*answers: bytes | None):
 def test_a_connection_is_kept():
     """Ten exchanges go over one connection, and its opening time is known."""
     with Server(Answer(body=b"hello")) as server:
-        kept = Kept(Address(f"{server.url}/a?b=c"))
-        replies = [sent(kept) for _ in range(10)]
+        pool = ConnectionPool(Address(f"{server.url}/a?b=c"))
+        replies = [sent(pool) for _ in range(10)]
         assert server.connections == 1
         assert server.asked[0].path == "/a?b=c"
         assert server.asked[0].headers["host"] == f"127.0.0.1:{server.port}"
-        kept.close()
+        pool.close()
     assert {(each.status, each.data) for each in replies} == {(200, b"hello")}
-    assert 0 < kept.round_trip_ms() < 100
+    assert 0 < pool.round_trip_ms() < 100
 
 
 def test_latency_counts_from_when_it_was_due():
     """What was sent 0.2 s late took 0.2 s longer, and says so."""
     with Server(Answer()) as server:
-        kept = Kept(Address(server.url))
-        flight = kept.flight(Request(), time.perf_counter() - 0.2, 2.0)
-        reply = flight.fly()
-        kept.close()
+        pool = ConnectionPool(Address(server.url))
+        exchange = pool.exchange(Request(), time.perf_counter() - 0.2, 2.0)
+        reply = exchange.send()
+        pool.close()
     assert 200 <= reply.late_ms < 1000
     assert reply.late_ms <= reply.took_ms < 1500
 
@@ -69,12 +69,12 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced():
     """A kept connection that the server hung up is no failure of the next exchange."""
     fine = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     with scripted(fine, fine) as (url, seen):
-        kept = Kept(Address(url))
-        assert sent(kept).status == 200
+        pool = ConnectionPool(Address(url))
+        assert sent(pool).status == 200
         time.sleep(0.05)
-        assert kept.ready == 0
-        assert sent(kept).status == 200
-        kept.close()
+        assert pool.idle == 0
+        assert sent(pool).status == 200
+        pool.close()
     assert len(seen) == 2
 
 
@@ -83,11 +83,11 @@ def test_only_safe_methods_are_sent_again(method):
     """A server that closes an unused connection without an answer: GET goes again, POST never."""
     fine = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     with scripted(None, fine) as (url, seen):
-        kept = Kept(Address(url))
-        kept.prepare(1.0)
-        assert kept.ready == 1
-        reply = sent(kept, method=method)
-        kept.close()
+        pool = ConnectionPool(Address(url))
+        pool.prepare(1.0)
+        assert pool.idle == 1
+        reply = sent(pool, method=method)
+        pool.close()
         if method == "POST":
             assert (reply.status, reply.reason) == (0, "closed")
             assert len(seen) == 1
@@ -122,10 +122,10 @@ def test_what_a_peer_may_say(raw, status, why, data):
 def test_a_large_answer_is_cut():
     """No more than a megabyte is read; one byte more tells that there was more."""
     with Server(Answer(body=b"x" * 3_000_000)) as server:
-        kept = Kept(Address(server.url))
-        reply = sent(kept)
-        assert kept.ready == 0
-        kept.close()
+        pool = ConnectionPool(Address(server.url))
+        reply = sent(pool)
+        assert pool.idle == 0
+        pool.close()
     assert (reply.status, len(reply.data)) == (200, exchange.LARGEST_BYTES + 1)
 
 
@@ -149,11 +149,13 @@ def test_what_drips_is_aborted():
     """Given up, an exchange ends in its thread too, though bytes keep coming."""
     raw = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500
     with Server(Answer(raw=raw, drip_s=0.02)) as server:
-        flight = Kept(Address(server.url)).flight(Request(), time.perf_counter(), 30.0)
-        thread = threading.Thread(target=flight.fly, daemon=True)
+        exchange = ConnectionPool(Address(server.url)).exchange(
+            Request(), time.perf_counter(), 30.0
+        )
+        thread = threading.Thread(target=exchange.send, daemon=True)
         thread.start()
         time.sleep(0.2)
-        assert flight.expire().reason == "timeout"
+        assert exchange.expire().reason == "timeout"
         thread.join(2)
         assert not thread.is_alive()
 
@@ -218,11 +220,11 @@ def test_tls(certificate, monkeypatch):
         assert ask(url, {}, 2.0).reason == "tls"
         exchange._context.cache_clear()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
-        kept = Kept(Address(url))
-        kept.prepare(2.0)
-        assert kept.ready == 1
-        replies = [sent(kept) for _ in range(5)]
-        kept.close()
+        pool = ConnectionPool(Address(url))
+        pool.prepare(2.0)
+        assert pool.idle == 1
+        replies = [sent(pool) for _ in range(5)]
+        pool.close()
         exchange._context.cache_clear()
     assert {(each.status, each.data) for each in replies} == {(200, b"safe")}
     assert len(server.asked) == 5

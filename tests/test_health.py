@@ -11,7 +11,7 @@ from hour24.clock import SteppingClock
 from hour24.config import Health
 from hour24.evidence import from_plain, to_plain
 from hour24.secrets import Secret
-from hour24.sources.health import HealthSource, unmet
+from hour24.sources.health import HealthSource, first_difference
 from tests.answering import Answer, Server, document, free_port
 
 START = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -34,9 +34,9 @@ def results(document) -> list[str]:
 
 def test_a_good_document():
     """Status, body, server's date and digest of the first answer; nothing is asked again."""
-    told = document(status="ok", database=True)
-    told.headers["Date"] = "Tue, 24 Nov 2026 06:00:01 GMT"
-    with Server(told) as server:
+    document_answer = document(status="ok", database=True)
+    document_answer.headers["Date"] = "Tue, 24 Nov 2026 06:00:01 GMT"
+    with Server(document_answer) as server:
         answer = source(f"{server.url}/health?deep=1").document()
     assert (answer.status, answer.body, answer.problem) == (
         200,
@@ -97,7 +97,7 @@ def test_one_answer_among_silence_is_not_silent():
 
 
 @pytest.mark.parametrize(
-    ("told", "problem", "result"),
+    ("document_answer", "problem", "result"),
     [
         (
             Answer(body=b"<!doctype html><title>hi</title>"),
@@ -130,7 +130,7 @@ def test_one_answer_among_silence_is_not_silent():
             "expected 2xx, got 302, a redirect that is not followed",
             "302",
         ),
-        (Answer(raw=b"SSH-2.0-OpenSSH_9.2\r\n"), "what it answered is no HTTP", None),
+        (Answer(raw=b"SSH-2.0-OpenSSH_9.2\r\n"), "its answer is not HTTP", None),
         (
             Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"),
             "its answer was cut off",
@@ -140,9 +140,9 @@ def test_one_answer_among_silence_is_not_silent():
         (Answer(503, b'{"status": "down"}'), "", "503"),
     ],
 )
-def test_what_is_no_document(told, problem, result):
+def test_what_is_no_document(document_answer, problem, result):
     """HTML, nothing, NaN, too much, a redirect, half an answer: each has its words."""
-    with Server(told) as server:
+    with Server(document_answer) as server:
         answer = source(server.url, give_up_after_s=0.0).document()
         assert len(server.asked) == 1
     assert answer.problem == problem
@@ -227,4 +227,4 @@ def test_the_control_address():
 )
 def test_what_is_unmet_is_said_without_the_answers_own_text(schema, body, says):
     """Where, and what was expected; the first by its place."""
-    assert unmet(schema, body) == says
+    assert first_difference(schema, body) == says

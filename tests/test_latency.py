@@ -87,17 +87,17 @@ def test_it_agrees_with_the_servers_own_timing():
 
         threading.Thread(target=busy, daemon=True).start()
         names = ("calls", "webhooks")
-        told = sampled({n: endpoint(n, f"{url}/{n}") for n in names}, samples=150)
+        found = sampled({n: endpoint(n, f"{url}/{n}") for n in names}, samples=150)
         ended.set()
         lines = server.communicate("")[0].split("\n")
     for name in names:
         own = sorted(float(each.split()[1]) for each in lines if each.startswith(f"/{name}"))
-        counts = told[name].merged()
-        assert told[name].n == len(own) == 150
+        counts = found[name].merged()
+        assert found[name].n == len(own) == 150
         assert abs(histogram.quantile(counts, 0.5) - statistics.median(own)) < 15
         assert abs(histogram.quantile(counts, 0.99) - own[int(0.99 * 150)]) < 100
-        assert 0 < told[name].round_trip_ms < 50
-        assert told[name].sent_late < 15
+        assert 0 < found[name].round_trip_ms < 50
+        assert found[name].sent_late < 15
 
 
 def test_latency_counts_from_when_it_was_due():
@@ -113,14 +113,14 @@ def test_latency_counts_from_when_it_was_due():
             return Answer()
 
     with Server(answer) as server:
-        told = sampled({"a": endpoint("a", server.url)}, per_s=50, samples=60)["a"]
-    assert told.n == 60
-    slow = histogram.count_above(told.merged(), 100.0)
+        found = sampled({"a": endpoint("a", server.url)}, per_s=50, samples=60)["a"]
+    assert found.n == 60
+    slow = histogram.count_above(found.merged(), 100.0)
     assert 20 <= slow <= 32
 
 
 def test_bad_answers_are_censored_and_limits_are_no_samples():
-    """503, silence and a refused connection are censored; 401, 403 and 429 are only told."""
+    """503, silence and a refused connection are censored; 401, 403 and 429 are only counted."""
 
     def answer(asked):
         if asked.path == "/hang":
@@ -136,8 +136,8 @@ def test_bad_answers_are_censored_and_limits_are_no_samples():
         endpoints["404"] = endpoint("404", f"{server.url}/404", expect_status=(404,))
         endpoints["agreed"] = endpoint("agreed", f"{server.url}/401", expect_status=(401,))
         endpoints["dead"] = endpoint("dead", f"http://127.0.0.1:{free_port()}/")
-        told = sampled(endpoints, samples=20)
-    assert {name: (each.n, each.censored) for name, each in told.items()} == {
+        found = sampled(endpoints, samples=20)
+    assert {name: (each.n, each.censored) for name, each in found.items()} == {
         "503": (0, 20),
         "429": (0, 0),
         "401": (0, 0),
@@ -148,14 +148,14 @@ def test_bad_answers_are_censored_and_limits_are_no_samples():
         "agreed": (20, 0),
         "dead": (0, 20),
     }
-    assert (told["503"].note, told["503"].bad) == ("20 x 503", {"503": 20})
-    assert (told["401"].refused, told["403"].refused, told["429"].limited) == (20, 20, 20)
-    assert told["401"].note == "20 x 401, no samples"
-    assert told["hang"].note == "20 x timeout"
-    assert told["dead"].note == "20 x refused"
-    assert "20 answered 429" in told["429"].note
-    assert told["fine"].question.asked.endswith("20 times, 100 a second")
-    assert from_plain(to_plain(told["fine"])) == told["fine"]
+    assert (found["503"].note, found["503"].bad) == ("20 x 503", {"503": 20})
+    assert (found["401"].refused, found["403"].refused, found["429"].limited) == (20, 20, 20)
+    assert found["401"].note == "20 x 401, no samples"
+    assert found["hang"].note == "20 x timeout"
+    assert found["dead"].note == "20 x refused"
+    assert "20 answered 429" in found["429"].note
+    assert found["fine"].question.asked.endswith("20 times, 100 a second")
+    assert from_plain(to_plain(found["fine"])) == found["fine"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_bad_answers_are_censored_and_limits_are_no_samples():
     ],
 )
 def test_the_sampler_leaves_the_prober_its_requests(about, schedule, per_s, samples):
-    """Both together send an endpoint at most its ``max_per_s``: 2 a second, unless told more."""
+    """Both together send an endpoint at most its ``max_per_s``: 2 a second by default."""
     made = watched(endpoint("calls", "http://shop.example/calls", **about), **schedule)
     pace = paces(made)["calls"]
     assert pace == (pytest.approx(per_s), samples)
@@ -198,11 +198,14 @@ def test_an_endpoint_without_room_for_samples_is_left_to_the_prober():
         )
         point = small.WATCH.checkpoint(8)
         inquiry = Inquiry(made, small.WATCH, point, SteppingClock(point.due), None)
-        told = latency_samples(inquiry)
-    assert {name: each.n for name, each in told.items() if name != "busy"} == {"slow": 5, "fast": 5}
-    assert told["busy"].code == "too_few_samples"
-    assert told["slow"].question.asked.endswith("5 times, 4.967 a second")
-    assert told["slow"].blocks[0].seconds == pytest.approx(5 / 4.967, rel=1e-3)
+        found = latency_samples(inquiry)
+    assert {name: each.n for name, each in found.items() if name != "busy"} == {
+        "slow": 5,
+        "fast": 5,
+    }
+    assert found["busy"].code == "too_few_samples"
+    assert found["slow"].question.asked.endswith("5 times, 4.967 a second")
+    assert found["slow"].blocks[0].seconds == pytest.approx(5 / 4.967, rel=1e-3)
 
 
 def watched(*endpoints: Endpoint, **schedule: object) -> Production:
@@ -233,17 +236,17 @@ def test_secrets_reach_the_server_and_nothing_else(monkeypatch):
     monkeypatch.setattr(latency.subprocess, "run", run)
     with Server(Answer()) as server:
         headers = {"Authorization": Secret("TOKEN", "s3cret"), "X-Plain": "yes"}
-        told = sampled({"a": endpoint("a", server.url, headers=headers)}, samples=3)
+        found = sampled({"a": endpoint("a", server.url, headers=headers)}, samples=3)
         sent = server.asked[-1].headers
     assert (sent["authorization"], sent["x-plain"]) == ("s3cret", "yes")
-    assert "s3cret" not in str(commands) + str(to_plain(told["a"]))
+    assert "s3cret" not in str(commands) + str(to_plain(found["a"]))
     assert "hour24" in sent["user-agent"]
 
 
 def test_a_sampler_that_fails_is_misread(monkeypatch):
     """A child that dies is no figure; its last line is the reason."""
     monkeypatch.setattr(latency.sys, "executable", "/bin/false")
-    with pytest.raises(SourceMisread, match="latency: sampler: expected figures, got no word"):
+    with pytest.raises(SourceMisread, match="latency: sampler: expected figures, got no message"):
         sampled({"a": endpoint("a", "http://127.0.0.1:9/")}, samples=2)
 
 
@@ -255,7 +258,7 @@ def test_nothing_to_sample():
 def test_the_sampler_is_small():
     """Its process loads neither numpy, scipy, requests nor a schema's validator."""
     code = "import sys, hour24.sources.latency; print(*sys.modules)"
-    told = subprocess.run(
+    found = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
@@ -263,4 +266,4 @@ def test_the_sampler_is_small():
         check=True,
         env={**os.environ},
     )
-    assert not {"numpy", "scipy", "requests", "jsonschema"} & set(told.stdout.split())
+    assert not {"numpy", "scipy", "requests", "jsonschema"} & set(found.stdout.split())

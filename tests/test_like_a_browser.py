@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hour24.asking import exchange
-from hour24.asking.exchange import Address, Kept, ask
+from hour24.asking.exchange import Address, ConnectionPool, ask
 from hour24.clock import SteppingClock
 from hour24.config import Health
 from hour24.evidence import Document
@@ -114,7 +114,7 @@ def test_what_we_cannot_read_is_ours(answer, says):
 def test_a_body_that_is_not_of_its_coding_is_no_answer():
     """A browser shows an error too."""
     broken = document(Answer(200, gzip.compress(BODY)[:-9], {"Content-Encoding": "gzip"}))
-    assert (broken.status, broken.problem) == (0, "what it answered is no HTTP")
+    assert (broken.status, broken.problem) == (0, "its answer is not HTTP")
 
 
 def test_an_address_that_does_not_answer_delays_no_other(monkeypatch):
@@ -148,11 +148,11 @@ def test_families_take_turns():
     """An IPv6 that is dead everywhere costs one delay, not one an address."""
     six = [(socket.AF_INET6, n) for n in range(3)]
     four = [(socket.AF_INET, n) for n in range(2)]
-    found = exchange._interleaved([*six, *four])
+    found = exchange._interleave([*six, *four])
     assert found == [six[0], four[0], six[1], four[1], six[2]]
 
 
 def test_no_address_that_answers_is_told_by_its_reason():
     """As before."""
-    kept = Kept(Address("http://127.0.0.1:1/"))
-    assert kept.flight(exchange.Request(), time.perf_counter(), 2.0).fly().reason == "refused"
+    pool = ConnectionPool(Address("http://127.0.0.1:1/"))
+    assert pool.exchange(exchange.Request(), time.perf_counter(), 2.0).send().reason == "refused"

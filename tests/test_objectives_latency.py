@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hour24 import histogram
-from hour24.asking.exchange import Address, Kept
+from hour24.asking.exchange import Address, ConnectionPool
 from hour24.evidence import Block, Distribution, Evidence, Listing, Quantiles, Question, Samples
 from hour24.objectives.base import from_plain
 from hour24.objectives.latency import MostBelow, NotSlower, QuantileBelow
@@ -241,9 +241,9 @@ def test_a_slow_connect_is_no_round_trip(trip):
 
 def test_the_round_trip_is_the_fastest_connection():
     """One slow connection is not subtracted."""
-    kept = Kept(Address("http://127.0.0.1:1/"))
-    kept._connects = [3000.0, 12.0, 15.0]
-    assert kept.round_trip_ms() == 12.0
+    pool = ConnectionPool(Address("http://127.0.0.1:1/"))
+    pool._connects = [3000.0, 12.0, 15.0]
+    assert pool.round_trip_ms() == 12.0
 
 
 def test_a_prober_that_sent_late_shows_nothing():

@@ -41,7 +41,7 @@ def serving(handler: Callable[[ServerConnection], None], **more: object) -> Iter
 
 def held(url: str, **more: object) -> Counts:
     fields: dict = {"connections": 6, "hold_s": 0.5, "timeout_s": 2.0, **more}
-    return WebSocketSource(WebSocketTarget(url=url, **fields), SteppingClock(START)).held()
+    return WebSocketSource(WebSocketTarget(url=url, **fields), SteppingClock(START)).connections()
 
 
 def listens(connection: ServerConnection) -> None:
@@ -79,7 +79,7 @@ def test_connections_that_break_are_drops():
     [(1000, 0), (1001, 0), (1011, 6), (1012, 6), (1013, 6), (4000, 6)],
 )
 def test_close_codes(code, bad):
-    """1000 and 1001 are goodbyes, told apart; every other code is a drop."""
+    """1000 and 1001 are goodbyes, counted separately; every other code is a drop."""
     with serving(lambda connection: connection.close(code, "bye")) as url:
         counts = held(url)
     assert (counts.total, counts.bad) == (6, bad)
@@ -89,7 +89,7 @@ def test_close_codes(code, bad):
 
 @pytest.mark.parametrize("code", [1008, 3000, 4401, 4403])
 def test_a_credential_that_is_refused_after_opening_is_no_drop(code):
-    """As a 401 at the handshake; its code is told."""
+    """Like a 401 at the handshake; its code is reported."""
     with serving(lambda connection: connection.close(code, "who are you")) as url:
         counts = held(url)
     assert (counts.total, counts.bad) == (0, 0)
@@ -182,7 +182,7 @@ def idle_proxy(upstream: str, idle_s: float) -> Iterator[str]:
 
 
 def test_a_proxy_that_cuts_idle_connections_is_seen():
-    """A browser sends no pings and is cut; pings of our own are only by word, and told."""
+    """A browser sends no pings and is disconnected; our own pings are opt-in and reported."""
     with (
         serving(listens, ping_interval=None) as url,
         idle_proxy(url, 0.6) as proxied,
@@ -191,8 +191,8 @@ def test_a_proxy_that_cuts_idle_connections_is_seen():
         pinging = held(proxied, hold_s=1.5, ping_every_s=0.2)
     assert as_a_browser.parts == {"1006": 6}
     assert pinging.parts == {"held": 6}
-    told = DropsBelow().judge({"held": msgspec.structs.replace(pinging, total=60)}).reason
-    assert "opened now, open by our own pings every 0.2 s dropped" in told
+    text = DropsBelow().judge({"held": msgspec.structs.replace(pinging, total=60)}).reason
+    assert "opened now, open by our own pings every 0.2 s dropped" in text
     many = msgspec.structs.replace(as_a_browser, total=60, bad=60)
     assert "with 1006" in DropsBelow().judge({"held": many}).reason
 

@@ -105,9 +105,9 @@ def _as_misread(problem: str, found: Any, where: str) -> SourceMisread:
     if missing := _MISSING.fullmatch(what):
         return SourceMisread(f"{where}.{missing['name']}: expected to be there, got nothing")
     expected = "a documented value"
-    if told := _EXPECTED.fullmatch(what):
-        kinds = [_KINDS.get(kind, kind) for kind in told["kinds"].split(" | ") if kind != "null"]
-        expected = " or ".join(kinds) + told["rest"]
+    if matched := _EXPECTED.fullmatch(what):
+        kinds = [_KINDS.get(kind, kind) for kind in matched["kinds"].split(" | ") if kind != "null"]
+        expected = " or ".join(kinds) + matched["rest"]
     return misread(where, expected, _value_at(found, path))
 
 

@@ -30,7 +30,7 @@ from urllib.parse import urlencode
 import requests
 
 import hour24
-from hour24.asking.fetching import Answer, Problem, fetch, is_loopback, limit_s, times
+from hour24.asking.fetching import Answer, Problem, fetch, is_loopback, retry_after_s, times
 from hour24.clock import Clock
 from hour24.documents import read_json
 from hour24.errors import (
@@ -48,16 +48,23 @@ from hour24.text import blank_controls
 from hour24.watch import Window
 
 BUDGET_S = 90.0
-"""Of a source that is made by hand; a checkpoint gives each its ``[schedule] source_budget_s``."""
+"""Budget outside a checkpoint, which sets ``[schedule] source_budget_s`` instead."""
 OWN_CREDENTIAL = "X-Own-Credential"
 """A request with this header has a credential of its own; the header itself is not sent."""
 TRIES = 3
+"""Attempts of one request; what fails three times in a row is not a lost packet."""
 WAITS_S = (1.0, 3.0)
+"""Before the second and third attempt: long enough for a load balancer to drop a dead instance."""
 LIMITED_WAITS_S = (5.0, 10.0, 20.0, 40.0)
+"""After a 429 that names no wait; the last is repeated."""
 LIMITED_TRIES = 8
+"""Attempts against a rate limit; the budget usually ends them first."""
 SKEW_S = 300.0
+"""Clocks this far apart would shift a window by more than settling allows for."""
 SHORTEST_S = 0.2
+"""With less of the budget left, a request is not sent: it could not be answered in time."""
 DETAIL = 200
+"""Characters of a refusal's own words that are quoted."""
 Params = Sequence[tuple[str, str]]
 
 
@@ -101,14 +108,14 @@ class ApiClient:
         return Asking(self, what, window)
 
     def scrubbed(self, words: str) -> str:
-        """``words`` without our secrets and without control characters."""
+        """Return ``words`` without our secrets and without control characters."""
         for secret in self._secrets:
             if secret.reveal():
                 words = words.replace(secret.reveal(), f"[{secret.name}]")
         return blank_controls(words)
 
     def session(self, url: str) -> requests.Session:
-        """The connections to this address's host."""
+        """Return the session for this address, which uses no proxy on loopback."""
         local = is_loopback(url)
         if local not in self._sessions:
             session = requests.Session()
@@ -116,12 +123,12 @@ class ApiClient:
             session.headers.update(
                 {"User-Agent": f"hour24/{hour24.__version__}", "Accept": "application/json"}
             )
-            session.auth = self._authorize  # one of our own keeps .netrc out
+            session.auth = self._authorize  # any value keeps requests from reading .netrc
             self._sessions[local] = session
         return self._sessions[local]
 
     def abandon(self) -> None:
-        """Leave the connections to whoever still reads from them."""
+        """Drop the connections, of which a hanging thread may still read one."""
         self._sessions.clear()
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -131,7 +138,7 @@ class ApiClient:
         return request
 
     def check_token(self, where: str) -> None:
-        """Raises: SourceRefused, when the token cannot stand in a header at all."""
+        """Raises: SourceRefused, when the token cannot be sent in a header."""
         if self._token is not None:
             token = self._token.reveal()
             if not (token.isascii() and token.isprintable()) or token != token.strip() or not token:
@@ -143,7 +150,7 @@ class ApiClient:
 
 @dataclass
 class Asking:
-    """One question on its way: what was sent, every attempt, the digest of what came back."""
+    """One question: the requests sent, every attempt, and the digest of the answers."""
 
     client: ApiClient
     what: str
@@ -156,11 +163,11 @@ class Asking:
 
     @property
     def where(self) -> str:
-        """For error texts: ``SECTION: issues``."""
+        """The question's name in error texts: ``SECTION: issues``."""
         return f"{self.client.name}: {self.what}"
 
     def question(self, window: Window | None = None) -> Question:
-        """What was asked so far."""
+        """Return what was asked so far."""
         return Question(
             source=self.client.name,
             asked="\n".join(self.asked),
@@ -174,19 +181,19 @@ class Asking:
     def document(
         self, path: str, params: Params = (), *, right: str = "", missing: str = ""
     ) -> Any:
-        """The JSON document at ``path``; see :meth:`answer`."""
+        """Return the JSON document at ``path``; see :meth:`answer`."""
         return self.parsed(self.answer(path, params, right=right, missing=missing))
 
     def parsed(self, answer: Answer) -> Any:
-        """The answer's JSON. Raises: SourceMisread, when it is none."""
+        """Return the answer's JSON. Raises: SourceMisread, when it is not JSON."""
         try:
             return read_json(answer.data)
         except ValueError as problem:
             kind = answer.headers.get("Content-Type", "no content type").split(";")[0]
-            looks = "HTML" if answer.data.lstrip()[:1] == b"<" else kind
+            got = "HTML" if answer.data.lstrip()[:1] == b"<" else kind
             self.refuse(
                 SourceMisread,
-                f"expected a JSON document, got {looks}, {len(answer.data)} bytes ({problem})",
+                f"expected a JSON document, got {got}, {len(answer.data)} bytes ({problem})",
             )
 
     def answer(
@@ -203,20 +210,20 @@ class Asking:
         headers: Mapping[str, str] | None = None,
         method: str = "",
     ) -> Answer:
-        """The answer to one request, asked again where that is right.
+        """Send one request, retry it as the module's rules say, and return its answer.
 
         Args:
             path: appended to the base address; or a whole address.
             right: the token's right that it needs, for a refusal's text.
-            missing: what a 404 says of our rights; empty: that the endpoint is not there.
-            absent: whether a 404 is an answer like another.
-            limits: whether a 429 is one.
-            tries: how often, when there is no connection or 5xx.
-            body: sent by POST; none: GET.
+            missing: what a 404 means here, if it means a missing right; empty: no such endpoint.
+            absent: return a 404 instead of refusing it.
+            limits: return a 429 instead of waiting.
+            tries: attempts when there is no connection or a 5xx.
+            body: sent by POST; None sends a GET.
             headers: sent in addition to the client's own.
-            method: another than these two.
+            method: overrides GET or POST.
 
-        Raises: SourceError, by whose fault it is.
+        Raises: SourceError.
         """
         url = path if "://" in path else self.client.base + path
         query = urlencode(list(params))
@@ -229,10 +236,10 @@ class Asking:
             answer = self._once(method, f"{url}?{query}" if query else url, body, headers)
             if isinstance(answer, Problem):
                 failed += 1
-                if failed >= allowed or not answer.again:
+                if failed >= allowed or not answer.retry:
                     self.client.answered = answer.kind is SourceMisread
-                    self.refuse(answer.kind, f"{answer.says}, {times(failed)}")
-                self._wait(WAITS_S[min(failed, len(WAITS_S)) - 1], answer.kind, answer.says)
+                    self.refuse(answer.kind, f"{answer.message}, {times(failed)}")
+                self._wait(WAITS_S[min(failed, len(WAITS_S)) - 1], answer.kind, answer.message)
                 continue
             self.client.answered = True
             if answer.status == 429 and limits:
@@ -241,7 +248,7 @@ class Asking:
                 limited += 1
                 if limited >= LIMITED_TRIES or tries == 1:
                     self.refuse(SourceLimited, f"still limited (429) after {times(limited)}")
-                wait = limit_s(answer.headers, self.client.clock.now())
+                wait = retry_after_s(answer.headers, self.client.clock.now())
                 if wait is None:
                     wait = LIMITED_WAITS_S[min(limited, len(LIMITED_WAITS_S)) - 1]
                 self._wait(max(1.0, wait), SourceLimited, "limited (429)")
@@ -252,7 +259,7 @@ class Asking:
                     self.refuse(
                         SourceFailed, f"{answer.status}, {times(failed)}{self._detail(answer)}"
                     )
-                wait = limit_s(answer.headers, self.client.clock.now()) or 0.0
+                wait = retry_after_s(answer.headers, self.client.clock.now()) or 0.0
                 self._wait(
                     max(wait, WAITS_S[min(failed, len(WAITS_S)) - 1]),
                     SourceFailed,
@@ -267,16 +274,16 @@ class Asking:
             return answer
 
     def refuse(self, kind: type[SourceError], says: str) -> NoReturn:
-        """Raise ``kind`` with where and what, and with the question as far as it came."""
+        """Raise ``kind`` with the question's name, and with the question so far."""
         self.fail(kind(f"{self.where}: {self.client.scrubbed(says)}"))
 
     def fail(self, problem: SourceError) -> NoReturn:
-        """Raise ``problem`` with the question as far as it came."""
+        """Raise ``problem`` with the question so far."""
         problem.question = self.question()
         raise problem
 
     def _note(self, method: str, url: str, query: str) -> None:
-        """Keep the request as sent; of a later page only what differs from the first."""
+        """Record the request as sent; for later pages only what differs from the first."""
         self.at = self.at or self.client.clock.now()
         line = self.client.scrubbed(f"{method} {url}{'?' if query else ''}{query}")
         previous = next((a for a in self.asked if not a.startswith("+ ")), "")
@@ -301,14 +308,14 @@ class Asking:
         if isinstance(answer, Problem):
             if answer.hanging:
                 client.abandon()
-            result = answer.says
+            result = answer.message
         else:
             result = str(answer.status)
         self.attempts.append(Attempt(at=at, took_ms=round(took_ms, 3), result=result))
         return answer
 
     def _wait(self, seconds: float, kind: type[SourceError], says: str) -> None:
-        """Wait, if the budget has room for it."""
+        """Wait. Raises: ``kind``, when the budget does not last so long."""
         if seconds > self.client.left_s:
             self.refuse(
                 kind,
@@ -319,7 +326,7 @@ class Asking:
         self.client.clock.sleep(seconds)
 
     def _accept(self, answer: Answer, right: str, missing: str) -> None:
-        """Raises: SourceError, when the answer is not one to read."""
+        """Raises: SourceError, when the answer is a refusal or comes from a wrong clock."""
         detail = self._detail(answer)
         needs = f"a token with {right}" if right else "a valid token"
         if answer.status in (401, 403):

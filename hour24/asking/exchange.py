@@ -2,17 +2,17 @@
 
 Rules of this module:
 
-- Names for what goes wrong are few and fixed: ``timeout``, ``refused``, ``reset``, ``closed``,
-  ``dns``, ``unreachable``, ``tls``, ``malformed``, ``cut off``. A redirect is an answer; it is
-  not followed.
-- There is no retry, with one exception: a kept connection that the other side closed meanwhile
-  is replaced, when the method is safe. A method that is not safe is sent on a fresh one only.
-- An exchange can be aborted from another thread, whatever it hangs on; who starts one sees to
-  its limit of time as a whole.
-- What a current browser takes is taken: informational answers before the answer, compressed
-  bodies although none was asked for, many and long headers, an address that does not answer
-  beside one that does. A coding that is not known stays in the reply's headers.
-- Nothing of ours is imported, and only the standard library: a prober must stay small.
+- Failures have few, fixed names: ``timeout``, ``refused``, ``reset``, ``closed``, ``dns``,
+  ``unreachable``, ``tls``, ``malformed``, ``cut off``. A redirect is an answer; it is not
+  followed.
+- There is no retry, with one exception: if the server has closed an idle connection meanwhile and
+  the method is safe, a new connection is opened. Other methods always get a new connection.
+- An exchange can be aborted from another thread, whatever it hangs on; the caller enforces the
+  timeout of the whole.
+- It accepts what a current browser accepts: informational answers before the answer, compressed
+  bodies although none was requested, many and long headers, a host of which one address does not
+  answer. An unknown content coding stays in the reply's headers.
+- It imports only the standard library and nothing of hour24: the prober must stay small.
 """
 
 from __future__ import annotations
@@ -35,11 +35,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 LARGEST_BYTES = 1_000_000
+"""A longer body is cut off: health documents and probed answers are far shorter."""
 MOST_IDLE = 64
+"""Connections kept open to one target; more than the prober ever uses at a time."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that may be sent twice without harm (RFC 9110 9.2.1)."""
 ATTEMPT_DELAY_S = 0.25
-"""A further address is tried beside one that has not answered for so long (RFC 8305)."""
+"""Seconds without an answer after which the next address is tried as well (RFC 8305)."""
 MOST_INFORMATIONAL = 100
+"""Keeps a server that sends nothing else from holding us until the timeout."""
 # http.client takes 100 headers of 64 KiB; browsers take 256 KiB in all, however many
 setattr(http.client, "_MAXHEADERS", 4096)  # noqa: B010  no public name
 setattr(http.client, "_MAXLINE", 262_144)  # noqa: B010
@@ -47,7 +51,7 @@ setattr(http.client, "_MAXLINE", 262_144)  # noqa: B010
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent. ``headers`` may hold secrets: a request does not print them."""
+    """A request to send. ``headers`` may hold secrets and are left out of its repr."""
 
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -56,15 +60,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back.
+    """The answer to a request, or why there is none.
 
     Args:
-        status: HTTP status; 0 when there was no whole answer.
-        reason: why there was none, one of the names above; else empty.
+        status: HTTP status; 0 when no complete answer was received.
+        reason: why, as one of the names above; empty when there is an answer.
         data: the body.
         headers: names in lower case.
-        took_ms: from when it was due, or else sent, to the last byte.
-        late_ms: how long after it was due it was sent.
+        took_ms: from when the request was due to the last byte.
+        late_ms: how long after its due time the request was sent.
     """
 
     status: int = 0
@@ -76,10 +80,10 @@ class Reply:
 
 
 class Address:
-    """Where a target is, and the way there.
+    """The host, port and path of a target, and the proxy that leads there.
 
     Args:
-        url: ``http`` or ``https``. The environment's proxies are heeded, except to loopback.
+        url: ``http`` or ``https``. The environment's proxies are used, except for loopback.
     """
 
     def __init__(self, url: str) -> None:
@@ -111,11 +115,11 @@ class Connection:
         self._aborted = False
 
     def open(self, timeout_s: float) -> None:
-        """Connect. Raises: OSError, by what went wrong."""
+        """Connect. Raises: OSError."""
         address = self.address
         proxy = address.proxy
         host, port = (proxy.host, proxy.port) if proxy else (address.host, address.port)
-        self._socket = self._connected(host, port, timeout_s)
+        self._socket = self._connect_first(host, port, timeout_s)
         http_connection = http.client.HTTPConnection(address.host, address.port)
         if proxy is not None and address.tls:
             self._tunnel(proxy)
@@ -124,9 +128,9 @@ class Connection:
         http_connection.sock = self._socket
         self._http = http_connection
 
-    def _connected(self, host: str, port: int, timeout_s: float) -> socket.socket:
-        """A connection to the first address that answers; a silent one delays the next alone."""
-        ahead = _interleaved(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+    def _connect_first(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        """Connect to the first address that answers; try the next after 250 ms without one."""
+        ahead = _interleave(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
         until = time.perf_counter() + timeout_s
         problem: OSError = OSError("no address")
         started: dict[int, tuple[socket.socket, float]] = {}
@@ -141,9 +145,9 @@ class Connection:
                     family, kind, proto, _, where = ahead.pop(0)
                     next_at = now + ATTEMPT_DELAY_S
                     try:
-                        each = _begun(family, kind, proto, where)
-                    except OSError as found:
-                        problem = found
+                        each = _start_connecting(family, kind, proto, where)
+                    except OSError as failure:
+                        problem = failure
                         continue
                     self._socket = each
                     started[each.fileno()] = each, now
@@ -181,7 +185,7 @@ class Connection:
             raise ConnectionRefusedError("the proxy does not connect")
 
     def exchange(self, request: Request, timeout_s: float) -> tuple[int, Mapping[str, str], bytes]:
-        """Send and read to the end. Raises: OSError, http.client.HTTPException."""
+        """Send, and read the whole answer. Raises: OSError, http.client.HTTPException."""
         assert self._http is not None
         assert self._socket is not None
         self.used = True
@@ -210,31 +214,31 @@ class Connection:
         for name, value in response.getheaders():
             key = name.lower()
             received[key] = f"{received[key]}, {value}" if key in received else value
-        return response.status, received, _decoded(received, data)
+        return response.status, received, _decode(received, data)
 
     @property
     def alive(self) -> bool:
-        """Whether it can be used, as far as can be told without using it."""
+        """True if the server has not closed it, as far as that shows without sending."""
         if self._http is None or self._http.sock is None or self._aborted:
             return False
-        if not self.used:  # a TLS peer's session tickets may be waiting to be read
+        if not self.used:  # unread bytes may be the session tickets of TLS 1.3
             return True
         poll = select.poll()
         poll.register(self._http.sock, select.POLLIN)
         return not poll.poll(0)
 
     def abort(self) -> None:
-        """End whatever is going on; the thread in it gets an error."""
+        """Interrupt whatever is going on; the thread doing it gets an error."""
         self._aborted = True
         if self._socket is not None:
             try:
-                # an SSL socket's own shutdown would pull the rug from under the thread reading it
+                # SSLSocket.shutdown would drop the TLS state that another thread is reading with
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
             except OSError:
-                return  # not connected yet, or no longer
+                return  # not connected
 
     def close(self) -> None:
-        """Close it; once is enough."""
+        """Close it; calling this twice is harmless."""
         if self._http is not None:
             self._http.close()
         if self._socket is not None:
@@ -242,41 +246,41 @@ class Connection:
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer, read on past every informational one (RFC 9110 15.2) but 101."""
+    """An answer that skips informational ones (RFC 9110 15.2), except 101."""
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(MOST_INFORMATIONAL):
             found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
-            if not 102 <= found[1] < 200:  # http.client itself reads on past 100
+            if not 102 <= found[1] < 200:  # http.client itself skips 100
                 return found
             while (line := self.fp.readline(LARGEST_BYTES)) not in (b"\r\n", b"\n"):
                 if not line:
                     raise http.client.RemoteDisconnected("no answer after an informational one")
-        raise http.client.BadStatusLine("informational answers alone")
+        raise http.client.BadStatusLine("only informational answers")
 
 
-def _decoded(headers: dict[str, str], data: bytes) -> bytes:
-    """The body without its content codings; one that is not known stays, and in ``headers``.
+def _decode(headers: dict[str, str], data: bytes) -> bytes:
+    """Return the body decompressed; remove each coding undone from ``headers``.
 
-    Raises: http.client.HTTPException, when the body is not of its coding.
+    Raises: http.client.HTTPException, when the body does not match its coding.
     """
     codings = [each.strip().lower() for each in headers.get("content-encoding", "").split(",")]
     codings = [each for each in codings if each not in ("", "identity")]
     while codings and data and len(data) <= LARGEST_BYTES:
         try:
             if codings[-1] in ("gzip", "x-gzip"):
-                data = _inflated(data, 16 + zlib.MAX_WBITS)
+                data = _decompress(data, 16 + zlib.MAX_WBITS)
             elif codings[-1] == "deflate":
                 raw = data[0] & 0x0F != 8 or int.from_bytes(data[:2], "big") % 31
-                data = _inflated(data, -zlib.MAX_WBITS if raw else zlib.MAX_WBITS)
+                data = _decompress(data, -zlib.MAX_WBITS if raw else zlib.MAX_WBITS)
             elif codings[-1] == "br":
-                data = _unbrotlied(data)
+                data = _decompress_brotli(data)
             else:
                 break
         except ImportError:
             break
         except zlib.error:
-            raise http.client.HTTPException("a body that is not of its coding") from None
+            raise http.client.HTTPException("wrong Content-Encoding") from None
         codings.pop()
     headers["content-encoding"] = ", ".join(codings)
     if not codings:
@@ -284,8 +288,8 @@ def _decoded(headers: dict[str, str], data: bytes) -> bytes:
     return data
 
 
-def _inflated(data: bytes, bits: int) -> bytes:
-    """The decompressed data, at most a byte beyond :data:`LARGEST_BYTES`."""
+def _decompress(data: bytes, bits: int) -> bytes:
+    """Return the decompressed data, at most a byte more than :data:`LARGEST_BYTES`."""
     found = b""
     while data and len(found) <= LARGEST_BYTES:  # a gzip file may have several members
         machine = zlib.decompressobj(bits)
@@ -296,22 +300,22 @@ def _inflated(data: bytes, bits: int) -> bytes:
     return found
 
 
-def _unbrotlied(data: bytes) -> bytes:
-    """As :func:`_inflated`. Raises: ImportError, when nothing installed reads brotli."""
+def _decompress_brotli(data: bytes) -> bytes:
+    """Like :func:`_decompress`, for brotli. Raises: ImportError, when no library reads it."""
     import brotli  # type: ignore[import-not-found, unused-ignore]
 
     machine = brotli.Decompressor()
     try:
         found: bytes = machine.process(data, output_buffer_limit=LARGEST_BYTES + 1)
     except TypeError:
-        raise ImportError("this brotli cannot bound what it writes") from None
+        raise ImportError("this brotli cannot limit its output") from None
     except brotli.error:
         raise zlib.error("not brotli") from None
     return found
 
 
-def _interleaved(addresses: list[Any]) -> list[Any]:
-    """These addresses, families taking turns, the first one's first (RFC 8305 4)."""
+def _interleave(addresses: list[Any]) -> list[Any]:
+    """Return the addresses with families alternating, the first one's first (RFC 8305 4)."""
     families: dict[int, list[Any]] = {}
     for each in addresses:
         families.setdefault(each[0], []).append(each)
@@ -319,8 +323,8 @@ def _interleaved(addresses: list[Any]) -> list[Any]:
     return [each for turn in turns for each in turn if each is not None]
 
 
-def _begun(family: int, kind: int, proto: int, where: Any) -> socket.socket:
-    """A connection being opened. Raises: OSError, when it cannot even begin."""
+def _start_connecting(family: int, kind: int, proto: int, where: Any) -> socket.socket:
+    """Return a socket that is connecting. Raises: OSError, when connecting cannot start."""
     each = socket.socket(family, kind, proto)
     try:
         each.setblocking(False)
@@ -334,7 +338,7 @@ def _begun(family: int, kind: int, proto: int, where: Any) -> socket.socket:
     return each
 
 
-class Kept:
+class ConnectionPool:
     """The connections kept open to one target; used by many threads."""
 
     def __init__(self, address: Address) -> None:
@@ -345,27 +349,27 @@ class Kept:
         self._opening = threading.Lock()
 
     @property
-    def ready(self) -> int:
-        """How many connections wait to be used."""
+    def idle(self) -> int:
+        """The number of open connections that are not in use."""
         with self._lock:
             gone = [each for each in self._idle if not each.alive]
             self._idle = [each for each in self._idle if each not in gone]
-            ready = len(self._idle)
+            count = len(self._idle)
         for each in gone:
             each.close()
-        return ready
+        return count
 
     def round_trip_ms(self) -> float:
-        """Shortest time to open a connection of late; 0 through a proxy or before the first.
+        """Return the shortest recent connection time; 0 through a proxy or before the first.
 
-        What is longer holds more than a round trip: a lost packet, a busy machine.
+        A longer one includes more than a round trip: a lost packet, a busy machine.
         """
         with self._lock:
             shortest = min(self._connects, default=0.0)
         return shortest if self.address.proxy is None else 0.0
 
     def prepare_one(self, timeout_s: float) -> None:
-        """As :meth:`prepare`, unless one is being opened already: it may hang."""
+        """Call :meth:`prepare` unless another thread is already in it, perhaps hanging."""
         if self._opening.acquire(blocking=False):
             try:
                 self.prepare(timeout_s)
@@ -373,7 +377,7 @@ class Kept:
                 self._opening.release()
 
     def prepare(self, timeout_s: float) -> None:
-        """Open a connection ahead of its use; if that fails, the exchange itself will tell."""
+        """Open a connection ahead of its use. A failure is ignored: the exchange will report it."""
         connection = Connection(self.address)
         try:
             self._open(connection, timeout_s)
@@ -382,12 +386,12 @@ class Kept:
             return
         self._park(connection)
 
-    def flight(self, request: Request, due: float, timeout_s: float) -> Flight:
-        """An exchange about to be started; ``due`` is on ``time.perf_counter``."""
-        return Flight(self, request, due, timeout_s)
+    def exchange(self, request: Request, due: float, timeout_s: float) -> Exchange:
+        """Return an exchange that is ready to send; ``due`` is a ``time.perf_counter`` value."""
+        return Exchange(self, request, due, timeout_s)
 
     def close(self) -> None:
-        """Close the idle ones."""
+        """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
         for each in idle:
@@ -417,51 +421,45 @@ class Kept:
         connection.close()
 
 
-class Flight:
-    """One exchange, from when it is due to its reply; its first reply is the one that counts."""
+class Exchange:
+    """One request and its reply; only the first reply counts."""
 
-    def __init__(self, kept: Kept, request: Request, due: float, timeout_s: float) -> None:
+    def __init__(
+        self, pool: ConnectionPool, request: Request, due: float, timeout_s: float
+    ) -> None:
         self.due = due
         self.reply: Reply | None = None
-        self._kept = kept
+        self._pool = pool
         self._request = request
         self.until = due + timeout_s
         self._connection: Connection | None = None
         self._lock = threading.Lock()
         self._sent = 0.0
 
-    def fly(self) -> Reply:
-        """Send, read, and keep the connection for the next; never raises for the network's sake."""
+    def send(self) -> Reply:
+        """Send the request, read the reply and park the connection; no network error is raised."""
         self._sent = time.perf_counter()
         try:
-            status, headers, data = self._exchanged()
+            status, headers, data = self._send_and_read()
         except (OSError, http.client.HTTPException, ValueError) as problem:
             if self._connection is not None:
                 self._connection.close()
-            return self._settled(Reply(reason=reason(problem)))
-        reply = self._settled(Reply(status=status, headers=headers, data=data))
+            return self._keep_first(Reply(reason=name_failure(problem)))
+        reply = self._keep_first(Reply(status=status, headers=headers, data=data))
         if self._connection is not None:
-            self._kept._park(self._connection)
+            self._pool._park(self._connection)
         return reply
 
     def expire(self) -> Reply:
-        """It took too long: that is its reply, unless there is one; what hangs is aborted."""
-        reply = self._settled(Reply(reason="timeout"))
+        """Return the reply, or set it to ``timeout`` and abort what hangs."""
+        reply = self._keep_first(Reply(reason="timeout"))
         if reply.reason == "timeout" and self._connection is not None:
             self._connection.abort()
         return reply
 
-    def take_off(self) -> None:
-        """:meth:`fly`, for who wants no reply now."""
-        self.fly()
-
-    def give_up(self) -> None:
-        """:meth:`expire`, for who wants no reply now."""
-        self.expire()
-
-    def _exchanged(self) -> tuple[int, Mapping[str, str], bytes]:
+    def _send_and_read(self) -> tuple[int, Mapping[str, str], bytes]:
         fresh = self._request.method not in SAFE
-        connection = self._connection = self._kept._take(fresh)
+        connection = self._connection = self._pool._take(fresh)
         if connection is not None:
             try:
                 return connection.exchange(self._request, self._left_s())
@@ -469,8 +467,8 @@ class Flight:
                 connection.close()
                 if fresh or self.reply is not None:
                     raise
-        connection = self._connection = Connection(self._kept.address)
-        self._kept._open(connection, self._left_s())
+        connection = self._connection = Connection(self._pool.address)
+        self._pool._open(connection, self._left_s())
         return connection.exchange(self._request, self._left_s())
 
     def _left_s(self) -> float:
@@ -479,7 +477,7 @@ class Flight:
             raise TimeoutError
         return left
 
-    def _settled(self, reply: Reply) -> Reply:
+    def _keep_first(self, reply: Reply) -> Reply:
         ended = time.perf_counter()
         with self._lock:
             if self.reply is None:
@@ -495,20 +493,20 @@ class Flight:
 
 
 def ask(url: str, headers: Mapping[str, str], timeout_s: float) -> Reply:
-    """GET, once, within ``timeout_s`` as a whole whatever the other side does."""
-    kept = Kept(Address(url))
-    flight = kept.flight(Request(headers=headers), time.perf_counter(), timeout_s)
-    thread = threading.Thread(target=flight.fly, name="hour24 ask", daemon=True)
+    """Send one GET; return its reply, at the latest after ``timeout_s``."""
+    pool = ConnectionPool(Address(url))
+    exchange = pool.exchange(Request(headers=headers), time.perf_counter(), timeout_s)
+    thread = threading.Thread(target=exchange.send, name="hour24 ask", daemon=True)
     thread.start()
     thread.join(timeout_s)
-    reply = flight.expire()
+    reply = exchange.expire()
     thread.join(0.05)
-    kept.close()
+    pool.close()
     return reply
 
 
-def reason(problem: BaseException) -> str:
-    """The name of what went wrong."""
+def name_failure(problem: BaseException) -> str:
+    """Return the name of a failure, one of those in the module's rules."""
     match problem:
         case TimeoutError():
             return "timeout"

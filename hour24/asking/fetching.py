@@ -1,12 +1,11 @@
-"""One request, within a limit of time and of size.
+"""Sends one request, with a timeout and a size limit.
 
 Rules of this module:
 
-- The limit of time is for the whole answer, from the name's lookup to the last byte.
-- What goes wrong is a :class:`Problem`: whose fault, in words that hold no address and no
-  secret, and whether asking again makes sense.
-- An answer sends us to no other host.
-- JSON is read strictly: no NaN, no infinity, nothing cut off, whatever type it claims to be.
+- The timeout covers the whole answer, from the name lookup to the last byte.
+- A failure is returned as a :class:`Problem`: at fault is the network or the source; its message
+  holds no address and no secret; it says whether a retry makes sense.
+- Redirects to another host are refused.
 """
 
 from __future__ import annotations
@@ -28,10 +27,15 @@ import requests
 from hour24.errors import SourceError, SourceMisread, SourceUnreachable
 
 CONNECT_S = 5.0
+"""Timeout of a connection; a host that is up accepts one well within a second."""
 LARGEST_BYTES = 20_000_000
+"""A page of any API we ask is far smaller; more would fill our memory."""
 REDIRECTS = 3
+"""Followed at most; an API redirects once, to its canonical path."""
 EPOCH_FROM = 1e9
+"""A rate limit's reset from here on is epoch seconds (2001), below it seconds from now."""
 LONGEST_WAIT_S = 86_400.0
+"""A longer wait than a day comes from a wrong clock and is ignored."""
 Done = TypeVar("Done")
 
 
@@ -40,7 +44,7 @@ class Answer:
     """An HTTP answer, read to its end.
 
     Args:
-        headers: their names in any case.
+        headers: names are found in any case.
     """
 
     status: int
@@ -53,28 +57,28 @@ class Problem:
     """Why there is no answer.
 
     Args:
-        kind: whose fault.
-        says: in a few words.
-        again: whether asking again makes sense.
-        hanging: whether somebody may still be reading from the session.
+        kind: the error to raise, by who is at fault.
+        message: in a few words, without address or secret.
+        retry: whether a retry makes sense.
+        hanging: whether a thread may still be reading from the session.
     """
 
     kind: type[SourceError]
-    says: str
-    again: bool = True
+    message: str
+    retry: bool = True
     hanging: bool = False
 
 
-class _Overrun(Exception):
-    """The limit of time of one answer is over."""
+class _TimedOut(Exception):
+    """The answer's timeout has passed."""
 
 
 class _TooLarge(requests.RequestException):
-    """The limit of size of one answer is reached."""
+    """The answer exceeds the size limit."""
 
 
-class _Elsewhere(requests.RequestException):
-    """The answer sends us to another host."""
+class _RedirectedAway(requests.RequestException):
+    """The answer redirects to another host, or too often."""
 
 
 def fetch(
@@ -85,29 +89,29 @@ def fetch(
     limit: float,
     method: str = "",
 ) -> Answer | Problem:
-    """The answer, or why there is none.
+    """Send one request; return its answer, or why there is none.
 
     Args:
-        body: sent by POST; none: GET.
-        limit: of time, for the whole, in seconds.
-        method: another than these two.
+        body: sent by POST; None sends a GET.
+        limit: timeout of the whole answer, in seconds.
+        method: overrides GET or POST.
     """
     method = method or ("GET" if body is None else "POST")
     try:
-        return within(limit, lambda: _fetched(session, method, url, body, headers, limit))
-    except _Overrun:
+        return within(limit, lambda: _send(session, method, url, body, headers, limit))
+    except _TimedOut:
         return Problem(SourceUnreachable, f"no answer within {limit:.3g} s", hanging=True)
     except (requests.RequestException, OSError, ValueError) as error:
         return _problem(error, limit)
 
 
 def times(count: int) -> str:
-    """``1 attempt``, ``3 attempts``."""
+    """Return ``1 attempt``, ``3 attempts``."""
     return f"{count} attempt{'' if count == 1 else 's'}"
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the address is this machine's own."""
+    """True if the address is this machine's own."""
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -117,7 +121,7 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def limit_s(headers: Mapping[str, str], now: datetime) -> float | None:
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return the seconds that a server asks us to wait after a 429; None when it names none.
 
     ``Retry-After`` in seconds or as a date; else a header named ``...RateLimit-Reset``, which
@@ -126,14 +130,14 @@ def limit_s(headers: Mapping[str, str], now: datetime) -> float | None:
     after = headers.get("Retry-After", "").strip()
     if after:
         try:
-            return _within_reason(float(after))
+            return _plausible_wait(float(after))
         except ValueError:
             pass
         try:
             until = parsedate_to_datetime(after)
         except ValueError:
             return None
-        return _within_reason((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
+        return _plausible_wait((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
     for name in sorted(headers, key=len, reverse=True):
         if not name.lower().replace("-", "").endswith("ratelimitreset"):
             continue
@@ -141,40 +145,40 @@ def limit_s(headers: Mapping[str, str], now: datetime) -> float | None:
             value = float(headers[name])
         except ValueError:
             continue
-        return _within_reason(value if value < EPOCH_FROM else value - now.timestamp() + 1.0)
+        return _plausible_wait(value if value < EPOCH_FROM else value - now.timestamp() + 1.0)
     return None
 
 
-def _within_reason(seconds: float) -> float | None:
-    """A wait that is not absurd; a clock that is wrong gives one that is."""
+def _plausible_wait(seconds: float) -> float | None:
+    """Return the wait, or None for one that only a wrong clock explains."""
     return seconds if 0.0 <= seconds <= LONGEST_WAIT_S else None
 
 
 def within(seconds: float, call: Callable[[], Done]) -> Done:
-    """The result of ``call``, had within ``seconds`` whatever it hangs on.
+    """Return the result of ``call``, or raise after ``seconds``, whatever it hangs on.
 
-    It runs in a daemon thread: neither a name's lookup nor an answer that drips byte by byte
-    can be interrupted otherwise. Past its time the thread is left to itself.
+    It runs in a daemon thread: neither a name lookup nor an answer that arrives byte by byte can
+    be interrupted otherwise. After the timeout the thread is abandoned.
     """
     done: queue.SimpleQueue[tuple[Done | None, BaseException | None]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             done.put((call(), None))
-        except BaseException as problem:  # noqa: BLE001 - raised again in the thread that waits
+        except BaseException as problem:  # noqa: BLE001 - raised retry in the thread that waits
             done.put((None, problem))
 
     threading.Thread(target=run, name="hour24 asking", daemon=True).start()
     try:
         result, problem = done.get(timeout=seconds)
     except queue.Empty:
-        raise _Overrun from None
+        raise _TimedOut from None
     if problem is not None:
         raise problem
     return result  # type: ignore[return-value]  # a result without a problem is the call's own
 
 
-def _fetched(
+def _send(
     session: requests.Session,
     method: str,
     url: str,
@@ -182,7 +186,7 @@ def _fetched(
     headers: dict[str, str],
     limit: float,
 ) -> Answer:
-    """The whole answer, redirects within the host followed."""
+    """Return the whole answer; follow redirects within the host."""
     until = time.monotonic() + limit
     for _ in range(REDIRECTS + 1):
         with session.request(
@@ -204,27 +208,27 @@ def _fetched(
                 if size > LARGEST_BYTES:
                     raise _TooLarge(f"more than {LARGEST_BYTES // 1_000_000} MB")
                 if time.monotonic() > until:
-                    raise _Overrun
+                    raise _TimedOut
                 parts.append(part)
             return Answer(response.status_code, response.headers, b"".join(parts))
-    raise _Elsewhere(f"more than {REDIRECTS} redirects")
+    raise _RedirectedAway(f"more than {REDIRECTS} redirects")
 
 
 def _same_host(url: str, location: str) -> str:
     target = urljoin(url, location)
     if urlsplit(target)[:2] != urlsplit(url)[:2]:
         host = urlsplit(target).hostname or "nowhere"
-        raise _Elsewhere(f"a redirect to another address ({host[:100]})")
+        raise _RedirectedAway(f"a redirect to another address ({host[:100]})")
     return target
 
 
 def _problem(error: Exception, limit: float) -> Problem:
-    """Whose fault it is, in words that hold no address and no secret."""
+    """Return what went wrong and who is at fault, without address or secret."""
     chain = _chain(error)
-    if isinstance(error, _TooLarge | _Elsewhere):
-        return Problem(SourceMisread, f"expected an answer, got {error}", again=False)
+    if isinstance(error, _TooLarge | _RedirectedAway):
+        return Problem(SourceMisread, f"expected an answer, got {error}", retry=False)
     if isinstance(error, requests.exceptions.SSLError):
-        return Problem(SourceUnreachable, "no secure connection (TLS)", again=False)
+        return Problem(SourceUnreachable, "no secure connection (TLS)", retry=False)
     if isinstance(
         error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError
     ):
@@ -238,16 +242,16 @@ def _problem(error: Exception, limit: float) -> Problem:
     if any("IncompleteRead" in type(each).__name__ for each in chain):
         return Problem(SourceMisread, "expected a whole answer, got one cut off")
     if isinstance(error, requests.exceptions.ProxyError):
-        return Problem(SourceUnreachable, "the proxy does not connect")
+        return Problem(SourceUnreachable, "the proxy refused the connection")
     if isinstance(error, requests.ConnectionError | OSError) and not isinstance(
         error, requests.exceptions.InvalidURL
     ):
         return Problem(SourceUnreachable, "the connection broke")
-    return Problem(SourceUnreachable, f"cannot be asked ({type(error).__name__})", again=False)
+    return Problem(SourceUnreachable, f"the request failed ({type(error).__name__})", retry=False)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The error, what it wraps and what caused it."""
+    """Return the error, the errors it wraps and those that caused it."""
     found: list[BaseException] = []
     ahead: list[BaseException] = [error]
     while ahead and len(found) < 20:

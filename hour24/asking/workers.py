@@ -19,8 +19,10 @@ import time
 from collections.abc import Callable
 
 MOST = 512
+"""Threads at a time; one probe occupies one for as long as its target hangs."""
 IDLE_S = 60.0
-Call = Callable[[], None]
+"""An idle thread ends after this long; the next burst starts new ones."""
+Call = Callable[[], object]
 
 
 class Workers:

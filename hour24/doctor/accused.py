@@ -72,7 +72,7 @@ def health(production: Production, clock: Clock) -> list[Trial]:
     def ask() -> str:
         from hour24.documents import value_at
         from hour24.objectives.health import HealthDocument
-        from hour24.sources.health import HealthSource, reading
+        from hour24.sources.health import HealthSource, read_health
         from hour24.verdict import Outcome
 
         once = msgspec.structs.replace(health, retry_after_s=1.0, give_up_after_s=0.5)
@@ -86,7 +86,7 @@ def health(production: Production, clock: Clock) -> list[Trial]:
         )
         began = clock.now().timestamp()
         reply = _reply_to("health", _as_endpoint(health))
-        current = reading(health, reply.data, reply.headers)
+        current = read_health(health, reply.data, reply.headers)
         if current.problem:
             raise SourceMisread(f"health: {current.problem}")
         for key in ("timestamp", "uptime", "instance", "database"):
@@ -98,7 +98,7 @@ def health(production: Production, clock: Clock) -> list[Trial]:
             raise SourceMisread(f"health: {verdict.reason}")
         if current.uptime is not None:
             time.sleep(UPTIME_GAP_S)
-            later = reading(health, _reply_to("health", _as_endpoint(health)).data)
+            later = read_health(health, _reply_to("health", _as_endpoint(health)).data)
             _check_unit(current.uptime, later.uptime, clock.now().timestamp() - began, began)
         return "returns the expected document"
 
@@ -175,24 +175,24 @@ def _header_remedy(section: str, headers: dict[str, Secret | str]) -> str:
 
 def _reply_to(where: str, endpoint: Endpoint) -> Any:
     """Return the reply to one request. Raises: SourceError, of the kind that its failure is."""
-    from hour24.asking.exchange import Address, Kept, Request
+    from hour24.asking.exchange import Address, ConnectionPool, Request
     from hour24.asking.freshness import NO_CACHE
-    from hour24.sources.health import said
+    from hour24.sources.health import describe_failure
 
     headers = {"User-Agent": f"hour24/{hour24.__version__}", "Accept": "*/*"}
     headers |= NO_CACHE if endpoint.name == "health" else {}
     for name, value in endpoint.headers.items():
         headers[name] = value.reveal() if isinstance(value, Secret) else value
-    kept = Kept(Address(endpoint.url))
+    pool = ConnectionPool(Address(endpoint.url))
     request = Request(endpoint.method, headers, endpoint.body.encode())
-    flight = kept.flight(request, time.perf_counter(), endpoint.timeout_s)
-    thread = threading.Thread(target=flight.fly, daemon=True)
+    exchange = pool.exchange(request, time.perf_counter(), endpoint.timeout_s)
+    thread = threading.Thread(target=exchange.send, daemon=True)
     thread.start()
     thread.join(endpoint.timeout_s)
-    reply = flight.expire()
-    kept.close()
+    reply = exchange.expire()
+    pool.close()
     if not reply.status:
-        raise SourceUnreachable(f"{where}: {said(reply)}")
+        raise SourceUnreachable(f"{where}: {describe_failure(reply)}")
     if reply.status in endpoint.expect_status:
         return reply
     expected = "2xx" if len(endpoint.expect_status) > 10 else listed(endpoint.expect_status)
@@ -217,7 +217,7 @@ def websocket(production: Production, clock: Clock) -> list[Trial]:
     def ask() -> str:
         from hour24.sources.websocket import WebSocketSource
 
-        found = WebSocketSource(one, clock).held()
+        found = WebSocketSource(one, clock).connections()
         refused = [name for name in found.parts if name.startswith("refused: ")]
         if refused:
             why = refused[0].removeprefix("refused: ")

@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from hour24.asking.exchange import Address, Flight, Kept, Reply
+from hour24.asking.exchange import Address, ConnectionPool, Exchange, Reply
 from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock, WallClock
 from hour24.config import Production
@@ -53,7 +53,7 @@ class _Target:
     """The state of one probe."""
 
     plan: Plan
-    kept: Kept | None
+    pool: ConnectionPool | None
     next: int = 0
     paused_until: float = 0.0
     limited: int = 0
@@ -92,12 +92,12 @@ class Prober:
         self._lock = threading.RLock()
         self._tallies: dict[tuple[str, str, float], Tally] = {}
         self._targets = [
-            _Target(plan, Kept(Address(plan.url)) if plan.kind != "websocket" else None)
+            _Target(plan, ConnectionPool(Address(plan.url)) if plan.kind != "websocket" else None)
             for plan in plans(production)
         ]
         self._sockets: Sockets | None = None
         self._asking = 0
-        self._flights: dict[Flight, Callable[[], None]] = {}
+        self._exchanges: dict[Exchange, Callable[[], None]] = {}
         self._stopped = threading.Event()
         self._until = float("inf")
         self._offset = self._wall() - time.perf_counter()
@@ -151,15 +151,15 @@ class Prober:
         if at >= self._until:
             return
         ahead = min(AHEAD_S, plan.interval_s / 2)
-        if target.kept is not None and self._transport is None:
+        if target.pool is not None and self._transport is None:
             self._at(at - ahead, partial(self._prepare, target))
         self._at(at, partial(self._due, target, target.next, self._offset))
 
     def _prepare(self, target: _Target) -> None:
         """Open a connection before the slot is due."""
-        kept, plan = target.kept, target.plan
-        if kept is not None and not kept.ready and target.paused_until <= self._wall():
-            self._workers.do(partial(kept.prepare_one, plan.timeout_s))
+        pool, plan = target.pool, target.plan
+        if pool is not None and not pool.idle and target.paused_until <= self._wall():
+            self._workers.do(partial(pool.prepare_one, plan.timeout_s))
 
     def _due(self, target: _Target, k: int, offset: float) -> None:
         """Send the probe of slot ``k``, and schedule the next."""
@@ -177,13 +177,13 @@ class Prober:
         if self._transport is not None:
             call = partial(self._ask, target, tally, slot, at, self._transport)
         else:
-            assert target.kept is not None
-            flight = target.kept.flight(plan.request, due, plan.timeout_s)
-            call = partial(self._settle, target, tally, slot, flight.fly)
-            give_up = partial(self._give_up, target, tally, slot, flight)
+            assert target.pool is not None
+            exchange = target.pool.exchange(plan.request, due, plan.timeout_s)
+            call = partial(self._settle, target, tally, slot, exchange.send)
+            give_up = partial(self._give_up, target, tally, slot, exchange)
             with self._lock:
-                self._flights[flight] = give_up
-            self._table.at(flight.until, give_up)
+                self._exchanges[exchange] = give_up
+            self._table.at(exchange.until, give_up)
         if not self._workers.do(call):
             self._miss(tally, slot)
 
@@ -192,11 +192,11 @@ class Prober:
     ) -> None:
         self._settle(target, tally, slot, partial(transport.reply, target.plan, at))
 
-    def _give_up(self, target: _Target, tally: Tally, slot: int, flight: Flight) -> None:
+    def _give_up(self, target: _Target, tally: Tally, slot: int, exchange: Exchange) -> None:
         """The timeout is over: settle the slot without an answer."""
         with self._lock:
-            self._flights.pop(flight, None)
-        self._settle(target, tally, slot, flight.expire)
+            self._exchanges.pop(exchange, None)
+        self._settle(target, tally, slot, exchange.expire)
 
     def _settle(
         self, target: _Target, tally: Tally, slot: int, receive: Callable[[], Reply]
@@ -214,8 +214,8 @@ class Prober:
                 if slot in tally.settled:
                     return
                 tally.take(slot, reply, result, read_at)
-                if target.kept is not None:
-                    tally.round_trip_ms = target.kept.round_trip_ms()
+                if target.pool is not None:
+                    tally.round_trip_ms = target.pool.round_trip_ms()
                 self._pause_if_limited(target, tally, reply, result.limited)
                 inform(self._runbook, tally.at(slot), target.plan, result)
                 self._write_if_complete(tally)
@@ -348,11 +348,11 @@ class Prober:
         deadline = time.perf_counter() + CLOSE_WITHIN_S
         while time.perf_counter() < deadline:
             with self._lock:
-                flights = dict(self._flights)
+                exchanges = dict(self._exchanges)
                 if not self._asking:
                     break
-            for flight, give_up in flights.items():
-                if flight.until <= time.perf_counter():
+            for exchange, give_up in exchanges.items():
+                if exchange.until <= time.perf_counter():
                     give_up()
             time.sleep(0.01)
         for target in self._targets:
@@ -366,13 +366,13 @@ class Prober:
                 if tally.due:
                     self._write(tally)
             self._tallies.clear()
-            for flight in self._flights:
-                flight.give_up()  # still pending: missed
+            for exchange in self._exchanges:
+                exchange.expire()  # still pending: missed
         if self._sockets is not None:
             self._sockets.close()
         for target in self._targets:
-            if target.kept is not None:
-                target.kept.close()
+            if target.pool is not None:
+                target.pool.close()
         self._writer.close()
 
     def _alarmed(self, alarm: Alarm) -> None:

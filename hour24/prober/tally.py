@@ -33,7 +33,7 @@ from hour24.probes.lines import (
     Minute,
     slots_in,
 )
-from hour24.sources.health import reading
+from hour24.sources.health import read_health
 from hour24.watch import Window
 
 BATCH = 600
@@ -118,7 +118,7 @@ def read_reply(plan: Plan, reply: Reply, at: float | None = None) -> Result:
         return Result(status, status, late=late)
     if plan.health is None:
         return Result("", status, late=late)
-    document = reading(plan.health, reply.data, reply.headers, at)
+    document = read_health(plan.health, reply.data, reply.headers, at)
     if document.stale:
         return Result("", STALE + header_of(document.stale), late=late, no_sample=True)
     if document.not_taken:

@@ -1,1 +1,1 @@
-"""One file per outside system: it asks, it never judges."""
+"""Questions to the service itself, one module each: they ask and never judge."""

@@ -1,15 +1,15 @@
-"""The health endpoint, asked now and asked again; and the control address.
+"""The health endpoint, asked with retries, and the control address.
 
 Rules of this module:
 
-- Asked once; when that failed, again after ``retry_after_s`` and then every 30 s until
-  ``give_up_after_s``. Every attempt is kept, and says how it ended.
-- It failed when there was no answer, no 2xx, or no document of the agreed schema. A redirect is
-  an answer like any other and is not followed.
-- An answer that a cache gave is no answer of the service: it is asked for once more, then kept
-  with the header that says so.
+- A failed attempt is retried after ``retry_after_s`` and then every 30 s until
+  ``give_up_after_s``. Every attempt is recorded with its result.
+- An attempt fails without an answer, without a 2xx, or when the document does not match the
+  agreed schema. A redirect is an answer and is not followed.
+- An answer from a cache does not come from the service: it is requested once more, then recorded
+  with the header that shows the cache.
 - JSON is read strictly, up to a megabyte: no NaN, nothing cut off, whatever its content type.
-- ``silent`` says that no attempt got any HTTP answer at all.
+- ``silent`` means that no attempt got any HTTP answer.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ from hour24.evidence import Attempt, Document, Question
 from hour24.secrets import Secret
 from hour24.text import cut, parse_stated_time
 
-AGAIN_S = 30.0
+RETRY_S = 30.0
+"""Between later attempts; a restart of the service takes about so long."""
 CONTROL_TIMEOUT_S = 10.0
+"""The control address is chosen to be fast; slower counts as no network."""
 LONGEST = 120
+"""Characters of a difference from the schema that are shown."""
 NO_ANSWER = {
     "timeout": "no answer in time",
     "refused": "connection refused",
@@ -42,24 +45,24 @@ NO_ANSWER = {
     "dns": "its host name cannot be resolved",
     "unreachable": "its host cannot be reached",
     "tls": "no secure connection (TLS)",
-    "malformed": "what it answered is no HTTP",
+    "malformed": "its answer is not HTTP",
     "cut off": "its answer was cut off",
 }
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a health answer says.
+    """A health answer, read.
 
     Args:
-        body: the JSON document; ``None`` when it was none.
-        problem: how it differs from what was agreed; empty when it does not. It holds none of
-            the document's own text, and so stays one of a few.
-        uptime: seconds and instance, when it tells an uptime.
-        is_json: whether it was JSON at all.
-        stale: why it does not tell how the service is now: the header of a cache, or its own
-            timestamp; empty when it does.
-        not_taken: why our own client cannot read it; empty when it can.
+        body: the JSON document; ``None`` when it is not JSON.
+        problem: how it differs from the agreed schema; empty when it does not. It quotes nothing
+            from the document, so that few different problems exist.
+        uptime: seconds and instance, when it states an uptime.
+        is_json: whether it is JSON.
+        stale: why it does not show the present state of the service: the header of a cache, or
+            ``timestamp``; empty when it does.
+        not_taken: why our client cannot read it; empty when it can.
     """
 
     body: Any
@@ -70,38 +73,41 @@ class Reading:
     not_taken: str = ""
 
 
-def reading(
+def read_health(
     health: Health,
     data: bytes,
     headers: Mapping[str, str] | None = None,
     at: float | None = None,
 ) -> Reading:
-    """How an answer is read, against what ``health`` agreed.
+    """Read an answer of the health endpoint and compare it with the agreed schema.
 
     Args:
         headers: the answer's, names in lower case.
-        at: when it was answered, epoch seconds; none: its timestamp is not compared.
+        at: when it was received, epoch seconds; None: its timestamp is not compared.
     """
     received = headers or {}
     cached = cached_by(received)
-    refusal = not_taken(data, received)
+    refusal = why_unreadable(data, received)
     if refusal:
         return Reading(None, "", is_json=False, stale=cached, not_taken=refusal)
-    problem, body = parsed(data)
+    problem, body = parse_body(data)
     if problem:
         return Reading(None, problem, is_json=False, stale=cached)
     uptime = value_at(body, health.uptime, None) if health.uptime else None
-    told = None
+    seconds_and_instance = None
     if is_number(uptime) and uptime >= 0:
         instance = value_at(body, health.instance, None) if health.instance else ""
-        told = (float(uptime), instance if isinstance(instance, str) else str(instance or ""))
-    broken = unmet(health.schema, body)
+        seconds_and_instance = (
+            float(uptime),
+            instance if isinstance(instance, str) else str(instance or ""),
+        )
+    broken = first_difference(health.schema, body)
     stale = cached or _old(health, body, received, at)
-    return Reading(body, f"schema: {broken}" if broken else "", told, stale=stale)
+    return Reading(body, f"schema: {broken}" if broken else "", seconds_and_instance, stale=stale)
 
 
-def not_taken(data: bytes, headers: Mapping[str, str]) -> str:
-    """Why our own client cannot read an answer that a browser may; empty when it can."""
+def why_unreadable(data: bytes, headers: Mapping[str, str]) -> str:
+    """Return why our client cannot read an answer that a browser may; empty when it can."""
     coding = headers.get("content-encoding", "")
     if coding:
         return f"its Content-Encoding is {coding[:40]}, which was not asked for"
@@ -111,7 +117,7 @@ def not_taken(data: bytes, headers: Mapping[str, str]) -> str:
 
 
 def _old(health: Health, body: Any, headers: Mapping[str, str], at: float | None) -> str:
-    """``timestamp`` if the document is old by our clock and by its server's; else empty."""
+    """Return ``timestamp`` if it is old by both our clock and its server's; else empty."""
     made = parse_stated_time(value_at(body, health.timestamp, None)) if health.timestamp else None
     if made is None or at is None:
         return ""
@@ -121,8 +127,8 @@ def _old(health: Health, body: Any, headers: Mapping[str, str], at: float | None
     return "timestamp" if old else ""
 
 
-def parsed(data: bytes) -> tuple[str, Any]:
-    """What kept ``data`` from being a JSON document, or empty; and the document."""
+def parse_body(data: bytes) -> tuple[str, Any]:
+    """Return why ``data`` is not JSON, or empty; and the document."""
     try:
         return "", read_json(data)
     except DocumentError:
@@ -131,8 +137,8 @@ def parsed(data: bytes) -> tuple[str, Any]:
         return f"expected a JSON document, got {got}", None
 
 
-def unmet(schema: Mapping[str, Any], body: Any) -> str:
-    """The first thing in which ``body`` differs from ``schema``: where, and what was expected."""
+def first_difference(schema: Mapping[str, Any], body: Any) -> str:
+    """Return the first difference of ``body`` from ``schema``: the path and what was expected."""
     found = differences(body, schema)
     if not found:
         return ""
@@ -140,7 +146,7 @@ def unmet(schema: Mapping[str, Any], body: Any) -> str:
 
 
 class HealthSource:
-    """The health endpoint and the control address, as they answer now."""
+    """The health endpoint and the control address."""
 
     def __init__(self, health: Health, control_url: str, clock: Clock) -> None:
         self.health = health
@@ -148,7 +154,7 @@ class HealthSource:
         self.clock = clock
 
     def document(self) -> Document:
-        """The health document of the last attempt, with all attempts."""
+        """Return the document of the last attempt, with all attempts."""
         health = self.health
         at = began = self.clock.now()
         attempts: list[Attempt] = []
@@ -157,48 +163,48 @@ class HealthSource:
         copies = 0
         while True:
             reply = ask(health.url, self._headers(), health.timeout_s)
-            told = (
-                reading(health, reply.data, reply.headers)
+            answer = (
+                read_health(health, reply.data, reply.headers)
                 if reply.status
                 else Reading(None, is_json=False)
             )
-            problem = said(reply) or told.problem
-            copies += bool(told.stale)
-            unlike = f"from a cache ({told.stale})" if told.stale else told.not_taken
+            problem = describe_failure(reply) or answer.problem
+            copies += bool(answer.stale)
+            unusable = f"from a cache ({answer.stale})" if answer.stale else answer.not_taken
             answered = answered or reply.status > 0
             attempts.append(
                 Attempt(
                     at=at,
                     took_ms=round(reply.took_ms, 3),
-                    result=_result(reply, unlike or told.problem),
+                    result=_result(reply, unusable or answer.problem),
                 )
             )
             passed_s = (self.clock.now() - began).total_seconds()
-            done = copies > 1 if told.stale else not problem
+            done = copies > 1 if answer.stale else not problem
             if done or passed_s + wait > health.give_up_after_s:
                 break
             self.clock.sleep(wait)
-            wait = AGAIN_S
+            wait = RETRY_S
             at = self.clock.now()
         return self._document(
             health.url,
             began,
             attempts,
             reply,
-            body=told.body,
-            problem="" if told.is_json or told.not_taken else problem,
+            body=answer.body,
+            problem="" if answer.is_json or answer.not_taken else problem,
             silent=not answered,
-            cached=told.stale,
-            not_taken=told.not_taken,
+            cached=answer.stale,
+            not_taken=answer.not_taken,
         )
 
     def control(self) -> Document:
-        """One answer of the control address; any HTTP answer shows that our network is up."""
+        """Ask the control address once; any HTTP answer shows that our network is up."""
         began = self.clock.now()
         reply = ask(self.control_url, {"User-Agent": _AGENT, "Accept": "*/*"}, CONTROL_TIMEOUT_S)
-        result = str(reply.status) if reply.status else said(reply)
+        result = str(reply.status) if reply.status else describe_failure(reply)
         attempt = Attempt(at=began, took_ms=round(reply.took_ms, 3), result=result)
-        problem, body = parsed(reply.data) if reply.status else (said(reply), None)
+        problem, body = parse_body(reply.data) if reply.status else (describe_failure(reply), None)
         return self._document(
             self.control_url,
             began,
@@ -210,7 +216,7 @@ class HealthSource:
         )
 
     def _headers(self) -> dict[str, str]:
-        return as_asked(self.health)
+        return request_headers(self.health)
 
     def _document(
         self,
@@ -244,8 +250,8 @@ class HealthSource:
         )
 
 
-def as_asked(health: Health) -> dict[str, str]:
-    """The headers with which the health endpoint is asked, wherever its document is read."""
+def request_headers(health: Health) -> dict[str, str]:
+    """Return the headers sent to the health endpoint, here and by the prober."""
     headers = {
         "User-Agent": _AGENT,
         "Accept": "application/json, */*",
@@ -259,8 +265,8 @@ def as_asked(health: Health) -> dict[str, str]:
     return headers
 
 
-def said(reply: Reply) -> str:
-    """Why a reply is no 2xx, in words; empty when it is one."""
+def describe_failure(reply: Reply) -> str:
+    """Return why a reply is not a 2xx, in words; empty when it is."""
     if not reply.status:
         return NO_ANSWER.get(reply.reason, reply.reason)
     if 200 <= reply.status < 300:
@@ -272,7 +278,7 @@ def said(reply: Reply) -> str:
 
 def _result(reply: Reply, problem: str) -> str:
     if not reply.status:
-        return said(reply)
+        return describe_failure(reply)
     ok = 200 <= reply.status < 300
     return f"{reply.status}, {problem}" if ok and problem else str(reply.status)
 

@@ -1,16 +1,16 @@
-"""How long each endpoint takes to answer, sampled by a process of its own.
+"""Samples how long each endpoint takes to answer, in a separate process.
 
 Rules of this module:
 
-- Open-loop: requests are sent when they are due, whatever became of the ones before, and each
-  latency counts from then (Tene's coordinated omission). How late they were sent is kept.
-- Sampler and prober together send an endpoint at most its ``max_per_s``: what the prober needs is
-  left to it. Where too little is left for all samples in time, there are fewer.
-- The sampler is its own process: threads beside it would spoil what it measures. Its plan comes
-  on standard input, secrets included, and never on the command line.
-- Connections are opened beforehand; how long that took, the median, is the round trip.
-- A request without a good answer is censored, at least as long as any sample. 429 is no sample,
-  and neither are 401 and 403, which speak of our credential.
+- Open-loop: each request is sent when it is due, whatever happened to earlier ones, and its
+  latency counts from its due time (Tene's coordinated omission). How late it was sent is recorded.
+- Sampler and prober together send an endpoint at most ``max_per_s``; the prober's share comes
+  first. If too little is left to take all samples in time, fewer are taken.
+- The sampler runs in its own process, because other threads would distort what it measures. Its
+  plan arrives on standard input, secrets included, and never on the command line.
+- Connections are opened beforehand; the shortest connection time is the round trip.
+- A request without a good answer is censored: longer than any sample. 429 is not a sample, and
+  neither are 401 and 403, which are about our credential.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import hour24
-from hour24.asking.exchange import Address, Flight, Kept, Request
+from hour24.asking.exchange import Address, ConnectionPool, Exchange, Request
 from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock
 from hour24.config import Endpoint, Production
@@ -37,10 +37,15 @@ from hour24.secrets import Secret
 from hour24.shipped import IMPORTED_FROM
 
 START_S = 20.0
+"""Allowed for starting the process, also on a busy machine."""
 LEAST_READY, MOST_READY = 2, 32
+"""Connections opened beforehand: one spare at least; more than 32 would look like a flood."""
 OPEN_S = 5.0
+"""Within this time they open, or sampling starts without them."""
 SETTLE_S = 0.1
+"""Pause after opening, so that opening does not delay the first samples."""
 MOST_LATE_MS = 250.0
+"""A request sent later than this measures our machine more than the endpoint."""
 REFUSALS = (401, 403)
 
 
@@ -52,9 +57,9 @@ class Pace(NamedTuple):
 
 
 def paces(production: Production) -> dict[str, Pace]:
-    """The pace of each endpoint's samples: what production.toml leaves beside one prober.
+    """Return the pace of each endpoint's samples: ``max_per_s`` less what one prober sends.
 
-    No samples, where the prober alone needs everything.
+    No samples, where the prober needs all of it.
     """
     plan = production.schedule
     room_s = max(plan.source_budget_s, plan.latency_samples / plan.latency_per_s)
@@ -67,10 +72,10 @@ def paces(production: Production) -> dict[str, Pace]:
 
 
 class Sampler:
-    """Samples the latency of several endpoints, side by side.
+    """Samples the latency of several endpoints at the same time.
 
     Args:
-        paces: of each endpoint, at least one request.
+        paces: one for each endpoint, with at least one sample.
     """
 
     def __init__(
@@ -81,9 +86,9 @@ class Sampler:
         self.paces = paces
 
     def latencies(self) -> dict[str, Distribution]:
-        """Due to answer, in milliseconds, of every endpoint.
+        """Return every endpoint's latencies, from due time to answer, in milliseconds.
 
-        Raises: SourceTimeout, when the sampler does not come back; SourceMisread, when it fails.
+        Raises: SourceTimeout, when the sampler does not end in time; SourceMisread, when it fails.
         """
         if not self.endpoints:
             return {}
@@ -104,11 +109,11 @@ class Sampler:
         except subprocess.TimeoutExpired:
             raise SourceTimeout(f"latency: sampler: no end within {limit_s:.0f} s") from None
         if ended.returncode != 0:
-            last = ended.stderr.strip().splitlines()[-1:] or ["no word"]
+            last = ended.stderr.strip().splitlines()[-1:] or ["no message"]
             raise SourceMisread(f"latency: sampler: expected figures, got {last[0][:200]}")
-        told = json.loads(ended.stdout)
+        figures = json.loads(ended.stdout)
         return {
-            name: self._distribution(name, endpoint, told[name], at)
+            name: self._distribution(name, endpoint, figures[name], at)
             for name, endpoint in self.endpoints.items()
         }
 
@@ -131,48 +136,48 @@ class Sampler:
         }
 
     def _late_ms(self, endpoint: Endpoint) -> float:
-        """What is too late: half the interval, at most 250 ms; or a tenth of the target."""
+        """Return the tolerated delay: half the interval (at most 250 ms) or 10 % of the target."""
         half_ms = min(500 / self.paces[endpoint.name].per_s, MOST_LATE_MS)
         return max(half_ms, endpoint.target_ms / 10)
 
     def _distribution(
-        self, name: str, endpoint: Endpoint, told: Mapping[str, Any], at: Any
+        self, name: str, endpoint: Endpoint, figures: Mapping[str, Any], at: Any
     ) -> Distribution:
         per_s, samples = self.paces[name]
-        values: list[float] = told["ms"]
-        bad = sum(told["bad"].values())
-        refused = sum(told["refused"].values())
-        notes = [f"{n} x {why}" for why, n in sorted(told["bad"].items())]
-        notes += [f"{n} x {why}, no samples" for why, n in sorted(told["refused"].items())]
-        notes += [f"{told['limited']} answered 429, no samples"] if told["limited"] else []
+        values: list[float] = figures["ms"]
+        bad = sum(figures["bad"].values())
+        refused = sum(figures["refused"].values())
+        notes = [f"{n} x {why}" for why, n in sorted(figures["bad"].items())]
+        notes += [f"{n} x {why}, no samples" for why, n in sorted(figures["refused"].items())]
+        notes += [f"{figures['limited']} answered 429, no samples"] if figures["limited"] else []
         counts = {str(index): n for index, n in sorted(count_values(values).items())}
         block = Block(at.timestamp(), samples / per_s, counts)
-        result = f"{len(values)} good, {bad} bad, {refused} refused, {told['limited']} limited"
+        result = f"{len(values)} good, {bad} bad, {refused} refused, {figures['limited']} limited"
         return Distribution(
             question=Question(
                 source="latency",
                 asked=f"{endpoint.method} {Address(endpoint.url).shown}, {samples} times, "
                 f"{per_s:.4g} a second",
                 at=at,
-                attempts=(Attempt(at=at, took_ms=told["took_ms"], result=result),),
+                attempts=(Attempt(at=at, took_ms=figures["took_ms"], result=result),),
             ),
             basis="sample",
             note="; ".join(notes),
             unit="ms",
             blocks=(block,) if counts else (),
             censored=bad,
-            bad=told["bad"],
+            bad=figures["bad"],
             refused=refused,
-            limited=told["limited"],
-            sent_late=sum(late > self._late_ms(endpoint) for late in told["late_ms"]),
-            round_trip_ms=told["round_trip_ms"],
+            limited=figures["limited"],
+            sent_late=sum(late > self._late_ms(endpoint) for late in figures["late_ms"]),
+            round_trip_ms=figures["round_trip_ms"],
         )
 
 
 def _ready(endpoint: Endpoint, per_s: float) -> int:
-    """How many connections to open beforehand: what is on its way at a time, and one to spare."""
-    flying = per_s * endpoint.target_ms / 1000
-    return max(LEAST_READY, min(MOST_READY, math.ceil(flying) + 1))
+    """Return how many connections to open beforehand: those in use at a time, and one spare."""
+    in_flight = per_s * endpoint.target_ms / 1000
+    return max(LEAST_READY, min(MOST_READY, math.ceil(in_flight) + 1))
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
@@ -194,25 +199,25 @@ class _Series:
 
     def __init__(self, plan: Mapping[str, Any]) -> None:
         self.plan = plan
-        self.kept = Kept(Address(plan["url"]))
+        self.pool = ConnectionPool(Address(plan["url"]))
         self.request = Request(plan["method"], plan["headers"], plan["body"].encode())
-        self.flights: list[Flight] = []
+        self.exchanges: list[Exchange] = []
 
     def send(self, table: Timetable, workers: Workers, due: float) -> None:
         timeout_s = self.plan["timeout_s"]
-        flight = self.kept.flight(self.request, due, timeout_s)
-        self.flights.append(flight)
-        if workers.do(flight.take_off):
-            table.at(due + timeout_s, flight.give_up)
+        exchange = self.pool.exchange(self.request, due, timeout_s)
+        self.exchanges.append(exchange)
+        if workers.do(exchange.send):
+            table.at(due + timeout_s, exchange.expire)
 
     @property
     def ended(self) -> int:
-        """How many have their reply."""
-        return sum(flight.reply is not None for flight in list(self.flights))
+        """The number of requests that have their reply."""
+        return sum(exchange.reply is not None for exchange in list(self.exchanges))
 
-    def told(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
         expect = self.plan["expect"]
-        replies = [flight.expire() for flight in self.flights]
+        replies = [exchange.expire() for exchange in self.exchanges]
         ms: list[float] = []
         bad: dict[str, int] = {}
         refused: dict[str, int] = {}
@@ -232,17 +237,17 @@ class _Series:
             "refused": refused,
             "limited": limited,
             "late_ms": [round(reply.late_ms, 3) for reply in replies],
-            "round_trip_ms": round(self.kept.round_trip_ms(), 3),
+            "round_trip_ms": round(self.pool.round_trip_ms(), 3),
         }
 
 
 def sample(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Do what the plan says. Returns: endpoint -> figures."""
+    """Carry out the plan; return the figures of each endpoint."""
     begun = time.perf_counter()
     table, workers = Timetable(), Workers()
     series = {name: _Series(each) for name, each in plan["endpoints"].items()}
     openers = [
-        threading.Thread(target=each.kept.prepare, args=(each.plan["timeout_s"],), daemon=True)
+        threading.Thread(target=each.pool.prepare, args=(each.plan["timeout_s"],), daemon=True)
         for each in series.values()
         for _ in range(each.plan["ready"])
     ]
@@ -260,18 +265,18 @@ def sample(plan: Mapping[str, Any]) -> dict[str, Any]:
     threading.Thread(target=_end, args=(table, series), daemon=True).start()
     table.run()
     took_ms = round((time.perf_counter() - begun) * 1000, 1)
-    return {name: {**each.told(), "took_ms": took_ms} for name, each in series.items()}
+    return {name: {**each.figures(), "took_ms": took_ms} for name, each in series.items()}
 
 
 def _end(table: Timetable, series: Mapping[str, _Series]) -> None:
-    """End the timetable when all replies are there, not when all limits of time have passed."""
+    """End the timetable when all replies are there, not when all timeouts have passed."""
     while any(each.ended < each.plan["samples"] for each in series.values()):
         time.sleep(0.02)
     table.end()
 
 
 def main() -> None:
-    """Read a plan, sample, tell."""
+    """Read a plan, sample, write the figures."""
     json.dump(sample(json.load(sys.stdin)), sys.stdout)
 
 

@@ -2,19 +2,18 @@
 
 Rules of this module:
 
-- A drop is a connection that ended before its time abnormally: no close frame (1006), no pong
-  at the end, 1011, 1012 and every other code but 1000, 1001 and 1005.
-- 1000, 1001 and 1005 before our time are told (``closed early``) and are no drops: the server
-  said goodbye. What we close ourselves at the end is neither.
-- A handshake that fails is counted apart, by its HTTP status or by what went wrong: a 403 is no
-  drop.
-- A server that closes 4401 and the like, or 1008 soon after opening, does not take our
-  credential: that is a refusal too, whose code is told.
-- It behaves as a browser: it follows no redirect, takes long messages, sends no pings while it
-  holds a connection (production.toml may state some), and tries the next address after 250 ms.
+- A drop is a connection that ended early and abnormally: without a close frame (1006), without a
+  pong at the end, or with 1011, 1012 or any other code except 1000, 1001 and 1005.
+- 1000, 1001 and 1005 before our time count as ``closed early``, not as drops: the server closed in
+  order. Connections that we close at the end are neither.
+- A failed handshake is counted separately, by HTTP status or failure: a 403 is not a drop.
+- A server that closes with 4401 and similar, or with 1008 soon after opening, rejects our
+  credential: that is a refusal too, counted with its code.
+- It behaves like a browser: it follows no redirect, accepts long messages, sends no pings while it
+  holds a connection (unless production.toml says so), and tries the next address after 250 ms.
   One ping at the end shows whether the connection is still there.
-- What we ourselves end, a message too long to take, is no drop.
-- Messages are read and thrown away.
+- A connection that we close because a message is too long is not a drop.
+- Messages are read and discarded.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies
 
 import hour24
-from hour24.asking.exchange import ATTEMPT_DELAY_S, reason
+from hour24.asking.exchange import ATTEMPT_DELAY_S, name_failure
 from hour24.clock import Clock
 from hour24.config import WebSocketTarget
 from hour24.errors import SourceTimeout
@@ -40,18 +39,20 @@ from hour24.evidence import Attempt, Counts, Question
 from hour24.secrets import Secret
 
 ABNORMAL = 1006
+"""No close frame (RFC 6455 7.4.1)."""
 NORMAL = frozenset({1000, 1001, 1005})
 GOODBYE_S = 1.5
+"""For the closing handshake; then the connection is aborted."""
 TOO_BIG = 1009
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 """A browser has no limit; this one keeps a hostile server from filling our memory."""
 CREDENTIAL = frozenset({3000, 3003, 4401, 4403})
-"""Close codes that speak of who we are, whenever they come: IANA's and GraphQL's."""
+"""Close codes about our credential, at any time: IANA's and GraphQL's."""
 GREETING = frozenset({1008, 4400, 4408})
-"""Close codes that speak of what we sent, or did not, when they come within ``GREETING_S``."""
+"""Close codes about our first message, or its absence, within ``GREETING_S``."""
 GREETING_S = 10.0
 AT_ONCE = 10
-"""So many handshakes at a time: a test must not be a flood."""
+"""Handshakes at a time, so that our check does not act as a flood."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class Session:
     Args:
         refused: why its handshake failed: an HTTP status or ``timeout``, ``refused``, ...
             or ``closed 4401`` after it.
-        code: the close code, when it ended before its time; 0 when it held.
+        code: the close code, when it ended early; 0 when it stayed open.
         held_s: how long it was open.
-        ours: whether we ended it, because we could not take what was sent.
+        ours: whether we closed it, because a message was too long.
     """
 
     refused: str = ""
@@ -73,12 +74,12 @@ class Session:
 
     @property
     def dropped(self) -> bool:
-        """Whether it ended abnormally."""
+        """True if it ended abnormally."""
         return self.code != 0 and self.code not in NORMAL
 
     @property
     def closed_early(self) -> bool:
-        """Whether the server closed it before its time, normally."""
+        """True if the server closed it early, but normally."""
         return self.code in NORMAL
 
 
@@ -93,11 +94,11 @@ async def session(
 
     Args:
         opened: called once it is open.
-        turn: entered for the time of the handshake.
+        turn: entered during the handshake.
     """
     from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-    headers, subprotocols = _spoken(target)
+    headers, subprotocols = _headers_and_subprotocols(target)
     proxy = None if _is_loopback(target.url) else True
     connecting = _connect()(
         target.url,
@@ -119,7 +120,7 @@ async def session(
     except InvalidStatus as problem:
         return Session(refused=str(problem.response.status_code))
     except (WebSocketException, OSError, ValueError) as problem:
-        return Session(refused=_why(problem))
+        return Session(refused=_handshake_failure(problem))
     opened()
     begun = time.monotonic()
     code, ours = 0, False
@@ -128,7 +129,7 @@ async def session(
             while True:
                 await connection.recv()
     except ConnectionClosed as ended:
-        code, ours = _ending(ended)
+        code, ours = _close_code(ended)
     except TimeoutError:
         code = 0 if await _is_there(connection, target.timeout_s) else ABNORMAL
     finally:
@@ -141,7 +142,7 @@ async def session(
 
 @cache
 def _connect() -> Any:
-    """The library's ``connect``, which follows no redirect: our headers are for one host."""
+    """Return the library's ``connect`` without redirects: our headers are for one host."""
     from websockets import http11
     from websockets.asyncio.client import connect
 
@@ -154,16 +155,16 @@ def _connect() -> Any:
     return Direct
 
 
-def _ending(ended: Any) -> tuple[int, bool]:
-    """The close code, and whether we ended it because we could not take what was sent."""
+def _close_code(ended: Any) -> tuple[int, bool]:
+    """Return the close code, and whether we closed because a message was too long."""
     if ended.sent is not None and ended.sent.code == TOO_BIG and not ended.rcvd_then_sent:
         return TOO_BIG, True
-    frame = ended.rcvd or ended.sent  # ours tells why: 1011 after a ping without its pong
+    frame = ended.rcvd or ended.sent  # ours says why: 1011 after a ping without a pong
     return (frame.code if frame is not None else ABNORMAL), False
 
 
 async def _is_there(connection: Any, timeout_s: float) -> bool:
-    """Whether the other side still answers: one ping, at the end alone."""
+    """True if the other side answers a ping."""
     from websockets.exceptions import ConnectionClosed
 
     try:
@@ -175,7 +176,7 @@ async def _is_there(connection: Any, timeout_s: float) -> bool:
 
 
 async def _close(connection: Any) -> None:
-    """Say goodbye, briefly; then hang up."""
+    """Close the connection in order; abort it if that takes too long."""
     try:
         async with asyncio.timeout(GOODBYE_S):
             await connection.close()
@@ -190,13 +191,13 @@ class WebSocketSource:
         self.target = target
         self.clock = clock
 
-    def held(self) -> Counts:
-        """Connections established, and how many of them dropped.
+    def connections(self) -> Counts:
+        """Return how many connections were established, and how many of them dropped.
 
         ``parts``: ``held``; close codes of drops; ``closed early``; ``refused`` (all failed
         handshakes) and ``refused: 403`` and the like.
 
-        Raises: SourceTimeout, when it takes longer than it can.
+        Raises: SourceTimeout, when it takes longer than all timeouts together.
         """
         target, at = self.target, self.clock.now()
         waves = -(-target.connections // AT_ONCE)
@@ -204,12 +205,10 @@ class WebSocketSource:
         begun = time.perf_counter()
         sessions = _run(lambda: _all(target), limit_s)
         took_ms = (time.perf_counter() - begun) * 1000
-        return _counted(target, sessions, at=at, took_ms=took_ms)
+        return _count(target, sessions, at=at, took_ms=took_ms)
 
 
-def _counted(
-    target: WebSocketTarget, sessions: list[Session], *, at: Any, took_ms: float
-) -> Counts:
+def _count(target: WebSocketTarget, sessions: list[Session], *, at: Any, took_ms: float) -> Counts:
     parts: dict[str, int] = {}
     for each in sessions:
         names = ["held"]
@@ -227,7 +226,7 @@ def _counted(
     refused = len(sessions) - len(established)
     early = parts.get("closed early", 0)
     notes = [f"{sum(each.held_s for each in established):.0f} connection seconds held"]
-    notes += [f"{early} closed early by the server, normally (1000, 1001): no drops"] * bool(early)
+    notes += [f"{early} closed early by the server, normally (1000, 1001): not drops"] * bool(early)
     notes += [f"{parts.get('ended by us')} ended by us: a message above our limit"] * bool(
         parts.get("ended by us")
     )
@@ -237,7 +236,7 @@ def _counted(
     return Counts(
         question=Question(
             source="websocket",
-            asked=f"{len(sessions)} connections to {shown(target.url)}, "
+            asked=f"{len(sessions)} connections to {without_query(target.url)}, "
             f"held for {target.hold_s:g} s{kept}",
             at=at,
             attempts=(Attempt(at=at, took_ms=round(took_ms, 1), result=result),),
@@ -259,7 +258,7 @@ async def _all(target: WebSocketTarget) -> list[Session]:
 
 
 def _run(what: Callable[[], Any], limit_s: float) -> list[Session]:
-    """Run a coroutine in a thread with a loop of its own, given up after ``limit_s``."""
+    """Run a coroutine in a new thread and event loop; give up after ``limit_s``."""
     found: list[Any] = []
     problems: list[BaseException] = []
 
@@ -279,14 +278,14 @@ def _run(what: Callable[[], Any], limit_s: float) -> list[Session]:
     return found
 
 
-def shown(url: str) -> str:
-    """An address without its query, which may hold what nobody should read."""
+def without_query(url: str) -> str:
+    """Return an address without its query and user name, which may be secret."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _spoken(target: WebSocketTarget) -> tuple[dict[str, str], list[str]]:
-    """Headers as sent, and the sub-protocols offered: stated ones, or those of a header."""
+def _headers_and_subprotocols(target: WebSocketTarget) -> tuple[dict[str, str], list[str]]:
+    """Return the headers to send and the sub-protocols to offer."""
     headers: dict[str, str] = {}
     subprotocols = list(target.subprotocols)
     for name, value in target.headers.items():
@@ -303,10 +302,12 @@ def _is_loopback(url: str) -> bool:
     return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
-def _why(problem: BaseException) -> str:
-    """The name of what kept a handshake from succeeding."""
+def _handshake_failure(problem: BaseException) -> str:
+    """Return the name of a handshake's failure."""
     if isinstance(problem, OSError | ssl.SSLError):
-        return reason(problem)
+        return name_failure(problem)
     if isinstance(problem.__cause__, OSError | EOFError):
-        return reason(problem.__cause__) if isinstance(problem.__cause__, OSError) else "closed"
+        return (
+            name_failure(problem.__cause__) if isinstance(problem.__cause__, OSError) else "closed"
+        )
     return "malformed"

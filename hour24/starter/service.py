@@ -26,7 +26,7 @@ from hour24.asking.exchange import Reply, ask
 from hour24.asking.fetching import Answer, fetch
 from hour24.documents import read_json
 from hour24.errors import ConfigurationError
-from hour24.sources.health import parsed
+from hour24.sources.health import parse_body
 from hour24.text import parse_stated_time
 
 TIMEOUT_S = 10.0
@@ -201,7 +201,7 @@ class _Visit:
         reply = self.get(path)
         if reply.status != 200:
             return None
-        problem, body = parsed(reply.data)
+        problem, body = parse_body(reply.data)
         return body if not problem and _is_document(body) else None
 
     def large(self, path: str) -> bytes:
@@ -244,7 +244,7 @@ def _health(visit: _Visit, path: str) -> tuple[str, Any]:
     answers = []
     for each in dict.fromkeys([*([path] if path else []), *below, *HEALTH_PATHS]):
         reply = visit.get(each)
-        problem, body = parsed(reply.data) if reply.status == 200 else ("", None)
+        problem, body = parse_body(reply.data) if reply.status == 200 else ("", None)
         if reply.status == 200 and not problem and _is_document(body):
             return each, body
         got = reply.reason or (str(reply.status) if reply.status != 200 else "no JSON document")
