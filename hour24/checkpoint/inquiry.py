@@ -30,9 +30,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
-from hour24.checkpoint.addresses import addresses as addresses_of
-from hour24.clock import Clock
-from hour24.config import Described, Production
 from hour24.errors import SourceEmpty, SourceError
 from hour24.evidence import (
     Evidence,
@@ -40,12 +37,14 @@ from hour24.evidence import (
     Unanswered,
     from_plain,
 )
-from hour24.ledger.book import Ledger
 from hour24.text import format_duration
 from hour24.watch import Checkpoint, Watch, Window
 from hour24.witnesses.port import NOW, RECEIPT_S, Measure, found, repeat_of
 
 if TYPE_CHECKING:
+    from hour24.clock import Clock
+    from hour24.config import Described, Production
+    from hour24.ledger.book import Ledger
     from hour24.probes import Observations
     from hour24.sources.health import HealthSource
     from hour24.sources.latency import Pace
@@ -257,8 +256,10 @@ class Inquiry:
     ) -> list[tuple[int, Evidence]]:
         here: Mapping[str, str] = {}
         if same:
+            from hour24.checkpoint.addresses import addresses
+
             stated = self.addresses
-            here = addresses_of(self.production) if stated is None else stated
+            here = addresses(self.production) if stated is None else stated
         found: list[tuple[int, Evidence]] = []
         now = self.checkpoint.hour
         for record in ledger.records():

@@ -9,6 +9,7 @@ Rules of this package:
   outcomes but PASS and NOT_APPLICABLE.
 - At the end the record is written first.
 - An exception in another plugin costs neither a check nor the record: it becomes a note.
+- What only a checkpoint needs is imported when one opens: ``--collect-only`` stays fast.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hour24.errors import ConfigurationError, LedgerError, LedgerLocked
-from hour24.plugin.companion import Companion
 from hour24.plugin.compatibility import OneRun, allow_warnings, load_needed, refusals, select
 from hour24.plugin.exits import EXIT_LOCKED, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import (
@@ -34,10 +35,11 @@ from hour24.plugin.fixtures import (
     standings,
     taken,
 )
-from hour24.plugin.guards import Shield
 from hour24.plugin.marking import DAILY_LOOK, OWN, criterion
-from hour24.plugin.running import CheckpointPlugin
 from hour24.watch import CHECKPOINTS
+
+if TYPE_CHECKING:
+    from hour24.plugin.running import CheckpointPlugin
 
 __all__ = [
     "OWN",
@@ -121,6 +123,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.verbose >= 0:  # opening takes seconds; say at once what is starting
         print(f"hour24: starting {selected[0]}, target {config.option.target}", flush=True)  # noqa: T201
     plugin = _open(config, selected[0])
+    _register(config, plugin)
+
+
+def _register(config: pytest.Config, plugin: CheckpointPlugin) -> None:
+    from hour24.plugin.companion import Companion
+    from hour24.plugin.guards import Shield
+
     config.pluginmanager.register(plugin, CHECKPOINT)
     config.pluginmanager.register(Companion(plugin.run), "hour24-companion")
     config.pluginmanager.register(Shield(plugin.run), "hour24-shield")
@@ -130,6 +139,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     from hour24.checkpoint.notify import heartbeat
     from hour24.checkpoint.opening import begin, open_run
+    from hour24.plugin.running import CheckpointPlugin
     from hour24.targets.request import Request, read_time
 
     option = config.option

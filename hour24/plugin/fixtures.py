@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hour24.ledger.record import Judged
 from hour24.plugin.marking import criterion_of
+
+if TYPE_CHECKING:
+    from hour24.ledger.record import Judged
 
 CHECKPOINT = "hour24-checkpoint"
 """The name under which the running checkpoint's plugin is registered."""
-VERDICTS = pytest.StashKey[list[Judged]]()
+VERDICTS: pytest.StashKey[list[Judged]] = pytest.StashKey()
 """The verdicts of a test's ``conclude``."""
 
 
