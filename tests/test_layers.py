@@ -398,7 +398,10 @@ def test_only_the_database_witness_imports_the_driver_for_production() -> None:
 def test_naming_the_criteria_imports_nothing_heavy() -> None:
     """``pytest -m hour8 --collect-only`` answers at once."""
     heavy = (
+        "hour24.config.loading",
+        "hour24.ledger.book",
         "hour24.lines.levels",
+        "hour24.secrets.redactor",
         "scipy",
         "numpy",
         "requests",

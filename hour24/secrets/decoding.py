@@ -50,8 +50,9 @@ _SIGN = shipped(
 """The first character of a token: searched first, because that is fast."""
 _QUOTED = shipped(r"(?:=[0-9a-fA-F]{2}|=[ \t]{0,8}+\r?\n)++")
 _RUN = shipped(r"[A-Za-z0-9+/_-]{16,}+={0,2}")
+_HEX_RUN = shipped(r"[0-9a-fA-F:-]{16,}+")
+"""What may hold a run of hexadecimal digits: searched first, because that is fast."""
 _HEX = shipped(r"(?:[0-9a-fA-F]{2}[:-]?){8,}+")
-_FORM = str.maketrans("+", " ")
 
 
 class _Level(NamedTuple):
@@ -99,7 +100,7 @@ def may_be_encoded(text: str) -> bool:
     return (
         next(_tokens(text), None) is not None
         or _RUN.search(text) is not None
-        or _HEX.search(text) is not None
+        or any(_HEX.search(around) for around in _HEX_RUN.findall(text))
         or ("=" in text and _QUOTED.search(text) is not None)
         or "+" in text
     )
@@ -215,20 +216,22 @@ def _character(code: int) -> str:
 
 def as_form(text: str) -> str:
     """Return the text decoded as a form: a plus becomes a space."""
-    return text.translate(_FORM)
+    return text.replace("+", " ")
 
 
 def runs(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield each run of base64 or hexadecimal digits with its start and end."""
-    for pattern in (_RUN, _HEX):
-        for run in pattern.finditer(text):
+    for run in _RUN.finditer(text):
+        yield run.start(), run.end(), run[0]
+    for around in _HEX_RUN.finditer(text):
+        for run in _HEX.finditer(text, *around.span()):
             yield run.start(), run.end(), run[0]
 
 
 def decode_runs(text: str) -> tuple[str, str]:
     """Return the decoded runs of digits of a text, and those of them that are readable."""
     found = {each for run in {*_RUN.findall(text)} for each in _base64(run.rstrip("="))}
-    for run in {*_HEX.findall(text)}:
+    for run in {run for around in _HEX_RUN.findall(text) for run in _HEX.findall(around)}:
         digits = run.replace(":", "").replace("-", "")
         for shift in (0, 1):
             whole = digits[shift:]
