@@ -21,7 +21,9 @@ from hour24.criteria import CRITERIA
 from hour24.rehearsal.faults import FAULTS
 from tests.test_layers import FILES, PACKAGE, WITNESSES, imports
 
-VENDORS = ("render", "sentry", "supabase", "vapi", "github")
+COMMON = {"database", "status_pages"}
+"""Witnesses whose names are words of every production, and no vendor's."""
+VENDORS = sorted({*WITNESSES, "vapi", "github"} - COMMON)
 NAMED = re.compile(rf"(?<![a-z])({'|'.join(VENDORS)})(?![a-z])", re.IGNORECASE)
 EXEMPT = ("rehearsal", "starter")
 SENTENCES = frozenset({one for each in CRITERIA.values() for one in (each.id, each.sentence)})

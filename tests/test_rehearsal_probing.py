@@ -25,13 +25,9 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> config.Production:
     """A rehearsal's production.toml, its addresses never asked."""
     urls = {name: f"http://127.0.0.1:9{each.path}" for name, each in ENDPOINTS.items()}
     urls |= {"control": "http://127.0.0.1:9/", "websocket": "ws://127.0.0.1:9/ws"}
-    urls |= dict.fromkeys(("sentry", "render", "supabase", "status"), "http://127.0.0.1:9")
     path = tmp_path_factory.mktemp("production") / "production.toml"
-    path.write_text(settings.production_toml(urls, str(SCHEMA)))
-    names = ("SENTRY_TOKEN", "SENTRY_DSN", "RENDER_TOKEN", "SUPABASE_TOKEN")
-    environ = {getattr(settings, name): f"http://k{i}@h/1" for i, name in enumerate(names)}
-    environ[settings.DATABASE_DSN] = "postgresql://a:b@127.0.0.1:9/c"
-    return config.load(path, environ)
+    path.write_text(settings.production_toml(urls, str(SCHEMA), {}))
+    return config.load(path, {})
 
 
 def seen(production: config.Production, folder: Path, *faults: str, seed: int = 7) -> Observations:

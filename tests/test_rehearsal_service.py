@@ -28,7 +28,7 @@ from hour24.rehearsal import play, serve
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.rehearsal.postgres import PostgresServer, found
-from hour24.witnesses import registry
+from hour24.rehearsal.vendors.counterpart import counterparts
 
 T0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
 NOW = T0 + timedelta(hours=4)
@@ -109,7 +109,7 @@ def test_its_production_toml_is_whole(production: config.Production):
     assert set(production.endpoints) == {"health", "calls", "webhooks", "assistants"}
     assert production.websocket is not None
     assert production.jobs is not None
-    assert set(production.described) == set(registry.own())
+    assert set(production.described) == set(counterparts())
     assert len(production.normal) == len(production.critical) == 4
     assert len(production.witnesses["status_pages"]) == 4
     assert production.contacts
@@ -391,7 +391,8 @@ def test_a_postgres_that_does_not_start_leaves_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("part", "stopped"), [("Database", ["backend"]), ("Backend.ready", ["database", "backend"])]
+    ("part", "stopped"),
+    [("second", ["first", "backend"]), ("Backend.ready", ["second", "first", "backend"])],
 )
 def test_what_came_up_before_is_stopped(monkeypatch, part, stopped):
     """The newest first, whatever the reason."""
@@ -405,8 +406,12 @@ def test_what_came_up_before_is_stopped(monkeypatch, part, stopped):
         return SimpleNamespace(stop=lambda: ended.append(name), ready=ready)
 
     monkeypatch.setattr(serve, "Backend", lambda world: part_of("backend"))
-    database = fails if part == "Database" else lambda world, found: part_of("database")
-    monkeypatch.setattr(serve, "Database", database)
+    monkeypatch.setattr(serve, "counterparts", lambda: {"first": "first", "second": "second"})
+    monkeypatch.setattr(
+        serve,
+        "server_of",
+        lambda name: fails if part == name else lambda world: part_of(name),
+    )
     with pytest.raises(KeyboardInterrupt):
         serve.Production(1, [], T0, T0)
     assert ended == stopped

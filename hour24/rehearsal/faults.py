@@ -6,6 +6,7 @@ Rules of this module:
   (default 0, may be negative), and until the second one, or for as long as the fault lasts.
 - The system's faults must turn a criterion red; the witnesses' must turn it INCONCLUSIVE.
   The ``proof`` of each criterion says which does what.
+- The faults of one witness are in its counterpart, ``vendors/NAME``.
 """
 
 from __future__ import annotations
@@ -16,24 +17,11 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from hour24.errors import ConfigurationError, did_you_mean
+from hour24.rehearsal.vendors.counterpart import Kind, counterparts
 from hour24.shipped import COMMAND
 
 FOREVER = float("inf")
 _FORM = re.compile(r"([a-z_]+)(?:@(-?\d+(?:\.\d+)?)(?:\.\.(-?\d+(?:\.\d+)?))?)?")
-
-
-class Kind(Struct, frozen=True):
-    """One row of the table.
-
-    Args:
-        says: what happens, one line.
-        lasts_h: hours until it is over by itself; none: it stays.
-        witness: whether it is a witness that fails, and not the system.
-    """
-
-    says: str
-    lasts_h: float | None = None
-    witness: bool = False
 
 
 _SYSTEM = {
@@ -70,36 +58,14 @@ _SYSTEM = {
     "vapi_errors": Kind("8 % of requests fail with Vapi API timeouts, for an hour", 1.0),
     "websocket_flap": Kind("the server drops 40 % of WebSocket connections"),
 }
-_ASKED = {
-    "sentry": "Sentry",
-    "render": "Render",
-    "supabase": "Supabase's API",
-}
-_WAYS = {
-    "unreachable": "accepts no connection",
-    "rate_limited": "answers 429 for the next hour",
-    "malformed": "answers HTML, or JSON cut off in the middle",
-    "empty": "answers with nothing in it",
-    "slow": "answers later than anybody waits",
-    "refused": "answers 401",
-    "failing": "answers 503",
-}
 _WITNESSES = {
-    **{
-        f"{name}_{way}": Kind(f"{title} {says}", None, True)
-        for name, title in _ASKED.items()
-        for way, says in _WAYS.items()
-    },
-    "database_unreachable": Kind(
-        "our way to the database is closed; it is fine itself", None, True
-    ),
     "network_down": Kind("neither the service nor the control address is reached", None, True),
     "no_prober": Kind("nobody probes", None, True),
     "no_traffic": Kind("the platform counts no requests at all", None, True),
     "prober_gap": Kind("the prober stops for 40 minutes", 0.6667, True),
-    "sentry_deaf": Kind("Sentry accepts events and stores none of them"),
-    "sentry_dropping": Kind("Sentry drops errors: 120 an hour are rate limited"),
 }
+for _name, _counterpart in counterparts().items():
+    _WITNESSES |= _counterpart.kinds(_name)
 FAULTS: dict[str, Kind] = dict(sorted((_SYSTEM | _WITNESSES).items()))
 """Name -> what it does."""
 

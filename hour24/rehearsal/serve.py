@@ -25,16 +25,12 @@ from typing import Any
 from hour24.errors import ConfigurationError
 from hour24.rehearsal import settings
 from hour24.rehearsal.backend import Backend
-from hour24.rehearsal.database import Database
 from hour24.rehearsal.faults import parsed
-from hour24.rehearsal.postgres import PostgresAbsent, found
+from hour24.rehearsal.postgres import PostgresAbsent
 from hour24.rehearsal.timing import ENDPOINTS
-from hour24.rehearsal.vendors.render import TOKEN as RENDER_TOKEN
-from hour24.rehearsal.vendors.render import Render
-from hour24.rehearsal.vendors.sentry import TOKEN as SENTRY_TOKEN
-from hour24.rehearsal.vendors.sentry import Sentry
-from hour24.rehearsal.vendors.supabase import TOKEN as SUPABASE_TOKEN
-from hour24.rehearsal.vendors.supabase import StatusPages, Supabase
+from hour24.rehearsal.vendors.counterpart import counterparts
+from hour24.rehearsal.vendors.database.server import Database
+from hour24.rehearsal.vendors.part import Part, server_of
 from hour24.rehearsal.vendors.web import Refused, Reply, Request, Vendor
 from hour24.rehearsal.world import World
 from hour24.shipped import SCHEMAS
@@ -48,9 +44,9 @@ class Control(Vendor):
 
     name = "rehearsal"
 
-    def __init__(self, world: World, backend: Backend, database: Database) -> None:
+    def __init__(self, world: World, backend: Backend, parts: Sequence[Part]) -> None:
         self._backend = backend
-        self._database = database
+        self._parts = parts
         self._steps = threading.Lock()
         super().__init__(world)
         world.rolled_back = self._rolled_back
@@ -77,7 +73,8 @@ class Control(Vendor):
                     self._backend.tell(faults=list(self.world.faults))
                 else:
                     raise self.not_found()
-                self._database.apply()
+                for part in self._parts:
+                    part.apply()
         except (ValueError, KeyError, TypeError, ConfigurationError) as problem:
             raise Refused(self.error(400, f"{type(problem).__name__}: {problem}")) from None
         return Reply(200, self.world.state())
@@ -99,49 +96,43 @@ class Production:
         *,
         packaged: bool = False,
     ) -> None:
-        self.world = World(seed, faults, t0, now)
+        self.world = World(seed, faults, t0, now, packaged=packaged)
         self._backend = Backend(self.world)
+        self._parts: dict[str, Part] = {}
         with contextlib.ExitStack() as undone:
-            undone.callback(self._backend.stop)
-            self._database = Database(self.world, found(packaged=packaged))
-            undone.callback(self._database.stop)
+            undone.callback(self.stop)
+            for name, each in counterparts().items():
+                self._parts[name] = server_of(each)(self.world)
             self._backend.ready()
             undone.pop_all()
-        self._vendors: dict[str, Vendor] = {
-            "sentry": Sentry(self.world),
-            "render": Render(self.world),
-            "supabase": Supabase(self.world),
-            "status": StatusPages(self.world),
-        }
-        self.control = Control(self.world, self._backend, self._database)
-        # files, not folders: the server's own user must be able to remove them
-        self._folder = self._database.server.home
+        self.control = Control(self.world, self._backend, tuple(self._parts.values()))
 
     def told(self) -> dict[str, Any]:
         """Write production.toml; what is printed about it."""
-        urls = {name: vendor.url for name, vendor in self._vendors.items()}
-        urls |= {name: self._backend.url(name) for name in (*ENDPOINTS, "control", "websocket")}
-        path = self._folder / "production.toml"
-        shutil.copy(SCHEMA, self._folder / SCHEMA.name)
-        path.write_text(settings.production_toml(urls, SCHEMA.name), encoding="utf-8")
-        sentry = self._vendors["sentry"]
-        assert isinstance(sentry, Sentry)
+        urls = {name: self._backend.url(name) for name in (*ENDPOINTS, "control", "websocket")}
+        sections = {name: part.section() for name, part in self._parts.items()}
+        database = self._parts["database"]
+        assert isinstance(database, Database)
+        # files, not folders: the server's own user must be able to remove them
+        folder = database.server.home
+        path = folder / "production.toml"
+        shutil.copy(SCHEMA, folder / SCHEMA.name)
+        path.write_text(settings.production_toml(urls, SCHEMA.name, sections), encoding="utf-8")
         return {
             "toml": str(path),
             "environ": {
-                settings.SENTRY_TOKEN: SENTRY_TOKEN,
-                settings.SENTRY_DSN: sentry.dsn,
-                settings.RENDER_TOKEN: RENDER_TOKEN,
-                settings.SUPABASE_TOKEN: SUPABASE_TOKEN,
-                settings.DATABASE_DSN: self._database.dsn,
+                variable: value
+                for part in self._parts.values()
+                for variable, value in part.environ().items()
             },
             "control": self.control.url,
         }
 
     def stop(self) -> None:
-        """End everything."""
+        """End everything, the newest first."""
+        for part in reversed(self._parts.values()):
+            part.stop()
         self._backend.stop()
-        self._database.stop()
 
 
 def _moment(text: str) -> datetime:

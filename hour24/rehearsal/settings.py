@@ -4,8 +4,7 @@ Rules of this module:
 
 - Every section of a production's is there; limits of time are those of a loopback; secrets are
   named and never written.
-- What is judged by its age in the real database has a limit of a second: a rehearsal does not
-  wait for a minute.
+- The section of a witness comes from its counterpart, ``vendors/NAME``.
 """
 
 from __future__ import annotations
@@ -15,37 +14,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from hour24.rehearsal import data
-from hour24.rehearsal.database import PLATFORM
 from hour24.rehearsal.lines import WORKERS
-from hour24.rehearsal.machines import SERVICE
 from hour24.rehearsal.timing import ENDPOINTS
-from hour24.rehearsal.vendors import render, sentry, supabase
+from hour24.rehearsal.vendors.part import Section
 
 TIMEOUT_S = 2.0
-SENTRY_TOKEN = "HOUR24_REHEARSAL_SENTRY_TOKEN"
-SENTRY_DSN = "HOUR24_REHEARSAL_SENTRY_DSN"
-RENDER_TOKEN = "HOUR24_REHEARSAL_RENDER_TOKEN"
-SUPABASE_TOKEN = "HOUR24_REHEARSAL_SUPABASE_TOKEN"
-DATABASE_DSN = "HOUR24_REHEARSAL_DATABASE_DSN"
+ENVIRONMENT = "production"
 KNOWN = "known.toml"
 NORMAL: list[dict[str, Any]] = data.toml(KNOWN)["issues"]["normal"]
 CRITICAL: list[dict[str, Any]] = data.toml(KNOWN)["issues"]["critical"]
 
 
-def production_toml(urls: Mapping[str, str], schema: str) -> str:
+def production_toml(urls: Mapping[str, str], schema: str, witnesses: Mapping[str, Section]) -> str:
     """The file.
 
     Args:
-        urls: of the endpoints by name, ``control``, ``websocket``, ``sentry``, ``render``,
-            ``supabase``, ``status``.
+        urls: of the endpoints by name, ``control``, ``websocket``.
         schema: path of the health document's schema.
+        witnesses: the section of each by its name, in the order of the file.
     """
-    sections: list[tuple[str, dict[str, Any]]] = [
+    sections: list[tuple[str, Mapping[str, Any]]] = [
         (
             "[service]",
             {
                 "name": "platform-api",
-                "environment": sentry.ENVIRONMENT,
+                "environment": ENVIRONMENT,
                 "time_zone": "UTC",
                 "control_url": urls["control"],
                 "release": "rehearsal",
@@ -80,64 +73,11 @@ def production_toml(urls: Mapping[str, str], schema: str) -> str:
             {"url": urls["websocket"], "connections": 30, "hold_s": 1.0, "timeout_s": TIMEOUT_S},
         ),
         (
-            "[sentry]",
-            {
-                "url": urls["sentry"],
-                "organization": sentry.ORGANIZATION,
-                "project": sentry.PROJECT,
-                "environment": sentry.ENVIRONMENT,
-                "token_env": SENTRY_TOKEN,
-                "dsn_env": SENTRY_DSN,
-                "traces_sample_rate": 1.0,
-                "timeout_s": TIMEOUT_S,
-            },
-        ),
-        (
-            "[render]",
-            {
-                "url": urls["render"] + "/v1",
-                "service": SERVICE,
-                "owner": render.OWNER,
-                "token_env": RENDER_TOKEN,
-                "timeout_s": TIMEOUT_S,
-            },
-        ),
-        (
-            "[supabase]",
-            {
-                "url": urls["supabase"],
-                "project_ref": supabase.REF,
-                "token_env": SUPABASE_TOKEN,
-                "timeout_s": TIMEOUT_S,
-            },
-        ),
-        (
-            "[database]",
-            {
-                "dsn_env": DATABASE_DSN,
-                "idle_in_transaction_s": 1.0,
-                "lock_wait_s": 1.0,
-                "connect_timeout_s": TIMEOUT_S,
-                "statement_timeout_s": TIMEOUT_S,
-                "platform_roles": [PLATFORM],
-            },
-        ),
-        (
             "[jobs]",
             {"pattern": rf"heartbeat worker=(?P<worker>{'|'.join(WORKERS)})"},
         ),
         ("[memory]", {"metric": "rss"}),
-        *(
-            (
-                "[[status_pages]]",
-                {"name": name.title(), "url": f"{urls['status']}/{name}", "cause": cause},
-            )
-            for name, cause in (("supabase", "database"), ("render", ""), ("sentry", ""))
-        ),
-        (
-            "[[status_pages]]",
-            {"name": "Vapi", "url": f"{urls['status']}/vapi", "form": "betterstack"},
-        ),
+        *(table for name, section in witnesses.items() for table in _tables(name, section)),
         ("[schedule]", {"source_budget_s": 60.0}),
     ]
     lines = ["# A rehearsal's production: written when it starts, gone when it ends.", ""]
@@ -146,3 +86,10 @@ def production_toml(urls: Mapping[str, str], schema: str) -> str:
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
         lines.append("")
     return "\n".join([*lines, data.text(KNOWN)])
+
+
+def _tables(name: str, section: Section) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the tables of one section with their headings."""
+    if isinstance(section, list):
+        return [(f"[[{name}]]", table) for table in section]
+    return [(f"[{name}]", section)]

@@ -23,8 +23,17 @@ from hour24.rehearsal.timing import Service
 class World:
     """Everything the servers of a rehearsal share."""
 
-    def __init__(self, seed: int, faults: Sequence[str], t0: datetime, now: datetime) -> None:
+    def __init__(
+        self,
+        seed: int,
+        faults: Sequence[str],
+        t0: datetime,
+        now: datetime,
+        *,
+        packaged: bool = False,
+    ) -> None:
         self.t0 = t0
+        self.packaged = packaged
         self.sent: dict[str, dict[str, Any]] = {}
         self.auto_deploy = True
         self.rolled_back: Callable[[str], None] = lambda deploy_id: None

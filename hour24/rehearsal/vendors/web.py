@@ -4,7 +4,7 @@ Rules of this module:
 
 - HTTP/1.1, connections kept, no delay; ``Date`` is the rehearsal's moment.
 - A fault ``NAME_WAY`` fails the vendor of that name before it is asked anything; which ways
-  there are stands in :mod:`hour24.rehearsal.faults`.
+  there are stands in :mod:`hour24.rehearsal.vendors.counterpart`.
 - Refusals have the vendor's own form.
 """
 
@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zlib import crc32
 
+from hour24.rehearsal.vendors.part import Part
 from hour24.rehearsal.world import World
 
 SLOW_S = 2.5
@@ -80,14 +81,14 @@ class Refused(Exception):
         super().__init__(str(reply.status))
 
 
-class Vendor:
+class Vendor(Part):
     """One vendor's server; subclasses answer."""
 
     name = "vendor"
     token = ""
 
     def __init__(self, world: World) -> None:
-        self.world = world
+        super().__init__(world)
         vendor = self
 
         class Handler(_Handler):
@@ -104,10 +105,13 @@ class Vendor:
         """Its base address."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def stop(self) -> None:
-        """Accept no more; connections end with the process."""
-        self._server.shutdown()
-        self._server.server_close()
+    @property
+    def variable(self) -> str:
+        """The variable that holds its token."""
+        return f"HOUR24_REHEARSAL_{self.name.upper()}_TOKEN"
+
+    def environ(self) -> dict[str, str]:
+        return {self.variable: self.token} if self.token else {}
 
     def reply(self, request: Request) -> Reply | None:
         """The answer to a request; none: the connection breaks."""

@@ -1,18 +1,19 @@
-"""Supabase: the project, its services, its disk. And the vendors' public status pages.
+"""Supabase: the project, its services, its disk.
 
 Rules of this room:
 
 - The health listing is 200 whatever it says; ``services`` is required.
 - The disk is told as the file system has it, with a moment.
-- Status pages have the Statuspage form; Vapi's has Better Stack's, sent as HTML.
 
-Source: Supabase's published management API; the status pages' public documents.
+Source: Supabase's published management API.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from hour24.rehearsal.settings import TIMEOUT_S
+from hour24.rehearsal.vendors.part import Section
 from hour24.rehearsal.vendors.web import LIMITED_S, Refused, Reply, Request, Vendor
 from hour24.rehearsal.world import stamp
 
@@ -35,6 +36,14 @@ class Supabase(Vendor):
 
     name = "supabase"
     token = TOKEN
+
+    def section(self) -> Section:
+        return {
+            "url": self.url,
+            "project_ref": REF,
+            "token_env": self.variable,
+            "timeout_s": TIMEOUT_S,
+        }
 
     def limited(self) -> Reply:
         headers = {"X-RateLimit-Limit": "120", "X-RateLimit-Remaining": "0"}
@@ -134,94 +143,4 @@ class Supabase(Vendor):
                 "fs_avail_bytes": size - used,
                 "fs_used_bytes": used,
             },
-        }
-
-
-class StatusPages(Vendor):
-    """The status pages of Supabase, Render, Sentry and Vapi, each below its name."""
-
-    name = "status"
-
-    def allowed(self, request: Request) -> bool:
-        return True
-
-    def answer(self, request: Request) -> Reply:
-        parts = [part for part in request.path.split("/") if part]
-        match parts:
-            case [name, "api", "v2", "summary.json"]:
-                return Reply(200, self._summary(name))
-            case [name, "api", "v2", "status.json"]:
-                whole = self._summary(name)
-                return Reply(200, {"page": whole["page"], "status": whole["status"]})
-            case ["vapi", "index.json"]:
-                return Reply(200, self._vapi(), {}, "text/html; charset=utf-8")
-        raise self.not_found()
-
-    def _trouble(self, name: str) -> str:
-        story, now = self.world.story, self.world.now
-        if name == "supabase" and story.now("database_down", now):
-            return "Database connectivity issues in eu-central-1"
-        if name == "sentry" and story.now("sentry_dropping", now):
-            return "Delays in event ingestion"
-        return ""
-
-    def _summary(self, name: str) -> dict[str, Any]:
-        if name not in ("supabase", "render", "sentry"):
-            raise self.not_found()
-        now, trouble = stamp(self.world.now), self._trouble(name)
-        incidents = [
-            {
-                "id": "01JREHEARSAL",
-                "name": trouble,
-                "status": "investigating",
-                "impact": "major",
-                "created_at": now,
-                "resolved_at": None,
-                "incident_updates": [{"body": f"We are looking into it: {trouble}"}],
-                "components": [],
-            }
-        ]
-        return {
-            "page": {
-                "id": name,
-                "name": name.title(),
-                "url": f"{self.url}/{name}",
-                "updated_at": now,
-            },
-            "status": {
-                "indicator": "major" if trouble else "none",
-                "description": "Partial System Outage" if trouble else "All Systems Operational",
-            },
-            "components": [
-                {
-                    "id": f"{name}-1",
-                    "name": "API",
-                    "status": "partial_outage" if trouble else "operational",
-                }
-            ],
-            "incidents": incidents if trouble else [],
-            "scheduled_maintenances": [],
-        }
-
-    def _vapi(self) -> dict[str, Any]:
-        degraded = self.world.story.now("vapi_errors", self.world.now)
-        state = "degraded" if degraded else "operational"
-        return {
-            "data": {
-                "id": "1",
-                "type": "status_page",
-                "attributes": {"company_name": "Vapi", "aggregate_state": state},
-            },
-            "included": [
-                {
-                    "id": "11",
-                    "type": "status_page_resource",
-                    "attributes": {
-                        "public_name": "Vapi API",
-                        "explanation": "",
-                        "status": state,
-                        "availability": 0.9991,
-                    },
-                }
-            ],
         }

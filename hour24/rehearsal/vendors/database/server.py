@@ -17,14 +17,17 @@ import threading
 import time
 from typing import Any
 
-from hour24.rehearsal.postgres import MAX_CONNECTIONS, Binaries, PostgresServer
+from hour24.rehearsal.postgres import MAX_CONNECTIONS, PostgresServer, found
+from hour24.rehearsal.settings import TIMEOUT_S
 from hour24.rehearsal.story import Story
+from hour24.rehearsal.vendors.part import Part, Section
 from hour24.rehearsal.world import World
 
 READER = "hour24_reader"
 READER_PASSWORD = "rehearsal-reader-5d41402abc4b"
 APP = "platform_app"
 PLATFORM = "supabase_admin"
+DSN = "HOUR24_REHEARSAL_DATABASE_DSN"
 AGED_S = 1.3
 SETTLED_WITHIN_S = 3.0
 POOL = 5
@@ -92,12 +95,12 @@ GRANT SELECT ON extensions.pg_stat_statements, extensions.pg_stat_statements_inf
 """
 
 
-class Database:
+class Database(Part):
     """The database of one world."""
 
-    def __init__(self, world: World, binaries: Binaries | None = None) -> None:
-        self._world = world
-        self.server = PostgresServer.start(binaries)
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.server = PostgresServer.start(found(packaged=world.packaged))
         self._lock = threading.Lock()
         self._idle: list[Any] = []
         self._busy: dict[str, list[Any]] = {}
@@ -125,8 +128,21 @@ class Database:
         """How a checkpoint connects."""
         return self.server.dsn(READER, READER_PASSWORD, self.gate.port)
 
+    def section(self) -> Section:
+        return {
+            "dsn_env": DSN,
+            "idle_in_transaction_s": 1.0,
+            "lock_wait_s": 1.0,
+            "connect_timeout_s": TIMEOUT_S,
+            "statement_timeout_s": TIMEOUT_S,
+            "platform_roles": [PLATFORM],
+        }
+
+    def environ(self) -> dict[str, str]:
+        return {DSN: self.dsn}
+
     def _open(self) -> bool:
-        return not self._world.story.now("database_unreachable", self._world.now)
+        return not self.world.story.now("database_unreachable", self.world.now)
 
     def stop(self) -> None:
         """Close everything and stop the server."""
@@ -137,7 +153,7 @@ class Database:
     def apply(self) -> None:
         """Make the database what the story says of this moment."""
         with self._lock:
-            story, now = self._world.story, self._world.now
+            story, now = self.world.story, self.world.now
             if story.now("database_down", now) or story.now("baseline_gone", now):
                 self._leave()
                 self.server.down()

@@ -22,6 +22,8 @@ from typing import Any
 
 from hour24.rehearsal.lines import LABELS, LogLine
 from hour24.rehearsal.machines import LIMIT_MB, SERVICE, Deploy
+from hour24.rehearsal.settings import TIMEOUT_S
+from hour24.rehearsal.vendors.part import Section
 from hour24.rehearsal.vendors.web import LIMITED_S, Refused, Reply, Request, Vendor, moment_of
 from hour24.rehearsal.world import stamp
 
@@ -35,6 +37,15 @@ class Render(Vendor):
 
     name = "render"
     token = TOKEN
+
+    def section(self) -> Section:
+        return {
+            "url": f"{self.url}/v1",
+            "service": SERVICE,
+            "owner": OWNER,
+            "token_env": self.variable,
+            "timeout_s": TIMEOUT_S,
+        }
 
     def error(self, status: int, says: str) -> Reply:
         return Reply(status, {"id": f"err-{status}", "message": says})

@@ -16,7 +16,7 @@ from typing import Any
 
 from hour24.rehearsal.story import Story
 from hour24.rehearsal.timing import Transaction
-from hour24.rehearsal.vendors.sentry_shapes import asked_for
+from hour24.rehearsal.vendors.sentry.shapes import asked_for
 from hour24.rehearsal.world import stamp
 
 Table = dict[str, Any]

@@ -19,15 +19,17 @@ from typing import Any
 from zlib import crc32
 
 from hour24.rehearsal.incidents import Kind
-from hour24.rehearsal.vendors import sentry_shapes as shapes
-from hour24.rehearsal.vendors.sentry_tables import errors_table, outcomes, spans_table
+from hour24.rehearsal.settings import ENVIRONMENT, TIMEOUT_S
+from hour24.rehearsal.vendors.part import Section
+from hour24.rehearsal.vendors.sentry import shapes
+from hour24.rehearsal.vendors.sentry.tables import errors_table, outcomes, spans_table
 from hour24.rehearsal.vendors.web import LIMITED_S, Refused, Reply, Request, Vendor, moment_of
 from hour24.rehearsal.world import World, stamp
 
 ORGANIZATION = "rehearsal"
 PROJECT = "platform-api"
 PROJECT_ID = "4505000000000001"
-ENVIRONMENT = "production"
+DSN = "HOUR24_REHEARSAL_SENTRY_DSN"
 TOKEN = "sntryu_rehearsal_0a1b2c3d4e5f"
 PUBLIC_KEY = "b1946ac92492d2347c6235b4d2611184"
 PERIOD = re.compile(r"(\d+)([smhdw])")
@@ -49,6 +51,21 @@ class Sentry(Vendor):
     def dsn(self) -> str:
         """Where events are sent."""
         return f"http://{PUBLIC_KEY}@{self.url.removeprefix('http://')}/{PROJECT_ID}"
+
+    def section(self) -> Section:
+        return {
+            "url": self.url,
+            "organization": ORGANIZATION,
+            "project": PROJECT,
+            "environment": ENVIRONMENT,
+            "token_env": self.variable,
+            "dsn_env": DSN,
+            "traces_sample_rate": 1.0,
+            "timeout_s": TIMEOUT_S,
+        }
+
+    def environ(self) -> dict[str, str]:
+        return {**super().environ(), DSN: self.dsn}
 
     def allowed(self, request: Request) -> bool:
         return request.path.endswith("/envelope/") or super().allowed(request)
