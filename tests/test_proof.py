@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from hour24.criteria import CRITERIA
+from hour24.incidents import of_record
 from hour24.rehearsal.faults import FAULTS, parsed
 from hour24.rehearsal.proving import Proved, Story, played, stories
 from hour24.verdict import Outcome
@@ -37,6 +38,21 @@ def test_each_criterion_was_seen_to_fail_and_seen_blind(
     """A green line is worth something only when it could have been another."""
     seen = proved(story)[name, wanted]
     assert seen.found == wanted, f"{seen.faults}: {seen.code}: {seen.reason}"
+
+
+@pytest.mark.suite("incidents", short=4)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("story", "name", "wanted"), PLAYS)
+def test_each_fault_is_one_incident(story: Story, name: str, wanted: Outcome) -> None:
+    """All that one fault makes fail is one incident; so is all that one silence leaves open."""
+    record = proved(story)[name, wanted].record
+    assert record is not None
+    found = of_record(record)
+    # a watch of hours 0 and 24 also lacks the checkpoints between them
+    missed = [each for each in found if story.hours == (0, 24) and each.outcome != Outcome.FAIL]
+    faults = [each for each in found if each not in missed]
+    assert len(missed) <= 1
+    assert len(faults) == len(story.faults) or (len(story.faults) > 1 and faults[0].doubt)
 
 
 def test_each_criterion_has_a_play_for_each_of_the_two() -> None:

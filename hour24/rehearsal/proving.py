@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hour24.criteria import CRITERIA
+from hour24.ledger.record import Record
 from hour24.rehearsal.play import Played, Script, play
 from hour24.verdict import Outcome, worst
 
@@ -31,6 +32,7 @@ class Proved:
     found: Outcome
     code: str
     reason: str
+    record: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -88,4 +90,5 @@ def _proved(story: Story, name: str, wanted: Outcome, last: Played) -> Proved:
         found=found,
         code=told.code if told else "not_recorded",
         reason=f"{told.subject} {told.reason}".strip() if told else last.output[-300:],
+        record=last.record,
     )
