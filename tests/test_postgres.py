@@ -207,7 +207,7 @@ def test_a_table_of_the_same_shape_in_schema_extensions_serves_too(server):
             "now() AS stats_since FROM pg_roles r, pg_database d "
             "WHERE r.rolname = 'app' AND d.datname = 'bare'"
         )
-        with pytest.raises(SourceRefused, match="have the right to read it"):
+        with pytest.raises(SourceRefused, match="allowed to read it"):
             asked(server, database="bare").statements()
         cursor.execute(
             "GRANT USAGE ON SCHEMA extensions TO reader;"
@@ -384,12 +384,15 @@ def test_a_standby_is_not_online_where_the_service_writes(server):
 @pytest.mark.parametrize(
     ("dsn", "says"),
     [
-        ("postgresql://u:pa@hidden@127.0.0.1/db", "a password that holds @, to be written %40"),
-        ("postgresql://u:Super@Hidden@db.example.invalid:5432/db", "@, to be written %40"),
-        ("postgresql://u:pa/hidden@127.0.0.1/db", "a password that holds /, to be written %2F"),
-        ("postgresql://u:pa?hidden@127.0.0.1/db", "a password that holds ?, to be written %3F"),
-        ("postgresql://u:pa#hidden@127.0.0.1/db", "a password that holds #, to be written %23"),
-        ("postgresql://u:pa%hidden@127.0.0.1/db", "a password that holds %, to be written %25"),
+        ("postgresql://u:pa@hidden@127.0.0.1/db", "an @ in the password: write %40"),
+        (
+            "postgresql://u:Super@Hidden@db.example.invalid:5432/db",
+            "an @ in the password: write %40",
+        ),
+        ("postgresql://u:pa/hidden@127.0.0.1/db", "a / in the password: write %2F"),
+        ("postgresql://u:pa?hidden@127.0.0.1/db", "a ? in the password: write %3F"),
+        ("postgresql://u:pa#hidden@127.0.0.1/db", "a # in the password: write %23"),
+        ("postgresql://u:pa%hidden@127.0.0.1/db", "a % in the password: write %25"),
         ("postgresql://u:[YOUR-PASSWORD]@127.0.0.1/db", "the placeholder [YOUR-PASSWORD]"),
         ("jdbc:postgresql://127.0.0.1/db?user=u&password=hidden", "JDBC's form"),
         ("postgresql+asyncpg://u:hidden@127.0.0.1/db", "scheme postgresql+asyncpg"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hour24.witnesses.database.masking import LONGEST, masked
+from hour24.witnesses.database.masking import LONGEST, mask_literals
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from hour24.witnesses.database.masking import LONGEST, masked
 )
 def test_literals_and_comments_do_not_leave(query, shown):
     """What is somebody's data is masked, names and parameters stay."""
-    assert masked(query) == shown
+    assert mask_literals(query) == shown

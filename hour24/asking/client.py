@@ -54,13 +54,13 @@ OWN_CREDENTIAL = "X-Own-Credential"
 TRIES = 3
 """Attempts of one request; what fails three times in a row is not a lost packet."""
 WAITS_S = (1.0, 3.0)
-"""Before the second and third attempt: long enough for a load balancer to drop a dead instance."""
+"""Before the second and third attempt; growing, so that a short outage can end."""
 LIMITED_WAITS_S = (5.0, 10.0, 20.0, 40.0)
 """After a 429 that names no wait; the last is repeated."""
 LIMITED_TRIES = 8
 """Attempts against a rate limit; the budget usually ends them first."""
 SKEW_S = 300.0
-"""Clocks this far apart would shift a window by more than settling allows for."""
+"""NTP keeps clocks within a second; beyond five minutes the server's windows are not ours."""
 SHORTEST_S = 0.2
 """With less of the budget left, a request is not sent: it could not be answered in time."""
 DETAIL = 200

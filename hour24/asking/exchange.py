@@ -37,7 +37,7 @@ from urllib.parse import unquote, urlsplit
 LARGEST_BYTES = 1_000_000
 """A longer body is cut off: health documents and probed answers are far shorter."""
 MOST_IDLE = 64
-"""Connections kept open to one target; more than the prober ever uses at a time."""
+"""Connections kept open to one target; further ones are closed after use."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that may be sent twice without harm (RFC 9110 9.2.1)."""
 ATTEMPT_DELAY_S = 0.25

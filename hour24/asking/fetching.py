@@ -31,7 +31,7 @@ CONNECT_S = 5.0
 LARGEST_BYTES = 20_000_000
 """A page of any API we ask is far smaller; more would fill our memory."""
 REDIRECTS = 3
-"""Followed at most; an API redirects once, to its canonical path."""
+"""Followed at most; more is a loop."""
 EPOCH_FROM = 1e9
 """A rate limit's reset from here on is epoch seconds (2001), below it seconds from now."""
 LONGEST_WAIT_S = 86_400.0

@@ -1,11 +1,12 @@
-"""Redaction of finished files: a secret found in one of them never takes a verdict away.
+"""Redacts secrets from finished files without losing a verdict.
 
 Rules of this module:
 
-- Strings alone change. A record whose hour, attempt or verdicts would change is not redacted.
-- The chain notes each redacted entry first (``redacted.N.json``: which file, SHA-256 before and
-  after, the secret's variable), then the file is replaced. Who is killed in between does it again.
-- What cannot be redacted is noted as well: its attempt stays used, wherever the ledger is copied.
+- Only strings change. A record whose hour, attempt or verdicts would change is not redacted.
+- The chain first notes each redaction (``redacted.N.json``: which file, SHA-256 before and after,
+  the secret's variable), then the file is replaced. A killed run repeats it.
+- A file that cannot be redacted is noted too, so that its attempt stays used wherever the ledger
+  is copied.
 - Journals hold the same strings as their records, and are redacted in the same way.
 """
 
@@ -25,57 +26,57 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.journal import sync_folder
 
 TEXTS = (".html", ".xml", ".log", ".md")
-"""Endings of files that stay what they are when a part of their text is replaced."""
+"""Suffixes of files that stay valid when part of their text is replaced."""
 VERDICT = ("id", "subject", "group", "outcome", "code", "figures", "window", "span")
-"""What redaction leaves alone in a verdict."""
+"""Members of a verdict that redaction must not change."""
 RECORD = ("watch", "hour", "attempt", "t0", "due", "started", "ended", "window", "outcome", "plan")
-"""What redaction leaves alone in a record."""
+"""Members of a record that redaction must not change."""
 
 
 class Scrubber(Protocol):
-    """What replaces secrets: :class:`hour24.secrets.redactor.Redactor`."""
+    """Replaces secrets; :class:`hour24.secrets.redactor.Redactor` is one."""
 
     def names_in(self, text: str) -> set[str]:
-        """Names of the secrets that the text holds, in whichever encoding."""
+        """Return the names of the secrets in the text, in any encoding."""
 
     def scrubbed(self, value: Any) -> Any:
-        """The plain data without them; a string that keeps one is replaced as a whole."""
+        """Return the data without secrets; a string that would keep one is replaced whole."""
 
 
 def redact(
     ledger: Ledger, path: Path, names: Sequence[str], scrubber: Scrubber, now: datetime
 ) -> str:
-    """Take the secrets out of a finished file.
+    """Redact the secrets in a finished file.
 
     Args:
-        names: of the secrets that were found in it.
-    Returns: what was done, for whoever reads the terminal; empty when it cannot be redacted.
+        names: of the secrets found in it.
+    Returns: what was done, for the terminal; empty when it cannot be redacted.
     Raises: OSError, when the file cannot be read or replaced.
     """
     before = path.read_bytes()
     kind = chain.kind_of(path.name) if path.parent == ledger.folder else ""
     try:
-        after = _redacted(before, path, kind, scrubber)
+        after = _redact_bytes(before, path, kind, scrubber)
     except (LedgerError, DocumentError):
         after = b""
     if after and scrubber.names_in(after.decode("utf-8", "replace")):
         after = b""
     noted = ""
-    if kind or (not after and _alone(ledger, path)):
+    if kind or (not after and _is_orphan_journal(ledger, path)):
         file = str(path.relative_to(ledger.folder))
-        noted = _noted(ledger, file, before, after, names, now)
+        noted = _note_in_chain(ledger, file, before, after, names, now)
     if not after:
         return ""
     _replace(path, after)
     return f"redacted, with its verdicts kept{noted}" if kind == "checkpoint" else "redacted"
 
 
-def _redacted(data: bytes, path: Path, kind: str, scrubber: Scrubber) -> bytes:
-    """The same file without secrets; empty where that cannot be. Raises: LedgerError."""
+def _redact_bytes(data: bytes, path: Path, kind: str, scrubber: Scrubber) -> bytes:
+    """Return the file without secrets; empty when that is impossible. Raises: LedgerError."""
     if kind:
         content = canonical.from_bytes(data, path.name)
         clean = scrubber.scrubbed(content)
-        if _fixed(clean, kind) != _fixed(content, kind):
+        if _unredactable(clean, kind) != _unredactable(content, kind):
             return b""
         if kind == "checkpoint":
             record.from_content(clean, path.name)
@@ -90,8 +91,8 @@ def _redacted(data: bytes, path: Path, kind: str, scrubber: Scrubber) -> bytes:
     return b""
 
 
-def _fixed(content: dict[str, Any], kind: str) -> Any:
-    """What must not change."""
+def _unredactable(content: dict[str, Any], kind: str) -> Any:
+    """Return the part of the content that must not change."""
     if kind != "checkpoint":
         return {**content, **dict.fromkeys(("by", "because", "problems", "says"))}
     verdicts = [[one.get(name) for name in VERDICT] for one in content.get("criteria", ())]
@@ -99,7 +100,7 @@ def _fixed(content: dict[str, Any], kind: str) -> Any:
 
 
 def _lines(data: bytes, name: str, scrubber: Scrubber) -> Iterator[bytes]:
-    """Each line of JSON; a torn one, which nobody reads, is left out if it holds a secret."""
+    """Yield each line of JSON; drop a torn line, which is never read, if it holds a secret."""
     for line in data.splitlines(keepends=True):
         if not scrubber.names_in(line.decode("utf-8", "replace")):
             yield line
@@ -111,17 +112,17 @@ def _lines(data: bytes, name: str, scrubber: Scrubber) -> Iterator[bytes]:
         yield canonical.to_bytes(scrubber.scrubbed(content), name)
 
 
-def _alone(ledger: Ledger, path: Path) -> bool:
-    """Whether a file is the journal of an attempt that has no record."""
+def _is_orphan_journal(ledger: Ledger, path: Path) -> bool:
+    """True if the file is the journal of an attempt without a record."""
     name = f"{path.stem}.json"
     in_journal = path.parent == ledger.folder / "journal" and path.suffix == ".jsonl"
     return in_journal and bool(chain.kind_of(name)) and not (ledger.folder / name).exists()
 
 
-def _noted(
+def _note_in_chain(
     ledger: Ledger, file: str, before: bytes, after: bytes, names: Sequence[str], now: datetime
 ) -> str:
-    """Let the chain note it; says which entry does."""
+    """Note the redaction in the chain; return which entry, for the terminal."""
     fields = {
         "file": file,
         "before": hashlib.sha256(before).hexdigest(),
@@ -133,19 +134,19 @@ def _noted(
             return f" ({entry.file})"
     try:
         return f" ({ledger.append('redacted', {**fields, 'at': now}).name})"
-    except LedgerError as problem:  # a secret does not wait; verify finds the file changed
-        return f"; the chain does not note it: {problem}"
+    except LedgerError as problem:  # redact anyway; verify will report the changed file
+        return f"; not noted in the chain: {problem}"
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Replace a file, so that it is there whole: as it was or as it is now."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Replace a file atomically."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("xb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     sync_folder(path.parent)

@@ -32,7 +32,7 @@ from hour24.secrets import Secret
 from hour24.text import cut, parse_stated_time
 
 RETRY_S = 30.0
-"""Between later attempts; a restart of the service takes about so long."""
+"""Between later attempts, so that a service that is starting is not hammered."""
 CONTROL_TIMEOUT_S = 10.0
 """The control address is chosen to be fast; slower counts as no network."""
 LONGEST = 120

@@ -1,4 +1,4 @@
-"""PostgreSQL: the database itself; the only room of production's code that imports its driver."""
+"""PostgreSQL, asked directly; outside the rehearsal only this room imports its driver."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class DatabaseAt(Struct, frozen=True, kw_only=True):
         bool,
         Role.LIMIT,
         Meta(
-            description="Whether the service writes to it; where it does, a database that takes "
-            "no writes is not online."
+            description="Whether the service writes to it. If it does, a read-only database "
+            "counts as down."
         ),
     ] = True
 

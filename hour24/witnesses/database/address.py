@@ -1,10 +1,10 @@
-"""Which database a connection string leads to, so that another one in its place is seen.
+"""Which database a connection string leads to, so that a changed one is noticed.
 
 Rules of this module:
 
-- The role of the login may name the database (a pooler's does): it has a fingerprint.
-- A connection string is read by libpq itself, as the login reads it: a password may hold every
-  character there is. What cannot be read without doubt is not told, not even in part.
+- The role of a login may name the database (behind a pooler): only its fingerprint is shown.
+- libpq parses the connection string, as it does at login: a password may contain any character.
+  A string that cannot be read without doubt is not shown, not even in part.
 """
 
 from __future__ import annotations
@@ -23,30 +23,33 @@ LEADS = {
     "dbname": r"[^\s@=?#:/]*",
     "service": r"[^\s@=?#:/]*",
 }
-"""What of a connection string says which database is meant, and what it may look like.
+"""The parameters that say which database is meant, and their allowed characters.
 
-A password that was not escaped would stand there with other characters."""
+Parts of a password that was not escaped would bring other characters."""
 
 
 def addresses(at: DatabaseAt) -> Iterator[tuple[str, str]]:
-    """Which database a connection string leads to, in either of its two forms."""
-    asked = _read(at.dsn.reveal())
-    if asked is None:
+    """Yield the database's address and the fingerprint of the role."""
+    parameters = _read(at.dsn.reveal())
+    if parameters is None:
         yield "database", UNREADABLE
         return
-    # not as it stands there: what a connection string begins with is scrubbed as its head
-    yield "database", ", ".join(f"{name} {asked[name]}" for name in LEADS if asked.get(name))
-    if role := asked.get("user"):
+    # not verbatim: the beginning of a connection string would be redacted as part of a secret
+    yield (
+        "database",
+        ", ".join(f"{name} {parameters[name]}" for name in LEADS if parameters.get(name)),
+    )
+    if role := parameters.get("user"):
         yield "database.role", fingerprint(role)
 
 
-def miswritten(dsn: str) -> str:
-    """What keeps a connection string from meaning what its owner meant; empty when nothing does.
+def dsn_problem(dsn: str) -> str:
+    """Return a common mistake in a connection string, or empty when there is none.
 
-    It repeats no part of it but a parameter's name or value that is no secret.
+    It repeats no part of the string except parameters that are not secret.
     """
     if re.search(r"\[?YOUR[-_ ]?PASSWORD\]?", dsn, re.IGNORECASE):
-        return "the placeholder [YOUR-PASSWORD], which stands for the password"
+        return "the placeholder [YOUR-PASSWORD] instead of the password"
     if dsn[:1] in "\"'" and dsn[:1]:
         return "quotes around it, which belong to a shell"
     if dsn.startswith("jdbc:"):
@@ -60,13 +63,13 @@ def miswritten(dsn: str) -> str:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     login = authority.rpartition("@")[0]
     if "@" in login:
-        return "a password that holds @, to be written %40"
-    is_place = re.fullmatch(r"[^:]*:\d{1,5}", authority)  # a host and a port: no login at all
-    if "@" not in authority and ":" in authority and "@" in rest and not is_place:
+        return "an @ in the password: write %40"
+    is_host = re.fullmatch(r"[^:]*:\d{1,5}", authority)  # host and port only, no login
+    if "@" not in authority and ":" in authority and "@" in rest and not is_host:
         sign = rest[len(authority)]
-        return f"a password that holds {sign}, to be written %{ord(sign):02X}"
+        return f"a {sign} in the password: write %{ord(sign):02X}"
     if re.search(r"%(?![0-9A-Fa-f]{2})", login):
-        return "a password that holds %, to be written %25"
+        return "a % in the password: write %25"
     mode = re.search(r"[?&]sslmode=([\w-]{1,20})", rest)
     if mode and mode[1] not in SSL_MODES:
         return f"sslmode={mode[1]}, where libpq knows {', '.join(SSL_MODES)}"
@@ -74,15 +77,15 @@ def miswritten(dsn: str) -> str:
 
 
 def _read(dsn: str) -> dict[str, str] | None:
-    """What a connection string says, as libpq reads it; None where that may not be what it means.
+    """Return the parameters as libpq reads them; None if a password may be among them.
 
-    libpq ends a login at the first ``@`` before a ``/``. Where a password holds one of them as it
-    is, its rest would be told as a host, a port or a name.
+    libpq ends a login at the first ``@`` before a ``/``. If a password contains one of them
+    unescaped, its rest would be shown as a host, a port or a name.
     """
     if not dsn:
         return {}
-    from psycopg2 import Error  # late: listing what is due must be quick
-    from psycopg2.extensions import parse_dsn  # it reads, and connects to nothing
+    from psycopg2 import Error  # here, not above: it would slow down collecting tests
+    from psycopg2.extensions import parse_dsn  # parses only, does not connect
 
     if dsn.startswith(("postgres://", "postgresql://")):
         login = dsn.partition("://")[2].rpartition("@")[0]
@@ -92,8 +95,8 @@ def _read(dsn: str) -> dict[str, str] | None:
         asked: dict[str, str] = parse_dsn(dsn)
     except (Error, ValueError):
         return None
-    told = {name: asked.get(name, "") for name in LEADS}
+    shown = {name: asked.get(name, "") for name in LEADS}
     plain = all(
-        text.isprintable() and re.fullmatch(LEADS[name], text) for name, text in told.items()
+        text.isprintable() and re.fullmatch(LEADS[name], text) for name, text in shown.items()
     )
     return asked if plain else None

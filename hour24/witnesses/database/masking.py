@@ -1,10 +1,10 @@
-"""Query texts as they may be shown: cut, without literals and without comments.
+"""Query texts that may be shown: shortened, without literals and comments.
 
 Rules of this module:
 
-- A literal is somebody's data, a password perhaps: strings and numbers become ``?``.
+- A literal is user data, perhaps a password: strings and numbers become ``?``.
 - A string that does not end, because the text was cut, is masked to the end.
-- ``$1`` and identifiers stay, quoted ones too.
+- ``$1`` and identifiers stay, including quoted ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 from hour24.text import blank_controls, cut
 
 LONGEST = 300
+"""Characters; enough to recognise a statement on a page."""
 _TOKEN = re.compile(
     r"""
       (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
@@ -26,13 +27,13 @@ _TOKEN = re.compile(
 )
 
 
-def masked(query: str) -> str:
-    """``query`` on one line, literals masked, at most :data:`LONGEST` characters."""
-    bare = _TOKEN.sub(_kept, query)
+def mask_literals(query: str) -> str:
+    """Return ``query`` on one line, literals masked, at most :data:`LONGEST` characters."""
+    bare = _TOKEN.sub(_mask_token, query)
     return cut(" ".join(blank_controls(bare).split()), LONGEST)
 
 
-def _kept(match: re.Match[str]) -> str:
+def _mask_token(match: re.Match[str]) -> str:
     if match["comment"]:
         return " "
     if match["text"] or match["number"]:

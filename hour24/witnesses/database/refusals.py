@@ -1,13 +1,13 @@
-"""What a PostgreSQL's error means, by its SQLSTATE, or by its words where there is none.
+"""Translates PostgreSQL's errors, by SQLSTATE or, without one, by their text.
 
 Rules of this module:
 
-- libpq tells no SQLSTATE of a login that failed: its words are read, the server's and those of
-  poolers in front of it.
-- A refused login speaks of role, password or database; a refused address speaks of where we are,
-  which changes from one machine to the next.
-- An error text of ours never repeats a connection string, nor the server's own words, in which
-  user, host and statement stand.
+- libpq gives no SQLSTATE for a failed login, so its text is read: the server's, or that of a
+  pooler in front of it.
+- A refused login is about role, password or database. A refused address is about this machine,
+  and may differ on the next one.
+- Our error texts never repeat a connection string, nor the server's own text, which contains user,
+  host and statement.
 
 Source: PostgreSQL, Appendix A; the messages of PgBouncer and Supavisor.
 """
@@ -28,36 +28,36 @@ from hour24.errors import (
 
 
 class LoginRefused(SourceRefused):
-    """The server, or the pooler before it, answered and refused the login."""
+    """The server, or a pooler in front of it, refused the login."""
 
     code = "login_refused"
 
 
 class TooManyConnections(SourceRefused):
-    """The server answered that every connection is taken."""
+    """The server has no free connection."""
 
     code = "too_many_connections"
 
 
 class NotAccepting(SourceFailed):
-    """The server answered that it is starting, stopping or recovering."""
+    """The server is starting, stopping or recovering."""
 
     code = "not_accepting"
 
 
 class UpstreamDown(SourceFailed):
-    """The pooler answered that it cannot reach the database behind it."""
+    """The pooler cannot reach the database behind it."""
 
     code = "upstream_down"
 
 
 _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
-    # a pooler's, before the server's: some hold the server's words inside
+    # poolers first: some of their messages quote the server's
     (
         r"circuit ?breaker|too many authentication errors",
         LoginRefused,
         "expected the login to be accepted, got the pooler blocking logins after failed ones: "
-        "correct the password, then wait some minutes",
+        "correct the password, then wait a few minutes",
     ),
     (
         r"EAUTHQUERY|authentication query failed|server login has been failing"
@@ -114,7 +114,7 @@ _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
     (
         r"SSL (connection is )?required",
         SourceRefused,
-        "expected to be let in, got a secure connection asked for: add sslmode=require",
+        "expected the login to be accepted, got a demand for TLS: add sslmode=require",
     ),
     (
         r"password authentication failed|SASL authentication failed|Wrong password|no password "
@@ -125,7 +125,7 @@ _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
     (
         r"no pg_hba\.conf entry|pg_hba\.conf rejects|address not in tenant allow_list",
         SourceRefused,
-        "expected our address to be let in, got it refused",
+        "expected our address to be allowed, got it refused",
     ),
     (
         r"is not permitted to log in",
@@ -158,12 +158,12 @@ _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
         r"could not translate host name|Name or service not known|nodename nor servname"
         r"|Temporary failure in name",
         SourceUnreachable,
-        "expected its host name to be known, got no address",
+        "expected its host name to resolve, got no address",
     ),
     (
         r"Network is unreachable|No route to host|Cannot assign requested address",
         SourceUnreachable,
-        "expected a way to its host, got none; some platforms' direct address is IPv6 only",
+        "expected a route to its host, got none; some platforms' direct address is IPv6 only",
     ),
     (r"Connection refused", SourceUnreachable, "expected a connection, got it refused"),
     (r"timeout expired|timed out", SourceUnreachable, "expected a connection, got no answer"),
@@ -176,7 +176,7 @@ _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
     (
         r"SSL|certificate|GSSAPI",
         SourceRefused,
-        "expected a secure connection, got none agreed on; see sslmode",
+        "expected a TLS connection, got none; check sslmode",
     ),
     (
         r"unexpected response|expected authentication request|received invalid response"
@@ -195,42 +195,42 @@ _STATES: tuple[tuple[str, type[SourceError], str], ...] = (
         "expected it to accept connections, got starting, stopping or recovering",
     ),
     ("57014", SourceTimeout, "expected an answer in time, got the statement cancelled"),
-    ("55P03", SourceTimeout, "expected an answer in time, got a lock that is not to be had"),
-    ("25P", SourceTimeout, "expected an answer in time, got the transaction ended"),
-    ("42501", SourceRefused, "expected our role to have the right to read it, got it denied"),
-    ("55000", SourceLacks, "expected it to be loaded, got it installed only"),
-    ("0A", SourceLacks, "expected it to be there, got it not supported"),
-    ("42", SourceLacks, "expected it to be there, got a server without it"),
-    ("3F", SourceLacks, "expected its schema to be there, got none"),
+    ("55P03", SourceTimeout, "expected an answer in time, got a lock wait that was cancelled"),
+    ("25P", SourceTimeout, "expected an answer in time, got the transaction terminated"),
+    ("42501", SourceRefused, "expected our role to be allowed to read it, got permission denied"),
+    ("55000", SourceLacks, "expected it to be loaded, got it installed but not loaded"),
+    ("0A", SourceLacks, "expected a supported feature, got one the server does not support"),
+    ("42", SourceLacks, "expected it to exist, got a server without it"),
+    ("3F", SourceLacks, "expected its schema to exist, got none"),
     ("08", SourceUnreachable, "expected an answer, got the connection cut off"),
     ("53", SourceFailed, "expected an answer, got a server short of memory or disk"),
 )
 
 
-def of_login(words: str) -> tuple[type[SourceError], str]:
-    """The kind of error that libpq's words tell of, and how we say it."""
-    for pattern, kind, told in _WORDS:
+def explain_login_failure(words: str) -> tuple[type[SourceError], str]:
+    """Return the error and our message for the text of a failed login."""
+    for pattern, kind, message in _WORDS:
         if re.search(pattern, words, re.IGNORECASE):
-            return kind, told
+            return kind, message
     if "FATAL" in words:
         return SourceRefused, "expected the login to be accepted, got another refusal"
     return SourceUnreachable, "expected a connection, got none"
 
 
-def of_state(state: str | None, words: str) -> tuple[type[SourceError], str]:
-    """The kind of error that a statement's SQLSTATE tells of, and how we say it."""
+def explain_sqlstate(state: str | None, words: str) -> tuple[type[SourceError], str]:
+    """Return the error and our message for a failed statement."""
     if not state:
-        kind, told = of_login(words)
+        kind, message = explain_login_failure(words)
         lost = kind in (SourceUnreachable, SourceRefused)
         return (
             (SourceUnreachable, "expected an answer, got the connection cut off")
             if lost
             else (
                 kind,
-                told,
+                message,
             )
         )
-    for begin, kind, told in _STATES:
+    for begin, kind, message in _STATES:
         if state.startswith(begin):
-            return kind, f"{told} (SQLSTATE {state})"
+            return kind, f"{message} (SQLSTATE {state})"
     return SourceFailed, f"expected an answer, got an error (SQLSTATE {state})"

@@ -1,13 +1,13 @@
-"""One connection, asked one read-only transaction at a time, never longer than it may take.
+"""One connection that runs read-only transactions, each with a deadline.
 
 Rules of this module:
 
-- A transaction pooler may sit in front: nothing is set for a session. Each question is
-  ``BEGIN READ ONLY; SET LOCAL ...; SELECT`` in one round, then ``ROLLBACK``.
-- A server may accept a timeout and not keep it: every wait has a deadline of ours as well, and
-  past it the connection is closed.
-- A login that was refused is not tried again: a platform may ban an address for that. A connection
-  that could not be had, or that was turned away for the moment, is tried twice, and then not again.
+- There may be a transaction pooler in front, so nothing is set for a session. Each question is
+  ``BEGIN READ ONLY; SET LOCAL ...; SELECT`` in one round trip, then ``ROLLBACK``.
+- A server may accept a timeout and ignore it: every wait also has a deadline here, after which
+  the connection is closed.
+- A refused login is not retried: a platform may ban an address for that. An unreachable server, or
+  one that is starting or full, is tried twice, and then no more in this session.
 """
 
 from __future__ import annotations
@@ -23,18 +23,29 @@ from hour24.clock import Clock
 from hour24.errors import SourceError, SourceMisread, SourceTimeout, SourceUnreachable
 from hour24.evidence import Attempt
 from hour24.witnesses.database import DatabaseAt
-from hour24.witnesses.database.address import miswritten
-from hour24.witnesses.database.refusals import NotAccepting, TooManyConnections, of_login, of_state
+from hour24.witnesses.database.address import dsn_problem
+from hour24.witnesses.database.refusals import (
+    NotAccepting,
+    TooManyConnections,
+    explain_login_failure,
+    explain_sqlstate,
+)
 
 Answer = TypeVar("Answer")
 GRACE_S = 2.0
+"""Beyond the server's timeout before we close: its own cancellation needs a round trip."""
 LOCK_TIMEOUT_S = 1.0
+"""Our statements lock nothing that is contended; a longer wait would only add to a queue."""
 ROLLBACK_S = 2.0
+"""For the ROLLBACK; then the connection is closed instead."""
 TRIES = 2
+"""Attempts to connect: a second one survives a restart, more would only delay the verdict."""
 BUDGET_S = 90.0
-"""Of asking and waiting together, where nobody says otherwise."""
+"""Budget outside a checkpoint, which sets ``[schedule] source_budget_s`` instead."""
 SHORTEST_S = 0.2
+"""With less of the budget left, a statement is not sent: it could not be answered in time."""
 WAIT_S = 1.0
+"""Between the two attempts."""
 CLIENT_SIDE = {
     "keepalives": "1",
     "keepalives_idle": "10",
@@ -43,15 +54,15 @@ CLIENT_SIDE = {
 }
 
 
-class Late(Exception):
-    """A wait came to its deadline."""
+class DeadlinePassed(Exception):
+    """A wait reached its deadline."""
 
 
 class Session:
-    """A connection that is made when it is needed; used by one thread.
+    """A connection, opened when first needed; used by one thread.
 
     Args:
-        attempts: every try at connecting or asking is added here.
+        attempts: every attempt to connect or to query is added here.
     """
 
     def __init__(self, at: DatabaseAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
@@ -60,54 +71,54 @@ class Session:
         self.left_s = self.budget_s = budget_s
         self.attempts: list[Attempt] = []
         self._connection: Any = None
-        self._given_up: SourceError | None = None
+        self._failure: SourceError | None = None
 
     @property
     def version(self) -> int:
-        """Of the server, as a number: 150004; 0 before the first answer."""
+        """The server's version as a number: 150004; 0 before the first answer."""
         return int(self._connection.server_version) if self._connection is not None else 0
 
     def rows(
         self, what: str, sql: str, values: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """The answer to one SELECT, a dictionary a row.
+        """Return the rows of one SELECT, each as a dictionary.
 
         Raises: SourceError.
         """
-        kept = self._connection is not None
+        reused = self._connection is not None
         try:
-            return self._asked(what, sql, values or {})
+            return self._ask(what, sql, values or {})
         except (SourceUnreachable, NotAccepting):
-            if not kept:
+            if not reused:
                 raise
-        return self._asked(what, sql, values or {})  # what we kept may have been closed
+        return self._ask(what, sql, values or {})  # the reused connection may have been closed
 
     def close(self) -> None:
-        """Close the connection; another question would make a new one."""
+        """Close the connection; the next question opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception):  # it may be broken in any way
+            with contextlib.suppress(Exception):  # a broken connection may fail in any way
                 connection.close()
 
     # --- connecting ---------------------------------------------------------------------------
 
-    def _connected(self) -> Any:
+    def _connect(self) -> Any:
         if self._connection is not None and not self._connection.closed:
             return self._connection
-        if self._given_up is not None:
-            raise type(self._given_up)(str(self._given_up))
+        if self._failure is not None:
+            raise type(self._failure)(str(self._failure))
         for tried in range(1, TRIES + 1):
             try:
                 self._connection = self._attempt("login", self._login)
                 return self._connection
             except (SourceUnreachable, NotAccepting, TooManyConnections) as problem:
                 if tried == TRIES:
-                    self._given_up = problem
+                    self._failure = problem
                     raise
                 self.left_s -= WAIT_S
                 self.clock.sleep(WAIT_S)
             except SourceError as problem:
-                self._given_up = problem
+                self._failure = problem
                 raise
         raise AssertionError("unreachable: the last try returns or raises")
 
@@ -116,7 +127,7 @@ class Session:
         from psycopg2.extensions import make_dsn
 
         limit = min(self.at.connect_timeout_s, self.left_s)
-        if wrong := miswritten(self.at.dsn.reveal()):
+        if wrong := dsn_problem(self.at.dsn.reveal()):
             raise SourceMisread(
                 f"database: {self.at.dsn.name}: expected a connection string, got {wrong}"
             )
@@ -128,31 +139,31 @@ class Session:
                 **CLIENT_SIDE,
             )
         except psycopg2.Error as problem:
-            odd = re.search(
+            unknown = re.search(
                 r'invalid (?:URI query parameter|connection option)[:]? "(\w{1,40})"', str(problem)
             )
             raise SourceMisread(
                 f"database: {self.at.dsn.name}: expected a connection string that libpq knows, got "
-                + (f"the unknown parameter {odd[1]}" if odd else "another form")
+                + (f"the unknown parameter {unknown[1]}" if unknown else "another form")
             ) from None
         connection: Any = None
         try:
             connection = psycopg2.connect(dsn, async_=1)
             _wait(connection, limit)
-        except Late:
+        except DeadlinePassed:
             connection.close()
             raise SourceUnreachable(
                 f"database: login: expected a connection within {limit:g} s, got none"
             ) from None
         except (psycopg2.Error, UnicodeError) as problem:
-            kind, told = of_login(str(problem))
-            raise kind(f"database: login: {told}") from None
+            kind, message = explain_login_failure(str(problem))
+            raise kind(f"database: login: {message}") from None
         return connection
 
     # --- asking -------------------------------------------------------------------------------
 
-    def _asked(self, what: str, sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        connection = self._connected()
+    def _ask(self, what: str, sql: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        connection = self._connect()
         return self._attempt(what, lambda: self._transaction(connection, what, sql, values))
 
     def _transaction(
@@ -172,37 +183,37 @@ class Session:
             cursor.execute(begin + sql, dict(values))
             _wait(connection, limit + GRACE_S)
             if cursor.description is None:
-                raise SourceMisread(f"database: {what}: expected rows, got none of any kind")
+                raise SourceMisread(f"database: {what}: expected a result set, got none")
             names = [column[0] for column in cursor.description]
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        except Late:
+        except DeadlinePassed:
             self.close()
             raise SourceTimeout(
                 f"database: {what}: expected an answer within {limit:g} s, got none"
             ) from None
         except psycopg2.Error as problem:
-            kind, told = of_state(problem.pgcode, str(problem))
+            kind, message = explain_sqlstate(problem.pgcode, str(problem))
             self._end(connection)
-            raise kind(f"database: {what}: {told}") from None
+            raise kind(f"database: {what}: {message}") from None
         except (UnicodeError, ValueError, OverflowError):
             self.close()
             raise SourceMisread(
-                f"database: {what}: expected text and numbers, got what cannot be read as such"
+                f"database: {what}: expected text and numbers, got values that cannot be decoded"
             ) from None
         self._end(connection)
         return rows
 
     def _end(self, connection: Any) -> None:
-        """Leave the transaction; where that fails, leave the connection."""
+        """End the transaction; if that fails, close the connection."""
         import psycopg2
 
         try:
             if connection.closed:
-                raise Late
-            cursor = connection.cursor()  # the driver keeps no reference of its own
+                raise DeadlinePassed
+            cursor = connection.cursor()  # psycopg2 holds only a weak reference
             cursor.execute("ROLLBACK")
             _wait(connection, ROLLBACK_S)
-        except (Late, psycopg2.Error):
+        except (DeadlinePassed, psycopg2.Error):
             self.close()
 
     def _attempt(self, what: str, act: Callable[[], Answer]) -> Answer:
@@ -220,14 +231,14 @@ class Session:
         finally:
             took = 1000.0 * (time.perf_counter() - begun)
             self.left_s -= took / 1000.0
-            said = result if what != "login" or result != "ok" else "ok: connected"
-            self.attempts.append(Attempt(at=at, took_ms=round(took, 3), result=said))
+            shown = result if what != "login" or result != "ok" else "ok: connected"
+            self.attempts.append(Attempt(at=at, took_ms=round(took, 3), result=shown))
 
 
 def _wait(connection: Any, limit_s: float) -> None:
-    """Until the connection has done what was asked of it.
+    """Wait until the connection has finished its operation.
 
-    Raises: Late; psycopg2.Error, as the driver found it.
+    Raises: DeadlinePassed; psycopg2.Error.
     """
     from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
@@ -236,7 +247,7 @@ def _wait(connection: Any, limit_s: float) -> None:
     while (state := connection.poll()) != POLL_OK:
         left = until - time.monotonic()
         if left <= 0:
-            raise Late
+            raise DeadlinePassed
         with selectors.DefaultSelector() as selector:
             selector.register(connection.fileno(), events[state])
             selector.select(left)

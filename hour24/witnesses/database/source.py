@@ -1,12 +1,12 @@
-"""The database, asked through PostgreSQL's own protocol; read-only.
+"""The database, asked through PostgreSQL's protocol, read-only.
 
 Rules of this module:
 
-- The role's rights are checked before an answer about others is believed: without them the
-  server answers NULL and ``<insufficient privilege>``, and every limit would hold.
-- Columns are looked up, never derived from a version: an extension may lag its server.
-- Query texts are cut and their literals masked before anything else sees them.
-- What must be a number and is not is misread; it never becomes 0.
+- The role's rights are checked first: without them the server answers NULL and ``<insufficient
+  privilege>`` about other sessions, and every check would pass.
+- Columns are looked up, never derived from a version: an extension may be older than its server.
+- Query texts are shortened and their literals masked before they go anywhere.
+- A value that must be a number and is not is refused as misread; it never becomes 0.
 
 Source: ``hour24/witnesses/database/queries/*.sql``.
 """
@@ -35,7 +35,7 @@ from hour24.errors import (
 )
 from hour24.evidence import Listing, Question, Total
 from hour24.witnesses.database import DatabaseAt
-from hour24.witnesses.database.masking import masked
+from hour24.witnesses.database.masking import mask_literals
 from hour24.witnesses.database.refusals import LoginRefused, NotAccepting, TooManyConnections
 from hour24.witnesses.database.session import BUDGET_S, Session
 
@@ -43,12 +43,14 @@ __all__ = ["LoginRefused", "NotAccepting", "Postgres", "TooManyConnections"]
 
 QUERIES = Path(__file__).parent / "queries"
 MOST = 1000
+"""Rows of one answer; a database with more slow statements fails anyway."""
 SINCE_WAITSTART = 140000
+"""The version that added ``pg_locks.waitstart``."""
 MAINTENANCE = (
     r"^\s*(copy\s+[^(\s].*\sto\s+stdout|create\s+(unique\s+)?index\s|reindex[\s(]"
     r"|vacuum($|[\s(;])|analyze($|[\s(;])|cluster($|[\s(;])|autovacuum:)"
 )
-"""Statements of dumps, index builds and clean-up: no request of a user. PostgreSQL reads it too."""
+"""Statements of dumps, index builds and clean-up, not of users; also used in SQL."""
 PRIVILEGE = "<insufficient privilege>"
 _WAITED = (
     "(SELECT extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(l.waitstart))::float8"
@@ -56,8 +58,8 @@ _WAITED = (
 )
 
 
-def _shown(value: Any) -> str:
-    """A value as it may stand in the question of an answer, to be asked again by hand."""
+def _as_sql(value: Any) -> str:
+    """Return a value as SQL, so that a person can repeat the query."""
     if isinstance(value, int | float):
         return f"{value:g}"
     texts = value if isinstance(value, list) else [value]
@@ -66,7 +68,7 @@ def _shown(value: Any) -> str:
 
 
 def _is_maintenance(query: str | None) -> bool:
-    return re.match(MAINTENANCE, masked(query or ""), re.IGNORECASE) is not None
+    return re.match(MAINTENANCE, mask_literals(query or ""), re.IGNORECASE) is not None
 
 
 def _read_only(row: Mapping[str, Any]) -> str:
@@ -76,7 +78,7 @@ def _read_only(row: Mapping[str, Any]) -> str:
 
 
 class Postgres:
-    """The database as it answers now; used by one thread."""
+    """Asks the database; used by one thread."""
 
     def __init__(self, at: DatabaseAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
         self.at = at
@@ -91,25 +93,25 @@ class Postgres:
     def database_row(self) -> Listing:
         """The runbook's row: ``{datname, numbackends, size_bytes, read_only}``.
 
-        ``read_only`` says why it takes no writes; empty where it does, or nobody writes.
+        ``read_only`` says why it accepts no writes; empty if it does or the service writes none.
 
-        Raises: SourceError; LoginRefused, TooManyConnections and NotAccepting among them say that
-            the database itself turned us away.
+        Raises: SourceError; LoginRefused, TooManyConnections and NotAccepting mean that the
+            database itself refused us.
         Source: ``pg_stat_database``.
         """
         with Asking(self, "runbook's row", "runbook_row") as asking:
             rows = asking.rows()
             for row in rows:
-                asking.needed(row, "numbackends", "size_bytes")
+                asking.check_numbers(row, "numbackends", "size_bytes")
                 row["read_only"] = _read_only(row) if self.at.writes else ""
                 del row["in_recovery"], row["read_only_by_default"]
             return asking.listing("databases", rows[:1])
 
     def number(self, query: str, as_text: bool = False) -> Total:
-        """The number that a SELECT of one row and one column answers.
+        """Return the result of a SELECT with one row and one column.
 
         Args:
-            as_text: whether a number given as text is one.
+            as_text: accept a number given as text.
         Raises: SourceMisread, when it is not one number; SourceError.
         """
         asked = self.clock.now()
@@ -129,7 +131,7 @@ class Postgres:
         return Total(question=question, value=number(value, "own: sql", as_text=as_text), unit="")
 
     def rights(self) -> Listing:
-        """Our role: ``{role, reads_all_stats, monitors, version}``.
+        """Return our role: ``{role, reads_all_stats, monitors, version}``.
 
         Source: ``pg_has_role``.
         """
@@ -137,27 +139,27 @@ class Postgres:
             return asking.listing("rights", [self._role(asking)])
 
     def statements(self) -> Listing:
-        """Statements of this database with a call of at least ``slow_ms``, times in ms.
+        """Return the statements with a call of at least ``slow_ms``, times in ms.
 
-        ``{key, role, query, calls, total_ms, max_ms, stats_since, minmax_since}``; ``about`` tells
-        when it was read, since when the counters run, how often entries were evicted.
+        ``{key, role, query, calls, total_ms, max_ms, stats_since, minmax_since}``; ``about`` says
+        when it was read, since when the counters run, and how often entries were evicted.
 
         Raises: SourceRefused, without pg_read_all_stats; SourceLacks, without the extension.
-        Source: ``pg_stat_statements``, wherever its schema is.
+        Source: ``pg_stat_statements``, in whichever schema.
         """
         with Asking(self, "statements", "statements") as asking:
-            self._allowed(asking)
+            self._check_rights(asking)
             rows = asking.rows(
                 {"slow_ms": self.at.slow_ms, "most": MOST + 1}, **self._statements_at(asking)
             )
-            about = asking.one(rows)
-            asking.needed(about, "read_at", "entries", "hidden")
+            about = asking.first_row(rows)
+            asking.check_numbers(about, "read_at", "entries", "hidden")
             if about["hidden"]:
-                raise SourceRefused(f"{asking.where}: {_no_rights(self.at)}")
+                raise SourceRefused(f"{asking.where}: {_rights_refusal(self.at)}")
             found = [row for row in rows if row["queryid"] is not None]
             items = []
             for row in found[:MOST]:
-                asking.needed(row, "calls", "total_ms", "max_ms")
+                asking.check_numbers(row, "calls", "total_ms", "max_ms")
                 items.append(
                     {
                         "key": f"{row['role']}/{row['queryid']}/{'t' if row['toplevel'] else 'n'}",
@@ -186,18 +188,18 @@ class Postgres:
             )
 
     def running(self) -> Listing:
-        """What has been running for at least ``slow_ms``: ``{pid, role, state, age_s, query}``.
+        """Return statements that run for ``slow_ms`` or more: ``{pid, role, state, age_s, query}``.
 
-        Source: ``pg_stat_activity``, our own session aside.
+        Source: ``pg_stat_activity``, excluding our own session.
         """
         with Asking(self, "running statements", "running") as asking:
-            self._allowed(asking)
+            self._check_rights(asking)
             rows = asking.rows({"slow_ms": self.at.slow_ms, "most": MOST})
-            about = asking.one(rows)
-            asking.needed(about, "active")
+            about = asking.first_row(rows)
+            asking.check_numbers(about, "active")
             items = []
             for row in (row for row in rows if row["pid"] is not None):
-                asking.needed(row, "age_s")
+                asking.check_numbers(row, "age_s")
                 items.append(
                     {
                         "pid": row["pid"],
@@ -211,28 +213,28 @@ class Postgres:
             return asking.listing("running statements", items, seen=int(about["active"]))
 
     def connections(self) -> Listing:
-        """Connections of the whole server, waits in seconds; one item.
+        """Return the connections of the whole server, waits in seconds; one item.
 
         ``{max_connections, reserved, available, in_use, active, idle_in_transaction,
         oldest_idle_in_transaction_s, idle_in_transaction_by, lock_waits, oldest_lock_wait_s,
-        lock_wait_by, aside_idle_s, aside_by, limits}``; ``aside`` are sessions of the platform's
-        roles and of maintenance, ``limits`` are the database's own and its roles':
+        lock_wait_by, aside_idle_s, aside_by, limits}``; ``aside`` are the excluded sessions of
+        platform roles and maintenance, ``limits`` those of the database and of its roles:
         ``{what, in_use, limit}``.
 
         Source: ``pg_stat_activity``, ``pg_locks``, settings, ``pg_database``, ``pg_roles``.
         """
         with Asking(self, "connections", "connections") as asking:
-            self._allowed(asking)
+            self._check_rights(asking)
             waited = _WAITED if self._session.version >= SINCE_WAITSTART else "NULL::float8"
             aside = {"platform": list(self.at.platform_roles), "maintenance": MAINTENANCE}
             rows = asking.rows(aside, waited=waited)
-            row = asking.one(rows)
+            row = asking.first_row(rows)
             counts = (
                 *("max_connections", "superuser_reserved", "reserved", "in_use", "active"),
                 *("idle_in_transaction", "lock_waits", "database_limit", "database_in_use"),
             )
             seconds = ("oldest_idle_in_transaction_s", "oldest_lock_wait_s", "aside_idle_s")
-            asking.needed(row, *counts, *seconds)
+            asking.check_numbers(row, *counts, *seconds)
             reserved = row["superuser_reserved"] + row["reserved"]
             item = {
                 "max_connections": row["max_connections"],
@@ -249,34 +251,36 @@ class Postgres:
             return asking.listing("connections", [item])
 
     def size(self) -> Listing:
-        """What this database takes up: ``{used_bytes, size_bytes, at}``; the disk's size is null.
+        """Return this database's size: ``{used_bytes, size_bytes, at}``; the disk's size is null.
 
         Source: ``pg_database_size``.
         """
         with Asking(self, "size", "size") as asking:
-            row = asking.one(asking.rows())
-            asking.needed(row, "used_bytes")
+            row = asking.first_row(asking.rows())
+            asking.check_numbers(row, "used_bytes")
             at = asking.at.timestamp()
             return asking.listing(
                 "readings", [{"used_bytes": row["used_bytes"], "size_bytes": None, "at": at}]
             )
 
-    # --- what must hold before an answer is believed ------------------------------------------
+    # --- checks before an answer is used ----------------------------------------------------------
 
     def _role(self, asking: Asking) -> dict[str, Any]:
         if self._rights is None:
-            row = asking.one(self._session.rows("rights", query("rights")))
+            row = asking.first_row(self._session.rows("rights", query("rights")))
             if not isinstance(row.get("reads_all_stats"), bool):
-                raise SourceMisread(f"{asking.where}: expected to be told our rights, got neither")
+                raise SourceMisread(
+                    f"{asking.where}: expected true or false for our rights, got neither"
+                )
             self._rights = row
         return self._rights
 
-    def _allowed(self, asking: Asking) -> None:
+    def _check_rights(self, asking: Asking) -> None:
         if self._role(asking)["reads_all_stats"] is not True:
-            raise SourceRefused(f"{asking.where}: {_no_rights(self.at)}")
+            raise SourceRefused(f"{asking.where}: {_rights_refusal(self.at)}")
 
     def _statements_at(self, asking: Asking) -> dict[str, str]:
-        """Where the extension is, and how its columns are called."""
+        """Return the extension's schema and the names of its columns, as parts of the query."""
         found = self._session.rows("statements", query("statements_at"))
         views = [row for row in found if row["relation"] == "pg_stat_statements"]
         if not views:
@@ -318,15 +322,15 @@ class Postgres:
 
 
 class Asking:
-    """One question on its way; a SourceError that leaves it carries the question."""
+    """One question; a SourceError raised inside it carries the question."""
 
     def __init__(self, postgres: Postgres, what: str, name: str) -> None:
         self.where = f"database: {what}"
         self.at: datetime = postgres.clock.now()
         self._postgres = postgres
         self._name = name
-        self._asked = _bare(query(name))
-        self._told: Any = None
+        self._asked = _one_line(query(name))
+        self._rows: Any = None
 
     def __enter__(self) -> Asking:
         self._postgres._session.attempts.clear()
@@ -337,25 +341,25 @@ class Asking:
             problem.question = self.question()
 
     def rows(self, values: Mapping[str, Any] | None = None, **parts: str) -> list[dict[str, Any]]:
-        """The rows of this question's query, its ``{parts}`` filled in."""
+        """Fill in the query's ``{parts}``, run it and return its rows."""
         sql = query(self._name)
         for name, part in parts.items():
             sql = sql.replace("{" + name + "}", part)
-        self._asked = _bare(sql)
+        self._asked = _one_line(sql)
         for name, value in (values or {}).items():
-            self._asked = self._asked.replace(f"%({name})s", _shown(value))
-        told = self._postgres._session.rows(self.where.partition(": ")[2], sql, values)
-        self._told = told
-        return told
+            self._asked = self._asked.replace(f"%({name})s", _as_sql(value))
+        rows = self._postgres._session.rows(self.where.partition(": ")[2], sql, values)
+        self._rows = rows
+        return rows
 
-    def one(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """The first row. Raises: SourceEmpty."""
+    def first_row(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the first row. Raises: SourceEmpty."""
         if not rows:
             raise SourceEmpty(f"{self.where}: expected a row, got none")
         return rows[0]
 
-    def needed(self, row: Mapping[str, Any], *names: str) -> None:
-        """Each of these is a finite number. Raises: SourceMisread."""
+    def check_numbers(self, row: Mapping[str, Any], *names: str) -> None:
+        """Check that each of these is a finite number. Raises: SourceMisread."""
         for name in names:
             value = row.get(name)
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -367,16 +371,16 @@ class Asking:
                 raise SourceMisread(f"{self.where}: {name}: expected a number, got {value}")
 
     def text(self, words: Any) -> str:
-        """A query text, masked. Raises: SourceRefused, when it is kept from us."""
+        """Return a query text, masked. Raises: SourceRefused, when we may not see it."""
         if words == PRIVILEGE:
-            raise SourceRefused(f"{self.where}: {_no_rights(self._postgres.at)}")
-        return masked(str(words or ""))
+            raise SourceRefused(f"{self.where}: {_rights_refusal(self._postgres.at)}")
+        return mask_literals(str(words or ""))
 
     def question(self) -> Question:
-        """What was asked, and how it went so far."""
+        """Return what was asked, with the attempts so far."""
         digest = ""
-        if self._told is not None:
-            raw = json.dumps(self._told, sort_keys=True, default=str).encode()
+        if self._rows is not None:
+            raw = json.dumps(self._rows, sort_keys=True, default=str).encode()
             digest = hashlib.sha256(raw).hexdigest()
         return Question(
             source="database",
@@ -393,7 +397,7 @@ class Asking:
         seen: int = 0,
         about: dict[str, float | str | None] | None = None,
     ) -> Listing:
-        """The answer."""
+        """Return the answer."""
         return Listing(
             question=self.question(),
             what=what,
@@ -405,12 +409,12 @@ class Asking:
 
 @lru_cache(maxsize=16)
 def query(name: str) -> str:
-    """The text of ``queries/NAME.sql``, its comments left out."""
+    """Return the text of ``queries/NAME.sql`` without comments."""
     lines = (QUERIES / f"{name}.sql").read_text(encoding="utf-8").splitlines()
     return "\n".join(line for line in lines if not line.startswith("--"))
 
 
-def _bare(sql: str) -> str:
+def _one_line(sql: str) -> str:
     return " ".join(sql.split())
 
 
@@ -419,7 +423,7 @@ def _epoch(column: str) -> str:
 
 
 def _limits(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Narrower limits than the server's: of the database and of single roles."""
+    """Yield limits narrower than the server's: the database's and those of roles."""
     if row["database_limit"] > 0:
         yield {
             "what": "connections to this database",
@@ -434,8 +438,8 @@ def _limits(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _no_rights(at: DatabaseAt) -> str:
+def _rights_refusal(at: DatabaseAt) -> str:
     return (
-        "expected a role that may read the statistics of all, got one that may not; GRANT "
+        "expected a role that may read the statistics of all roles, got one that may not; GRANT "
         f"pg_monitor TO the role in {at.dsn.name}"
     )

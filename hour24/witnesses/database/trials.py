@@ -1,4 +1,4 @@
-"""What ``doctor`` asks of the database."""
+"""The requests by which ``doctor`` tries the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hour24.witnesses.port import Trial
 
 
 def trials(at: DatabaseAt, production: Production, clock: Clock) -> list[Trial]:
-    """What a checkpoint will ask."""
+    """Return one trial for each request that a checkpoint will send."""
     source, variable = Postgres(at, clock), at.dsn.name
     rights = f"grant pg_monitor to the role in {variable}: GRANT pg_monitor TO the_role"
     return [
@@ -24,8 +24,8 @@ def trials(at: DatabaseAt, production: Production, clock: Clock) -> list[Trial]:
             (
                 "login",
                 lambda: f"database {source.database_row().items[0]['datname']} answers",
-                f"check role, password and host in {variable}; do not try a wrong password "
-                "again and again: a platform may ban the address",
+                f"check role, password and host in {variable}; do not retry a wrong "
+                "password: a platform may ban the address",
                 "",
             ),
             (
@@ -37,7 +37,7 @@ def trials(at: DatabaseAt, production: Production, clock: Clock) -> list[Trial]:
             (
                 "statements",
                 lambda: f"{len(source.statements().items)} above {at.slow_ms:g} ms",
-                rights + "; where the extension has a schema of its own also GRANT USAGE ON SCHEMA "
+                rights + "; if the extension has its own schema, also GRANT USAGE ON SCHEMA "
                 "extensions TO the_role",
                 "create extension pg_stat_statements",
             ),

@@ -1,4 +1,4 @@
-"""What ``doctor`` asks of Render about the last hour."""
+"""The requests by which ``doctor`` tries Render, over the last hour."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hour24.witnesses.render.source import Render
 
 
 def trials(at: RenderAt, production: Production, clock: Clock) -> list[Trial]:
-    """What a checkpoint will ask."""
+    """Return one trial for each request that a checkpoint will send."""
     source = Render(at, clock)
     window = last_hour(clock.now(), production.schedule.settle_s)
     right = f"check the API key in {at.token.name}: it must see {at.service} of {at.owner}"
@@ -44,7 +44,7 @@ def trials(at: RenderAt, production: Production, clock: Clock) -> list[Trial]:
             (
                 "beats",
                 lambda: _workers(source.beats(window, jobs)),
-                "see that the jobs log their beat, and that jobs.pattern finds it",
+                "check that the jobs log their beat and that jobs.pattern matches it",
             )
         )
     return [

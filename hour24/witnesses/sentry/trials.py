@@ -1,4 +1,4 @@
-"""What ``doctor`` asks of Sentry: every right of the token, and that an event sent is stored."""
+"""The requests by which ``doctor`` tries Sentry: each right of the token, and a stored event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hour24.witnesses.sentry.source import Sentry
 
 
 def trials(at: SentryAt, production: Production, clock: Clock) -> list[Trial]:
-    """What a checkpoint will ask."""
+    """Return one trial for each request that a checkpoint will send."""
     source = Sentry(at, clock)
     window = last_hour(clock.now(), production.schedule.settle_s)
     token = at.token.name
@@ -23,7 +23,7 @@ def trials(at: SentryAt, production: Production, clock: Clock) -> list[Trial]:
             name=f"sentry: {what}",
             asked=asked,
             address=at.url,
-            right=f"give the token in {token} the right {right}, and see that it may read "
+            right=f"give the token in {token} the right {right}, and access to "
             f"project {at.project} of {at.organization}",
             empty=empty,
         )
@@ -57,7 +57,7 @@ def trials(at: SentryAt, production: Production, clock: Clock) -> list[Trial]:
                 asked=lambda: _canary(source.receipt()),
                 address=at.url,
                 right=f"check the DSN in {at.dsn.name}, and project:read of the token in {token}",
-                empty="see whether Sentry drops events: quota, rate limits, inbound filters",
+                empty="check whether Sentry drops events: quota, rate limits, inbound filters",
             )
         )
     return trials

@@ -1,4 +1,4 @@
-"""What ``doctor`` asks of each status page."""
+"""The requests by which ``doctor`` tries each status page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hour24.witnesses.status_pages.source import StatusPages
 
 
 def trials(at: tuple[StatusPage, ...], production: Production, clock: Clock) -> list[Trial]:
-    """What a checkpoint will ask."""
+    """Return one trial for each request that a checkpoint will send."""
 
     def trial(page: Any) -> Trial:
         def asked() -> str:

@@ -1,4 +1,4 @@
-"""What ``doctor`` asks of Supabase."""
+"""The requests by which ``doctor`` tries Supabase."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hour24.witnesses.supabase.source import Supabase
 
 
 def trials(at: SupabaseAt, production: Production, clock: Clock) -> list[Trial]:
-    """What a checkpoint will ask."""
+    """Return one trial for each request that a checkpoint will send."""
     source = Supabase(at, clock)
     right = f"check the token in {at.token.name}: it must see project {at.project_ref}"
     return [
