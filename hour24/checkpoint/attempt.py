@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
+from hour24.checkpoint.sentences import sentence_for
 from hour24.config import Production
 from hour24.criteria import Criterion
 from hour24.ledger.book import Ledger
@@ -91,7 +92,7 @@ class Attempt:
         """Returns a verdict on this criterion, with the other ``fields`` of the verdict."""
         return Judged(
             id=criterion.id,
-            sentence=criterion.sentence,
+            sentence=sentence_for(criterion, self.production),
             group=criterion.group,
             span=criterion.span,
             window=self._window(criterion),

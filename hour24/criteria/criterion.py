@@ -102,7 +102,9 @@ class Criterion(Struct, frozen=True, kw_only=True):
 
     Args:
         id: stable name.
-        sentence: what must be true.
+        sentence: what must be true, in any production.
+        stated: the sentence as the configuration of one production makes it; empty: as it is. What
+            its names in braces stand for: :mod:`hour24.checkpoint.sentences`.
         hours: the checkpoints at which it is due; empty: it runs in the daily run only.
         span: the period that its verdict covers.
         group: heading on the page.
@@ -129,6 +131,7 @@ class Criterion(Struct, frozen=True, kw_only=True):
     span: Span
     group: str
     means: str
+    stated: str = ""
     asks: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     judges: tuple[Judge, ...] = ()

@@ -27,6 +27,10 @@ SLOW = Criterion(
         "No statement averaged, set a new maximum or is running above 1000 ms (excluding platform "
         "roles; blind spots are listed)"
     ),
+    stated=(
+        "No statement averaged, set a new maximum or is running above {database.slow_ms:g} ms "
+        "(excluding platform roles; blind spots are listed)"
+    ),
     hours=FROM_4,
     span="window",
     group=GROUP,
@@ -43,6 +47,11 @@ POOL = Criterion(
     sentence=(
         "Connections below 80 % of the available ones, no session idle in a transaction over 60 s, "
         "no lock wait over 10 s"
+    ),
+    stated=(
+        "Connections below {database.max_share:share} of the available ones, no session idle in a "
+        "transaction over {database.idle_in_transaction_s:g} s, no lock wait over "
+        "{database.lock_wait_s:g} s"
     ),
     hours=ALL,
     span="now",
@@ -69,6 +78,10 @@ SIZE = Criterion(
     id="DB-SIZE",
     sentence=(
         f"Disk below 80 %; from hour 4 on, at least {DAYS_LEFT:g} days left at the present growth"
+    ),
+    stated=(
+        "Disk below {database.max_share:share}; from hour 4 on, at least "
+        f"{DAYS_LEFT:g} days left at the present growth"
     ),
     hours=ALL,
     span="now",

@@ -9,6 +9,7 @@ SCHEMA = Criterion(
     sentence=(
         "The health endpoint returns the document that production.toml describes, freshly made"
     ),
+    stated="The health endpoint returns {document}",
     hours=ALL,
     span="now",
     group=GROUP,
@@ -26,6 +27,10 @@ ALWAYS = Criterion(
     sentence=(
         "No health check failed since the last checkpoint (a failed probe counts if the one 30 s "
         "later fails too)"
+    ),
+    stated=(
+        "No health check failed since the last checkpoint (a failed probe counts if the one "
+        "{health.retry_after_s:g} s later fails too)"
     ),
     hours=FROM_4,
     span="window",

@@ -35,6 +35,10 @@ MOST = Criterion(
         f"At least {format_percent(FAST_SHARE)} of transactions in Sentry have a p99 below "
         f"{FAST_MS:g} ms"
     ),
+    stated=(
+        f"At least {format_percent(FAST_SHARE)} of transactions in {{who}} have a p99 below "
+        f"{FAST_MS:g} ms"
+    ),
     hours=ALL,
     span="since_t0",
     group=GROUP,

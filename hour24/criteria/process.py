@@ -17,6 +17,10 @@ _SILENCE = ("render_unreachable@0.5",)
 JOBS = Criterion(
     id="JOBS-RUNNING",
     sentence="Background jobs beat every 30 seconds, with no gap over 75 seconds",
+    stated=(
+        "Background jobs beat every {jobs.every_s:g} seconds, with no gap over "
+        "{jobs.max_gap_s:g} seconds"
+    ),
     hours=ALL,
     span="window",
     group=GROUP,
@@ -72,6 +76,7 @@ MEMORY = Criterion(
 HEADROOM = Criterion(
     id="MEMORY-HEADROOM",
     sentence="Memory stays below 85 % of its limit",
+    stated="Memory stays below {memory.max_share:share} of its limit",
     hours=ALL,
     span="window",
     group=GROUP,

@@ -48,6 +48,7 @@ ERROR_RATE = Criterion(
 CRITICAL = Criterion(
     id="SIGNOFF-CRITICAL",
     sentence="Sentry shows no critical issue",
+    stated="{who} {shows} no critical issue",
     hours=(LAST,),
     span="since_t0",
     group=GROUP,

@@ -5,6 +5,7 @@ from hour24.criteria.criterion import ALL, COVERAGE, Criterion, Judge, Proof, Ru
 STABLE = Criterion(
     id="WS-STABLE",
     sentence="Fewer than 10 % of WebSocket connections drop",
+    stated="Fewer than {websocket.max_drop_ratio:share} of WebSocket connections drop",
     hours=ALL,
     span="since_t0",
     group="WebSocket",
