@@ -18,12 +18,8 @@ from msgspec import Meta, Struct
 from hour24.classes import IssueClass
 from hour24.secrets import Secret
 from hour24.witnesses.port import ADDRESS, Measure, Witness
+from hour24.witnesses.sections import VARIABLE
 
-VARIABLE = {
-    "title": "the name of an environment variable, in capitals",
-    "type": "string",
-    "pattern": "^[A-Z][A-Z0-9_]*$",
-}
 HEADERS = {
     "title": "a table of headers",
     "type": "object",
@@ -71,6 +67,10 @@ GitName = Annotated[
     str, Meta(title="a name as git allows", pattern="^[A-Za-z0-9_][A-Za-z0-9._/-]*$")
 ]
 Headers = Annotated[dict[str, Secret | str], Meta(extra_json_schema=HEADERS)]
+AnswerSeconds = Annotated[float, Meta(description="Seconds an answer may take.", gt=0, le=600)]
+ProbeSeconds = Annotated[
+    float, Meta(description="Seconds between two probes of the prober.", ge=1, le=3600)
+]
 
 
 class Service(Struct, frozen=True, kw_only=True):
@@ -156,9 +156,7 @@ class Health(Struct, frozen=True, kw_only=True):
         float,
         Meta(description="Seconds by which the document's timestamp may differ from ours.", gt=0),
     ] = 60.0
-    timeout_s: Annotated[float, Meta(description="Seconds an answer may take.", gt=0, le=600)] = (
-        10.0
-    )
+    timeout_s: AnswerSeconds = 10.0
     retry_after_s: Annotated[
         float, Meta(description="Seconds before a failed check is repeated.", gt=0, le=600)
     ] = 30.0
@@ -170,9 +168,7 @@ class Health(Struct, frozen=True, kw_only=True):
             le=1800,
         ),
     ] = 120.0
-    interval_s: Annotated[
-        float, Meta(description="Seconds between two probes of the prober.", ge=1, le=3600)
-    ] = 10.0
+    interval_s: ProbeSeconds = 10.0
     uptime_resolution_s: Annotated[
         float, Meta(description="Seconds to which the document's uptime is exact.", gt=0, le=3600)
     ] = 1.0
@@ -213,12 +209,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
             "and listed among the proposed optimisations."
         ),
     ] = ""
-    interval_s: Annotated[
-        float, Meta(description="Seconds between two probes of the prober.", ge=1, le=3600)
-    ] = 30.0
-    timeout_s: Annotated[float, Meta(description="Seconds an answer may take.", gt=0, le=600)] = (
-        10.0
-    )
+    interval_s: ProbeSeconds = 30.0
+    timeout_s: AnswerSeconds = 10.0
     max_per_s: Annotated[
         float,
         Meta(

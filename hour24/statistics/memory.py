@@ -127,6 +127,31 @@ class LowPoint(NamedTuple):
     served: float
 
 
+class Heap(NamedTuple):
+    """The memory of one process over time.
+
+    Args:
+        t: hours, ascending.
+        y: MB; NaN where nothing was measured.
+        x: requests a second at the same hours; None: not known.
+        starts: hours at which the process restarted.
+        rss: whether it is the resident set.
+        limit: MB at which it is killed.
+    """
+
+    t: Floats
+    y: Floats
+    x: Floats | None
+    starts: Sequence[float]
+    rss: bool
+    limit: float | None
+
+    def where(self, kept: Any) -> Heap:
+        """Return the hours that a mask keeps."""
+        load = None if self.x is None else self.x[kept]
+        return self._replace(t=self.t[kept], y=self.y[kept], x=load)
+
+
 class Trend(NamedTuple):
     """The trend of the low points.
 
@@ -189,60 +214,39 @@ def trend(
     if len(t) == 0 or not np.isfinite(y).any():
         return Trend("open", "too_early", 0.0)
     x = _filled(load) if load is not None else None
-    rss = metric == "rss"
-    found = _with_onset(t, y, x, starts, rss, limit)
+    heap = Heap(t, y, x, starts, metric == "rss", limit)
+    found = _with_onset(heap)
     if found.standing == "leaks" or found.levelled_off:
         return found
-    return _still_called(found, t, y, x, starts, rss, limit)
+    return _still_called(found, heap)
 
 
-def _still_called(
-    found: Trend,
-    t: Floats,
-    y: Floats,
-    x: Floats | None,
-    starts: Sequence[float],
-    rss: bool,
-    limit: float | None,
-) -> Trend:
+def _still_called(found: Trend, heap: Heap) -> Trend:
     """The leak that an earlier checkpoint called, unless the process restarted since."""
     import numpy as np
 
+    t = heap.t
     cut = float(t[-1]) - CHECKPOINT_SPACING_H
-    while cut - t[0] >= EARLY_H and not any(cut < start <= t[-1] for start in starts):
-        known = t <= cut
-        if np.isfinite(y[known]).any():
-            load = None if x is None else x[known]
-            before = _with_onset(t[known], y[known], load, starts, rss, limit)
+    while cut - t[0] >= EARLY_H and not any(cut < start <= t[-1] for start in heap.starts):
+        known = heap.where(t <= cut)
+        if np.isfinite(known.y).any():
+            before = _with_onset(known)
             if before.standing == "leaks" and before.steep:
                 return before._replace(called_h=float(cut - t[0]))
         cut -= CHECKPOINT_SPACING_H
     return found
 
 
-def _with_onset(
-    t: Floats,
-    y: Floats,
-    x: Floats | None,
-    starts: Sequence[float],
-    rss: bool,
-    limit: float | None,
-) -> Trend:
+def _with_onset(heap: Heap) -> Trend:
     """The trend of the whole time, or since a break in the slope if that is worse."""
-    whole = _trend(t, y, x, starts, rss, limit)
-    onset = None if whole.standing == "leaks" else _onset(t, y)
+    t = heap.t
+    whole = _trend(heap)
+    onset = None if whole.standing == "leaks" else _onset(t, heap.y)
     if onset is None:
         return whole
     # the time before the break is the warm-up of the time after it
-    later = t >= onset - WARM_UP_H
-    since = _trend(
-        t[later],
-        y[later],
-        None if x is None else x[later],
-        [start for start in starts if start > onset],
-        rss,
-        limit,
-    )
+    later = heap.where(t >= onset - WARM_UP_H)
+    since = _trend(later._replace(starts=[start for start in heap.starts if start > onset]))
     if not since.steep or (since.standing != "leaks" and since.why != "suspect"):
         return whole
     standing: Standing = "leaks" if since.hours >= EARLY_H else "open"
@@ -278,17 +282,11 @@ def _onset(t: Floats, y: Floats) -> float | None:
     return found
 
 
-def _trend(
-    t: Floats,
-    y: Floats,
-    x: Floats | None,
-    starts: Sequence[float],
-    rss: bool,
-    limit: float | None,
-) -> Trend:
+def _trend(heap: Heap) -> Trend:
     """The trend over all of this time."""
     import numpy as np
 
+    t, y, x, starts, rss, limit = heap
     span = float(t[-1] - t[0])
     lives = _lives(t, y, starts)
     if not lives:
