@@ -114,3 +114,7 @@ class SourceEmpty(SourceError):
     """It returned no data, and no data proves nothing here."""
 
     code = "no_data"
+
+
+class NotProvided(SourceEmpty):
+    """It answered in full that it does not hold this measure: a tracker without tracing."""

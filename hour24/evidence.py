@@ -53,6 +53,8 @@ class Question(Struct, frozen=True, kw_only=True):
         title: the source's name for people; empty where the short name is enough.
         repeat: the command that repeats the request, but for its address or statement; secrets
             are variables of the reader's shell.
+        measure: the measure that a witness was asked for; empty for other sources.
+        second_opinion: True if the witness may accuse, and its silence blocks no PASS.
     """
 
     source: str
@@ -65,6 +67,8 @@ class Question(Struct, frozen=True, kw_only=True):
     pages: int = 1
     title: str = ""
     repeat: str = ""
+    measure: str = ""
+    second_opinion: bool = False
 
     @property
     def who(self) -> str:
@@ -86,10 +90,13 @@ class Unanswered(Evidence, frozen=True, kw_only=True, tag="unanswered"):
     Args:
         code: the cause, one word: ``source_unreachable``, ``no_prober``, ``late``.
         reason: the cause, one sentence that a person can act on.
+        not_provided: True if the source answered in full that it does not hold this measure, and
+            it never did in this watch: then other sources judge.
     """
 
     code: str
     reason: str
+    not_provided: bool = False
 
 
 class Counts(Evidence, frozen=True, kw_only=True, tag="counts"):
@@ -235,6 +242,10 @@ class Listing(Evidence, frozen=True, kw_only=True, tag="listing"):
     about: dict[str, float | str | None] = {}
 
 
+UNLISTED = "unlisted_events"
+"""In ``about`` of issues or error events: events of the same source that the list lacks."""
+
+
 class Document(Evidence, frozen=True, kw_only=True, tag="document"):
     """A document that was fetched.
 
@@ -330,6 +341,38 @@ class Probes(Evidence, frozen=True, kw_only=True, tag="probes"):
     refused: int = 0
     held_s: float = 0.0
     simulated: bool = False
+
+
+class ByProvider(Struct, frozen=True):
+    """The answers to one question that several witnesses were asked.
+
+    Args:
+        answers: section of production.toml -> its answer, in the order of the file.
+    """
+
+    answers: dict[str, Evidence]
+
+    def named(self, name: str) -> dict[str, Evidence]:
+        """The answers by the names under which a record stores them: ``memory``, ``memory@edge``.
+
+        The first witness in production.toml keeps the plain name.
+        """
+        return {
+            f"{name}{PROVIDER}{section}" if number else name: answer
+            for number, (section, answer) in enumerate(self.answers.items())
+        }
+
+
+PROVIDER = "@"
+"""Between the name of an answer and the section of the witness that gave it."""
+
+
+def spread(evidence: Mapping[str, Evidence | ByProvider]) -> dict[str, Evidence]:
+    """The evidence with one name for the answer of each witness."""
+    found: dict[str, Evidence] = {}
+    for name, each in evidence.items():
+        found |= each.named(name) if isinstance(each, ByProvider) else {name: each}
+    return found
 
 
 AnyEvidence = (

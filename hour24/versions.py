@@ -204,6 +204,18 @@ CHANGES: tuple[Change, ...] = (
         rule="a handshake refused with 400 or 426 is caused by our request, not by the service",
     ),
     *(
+        Change(judges=2, of=name, rule=rule)
+        for name, rule in (
+            (
+                "NoRestart",
+                "no PASS while the platform's events or deploys are silent or incomplete",
+            ),
+            ("QuantileBelow", "no PASS by our own requests while the server's spans are silent"),
+            ("NothingDropped", "no PASS while the usual count of the day before is not known"),
+            ("NoLeak", "no PASS while a memory limit, the load or the deploys are silent"),
+        )
+    ),
+    *(
         Change(
             judges=2,
             of=name,

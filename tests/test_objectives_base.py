@@ -29,6 +29,12 @@ class Declared(Objective, frozen=True, kw_only=True):
         return Verdict(outcome=Outcome.PASS, reason=f"{value.value:g}", observed="", limit="")
 
 
+class Sparing(Declared, frozen=True, kw_only=True):
+    """Passes whether or not its second answer is there."""
+
+    spared: ClassVar[Mapping[str, str]] = {"before": "it is only shown"}
+
+
 @pytest.mark.parametrize(
     ("evidence", "says"),
     [
@@ -45,7 +51,8 @@ def test_evidence_of_another_type_is_our_own_bug(evidence: dict[str, Evidence], 
 
 
 def test_an_unanswered_question_has_no_type() -> None:
-    """If needed, the verdict is INCONCLUSIVE; otherwise the objective defines what it means."""
-    verdict = Declared().judge({"value": NO_ANSWER})
-    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_limited")
-    assert Declared().judge({"value": TOTAL, "before": NO_ANSWER}).outcome == Outcome.PASS
+    """The verdict is INCONCLUSIVE, unless the objective says why that silence hides no FAIL."""
+    for evidence in ({"value": NO_ANSWER}, {"value": TOTAL, "before": NO_ANSWER}):
+        verdict = Declared().judge(evidence)
+        assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_limited")
+    assert Sparing().judge({"value": TOTAL, "before": NO_ANSWER}).outcome == Outcome.PASS

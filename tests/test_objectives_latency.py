@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from hour24 import histogram
 from hour24.asking.exchange import Address, ConnectionPool
@@ -282,13 +283,19 @@ def test_quantiles_are_exact_in_a_census_and_bounds_in_a_sample(told, outcome):
 
 
 def test_spans_too_few_leave_it_to_the_probes():
-    """The next source with enough data decides; missing answers are reported."""
+    """The next source with enough data decides; it acquits nothing that silent spans could show."""
     few = spans(20, "sample", p5=40, p99=90, p100=90)
     verdict = target(spans=few, probes=distribution([100.0] * 400))
     assert verdict.outcome == Outcome.PASS
-    verdict = target(spans=unanswered(reason="sentry: 503"), probes=distribution([100.0] * 400))
-    assert verdict.outcome == Outcome.PASS
+    silent = unanswered(reason="sentry: 503")
+    verdict = target(spans=silent, probes=distribution([100.0] * 400))
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, silent.code)
     assert "no answer: sentry: 503" in verdict.reason
+    assert target(spans=silent, probes=distribution([900.0] * 400)).outcome == Outcome.FAIL
+    untraced = structs.replace(silent, not_provided=True, reason="sentry: no tracing")
+    verdict = target(spans=untraced, probes=distribution([100.0] * 400))
+    assert verdict.outcome == Outcome.PASS
+    assert "not provided: sentry: no tracing" in verdict.reason
 
 
 def test_no_measurement_is_inconclusive_with_the_first_code():

@@ -102,11 +102,15 @@ def test_platform_and_probes_are_compared():
     assert "the platform reports no failure and no restart then" in verdict.reason
 
 
-def test_without_the_platform_the_probes_decide():
-    """The reason says so."""
-    verdict = judged(OLD, events=unanswered(reason="render: 503"))
-    assert verdict.outcome == Outcome.PASS
+def test_an_uptime_does_not_acquit_what_the_platform_could_have_shown():
+    """A silent or partial list of events is no PASS; a platform that keeps none is left out."""
+    silent = unanswered(reason="render: 503")
+    verdict = judged(OLD, events=silent)
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, silent.code)
     assert "the platform's events are not known: render: 503" in verdict.reason
+    verdict = judged(OLD, events=structs.replace(silent, not_provided=True))
+    assert verdict.outcome == Outcome.PASS
+    assert "not provided: render: 503" in verdict.reason
 
 
 def test_a_new_name_next_to_all_the_old_ones_is_a_scale_out():

@@ -80,6 +80,6 @@ def test_an_answer_that_comes_as_the_wait_ends_is_taken(monkeypatch: pytest.Monk
     monkeypatch.setattr(inquiry, "REPORT_EVERY_S", 0.02)
     production = SimpleNamespace(schedule=Schedule(), health=None, providing=lambda measure: [])
     lanes = inquiry.Lanes(SimpleNamespace(production=production), [])  # type: ignore[arg-type]
-    lanes._answers["outcomes"] = JustNow()
+    lanes._answers["outcomes"] = {"": JustNow()}  # type: ignore[dict-item]
     monkeypatch.setattr(lanes, "ask", lambda names: None)
     assert lanes.answer("outcomes") == "the answer"

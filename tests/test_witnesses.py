@@ -10,17 +10,24 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
-from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.inquiry import Inquiry, Lanes
 from hour24.clock import SteppingClock
 from hour24.config import Described, Jobs, Production, Schedule, load
 from hour24.doctor import examine
-from hour24.errors import ConfigurationError, SourceError, SourceTimeout
-from hour24.evidence import Counts
+from hour24.errors import (
+    ConfigurationError,
+    NotProvided,
+    SourceEmpty,
+    SourceError,
+    SourceTimeout,
+)
+from hour24.evidence import Counts, spread, to_plain
 from hour24.objectives.rates import RateBelow
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
@@ -145,28 +152,94 @@ def test_an_undescribed_witness_is_not_imported() -> None:
     assert ran.stdout.strip() == "[]", ran.stderr
 
 
-def test_the_first_in_the_file_answers() -> None:
-    """Two provide the same measure: no answer is mixed from both."""
-    first = msgspec.structs.replace(OWN["render"], section="first", source=Told(1))
-    second = msgspec.structs.replace(OWN["render"], section="second", source=Told(2))
-    at = at_of(OWN["render"])
-    asked = inquiry({"first": Described(first, at), "second": Described(second, at)})
-    answer = asked.ask(Measure.RESPONSES, POINT.settled)
-    assert isinstance(answer, Counts)
-    assert answer.total == 1
+class Counting:
+    """A source that answers a number of requests, or fails."""
 
-
-class Told:
-    """A source that answers a number of requests."""
-
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, problem: SourceError | None = None) -> None:
         self.total = total
+        self.problem = problem
 
-    def __call__(self, at: Any, clock: Any, *, budget_s: float) -> Told:
+    def __call__(self, at: Any, clock: Any, *, budget_s: float) -> Counting:
         return self
 
     def responses(self, window: Any) -> Counts:
+        if self.problem is not None:
+            raise self.problem
         return Counts(question=small.asked(8), total=self.total, bad=0, what="requests")
+
+
+def several(*sources: Counting, second_opinions: frozenset[Measure] = frozenset()) -> Lanes:
+    """The questions of a checkpoint at which these sources provide the same measures."""
+    names = ("first", "second", "third")
+    described = {
+        name: Described(
+            msgspec.structs.replace(
+                OWN["render"],
+                section=name,
+                title=name,
+                source=source,
+                second_opinions=second_opinions if name == "second" else frozenset(),
+            ),
+            at_of(OWN["render"]),
+        )
+        for name, source in zip(names, sources, strict=False)
+    }
+    asked = inquiry(described)
+    asked.baseline = SimpleNamespace(records=list)  # type: ignore[assignment]
+    return Lanes(asked, {"responses"})
+
+
+def test_every_witness_of_a_measure_is_asked() -> None:
+    """Each answer is kept under its own name, and the verdict names both."""
+    answer = several(Counting(1000), Counting(2000)).answer("responses")
+    evidence = spread({"platform": answer})  # type: ignore[dict-item]
+    assert [each.total for each in evidence.values() if isinstance(each, Counts)] == [1000, 2000]
+    assert list(evidence) == ["platform", "platform@second"]
+    assert {each.question.measure for each in evidence.values()} == {"responses"}
+    verdict = RateBelow(limit=0.01).judge(evidence)
+    assert verdict.outcome == Outcome.PASS
+    assert verdict.reason.startswith("first: 0 of 1,000 requests")
+    assert "second agrees: 0 of 2,000" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("problem", "second_opinion", "outcome"),
+    [
+        (SourceTimeout("second: no answer"), False, Outcome.INCONCLUSIVE),
+        (SourceTimeout("second: no answer"), True, Outcome.PASS),
+        (SourceEmpty("second: nothing"), False, Outcome.INCONCLUSIVE),
+        (NotProvided("second: no counters"), False, Outcome.PASS),
+    ],
+)
+def test_a_witness_that_does_not_answer_is_told_from_one_that_holds_nothing(
+    problem: SourceError, second_opinion: bool, outcome: Outcome
+) -> None:
+    """Silence blocks a PASS, unless the witness is a second opinion or never held the measure."""
+    opinions = frozenset({Measure.RESPONSES} if second_opinion else ())
+    lanes = several(Counting(1000), Counting(0, problem), second_opinions=opinions)
+    evidence = spread({"platform": lanes.answer("responses")})  # type: ignore[dict-item]
+    verdict = RateBelow(limit=0.01).judge(evidence)
+    assert verdict.outcome == outcome
+    assert str(problem) in verdict.reason
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_measure_that_was_answered_before_and_is_gone_is_silence(earlier: bool) -> None:
+    """The same answer means "never held" in one watch and "lost" in another."""
+    lanes = several(Counting(1000), Counting(0, NotProvided("second: no counters")))
+    asked = msgspec.structs.replace(small.asked(0), source="second", measure="responses")
+    counted = to_plain(Counts(question=asked, total=9, bad=0, what="requests"))
+    record = SimpleNamespace(
+        hour=0, criteria=[SimpleNamespace(subject="", evidence={"platform@second": counted})]
+    )
+    lanes.inquiry.baseline = SimpleNamespace(  # type: ignore[assignment]
+        records=lambda: [record] if earlier else []
+    )
+    lanes = Lanes(lanes.inquiry, {"responses"})
+    evidence = spread({"platform": lanes.answer("responses")})  # type: ignore[dict-item]
+    verdict = RateBelow(limit=0.01).judge(evidence)
+    assert verdict.outcome == (Outcome.INCONCLUSIVE if earlier else Outcome.PASS)
+    assert ("though it answered at hour 0" in verdict.reason) == earlier
 
 
 # --- from outside -----------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 Rules of this module:
 
 - A measure is needed if at least one criterion that compares with it applies.
-- A measure whose answer is empty is missing.
+- A measure whose answer is empty is missing. Where several witnesses provide it, each must have
+  answered, except those that do not hold it or are a second opinion.
 - A health document that fails its check is a missing measure.
 """
 
@@ -12,11 +13,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hour24.criteria import CRITERIA
-from hour24.evidence import Counts, Distribution, Document, Evidence, Listing, Question, Unanswered
+from hour24.evidence import (
+    ByProvider,
+    Counts,
+    Distribution,
+    Document,
+    Evidence,
+    Listing,
+    Question,
+    Unanswered,
+)
 from hour24.objectives.health import HealthDocument
 from hour24.verdict import Outcome
 
-Answered = Evidence | Mapping[str, Evidence]
+One = Evidence | ByProvider
+Answered = One | Mapping[str, One]
 
 
 def collect(
@@ -26,7 +37,7 @@ def collect(
     question: Question,
     *,
     no_network: bool = False,
-) -> dict[str, Evidence]:
+) -> dict[str, One]:
     """Returns the evidence of the baseline by name, with ``measures``: which are complete.
 
     Args:
@@ -43,7 +54,7 @@ def collect(
             code = "no_network" if no_network and code == "no_answer" else code
             items.append({"name": name, "taken": not code, "code": code, "reason": reason})
     measures = Listing(question=question, what="measures", items=tuple(items))
-    kept = {name: each for name, each in answers.items() if isinstance(each, Evidence)}
+    kept = {name: each for name, each in answers.items() if isinstance(each, One)}
     return {"measures": measures, **kept}
 
 
@@ -57,8 +68,11 @@ def _missing_reason(name: str, answer: Answered, agreed: HealthDocument) -> tupl
     if isinstance(answer, Mapping):
         if not answer:
             return "not_described", "no endpoint is described"
-        each = ((one, _empty_reason(got)) for one, got in answer.items())
+        each = ((one, _missing_reason(name, got, agreed)) for one, got in answer.items())
         return next(((code, f"{one}: {why}") for one, (code, why) in each if code), ("", ""))
+    if isinstance(answer, ByProvider):
+        reasons = [_missing_reason(name, one, agreed) for one in _that_count(answer)]
+        return next((reason for reason in reasons if reason[0]), ("", ""))
     if name == "health" and isinstance(answer, Document):
         verdict = agreed.judge({"health": answer})
         passed = verdict.outcome == Outcome.PASS
@@ -66,6 +80,17 @@ def _missing_reason(name: str, answer: Answered, agreed: HealthDocument) -> tupl
     if name == "responses" and isinstance(answer, Counts) and not answer.total:
         return "too_little_traffic", "no request was counted"
     return _empty_reason(answer)
+
+
+def _that_count(answer: ByProvider) -> list[Evidence]:
+    """Returns the answers without those whose silence blocks nothing; all if none is left."""
+    every = list(answer.answers.values())
+    return [
+        one
+        for one in every
+        if not one.question.second_opinion
+        and not (isinstance(one, Unanswered) and one.not_provided)
+    ] or every
 
 
 def _empty_reason(answer: Evidence) -> tuple[str, str]:

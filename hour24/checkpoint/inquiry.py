@@ -6,8 +6,11 @@ Rules of this module:
   of the fixture in tests_prod/.
 - A lane is one daemon thread. Lanes run in parallel; the questions of one lane run one after
   another. Only the questions that the selected criteria name are asked.
-- A question that names a measure is sent to the witness that production.toml describes for it; no
-  witness is named here.
+- A question that names a measure is sent to every witness that production.toml describes for it,
+  each in its own lane; no witness is named here. Several answers are a
+  :class:`~hour24.evidence.ByProvider`; :mod:`hour24.objectives.providers` combines the verdicts.
+- A question about earlier evidence of a measure (``of``) is answered for each of its witnesses.
+- A witness that holds none of a measure now, but answered it earlier in the watch, is silent.
 - A source without a usable answer becomes :class:`~hour24.evidence.Unanswered` with its code; a bug
   in hour24 is raised in the criterion that needs the answer.
 - Each lane has a time budget from the common start; after it the answer is
@@ -22,17 +25,21 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from msgspec import structs
 
-from hour24.errors import SourceEmpty, SourceError
+from hour24.errors import NotProvided, SourceEmpty, SourceError
 from hour24.evidence import (
+    PROVIDER,
+    ByProvider,
     Evidence,
+    Listing,
     Question,
     Unanswered,
     from_plain,
@@ -50,6 +57,8 @@ if TYPE_CHECKING:
     from hour24.sources.latency import Pace
 
 Answer = Evidence | dict[str, Evidence]
+Whole = Evidence | ByProvider | dict[str, Evidence | ByProvider]
+"""The answer of every witness that was asked."""
 Waiting = Callable[[str, float, float], None]
 """Called with lane, seconds waited and seconds allowed while an answer is awaited."""
 REPORT_EVERY_S = 1.0
@@ -78,6 +87,7 @@ class RegisteredQuestion:
         each: whether it has one answer per endpoint.
         sections: the sections of production.toml that it needs, excluding those of witnesses.
         measure: the measure to query; None if no witness is queried.
+        of: the measure whose earlier evidence it returns.
     """
 
     name: str
@@ -87,22 +97,35 @@ class RegisteredQuestion:
     each: bool
     sections: tuple[str, ...]
     measure: Measure | None = None
+    of: Measure | None = None
 
-    def lane_of(self, production: Production) -> str:
-        """Returns the lane in which this production is asked."""
-        if self.measure is None:
+    def asked_of(self, production: Production) -> list[Described | None]:
+        """Returns the witnesses that are asked one by one; [None] if it is asked once."""
+        measure = self.measure or self.of
+        providing = [] if measure is None else production.providing(measure)
+        return [*providing] if self.measure or len(providing) > 1 else [None]
+
+    def lane_of(self, described: Described | None) -> str:
+        """Returns the lane in which this witness is asked."""
+        if self.measure is None or described is None:
             return self.lane
-        providing = production.providing(self.measure)
-        return providing[0].witness.lane(self.measure) if providing else self.lane
+        return described.witness.lane(self.measure)
 
 
 QUESTIONS: dict[str, RegisteredQuestion] = {}
+LISTED = frozenset({Measure.ISSUES, Measure.ERROR_EVENTS})
+"""Measures whose listings are compared with each other, and so may be needed twice."""
 SECTION_OF = {"latency": ("endpoints",), "websocket": ("websocket",)}
 """Lane -> the section of production.toml that describes its source."""
 
 
 def question(
-    asks: str | Measure, *, now: bool = False, each: bool = False, sections: tuple[str, ...] = ()
+    asks: str | Measure,
+    *,
+    now: bool = False,
+    each: bool = False,
+    sections: tuple[str, ...] = (),
+    of: Measure | None = None,
 ) -> Callable[[Callable[[Inquiry], Answer]], Callable[[Inquiry], Answer]]:
     """Register a question under its function's name.
 
@@ -111,6 +134,7 @@ def question(
         now: whether it cannot be answered retroactively.
         each: whether it has one answer per endpoint.
         sections: the sections of production.toml that it needs, in addition to the lane's.
+        of: the measure whose earlier evidence it returns.
     """
     measure = asks if isinstance(asks, Measure) else None
     lane = "witness" if measure else str(asks)
@@ -118,7 +142,7 @@ def question(
     def register(ask: Callable[[Inquiry], Answer]) -> Callable[[Inquiry], Answer]:
         needed = (*SECTION_OF.get(lane, ()), *sections)
         QUESTIONS[ask.__name__] = RegisteredQuestion(
-            ask.__name__, lane, ask, now or measure in NOW, each, needed, measure
+            ask.__name__, lane, ask, now or measure in NOW, each, needed, measure, of
         )
         return ask
 
@@ -158,7 +182,15 @@ class Inquiry:
         self.addresses = addresses
         self.sampling = sampling
         self.started = started or clock.now()
+        self.only: Described | None = None
         self._sources: dict[str, Any] = {}
+        self._listings: dict[tuple[str, Measure, Window], Listing | SourceError] = {}
+
+    def of_one(self, described: Described | None) -> Inquiry:
+        """Returns this inquiry, asking only this witness; the sources are shared."""
+        one = copy(self)
+        one.only = described
+        return one
 
     def require(self, section: Section | None, name: str) -> Section:
         """Returns the section. Raises: NotDescribed, if production.toml lacks it."""
@@ -167,15 +199,17 @@ class Inquiry:
         return section
 
     def ask(self, measure: Measure, *more: Any) -> Answer:
-        """Returns the answer of the witness that provides this measure.
+        """Returns the answer of the witness that is asked now.
 
-        If several provide it, the first in production.toml is queried.
+        Outside a lane that is the first in production.toml.
 
         Args:
             more: arguments of the measure: a window, ...
         Raises: NotDescribed, if no witness provides it; SourceError.
         """
         providing = self.production.providing(measure)
+        if self.only is not None and self.only in providing:
+            return self.ask_of(self.only, measure, *more)
         if not providing:
             raise NotDescribed(
                 f"production.toml: {measure.replace('_', ' ')}: expected a section whose system "
@@ -183,8 +217,38 @@ class Inquiry:
             )
         return self.ask_of(providing[0], measure, *more)
 
+    def beside(self, answer: Evidence, measure: Measure, window: Window) -> Listing | None:
+        """Returns another listing of the witness that gave this answer; None if it has none."""
+        described = self.production.described.get(answer.question.source)
+        if described is None or measure not in described.witness.measures:
+            return None
+        try:
+            other = self.ask_of(described, measure, window)
+        except SourceError:
+            return None
+        return other if isinstance(other, Listing) else None
+
     def ask_of(self, described: Described, measure: Measure, *more: Any) -> Answer:
         """Returns the answer of this witness. Raises: SourceError."""
+        key = None
+        if measure in LISTED and len(more) == 1 and isinstance(more[0], Window):
+            key = (described.witness.section, measure, more[0])
+            known = self._listings.get(key)
+            if isinstance(known, SourceError):
+                raise known
+            if known is not None:
+                return known
+        try:
+            answer = self._ask_of(described, measure, *more)
+        except SourceError as problem:
+            if key is not None:
+                self._listings[key] = problem
+            raise
+        if key is not None and isinstance(answer, Listing):
+            self._listings[key] = answer
+        return answer
+
+    def _ask_of(self, described: Described, measure: Measure, *more: Any) -> Answer:
         witness = described.witness
         lane = witness.lane(measure)
         if lane not in self._sources:
@@ -195,11 +259,44 @@ class Inquiry:
             answer: Answer = getattr(self._sources[lane], measure.value)(*more)
         except SourceError as problem:
             if isinstance(problem.question, Question):
-                problem.question = _with_source_name(problem.question, described)
+                problem.question = _with_source_name(problem.question, described, measure)
             raise
         if isinstance(answer, dict):
-            return {name: _with_source(each, described) for name, each in answer.items()}
-        return _with_source(answer, described)
+            return {
+                name: self._checked(_with_source(each, described, measure), name)
+                for name, each in answer.items()
+            }
+        return self._checked(_with_source(answer, described, measure))
+
+    def _checked(self, answer: Evidence, subject: str = "") -> Evidence:
+        """Returns the answer; silent instead of not provided if it was provided earlier."""
+        if not isinstance(answer, Unanswered) or not answer.not_provided:
+            return answer
+        hour = self.provided_at(answer.question, subject)
+        if hour is None:
+            return answer
+        reason = f"{answer.reason}, though it answered at hour {hour}"
+        return structs.replace(answer, not_provided=False, reason=reason)
+
+    def provided_at(self, question: Question, subject: str = "") -> int | None:
+        """Returns the hour at which this source last answered this measure; None if it never did.
+
+        Args:
+            subject: the endpoint, if each has an answer.
+        """
+        for record in reversed(self.baseline.records()):
+            for judged in record.criteria:
+                if subject and judged.subject != subject:
+                    continue
+                for plain in judged.evidence.values():
+                    asked = plain["question"]
+                    if (
+                        plain["kind"] != "unanswered"
+                        and asked["source"] == question.source
+                        and asked.get("measure") == question.measure
+                    ):
+                        return record.hour
+        return None
 
     @cached_property
     def health(self) -> HealthSource:
@@ -268,10 +365,23 @@ class Inquiry:
             if any(record.watched.get(each) != here.get(each) for each in same):
                 continue
             for judged in record.criteria:
-                if name in judged.evidence:
-                    found.append((record.hour, from_plain(judged.evidence[name])))
+                plain = self._of_witness(judged.evidence, name)
+                if plain is not None:
+                    found.append((record.hour, from_plain(plain)))
                     break
         return [(hour, each) for hour, each in found if not isinstance(each, Unanswered)]
+
+    def _of_witness(
+        self, evidence: Mapping[str, dict[str, Any]], name: str
+    ) -> dict[str, Any] | None:
+        """Returns the evidence of this name that the witness asked now gave."""
+        if self.only is None:
+            return evidence.get(name)
+        section = self.only.witness.section
+        for key, plain in evidence.items():
+            if key.partition(PROVIDER)[0] == name and plain["question"]["source"] == section:
+                return plain
+        return None
 
     def hour_0_evidence(self, name: str) -> Evidence:
         """Returns the evidence of this name that hour 0 recorded.
@@ -293,16 +403,21 @@ class Inquiry:
         return Question(source=source, asked=asked, at=self.started, window=window)
 
 
-def _with_source(answer: Evidence, described: Described) -> Evidence:
+def _with_source(answer: Evidence, described: Described, measure: Measure) -> Evidence:
     """Returns the answer with the name of its source."""
-    return structs.replace(answer, question=_with_source_name(answer.question, described))
+    return structs.replace(answer, question=_with_source_name(answer.question, described, measure))
 
 
-def _with_source_name(question: Question, described: Described) -> Question:
+def _with_source_name(question: Question, described: Described, measure: Measure) -> Question:
     """Returns the question with the source's name and a command that repeats the request."""
     witness, at = described
-    title = "" if witness.many else witness.title
-    return structs.replace(question, title=title, repeat=repeat_of(witness, at))
+    return structs.replace(
+        question,
+        title="" if witness.many else witness.title,
+        repeat=repeat_of(witness, at),
+        measure=measure.value,
+        second_opinion=measure in witness.second_opinions,
+    )
 
 
 def budget_s(production: Production, asked: RegisteredQuestion) -> float:
@@ -335,19 +450,22 @@ class Lanes:
     def __init__(self, inquiry: Inquiry, names: Iterable[str]) -> None:
         self.inquiry = inquiry
         self._start = time.monotonic()
-        self._answers: dict[str, Future[Answer]] = {}
+        self._answers: dict[str, dict[str, Future[Answer]]] = {}
         self._lock = threading.Lock()
         self.ask(names)
 
     def ask(self, names: Iterable[str]) -> None:
         """Start asking these questions, except those already asked."""
-        lanes: dict[str, list[RegisteredQuestion]] = {}
+        lanes: dict[str, list[tuple[RegisteredQuestion, Described | None]]] = {}
+        production = self.inquiry.production
         with self._lock:
             for name in QUESTIONS:
                 if name in names and name not in self._answers:
-                    self._answers[name] = Future()
                     asked = QUESTIONS[name]
-                    lanes.setdefault(asked.lane_of(self.inquiry.production), []).append(asked)
+                    witnesses = asked.asked_of(production) or [None]
+                    self._answers[name] = {_section(each): Future() for each in witnesses}
+                    for each in witnesses:
+                        lanes.setdefault(asked.lane_of(each), []).append((asked, each))
         for lane, many in lanes.items():
             threading.Thread(
                 target=self._run, args=(many,), name=f"hour24 {lane}", daemon=True
@@ -355,46 +473,58 @@ class Lanes:
 
     def has_answer(self, name: str) -> bool:
         """Whether the answer has arrived."""
-        return name in self._answers and self._answers[name].done()
+        return name in self._answers and all(one.done() for one in self._answers[name].values())
 
-    def answer(self, name: str, waiting: Waiting = lambda lane, waited_s, budget_s: None) -> Answer:
-        """Waits for the answer within its time budget, and returns it.
+    def answer(self, name: str, waiting: Waiting = lambda lane, waited_s, budget_s: None) -> Whole:
+        """Waits for every answer to this question within its time budget, and returns them.
 
         Args:
             waiting: called once a second while waiting.
         Raises: the exception of a bug in hour24.
         """
         self.ask([name])
-        production = self.inquiry.production
-        lane = QUESTIONS[name].lane_of(production)
-        budget = budget_s(production, QUESTIONS[name])
+        asked = QUESTIONS[name]
+        witnesses = asked.asked_of(self.inquiry.production) or [None]
+        answers = {_section(each): self._answer(asked, each, waiting) for each in witnesses}
+        if len(answers) == 1:
+            return cast("Whole", next(iter(answers.values())))
+        return _by_provider(answers)
+
+    def _answer(
+        self, asked: RegisteredQuestion, described: Described | None, waiting: Waiting
+    ) -> Answer:
+        """Waits for the answer of one witness within its time budget."""
+        name, lane = asked.name, asked.lane_of(described)
+        future = self._answers[name][_section(described)]
+        budget = budget_s(self.inquiry.production, asked)
         while True:
             waited = time.monotonic() - self._start
             try:
                 left = max(0.05, budget - waited)
-                return self._answers[name].result(timeout=min(REPORT_EVERY_S, left))
+                return future.result(timeout=min(REPORT_EVERY_S, left))
             except TimeoutError:
-                if self._answers[name].done():  # arrived just now; or a bug raised a TimeoutError
-                    return self._answers[name].result()
+                if future.done():  # arrived just now; or a bug raised a TimeoutError
+                    return future.result()
                 if waited + REPORT_EVERY_S >= budget:
                     says = f"{lane}: {name}: no answer within {budget:g} s"
-                    return self._unanswered(name, "source_timeout", says)
+                    return self._unanswered(asked, described, "source_timeout", says)
                 waiting(lane, waited + REPORT_EVERY_S, budget)
 
-    def _run(self, asked: list[RegisteredQuestion]) -> None:
-        for each in asked:
-            future = self._answers[each.name]
+    def _run(self, asked: list[tuple[RegisteredQuestion, Described | None]]) -> None:
+        for each, described in asked:
+            future = self._answers[each.name][_section(described)]
             try:
-                future.set_result(self._ask(each))
+                future.set_result(self._ask(each, described))
             except BaseException as problem:  # noqa: BLE001  raised again in the criterion
                 future.set_exception(problem)
 
-    def _ask(self, asked: RegisteredQuestion) -> Answer:
-        inquiry = self.inquiry
+    def _ask(self, asked: RegisteredQuestion, described: Described | None) -> Answer:
+        inquiry = self.inquiry.of_one(described if len(self._answers[asked.name]) > 1 else None)
         late = inquiry.checkpoint.late_s(inquiry.started)
         if asked.now and late > inquiry.checkpoint.tolerance_s:
             return self._unanswered(
-                asked.name,
+                asked,
+                described,
                 "late",
                 f"{asked.name} cannot be measured retroactively: the run was "
                 f"{format_duration(late)} late "
@@ -404,22 +534,47 @@ class Lanes:
             return asked.ask(inquiry)
         except SourceError as problem:
             sent = problem.question if isinstance(problem.question, Question) else None
-            return self._unanswered(asked.name, problem.code, str(problem), sent)
+            silent = self._unanswered(asked, described, problem.code, str(problem), sent)
+            if not isinstance(problem, NotProvided):
+                return silent
+            return inquiry._checked(structs.replace(silent, not_provided=True))
 
     def _unanswered(
-        self, name: str, code: str, reason: str, question: Question | None = None
+        self,
+        asked: RegisteredQuestion,
+        described: Described | None,
+        code: str,
+        reason: str,
+        question: Question | None = None,
     ) -> Unanswered:
         """Returns the missing answer, with the question and the attempts made so far."""
         return Unanswered(
-            question=question or self._question(name),
-            code=code,
-            reason=reason,
+            question=question or self._question(asked, described), code=code, reason=reason
         )
 
-    def _question(self, name: str) -> Question:
+    def _question(self, asked: RegisteredQuestion, described: Described | None) -> Question:
         """Returns a question that was not sent."""
-        asked = QUESTIONS[name]
-        providing = self.inquiry.production.providing(asked.measure) if asked.measure else []
-        source = providing[0].witness.section if providing else asked.lane
-        question = self.inquiry.question(name, source=source)
-        return _with_source_name(question, providing[0]) if providing else question
+        if described is None or asked.measure is None:
+            return self.inquiry.question(asked.name, source=asked.lane)
+        question = self.inquiry.question(asked.name, source=described.witness.section)
+        return _with_source_name(question, described, asked.measure)
+
+
+def _section(described: Described | None) -> str:
+    """Returns the section of the witness that is asked; "" if none is."""
+    return "" if described is None else described.witness.section
+
+
+def _by_provider(answers: Mapping[str, Answer]) -> Whole:
+    """Returns the answers of several witnesses; of each endpoint, if any of them has those."""
+    names = list(
+        dict.fromkeys(n for each in answers.values() if isinstance(each, dict) for n in each)
+    )
+    if not names:
+        return ByProvider({by: each for by, each in answers.items() if isinstance(each, Evidence)})
+    return {
+        name: ByProvider(
+            {by: each[name] if isinstance(each, dict) else each for by, each in answers.items()}
+        )
+        for name in names
+    }

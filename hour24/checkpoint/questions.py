@@ -5,12 +5,16 @@ Rules of this module:
 - The name of a function is that of the fixture in tests_prod/. Its decorator names the measure that
   a witness provides, or the lane of a question that no witness answers.
 - Logs, metrics and error events use settled windows, because they arrive late.
+- Issues and error events of one witness are of the same population: each answer holds how many
+  events of the other are missing from it.
 - Nothing here judges.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+
+from msgspec import structs
 
 from hour24.checkpoint.inquiry import (
     QUESTIONS,
@@ -20,7 +24,7 @@ from hour24.checkpoint.inquiry import (
     NotDescribed,
     question,
 )
-from hour24.evidence import Distribution, Evidence, Listing, Unanswered
+from hour24.evidence import UNLISTED, Distribution, Evidence, Listing, Unanswered
 from hour24.watch import Window
 from hour24.witnesses.port import Measure
 
@@ -171,17 +175,39 @@ def accepted_before(inquiry: Inquiry) -> Answer:
 
 @question(Measure.ERROR_EVENTS)
 def error_events(inquiry: Inquiry) -> Answer:
-    return inquiry.ask(Measure.ERROR_EVENTS, inquiry.checkpoint.settled)
+    """Error events of the window; if there are none, with the issues of that window."""
+    window = inquiry.checkpoint.settled
+    answer = inquiry.ask(Measure.ERROR_EVENTS, window)
+    if not isinstance(answer, Listing) or answer.items or not answer.complete:
+        return answer
+    issues = inquiry.beside(answer, Measure.ISSUES, window)
+    counted = sum(int(item["count"]) for item in issues.items) if issues else 0
+    return structs.replace(answer, about={**answer.about, UNLISTED: float(counted)})
 
 
 @question(Measure.ISSUES)
 def issues(inquiry: Inquiry) -> Answer:
-    return inquiry.ask(Measure.ISSUES, inquiry.checkpoint.settled)
+    return _beside_events(inquiry, inquiry.checkpoint.settled)
 
 
 @question(Measure.ISSUES)
 def issues_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.ask(Measure.ISSUES, inquiry.checkpoint.settled_since_t0)
+    return _beside_events(inquiry, inquiry.checkpoint.settled_since_t0)
+
+
+def _beside_events(inquiry: Inquiry, window: Window) -> Answer:
+    """Issues, with the number of this checkpoint's error events that belong to none of them."""
+    answer = inquiry.ask(Measure.ISSUES, window)
+    if not isinstance(answer, Listing) or not answer.complete:
+        return answer
+    events = inquiry.beside(answer, Measure.ERROR_EVENTS, inquiry.checkpoint.settled)
+    if events is None:
+        return answer
+    listed = {item["id"] for item in answer.items}
+    unlisted = [item for item in events.items if item.get("issue_id") not in listed]
+    if answer.items:  # without an id it may belong to any of them
+        unlisted = [item for item in unlisted if item.get("issue_id")]
+    return structs.replace(answer, about={**answer.about, UNLISTED: float(len(unlisted))})
 
 
 @question(Measure.TRANSACTIONS)
@@ -224,7 +250,7 @@ def memory_window(inquiry: Inquiry) -> Answer:
     return inquiry.ask(Measure.MEMORY, inquiry.checkpoint.settled)
 
 
-@question("ledger")
+@question("ledger", of=Measure.MEMORY)
 def memory_baseline(inquiry: Inquiry) -> Answer:
     """The memory over the whole watch, from its newest record."""
     earlier = inquiry.earlier("memory")
@@ -275,7 +301,7 @@ def watched_lines(inquiry: Inquiry) -> Answer:
     return inquiry.ask(Measure.WATCHED_LINES, inquiry.checkpoint.settled)
 
 
-@question("ledger")
+@question("ledger", of=Measure.WATCHED_LINES)
 def watched_lines_baseline(inquiry: Inquiry) -> Answer:
     return inquiry.hour_0_evidence("watched_lines")
 
@@ -286,7 +312,7 @@ def beats(inquiry: Inquiry) -> Answer:
     return inquiry.ask(Measure.BEATS, inquiry.checkpoint.settled, jobs)
 
 
-@question("ledger", sections=("jobs",))
+@question("ledger", sections=("jobs",), of=Measure.BEATS)
 def beats_baseline(inquiry: Inquiry) -> Answer:
     """The first recorded beats, which list the workers."""
     inquiry.require(inquiry.production.jobs, "jobs")
@@ -317,7 +343,7 @@ def disk(inquiry: Inquiry) -> Answer:
     return inquiry.ask(Measure.DISK)
 
 
-@question("ledger")
+@question("ledger", of=Measure.DISK)
 def disk_before(inquiry: Inquiry) -> Answer:
     """Earlier readings of the disk, oldest first."""
     items = [
@@ -338,7 +364,7 @@ def database_row(inquiry: Inquiry) -> Answer:
     return inquiry.ask(Measure.DATABASE_ROW)
 
 
-@question("ledger")
+@question("ledger", of=Measure.DATABASE_ROW)
 def database_before(inquiry: Inquiry) -> Answer:
     """The earlier checkpoints and attempts at which this database accepted this login."""
     login = ("database", "database.role")
@@ -356,7 +382,7 @@ def statements(inquiry: Inquiry) -> Answer:
     return inquiry.ask(Measure.STATEMENTS)
 
 
-@question("ledger")
+@question("ledger", of=Measure.STATEMENTS)
 def statements_before(inquiry: Inquiry) -> Answer:
     """The newest snapshot of the statements from an earlier checkpoint."""
     earlier = inquiry.earlier("statements")

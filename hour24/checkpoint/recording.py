@@ -22,7 +22,7 @@ from hour24 import __version__, config
 from hour24.checkpoint.attempt import Attempt
 from hour24.criteria import errors
 from hour24.criteria.judges import subjects
-from hour24.evidence import Listing, Unanswered, from_plain, to_plain
+from hour24.evidence import Listing, Unanswered, from_plain, spread, to_plain
 from hour24.ledger import moved
 from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage, absent
 from hour24.verdict import Outcome, worst
@@ -146,7 +146,7 @@ def _advisory(run: Attempt, interrupted: str) -> list[dict[str, Any]]:
             run.notes.append(note)
         return []
     pages = answer if isinstance(answer, dict) else {"status": answer}
-    plain: list[dict[str, Any]] = run.redactor.plain([to_plain(e) for e in pages.values()])
+    plain: list[dict[str, Any]] = run.redactor.plain([to_plain(e) for e in spread(pages).values()])
     return plain
 
 

@@ -26,7 +26,17 @@ from hour24.checkpoint.inquiry import Inquiry, Lanes
 from hour24.criteria import EIGHT, Criterion, own_criterion
 from hour24.criteria.judges import refusal
 from hour24.errors import LedgerError
-from hour24.evidence import Evidence, Listing, Question, Total, Unanswered, from_plain, to_plain
+from hour24.evidence import (
+    ByProvider,
+    Evidence,
+    Listing,
+    Question,
+    Total,
+    Unanswered,
+    from_plain,
+    spread,
+    to_plain,
+)
 from hour24.ledger.record import Judged, Record
 from hour24.objectives.base import Objective
 from hour24.secrets import scan
@@ -80,7 +90,7 @@ class Run(Attempt):
         assert self.lanes is not None
         return self.lanes.answer(name, self.waiting)
 
-    def collect_baseline(self, answers: Mapping[str, Any]) -> dict[str, Evidence]:
+    def collect_baseline(self, answers: Mapping[str, Any]) -> dict[str, Evidence | ByProvider]:
         """Returns the evidence of the baseline by name; see :mod:`hour24.checkpoint.baseline`."""
         from hour24.checkpoint import baseline
         from hour24.evidence import control_is_silent
@@ -116,7 +126,7 @@ class Run(Attempt):
         self,
         criterion: Criterion,
         objective: Objective,
-        evidence: Mapping[str, Evidence],
+        evidence: Mapping[str, Evidence | ByProvider],
         subject: str = "",
         took_s: float = 0.0,
     ) -> Judged:
@@ -132,7 +142,7 @@ class Run(Attempt):
             raise TypeError(f"{criterion.id}: {wrong}")
         given: dict[str, Evidence] = {}
         stored: dict[str, dict[str, Any]] = {}
-        for name, each in evidence.items():
+        for name, each in spread(evidence).items():
             undescribed = isinstance(each, Unanswered) and each.code == "not_described"
             if name in objective.may and undescribed:
                 continue
@@ -153,6 +163,7 @@ class Run(Attempt):
                 limit=verdict.limit,
                 scale=verdict.scale,
                 figures=verdict.figures,
+                by=verdict.by,
                 objective=stated,
                 took_s=took_s,
             ),

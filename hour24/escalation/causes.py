@@ -57,7 +57,7 @@ class Issue(Struct, frozen=True, kw_only=True):
 
 def evidence_named(judged: Judged, name: str) -> ev.Evidence | None:
     """Return one piece of evidence; None if it is missing or cannot be read."""
-    plain = judged.evidence.get(name)
+    plain = judged.answer(name)
     if plain is None:
         return None
     try:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from hour24.errors import LedgerError
-from hour24.evidence import from_plain
+from hour24.evidence import PROVIDER, from_plain
 from hour24.kind import Kind, kind_of
 from hour24.ledger import canonical as canonical_form
 from hour24.verdict import Outcome, Scale
@@ -41,8 +41,10 @@ class Judged(Struct, frozen=True, kw_only=True):
         subject: the endpoint or part, if there are several; else empty.
         objective: :meth:`~hour24.objectives.base.Objective.to_plain`; none when the criterion
             was due but not judged.
-        evidence: by the objective's names, :func:`~hour24.evidence.to_plain`.
+        evidence: by the objective's names, :func:`~hour24.evidence.to_plain`; of a second witness
+            of the same measure, ``NAME@SECTION``.
         took_s: seconds its test took.
+        by: the section of the witness whose answers decided; empty for the first.
     """
 
     id: str
@@ -62,6 +64,11 @@ class Judged(Struct, frozen=True, kw_only=True):
     objective: dict[str, Any] | None = None
     evidence: dict[str, dict[str, Any]] = {}
     took_s: float = 0.0
+    by: str = ""
+
+    def answer(self, name: str) -> dict[str, Any] | None:
+        """The evidence of this name that decided, where several witnesses answered."""
+        return self.evidence.get(f"{name}{PROVIDER}{self.by}") or self.evidence.get(name)
 
 
 class Shown(Struct, frozen=True, kw_only=True):

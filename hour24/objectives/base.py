@@ -8,6 +8,10 @@ Rules of this module:
   before anything is concluded. Names in ``needs`` must have an answer: an
   :class:`~hour24.evidence.Unanswered` among them is INCONCLUSIVE with its code. Names in
   ``may`` may be absent or unanswered; the objective defines what that means.
+- No PASS beside an answer that is missing or partial, whatever :meth:`Objective.conclude` made of
+  the others: it could have shown a FAIL. Names in ``spared`` are the exceptions, with the reason.
+- Where several witnesses answered the same question, each is judged by itself, and
+  :mod:`hour24.objectives.providers` combines the verdicts.
 - :meth:`Objective.judge` is final; an objective writes :meth:`Objective.conclude`.
 """
 
@@ -19,8 +23,10 @@ from typing import Any, ClassVar, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hour24.evidence import Evidence, Unanswered
+from hour24.objectives import providers
 from hour24.verdict import Outcome, Verdict
 from hour24.watch import Window
 
@@ -36,6 +42,10 @@ class Objective(Struct, frozen=True, kw_only=True):
 
     needs: ClassVar[Kinds] = {"evidence": Evidence}
     may: ClassVar[Kinds] = {}
+    spared: ClassVar[Mapping[str, str]] = {}
+    """Name of an answer whose silence blocks no PASS -> why it could not have shown a FAIL."""
+    together: ClassVar[bool] = False
+    """True if the answers of all witnesses are judged at once, by a listing about them."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -44,8 +54,20 @@ class Objective(Struct, frozen=True, kw_only=True):
     def judge(self, evidence: Mapping[str, Evidence]) -> Verdict:
         """The verdict on this evidence.
 
+        Args:
+            evidence: by name; of a second witness of the same question, by ``NAME@SECTION``.
         Raises: TypeError, when evidence is missing or has the wrong type (a bug of ours).
         """
+        seen = providers.views(evidence)
+        if self.together:
+            return self._judge_view(seen[providers.FIRST].evidence)
+        verdicts = {by: self._judge_view(view.evidence) for by, view in seen.items()}
+        if len(verdicts) == 1:
+            return verdicts[providers.FIRST]
+        return providers.combine(verdicts, seen)
+
+    def _judge_view(self, evidence: Mapping[str, Evidence]) -> Verdict:
+        """The verdict on the answers of one provider, each by its plain name."""
         unknown = set(evidence) - set(self.needs) - set(self.may)
         absent = set(self.needs) - set(evidence)
         if unknown or absent:
@@ -61,7 +83,26 @@ class Objective(Struct, frozen=True, kw_only=True):
             answer = evidence[name]
             if isinstance(answer, Unanswered):
                 return self.unmeasured(answer.code, answer.reason)
-        return self.conclude(evidence)
+        not_held = {
+            name: answer.reason
+            for name, answer in evidence.items()
+            if isinstance(answer, Unanswered) and answer.not_provided
+        }
+        verdict = self.conclude({n: each for n, each in evidence.items() if n not in not_held})
+        reason = verdict.reason + "".join(f"; not provided: {why}" for why in not_held.values())
+        return self._beside_gaps(replace(verdict, reason=reason), evidence)
+
+    def _beside_gaps(self, verdict: Verdict, evidence: Mapping[str, Evidence]) -> Verdict:
+        """The verdict; INCONCLUSIVE instead of PASS where an answer is missing or partial."""
+        if verdict.outcome != Outcome.PASS:
+            return verdict
+        for name, answer in evidence.items():
+            missing = None if name in self.spared else providers.missing_part(answer)
+            if missing is not None:
+                code, why = missing
+                reason = verdict.reason if why in verdict.reason else f"{verdict.reason}; but {why}"
+                return replace(verdict, outcome=Outcome.INCONCLUSIVE, code=code, reason=reason)
+        return verdict
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         """The verdict, when everything needed was answered."""

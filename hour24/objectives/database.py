@@ -58,6 +58,10 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
         "services": Listing,
         "before": Listing,
     }
+    spared: ClassVar[Mapping[str, str]] = {
+        "health": "HEALTH-SCHEMA judges its silence",
+        "before": "it only shows that a login worked before",
+    }
 
     database: str = "/database"
 
@@ -337,6 +341,9 @@ class DiskBelow(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[Kinds] = {"disk": Listing}
     may: ClassVar[Kinds] = {"before": Listing}
+    spared: ClassVar[Mapping[str, str]] = {
+        "before": "without it, growth is judged in conclude as too early",
+    }
 
     share: float = 0.8
     days: float

@@ -42,6 +42,9 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[Kinds] = {"health": Document}
     may: ClassVar[Kinds] = {"control": Document}
+    spared: ClassVar[Mapping[str, str]] = {
+        "control": "it only shows whose fault a missing answer is",
+    }
 
     schema: dict[str, Any]
     timestamp: str = "/timestamp"

@@ -3,14 +3,16 @@
 Rules of this module:
 
 - An incomplete list can be FAIL but never PASS: its items exist, whatever is missing.
+- Neither can a list that lacks what the same source counts elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hour24.evidence import Listing
+from hour24.evidence import UNLISTED, Listing
 from hour24.objectives.base import Objective
+from hour24.text import plural
 from hour24.verdict import Outcome, Scale, Verdict
 
 INCOMPLETE = "the list is incomplete: the answer was truncated"
@@ -44,6 +46,12 @@ def judge_listing(
     elif not answer.complete:
         outcome, code = Outcome.INCONCLUSIVE, "source_incomplete"
         reason = f"{clean}; but {INCOMPLETE}"
+    elif unlisted := int(float(answer.about.get(UNLISTED) or 0)):
+        outcome, code = Outcome.INCONCLUSIVE, "source_misread"
+        reason = (
+            f"{clean}; but {answer.question.who} also counts {plural(unlisted, 'error event')} "
+            f"that none of its {answer.what} explains: the two answers contradict each other"
+        )
     elif unknown is not None:
         outcome, (code, reason) = Outcome.INCONCLUSIVE, unknown
     return Verdict(

@@ -84,6 +84,10 @@ class RateBelow(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[Kinds] = {}
     may: ClassVar[Kinds] = {"platform": Counts, "probe": Counts}
+    spared: ClassVar[Mapping[str, str]] = {
+        "platform": "its silence is judged in conclude",
+        "probe": "our own requests; a prober that does not run is what HEALTH-ALWAYS reports",
+    }
 
     limit: float
 

@@ -66,6 +66,8 @@ class AllTaken(Objective, frozen=True, kw_only=True):
         ),
         Evidence,
     )
+    spared: ClassVar[Mapping[str, str]] = dict.fromkeys(may, "the listing of measures judges it")
+    together: ClassVar[bool] = True
 
     def limit_text(self) -> str:
         return "all"

@@ -69,6 +69,9 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[Kinds] = {}
     may: ClassVar[Kinds] = {"probes": Probes, "held": Counts, "control": Document}
+    spared: ClassVar[Mapping[str, str]] = {
+        "control": "it only shows whose fault a missing answer is",
+    }
 
     limit: float = 0.10
     coverage: float = REQUIRED

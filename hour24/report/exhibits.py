@@ -98,9 +98,17 @@ class Answers:
                 here[name] = key, read_before[key]
 
     def of(self, judged: Judged) -> dict[str, ev.Evidence]:
-        """Return the evidence of one verdict by name, without what cannot be read."""
+        """Return the evidence of one verdict by name, without what cannot be read.
+
+        Where several witnesses answered, the plain name is that of the witness that decided.
+        """
         here = self._of[anchor(judged)]
-        return {name: answer for name, (_, answer) in here.items() if answer is not None}
+        found = {name: answer for name, (_, answer) in here.items() if answer is not None}
+        for name, answer in list(found.items()):
+            plain, _, by = name.partition(ev.PROVIDER)
+            if by and by == judged.by:
+                found[plain] = answer
+        return found
 
     def keyed(self, judged: Judged) -> dict[str, tuple[bytes, ev.Evidence | None]]:
         """Return the evidence of one verdict with its key; None for what cannot be read."""

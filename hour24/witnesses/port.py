@@ -10,6 +10,21 @@ Rules of this module:
   or ASKING (neither: how long we wait, a credential that may be renewed).
 - The measures are ours, not the vendor's: a source has one method for each measure that its
   witness provides, named as the measure, and answers in our words and units.
+
+Several witnesses of one measure:
+
+- Each is asked, in a thread of its own. Each answer is stored: that of the first in production.toml
+  under the name of the criterion (``memory``), another's under ``memory@SECTION``.
+- The criterion is judged once for each witness, with its answers where it has any and those of the
+  first where it has none; :mod:`hour24.objectives.providers` combines the verdicts. Neither a
+  source nor a criterion knows of the others.
+- FAIL if one proves it; no PASS while another is silent or partial. A source that read a part of a
+  list answers it with ``complete=False``: what was read is a lower bound.
+- A source raises :class:`~hour24.errors.NotProvided` (or answers ``Unanswered`` with
+  ``not_provided``, for one endpoint) when its system answered in full that it does not hold the
+  measure, never for an empty answer alone. It is then named on the page, and others judge. If it
+  answered earlier in the watch, it counts as silent.
+- ``second_opinions`` names the measures of which a witness may accuse only.
 """
 
 from __future__ import annotations
@@ -183,6 +198,8 @@ class Witness(Struct, frozen=True, kw_only=True):
         repeat: the command that repeats its request by hand, but for its address or statement;
             ``{token}`` stands for the variable behind the field ``token``.
         advisory: whether what it says is shown and never judged.
+        second_opinions: measures of which it is only a second opinion: it may accuse, and its
+            silence is shown and blocks no PASS.
     """
 
     section: str
@@ -198,6 +215,7 @@ class Witness(Struct, frozen=True, kw_only=True):
     rollback: Lazy = ""
     repeat: str = BEARER
     advisory: bool = False
+    second_opinions: frozenset[Measure] = frozenset()
 
     def lane(self, measure: Measure) -> str:
         """Return the name of the thread that asks for this measure: ``SECTION-logs``."""

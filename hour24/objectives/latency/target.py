@@ -58,6 +58,11 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         **dict.fromkeys(SOURCES, Quantiles | Distribution | Samples),
         "control": Document,
     }
+    spared: ClassVar[Mapping[str, str]] = {
+        "probes": "our own requests; a prober that does not run is what HEALTH-ALWAYS reports",
+        "samples": "our own requests, like the probes",
+        "control": "it only shows whose fault a missing answer is",
+    }
 
     target_ms: float
     q: float

@@ -57,7 +57,7 @@ class Counterpart(Struct, frozen=True, kw_only=True):
         no_ways: why it fails in none of :data:`WAYS`.
         faults: the faults that only it has.
         rank: where its section is in production.toml: of two witnesses that provide a measure, the
-            first in the file is asked.
+            first in the file comes first in verdicts.
     """
 
     title: str

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import requests
 from msgspec import Struct, field
@@ -30,6 +30,7 @@ from hour24.asking.client import BUDGET_S, ApiClient, Asking, Params
 from hour24.clock import Clock
 from hour24.config import Endpoint
 from hour24.errors import (
+    NotProvided,
     SourceEmpty,
     SourceError,
     SourceIncomplete,
@@ -46,6 +47,8 @@ from hour24.witnesses.sentry import SentryAt, canary, rows
 
 MOST_PAGES = 100
 PER_PAGE = "100"
+TRACED_DAYS = 14
+"""An environment without a transaction for so long has no tracing; plans keep at least as much."""
 POLLS_S = (1.0, 2.0, 3.0, 5.0)
 """Seconds between two polls for an event, until ``RECEIPT_S``; then ``LATER_S``."""
 LATER_S = 15.0
@@ -73,6 +76,13 @@ class Project(Struct, frozen=True, rename="camel"):
 
     id: str
     has_access: Any = None
+    first_transaction_event: bool | None = None
+
+
+class AnyRows(Struct, frozen=True):
+    """Rows of ``GET /organizations/{o}/events/`` that are only counted."""
+
+    data: list[dict[str, Any]]
 
 
 class Environment(Struct, frozen=True):
@@ -112,6 +122,7 @@ class Sentry:
         self._organization = f"/api/0/organizations/{at.organization}"
         self._project = f"/api/0/projects/{at.organization}/{at.project}"
         self._id = ""
+        self._traced: bool | None = None
         self._environment_known = False
 
     def receipt(self, patience_s: float = RECEIPT_S) -> Document:
@@ -323,7 +334,9 @@ class Sentry:
 
         Returns: items of :func:`rows.transaction`, in milliseconds; a census only where every
             transaction is sent.
-        Raises: SourceEmpty, when there is none: missing traces are not fast traces.
+        Raises: NotProvided, when the project never had one, or the environment none in
+            ``TRACED_DAYS``; SourceEmpty, when only the window has none: missing traces are not
+            fast traces.
         Source: ``GET /organizations/{o}/events/``, ``dataset=spans``.
         """
         project = self._known_environment()
@@ -348,7 +361,7 @@ class Sentry:
                     item = rows.transaction(row, where, units, 1.0 if rate is None else rate)
                     found[item["transaction"]] = item
             if not found:
-                asking.refuse(SourceEmpty, "expected transactions in the window, got none")
+                self._refuse_untraced(asking, project, window)
             return Listing(
                 question=asking.question(),
                 basis="census" if rate == 1.0 else "sample",
@@ -360,6 +373,27 @@ class Sentry:
                 items=tuple(found.values()),
                 seen=seen,
             )
+
+    def _refuse_untraced(self, asking: Asking, project: str, window: Window) -> NoReturn:
+        """Raise NotProvided if nothing is traced at all, and SourceEmpty otherwise."""
+        if self._traced is False:
+            asking.refuse(NotProvided, "the project never received a transaction: no tracing")
+        before = Window(window.start - timedelta(days=TRACED_DAYS), window.start)
+        params = [
+            *self._where(project, before),
+            ("dataset", "spans"),
+            ("field", "transaction"),
+            ("field", "count()"),
+            ("query", "is_transaction:true"),
+            ("per_page", "1"),
+        ]
+        answer = asking.answer(f"{self._organization}/events/", params, right="org:read")
+        where = f"{asking.where}: the {TRACED_DAYS} days before"
+        earlier = read_answer(asking.parsed(answer), AnyRows, where)
+        if not earlier.data:
+            days = f"nor in the {TRACED_DAYS} days before: no tracing"
+            asking.refuse(NotProvided, f"no transaction in the window {days}")
+        asking.refuse(SourceEmpty, "expected transactions in the window, got none")
 
     def server_times(
         self, window: Window, endpoints: Mapping[str, Endpoint]
@@ -382,6 +416,7 @@ class Sentry:
                 question=listing.question,
                 code="not_described" if not transaction else "no_data",
                 reason=f"sentry: endpoint {name}: expected {wanted}, got none",
+                not_provided=bool(transaction),
             )
         return Quantiles(
             question=listing.question,
@@ -420,6 +455,7 @@ class Sentry:
                 if project.has_access is False:
                     asking.refuse(SourceRefused, f"expected access to {name}, got none")
                 self._id = project.id
+                self._traced = project.first_transaction_event
         return self._id
 
     def _known_environment(self) -> str:
