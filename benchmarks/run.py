@@ -34,6 +34,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "latency": ((), ("--samples", "100")),
     "prober": ((), ("--seconds", "10")),
     "probe_files": ((), ("--hours", "6")),
+    "redaction": ((), ()),
     "stories": (("--stories", "200"), ("--stories", "4")),
 }
 """Name -> arguments, and those of ``--quick``."""

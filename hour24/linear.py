@@ -117,6 +117,34 @@ def stated(pattern: str) -> Stated:
     return Stated(pattern)
 
 
+class Words:
+    """Finds which of many words stand in a text, in one pass over it."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = tuple(dict.fromkeys(words))
+        self._engine: Any = None
+
+    def found_in(self, text: str) -> set[str]:
+        """Return those of the words that are in the text."""
+        if self._engine is None:
+            self._engine = _set_of(self._words)
+        found = self._engine.Match(text.encode("utf-8", "surrogatepass")) if self._words else ()
+        return {self._words[number] for number in found or ()}
+
+
+def _set_of(words: Iterable[str]) -> Any:
+    import re2  # slow to import: only when a text is searched
+
+    options = re2.Options()
+    options.log_errors = False
+    options.literal = True
+    engine = re2.Set.SearchSet(options)
+    for word in words:
+        engine.Add(word.encode("utf-8", "surrogatepass"))
+    engine.Compile()
+    return engine
+
+
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 

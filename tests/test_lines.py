@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import hour24.secrets.redactor
 import hour24.statistics.patterns
 import hour24.witnesses.render.beats
-from hour24.linear import MEGABYTE, SHIPPED, PatternRefused, Stated
+from hour24.linear import MEGABYTE, SHIPPED, PatternRefused, Stated, Words
 from hour24.lines import visible
 from hour24.lines.levels import level_of
 from hour24.lines.traces import entries
@@ -207,3 +209,22 @@ def test_stated_patterns_take_linear_time():
         began = time.process_time()
         assert Stated(pattern).found_in("a" * MEGABYTE + "!") is False
         assert time.process_time() - began < 2.0
+
+
+@pytest.mark.suite("fuzz")
+@given(st.lists(st.text(min_size=1, max_size=8), max_size=30), st.text(max_size=80), st.data())
+def test_many_words_are_found_in_one_pass(words, text, data):
+    """The same ones as by looking for each, whatever characters they have."""
+    inside = data.draw(st.lists(st.sampled_from(words))) if words else []
+    whole = "\ud800".join([text, *inside])
+    assert Words(words).found_in(whole) == {word for word in words if word in whole}
+
+
+def test_a_thousand_words_are_found_in_a_megabyte():
+    """None is missed in a long text that shares their beginnings."""
+    words = [f"{n:05d}-{'ab' * (n % 40)}" for n in range(1000)]
+    text = "0000 00ab-abab" * (MEGABYTE // 14)
+    finder = Words(words)
+    assert finder.found_in(text) == set()
+    for n in (0, 7, 500, 999):
+        assert finder.found_in(text + words[n] + text) == {w for w in words if w in words[n]}

@@ -13,9 +13,8 @@ Rules of this module:
 
 from __future__ import annotations
 
-import base64
-import binascii
 import html
+from binascii import a2b_base64
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from re import Match
@@ -49,10 +48,15 @@ _SIGN = shipped(
 )
 """The first character of a token: searched first, because that is fast."""
 _QUOTED = shipped(r"(?:=[0-9a-fA-F]{2}|=[ \t]{0,8}+\r?\n)++")
-_RUN = shipped(r"[A-Za-z0-9+/_-]{16,}+={0,2}")
-_HEX_RUN = shipped(r"[0-9a-fA-F:-]{16,}+")
+_RUN = shipped(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}+={0,2}")
+_HEX_RUN = shipped(r"(?<![0-9a-fA-F:-])[0-9a-fA-F:-]{16,}+")
 """What may hold a run of hexadecimal digits: searched first, because that is fast."""
 _HEX = shipped(r"(?:[0-9a-fA-F]{2}[:-]?){8,}+")
+
+
+_PLAIN_BASE64 = str.maketrans("-_", "+/")
+_PADDING = ("", "", "==", "=")
+"""By how many digits the last four lack."""
 
 
 class _Level(NamedTuple):
@@ -228,29 +232,36 @@ def runs(text: str) -> Iterator[tuple[int, int, str]]:
             yield run.start(), run.end(), run[0]
 
 
-def decode_runs(text: str) -> tuple[str, str]:
-    """Return the decoded runs of digits of a text, and those of them that are readable."""
-    found = {each for run in {*_RUN.findall(text)} for each in _base64(run.rstrip("="))}
-    for run in {run for around in _HEX_RUN.findall(text) for run in _HEX.findall(around)}:
+def decode_runs(text: str, known: set[str]) -> tuple[str, str]:
+    """Return the decoded runs of digits of a text, and those of them that are readable.
+
+    Args:
+        known: runs that were decoded before, which are left out; those of this text are added.
+    """
+    base64 = {*_RUN.findall(text)} - known
+    # a text of many identifiers: each is a run of both kinds
+    hexadecimal = {run for around in _HEX_RUN.findall(text) for run in _HEX.findall(around)}
+    hexadecimal = {f"{run}:" for run in hexadecimal} - known
+    known |= base64
+    known |= hexadecimal
+    found: set[bytes] = set()
+    for run in base64:
+        digits = run.rstrip("=").translate(_PLAIN_BASE64)
+        for shift in range(4):
+            rest = (len(digits) - shift) % 4
+            try:
+                if rest == 1:
+                    found.add(a2b_base64(digits[shift:-1]))
+                else:
+                    found.add(a2b_base64(digits[shift:] + _PADDING[rest]))
+            except ValueError:
+                continue
+    wide = [data for data in found if data.count(0) * 3 > len(data)]
+    for run in hexadecimal:
         digits = run.replace(":", "").replace("-", "")
-        for shift in (0, 1):
-            whole = digits[shift:]
-            data = bytes.fromhex(whole[: len(whole) // 2 * 2])
-            found.add(data.decode("utf-8", "replace"))
-    readable = "\n".join(each for each in found if "\ufffd" not in each[2:-2])
-    return as_form("\n".join(found)), readable
-
-
-def _base64(run: str) -> Iterator[str]:
-    plain = run.replace("-", "+").replace("_", "/")
-    for shift in range(4):
-        whole = plain[shift:]
-        whole = whole[: len(whole) - (len(whole) % 4 == 1)]
-        try:
-            data = base64.b64decode(whole + "=" * (-len(whole) % 4))
-        except (binascii.Error, ValueError):
-            continue
-        yield data.decode("utf-8", "replace")
-        if data.count(0) * 3 > len(data):
-            yield data.decode("utf-16-le", "replace")
-            yield data[1:].decode("utf-16-le", "replace")
+        for shifted in (digits, digits[1:]):
+            found.add(bytes.fromhex(shifted[: len(shifted) // 2 * 2]))
+    decoded = [data.decode("utf-8", "replace") for data in found]
+    decoded += [data[at:].decode("utf-16-le", "replace") for data in wide for at in (0, 1)]
+    readable = "\n".join(each for each in decoded if "\ufffd" not in each[2:-2])
+    return as_form("\n".join(decoded)), readable

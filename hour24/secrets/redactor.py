@@ -23,12 +23,13 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from hour24.linear import shipped
+from hour24.linear import Words, shipped
 from hour24.secrets import decoding
 from hour24.secrets.shapes import TOKENS
 
@@ -122,6 +123,32 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
 )
 
 
+class _Values:
+    """Values with their names, and which of them stand in a text."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self.pairs = tuple(pairs)
+        self._heads = Words(value[:LEAST_INSIDE] for value, _ in self.pairs)
+        self._tails = Words(value[-LEAST_INSIDE:] for value, _ in self.pairs)
+
+    def found_in(self, text: str) -> list[tuple[str, str]]:
+        """Return those that are in the text, in their order."""
+        return [each for each in self.begun_in(text) if each[0] in text]
+
+    def begun_in(self, text: str) -> list[tuple[str, str]]:
+        """Return those whose first characters are in the text."""
+        heads = self._heads.found_in(text)
+        return [each for each in self.pairs if each[0][:LEAST_INSIDE] in heads] if heads else []
+
+    def ended_in(self, text: str) -> list[tuple[str, str]]:
+        """Return those whose last characters are in the text."""
+        tails = self._tails.found_in(text)
+        return [each for each in self.pairs if each[0][-LEAST_INSIDE:] in tails] if tails else []
+
+
+_NEEDLES = Words(needle for needles, _, _ in _SHAPES for needle in needles)
+
+
 class Redactor:
     """Redacts these secrets, and the shapes of others.
 
@@ -146,20 +173,20 @@ class Redactor:
             if len(form) >= LEAST_INSIDE
         }
         shown = {decoding.as_form(decoding.fixed(form)): name for form, name in encoded.items()}
-        self._shown = tuple(
+        self._shown = _Values(
             sorted(
                 ((form, name) for form, name in shown.items() if len(form) >= LEAST_INSIDE),
                 key=lambda item: (-len(item[0]), item[0]),
             )
         )
         """Each secret as it appears after decoding, and its runs of digits."""
-        self._values = tuple(
+        self._values = _Values(
             (decoding.as_form(decoding.fixed(value)), name) for value, name in self._raw.items()
         )
         # The longest first: an address is one secret, not two with a host between them.
-        self._forms = sorted(encoded.items(), key=lambda item: (-len(item[0]), item[0]))
+        self._forms = _Values(sorted(encoded.items(), key=lambda item: (-len(item[0]), item[0])))
         self._written = [
-            (form.encode("utf-8", errors="surrogatepass"), name) for form, name in self._forms
+            (form.encode("utf-8", errors="surrogatepass"), name) for form, name in self._forms.pairs
         ]
 
     # --- scrubbing ----------------------------------------------------------------------------
@@ -171,12 +198,12 @@ class Redactor:
 
     def plain(self, value: Any) -> Any:
         """The same plain data without secrets, dictionary keys included."""
-        strings: list[str] = []
+        strings: dict[str, None] = {}
         _gather(value, strings)
         # Nearly always there is nothing to scrub, and one look at all strings at once says so.
         whole = "\0".join(strings)
         if self._bare(whole) == whole:
-            encoded = " ¦ ".join(each for each in {*strings} if decoding.may_be_encoded(each))
+            encoded = " ¦ ".join(filter(decoding.may_be_encoded, strings))
             if not encoded or self._undisguised(encoded) == encoded:
                 return value
         return self._walked(value)
@@ -197,9 +224,8 @@ class Redactor:
 
     def _bare(self, text: str) -> str:
         """The text without secrets that stand in it in one encoding of one encoder."""
-        for form, name in self._forms:
-            if form in text:
-                text = text.replace(form, _MARK.format(name))
+        for form, name in self._forms.found_in(text):
+            text = text.replace(form, _MARK.format(name))
         for pattern, name in self._words:
             text = pattern.sub(lambda _, name=name: _MARK.format(name), text)  # type: ignore[misc]
         return _shapeless(self._uncut(text))
@@ -220,22 +246,30 @@ class Redactor:
             return _MARK.format(", ".join(sorted(found)))
         return _without_spans(text, spans)
 
-    def _names_in(self, read: Iterable[str], nested: int = 0) -> set[str]:
-        """Return names of the secrets in these texts and in their runs of digits."""
+    def _names_in(
+        self, read: Iterable[str], nested: int = 0, known: set[str] | None = None
+    ) -> set[str]:
+        """Return names of the secrets in these texts and in their runs of digits.
+
+        Args:
+            known: runs of digits that were searched already.
+        """
         found: set[str] = set()
+        known = set() if known is None else known
         for each in read:
             form = decoding.as_form(each)
-            found |= {name for value, name in self._shown if value in form}
-            decoded, readable = decoding.decode_runs(each)
-            found |= {name for value, name in self._values if value in decoded}
+            found |= {name for _, name in self._shown.found_in(form)}
+            decoded, readable = decoding.decode_runs(each, known)
+            found |= {name for _, name in self._values.found_in(decoded)}
             if readable and nested < decoding.MOST_NESTED:
-                found |= self._names_in([readable, *decoding.readings(readable)], nested + 1)
+                more = [readable, *decoding.readings(readable)]
+                found |= self._names_in(more, nested + 1, known)
         return found
 
     def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Yield start, end and name of secrets in decoded text; the name of a shape is empty."""
         form = decoding.as_form(text)
-        for value, name in self._shown:
+        for value, name in self._shown.found_in(form):
             at = form.find(value)
             while at >= 0:
                 yield at, at + len(value), name
@@ -263,12 +297,14 @@ class Redactor:
 
     def _uncut(self, text: str) -> str:
         """Redact partial secrets next to a truncation mark or at the end of the text."""
-        cut = _CUT.search(text) is not None
-        for form, name in self._forms:
-            begins = form[:LEAST_INSIDE] in text
-            if cut and (begins or form[-LEAST_INSIDE:] in text):
-                text = _without_fragments(text, form, _MARK.format(name))
-            if begins and "://" not in form:  # prose may end in the beginning of an address
+        begun = self._forms.begun_in(text)
+        if _CUT.search(text) is not None:
+            either = {*begun, *self._forms.ended_in(text)}
+            for form, name in self._forms.pairs if either else ():
+                if (form, name) in either:
+                    text = _without_fragments(text, form, _MARK.format(name))
+        for form, name in begun:
+            if "://" not in form:  # prose may end in the beginning of an address
                 text = _without_heads(text, form, _MARK.format(name))
         return text
 
@@ -299,7 +335,7 @@ class Redactor:
 
     def names_in(self, text: str) -> set[str]:
         """Names of the secrets that stand in a text, in whichever encoding."""
-        found = {name for form, name in self._forms if form in text}
+        found = {name for _, name in self._forms.found_in(text)}
         found |= {name for pattern, name in self._words if pattern.search(text)}
         found |= self._names_in([text, *decoding.readings(text)])
         if _is_cut(text):
@@ -466,9 +502,9 @@ def _without_spans(text: str, spans: Iterable[tuple[int, int, str]]) -> str:
 
 
 def _shapeless(text: str) -> str:
-    lower = text.lower()
-    for needles, pattern, instead in _SHAPES:
-        if any(needle in lower for needle in needles):
+    present = _NEEDLES.found_in(text.lower())
+    for needles, pattern, instead in _SHAPES if present else ():
+        if not present.isdisjoint(needles):
             text = pattern.sub(instead, text)
     return text
 
@@ -477,16 +513,25 @@ def _named_secret(key: Any, value: Any) -> bool:
     """Return whether a dictionary's key says that its value is a secret."""
     if not isinstance(key, str) or not isinstance(value, str) or len(value) < LEAST_INSIDE:
         return False
-    return _SECRET_KEY.search(key[-LONGEST_KEY:]) is not None and not value.startswith("[redacted")
+    return _names_secret(key[-LONGEST_KEY:]) and not value.startswith("[redacted")
 
 
-def _gather(value: Any, into: list[str]) -> None:
+@lru_cache(maxsize=1024)
+def _names_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
+
+
+def _gather(value: Any, into: dict[str, None]) -> None:
+    """Add every string of plain data once, those of a secret's key as such."""
     if isinstance(value, str):
-        into.append(value)
+        into[value] = None
     elif isinstance(value, dict):
         for key, each in value.items():
             _gather(key, into)
-            _gather(f"password={each}" if _named_secret(key, each) else each, into)
+            if isinstance(each, str):
+                into[f"password={each}" if _named_secret(key, each) else each] = None
+            elif not isinstance(each, float | int):
+                _gather(each, into)
     elif isinstance(value, list | tuple):
         for each in value:
             if not isinstance(each, float | int):
