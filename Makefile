@@ -7,19 +7,24 @@ FAULT ?=
 # `make test FORM=--full` runs every suite completely
 FORM ?=
 
-.PHONY: help rehearse test lint runbook schema reference picture benchmarks clean
+.PHONY: help rehearse test lint lock runbook schema reference picture benchmarks clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-$(VENV)/.product: requirements.txt pyproject.toml
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-header --no-emit-package hour24
+
+$(VENV)/.product: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python: expected 3.11 or newer, got %s; choose one: make PYTHON=python3.11" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.tests: $(VENV)/.product requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.tests: $(VENV)/.product requirements-dev.lock
+	$(INSTALL) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(VENV)/.machine: $(VENV)/.tests .ci/setup tests/needs.py
@@ -39,6 +44,10 @@ lint: $(VENV)/.tests  ## only style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lock: $(VENV)/.tests  ## write the locks of hashes from requirements*.txt
+	$(BIN)/$(LOCK) requirements.txt requirements-build.txt --output-file requirements.lock
+	$(BIN)/$(LOCK) requirements-dev.txt requirements-build.txt --output-file requirements-dev.lock
 
 runbook: $(VENV)/.product  ## write docs/RUNBOOK.md from the criteria
 	$(BIN)/python -m hour24 runbook > docs/RUNBOOK.md

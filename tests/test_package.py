@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import hour24_pytest
 from hour24 import shipped
@@ -199,3 +201,78 @@ def test_uninstalling_leaves_nothing(tmp_path: Path, wheel: Path) -> None:
 
 def _untimed(text: str) -> str:
     return re.sub(r"\d+\.\d+s|plugins: .*|MODULES.*", "", text)
+
+
+def locked(name: str) -> dict[str, tuple[str, int]]:
+    """Package -> its version in a lock, and how many hashes it has there."""
+    found: dict[str, tuple[str, int]] = {}
+    for block in re.split(r"\n(?=\S)", (ROOT / name).read_text().strip()):
+        head = re.match(r"([a-z0-9-]+)==(\S+)", block)
+        assert head is not None, block[:80]
+        hashes = re.findall(r"--hash=sha256:[0-9a-f]{64}(?: \\)?$", block, re.MULTILINE)
+        assert len(hashes) == len(block.splitlines()) - 1, block[:80]
+        found[head[1]] = (head[2], len(hashes))
+    return found
+
+
+def stated(*names: str) -> dict[str, str]:
+    """Package -> version, of these files of requirements."""
+    lines = [line for name in names for line in (ROOT / name).read_text().splitlines()]
+    pins = (line.partition("#")[0].strip().partition("==") for line in lines if "==" in line)
+    return {canonicalize_name(name): version for name, _, version in pins}
+
+
+@pytest.mark.parametrize(
+    ("lock", "files"),
+    [
+        ("requirements.lock", ["requirements.txt", "requirements-build.txt"]),
+        (
+            "requirements-dev.lock",
+            ["requirements.txt", "requirements-dev.txt", "requirements-build.txt"],
+        ),
+    ],
+)
+def test_every_package_is_locked_with_its_hashes(lock: str, files: list[str]) -> None:
+    """Those that are stated, and what they need in turn; `make lock` writes it."""
+    found, pins = locked(lock), stated(*files)
+    assert all(count for _, count in found.values())
+    assert {name: found[name][0] for name in pins} == pins
+    ahead, known = list(pins), set()
+    while ahead:  # what this environment has of them, and what that needs here
+        name = ahead.pop()
+        if name in known:
+            continue
+        known.add(name)
+        assert name in found, name
+        try:
+            needs = map(Requirement, distribution(name).requires or ())
+        except PackageNotFoundError:
+            continue
+        ahead += [
+            canonicalize_name(one.name)
+            for one in needs
+            if one.marker is None or one.marker.evaluate({"extra": ""})
+        ]
+    assert len(known) > len(pins)
+
+
+def test_both_locks_agree() -> None:
+    """What tests find is what runs."""
+    whole = locked("requirements-dev.lock")
+    assert locked("requirements.lock").items() <= whole.items()
+
+
+def test_nothing_is_installed_without_its_hash() -> None:
+    """By make and by the shipped workflow; hour24 itself is built by what is locked."""
+    text = (ROOT / "Makefile").read_text()
+    assert "INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps\n" in text
+    lines = [line.strip() for line in text.splitlines() if line.startswith("\t$(INSTALL)")]
+    lines += re.findall(
+        r"\.venv/bin/pip install .*", (ROOT / ".github/workflows/watch.yml").read_text()
+    )
+    assert len(lines) == 5
+    for line in lines:
+        assert line.endswith("--no-build-isolation -e .") or re.search(
+            r"--require-hashes -r requirements(-dev)?\.lock$", line
+        ), line
+    assert "pip install" not in text.replace("INSTALL := $(BIN)/pip install", "")

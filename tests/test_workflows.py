@@ -57,6 +57,35 @@ def test_nothing_is_interpolated_into_the_shell(path: Path) -> None:
         assert (parsed.returncode, parsed.stderr) == (0, ""), step["name"]
 
 
+SECRET = re.compile(r"secrets\.(\w+)")
+HOLD_SECRETS = {"watch": {"checkpoint"}, "ci": set()}
+"""The steps of a workflow that may hold a secret of production."""
+HOLD_THE_TOKEN = {
+    "watch": {"fetch the commit and the records", "keep the records"},
+    "ci": {"fetch the commit"},
+}
+"""Those that may hold the repository's own token: they run git and nothing else."""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_step_that_runs_others_code_holds_a_secret(path: Path) -> None:
+    """What is installed could send it anywhere: set up has none, nor is one left for it."""
+    found = workflow(path.name)
+    jobs = list(found["jobs"].values())
+    assert not SECRET.search(str([found.get("env"), *(job.get("env") for job in jobs)]))
+    with_secrets = {step["name"] for step in steps(path) if SECRET.search(str(step))}
+    with_token = {step["name"] for step in steps(path) if "github.token" in str(step)}
+    assert with_secrets == HOLD_SECRETS[path.stem]
+    assert with_token == HOLD_THE_TOKEN[path.stem]
+    for step in steps(path):
+        if step["name"] in with_token:
+            assert set(re.findall(r"\.venv/bin/\w+", step["run"])) == set()
+            assert "git config" not in step["run"]  # a token that stayed there would be read later
+        if "pip install" in step["run"]:
+            assert step["name"] == "set up"
+            assert "env" not in step
+
+
 def test_signals_reach_pytest() -> None:
     """pytest replaces the shell, and what follows it runs however it ended."""
     by_name = {step["name"]: step for step in steps(FOLDER / "watch.yml")}

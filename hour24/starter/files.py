@@ -65,8 +65,8 @@ def criteria_tests() -> list[Path]:
 def workflow(below: str = "") -> str:
     """Return watch.yml for an installed hour24 in a folder of the repository."""
     text = shipped(WORKFLOW)
-    old = f"{INSTALL}-r requirements.txt\n"
-    new = f"{INSTALL}--require-hashes -r {LOCK}\n{INSTALL}--no-deps -r {REQUIREMENTS}\n"
+    old = f"{INSTALL}--no-deps --no-build-isolation -e .\n"  # a clone's own installation
+    new = f"{INSTALL}--no-deps -r {REQUIREMENTS}\n"
     assert old in text
     text = text.replace(old, new)
     if not below:
