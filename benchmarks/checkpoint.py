@@ -112,7 +112,7 @@ def behind_proxies(served: Rehearsal, folder: Path) -> tuple[Rehearsal, dict[str
 def measured(runs: int, delay_s: float) -> dict[str, list[float]]:
     """Of each run: wall and CPU seconds, its slowest source's span and all spans together."""
     from hour24.rehearsal.client import Rehearsal
-    from hour24.rehearsal.play import PROCESS_EXITS, Script, play
+    from hour24.rehearsal.run import PROCESS_EXITS, RunPlan, run_checkpoints
 
     found: dict[str, list[float]] = {"wall": [], "cpu": [], "slowest": [], "together": []}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -125,9 +125,9 @@ def measured(runs: int, delay_s: float) -> dict[str, list[float]]:
         served, proxies = behind_proxies(started, folder)
 
         def run(*hours: int) -> float:
-            script = Script(t0=T0, hours=hours, reports=folder / "reports", watch="bench")
+            script = RunPlan(t0=T0, hours=hours, reports=folder / "reports", watch="bench")
             took = 0.0
-            for each in play(script, served=served):
+            for each in run_checkpoints(script, served=served):
                 if each.exit_code not in PROCESS_EXITS:
                     raise RuntimeError(f"hour {each.hour}: exit {each.exit_code}\n{each.output}")
                 took = each.took_s

@@ -64,18 +64,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    from hour24.rehearsal.play import Script, play
+    from hour24.rehearsal.run import RunPlan, run_checkpoints
 
     # as for anybody's second rehearsal, bytecode is there
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="hour24-bench-") as folder:
         os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "bytecode")
         reports = Path(folder) / "reports"
-        for _ in play(Script(seed=options.seed, hours=(0,), t0=T0, reports=reports, watch="warm")):
+        for _ in run_checkpoints(
+            RunPlan(seed=options.seed, hours=(0,), t0=T0, reports=reports, watch="warm")
+        ):
             continue
         peak, began = Peak(), time.perf_counter()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seen = list(play(Script(seed=options.seed, t0=T0, reports=reports, watch="bench")))
+        seen = list(
+            run_checkpoints(RunPlan(seed=options.seed, t0=T0, reports=reports, watch="bench"))
+        )
         whole = time.perf_counter() - began
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -120,7 +120,7 @@ def _checkpoint(seed: int, hour: int, reports: Path, where: Path) -> str:
     """Run one. Returns: what it printed, when it was not recorded; else nothing."""
     import pytest
 
-    from hour24.rehearsal.play import PROCESS_EXITS
+    from hour24.rehearsal.run import PROCESS_EXITS
 
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

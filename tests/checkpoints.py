@@ -43,7 +43,7 @@ def served_at() -> Path:
     """The file with the addresses of the served rehearsal."""
     path = Path(tempfile.mkdtemp(prefix="hour24-test-")) / "served.json"
     atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
-    path.write_text(rehearsal().told(), encoding="utf-8")
+    path.write_text(rehearsal().to_json(), encoding="utf-8")
     return path
 
 
@@ -110,8 +110,8 @@ class Project:
         **variables: str,
     ) -> subprocess.CompletedProcess[str]:
         """The finished checkpoint on the rehearsal, both streams in ``stdout``."""
-        rehearsal().stand(T0)
-        rehearsal().plague(*faults)
+        rehearsal().set_time(T0)
+        rehearsal().set_faults(*faults)
         command = self.command(*self.on_rehearsal(served), *arguments, hour=hour, watch=watch)
         return self.ran(*command, **variables)
 
@@ -134,8 +134,8 @@ class Project:
         ignoring: Sequence[int] = (),
     ) -> subprocess.Popen[str]:
         """The checkpoint on the rehearsal, still going on."""
-        rehearsal().stand(T0)
-        rehearsal().plague()
+        rehearsal().set_time(T0)
+        rehearsal().set_faults()
         command = self.command(*self.on_rehearsal(served), *arguments, hour=hour, watch=watch)
         return self.started(command, ignoring)
 
@@ -235,7 +235,7 @@ def served_with(folder: Path, changes: dict[str, str], **environ: str) -> Path:
     toml = folder / "changed.toml"
     toml.write_text(text, "utf-8")
     shutil.copy(ROOT / "schemas" / "health.schema.json", folder)
-    told = {**json.loads(rehearsal().told()), "toml": str(toml)}
+    told = {**json.loads(rehearsal().to_json()), "toml": str(toml)}
     told["environ"] = {**told["environ"], **environ}
     path = folder / "served.json"
     path.write_text(json.dumps(told), "utf-8")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hour24.rehearsal.postgres import PostgresAbsent, found
+from hour24.rehearsal.postgres import PostgresMissing, find_postgres
 
 BROWSERS = Path(__file__).parents[1] / ".venv" / "browsers"
 """Where .ci/setup has playwright put a browser of its own."""
@@ -42,8 +42,8 @@ def _starts(path: str | Path) -> bool:
 @cache
 def _has_statements() -> bool:
     try:
-        return found().has_statements
-    except PostgresAbsent:
+        return find_postgres().has_statements
+    except PostgresMissing:
         return False
 
 

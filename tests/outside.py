@@ -21,8 +21,8 @@ from hour24.prober import plans
 from hour24.prober.tally import minute_line
 from hour24.probes.lines import LineWriter
 from hour24.rehearsal.client import Rehearsal
-from hour24.rehearsal.probing import Told
-from hour24.rehearsal.story import Story
+from hour24.rehearsal.probing import ScenarioTransport
+from hour24.rehearsal.scenario import Scenario
 from hour24.watch import Window
 from tests.played import T0, ran
 
@@ -68,10 +68,10 @@ class Outside:
         assert before in text
         self.toml.write_text(text.replace(before, after, 1), "utf-8")
 
-    def plague(self, *faults: str) -> None:
+    def set_faults(self, *faults: str) -> None:
         """Replace its faults."""
         self.faults = faults
-        self.served.plague(*faults)
+        self.served.set_faults(*faults)
 
     def at(self, hour: float) -> datetime:
         """The moment ``hour`` hours after T0; commands stand there from now on."""
@@ -115,18 +115,18 @@ class Outside:
         """What a prober writes down over a window: its own code, asking the story."""
         folder.mkdir(parents=True, exist_ok=True)
         back = tuple((hour, deploy) for hour, deploy in self.served.state()["rollbacks"])
-        story = Told(Story(self.seed, self.faults, T0, back))
+        transport = ScenarioTransport(Scenario(self.seed, self.faults, T0, back))
         chosen, minute, lines = plans(self.production), window.start, []
         while minute < window.end:
-            lines += [minute_line(plan, minute.timestamp(), story) for plan in chosen]
+            lines += [minute_line(plan, minute.timestamp(), transport) for plan in chosen]
             minute += MINUTE
         writer = LineWriter(folder / f"here-{window.start:%d%H%M}.jsonl")
         writer.write(*lines)
         writer.close()
 
     def _ran(self, what: str, *arguments: object, **variables: str) -> Ran:
-        told = [self.served.control, self.now.isoformat(), what, *map(str, arguments)]
-        command = [sys.executable, "-m", "tests.outside", *told]
+        text = [self.served.control, self.now.isoformat(), what, *map(str, arguments)]
+        command = [sys.executable, "-m", "tests.outside", *text]
         return ran(*command, **{**self.variables, **variables})
 
 

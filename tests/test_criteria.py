@@ -20,7 +20,7 @@ from hour24.criteria import CRITERIA, DAILY, EIGHT, daily, database, errors, kno
 from hour24.criteria.criterion import HELD, Criterion, Judge, Proof
 from hour24.errors import ConfigurationError
 from hour24.objectives.base import _BY_NAME, defaults
-from hour24.rehearsal.faults import parsed
+from hour24.rehearsal.faults import parse_faults
 from hour24.report.kinds import KINDS
 from hour24.watch import CHECKPOINTS
 from hour24.witnesses import registry
@@ -117,7 +117,7 @@ def _proof(one: Criterion) -> Iterator[str]:
         return
     for what, faults in (("fault", one.proof.faults), ("silence", one.proof.silence)):
         try:
-            if not parsed(faults):
+            if not parse_faults(faults):
                 yield f"proof: {what}: expected one, got none"
         except ConfigurationError as problem:
             yield f"proof: {what}: {problem}"

@@ -27,7 +27,7 @@ from hour24.incidents import Finding, Incident, State, of_record, of_watch
 from hour24.incidents.grouping import groups
 from hour24.ledger.record import Judged
 from hour24.ledger.standings import standings_of
-from hour24.rehearsal.play import Script, play
+from hour24.rehearsal.run import RunPlan, run_checkpoints
 from hour24.verdict import Outcome
 from hour24.watch import Window
 from tests.evidence_of import WATCH, judged, record
@@ -352,8 +352,8 @@ FAILING = (
 def test_two_faults_in_the_same_minutes_are_two_incidents_or_a_doubt_is_reported(
     one: str, other: str, tmp_path: Any
 ) -> None:
-    script = Script(faults=(f"{one}@2", f"{other}@2"), hours=(0, 4), reports=tmp_path, watch="pair")
-    *_, last = play(script)
+    plan = RunPlan(faults=(f"{one}@2", f"{other}@2"), hours=(0, 4), reports=tmp_path, watch="pair")
+    *_, last = run_checkpoints(plan)
     assert last.record is not None
     found = [each for each in of_record(last.record) if each.outcome == Outcome.FAIL]
     assert len(found) >= 2 or (found and found[0].doubt), names(found)

@@ -26,7 +26,7 @@ from hour24.errors import (
 from hour24.evidence import from_plain, to_plain
 from hour24.objectives.database import DatabaseAnswers, PoolBelow
 from hour24.objectives.statements import NoSlowStatement
-from hour24.rehearsal.postgres import PostgresServer, found
+from hour24.rehearsal.postgres import PostgresServer, find_postgres
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
 from hour24.witnesses.database import DatabaseAt
@@ -46,7 +46,7 @@ SLOW_MS = 60.0
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    binaries = found()
+    binaries = find_postgres()
     preloaded = {"shared_preload_libraries": "pg_stat_statements"}
     started = PostgresServer.start(binaries, preloaded if binaries.has_statements else {})
     connection = started.connect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hour24.rehearsal import data
-from hour24.rehearsal.incidents import KINDS, UNHEARD
+from hour24.rehearsal.incidents import KINDS, LOG_ERRORS
 from hour24.rehearsal.settings import CRITICAL, NORMAL
 
 
@@ -13,7 +13,7 @@ def test_every_kind_of_error_is_read_from_the_file() -> None:
     assert [kind["key"] for kind in stated] == list(KINDS)
     assert KINDS["vapi"].status == 504
     assert KINDS["vapi"].line_level == "error"
-    assert len(set(UNHEARD)) == 12
+    assert len(set(LOG_ERRORS)) == 12
 
 
 def test_classes_and_contacts_are_part_of_every_rehearsals_file() -> None:

@@ -24,10 +24,10 @@ from websockets.exceptions import ConnectionClosed
 
 from hour24 import config
 from hour24.errors import ConfigurationError, SourceUnreachable
-from hour24.rehearsal import play, serve
+from hour24.rehearsal import run, serve
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
-from hour24.rehearsal.postgres import PostgresServer, found
+from hour24.rehearsal.postgres import PostgresServer, find_postgres
 from hour24.rehearsal.vendors.counterpart import counterparts
 
 T0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -44,8 +44,8 @@ def served() -> Iterator[Rehearsal]:
 @pytest.fixture
 def rehearsal(served: Rehearsal) -> Rehearsal:
     """The rehearsal at hour 4 with nothing wrong."""
-    served.plague()
-    served.stand(NOW)
+    served.set_faults()
+    served.set_time(NOW)
     return served
 
 
@@ -158,7 +158,7 @@ def test_health_under_a_fault(
     fresh: bool,
 ):
     """Each fault shows in the health document, and only where it should."""
-    rehearsal.plague(f"{fault}@3.5")
+    rehearsal.set_faults(f"{fault}@3.5")
     answer = session.get(production.health.url, timeout=5)
     assert answer.status_code == status
     assert answer.json()["database"] is database
@@ -171,15 +171,15 @@ def test_silence_is_told_apart(
     """When the backend is down the control address answers; when the network is, it does not."""
     control = production.service.control_url
     session.get(production.health.url, timeout=5)
-    rehearsal.plague("backend_down@3.9")
+    rehearsal.set_faults("backend_down@3.9")
     with pytest.raises(requests.ConnectionError):
         session.get(production.health.url, timeout=5)
     assert session.get(control, timeout=5).status_code == 200
-    rehearsal.plague("network_down@3.9")
+    rehearsal.set_faults("network_down@3.9")
     for url in (control, production.health.url):
         with pytest.raises(requests.ConnectionError):
             session.get(url, timeout=5)
-    rehearsal.plague()
+    rehearsal.set_faults()
     assert session.get(production.health.url, timeout=5).status_code == 200
 
 
@@ -187,7 +187,7 @@ def test_a_slow_endpoint_is_slow(
     rehearsal: Rehearsal, production: config.Production, session: requests.Session
 ):
     """Under slow_endpoint calls really take longer than their target, the others do not."""
-    rehearsal.plague("slow_endpoint@4")
+    rehearsal.set_faults("slow_endpoint@4")
     calls = session.get(production.endpoints["calls"].url, timeout=5)
     webhooks = session.get(production.endpoints["webhooks"].url, timeout=5)
     assert calls.elapsed.total_seconds() > 0.6
@@ -218,7 +218,7 @@ def test_websockets_hold_or_flap(rehearsal: Rehearsal, production: config.Produc
         return sum(await asyncio.gather(*(one() for _ in range(count))))
 
     assert asyncio.run(drops(5)) == 0
-    rehearsal.plague("websocket_flap@3")
+    rehearsal.set_faults("websocket_flap@3")
     assert asyncio.run(drops(20)) == 8
 
 
@@ -245,12 +245,12 @@ def test_statements_are_the_story_s(rehearsal: Rehearsal):
     before = {row[0]: row for row in rows(rehearsal, query)}
     reset = "SELECT dealloc, stats_reset FROM extensions.pg_stat_statements_info"
     assert rows(rehearsal, reset) == [(0, T0 - timedelta(days=40))]
-    rehearsal.stand(NOW + timedelta(hours=4))
+    rehearsal.set_time(NOW + timedelta(hours=4))
     after = {row[0]: row for row in rows(rehearsal, query)}
     assert before.keys() == after.keys()
     assert all(after[key][1] > before[key][1] for key in before)
     assert max(row[3] for row in after.values()) < 1000
-    rehearsal.plague("slow_statement@3")
+    rehearsal.set_faults("slow_statement@3")
     slow = rows(rehearsal, query)[0]
     assert slow[2] == 1800.0
     running = rows(
@@ -270,9 +270,9 @@ def test_sessions_are_real(rehearsal: Rehearsal):
         "FROM pg_stat_activity WHERE usename = 'platform_app'"
     )
     assert rows(rehearsal, query) == [(5, 0, 0)]
-    rehearsal.plague("pool_exhausted@3", "idle_in_transaction@3", "lock_wait@3")
+    rehearsal.set_faults("pool_exhausted@3", "idle_in_transaction@3", "lock_wait@3")
     assert rows(rehearsal, query) == [(34, 2, 1)]
-    rehearsal.plague()
+    rehearsal.set_faults()
     assert rows(rehearsal, query) == [(5, 0, 0)]
 
 
@@ -283,10 +283,10 @@ def test_a_database_that_is_down_comes_back(rehearsal: Rehearsal):
         ("database_unreachable", "closed the connection|refused"),
         ("login_refused", "password authentication failed"),
     ):
-        rehearsal.plague(f"{fault}@3.5")
+        rehearsal.set_faults(f"{fault}@3.5")
         with pytest.raises(psycopg2.OperationalError, match=says):
             rows(rehearsal, "SELECT 1")
-        rehearsal.plague()
+        rehearsal.set_faults()
         assert rows(rehearsal, "SELECT 1") == [(1,)]
 
 
@@ -310,19 +310,19 @@ def test_waiting_takes_the_servers_along(
 def test_others_may_use_a_rehearsal_that_is_served(rehearsal: Rehearsal, tmp_path: Path):
     """What a rehearsal prints, kept in a file, leads others to it; they do not stop it."""
     path = tmp_path / "served.json"
-    path.write_text(rehearsal.told())
-    other = Rehearsal.served(path)
+    path.write_text(rehearsal.to_json())
+    other = Rehearsal.from_file(path)
     assert other.state()["seed"] == 7
     other.stop()
     assert rehearsal.state()["seed"] == 7
     with pytest.raises(ConfigurationError, match="expected what a rehearsal prints"):
-        Rehearsal.served(tmp_path / "absent.json")
+        Rehearsal.from_file(tmp_path / "absent.json")
 
 
 def test_what_the_control_refuses(rehearsal: Rehearsal):
     """An unknown fault is refused with its name, and changes nothing."""
     with pytest.raises(SourceUnreachable, match="no_such_fault"):
-        rehearsal.plague("no_such_fault")
+        rehearsal.set_faults("no_such_fault")
     assert rehearsal.state()["faults"] == []
 
 
@@ -360,7 +360,7 @@ def test_nothing_stays_behind(end: signal.Signals | None):
 
 def test_the_packaged_postgres_starts_stops_and_starts():
     """The server that comes with a package keeps its data over a stop, and goes at the end."""
-    with PostgresServer.start(found(packaged=True)) as server:
+    with PostgresServer.start(find_postgres(packaged=True)) as server:
         with contextlib.closing(server.connect()) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE kept AS SELECT 17 AS n")
         server.down()
@@ -426,9 +426,9 @@ def test_a_checkpoint_that_is_broken_off_is_ended(tmp_path, served, monkeypatch)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
-    script = play.Script(seed=7, faults=(), hours=(0,), reports=tmp_path, t0=T0)
+    plan = run.RunPlan(seed=7, faults=(), hours=(0,), reports=tmp_path, t0=T0)
     with pytest.raises(KeyboardInterrupt):
-        list(play.play(script, served=served))
+        list(run.run_checkpoints(plan, served=served))
     (process,) = begun
     assert process.poll() not in (None, 0)  # undisturbed, it would have held
     assert process.stdout is not None

@@ -93,8 +93,8 @@ def served() -> Iterator[Asked]:
 @pytest.fixture
 def asked(served: Asked) -> Asked:
     """The rehearsal at hour 4 with nothing wrong."""
-    served.rehearsal.plague()
-    served.rehearsal.stand(NOW)
+    served.rehearsal.set_faults()
+    served.rehearsal.set_time(NOW)
     return served
 
 
@@ -165,7 +165,7 @@ def test_status_pages_have_their_forms(asked: Asked):
             answer = asked.session.get(f"{page['url']}/api/v2/summary.json", timeout=10)
             operation = "getSummary"
         jsonschema.Draft202012Validator(SHAPES["statuspages"][operation]).validate(answer.json())
-    asked.rehearsal.plague("database_down@3.9", "vapi_errors@3.9")
+    asked.rehearsal.set_faults("database_down@3.9", "vapi_errors@3.9")
     pages = {page["name"]: page["url"] for page in asked.toml["status_pages"]}
     assert asked.session.get(f"{pages['Supabase']}/api/v2/summary.json", timeout=10).json()[
         "incidents"
@@ -179,7 +179,7 @@ def test_an_event_that_was_sent_is_read_back(asked: Asked):
     event_id, accepted = asked.canary()
     assert accepted.status_code == 200
     assert accepted.json() == {"id": event_id}
-    asked.rehearsal.stand(NOW + timedelta(seconds=30))
+    asked.rehearsal.set_time(NOW + timedelta(seconds=30))
     stored = asked("sentry", f"/api/0/projects/rehearsal/platform-api/events/{event_id}/")
     jsonschema.Draft202012Validator(SHAPES["sentry"]["getProjectEvent"]).validate(stored.json())
     assert stored.json()["eventID"] == event_id
@@ -196,7 +196,7 @@ def test_an_event_that_was_sent_is_read_back(asked: Asked):
 
 def test_a_deaf_sentry_accepts_and_forgets(asked: Asked):
     """Under sentry_deaf the ingest answers 200 and the event is never there."""
-    asked.rehearsal.plague("sentry_deaf@3")
+    asked.rehearsal.set_faults("sentry_deaf@3")
     event_id, accepted = asked.canary()
     assert accepted.status_code == 200
     path = f"/api/0/projects/rehearsal/platform-api/events/{event_id}/"
@@ -211,7 +211,7 @@ def test_the_ingest_refuses_a_wrong_key(asked: Asked):
 
 def test_issues_count_what_the_events_list(asked: Asked):
     """An issue's count is text and is the number of its events in the window, page by page."""
-    asked.rehearsal.plague("error_spike@2.5")
+    asked.rehearsal.set_faults("error_spike@2.5")
     issues = asked("sentry", f"{ORG}/issues/?statsPeriod=4h&query=").json()
     rows: list[dict[str, Any]] = []
     cursor = ""
@@ -241,7 +241,7 @@ def test_issues_count_what_the_events_list(asked: Asked):
 @pytest.mark.parametrize("direction", ["backward", "forward"])
 def test_logs_are_paged_by_moments(asked: Asked, direction: str):
     """Every line of the window comes once, in order, whatever the direction."""
-    asked.rehearsal.plague()
+    asked.rehearsal.set_faults()
     window = {"startTime": "2026-11-24T09:00:00Z", "endTime": "2026-11-24T09:50:00Z"}
     lines = asked.lines(direction=direction, **window)
     times = [line["timestamp"] for line in lines]
@@ -272,7 +272,7 @@ def test_lists_end_with_an_empty_page(asked: Asked):
 
 def test_a_rollback_makes_a_new_deploy(asked: Asked):
     """A rollback answers 201, goes live after minutes, and ends what the bad deploy broke."""
-    asked.rehearsal.plague("bad_deploy@3")
+    asked.rehearsal.set_faults("bad_deploy@3")
     deploys = asked("render", "/services/{service}/deploys").json()
     bad, good = deploys[0]["deploy"], deploys[1]["deploy"]
     assert (bad["status"], good["status"]) == ("live", "deactivated")
@@ -281,7 +281,7 @@ def test_a_rollback_makes_a_new_deploy(asked: Asked):
     jsonschema.Draft202012Validator(SHAPES["render"]["rollback-deploy"]).validate(made.json())
     assert made.json()["trigger"] == "rollback"
     assert made.json()["status"] == "update_in_progress"
-    asked.rehearsal.stand(NOW + timedelta(minutes=5))
+    asked.rehearsal.set_time(NOW + timedelta(minutes=5))
     again = asked("render", f"/services/{{service}}/deploys/{made.json()['id']}").json()
     assert again["status"] == "live"
     calls = asked.toml["endpoints"]["calls"]["url"]
@@ -332,11 +332,11 @@ def test_a_vendor_that_refuses_says_how(
     asked: Asked, vendor: str, path: str, way: str, status: int, header: str
 ):
     """A limited vendor tells when to come back; one that refuses or fails has its status."""
-    asked.rehearsal.plague(f"{vendor}_{way}@4")
+    asked.rehearsal.set_faults(f"{vendor}_{way}@4")
     answer = asked(vendor, path)
     assert answer.status_code == status
     assert header in answer.headers
-    asked.rehearsal.stand(NOW - timedelta(minutes=1))
+    asked.rehearsal.set_time(NOW - timedelta(minutes=1))
     assert asked(vendor, path).status_code == 200
 
 
@@ -351,21 +351,21 @@ def test_a_vendor_that_refuses_says_how(
 )
 def test_a_vendor_that_talks_nonsense(asked: Asked, vendor: str, path: str):
     """Malformed is 200 and no JSON; empty is 200 and nothing in it; unreachable is no answer."""
-    asked.rehearsal.plague(f"{vendor}_malformed@3")
+    asked.rehearsal.set_faults(f"{vendor}_malformed@3")
     answer = asked(vendor, path)
     assert answer.status_code == 200
     with pytest.raises(ValueError, match=r"Expecting|Unterminated|Invalid"):
         answer.json()
-    asked.rehearsal.plague(f"{vendor}_empty@3")
+    asked.rehearsal.set_faults(f"{vendor}_empty@3")
     assert not asked(vendor, path).json()
-    asked.rehearsal.plague(f"{vendor}_unreachable@3")
+    asked.rehearsal.set_faults(f"{vendor}_unreachable@3")
     with pytest.raises(requests.ConnectionError):
         asked(vendor, path)
 
 
 def test_a_slow_vendor_answers_after_the_timeout(asked: Asked):
     """Slow is later than the time limit of the generated production.toml."""
-    asked.rehearsal.plague("supabase_slow@3")
+    asked.rehearsal.set_faults("supabase_slow@3")
     assert asked.toml["supabase"]["timeout_s"] < SLOW_S
     url = asked.toml["supabase"]["url"] + "/v1/projects"
     with pytest.raises(requests.ReadTimeout):
@@ -374,7 +374,7 @@ def test_a_slow_vendor_answers_after_the_timeout(asked: Asked):
 
 def test_an_empty_sentry_sees_no_project(asked: Asked):
     """Empty lists come with a project that the token cannot see."""
-    asked.rehearsal.plague("sentry_empty@3")
+    asked.rehearsal.set_faults("sentry_empty@3")
     assert asked("sentry", f"{ORG}/projects/").json() == []
     assert asked("sentry", "/api/0/projects/rehearsal/platform-api/").status_code == 404
 
@@ -386,7 +386,7 @@ def test_dropped_errors_are_counted(asked: Asked):
         "&field=sum(quantity)&statsPeriod=4h"
     )
     before = {g["by"]["outcome"] for g in asked("sentry", path).json()["groups"]}
-    asked.rehearsal.plague("sentry_dropping@2")
+    asked.rehearsal.set_faults("sentry_dropping@2")
     groups = asked("sentry", path).json()["groups"]
     dropped = [g for g in groups if g["by"]["outcome"] == "rate_limited"]
     assert before == {"accepted"}
@@ -412,5 +412,5 @@ def test_metrics_carry_their_units(asked: Asked):
     assert latency[0]["unit"] == "seconds"
     assert 0.001 < latency[0]["values"][0]["value"] < 1.0
     assert asked("render", "/metrics/disk-usage?resource={service}").json() == []
-    asked.rehearsal.plague("no_traffic@0")
+    asked.rehearsal.set_faults("no_traffic@0")
     assert asked("render", "/metrics/http-requests?resource={service}").json() == []

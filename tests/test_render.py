@@ -926,8 +926,8 @@ class Played:
 
 @pytest.fixture
 def played(served: Rehearsal) -> Played:
-    served.plague()
-    served.stand(HOUR_4.due)
+    served.set_faults()
+    served.set_time(HOUR_4.due)
     return Played(served)
 
 
@@ -973,7 +973,7 @@ def test_windows_of_a_rehearsal_add_up(played):
 
 def test_what_goes_wrong_in_a_rehearsal_is_seen(played):
     """A restart, a deploy, stalled jobs, errors and warnings show where they should."""
-    played.rehearsal.plague("restart@1", "jobs_stalled@2", "log_errors@1", "log_warnings@0")
+    played.rehearsal.set_faults("restart@1", "jobs_stalled@2", "log_errors@1", "log_warnings@0")
     types = [item["type"] for item in played("platform_events").items]
     assert types == ["server_failed", "server_available"]
     failed = played("platform_events").items[0]
@@ -985,7 +985,7 @@ def test_what_goes_wrong_in_a_rehearsal_is_seen(played):
     messages = {item["message"] for item in played("error_lines").items}
     assert "ERROR mailer: smtp relay closed the conversation early" in messages
     assert played("watched_lines").parts["WARN"] > 400
-    played.rehearsal.plague("deploy@2")
+    played.rehearsal.set_faults("deploy@2")
     deploys = played("deploys").items
     assert [item["status"] for item in deploys] == ["live"]
     assert [item["type"] for item in played("platform_events").items] == [
@@ -1010,7 +1010,7 @@ def test_what_goes_wrong_in_a_rehearsal_is_seen(played):
 )
 def test_a_rehearsal_whose_render_fails_answers_nothing(played, way, codes):
     """Whatever the way, every question is refused with its code."""
-    played.rehearsal.plague(f"render_{way}@3")
+    played.rehearsal.set_faults(f"render_{way}@3")
     methods = ["memory"] if way == "slow" else list(METHODS)
     found = set()
     for method in methods:

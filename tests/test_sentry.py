@@ -991,7 +991,7 @@ def test_the_rehearsals_sentry():
         clock = RehearsalClock(rehearsal.control, CHECKPOINT.due)
 
         def source(*faults: str) -> Sentry:
-            rehearsal.plague(*faults)
+            rehearsal.set_faults(*faults)
             return Sentry(at, clock)
 
         healthy = source()

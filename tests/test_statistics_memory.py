@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hour24.rehearsal.story import Story
+from hour24.rehearsal.scenario import Scenario
 from hour24.statistics.memory import Trend, trend
 from tests.memory_of import cache, day, heap, leak
 
@@ -189,7 +189,7 @@ SEEDS = range(1, 101)
 
 def rehearsed(seed: int, rate: float, onset: float) -> list[float]:
     """A day of one instance of the rehearsal, from an hour before T0; MB."""
-    machines = Story(seed, (), datetime(2026, 3, 2, 6, tzinfo=UTC)).machines
+    machines = Scenario(seed, (), datetime(2026, 3, 2, 6, tzinfo=UTC)).machines
     life = next(each for each in machines.lives if each.start_h < -1 and each.end_h > 100)
     hours = [n / 60 - 1 for n in range(25 * 60)]
     return [machines.memory_mb(life, at) + rate * max(0.0, at - onset) for at in hours]

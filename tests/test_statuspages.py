@@ -234,7 +234,7 @@ def test_the_rehearsals_status_pages():
         found = StatusPages(pages, clock).incidents()
         assert list(found) == ["Supabase", "Render", "Sentry", "Vapi"]
         assert all(isinstance(page, Listing) and not page.items for page in found.values())
-        rehearsal.plague("database_down@3.9", "vapi_errors@3.9")
+        rehearsal.set_faults("database_down@3.9", "vapi_errors@3.9")
         ill = StatusPages(pages, clock).incidents()
     supabase, vapi, render = ill["Supabase"], ill["Vapi"], ill["Render"]
     assert isinstance(supabase, Listing)

@@ -152,7 +152,7 @@ def test_the_end_is_sent_even_if_the_alert_did_not_arrive(
 ) -> None:
     """No connection, a refusal, a timeout: each is recorded and fails nothing."""
     watch = Path(shutil.copytree(begun, tmp_path / "w"))
-    production.plague("log_errors@1..7")
+    production.set_faults("log_errors@1..7")
 
     def answer(asked: Asked) -> Answer:
         if asked.path.startswith("/refuses"):
@@ -308,7 +308,7 @@ def test_a_rehearsal_that_is_served_can_be_rolled_back(tmp_path: Path) -> None:
     assert "--rehearsal-at" in gone.stdout
     with Rehearsal.start(1, ["bad_deploy@1"], T0, hour=4) as served:
         where = tmp_path / "rehearsal.json"
-        where.write_text(served.told(), "utf-8")
+        where.write_text(served.to_json(), "utf-8")
         done = hour24("rollback", tmp_path / "w", "--rehearsal-at", where, "--yes", "w", *DOES)
         assert done.returncode == 0, done.stdout
         assert "REHEARSAL: rollback of platform-api" in done.stdout

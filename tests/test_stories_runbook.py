@@ -40,12 +40,12 @@ def begun(production: Outside, tmp_path_factory: pytest.TempPathFactory) -> Path
 def watch(production: Outside, begun: Path, tmp_path: Path) -> Iterator[Path]:
     """A copy of it; afterwards nothing is wrong any more."""
     yield Path(shutil.copytree(begun, tmp_path / "w"))
-    production.plague()
+    production.set_faults()
 
 
 def hour_4(production: Outside, watch: Path, *faults: str) -> tuple[dict[str, Any], str]:
     """The decision at hour 4, and what the terminal showed."""
-    production.plague(*faults)
+    production.set_faults(*faults)
     record, done = production.checkpoint(watch.parent, 4)
     assert record.decision is not None
     assert f"{record.decision['action']}: " in done.stdout

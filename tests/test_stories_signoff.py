@@ -328,7 +328,7 @@ def test_what_was_late_or_failed_is_waived_until_the_waiver_ends(
 ) -> None:
     """Hour 20, 45 minutes late, with ERROR lines: approved at 24:12, not at 25:00."""
     watch = Path(shutil.copytree(until_16, tmp_path / "w"))
-    production.plague("log_errors@17..19")
+    production.set_faults("log_errors@17..19")
     record, done = production.checkpoint(tmp_path, 20, late=timedelta(minutes=45))
     assert done.returncode == 1
     assert "run 45 min late" in done.stdout
@@ -371,7 +371,7 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     production: Outside, until_16: Path, tmp_path: Path
 ) -> None:
     """By a person who confirms the changed addresses; every page says both."""
-    production.plague()
+    production.set_faults()
     watch = Path(shutil.copytree(until_16, tmp_path / "w"))
     early = production.hour24("declare", watch, "--moved", *SAYS)
     assert early.returncode == 4

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import scope_of
 from tests.played import ROOT, pytest_, ran
-from tests.test_proof import STORIES
+from tests.test_proof import CASES
 from tests.turns import Turns
 
 OURS = {"HOUR24_CI": "", "CI": ""}
@@ -65,8 +65,8 @@ def test_what_is_shared_is_run_by_one_worker() -> None:
     """The tests of a file; of the proof, those of a play."""
     proof = sorted(collected("tests/test_proof.py", "--full"))
     plays = [scope_of(one) for one in proof if "[play" in one]
-    assert len(set(plays)) == len(STORIES)
-    assert len(plays) > len(STORIES)
+    assert len(set(plays)) == len(CASES)
+    assert len(plays) > len(CASES)
     assert {scope_of(one) for one in collected("tests/test_text.py")} == {"tests/test_text.py"}
     done = pytest_("tests/test_text.py", "tests/test_workers.py", "-v", "-n2", "--dist=loadscope")
     ran_by = re.findall(r"\[(gw\d)\] .* PASSED tests/(\w+)", done.stdout)

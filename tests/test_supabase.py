@@ -225,7 +225,7 @@ def test_the_rehearsals_supabase():
         assert judged.outcome == Outcome.PASS
         assert disk.items[0]["at"] == clock.now().timestamp()
         assert DiskBelow(days=0.0).judge({"disk": disk}).outcome == Outcome.PASS
-        rehearsal.plague("database_down@3.9")
+        rehearsal.set_faults("database_down@3.9")
         down = {i["name"]: i for i in Supabase(at, clock).services().items}["db"]
         assert (down["status"], down["error"]) == ("UNHEALTHY", "connection refused")
         for way, code in (
@@ -235,12 +235,12 @@ def test_the_rehearsals_supabase():
             ("malformed", "source_misread"),
             ("unreachable", "source_unreachable"),
         ):
-            rehearsal.plague(f"supabase_{way}@3")
+            rehearsal.set_faults(f"supabase_{way}@3")
             for question in QUESTIONS.values():
                 with pytest.raises(SourceError) as raised:
                     question(Supabase(at, clock))
                 assert raised.value.code == code
-        rehearsal.plague("supabase_empty@3")
+        rehearsal.set_faults("supabase_empty@3")
         for question in QUESTIONS.values():
             with pytest.raises((SourceIncomplete, SourceMisread)):
                 question(Supabase(at, clock))

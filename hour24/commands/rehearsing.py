@@ -16,8 +16,8 @@ from hour24.criteria import CRITERIA, errors, process
 from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import outcome_of
-from hour24.rehearsal.faults import FAULTS, parsed
-from hour24.rehearsal.play import PROCESS_EXITS, Played, Script, play, worst_exit
+from hour24.rehearsal.faults import FAULTS, parse_faults
+from hour24.rehearsal.run import PROCESS_EXITS, CheckpointRun, RunPlan, run_checkpoints, worst_exit
 from hour24.text import cut, escape_controls, format_duration, one_line
 from hour24.verdict import Outcome
 from hour24.watch import CHECKPOINTS
@@ -63,25 +63,25 @@ def rehearse(
         for name, kind in FAULTS.items():
             say.line(f"{name:<24} {kind.says}")
         return 0
-    script = Script(
+    plan = RunPlan(
         seed=seed,
-        faults=tuple(map(str, parsed(fault))),
+        faults=tuple(map(str, parse_faults(fault))),
         t0=t0,
         hours=_hours(hours),
         reports=reports,
         watch=watch,
     )
-    script = Script(**{**vars(script), "watch": script.name})
+    plan = RunPlan(**{**vars(plan), "watch": plan.name})
     began = time.monotonic()
-    faulty = ", ".join(script.faults) or "no faults"
-    say.line(f"REHEARSAL {script.watch}: seed {script.seed}, {faulty}", "bold magenta")
+    faulty = ", ".join(plan.faults) or "no faults"
+    say.line(f"REHEARSAL {plan.watch}: seed {plan.seed}, {faulty}", "bold magenta")
     codes = []
-    for played in play(script, _begun):
-        codes.append(played.exit_code if played.record is not None else NOT_WRITTEN)
-        _show(played, verbose)
-        if played.exit_code == UNUSABLE:
+    for run in run_checkpoints(plan, _show_start):
+        codes.append(run.exit_code if run.record is not None else NOT_WRITTEN)
+        _show(run, verbose)
+        if run.exit_code == UNUSABLE:
             return UNUSABLE
-    return worst_exit(codes, _show_final(script, time.monotonic() - began, codes))
+    return worst_exit(codes, _show_final(plan, time.monotonic() - began, codes))
 
 
 def _hours(text: str) -> tuple[int, ...]:
@@ -94,25 +94,24 @@ def _hours(text: str) -> tuple[int, ...]:
     return hours
 
 
-def _begun(hour: int) -> None:
+def _show_start(hour: int) -> None:
     terminal = say.console()
     if terminal.is_terminal:
         terminal.print(f"  hour {hour:>2}  ...", end="\r")
 
 
-def _show(played: Played, verbose: bool) -> None:
-    record = played.record
+def _show(run: CheckpointRun, verbose: bool) -> None:
+    record = run.record
     if record is None or verbose:
-        for text in played.output.splitlines():
+        for text in run.output.splitlines():
             say.console().print(f"  | {escape_controls(text)}")
     if record is None:
-        say.line(f"  hour {played.hour:>2}  NOT RECORDED, exit {played.exit_code}", "bold red")
+        say.line(f"  hour {run.hour:>2}  NOT RECORDED, exit {run.exit_code}", "bold red")
         return
     counted = Counter(str(judged.outcome) for judged in record.criteria)
     tally = ", ".join(f"{counted[str(o)]} {o}" for o in Outcome if counted[str(o)])
     say.line(
-        f"  hour {played.hour:>2}  {record.outcome!s:<13} {tally}  "
-        f"({format_duration(played.took_s)})",
+        f"  hour {run.hour:>2}  {record.outcome!s:<13} {tally}  ({format_duration(run.took_s)})",
         say.STYLES[record.outcome],
     )
     for judged in record.criteria:
@@ -126,16 +125,16 @@ def _show(played: Played, verbose: bool) -> None:
         say.line(cut(f"           {action}: {record.decision.get('rule', '')}", 240), "bold")
 
 
-def _show_final(script: Script, took_s: float, codes: list[int]) -> int:
+def _show_final(plan: RunPlan, took_s: float, codes: list[int]) -> int:
     """Show the final verdict of the watch. Returns: its exit code."""
     from hour24.ledger.verify import verify
 
     if not set(codes) <= set(PROCESS_EXITS):
         return NOT_WRITTEN
-    ledger = Ledger(script.reports / script.watch)
+    ledger = Ledger(plan.reports / plan.watch)
     watch = ledger.watch
-    now = watch.checkpoint(script.hours[-1]).due + timedelta(minutes=1)
-    standings = [each for each in ledger.standings(now) if each.hour in script.hours]
+    now = watch.checkpoint(plan.hours[-1]).due + timedelta(minutes=1)
+    standings = [each for each in ledger.standings(now) if each.hour in plan.hours]
     resolved = [each for each in standings if each.settled_by]
     outcome = outcome_of(standings)
     open_ones = [each for each in standings if each.is_open]
@@ -150,7 +149,7 @@ def _show_final(script: Script, took_s: float, codes: list[int]) -> int:
         say.line(f"verify: {finding.what}: {finding.says}", "bold red" if wrong else "")
     page = (ledger.folder / "index.html").absolute()
     say.line(f"pages   {page}")
-    for hour in script.hours:
+    for hour in plan.hours:
         record = ledger.latest(hour)
         if record is not None:
             say.line(f"        {page.parent / f'hour{hour:02d}.a{record.attempt}.html'}")

@@ -1,13 +1,12 @@
-"""The service itself: four endpoints, a WebSocket, and beside it the control address.
+"""The service itself: four endpoints, a WebSocket, and the control address.
 
 Rules of this module:
 
-- A process of its own, so that vendors at work do not disturb its latency. It is told the
-  moment and the faults by lines of JSON on its standard input, answers each with a line, and
-  ends when that input does: with whoever started it.
-- Service times are the story's, slept in earnest; ``Server-Timing: app;dur=`` tells what they
-  really were, in milliseconds.
-- Who answers nobody breaks each connection before a byte is sent.
+- It is a separate process, so that busy vendors do not disturb its latency. It gets time and faults
+  as lines of JSON on standard input, answers each with a line, and ends when that input ends.
+- Service times come from the scenario and are really slept; ``Server-Timing: app;dur=`` gives the
+  actual time in milliseconds.
+- An address that is down breaks each connection before a byte is sent.
 """
 
 from __future__ import annotations
@@ -25,11 +24,12 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-from hour24.rehearsal.timing import ENDPOINTS, Answered
+from hour24.rehearsal.timing import ENDPOINTS, ServiceReply
 from hour24.rehearsal.world import World
 
 FLAPPING = (1, 3)
 OF = 5
+"""The fault websocket_flap drops these connections of every five: 40 %."""
 DROPPED_AFTER_S = 0.2
 STARTS_WITHIN_S = 20.0
 _PATHS = {each.path: each.name for each in ENDPOINTS.values()}
@@ -37,7 +37,7 @@ _REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Ser
 
 
 class _Http(asyncio.Protocol):
-    """One connection; requests are answered one after another."""
+    """One connection; requests are reply one after another."""
 
     def __init__(self, serving: _Serving, control: bool) -> None:
         self._serving = serving
@@ -49,7 +49,7 @@ class _Http(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if self._serving.silent(self._control):
+        if self._serving.is_silent(self._control):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -74,22 +74,22 @@ class _Http(asyncio.Protocol):
         self._buffer = rest[size:]
         self._busy = True
         path = head.split(b" ", 2)[1].split(b"?")[0].decode("latin-1")
-        answered = self._serving.answer(path, self._control)
-        delay = answered.took_ms / 1000
-        asyncio.get_running_loop().call_later(delay, self._respond, answered, begun)
+        reply = self._serving.answer(path, self._control)
+        delay = reply.took_ms / 1000
+        asyncio.get_running_loop().call_later(delay, self._respond, reply, begun)
 
-    def _respond(self, answered: Answered, begun: float) -> None:
+    def _respond(self, reply: ServiceReply, begun: float) -> None:
         if self._transport is None:
             return
-        if answered.status == 0 or self._serving.silent(self._control):
+        if reply.status == 0 or self._serving.is_silent(self._control):
             self._transport.abort()
             return
-        data = json.dumps(answered.body).encode()
-        moment = datetime.fromtimestamp(self._serving.world.now, UTC)
+        data = json.dumps(reply.body).encode()
+        now = datetime.fromtimestamp(self._serving.world.now, UTC)
         took = (time.perf_counter() - begun) * 1000
         head = (
-            f"HTTP/1.1 {answered.status} {_REASONS.get(answered.status, 'Status')}\r\n"
-            f"Date: {format_datetime(moment, usegmt=True)}\r\n"
+            f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Status')}\r\n"
+            f"Date: {format_datetime(now, usegmt=True)}\r\n"
             "Content-Type: application/json\r\n"
             f"Content-Length: {len(data)}\r\n"
             f"Server-Timing: app;dur={took:.3f}\r\n\r\n"
@@ -107,26 +107,26 @@ class _Serving:
         self._turn = 0
         self._sockets = 0
 
-    def silent(self, control: bool) -> bool:
-        """Whether this address answers nobody now."""
-        story, now = self.world.story, self.world.now
-        return story.now("network_down", now) or (not control and story.silent(now))
+    def is_silent(self, control: bool) -> bool:
+        """True if this address answers no request now."""
+        scenario, now = self.world.scenario, self.world.now
+        return scenario.has_fault("network_down", now) or (not control and scenario.is_silent(now))
 
-    def answer(self, path: str, control: bool) -> Answered:
-        """The answer to one request."""
+    def answer(self, path: str, control: bool) -> ServiceReply:
+        """Return the answer to one request."""
         if control:
-            return Answered(200, 0.2, {"control": True})
+            return ServiceReply(200, 0.2, {"control": True})
         name = _PATHS.get(path)
         if name is None:
-            return Answered(404, 0.5, {"error": "not found"})
+            return ServiceReply(404, 0.5, {"error": "not found"})
         self._turn += 1
         return self.world.service.answer(name, self.world.now, self._turn)
 
     async def socket(self, connection: Any) -> None:
-        """One WebSocket connection, until the client closes it, or the fault does."""
+        """Serve one WebSocket connection until the client or the fault closes it."""
         self._sockets += 1
-        story = self.world.story
-        if story.now("websocket_flap", self.world.now) and self._sockets % OF in FLAPPING:
+        scenario = self.world.scenario
+        if scenario.has_fault("websocket_flap", self.world.now) and self._sockets % OF in FLAPPING:
             await asyncio.sleep(DROPPED_AFTER_S)
             connection.transport.abort()
             return
@@ -135,8 +135,8 @@ class _Serving:
             continue
 
     async def request(self, connection: Any, request: Any) -> None:
-        """Before each handshake."""
-        if self.silent(False):
+        """Break the connection before the handshake if the service is down."""
+        if self.is_silent(False):
             connection.transport.abort()
 
     async def serve(self) -> None:
@@ -156,24 +156,24 @@ class _Serving:
             logger=_quiet(),
         )
         ports = [next(iter(s.sockets)).getsockname()[1] for s in (http, control, sockets)]
-        _tell(dict(zip(("http", "control", "websocket"), ports, strict=True)))
+        _write_line(dict(zip(("http", "control", "websocket"), ports, strict=True)))
         lines = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
         while line := await lines.readline():
-            self._told(json.loads(line))
-            _tell({"ok": True})
+            self._apply(json.loads(line))
+            _write_line({"ok": True})
 
-    def _told(self, order: dict[str, Any]) -> None:
+    def _apply(self, order: dict[str, Any]) -> None:
         world = self.world
         if "faults" in order:
-            world.plague(order["faults"])
+            world.set_faults(order["faults"])
         if "rollback" in order:
-            world.stand(datetime.fromisoformat(order["now"]))
+            world.set_time(datetime.fromisoformat(order["now"]))
             world.roll_back(order["rollback"])
-        world.stand(datetime.fromisoformat(order["now"]))
+        world.set_time(datetime.fromisoformat(order["now"]))
 
 
-def _tell(what: dict[str, Any]) -> None:
+def _write_line(what: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 
@@ -188,7 +188,7 @@ def _quiet() -> Any:
 
 
 class Backend:
-    """A handle on that process, for whoever started it."""
+    """Starts and controls that process."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -204,19 +204,19 @@ class Backend:
         self._ports: dict[str, int] = {}
 
     def ready(self) -> None:
-        """Return once it serves. Raises: RuntimeError, when it does not."""
+        """Wait until it serves. Raises: RuntimeError, when it ends instead."""
         self._ports = self._answer()
 
     def url(self, endpoint: str) -> str:
-        """Address of an endpoint, of ``control``, or of ``websocket``."""
+        """Return the address of an endpoint, of ``control``, or of ``websocket``."""
         if endpoint == "control":
             return f"http://127.0.0.1:{self._ports['control']}/control"
         if endpoint == "websocket":
             return f"ws://127.0.0.1:{self._ports['websocket']}/ws"
         return f"http://127.0.0.1:{self._ports['http']}{ENDPOINTS[endpoint].path}"
 
-    def tell(self, **more: Any) -> None:
-        """Tell it the world's moment and perhaps ``faults`` or a ``rollback``; wait for it."""
+    def update(self, **more: Any) -> None:
+        """Send it the time, and ``faults`` or a ``rollback`` if given; wait for its answer."""
         with self._lock:
             self._send({"now": self._world.state()["now"], **more})
             self._answer()
@@ -243,13 +243,13 @@ class Backend:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("rehearsal: backend: expected to serve, got its end")
-        told: dict[str, int] = json.loads(line)
-        return told
+            raise RuntimeError("rehearsal: backend: expected it to serve, got its end")
+        ports: dict[str, int] = json.loads(line)
+        return ports
 
 
 def _line_of(descriptor: int) -> bytes:
-    """One line, and not a byte more: the rest is for the loop."""
+    """Read one line and not a byte more: the event loop reads the rest."""
     line = b""
     while not line.endswith(b"\n"):
         part = os.read(descriptor, 1)
@@ -262,8 +262,8 @@ def _line_of(descriptor: int) -> bytes:
 def main(arguments: Sequence[str] = ()) -> None:
     """Read the first line, serve the others."""
     order = json.loads(_line_of(0))
-    moments = {key: datetime.fromisoformat(order[key]) for key in ("t0", "now")}
-    world = World(order["seed"], order["faults"], moments["t0"], moments["now"])
+    times = {key: datetime.fromisoformat(order[key]) for key in ("t0", "now")}
+    world = World(order["seed"], order["faults"], times["t0"], times["now"])
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         asyncio.run(_Serving(world).serve())
 

@@ -1,9 +1,9 @@
-"""A handle on a rehearsal that is being served.
+"""Starts a rehearsal and controls it.
 
 Rules of this module:
 
-- The rehearsal is a process of its own that ends with whoever started it, however that ends.
-- What it prints may also be kept in a file, for others to use the same rehearsal.
+- The rehearsal is a separate process that ends with the one that started it, however that ends.
+- The line it prints may be stored in a file, so that other processes can use the same rehearsal.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STOPS_WITHIN_S = 10.0
 
 
 class Rehearsal:
-    """A rehearsal being served.
+    """A running rehearsal.
 
     Args:
         toml: path of its production.toml.
@@ -62,8 +62,8 @@ class Rehearsal:
         """Start one.
 
         Args:
-            hour: where its clock stands first, hours since T0.
-            packaged: its PostgreSQL comes from a package, whatever the system has.
+            hour: at which its clock starts, hours since T0.
+            packaged: use the PostgreSQL of the package, whatever the system has.
 
         Raises: ConfigurationError, when it does not start.
         """
@@ -86,16 +86,16 @@ class Rehearsal:
             process.kill()
             process.communicate()
             raise ConfigurationError(
-                ["rehearsal: expected it to start, got no word of it; it says why above"]
+                ["rehearsal: expected it to start, got no output; see its error above"]
             )
         return cls(**json.loads(line), process=process)
 
     @classmethod
-    def served(cls, path: Path) -> Rehearsal:
-        """The one whose first line is in this file. Raises: ConfigurationError."""
+    def from_file(cls, path: Path) -> Rehearsal:
+        """Return the rehearsal that this file describes. Raises: ConfigurationError."""
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            return cls(told["toml"], told["environ"], told["control"])
+            printed = json.loads(path.read_text(encoding="utf-8"))
+            return cls(printed["toml"], printed["environ"], printed["control"])
         except OSError as problem:
             got = (problem.strerror or "no answer").lower()
             raise ConfigurationError(
@@ -105,25 +105,25 @@ class Rehearsal:
             wrong = f"{path}: expected what a rehearsal prints, got something else"
             raise ConfigurationError([wrong]) from None
 
-    def told(self) -> str:
-        """What it printed, as a line, for :meth:`served`."""
+    def to_json(self) -> str:
+        """Return the line it printed, for :meth:`from_file`."""
         return json.dumps({"toml": self.toml, "environ": self.environ, "control": self.control})
 
-    def stand(self, moment: datetime) -> None:
-        """Have it stand at this moment."""
-        ask(self.control, "POST", "/stand", {"now": moment.isoformat()})
+    def set_time(self, now: datetime) -> None:
+        """Set its time."""
+        ask(self.control, "POST", "/time", {"now": now.isoformat()})
 
-    def plague(self, *faults: str) -> None:
+    def set_faults(self, *faults: str) -> None:
         """Replace its faults."""
         ask(self.control, "POST", "/faults", {"faults": list(faults)})
 
     def state(self) -> dict[str, Any]:
-        """What it says of itself."""
-        told: dict[str, Any] = ask(self.control, "GET", "/state")
-        return told
+        """Return its state."""
+        state: dict[str, Any] = ask(self.control, "GET", "/state")
+        return state
 
     def stop(self) -> None:
-        """End it, if it is ours."""
+        """End it, if this process started it."""
         process, self._process = self._process, None
         if process is None:
             return

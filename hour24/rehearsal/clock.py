@@ -1,9 +1,9 @@
-"""The stepping clock of a rehearsal, which takes its servers along.
+"""The clock of a rehearsal, which steps together with its servers.
 
 Rules of this module:
 
-- Waiting advances it without sleeping, and the rehearsal's servers stand at the same moment
-  before the wait returns.
+- Waiting advances it without sleeping; the rehearsal's servers have the same time before the wait
+  returns.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from hour24.clock import SteppingClock
 from hour24.errors import SourceUnreachable
 
 TIMEOUT_S = 30.0
+"""A step may start or stop PostgreSQL, on a busy machine."""
 
 
 def ask(control_url: str, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """What the rehearsal's control answers to one request.
+    """Send one request to the rehearsal's control address; return its answer.
 
     Raises: SourceUnreachable, when it does not answer or refuses.
     """
@@ -32,7 +33,7 @@ def ask(control_url: str, method: str, path: str, body: dict[str, Any] | None = 
         data = json.dumps(body).encode() if body is not None else None
         connection.request(method, path, data, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        told = json.loads(response.read())
+        answer = json.loads(response.read())
     except (OSError, HTTPException, ValueError) as problem:
         raise SourceUnreachable(
             f"rehearsal: control: expected an answer, got {type(problem).__name__}"
@@ -40,27 +41,27 @@ def ask(control_url: str, method: str, path: str, body: dict[str, Any] | None = 
     finally:
         connection.close()
     if response.status != 200:
-        raise SourceUnreachable(f"rehearsal: control: {path}: {told.get('message', 'refused')}")
-    return told
+        raise SourceUnreachable(f"rehearsal: control: {path}: {answer.get('message', 'refused')}")
+    return answer
 
 
 class RehearsalClock(SteppingClock):
-    """Stands at ``start``; its steps are also those of the rehearsal at ``control_url``."""
+    """Starts at ``start`` and steps the rehearsal at ``control_url`` along."""
 
     def __init__(self, control_url: str, start: datetime) -> None:
         super().__init__(start)
         self._control = control_url
-        self._telling = threading.Lock()
-        ask(control_url, "POST", "/stand", {"now": self.now().isoformat()})
+        self._step_lock = threading.Lock()
+        ask(control_url, "POST", "/time", {"now": self.now().isoformat()})
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
-        self._tell()
+        self._step_servers()
 
     def step_to(self, moment: datetime) -> None:
         super().step_to(moment)
-        self._tell()
+        self._step_servers()
 
-    def _tell(self) -> None:
-        with self._telling:
+    def _step_servers(self) -> None:
+        with self._step_lock:
             ask(self._control, "POST", "/step", {"now": self.now().isoformat()})

@@ -1,10 +1,10 @@
-"""What goes wrong in the story: kinds of errors, as Sentry and the logs tell of them.
+"""Kinds of errors in the scenario, as Sentry and the logs report them.
 
 Rules of this room:
 
-- A kind with ``first_h`` far before T0 is an old acquaintance; the healthy story knows only
-  kinds that production.toml calls normal.
-- A failed request, its Sentry event and its log line are one happening, told three times.
+- A kind with ``first_h`` far before T0 is known already; the healthy scenario has only kinds that
+  production.toml classifies as normal.
+- A failed request, its Sentry event and its log line are the same event, reported three times.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ class Kind(Struct, frozen=True, kw_only=True):
     """A kind of error.
 
     Args:
-        key: its name in the story.
+        key: its name in the scenario.
         type, value: as in an exception; ``{n}`` becomes a number, ``{id}`` an id.
         culprit: where.
         level: Sentry's.
-        status: HTTP status of the request it failed; 0 when it failed none.
+        status: HTTP status of the failed request; 0 when no request fails.
         line: the log line; empty when it leaves none.
         line_level: of that line.
         first_h: when Sentry first saw it, hours since T0; a fault's kind begins with its fault.
-        unhandled: whether nobody caught it.
-        per_hour: how often it happens by itself, beside the requests it fails.
-        fault: the fault that brings it; empty: it is always there.
+        unhandled: whether it is an unhandled exception.
+        per_hour: how often it happens without failing a request.
+        fault: the fault that causes it; empty: it always occurs.
     """
 
     key: str
@@ -53,6 +53,6 @@ class Kind(Struct, frozen=True, kw_only=True):
 KINDS: dict[str, Kind] = {
     kind.key: kind for kind in msgspec.convert(data.toml("incidents.toml")["kinds"], list[Kind])
 }
-"""data/incidents.toml."""
-UNHEARD: tuple[str, ...] = tuple(data.toml("incidents.toml")["log_errors"])
-"""ERROR lines of the fault ``log_errors``: each another pattern."""
+"""Every kind by its key, from data/incidents.toml."""
+LOG_ERRORS: tuple[str, ...] = tuple(data.toml("incidents.toml")["log_errors"])
+"""ERROR lines of the fault ``log_errors``: each with a different pattern."""

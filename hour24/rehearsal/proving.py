@@ -1,11 +1,11 @@
-"""Each criterion seen to fail and seen blind: its faults and its silence, played.
+"""Proves each criterion: a rehearsal makes it FAIL, another leaves it without data.
 
 Rules of this module:
 
-- What is played is what an engineer runs: pytest, on a rehearsal, with the criterion's own test
-  and what it compares with; the watch is thrown away.
-- SIGNOFF criteria rest on the standings of all others, so their watches are played whole.
-- Criteria whose story is the same share one play.
+- Each case runs what an engineer runs: pytest, on a rehearsal, with the earlier checkpoints that
+  the criterion compares with; the watch is deleted afterwards.
+- SIGNOFF criteria rest on the standings of all others, so their watches run whole.
+- Criteria with the same case share one run.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 
 from hour24.criteria import CRITERIA
 from hour24.ledger.record import Record
-from hour24.rehearsal.play import Played, Script, play
+from hour24.rehearsal.run import CheckpointRun, RunPlan, run_checkpoints
 from hour24.verdict import Outcome, worst
 
 
 @dataclass(frozen=True)
-class Proved:
-    """What became of one criterion under its faults, or in its silence."""
+class Proof:
+    """The verdict of one criterion under its faults, or without data."""
 
     criterion: str
     faults: tuple[str, ...]
@@ -36,59 +36,59 @@ class Proved:
 
 
 @dataclass(frozen=True)
-class Story:
-    """What is played: faults, and the checkpoints."""
+class Case:
+    """What to run: the faults and the checkpoints."""
 
     faults: tuple[str, ...]
     hours: tuple[int, ...]
 
 
-def stories(names: Iterable[str]) -> dict[Story, list[tuple[str, Outcome]]]:
-    """Each story once, with the criteria that are to show in it and how."""
-    told: dict[Story, list[tuple[str, Outcome]]] = {}
+def cases(names: Iterable[str]) -> dict[Case, list[tuple[str, Outcome]]]:
+    """Return each case once, with the criteria it proves and the outcome expected of each."""
+    found_cases: dict[Case, list[tuple[str, Outcome]]] = {}
     for name in names:
         proof = CRITERIA[name].proof
         assert proof is not None, f"{name}: proof: expected one, got none"
-        failing = Story(proof.faults, proof.failing)
-        told.setdefault(failing, []).append((name, Outcome.FAIL))
-        silent = Story(proof.silence, proof.silent)
-        told.setdefault(silent, []).append((name, Outcome.INCONCLUSIVE))
-    return told
+        failing = Case(proof.faults, proof.failing)
+        found_cases.setdefault(failing, []).append((name, Outcome.FAIL))
+        silent = Case(proof.silence, proof.silent)
+        found_cases.setdefault(silent, []).append((name, Outcome.INCONCLUSIVE))
+    return found_cases
 
 
-def prove(names: Iterable[str], seed: int = 1) -> Iterator[Proved]:
-    """Play every story of these criteria, one after another."""
-    for story, shown in stories(names).items():
-        yield from played(story, shown, seed)
+def prove(names: Iterable[str], seed: int = 1) -> Iterator[Proof]:
+    """Run every case of these criteria, one after another."""
+    for case, expected in cases(names).items():
+        yield from run_case(case, expected, seed)
 
 
-def played(story: Story, shown: Iterable[tuple[str, Outcome]], seed: int) -> Iterator[Proved]:
-    """Play one story, and see what became of its criteria at its last checkpoint."""
+def run_case(case: Case, expected: Iterable[tuple[str, Outcome]], seed: int) -> Iterator[Proof]:
+    """Run one case; yield the verdict of each criterion at its last checkpoint."""
     with tempfile.TemporaryDirectory(prefix="hour24-proof-") as folder:
-        script = Script(
+        plan = RunPlan(
             seed=seed,
-            faults=story.faults,
-            hours=story.hours,
+            faults=case.faults,
+            hours=case.hours,
             reports=Path(folder),
             watch="proof",
         )
-        *_, last = play(script)
-        for name, wanted in shown:
-            yield _proved(story, name, wanted, last)
+        *_, last = run_checkpoints(plan)
+        for name, wanted in expected:
+            yield _proof_of(case, name, wanted, last)
 
 
-def _proved(story: Story, name: str, wanted: Outcome, last: Played) -> Proved:
+def _proof_of(case: Case, name: str, wanted: Outcome, last: CheckpointRun) -> Proof:
     criteria = last.record.criteria if last.record is not None else ()
     judged = [each for each in criteria if each.id == name]
     found = worst(each.outcome for each in judged)
-    told = next((each for each in judged if each.outcome == found), None)
-    return Proved(
+    first = next((each for each in judged if each.outcome == found), None)
+    return Proof(
         criterion=name,
-        faults=story.faults,
+        faults=case.faults,
         hour=last.hour,
         wanted=wanted,
         found=found,
-        code=told.code if told else "not_recorded",
-        reason=f"{told.subject} {told.reason}".strip() if told else last.output[-300:],
+        code=first.code if first else "not_recorded",
+        reason=f"{first.subject} {first.reason}".strip() if first else last.output[-300:],
         record=last.record,
     )

@@ -1,11 +1,12 @@
-"""The whole production of a rehearsal, served by one command.
+"""Serves the whole production of a rehearsal, as one command.
 
 Rules of this module:
 
-- It prints one line of JSON, where production.toml is, which environment it needs, where the
-  control address is, and serves until its standard input ends or it gets SIGTERM.
-- The control address: ``POST /step`` moves the moment on, ``POST /stand`` sets it, ``POST
-  /faults`` replaces the faults, ``GET /state`` tells. A moment is everywhere before the answer.
+- It prints one line of JSON (path of production.toml, the environment it needs, the control
+  address) and serves until its standard input ends or it gets SIGTERM.
+- The control address: ``POST /step`` advances the time, ``POST /time`` sets it, ``POST
+  /faults`` replaces the faults, ``GET /state`` reports. Every server has the new time before the
+  answer is sent.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from typing import Any
 from hour24.errors import ConfigurationError
 from hour24.rehearsal import settings
 from hour24.rehearsal.backend import Backend
-from hour24.rehearsal.faults import parsed
-from hour24.rehearsal.postgres import PostgresAbsent
+from hour24.rehearsal.faults import parse_faults
+from hour24.rehearsal.postgres import PostgresMissing
 from hour24.rehearsal.timing import ENDPOINTS
 from hour24.rehearsal.vendors.counterpart import counterparts
 from hour24.rehearsal.vendors.database.server import Database
@@ -36,11 +37,12 @@ from hour24.rehearsal.world import World
 from hour24.shipped import SCHEMAS
 
 SWITCH_S = 0.001
+"""Thread switches: short, so that a busy vendor delays the others little."""
 SCHEMA = SCHEMAS / "health.schema.json"
 
 
 class Control(Vendor):
-    """The rehearsal's own address: moments and faults."""
+    """The control address: sets time and faults."""
 
     name = "rehearsal"
 
@@ -63,14 +65,14 @@ class Control(Vendor):
             body = json.loads(request.body)
             with self._steps:
                 if request.path == "/step":
-                    self.world.step(_moment(body["now"]))
-                    self._backend.tell()
-                elif request.path == "/stand":
-                    self.world.stand(_moment(body["now"]))
-                    self._backend.tell()
+                    self.world.advance(_parse_time(body["now"]))
+                    self._backend.update()
+                elif request.path == "/time":
+                    self.world.set_time(_parse_time(body["now"]))
+                    self._backend.update()
                 elif request.path == "/faults":
-                    self.world.plague([str(each) for each in body["faults"]])
-                    self._backend.tell(faults=list(self.world.faults))
+                    self.world.set_faults([str(each) for each in body["faults"]])
+                    self._backend.update(faults=list(self.world.faults))
                 else:
                     raise self.not_found()
                 for part in self._parts:
@@ -81,7 +83,7 @@ class Control(Vendor):
 
     def _rolled_back(self, deploy_id: str) -> None:
         with self._steps:
-            self._backend.tell(rollback=deploy_id)
+            self._backend.update(rollback=deploy_id)
 
 
 class Production:
@@ -107,8 +109,8 @@ class Production:
             undone.pop_all()
         self.control = Control(self.world, self._backend, tuple(self._parts.values()))
 
-    def told(self) -> dict[str, Any]:
-        """Write production.toml; what is printed about it."""
+    def describe(self) -> dict[str, Any]:
+        """Write production.toml; return what is printed about it."""
         urls = {name: self._backend.url(name) for name in (*ENDPOINTS, "control", "websocket")}
         sections = {name: part.section() for name, part in self._parts.items()}
         database = self._parts["database"]
@@ -135,11 +137,11 @@ class Production:
         self._backend.stop()
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"expected a moment with its zone, got {text}")
-    return moment.astimezone(UTC)
+def _parse_time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"expected a time with its zone, got {text}")
+    return time.astimezone(UTC)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -147,13 +149,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hour24.rehearsal.serve")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", action="append", default=[], metavar="NAME@HOUR")
-    parser.add_argument("--t0", type=_moment, default=None, help="ISO 8601; today 06:00 UTC")
-    parser.add_argument("--hour", type=float, default=0.0, help="where its clock stands first")
+    parser.add_argument("--t0", type=_parse_time, default=None, help="ISO 8601; today 06:00 UTC")
+    parser.add_argument("--hour", type=float, default=0.0, help="hour at which its clock starts")
     parser.add_argument("--packaged", action="store_true", help="PostgreSQL from its package")
     options = parser.parse_args(arguments)
     t0 = options.t0 or datetime.now(UTC).replace(hour=6, minute=0, second=0, microsecond=0)
     try:
-        faults = [str(fault) for fault in parsed(options.faults)]
+        faults = [str(fault) for fault in parse_faults(options.faults)]
     except ConfigurationError as problem:
         sys.stderr.write(f"{problem}\n")
         return 4
@@ -162,11 +164,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     now = t0 + timedelta(hours=options.hour)
     try:
         production = Production(options.seed, faults, t0, now, packaged=options.packaged)
-    except PostgresAbsent as problem:
+    except PostgresMissing as problem:
         sys.stderr.write(f"{problem}\n")
         return 4
     try:
-        sys.stdout.write(json.dumps(production.told()) + "\n")
+        sys.stdout.write(json.dumps(production.describe()) + "\n")
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):
             while os.read(0, 4096):

@@ -2,8 +2,7 @@
 
 Rules of this module:
 
-- Every section of a production's is there; limits of time are those of a loopback; secrets are
-  named and never written.
+- It has every section; timeouts suit loopback; secrets are named and never written.
 - The section of a witness comes from its counterpart, ``vendors/NAME``.
 """
 
@@ -26,7 +25,7 @@ CRITICAL: list[dict[str, Any]] = data.toml(KNOWN)["issues"]["critical"]
 
 
 def production_toml(urls: Mapping[str, str], schema: str, witnesses: Mapping[str, Section]) -> str:
-    """The file.
+    """Return the file's content.
 
     Args:
         urls: of the endpoints by name, ``control``, ``websocket``.

@@ -1,10 +1,10 @@
-"""How long things take, and how the service answers a request.
+"""How the service answers a request, and how long it takes.
 
 Rules of this room:
 
 - A few milliseconds each, so that a rehearsal is quick; lognormal, with a slow drift of a few
-  percent from one ten minutes to the next.
-- The same answer for a customer, a probe and a sample: the service does not know who asks.
+  percent every ten minutes.
+- Customers, probes and samples get the same answer: the service does not know who asks.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from hour24.rehearsal.story import Story
+from hour24.rehearsal.scenario import Scenario
 
 SPREAD = 0.20
+"""Standard deviation of the logarithm of a duration."""
 SLOW_MS = 650.0
+"""Added by the fault slow_endpoint."""
 LONGEST_Z = 2.6
+"""Random numbers are cut at this many standard deviations."""
 BLOCK_S = 600.0
+"""Seconds of constant drift."""
 _NORMAL = NormalDist()
 
 
@@ -62,14 +66,14 @@ TRANSACTIONS: tuple[tuple[str, float, float], ...] = (
 _BACKGROUND = frozenset({"jobs.sync_calls", "jobs.bill_minutes", "jobs.purge_recordings"})
 
 
-class Answered(Struct, frozen=True):
-    """How the service answers.
+class ServiceReply(Struct, frozen=True):
+    """The service's answer.
 
     Args:
         status: HTTP status; 0 when it does not answer at all.
-        took_ms: of its own work.
+        took_ms: time of the service itself.
         body: JSON.
-        instance: who answered.
+        instance: which one reply.
     """
 
     status: int
@@ -79,29 +83,29 @@ class Answered(Struct, frozen=True):
 
 
 class Service:
-    """The service's answers."""
+    """Computes the service's answers."""
 
-    def __init__(self, story: Story) -> None:
-        self.story = story
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
         self._drift = lru_cache(maxsize=4096)(self._drift_of)
 
-    def answer(self, endpoint: str, at: float, number: int) -> Answered:
-        """The answer to one request.
+    def answer(self, endpoint: str, at: float, number: int) -> ServiceReply:
+        """Return the answer to one request.
 
         Args:
-            at: epoch seconds, of the story.
-            number: tells requests at one moment apart; a load balancer's turn, too.
+            at: epoch seconds, of the scenario.
+            number: distinguishes requests at the same time; also the load balancer's turn.
         """
-        story = self.story
-        up = story.machines.up(story.hour(at))
-        if story.silent(at) or not up or story.now("network_down", at):
-            return Answered(0, 0.0)
+        scenario = self.scenario
+        up = scenario.machines.up(scenario.hour(at))
+        if scenario.is_silent(at) or not up or scenario.has_fault("network_down", at):
+            return ServiceReply(0, 0.0)
         life = up[number % len(up)]
         took = self.took_ms(endpoint, at, number)
         if endpoint == "health":
-            uptime = (story.hour(at) - life.start_h) * 3600.0
+            uptime = (scenario.hour(at) - life.start_h) * 3600.0
             status, body = self._health(at, life.instance, uptime)
-            return Answered(status, took, body, life.instance)
+            return ServiceReply(status, took, body, life.instance)
         fails = (
             ("error_spike", 0.40),
             ("vapi_errors", 0.08 if endpoint == "calls" else 0.0),
@@ -109,51 +113,51 @@ class Service:
             ("bad_deploy", 0.30),
         )
         for name, share in fails:
-            if share and story.now(name, at):
-                drawn = story.chance.uniform("answer", name, endpoint, story.tick(at), number)
+            if share and scenario.has_fault(name, at):
+                drawn = scenario.random.uniform("answer", name, endpoint, scenario.tick(at), number)
                 if drawn < share:
-                    return Answered(500, took, {"error": "internal"}, life.instance)
-        return Answered(200, took, {"items": [], "endpoint": endpoint}, life.instance)
+                    return ServiceReply(500, took, {"error": "internal"}, life.instance)
+        return ServiceReply(200, took, {"items": [], "endpoint": endpoint}, life.instance)
 
     def _health(self, at: float, instance: str, uptime: float) -> tuple[int, dict[str, Any]]:
-        story = self.story
-        down = story.now("database_down", at)
-        degraded = down or story.now("health_degraded", at)
-        told = at - 3 * 3600.0 if story.now("bad_timestamp", at) else at
-        moment = datetime.fromtimestamp(told, UTC).isoformat(timespec="milliseconds")
+        scenario = self.scenario
+        down = scenario.has_fault("database_down", at)
+        degraded = down or scenario.has_fault("health_degraded", at)
+        shown_at = at - 3 * 3600.0 if scenario.has_fault("bad_timestamp", at) else at
+        timestamp = datetime.fromtimestamp(shown_at, UTC).isoformat(timespec="milliseconds")
         return 503 if down else 200, {
             "status": "degraded" if degraded else "ok",
             "database": not degraded,
             "supabase": not down,
             "backgroundJobs": True,
-            "timestamp": moment.replace("+00:00", "Z"),
+            "timestamp": timestamp.replace("+00:00", "Z"),
             "uptime": round(uptime, 3),
             "instance": instance,
         }
 
     def took_ms(self, endpoint: str, at: float, number: int) -> float:
-        """The service's own time for one request, ms."""
-        chance = self.story.chance
-        tick = self.story.tick(at)
+        """Return the service's time for one request, ms."""
+        random = self.scenario.random
+        tick = self.scenario.tick(at)
         median = ENDPOINTS[endpoint].ms * self._drift(endpoint, int(tick // (1000 * BLOCK_S)))
-        took = median * math.exp(SPREAD * chance.normal("took", endpoint, tick, number))
-        if endpoint == "calls" and self.story.now("slow_endpoint", at):
+        took = median * math.exp(SPREAD * random.normal("took", endpoint, tick, number))
+        if endpoint == "calls" and self.scenario.has_fault("slow_endpoint", at):
             took += SLOW_MS
         return took
 
     def _drift_of(self, endpoint: str, block: int) -> float:
-        return 1.0 + 0.02 * self.story.chance.normal("drift", endpoint, block)
+        return 1.0 + 0.02 * self.scenario.random.normal("drift", endpoint, block)
 
     def transactions(self, start: float, end: float) -> list[Transaction]:
-        """Every transaction that Sentry has spans of, busiest first."""
-        story = self.story
+        """Return every transaction of which Sentry has spans, busiest first."""
+        scenario = self.scenario
         hours = (end - start) / 3600.0
-        if hours <= 0 or story.now("no_traffic", start):
+        if hours <= 0 or scenario.has_fault("no_traffic", start):
             return []
-        middle = (story.hour(start) + story.hour(end)) / 2
+        middle = (scenario.hour(start) + scenario.hour(end)) / 2
         found = []
         for name, ms, share in TRANSACTIONS:
-            count = round(60 * hours * story.rate(middle) * share)
+            count = round(60 * hours * scenario.rate(middle) * share)
             slow = 0.0
             if name == "GET /api/calls":
                 slow = self._slow_share("slow_endpoint", start, end)
@@ -166,7 +170,7 @@ class Service:
         return sorted(found, key=lambda each: -each.count)
 
     def _slow_share(self, fault: str, start: float, end: float) -> float:
-        inside = self.story.since_h(fault, end) - self.story.since_h(fault, start)
+        inside = self.scenario.since_h(fault, end) - self.scenario.since_h(fault, start)
         return min(1.0, inside * 3600.0 / (end - start))
 
 
@@ -183,7 +187,7 @@ class Transaction(Struct, frozen=True):
     pieces: Sequence[tuple[float, float, float]]
 
     def quantile(self, q: float) -> float:
-        """Milliseconds; ``q`` 0 to 1."""
+        """Return the quantile in milliseconds; ``q`` from 0 to 1."""
         low, high = 0.0, max(m * math.exp(SPREAD * LONGEST_Z) + c for _, m, c in self.pieces)
         if q >= 1.0:
             return high
@@ -194,7 +198,7 @@ class Transaction(Struct, frozen=True):
         return high
 
     def mean(self) -> float:
-        """Milliseconds."""
+        """Return the mean in milliseconds."""
         return sum(s * (m * math.exp(SPREAD**2 / 2) + c) for s, m, c in self.pieces)
 
     def _below(self, value: float, median: float) -> float:

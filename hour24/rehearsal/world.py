@@ -1,10 +1,10 @@
-"""The present of a rehearsal: its story, its moment, and what was done to it meanwhile.
+"""The state of a rehearsal: its scenario, its time, and what was done to it.
 
 Rules of this module:
 
-- One world a process; every server of it reads the same moment.
-- What happens to it while it is served is little: events that Sentry was sent, rollbacks,
-  whether a push deploys by itself, faults that somebody lifted.
+- One world per process; all its servers read the same time.
+- Little changes while it is served: events sent to Sentry, rollbacks, whether a push deploys
+  automatically, replaced faults.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from hour24.errors import ConfigurationError
 from hour24.rehearsal.lines import Lines
-from hour24.rehearsal.story import Story
+from hour24.rehearsal.scenario import Scenario
 from hour24.rehearsal.timing import Service
 
 
@@ -42,70 +42,70 @@ class World:
         self._rollbacks: tuple[tuple[float, str], ...] = ()
         self._now = now.timestamp()
         self._lock = threading.Lock()
-        self._tell()
+        self._rebuild()
 
-    def _tell(self) -> None:
-        self.story = Story(self._seed, self._faults, self.t0, self._rollbacks)
-        self.lines = Lines(self.story)
-        self.service = Service(self.story)
+    def _rebuild(self) -> None:
+        self.scenario = Scenario(self._seed, self._faults, self.t0, self._rollbacks)
+        self.lines = Lines(self.scenario)
+        self.service = Service(self.scenario)
 
     @property
     def now(self) -> float:
-        """The present moment, epoch seconds."""
+        """The present time, epoch seconds."""
         return self._now
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """As they were written."""
+        """The faults as they were written."""
         return self._faults
 
-    def step(self, now: datetime) -> None:
-        """Move on to ``now``; a moment that has passed already changes nothing."""
+    def advance(self, now: datetime) -> None:
+        """Advance to ``now``; a time already passed changes nothing."""
         with self._lock:
             self._now = max(self._now, now.timestamp())
 
-    def stand(self, now: datetime) -> None:
-        """Stand at ``now``, wherever it was before: a new run begins."""
+    def set_time(self, now: datetime) -> None:
+        """Set the time to ``now``, forward or back, for a new run."""
         with self._lock:
             self._now = now.timestamp()
 
-    def plague(self, faults: Sequence[str]) -> None:
-        """Replace the faults; rollbacks are forgotten with what they healed.
+    def set_faults(self, faults: Sequence[str]) -> None:
+        """Replace the faults and forget the rollbacks.
 
-        Raises: ConfigurationError, when one is none.
+        Raises: ConfigurationError, when one does not exist.
         """
         with self._lock:
             before, self._faults = self._faults, tuple(faults)
             self._rollbacks = ()
             try:
-                self._tell()
+                self._rebuild()
             except ConfigurationError:
                 self._faults = before
                 raise
 
     def roll_back(self, deploy_id: str) -> str:
-        """Begin a rollback to this deploy, now. Returns: the new deploy's id."""
+        """Start a rollback to this deploy now; return the new deploy's id."""
         with self._lock:
-            hour = self.story.hour(self._now)
+            hour = self.scenario.hour(self._now)
             self._rollbacks = (*self._rollbacks, (hour, deploy_id))
-            self._tell()
+            self._rebuild()
             made = next(
-                d.id for d in reversed(self.story.machines.deploys) if d.trigger == "rollback"
+                d.id for d in reversed(self.scenario.machines.deploys) if d.trigger == "rollback"
             )
         self.rolled_back(deploy_id)
         return made
 
     def state(self) -> dict[str, Any]:
-        """What ``GET /state`` tells."""
+        """Return the answer of ``GET /state``."""
         at = self._now
-        names = {fault.name for fault in self.story.faults}
+        names = {fault.name for fault in self.scenario.faults}
         return {
             "now": stamp(at),
             "t0": stamp(self.t0.timestamp()),
-            "hour": round(self.story.hour(at), 4),
+            "hour": round(self.scenario.hour(at), 4),
             "seed": self._seed,
             "faults": list(self._faults),
-            "active": sorted(name for name in names if self.story.now(name, at)),
+            "active": sorted(name for name in names if self.scenario.has_fault(name, at)),
             "rollbacks": [list(each) for each in self._rollbacks],
             "auto_deploy": self.auto_deploy,
             "sent": sorted(self.sent),
@@ -113,6 +113,6 @@ class World:
 
 
 def stamp(at: float, digits: str = "milliseconds") -> str:
-    """RFC 3339, UTC."""
+    """Return a time as RFC 3339 in UTC."""
     text = datetime.fromtimestamp(at, UTC).isoformat(timespec=digits)
     return text.replace("+00:00", "Z")

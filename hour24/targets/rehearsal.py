@@ -23,7 +23,7 @@ from hour24.ledger.book import Ledger
 from hour24.rehearsal import probing
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
-from hour24.rehearsal.faults import parsed
+from hour24.rehearsal.faults import parse_faults
 from hour24.shipped import COMMAND
 from hour24.targets import watches
 from hour24.targets.context import Calls, Context
@@ -46,7 +46,7 @@ def open_context(request: Request, resources: ExitStack) -> Context:
     if known is not None:
         return context_of_watch(request, known, resources)
     faults = request.faults
-    parsed(faults)
+    parse_faults(faults)
     scenario = {"seed": 1 if request.seed is None else request.seed, "faults": list(faults)}
     t0 = request.t0 or datetime.now(UTC).replace(hour=BEGINS_AT, minute=0, second=0, microsecond=0)
     production, clock = _serve(request, scenario, t0, resources)
@@ -66,7 +66,7 @@ def attach(served_at: Path) -> tuple[Production, Clock]:
 
     Raises: ConfigurationError.
     """
-    served = Rehearsal.served(served_at)
+    served = Rehearsal.from_file(served_at)
     now = datetime.fromisoformat(served.state()["now"])
     return _production(served), RehearsalClock(served.control, now)
 
@@ -76,7 +76,7 @@ def _serve(
 ) -> tuple[Production, RehearsalClock]:
     """Returns its production, started unless already served, and its clock at the due time."""
     if request.rehearsal_at is not None:
-        served = Rehearsal.served(request.rehearsal_at)
+        served = Rehearsal.from_file(request.rehearsal_at)
     else:
         served = Rehearsal.start(
             seed=scenario["seed"], faults=tuple(scenario["faults"]), t0=t0, hour=request.hour
@@ -166,7 +166,7 @@ def _contradictions(request: Request, known: Ledger) -> list[str]:
         problems.append(
             f"--seed: expected {scenario['seed']} as in watch {name}, got {request.seed}"
         )
-    if request.faults and parsed(request.faults) != parsed(scenario["faults"]):
+    if request.faults and parse_faults(request.faults) != parse_faults(scenario["faults"]):
         has = ", ".join(scenario["faults"]) or "none"
         problems.append(
             f"--fault: expected {has} as in watch {name}, got {', '.join(request.faults)}; "

@@ -1,4 +1,4 @@
-"""The data files of the rehearsal, read once."""
+"""Reads the rehearsal's data files, each once."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 
 def text(name: str) -> str:
-    """The file as text."""
+    """Return a file as text."""
     return (files(__name__) / name).read_text(encoding="utf-8")
 
 
 @lru_cache
 def toml(name: str) -> dict[str, Any]:
-    """A TOML file; nobody changes what it holds."""
+    """Return a TOML file's content, shared and not to be changed."""
     return tomllib.loads(text(name))
 
 
 def shape(name: str, of: str) -> dict[str, Any]:
-    """A copy of the object ``of`` in a JSON file: the members that are always the same."""
+    """Return a copy of the object ``of`` in a JSON file: the members that never change."""
     found: dict[str, Any] = copy.deepcopy(_json(name)[of])
     return found
 

@@ -1,1 +1,1 @@
-"""The vendors' web interfaces, as they publish them, telling the rehearsal's story."""
+"""The vendors' APIs as published, answering from the rehearsal's scenario."""

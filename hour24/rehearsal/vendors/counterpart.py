@@ -4,8 +4,8 @@ Rules of this module:
 
 - The counterpart of witness NAME is the folder ``vendors/NAME``, whose ``__init__`` has the value
   ``COUNTERPART``. It is found by its folder; nothing else lists counterparts.
-- That file imports nothing of the story, because the table of faults is made from it: its server
-  is named as ``"module:name"`` and imported when a rehearsal starts.
+- That file imports nothing of the scenario, because the table of faults is built from it: its
+  server is named as ``"module:name"`` and imported when a rehearsal starts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WAYS = MappingProxyType(
         "rate_limited": "answers 429 for the next hour",
         "malformed": "answers HTML, or JSON cut off in the middle",
         "empty": "answers with nothing in it",
-        "slow": "answers later than anybody waits",
+        "slow": "answers after every timeout",
         "refused": "answers 401",
         "failing": "answers 503",
     }
@@ -38,8 +38,8 @@ class Kind(Struct, frozen=True):
 
     Args:
         says: what happens, one line.
-        lasts_h: hours until it is over by itself; none: it stays.
-        witness: whether it is a witness that fails, and not the system.
+        lasts_h: hours until it ends by itself; None: it stays.
+        witness: whether a witness fails and not the system.
     """
 
     says: str

@@ -1,4 +1,4 @@
-"""The server of a counterpart: what each tells the rest of the rehearsal."""
+"""The server of a counterpart, and what the rehearsal needs from it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Part:
         return {}
 
     def apply(self) -> None:
-        """Become what the story says of this moment, where that takes more than answering."""
+        """Put the scenario's present state into effect, if answering requests is not enough."""
 
     def stop(self) -> None:
         """End what would outlive the process."""

@@ -2,9 +2,9 @@
 
 Rules of this module:
 
-- HTTP/1.1, connections kept, no delay; ``Date`` is the rehearsal's moment.
-- A fault ``NAME_WAY`` fails the vendor of that name before it is asked anything; which ways
-  there are stands in :mod:`hour24.rehearsal.vendors.counterpart`.
+- HTTP/1.1, connections kept, no delay; ``Date`` is the rehearsal's time.
+- A fault ``NAME_WAY`` makes the vendor of that name fail before it reads the request; the ways are
+  in :mod:`hour24.rehearsal.vendors.counterpart`.
 - Refusals have the vendor's own form.
 """
 
@@ -29,6 +29,7 @@ from hour24.rehearsal.vendors.part import Part
 from hour24.rehearsal.world import World
 
 SLOW_S = 2.5
+"""Longer than the rehearsal's timeouts of 2 s."""
 LIMITED_S = 3600
 HTML = b"<!doctype html><html><body><div id=root></div></body></html>"
 REASONS = {
@@ -65,7 +66,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is answered: ``body`` as JSON, or bytes as they are."""
+    """An answer; ``body`` is sent as JSON, bytes unchanged."""
 
     status: int
     body: Any = None
@@ -74,7 +75,7 @@ class Reply:
 
 
 class Refused(Exception):
-    """An answer that is no result: raised where it is found."""
+    """An error answer, raised where it is found."""
 
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
@@ -114,7 +115,7 @@ class Vendor(Part):
         return {self.variable: self.token} if self.token else {}
 
     def reply(self, request: Request) -> Reply | None:
-        """The answer to a request; none: the connection breaks."""
+        """Return the answer to a request; None: break the connection."""
         if self._fails("unreachable"):
             return None
         if self._fails("slow"):
@@ -136,32 +137,32 @@ class Vendor(Part):
         return reply
 
     def _fails(self, way: str) -> bool:
-        return self.world.story.now(f"{self.name}_{way}", self.world.now)
+        return self.world.scenario.has_fault(f"{self.name}_{way}", self.world.now)
 
     def allowed(self, request: Request) -> bool:
-        """Whether it carries the token."""
+        """True if the request carries the token."""
         return request.headers.get("authorization") == f"Bearer {self.token}"
 
     def answer(self, request: Request) -> Reply:
-        """The answer, all being well. Raises: Refused."""
+        """Return the answer without faults. Raises: Refused."""
         raise NotImplementedError
 
     def error(self, status: int, says: str) -> Reply:
-        """A refusal in the vendor's form."""
+        """Return a refusal in the vendor's form."""
         return Reply(status, {"message": says})
 
     def limited(self) -> Reply:
-        """A 429 in the vendor's form."""
+        """Return a 429 in the vendor's form."""
         return self.error(429, "rate limit exceeded")
 
     def emptied(self, request: Request, reply: Reply) -> Reply:
-        """The answer with nothing in it."""
+        """Return the answer without its content."""
         if isinstance(reply.body, list):
             return Reply(reply.status, [], reply.headers)
         return Reply(reply.status, {}, reply.headers)
 
     def not_found(self, says: str = "not found") -> Refused:
-        """The refusal of a path or id that is not there."""
+        """Return the refusal of an unknown path or id."""
         return Refused(self.error(404, says))
 
 
@@ -178,7 +179,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is nobody's error."""
+        """Ignore clients that disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -201,10 +202,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._break()
             return
         data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-        moment = datetime.fromtimestamp(self.answering.world.now, UTC)
+        now = datetime.fromtimestamp(self.answering.world.now, UTC)
         head = [
             f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}",
-            f"Date: {format_datetime(moment, usegmt=True)}",
+            f"Date: {format_datetime(now, usegmt=True)}",
             f"Content-Type: {reply.content_type}",
             f"Content-Length: {len(data)}",
             *(f"{name}: {value}" for name, value in reply.headers.items()),
@@ -221,13 +222,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """A rehearsal's vendor keeps no log."""
+        """Write no log."""
 
 
-def moment_of(text: str, otherwise: float) -> float:
-    """Epoch seconds of an ISO moment; without a zone it is UTC.
+def parse_time(text: str, otherwise: float) -> float:
+    """Return the epoch seconds of an ISO 8601 time; without a zone it is UTC.
 
-    Raises: ValueError, when it is none.
+    Raises: ValueError.
     """
     if not text:
         return otherwise

@@ -9,7 +9,7 @@ COUNTERPART = Counterpart(
     no_ways="it is no server over HTTP: its faults are real sessions and a closed gate",
     faults={
         "database_unreachable": Kind(
-            "our way to the database is closed; it is fine itself", None, True
+            "the route to the database is closed; the database itself works", None, True
         ),
     },
     rank=4,

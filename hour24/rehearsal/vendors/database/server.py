@@ -1,12 +1,12 @@
-"""The rehearsal's database: what the story says of it, and sessions that are real.
+"""The rehearsal's database: statements from the scenario, and real sessions.
 
 Rules of this module:
 
-- Statements are the story's: a view of pg_stat_statements' shape in schema ``extensions``,
-  where Supabase keeps it. The real extension would tell of our own asking.
-- Connections, locks, transactions left open and running statements are real sessions. Their
-  ages are real too: a rehearsal's limits are a second where a production's are a minute.
-- The way to the database leads through a gate, so that it can be closed while all is well.
+- Statements come from the scenario: a view with the columns of pg_stat_statements in schema
+  ``extensions``, where Supabase has it. The real extension would count our own queries.
+- Connections, locks, open transactions and running statements are real sessions. Their ages are
+  real too: a rehearsal's limits are a second where a production's are a minute.
+- Connections go through a gate, so that the route can be closed while the database works.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import threading
 import time
 from typing import Any
 
-from hour24.rehearsal.postgres import MAX_CONNECTIONS, PostgresServer, found
+from hour24.rehearsal.postgres import MAX_CONNECTIONS, PostgresServer, find_postgres
+from hour24.rehearsal.scenario import Scenario
 from hour24.rehearsal.settings import TIMEOUT_S
-from hour24.rehearsal.story import Story
 from hour24.rehearsal.vendors.part import Part, Section
 from hour24.rehearsal.world import World
 
@@ -29,10 +29,11 @@ APP = "platform_app"
 PLATFORM = "supabase_admin"
 DSN = "HOUR24_REHEARSAL_DATABASE_DSN"
 AGED_S = 1.3
-SETTLED_WITHIN_S = 3.0
+"""Waited after sessions began: older than the rehearsal's limit of a second."""
+CLOSED_WITHIN_S = 3.0
 POOL = 5
 FULL = 31
-"""Sessions at rest, and when the pool is exhausted: of 37 that are available."""
+"""Idle sessions normally, and when the pool is exhausted; 37 are available."""
 STATEMENTS: tuple[tuple[str, str, float, float, float], ...] = (
     (
         APP,
@@ -60,11 +61,11 @@ GRANT USAGE ON SCHEMA extensions TO {READER};
 CREATE TABLE public.calls (id int PRIMARY KEY, tenant int);
 INSERT INTO public.calls SELECT n, n % 7 FROM generate_series(1, 100) n;
 GRANT SELECT, UPDATE ON public.calls TO {APP};
-CREATE TABLE extensions.told (
+CREATE TABLE extensions.fake_statements (
   queryid bigint PRIMARY KEY, role name, query text, calls bigint,
   total double precision, longest double precision
 );
-"""  # noqa: S608  names of our own
+"""  # noqa: S608  constants
 _VIEWS = """
 CREATE VIEW extensions.pg_stat_statements AS
 SELECT r.oid AS userid, d.oid AS dbid, true AS toplevel, t.queryid, t.query,
@@ -86,7 +87,7 @@ SELECT r.oid AS userid, d.oid AS dbid, true AS toplevel, t.queryid, t.query,
   0::bigint AS jit_inlining_count, 0::double precision AS jit_inlining_time,
   0::bigint AS jit_optimization_count, 0::double precision AS jit_optimization_time,
   0::bigint AS jit_emission_count, 0::double precision AS jit_emission_time{since_17}
-FROM extensions.told t
+FROM extensions.fake_statements t
 JOIN pg_roles r ON r.rolname = t.role
 JOIN pg_database d ON d.datname = current_database();
 CREATE VIEW extensions.pg_stat_statements_info AS
@@ -96,19 +97,19 @@ GRANT SELECT ON extensions.pg_stat_statements, extensions.pg_stat_statements_inf
 
 
 class Database(Part):
-    """The database of one world."""
+    """The database of one rehearsal."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self.server = PostgresServer.start(found(packaged=world.packaged))
+        self.server = PostgresServer.start(find_postgres(packaged=world.packaged))
         self._lock = threading.Lock()
         self._idle: list[Any] = []
         self._busy: dict[str, list[Any]] = {}
         self._password_changed = False
-        self._told_of: tuple[float, Story] | None = None
+        self._written_for: tuple[float, Scenario] | None = None
         self._admin: Any = self.server.connect()
         modern = self.server.binaries.major >= 17
-        # counted since a moment of the story: one that moved would be a reset
+        # a fixed time: a moving one would look like a reset of the counters
         since = f"timestamptz '{world.t0.isoformat()}' - interval '40 days'"
         with self._admin.cursor() as cursor:
             cursor.execute(_SCHEMA)
@@ -125,7 +126,7 @@ class Database(Part):
 
     @property
     def dsn(self) -> str:
-        """How a checkpoint connects."""
+        """The connection string that a checkpoint uses."""
         return self.server.dsn(READER, READER_PASSWORD, self.gate.port)
 
     def section(self) -> Section:
@@ -142,41 +143,41 @@ class Database(Part):
         return {DSN: self.dsn}
 
     def _open(self) -> bool:
-        return not self.world.story.now("database_unreachable", self.world.now)
+        return not self.world.scenario.has_fault("database_unreachable", self.world.now)
 
     def stop(self) -> None:
         """Close everything and stop the server."""
         self.gate.stop()
-        self._leave()
+        self._disconnect()
         self.server.stop()
 
     def apply(self) -> None:
-        """Make the database what the story says of this moment."""
+        """Put the scenario's present state into effect."""
         with self._lock:
-            story, now = self.world.story, self.world.now
-            if story.now("database_down", now) or story.now("baseline_gone", now):
-                self._leave()
+            scenario, now = self.world.scenario, self.world.now
+            if scenario.has_fault("database_down", now) or scenario.has_fault("baseline_gone", now):
+                self._disconnect()
                 self.server.down()
                 return
             self.server.up()
             if self._admin is None:
                 self._admin = self.server.connect()
-            self._refuse(story.now("login_refused", now))
-            self._tell(story, now)
-            self._rest(FULL if story.now("pool_exhausted", now) else POOL)
+            self._set_password(scenario.has_fault("login_refused", now))
+            self._write_statements(scenario, now)
+            self._keep_idle(FULL if scenario.has_fault("pool_exhausted", now) else POOL)
             begun = [
-                self._session("idle_in_transaction", story, now),
-                self._session("lock_wait", story, now),
-                self._session("slow_statement", story, now),
+                self._session("idle_in_transaction", scenario, now),
+                self._session("lock_wait", scenario, now),
+                self._session("slow_statement", scenario, now),
             ]
-            self._settle()
+            self._await_closed()
             if any(begun):
                 time.sleep(AGED_S)
 
-    def _settle(self) -> None:
-        """Return once the sessions that were closed are gone."""
+    def _await_closed(self) -> None:
+        """Wait until closed sessions are gone from the server."""
         wanted = len(self._idle) + sum(len(held) for held in self._busy.values())
-        until = time.monotonic() + SETTLED_WITHIN_S
+        until = time.monotonic() + CLOSED_WITHIN_S
         while time.monotonic() < until:
             with self._admin.cursor() as cursor:
                 cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", (APP,))
@@ -184,40 +185,42 @@ class Database(Part):
                     return
             time.sleep(0.005)
 
-    def _refuse(self, refused: bool) -> None:
+    def _set_password(self, refused: bool) -> None:
         if refused != self._password_changed:
             secret = "another" if refused else READER_PASSWORD
             with self._admin.cursor() as cursor:
                 cursor.execute(f"ALTER ROLE {READER} PASSWORD %s", (secret,))
             self._password_changed = refused
 
-    def _tell(self, story: Story, now: float) -> None:
-        key = (now // 60, story)
-        if self._told_of == key:
+    def _write_statements(self, scenario: Scenario, now: float) -> None:
+        key = (now // 60, scenario)
+        if self._written_for == key:
             return
-        self._told_of = key
-        up_h = story.hour(now) + 960.0
+        self._written_for = key
+        up_h = scenario.hour(now) + 960.0
         rows = [
             (number, role, query, int(up_h * calls), int(up_h * calls) * mean, longest)
             for number, (role, query, calls, mean, longest) in enumerate(STATEMENTS, 1)
         ]
-        slow_h = story.since_h("slow_statement", now)
-        if slow_h > 0 or story.now("slow_statement", now):
+        slow_h = scenario.since_h("slow_statement", now)
+        if slow_h > 0 or scenario.has_fault("slow_statement", now):
             calls = 1 + int(60 * slow_h)
             rows.append((99, APP, SLOW, calls, calls * 1800.0, 2600.0))
         with self._admin.cursor() as cursor:
-            cursor.execute("DELETE FROM extensions.told")
-            cursor.executemany("INSERT INTO extensions.told VALUES (%s, %s, %s, %s, %s, %s)", rows)
+            cursor.execute("DELETE FROM extensions.fake_statements")
+            cursor.executemany(
+                "INSERT INTO extensions.fake_statements VALUES (%s, %s, %s, %s, %s, %s)", rows
+            )
 
-    def _rest(self, wanted: int) -> None:
+    def _keep_idle(self, wanted: int) -> None:
         while len(self._idle) < wanted:
             self._idle.append(self.server.connect(APP, READER_PASSWORD))
         while len(self._idle) > wanted:
             self._idle.pop().close()
 
-    def _session(self, fault: str, story: Story, now: float) -> bool:
-        """Begin or end the sessions of a fault. Returns: whether they began."""
-        active = story.now(fault, now)
+    def _session(self, fault: str, scenario: Scenario, now: float) -> bool:
+        """Begin or end the sessions of a fault; return True if they began."""
+        active = scenario.has_fault(fault, now)
         if active == (fault in self._busy):
             return False
         if not active:
@@ -242,7 +245,7 @@ class Database(Part):
         return True
 
     def _running(self, statement: str) -> Any:
-        """A session in the middle of a statement."""
+        """Return a session that is executing a statement."""
         from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
         connection = self.server.connect(APP, READER_PASSWORD, async_=True)
@@ -263,26 +266,26 @@ class Database(Part):
         with contextlib.suppress(Exception):
             connection.close()
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         sessions = [*self._idle, *(each for held in self._busy.values() for each in held)]
-        self._idle, self._busy, self._told_of = [], {}, None
+        self._idle, self._busy, self._written_for = [], {}, None
         for connection in (*sessions, self._admin):
-            with contextlib.suppress(Exception):  # the server may be gone already
+            with contextlib.suppress(Exception):  # the server may have stopped
                 connection.close()
         self._admin = None
 
 
 class Gate:
-    """A port that leads to another one, as long as it is open.
+    """A port that forwards to another one while it is open.
 
     Args:
-        to: the port it leads to.
-        opened: asked for each new connection; a connection of the past stays.
+        to: the port it forwards to.
+        is_open: called for each new connection; existing ones stay.
     """
 
-    def __init__(self, to: int, opened: Any) -> None:
+    def __init__(self, to: int, is_open: Any) -> None:
         self._to = to
-        self._opened = opened
+        self._is_open = is_open
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self.port = 0
@@ -308,7 +311,7 @@ class Gate:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self._opened():
+        if not self._is_open():
             writer.transport.abort()
             return
         try:

@@ -2,7 +2,7 @@
 
 Rules of this room:
 
-- Logs are paged by moments, newest first unless asked otherwise, at most 100 a page; lists of
+- Logs are paged by time, newest first unless requested otherwise, at most 100 a page; lists of
   events and deploys by the cursor of their last item, until an empty page.
 - Metrics are a bare list with a unit a series: memory in bytes, requests as counts, latency in
   seconds. What does not apply is an empty list.
@@ -24,7 +24,7 @@ from hour24.rehearsal.lines import LABELS, LogLine
 from hour24.rehearsal.machines import LIMIT_MB, SERVICE, Deploy
 from hour24.rehearsal.settings import TIMEOUT_S
 from hour24.rehearsal.vendors.part import Section
-from hour24.rehearsal.vendors.web import LIMITED_S, Refused, Reply, Request, Vendor, moment_of
+from hour24.rehearsal.vendors.web import LIMITED_S, Refused, Reply, Request, Vendor, parse_time
 from hour24.rehearsal.world import stamp
 
 OWNER = "tea-d0cjkelq67qs70c2puff"
@@ -123,7 +123,7 @@ class Render(Vendor):
             "suspended": "not_suspended",
             "suspenders": [],
             "createdAt": "2025-01-01T00:00:00Z",
-            "updatedAt": stamp(self.world.story.at(-76.0)),
+            "updatedAt": stamp(self.world.scenario.at(-76.0)),
             "serviceDetails": {
                 "buildPlan": "starter",
                 "env": "python",
@@ -140,17 +140,17 @@ class Render(Vendor):
         }
 
     def _instances(self) -> Any:
-        story = self.world.story
+        scenario = self.world.scenario
         return [
-            {"id": life.instance, "createdAt": stamp(story.at(life.start_h))}
-            for life in story.machines.up(story.hour(self.world.now))
+            {"id": life.instance, "createdAt": stamp(scenario.at(life.start_h))}
+            for life in scenario.machines.up(scenario.hour(self.world.now))
         ]
 
     def _span(self, request: Request, hours: float = 1.0) -> tuple[float, float]:
         now = self.world.now
         try:
-            end = moment_of(request.one("endTime"), now)
-            start = moment_of(request.one("startTime"), min(end, now) - hours * 3600)
+            end = parse_time(request.one("endTime"), now)
+            start = parse_time(request.one("startTime"), min(end, now) - hours * 3600)
         except ValueError:
             raise Refused(self.error(400, "startTime, endTime: expected RFC 3339")) from None
         if start > end:
@@ -166,7 +166,7 @@ class Render(Vendor):
         return int(text)
 
     def _listed(self, request: Request, things: list[dict[str, Any]], name: str) -> Any:
-        """Newest first, after the cursor if there is one."""
+        """Return a page of the list, newest first, after the cursor if there is one."""
         cursor = request.one("cursor")
         if cursor:
             after = [i for i, thing in enumerate(things) if thing["id"] == cursor]
@@ -176,55 +176,59 @@ class Render(Vendor):
         return [{name: thing, "cursor": thing["id"]} for thing in things[: self._limit(request)]]
 
     def _events(self, request: Request) -> list[dict[str, Any]]:
-        story, chance = self.world.story, self.world.story.chance
+        scenario, random = self.world.scenario, self.world.scenario.random
         start, end = self._span(request)
         wanted = {kind for each in request.all("type") for kind in each.split(",")}
         return [
             {
-                "id": "evt-" + chance.hex(20, "evt", each.hour, each.type, str(each.details)),
-                "timestamp": stamp(story.at(each.hour)),
+                "id": "evt-" + random.hex(20, "evt", each.hour, each.type, str(each.details)),
+                "timestamp": stamp(scenario.at(each.hour)),
                 "serviceId": SERVICE,
                 "type": each.type,
                 "details": each.details,
             }
             for each in reversed(
-                story.machines.happenings(
-                    story.hour(start), story.hour(min(end, self.world.now + 0.001))
+                scenario.machines.platform_events(
+                    scenario.hour(start), scenario.hour(min(end, self.world.now + 0.001))
                 )
             )
             if not wanted or each.type in wanted
         ]
 
     def _deploys(self, request: Request) -> list[dict[str, Any]]:
-        story, now = self.world.story, self.world.now
+        scenario, now = self.world.scenario, self.world.now
         try:
-            after = moment_of(request.one("createdAfter"), float("-inf"))
-            before = moment_of(request.one("createdBefore"), float("inf"))
+            after = parse_time(request.one("createdAfter"), float("-inf"))
+            before = parse_time(request.one("createdBefore"), float("inf"))
         except ValueError:
             raise Refused(self.error(400, "createdAfter: expected RFC 3339")) from None
         wanted = set(request.all("status"))
-        told = [
-            self._told(deploy)
-            for deploy in reversed(story.machines.deploys)
-            if story.at(deploy.created_h) <= now and after <= story.at(deploy.created_h) < before
+        shaped = [
+            self._shape_deploy(deploy)
+            for deploy in reversed(scenario.machines.deploys)
+            if scenario.at(deploy.created_h) <= now
+            and after <= scenario.at(deploy.created_h) < before
         ]
-        return [deploy for deploy in told if not wanted or deploy["status"] in wanted]
+        return [deploy for deploy in shaped if not wanted or deploy["status"] in wanted]
 
     def _deploy(self, deploy_id: str) -> Any:
-        for deploy in self.world.story.machines.deploys:
-            if deploy.id == deploy_id and self.world.story.at(deploy.created_h) <= self.world.now:
-                return self._told(deploy)
+        for deploy in self.world.scenario.machines.deploys:
+            if (
+                deploy.id == deploy_id
+                and self.world.scenario.at(deploy.created_h) <= self.world.now
+            ):
+                return self._shape_deploy(deploy)
         raise self.not_found(f"deploy {deploy_id} not found")
 
-    def _told(self, deploy: Deploy) -> dict[str, Any]:
-        story = self.world.story
-        hour = story.hour(self.world.now)
+    def _shape_deploy(self, deploy: Deploy) -> dict[str, Any]:
+        scenario = self.world.scenario
+        hour = scenario.hour(self.world.now)
         live = hour >= deploy.live_h
         status = "live" if live else "update_in_progress"
         if hour >= deploy.until_h:
             status = "deactivated"
-        created, finished = stamp(story.at(deploy.created_h)), stamp(story.at(deploy.live_h))
-        told = {
+        created, finished = stamp(scenario.at(deploy.created_h)), stamp(scenario.at(deploy.live_h))
+        shaped = {
             "id": deploy.id,
             "commit": {"id": deploy.commit, "message": deploy.message, "createdAt": created},
             "status": status,
@@ -234,8 +238,8 @@ class Render(Vendor):
             "updatedAt": finished if live else created,
         }
         if live:
-            told["finishedAt"] = finished
-        return told
+            shaped["finishedAt"] = finished
+        return shaped
 
     def _json(self, request: Request) -> dict[str, Any]:
         try:
@@ -248,9 +252,9 @@ class Render(Vendor):
 
     def _rollback(self, request: Request) -> Reply:
         target = self._json(request).get("deployId", "")
-        told = self._deploy(str(target))
-        if told["status"] != "deactivated":
-            raise Refused(self.error(400, f"deploy {target} is {told['status']}"))
+        shaped = self._deploy(str(target))
+        if shaped["status"] != "deactivated":
+            raise Refused(self.error(400, f"deploy {target} is {shaped['status']}"))
         made = self.world.roll_back(str(target))
         return Reply(201, self._deploy(made))
 
@@ -266,10 +270,10 @@ class Render(Vendor):
         backward = request.one("direction", "backward") != "forward"
         lines: list[LogLine] = []
         if SERVICE in request.all("resource"):
-            asked = _filter(request)
+            wanted = _filter(request)
             found = self.world.lines.between(start, min(end, self.world.now))
             for line in reversed(found) if backward else found:
-                if asked(line):
+                if wanted(line):
                     lines.append(line)
                     if len(lines) > limit:
                         break
@@ -311,35 +315,35 @@ class Render(Vendor):
             case "http-latency":
                 return self._latency(times, request.all("quantile") or ["0.99"])
             case "instance-count":
-                up = self.world.story.machines.up
-                hour = self.world.story.hour
+                up = self.world.scenario.machines.up
+                hour = self.world.scenario.hour
                 return [_series({}, "instances", [(at, len(up(hour(at)))) for at in times])]
             case "cpu":
                 return self._memory(times, lambda life, hour: 0.11, "cores")
         return []
 
     def _mb(self, life: Any, hour: float) -> float:
-        return self.world.story.machines.memory_mb(life, hour)
+        return self.world.scenario.machines.memory_mb(life, hour)
 
     def _memory(
         self, times: list[int], value: Callable[[Any, float], float], unit: str = "bytes"
     ) -> Any:
-        story = self.world.story
+        scenario = self.world.scenario
         series: dict[str, list[tuple[float, float]]] = {}
-        for life in story.machines.lives:
-            begin, until = story.at(life.start_h), story.at(min(life.end_h, 1000.0))
+        for life in scenario.machines.lives:
+            begin, until = scenario.at(life.start_h), scenario.at(min(life.end_h, 1000.0))
             for at in times:
-                if begin <= at < until and not story.silent(at):
-                    measured = value(life, story.hour(at))
+                if begin <= at < until and not scenario.is_silent(at):
+                    measured = value(life, scenario.hour(at))
                     series.setdefault(life.instance, []).append((at, measured))
         return [_series({"instance": name}, unit, values) for name, values in series.items()]
 
     def _requests(self, times: list[int], step: int, by_status: bool) -> Any:
-        story = self.world.story
+        scenario = self.world.scenario
         counted: dict[str, list[tuple[float, float]]] = {}
         totals = []
         for at in times:
-            found = _requests_in(story, at, step)
+            found = _requests_in(scenario, at, step)
             totals.append((at, float(sum(found.values()))))
             for status, count in found.items():
                 counted.setdefault(str(status), []).append((at, float(count)))
@@ -364,25 +368,25 @@ class Render(Vendor):
         return found
 
 
-def _requests_in(story: Any, at: float, step: int) -> dict[int, int]:
+def _requests_in(scenario: Any, at: float, step: int) -> dict[int, int]:
     """Requests by status in ``[at, at + step)``; below a minute, the minute's share."""
-    first = math.floor((at - story.at(0)) / 60)
+    first = math.floor((at - scenario.at(0)) / 60)
     if step < 60:
-        half = round((at - story.at(0)) % 60 / step)
-        minute = story.requests(first)
+        half = round((at - scenario.at(0)) % 60 / step)
+        minute = scenario.requests(first)
         return {s: (n + (0 if half else 1)) // 2 for s, n in minute.items()} if minute else {}
     found: dict[int, int] = {}
     for minute in range(first, first + step // 60):
-        for status, count in story.requests(minute).items():
+        for status, count in scenario.requests(minute).items():
             found[status] = found.get(status, 0) + count
     return found
 
 
 def _series(labels: dict[str, str], unit: str, values: Sequence[tuple[float, float]]) -> Any:
-    told = [{"field": "resource", "value": SERVICE}]
-    told += [{"field": field, "value": value} for field, value in labels.items()]
+    shaped = [{"field": "resource", "value": SERVICE}]
+    shaped += [{"field": field, "value": value} for field, value in labels.items()]
     return {
-        "labels": told,
+        "labels": shaped,
         "unit": unit,
         "values": [{"timestamp": stamp(at, "seconds"), "value": value} for at, value in values],
     }
@@ -399,23 +403,23 @@ def _line(line: LogLine) -> dict[str, Any]:
 
 
 def _filter(request: Request) -> Callable[[LogLine], bool]:
-    """What a line must be to be asked for: any of the values of every filter."""
+    """Return a test for log lines: every filter matches with one of its values."""
     checks: list[tuple[str, list[re.Pattern[str]]]] = []
     for name in ("level", "text", "type", "instance"):
         values = request.all(name)
         if values:
             checks.append((name, [_pattern(value, name == "text") for value in values]))
 
-    def asked(line: LogLine) -> bool:
-        told = {
+    def wanted(line: LogLine) -> bool:
+        shaped = {
             "level": line.level,
             "text": line.message,
             "type": LABELS["type"],
             "instance": line.instance,
         }
-        return all(any(p.search(told[name]) for p in patterns) for name, patterns in checks)
+        return all(any(p.search(shaped[name]) for p in patterns) for name, patterns in checks)
 
-    return asked
+    return wanted
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,7 @@ Rules of this room:
   token that sees none gets empty lists.
 - ``count``, ``firstSeen`` and ``lastSeen`` of an issue are of the window, ``lifetime`` is of
   all time; ``count`` is text.
-- An envelope that is accepted is stored and can be read back, unless Sentry is deaf.
+- An envelope that is accepted is stored and can be read back, unless the fault sentry_deaf is on.
 
 Source: Sentry's published API and ingest protocol.
 """
@@ -23,7 +23,7 @@ from hour24.rehearsal.settings import ENVIRONMENT, TIMEOUT_S
 from hour24.rehearsal.vendors.part import Section
 from hour24.rehearsal.vendors.sentry import shapes
 from hour24.rehearsal.vendors.sentry.tables import errors_table, outcomes, spans_table
-from hour24.rehearsal.vendors.web import LIMITED_S, Refused, Reply, Request, Vendor, moment_of
+from hour24.rehearsal.vendors.web import LIMITED_S, Refused, Reply, Request, Vendor, parse_time
 from hour24.rehearsal.world import World, stamp
 
 ORGANIZATION = "rehearsal"
@@ -150,7 +150,7 @@ class Sentry(Vendor):
             "X-Sentry-Rate-Limit-ConcurrentRemaining": "24",
         }
 
-    # --- what is asked ------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------
 
     def _window(self, request: Request) -> tuple[float, float]:
         """``start`` to ``end``, or back from now; a period wins. Raises: Refused."""
@@ -166,15 +166,15 @@ class Sentry(Vendor):
                 raise Refused(self.error(400, "start and end are both required"))
             return now - 14 * 86400, now
         try:
-            start = moment_of(request.one("start"), now)
-            end = moment_of(request.one("end"), now)
+            start = parse_time(request.one("start"), now)
+            end = parse_time(request.one("end"), now)
         except ValueError:
             raise Refused(self.error(400, "start and end: expected ISO 8601")) from None
         if end < start:
             raise Refused(self.error(400, "start must be before end"))
         return start, min(end, now)
 
-    def _project_seen(self, request: Request) -> bool:
+    def _has_project(self, request: Request) -> bool:
         asked = request.all("project")
         for each in asked:
             if each not in (PROJECT, PROJECT_ID, "-1"):
@@ -218,12 +218,12 @@ class Sentry(Vendor):
 
     def _issues(self, request: Request) -> list[dict[str, Any]]:
         start, end = self._window(request)
-        if not self._project_seen(request):
+        if not self._has_project(request):
             return []
         groups: dict[str, list[float]] = {}
         users: dict[str, set[str]] = {}
         kinds: dict[str, Kind] = {}
-        for event in self.world.story.stored_events(start, end):
+        for event in self.world.scenario.stored_events(start, end):
             key = event.kind.key
             kinds[key] = event.kind
             groups.setdefault(key, []).append(event.at)
@@ -233,7 +233,7 @@ class Sentry(Vendor):
                 kinds[key],
                 times,
                 len(users[key]),
-                self.world.story.first_seen(kinds[key]),
+                self.world.scenario.first_seen(kinds[key]),
                 (PROJECT, PROJECT_ID, ORGANIZATION),
                 end,
             )
@@ -244,11 +244,11 @@ class Sentry(Vendor):
             event
             for event in self.world.sent.values()
             if start <= event["at"] < end
-            and shapes.asked_for({**shapes.sent_issue([event], ("", "", "")), **event}, query)
+            and shapes.matches_query({**shapes.sent_issue([event], ("", "", "")), **event}, query)
         ]
         if sent:
             found.append(shapes.sent_issue(sent, (PROJECT, PROJECT_ID, ORGANIZATION)))
-        found = [issue for issue in found if shapes.asked_for(issue, query)]
+        found = [issue for issue in found if shapes.matches_query(issue, query)]
         by = {
             "freq": lambda issue: -int(issue["count"]),
             "new": lambda issue: _descending(issue["lifetime"]["firstSeen"]),
@@ -273,7 +273,7 @@ class Sentry(Vendor):
                 raise Refused(self.error(400, f"dataset must be one of: errors, spans: {dataset}"))
         except ValueError as problem:
             raise Refused(self.error(400, str(problem))) from None
-        if not self._project_seen(request):
+        if not self._has_project(request):
             body["data"] = []
         size, offset = self._size(request, "per_page"), self._offset(request)
         headers = self._links(request, offset, size, len(body["data"]))
@@ -290,7 +290,7 @@ class Sentry(Vendor):
         if seconds < 3600 or 86400 % seconds:
             raise Refused(self.error(400, "interval: expected at least 1h, a divisor of a day"))
         return outcomes(
-            self.world.story, start, end, seconds, group_by, fields, request.all("category")
+            self.world.scenario, start, end, seconds, group_by, fields, request.all("category")
         )
 
     def _event(self, event_id: str) -> dict[str, Any]:
@@ -316,7 +316,7 @@ class Sentry(Vendor):
             raise Refused(Reply(400, {"detail": says, "causes": []})) from None
         event_id = str(header.get("event_id", ""))
         for kind, payload in items:
-            if kind == "event" and not self.world.story.now("sentry_deaf", self.world.now):
+            if kind == "event" and not self.world.scenario.has_fault("sentry_deaf", self.world.now):
                 event_id = payload.get("event_id", event_id)
                 self.world.sent[event_id] = {
                     **payload,
@@ -328,8 +328,8 @@ class Sentry(Vendor):
         return Reply(200, {"id": event_id})
 
 
-def _descending(moment: str) -> tuple[int, ...]:
-    return tuple(-ord(character) for character in moment)
+def _descending(timestamp: str) -> tuple[int, ...]:
+    return tuple(-ord(character) for character in timestamp)
 
 
 def _items(body: bytes) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:

@@ -31,7 +31,7 @@ ALWAYS = frozenset(
         "timesSeen",
     ]
 )
-"""Search terms that every thing of the rehearsal satisfies, or whose window already does."""
+"""Search terms that everything in a rehearsal matches, or that the window covers."""
 
 
 def organization(slug: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def issue(
 
 
 def sent_issue(sent: list[dict[str, Any]], where: tuple[str, str, str]) -> dict[str, Any]:
-    """The issue of the events that were sent through the ingest while the rehearsal ran."""
+    """Return the issue of the events sent to the ingest while the rehearsal ran."""
     times = sorted(event["at"] for event in sent)
     title = _message(sent[0])
     seen = {"firstSeen": stamp(times[0]), "lastSeen": stamp(times[-1])}
@@ -133,10 +133,10 @@ def _issue(number: str, title: str, where: tuple[str, str, str]) -> dict[str, An
 
 def event(sent: dict[str, Any], project_id: str) -> dict[str, Any]:
     """``GET /projects/{org}/{project}/events/{event_id}/`` of an event that was sent."""
-    told = [{"key": key, "value": value} for key, value in tags_of(sent).items()]
+    tags = [{"key": key, "value": value} for key, value in tags_of(sent).items()]
     for key in ("environment", "level"):
         if isinstance(sent.get(key), str):
-            told.append({"key": key, "value": sent[key]})
+            tags.append({"key": key, "value": sent[key]})
     title = _message(sent)
     return {
         **data.shape(SHAPES, "event"),
@@ -146,7 +146,7 @@ def event(sent: dict[str, Any], project_id: str) -> dict[str, Any]:
         "projectID": project_id,
         "message": title,
         "title": title,
-        "tags": told,
+        "tags": tags,
         "platform": sent.get("platform", "other"),
         "dateCreated": sent["received"],
         "dateReceived": sent["received"],
@@ -187,7 +187,7 @@ def error_rows(
             "user": f"id:{each.user}",
             "platform": "python",
         }
-        for each in world.story.stored_events(start, end)
+        for each in world.scenario.stored_events(start, end)
     ]
     for sent in world.sent.values():
         if start <= sent["at"] < end:
@@ -221,25 +221,25 @@ def _number_of(kind: Kind, slug: str) -> str:
 
 
 def _message(sent: dict[str, Any]) -> str:
-    told = sent.get("message") or sent.get("logentry") or ""
-    if isinstance(told, dict):
-        told = told.get("formatted") or told.get("message") or ""
+    tags = sent.get("message") or sent.get("logentry") or ""
+    if isinstance(tags, dict):
+        tags = tags.get("formatted") or tags.get("message") or ""
     values = (sent.get("exception") or {}).get("values") or []
-    if not told and values:
-        told = f"{values[0].get('type')}: {values[0].get('value')}"
-    return str(told) or "<unlabeled event>"
+    if not tags and values:
+        tags = f"{values[0].get('type')}: {values[0].get('value')}"
+    return str(tags) or "<unlabeled event>"
 
 
-def asked_for(thing: dict[str, Any], query: str) -> bool:
-    """Whether a thing answers the search terms."""
+def matches_query(thing: dict[str, Any], query: str) -> bool:
+    """True if an object matches the search terms."""
     try:
         terms = shlex.split(query)
     except ValueError:
         terms = query.split()
-    return all(_holds(thing, term) for term in terms)
+    return all(_matches_term(thing, term) for term in terms)
 
 
-def _holds(thing: dict[str, Any], term: str) -> bool:
+def _matches_term(thing: dict[str, Any], term: str) -> bool:
     negated, term = term.startswith("!"), term.removeprefix("!")
     key, colon, value = term.partition(":")
     if not colon:

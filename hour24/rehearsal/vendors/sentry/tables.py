@@ -3,7 +3,7 @@
 Rules of this room:
 
 - Keys of a row are the fields exactly as they were asked for; an unknown field is refused.
-- Units stand in ``meta.units``: times in milliseconds.
+- Units are in ``meta.units``: times in milliseconds.
 - A sort must be one of the fields.
 """
 
@@ -14,9 +14,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from hour24.rehearsal.story import Story
+from hour24.rehearsal.scenario import Scenario
 from hour24.rehearsal.timing import Transaction
-from hour24.rehearsal.vendors.sentry.shapes import asked_for
+from hour24.rehearsal.vendors.sentry.shapes import matches_query
 from hour24.rehearsal.world import stamp
 
 Table = dict[str, Any]
@@ -51,7 +51,7 @@ TYPES = {"timestamp": "date", "issue.id": "integer", "error.type": "array", "err
 
 def errors_table(fields: list[str], rows: list[Table], query: str, sort: str) -> Table:
     """``dataset=errors``. Raises: ValueError, for a field that is not there."""
-    rows = [row for row in rows if asked_for(row, query)]
+    rows = [row for row in rows if matches_query(row, query)]
     plain = [field for field in fields if field in ERROR_FIELDS]
     aggregates = [field for field in fields if field not in ERROR_FIELDS]
     for field in aggregates:
@@ -96,7 +96,7 @@ def spans_table(fields: list[str], times: list[Transaction], query: str, sort: s
     rows = [
         {field: read(each) for field, read in known.items()}
         for each in times
-        if asked_for({"transaction": each.name, "title": each.name}, query)
+        if matches_query({"transaction": each.name, "title": each.name}, query)
     ]
     types, units = {}, {}
     for field in fields:
@@ -161,7 +161,7 @@ def _table(
 
 
 def outcomes(
-    story: Story,
+    scenario: Scenario,
     start: float,
     end: float,
     seconds: int,
@@ -178,10 +178,10 @@ def outcomes(
         until = min(begin + seconds, end)
         hours = max(0.0, until - begin) / 3600
         amounts = {
-            ("accepted", "error", ""): len(story.stored_events(begin, until)),
-            ("accepted", "transaction", ""): int(hours * 60 * story.rate(story.hour(begin))),
+            ("accepted", "error", ""): len(scenario.stored_events(begin, until)),
+            ("accepted", "transaction", ""): int(hours * 60 * scenario.rate(scenario.hour(begin))),
         }
-        if story.now("sentry_dropping", begin + seconds / 2):
+        if scenario.has_fault("sentry_dropping", begin + seconds / 2):
             dropped = round(DROPPED_PER_HOUR * hours)
             amounts["rate_limited", "error", "key_quota"] = dropped
         for key, amount in amounts.items():
@@ -190,8 +190,8 @@ def outcomes(
     for (outcome, category, reason), series in counted.items():
         if categories and category not in categories:
             continue
-        told = {"outcome": outcome, "category": category, "reason": reason, "project": 0}
-        by = {name: told[name] for name in group_by if name in told}
+        labels = {"outcome": outcome, "category": category, "reason": reason, "project": 0}
+        by = {name: labels[name] for name in group_by if name in labels}
         group = groups.setdefault(
             repr(by),
             {

@@ -45,10 +45,10 @@ class StatusPages(Vendor):
         raise self.not_found()
 
     def _trouble(self, name: str) -> str:
-        story, now = self.world.story, self.world.now
-        if name == "supabase" and story.now("database_down", now):
+        scenario, now = self.world.scenario, self.world.now
+        if name == "supabase" and scenario.has_fault("database_down", now):
             return "Database connectivity issues in eu-central-1"
-        if name == "sentry" and story.now("sentry_dropping", now):
+        if name == "sentry" and scenario.has_fault("sentry_dropping", now):
             return "Delays in event ingestion"
         return ""
 
@@ -91,7 +91,7 @@ class StatusPages(Vendor):
         }
 
     def _vapi(self) -> dict[str, Any]:
-        degraded = self.world.story.now("vapi_errors", self.world.now)
+        degraded = self.world.scenario.has_fault("vapi_errors", self.world.now)
         state = "degraded" if degraded else "operational"
         return {
             "data": {

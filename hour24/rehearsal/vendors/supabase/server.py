@@ -3,7 +3,7 @@
 Rules of this room:
 
 - The health listing is 200 whatever it says; ``services`` is required.
-- The disk is told as the file system has it, with a moment.
+- The disk is reported as the file system has it, with a time.
 
 Source: Supabase's published management API.
 """
@@ -79,7 +79,7 @@ class Supabase(Vendor):
                         "throughput_mibps": 125,
                         "type": "gp3",
                     },
-                    "last_modified_at": stamp(self.world.story.at(-2000.0)),
+                    "last_modified_at": stamp(self.world.scenario.at(-2000.0)),
                 }
             case [_, "config", "disk", "util"]:
                 found = self._disk()
@@ -95,9 +95,9 @@ class Supabase(Vendor):
 
     @property
     def _down(self) -> bool:
-        story, now = self.world.story, self.world.now
+        scenario, now = self.world.scenario, self.world.now
         names = ("database_down", "supabase_degraded", "baseline_gone")
-        return any(story.now(name, now) for name in names)
+        return any(scenario.has_fault(name, now) for name in names)
 
     def _project(self) -> Any:
         return {
@@ -135,7 +135,7 @@ class Supabase(Vendor):
         return found
 
     def _disk(self) -> Any:
-        size, used = self.world.story.disk(self.world.now)
+        size, used = self.world.scenario.disk(self.world.now)
         return {
             "timestamp": stamp(self.world.now),
             "metrics": {

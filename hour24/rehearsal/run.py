@@ -1,11 +1,11 @@
-"""A whole watch, played on a rehearsal: each checkpoint is a real ``pytest -m hourN``.
+"""Runs a whole watch on a rehearsal: each checkpoint is a real ``pytest -m hourN``.
 
 Rules of this module:
 
-- One rehearsal is served for all checkpoints; each checkpoint is a process of its own, as it is
-  for an engineer, and leaves its record and pages.
-- Faults that cannot be used are refused before anything is started.
-- Whoever interrupts us interrupts the checkpoint too; the rehearsal ends with us.
+- One rehearsal serves all checkpoints; each checkpoint is a separate process, as for an engineer,
+  and leaves its record and pages.
+- Invalid faults are refused before anything is started.
+- An interrupt also reaches the checkpoint; the rehearsal ends with this process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
 from hour24.rehearsal.client import Rehearsal
-from hour24.rehearsal.faults import parsed
+from hour24.rehearsal.faults import parse_faults
 from hour24.shipped import IMPORTED_FROM, TOP, is_used_in
 from hour24.watch import CHECKPOINTS
 
@@ -32,14 +32,14 @@ PROCESS_EXITS = (0, 1, 10)
 
 
 @dataclass(frozen=True)
-class Played:
+class CheckpointRun:
     """One checkpoint of a rehearsal.
 
     Args:
         exit_code: pytest's.
         took_s: wall time of the whole process.
-        record: none when none was written.
-        output: what it printed, both streams.
+        record: None when none was written.
+        output: what it printed on both streams.
     """
 
     hour: int
@@ -50,16 +50,16 @@ class Played:
 
 
 @dataclass(frozen=True)
-class Script:
-    """What is to be played.
+class RunPlan:
+    """What to run.
 
     Args:
-        seed: of the story.
+        seed: of the scenario.
         faults: ``NAME@HOUR``.
-        t0: none: today, 06:00 UTC.
+        t0: None means today, 06:00 UTC.
         hours: the checkpoints, ascending.
-        watch: name of the watch; empty: one that is free.
-        tests: only these test files or node ids; none: every criterion.
+        watch: name of the watch; empty: the first free one.
+        tests: only these test files or node ids; empty: every criterion.
     """
 
     seed: int = 1
@@ -77,7 +77,7 @@ class Script:
 
     @property
     def name(self) -> str:
-        """The watch's name: the given one, or the first that is free."""
+        """The watch's name: the given one, or the first free one."""
         if self.watch:
             return self.watch
         stem = f"rehearsal-{self.begins:%Y%m%d-%H%M}-seed{self.seed}"
@@ -85,48 +85,48 @@ class Script:
         return next(name for name in names if not (self.reports / name).exists())
 
 
-def play(
-    script: Script,
-    begun: Callable[[int], None] = lambda hour: None,
+def run_checkpoints(
+    plan: RunPlan,
+    on_start: Callable[[int], None] = lambda hour: None,
     served: Rehearsal | None = None,
-) -> Iterator[Played]:
-    """Play it, checkpoint by checkpoint.
+) -> Iterator[CheckpointRun]:
+    """Run the plan, checkpoint by checkpoint.
 
     Args:
-        begun: told the hour before each checkpoint.
-        served: a rehearsal that is being served already; its faults and moment are set.
-    Raises: ConfigurationError, when it cannot be played.
+        on_start: called with the hour before each checkpoint.
+        served: a rehearsal already running, with faults and time set.
+    Raises: ConfigurationError, when the plan is invalid.
     """
-    parsed(script.faults)
-    name = script.name
-    ledger = Ledger(script.reports / name)
+    parse_faults(plan.faults)
+    name = plan.name
+    ledger = Ledger(plan.reports / name)
     rehearsal = served or Rehearsal.start(
-        seed=script.seed, faults=script.faults, t0=script.begins, hour=script.hours[0]
+        seed=plan.seed, faults=plan.faults, t0=plan.begins, hour=plan.hours[0]
     )
     try:
         with tempfile.TemporaryDirectory(prefix="hour24-") as folder:
-            where = Path(folder) / "rehearsal.json"
-            where.touch(mode=0o600)
-            where.write_text(rehearsal.told(), encoding="utf-8")
-            for hour in script.hours:
-                begun(hour)
-                yield _checkpoint(script, name, hour, where, ledger)
+            file = Path(folder) / "rehearsal.json"
+            file.touch(mode=0o600)
+            file.write_text(rehearsal.to_json(), encoding="utf-8")
+            for hour in plan.hours:
+                on_start(hour)
+                yield _checkpoint(plan, name, hour, file, ledger)
     finally:
         if served is None:
             rehearsal.stop()
 
 
-def _checkpoint(script: Script, name: str, hour: int, where: Path, ledger: Ledger) -> Played:
+def _checkpoint(plan: RunPlan, name: str, hour: int, file: Path, ledger: Ledger) -> CheckpointRun:
     command = [sys.executable, "-m", "pytest", "-m", f"hour{hour}", "--target=rehearsal"]
-    # joined by =: pytest takes a path apart from its option for a test path
-    command += [f"--rehearsal-at={where}", f"--watch={name}", "--color=no", "--no-header"]
-    command += [f"--reports={script.reports.absolute()}", f"--seed={script.seed}"]
-    command += [f"--t0={script.begins.isoformat()}"]
-    command += [f"--fault={fault}" for fault in script.faults]
+    # with =: pytest would take a separate path for a test path
+    command += [f"--rehearsal-at={file}", f"--watch={name}", "--color=no", "--no-header"]
+    command += [f"--reports={plan.reports.absolute()}", f"--seed={plan.seed}"]
+    command += [f"--t0={plan.begins.isoformat()}"]
+    command += [f"--fault={fault}" for fault in plan.faults]
     paths = [str(IMPORTED_FROM), *filter(None, [os.environ.get("PYTHONPATH")])]
     began = time.monotonic()
     process = subprocess.Popen(
-        [*command, *script.tests],
+        [*command, *plan.tests],
         cwd=Path.cwd() if is_used_in(Path.cwd()) else TOP,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.DEVNULL,
@@ -136,11 +136,11 @@ def _checkpoint(script: Script, name: str, hour: int, where: Path, ledger: Ledge
     try:
         output, _ = process.communicate()
     finally:
-        if process.poll() is None:  # we are being ended: so is it
+        if process.poll() is None:  # this process is ending: end it too
             process.terminate()
             process.wait()
     code = process.returncode
-    return Played(
+    return CheckpointRun(
         hour=hour,
         exit_code=code,
         took_s=time.monotonic() - began,
@@ -149,7 +149,7 @@ def _checkpoint(script: Script, name: str, hour: int, where: Path, ledger: Ledge
     )
 
 
-def worst_exit(codes: Sequence[int], settled: int) -> int:
-    """The exit code of a rehearsal: a checkpoint that was not recorded, else what is settled."""
+def worst_exit(codes: Sequence[int], final: int) -> int:
+    """Return the first code of an unrecorded checkpoint, else the final verdict's."""
     unrecorded = [code for code in codes if code not in PROCESS_EXITS]
-    return unrecorded[0] if unrecorded else settled
+    return unrecorded[0] if unrecorded else final
