@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn, TypeGuard
 
+from hour24.linear import shipped
 from hour24.text import cut
 
 MOST_BYTES = 20_000_000
@@ -37,7 +38,7 @@ Path = tuple[str | int, ...]
 """Names of members and indexes of entries, from the root inwards."""
 Schema = Mapping[str, Any]
 
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = shipped(r"\\u[dD][89a-fA-F]")
 _KINDS = {
     "boolean": "true or false",
     "string": "text",

@@ -22,6 +22,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from hour24.linear import shipped
 from hour24.watch import Window
 
 LONGEST_LINE = 300
@@ -285,8 +286,8 @@ def join_some(parts: Sequence[str], most: int = MOST_LISTED, separator: str = ";
 
 FEWEST_DIGITS = 4
 """A hyphenated word with at least this many digits is a machine-made id."""
-_MACHINE_ID = re.compile(r"(?<![\w/.:-])[a-z0-9]+(?:-[a-z0-9]+)*-([a-z0-9]{5,12})(?![\w/.:-]*\w)")
-_UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|ms|s|min|h|d|days?|kB|MB|GB|MB/h|UTC|px)(?![A-Za-z0-9]))")
+_MACHINE_ID = shipped(r"(?<![\w/.:-])[a-z0-9]+(?:-[a-z0-9]+)*-([a-z0-9]{5,12})(?![\w/.:-]*\w)")
+_UNIT = shipped(r"(?<=[0-9]) (?=(?:%|ms|s|min|h|d|days?|kB|MB|GB|MB/h|UTC|px)(?![A-Za-z0-9]))")
 
 
 def cut(text: str, longest: int) -> str:
@@ -321,7 +322,7 @@ def keep_units(text: str) -> str:
 # --- text we did not write --------------------------------------------------------------------
 
 _SIGNS = {0: "NUL", 7: "BEL", 8: "BS", 11: "VT", 12: "FF", 13: "CR", 27: "ESC", 127: "DEL"}
-_FOREIGN = re.compile(r"[^\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e]")
+_FOREIGN = shipped(r"[^\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2030-\u205e]")
 _LOOKALIKE = str.maketrans(
     {
         "@": "＠",

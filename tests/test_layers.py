@@ -87,8 +87,8 @@ TARGET = BOOK | CONTEXT | {"checkpoint.addresses", "clock", "config", "secrets",
 MAY_IMPORT: dict[str, set[str]] = {
     **{room: set() for room in NOTHING},
     "secrets": {"linear", "lines", "quarantine"},
-    "text": {"watch"},
-    "documents": set(),
+    "text": {"linear", "watch"},
+    "documents": {"linear"},
     "lines": {"linear"},
     "classes": {"linear", "lines"},
     "statistics": {"histogram", "linear", "lines"},
@@ -106,9 +106,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "witnesses.sections",
     },
     "asking.exchange": set(),
-    "asking.freshness": set(),
+    "asking.freshness": {"linear"},
     "asking.workers": set(),
-    "asking.answers": {"errors", "watch"},
+    "asking.answers": {"errors", "linear", "watch"},
     "asking.fetching": {"errors"},
     "asking.client": ASK,
     "sources": PROBE,
@@ -151,10 +151,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "criteria",
         "evidence",
         "ledger.record",
+        "linear",
         "ledger.standings",
         "verdict",
     },
-    "report": BOOK | {"codes", "histogram", "incidents"},
+    "report": BOOK | {"codes", "histogram", "linear", "incidents"},
     "probes": {"errors", "evidence", "watch", "histogram"},
     "prober": PROBE | {"probes", "sources"},
     "alerts": {"asking.exchange", "config", "ledger.record", "probes", "secrets"},
@@ -234,6 +235,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "doctor",
         "documents",
         "errors",
+        "linear",
         "sources",
     },
     "commands": SIGN
@@ -307,6 +309,16 @@ def imports(path: Path) -> Iterator[str]:
                 yield node.module
         elif isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.startswith("hour24."))
+
+
+def names_imported(path: Path) -> set[str]:
+    """Full names of what a file imports from modules of ours: ``hour24.linear.shipped``."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
 
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import re
 import time
@@ -12,16 +14,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import hour24.secrets.redactor
-import hour24.statistics.patterns
-import hour24.witnesses.render.beats
 from hour24.linear import MEGABYTE, SHIPPED, PatternRefused, Stated, Words
 from hour24.lines import visible
 from hour24.lines.levels import level_of
 from hour24.lines.traces import entries
+from hour24.witnesses.database import refusals
+from tests.test_layers import FILES, PACKAGE, module_of, names_imported
 
-ROOMS = (hour24.secrets.redactor, hour24.statistics.patterns, hour24.witnesses.render.beats)
-"""Imported for the patterns that they register."""
+for _path in FILES:
+    if "hour24.linear.shipped" in names_imported(_path):
+        importlib.import_module(module_of(_path).removesuffix(".__init__"))  # registers its own
+refusals._patterns()
+
+OWN_TEXT = {
+    "checkpoint/addresses.py": "addresses of production.toml",
+    "config": "production.toml and the environment",
+    "documents.py": "a schema's own patterns, which jsonschema searches for too",
+    "ledger": "names of our files, words of a person at the command line, output of ssh-keygen",
+    "linear.py": "it compiles them",
+    "plugin": "our options and markers",
+    "probes": "our own lines",
+    "rehearsal": "an embedded production tells our own story",
+    "report/page.py": "contacts of production.toml",
+    "secrets/redactor.py": "secrets of the environment; foreign text meets registered patterns",
+    "secrets/shapes.py": "production.toml",
+    "starter": "our own files and options; a service's documents meet registered patterns",
+    "targets": "names of watches",
+    "watch.py": "names of watches",
+    "witnesses/database/address.py": "a connection string of the environment",
+    "witnesses/sections.py": "our own schema",
+}
+"""Rooms that may call Python's ``re`` themselves -> the only text that they match: our own."""
+CALLS = {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"}
 
 TABLE = Path(__file__).parent / "lines" / "levels.jsonl"
 ROWS = [json.loads(row) for row in TABLE.read_text(encoding="utf-8").splitlines()]
@@ -181,6 +205,7 @@ HOSTILE = (
     "postgres://a:", "a", "a1", "(", "[", '{"', '\\"', "=", "a=", "/a", "a.", "a@", ":", "0:", "<",
     " ", "é", "\x1b[", "[1;", "\x1b]", "%4", "&#", "\\u00", "eyJ", "'", "“",
     "-----BEGIN PRIVATE KEY", "password=", "bearer ", "A.", "::A", "Error", "06:10:00 ", "\n", "\r",
+    "&a", "?", "-a", "-1", "1,", "[c", "desc=", "e'", "$$", "/*", "# TYPE a",
 )  # fmt: skip
 
 
@@ -201,6 +226,39 @@ def test_a_pattern_of_ours_takes_linear_time(number):
         for _ in pattern.finditer(text):
             pass
         assert time.process_time() - began < 20.0, (pattern.pattern, text[:20])
+
+
+def calls_of_re(path: Path) -> list[int]:
+    """The lines of a file that call Python's regular expressions."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "re"
+        and node.func.attr in CALLS
+    ]
+
+
+def room_with_own_text(path: Path) -> str:
+    """The entry of OWN_TEXT that a file belongs to; empty: none."""
+    inside = path.relative_to(PACKAGE).as_posix()
+    return next((one for one in OWN_TEXT if inside == one or inside.startswith(f"{one}/")), "")
+
+
+def test_patterns_on_foreign_text_go_through_linear():
+    """A room calls ``re`` by itself only where it is listed with the text of ours that it sees."""
+    calling = {path: calls_of_re(path) for path in FILES}
+    found = [
+        f"{path.relative_to(PACKAGE)}:{line}: expected hour24.linear.shipped, got re"
+        for path, lines in calling.items()
+        for line in lines
+        if not room_with_own_text(path)
+    ]
+    assert found == []
+    used = {room_with_own_text(path) for path, lines in calling.items() if lines}
+    assert used == set(OWN_TEXT), "a room of the list that calls re no more"
 
 
 def test_stated_patterns_take_linear_time():

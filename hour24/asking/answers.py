@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from hour24.errors import SourceMisread
+from hour24.linear import shipped
 from hour24.watch import Window
 
 Read = TypeVar("Read")
@@ -33,7 +34,7 @@ LONGEST = 60
 """Characters of a value in an error text."""
 SLACK_S = 60.0
 """A minute outside the window is rounding; more is a wrong clock or a filter that failed."""
-DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+DECIMAL = shipped(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 # Types of a form's members, next to str, bool, lists and other forms. To a type checker they are
 # the numbers that they become; at run time msgspec leaves each to the function that reads it.
@@ -60,9 +61,9 @@ _KINDS = {
     "object": "an object",
 }
 """msgspec's names of types, in words."""
-_PROBLEM = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
-_EXPECTED = re.compile(r"Expected `(?P<kinds>[^`]*)`(?P<rest>.*?)(?:, got `.*`)?", re.DOTALL)
+_PROBLEM = shipped(r"(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
+_MISSING = shipped(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
+_EXPECTED = shipped(r"Expected `(?P<kinds>[^`]*)`(?P<rest>.*?)(?:, got `.*`)?", re.DOTALL)
 
 
 def read_answer(found: Any, form: type[Read], where: str) -> Read:
@@ -121,10 +122,15 @@ def _value_at(found: Any, path: str) -> Any:
             found = found[int(index)]
         else:
             # a name may hold dots itself, such as ``error.type``
-            names = [key for key in found if re.match(rf"\.{re.escape(key)}($|[.\[])", path)]
+            names = [key for key in found if _begins(path, key)]
             name = max(names, key=len)
             found, path = found[name], path[len(name) + 1 :]
     return found
+
+
+def _begins(path: str, key: str) -> bool:
+    """Return whether the first member of a path is this key."""
+    return path.startswith(f".{key}") and path[len(key) + 1 : len(key) + 2] in ("", ".", "[")
 
 
 def misread(where: str, expected: str, got: Any) -> SourceMisread:

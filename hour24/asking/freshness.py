@@ -4,7 +4,7 @@ Rules of this module:
 
 - A cache says so in a header: an ``Age`` above 0, a hit in its status header, two ids in
   ``X-Varnish``. A miss, a bypass, an expired copy and a revalidation reached the service.
-- It imports only the standard library: the prober uses it too.
+- It imports little but the standard library: the prober uses it too.
 
 Source: RFC 9111 5.1 (Age), RFC 9211 (Cache-Status); vendors' documentation of their headers.
 """
@@ -14,10 +14,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from hour24.linear import shipped
+
 NO_CACHE = {"Cache-Control": "no-cache", "Pragma": "no-cache"}
 """Request headers that ask for the service's own answer."""
 
-_NO_STATUS = re.compile(r"-(control|key|tags?|group|ttl|ray)$")
+_NO_STATUS = shipped(r"-(control|key|tags?|group|ttl|ray)$")
+_DIGITS = shipped(r"\d+", re.ASCII)
+_WORDS = shipped(r"[a-z]+")
+_TRAFFIC_SERVER = shipped(r"\[[^\[\]]*c[HR]")
+_WARNING = shipped(r"11[0-2]\b")
+_DESCRIBED_HIT = shipped(r"desc=\"?(?:[a-z]+[-_ ])?hit\b")
 _REACHED_SERVICE = frozenset({"pass", "hitpass", "miss-for-pass", "refresh", "revalidated"})
 _COPIES = frozenset({"hit", "stale", "updating"})
 _TRUE = frozenset({"1", "true", "yes"})
@@ -47,22 +54,23 @@ def header_of(cached: str) -> str:
 def _is_hit(name: str, value: str) -> bool:
     text = value.strip().lower()
     if name == "age":
-        return any(int(each[:18]) > 0 for each in re.findall(r"\d+", text, re.ASCII))
+        return any(int(each[:18]) > 0 for each in _DIGITS.findall(text))
     if name == "x-varnish":
-        return len(re.findall(r"\d+", text, re.ASCII)) > 1
+        return len(_DIGITS.findall(text)) > 1
     if name == "via":  # Traffic Server: cH and cR are hits on disk and in memory
-        return re.search(r"\[[^\]]*c[HR]", value) is not None
+        return _TRAFFIC_SERVER.search(value) is not None
     if name == "warning":
-        return re.match(r"11[0-2]\b", text) is not None
+        return _WARNING.match(text) is not None
     if name == "server-timing":
-        return re.search(r"cache[^,]*desc=\"?(?:[a-z]+[-_ ])?hit\b", text) is not None
+        metrics = (each.partition("cache") for each in text.split(","))
+        return any(_DESCRIBED_HIT.search(after) is not None for _, _, after in metrics)
     if "cache" not in name or _NO_STATUS.search(name):
         return False
     if name.endswith("hits"):
-        return any(int(each[:18]) > 0 for each in re.findall(r"\d+", text, re.ASCII))
+        return any(int(each[:18]) > 0 for each in _DIGITS.findall(text))
     if name in ("x-from-cache", "x-cached"):
         return text in _TRUE or "hit" in text
-    words = set(re.findall(r"[a-z]+", text))
+    words = set(_WORDS.findall(text))
     if words & _REACHED_SERVICE:
         return False
     return bool(words & ({"hit"} if name.endswith("cache-status") and "=" in text else _COPIES))

@@ -11,7 +11,6 @@ Rules of this package:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -27,6 +26,7 @@ from hour24.incidents.grouping import Finding, Group, groups
 from hour24.incidents.signs import DATABASE, NOT_RUN, NOT_YET, OWN_NETWORK, PROBER, Signs
 from hour24.ledger.record import Judged, Record
 from hour24.ledger.standings import Standing
+from hour24.linear import shipped
 from hour24.text import (
     format_percent,
     join_words,
@@ -60,7 +60,7 @@ TITLE = 110
 OBSERVED = 60
 """Characters of an observed value in a headline."""
 _OUTAGE = {"refused", "timeout", "reset", "closed", "the connection broke", "unreachable"}
-_EXHAUSTED = re.compile(r"[0-9.,]+ [MG]B limit reached in [^;]+")
+_EXHAUSTED = shipped(r"(?<![0-9.,])[0-9.,]+ [MG]B limit reached in [^;]+")
 _LEADING = (
     "database_down",
     "services_unhealthy",

@@ -10,7 +10,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -25,6 +24,7 @@ from hour24.classes import IssueClass, class_of
 from hour24.codes import SETTLED_BY_MORE_EVIDENCE
 from hour24.documents import value_at
 from hour24.ledger.record import Judged
+from hour24.linear import shipped
 from hour24.text import parse_epoch
 from hour24.verdict import Outcome
 
@@ -59,7 +59,7 @@ _DATABASE_CODES = frozenset(
 _PROBED_CODES = frozenset({"coverage_too_low", "too_few_samples", "no_prober", "sent_late"})
 _ANSWERED = ("1", "2", "3", "4")
 """First digits of the statuses that are no failure of the service."""
-_PID = re.compile(r"pid (\d+)")
+_PID = shipped(r"pid (\d+)")
 _CONTEXT = frozenset({"baseline", "before", "control", "day_before", "declared", "limit", "load"})
 """Names of evidence that a verdict compares with; what they contain is not the finding."""
 

@@ -9,7 +9,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from msgspec import Struct, structs
 
 from hour24.criteria import CRITERIA
 from hour24.ledger.record import Judged, Record
+from hour24.linear import shipped
 from hour24.report import charts, page
 from hour24.text import format_percent, join_words, one_line, plural, shorten
 from hour24.verdict import Outcome, worst
@@ -26,7 +26,12 @@ from hour24.verdict import Outcome, worst
 if TYPE_CHECKING:
     from hour24.ledger.book import Ledger, Standing
 
-_NUMBER = re.compile(r"[×+−-]?[0-9][0-9.,]*( of [0-9][0-9,]*)?(\s|$)")
+LONGEST = 200
+"""Characters of a value in which its number is looked for."""
+_NUMBER = shipped(
+    r"[×+−-]?[0-9][0-9.,]*( of [0-9][0-9,]*)?(\s|$)",
+    longest=LONGEST,
+)
 
 
 class Cell(Struct, frozen=True, kw_only=True):
@@ -159,7 +164,7 @@ def lines(ledger: Ledger, now: datetime) -> list[Line]:
 def _short(cell: Cell, means: str) -> Cell:
     """Return the cell without the words that its line has: ``0`` for ``0 failed probes``."""
     value = cell.value.removeprefix(f"{means} ") if means else cell.value
-    number = _NUMBER.match(value)
+    number = _NUMBER.match(value[:LONGEST])
     if number is not None:
         known = {word.rstrip("s") for word in means.lower().split()} | {"in", "a", "an"}
         if {word.rstrip("s") for word in value[number.end() :].lower().split()} <= known:

@@ -88,8 +88,8 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         r"\1[redacted]",
     ),
     *(
-        (tuple(gates), shipped(rf"()\b(?:{shape})"), "[redacted]")
-        for gates, shape in TOKENS["shapes"]
+        (tuple(gates), shipped(rf"()\b{begin}(?:{rest})"), "[redacted]")
+        for gates, begin, rest in TOKENS
     ),
     (
         ("private key-----",),

@@ -18,9 +18,17 @@ SECRET_NAMES = re.compile(
     r"|access[_-]?key|private[_-]?key|auth|authorization|cookie)($|[_-])",
     re.IGNORECASE,
 )
-TOKENS = json.loads((Path(__file__).parent / "tokens.json").read_text("utf-8"))
-"""Prefixes and full shapes of the tokens of known services."""
-SHAPES = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(TOKENS['prefixes'])})[A-Za-z0-9_=.-]{{8,}}")
+TOKENS: list[tuple[list[str], str, str]] = json.loads(
+    (Path(__file__).parent / "tokens.json").read_text("utf-8")
+)
+"""The tokens of known services: parts of them in lower case, how each begins, how it goes on.
+
+A text of ours needs only the beginning to be refused; a foreign text is redacted where the whole
+token stands.
+"""
+SHAPES = re.compile(
+    rf"(?<![A-Za-z0-9])({'|'.join(begin for _, begin, _ in TOKENS)})[A-Za-z0-9_=.-]{{8,}}"
+)
 PASSWORD_IN_ADDRESS = re.compile(r"://[^/?#\s@:]*:[^/?#\s@]+@")
 PARAMETER = re.compile(r"[?&]([^=&#\s]+)=[^&#\s]")
 LONG = 20

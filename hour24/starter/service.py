@@ -26,6 +26,7 @@ from hour24.asking.exchange import Reply, ask
 from hour24.asking.fetching import Answer, fetch
 from hour24.documents import read_json
 from hour24.errors import ConfigurationError
+from hour24.linear import shipped
 from hour24.sources.health import parse_body
 from hour24.text import parse_stated_time
 
@@ -54,14 +55,17 @@ MOST_MEMBERS = 60
 MOST_ENDPOINTS = 6
 SAMPLES = 3
 TARGETS_MS = (100, 200, 300, 500, 1000, 2000, 3000, 5000, 10000)
-SAFE_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,150}")
-UNSAFE_WORDS = re.compile(
+SAFE_PATH = shipped(r"/[A-Za-z0-9._~/-]{0,150}")
+UNSAFE_WORDS = shipped(
     r"log-?out|sign-?out|delete|remove|reset|shut-?down|restart|stop|kill|revoke|callback|oauth"
     r"|redirect|stream|events|subscribe|download|export|backup|dump|trigger|run\b|send",
     re.IGNORECASE,
 )
-VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
-FAMILY = re.compile(r"# TYPE ([A-Za-z_:][A-Za-z0-9_:]{0,100}) (\w+)")
+VERSION = shipped(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
+ODD = shipped(r"[^ !#-&(-\[\]-~]")
+PRINTABLE = shipped(r"[\x21-\x7e]+")
+WORDS = shipped(r"[a-z0-9]+")
+FAMILY = shipped(r"# TYPE ([A-Za-z_:][A-Za-z0-9_:]{0,100}) (\w+)")
 
 
 class Probed(Struct, frozen=True):
@@ -114,7 +118,7 @@ class Service(Struct, frozen=True, kw_only=True):
 
 def plain(text: str, longest: int = 100) -> str:
     """Return text as ASCII without quotes and backslashes: safe in TOML and a terminal."""
-    return re.sub(r"[^ !#-&(-\[\]-~]", "?", text)[:longest].strip()
+    return ODD.sub("?", text)[:longest].strip()
 
 
 def read(url: str, headers: Mapping[str, str], say: Callable[[str], None]) -> Service:
@@ -230,7 +234,7 @@ def _split(url: str) -> tuple[str, str]:
         ok = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
     except ValueError:
         ok = False
-    if not ok or parts.username or parts.password or not re.fullmatch(r"[\x21-\x7e]+", url):
+    if not ok or parts.username or parts.password or not PRINTABLE.fullmatch(url):
         got = "one with a credential" if "@" in url else plain(url)
         raise ConfigurationError([f"--from: expected an http or https address, got {got}"])
     path = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -398,7 +402,7 @@ def _prefix(base: str, document: dict[str, Any]) -> str:
 
 def _named(path: str, taken: set[str]) -> str:
     """Return a name that production.toml accepts: ``/api/v1/users`` is ``users``."""
-    parts = re.findall(r"[a-z0-9]+", path.lower())
+    parts = WORDS.findall(path.lower())
     stem = "_".join(parts[-2:] if len(parts) > 2 else parts) or "root"
     stem = (stem if stem[0].isalpha() else f"e_{stem}")[:36]
     names = [stem, *(f"{stem}_{n}" for n in range(2, 30))]

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import re
 
+from hour24.linear import shipped
 from hour24.text import blank_controls, cut
 
 LONGEST = 300
 """Characters; enough to recognise a statement on a page."""
-_TOKEN = re.compile(
+_TOKEN = shipped(
     r"""
       (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
     | (?P<text> \b[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z) | (?:\b[bBnNxX]|\b[uU]&)?'(?:[^']|'')*(?:'|\Z)

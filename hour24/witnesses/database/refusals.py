@@ -15,6 +15,7 @@ Source: PostgreSQL, Appendix A; the messages of PgBouncer and Supavisor.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from hour24.errors import (
     SourceError,
@@ -25,6 +26,7 @@ from hour24.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
+from hour24.linear import shipped
 
 
 class LoginRefused(SourceRefused):
@@ -51,6 +53,8 @@ class UpstreamDown(SourceFailed):
     code = "upstream_down"
 
 
+LONGEST = 4_000
+"""Characters of a message that are read; the reason stands at its beginning."""
 _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
     # poolers first: some of their messages quote the server's
     (
@@ -207,10 +211,19 @@ _STATES: tuple[tuple[str, type[SourceError], str], ...] = (
 )
 
 
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], type[SourceError], str]]:
+    """Return the patterns compiled, which takes some milliseconds and is needed after a failure."""
+    return [
+        (shipped(pattern, re.IGNORECASE, longest=LONGEST), kind, message)
+        for pattern, kind, message in _WORDS
+    ]
+
+
 def explain_login_failure(words: str) -> tuple[type[SourceError], str]:
     """Return the error and our message for the text of a failed login."""
-    for pattern, kind, message in _WORDS:
-        if re.search(pattern, words, re.IGNORECASE):
+    for pattern, kind, message in _patterns():
+        if pattern.search(words[:LONGEST]):
             return kind, message
     if "FATAL" in words:
         return SourceRefused, "expected the login to be accepted, got another refusal"

@@ -13,7 +13,6 @@ Rules of this module:
 from __future__ import annotations
 
 import contextlib
-import re
 import selectors
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from typing import Any, TypeVar
 from hour24.clock import Clock
 from hour24.errors import SourceError, SourceMisread, SourceTimeout, SourceUnreachable
 from hour24.evidence import Attempt
+from hour24.linear import shipped
 from hour24.witnesses.database import DatabaseAt
 from hour24.witnesses.database.address import dsn_problem
 from hour24.witnesses.database.refusals import (
@@ -32,6 +32,7 @@ from hour24.witnesses.database.refusals import (
 )
 
 Answer = TypeVar("Answer")
+_UNKNOWN_PARAMETER = shipped(r'invalid (?:URI query parameter|connection option)[:]? "(\w{1,40})"')
 GRACE_S = 2.0
 """Beyond the server's timeout before we close: its own cancellation needs a round trip."""
 LOCK_TIMEOUT_S = 1.0
@@ -139,9 +140,7 @@ class Session:
                 **CLIENT_SIDE,
             )
         except psycopg2.Error as problem:
-            unknown = re.search(
-                r'invalid (?:URI query parameter|connection option)[:]? "(\w{1,40})"', str(problem)
-            )
+            unknown = _UNKNOWN_PARAMETER.search(str(problem))
             raise SourceMisread(
                 f"database: {self.at.dsn.name}: expected a connection string that libpq knows, got "
                 + (f"the unknown parameter {unknown[1]}" if unknown else "another form")

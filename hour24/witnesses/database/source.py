@@ -34,7 +34,8 @@ from hour24.errors import (
     SourceRefused,
 )
 from hour24.evidence import Listing, Question, Total
-from hour24.witnesses.database import DatabaseAt
+from hour24.linear import shipped
+from hour24.witnesses.database import DatabaseAt, masking
 from hour24.witnesses.database.masking import mask_literals
 from hour24.witnesses.database.refusals import LoginRefused, NotAccepting, TooManyConnections
 from hour24.witnesses.database.session import BUDGET_S, Session
@@ -51,6 +52,7 @@ MAINTENANCE = (
     r"|vacuum($|[\s(;])|analyze($|[\s(;])|cluster($|[\s(;])|autovacuum:)"
 )
 """Statements of dumps, index builds and clean-up, not of users; also used in SQL."""
+_MAINTENANCE = shipped(MAINTENANCE, re.IGNORECASE, longest=masking.LONGEST)
 PRIVILEGE = "<insufficient privilege>"
 _WAITED = (
     "(SELECT extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(l.waitstart))::float8"
@@ -68,7 +70,7 @@ def _as_sql(value: Any) -> str:
 
 
 def _is_maintenance(query: str | None) -> bool:
-    return re.match(MAINTENANCE, mask_literals(query or ""), re.IGNORECASE) is not None
+    return _MAINTENANCE.match(mask_literals(query or "")) is not None
 
 
 def _read_only(row: Mapping[str, Any]) -> str:

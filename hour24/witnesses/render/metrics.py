@@ -17,7 +17,6 @@ Source: ``GET /metrics/http-requests``, ``/metrics/memory``, ``/metrics/memory-l
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -29,6 +28,7 @@ from hour24.asking.answers import Number, Time, is_within, misread, read_answer,
 from hour24.asking.client import Asking
 from hour24.errors import SourceEmpty, SourceMisread
 from hour24.evidence import Counts, Line, Series
+from hour24.linear import shipped
 from hour24.watch import Window
 from hour24.witnesses.render.api import ServiceApi
 
@@ -44,7 +44,7 @@ MB = {
 }
 """Unit, in lower case -> MB."""
 REQUESTS = dict.fromkeys(("request", "requests", "count"), 1.0)
-_STATUS = re.compile(r"[1-5](?:\d\d|xx)")
+_STATUS = shipped(r"[1-5](?:\d\d|xx)")
 
 
 class Label(Struct, frozen=True):

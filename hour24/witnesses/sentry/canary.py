@@ -13,7 +13,6 @@ Source: Sentry's protocol of envelopes, authentication and rate limits.
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,6 +24,7 @@ from msgspec import Struct
 import hour24
 from hour24.asking.answers import stamp
 from hour24.asking.client import OWN_CREDENTIAL
+from hour24.linear import shipped
 from hour24.secrets import Secret
 
 ENVIRONMENT = "hour24"
@@ -34,7 +34,7 @@ TITLE = f"{TYPE}: sent to see whether Sentry stores it"
 NOT_CANARY = f"!{TAG[0]}:{TAG[1]}"
 """The search term that excludes every canary."""
 ERRORS = frozenset({"", "error", "default"})
-_WORD = re.compile(r"[0-9A-Za-z_-]+")
+_WORD = shipped(r"[0-9A-Za-z_-]+")
 
 
 class Ingest(Struct, frozen=True, kw_only=True):
