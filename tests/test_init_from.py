@@ -181,6 +181,45 @@ def test_service_is_described(serve: Serve, init: Init, tmp_path: Path) -> None:
     assert "/api/new" not in asked
 
 
+LISTED = {"/health": {"get": {}}, "/orders": {"get": {}}}
+
+
+@pytest.mark.parametrize(
+    ("where", "stated", "health", "orders"),
+    [
+        ("/openapi.json", {}, "/health", "/orders"),
+        ("/openapi.json", {}, "/api/health", "/api/orders"),  # mounted, its paths without /api
+        ("/shop/openapi.json", {}, "/shop/health", "/shop/orders"),
+        ("/openapi.json", {"servers": [{"url": "/v2/"}]}, "/health", "/v2/orders"),
+        ("/openapi.json", {"servers": [{"url": "https://a.example/v2"}]}, "/health", "/v2/orders"),
+        ("/openapi.json", {"basePath": "/v1"}, "/health", "/v1/orders"),
+        ("/api/openapi.json", {"servers": [{"url": "v3"}]}, "/health", "/api/v3/orders"),
+        (
+            "/openapi.json",
+            {"servers": [{"url": "{at}/x", "variables": {"at": {"default": "/api"}}}]},
+            "/health",
+            "/api/x/orders",
+        ),
+        ("/api/openapi.json", {}, "/healthz", "/api/orders"),  # /orders itself is not there
+        ("/api/openapi.json", {}, "/healthz", "/orders"),
+    ],
+)
+def test_paths_of_openapi_below_a_prefix(
+    serve: Serve, init: Init, where: str, stated: dict[str, Any], health: str, orders: str
+) -> None:
+    """The document states the prefix; else the health document's address or an answer shows it."""
+    answers: dict[str, Callable[[], object]] = {
+        health: document,
+        where: lambda: {"openapi": "3.1.0", "paths": LISTED, **stated},
+        orders: lambda: [1],
+    }
+    mounted = health.removesuffix("/health") if health.startswith("/shop") else ""
+    code, found = init(serve(answers).url + mounted)
+    assert code == 0
+    assert found["health"]["url"] == health
+    assert [each["url"] for each in found["endpoints"].values()] == [health, orders]
+
+
 def test_every_criterion_is_bound_or_left_out(serve: Serve, init: Init, tmp_path: Path) -> None:
     """What doctor calls undescribed stands in the file with its reason, and nothing else does."""
     code, found = init(serve({"/health": document}).url)

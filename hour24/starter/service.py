@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -45,6 +45,10 @@ OPENAPI_PATHS = (
     "/swagger/v1/swagger.json", "/swagger.v1.json", "/docs/openapi.json", "/api-docs",
     "/api/schema.json", "/server/specs/oas",
 )  # fmt: skip
+MOST_BELOW = 4
+"""Addresses of an OpenAPI document that are also tried below a mounted application."""
+MOST_TRIED = 3
+"""Paths that are tried below each prefix that a document may mean."""
 OK_WORDS = {"ok", "okay", "up", "healthy", "pass", "passing", "green", "alive", "ready", "serving"}
 STATUS_NAMES = {"status", "state", "health", "result"}
 TRUE_NAMES = {"ok", "healthy", "alive", "up", "live", "ready", "database", "db", "connected"}
@@ -321,7 +325,7 @@ def _endpoints(visit: _Visit, health: str) -> tuple[tuple[Probed, ...], tuple[st
     found: list[Probed] = []
     left_out: list[str] = []
     _measure(visit, health, "health", found, left_out)
-    for path, reason in _operations(visit):
+    for path, reason in _operations(visit, health):
         if reason:
             left_out.append(f"{plain(path)}: {reason}")
         elif path != health and len(found) < MOST_ENDPOINTS:
@@ -348,10 +352,12 @@ def _measure(visit: _Visit, path: str, name: str, found: list[Probed], left_out:
     found.append(Probed(name, path, max(took)))
 
 
-def _operations(visit: _Visit) -> Iterator[tuple[str, str]]:
+def _operations(visit: _Visit, health: str) -> Iterator[tuple[str, str]]:
     """Yield each path with why it is skipped (or empty), from the first OpenAPI document."""
-    for each in OPENAPI_PATHS:
-        data = visit.large(each)
+    mount = _mount(health)
+    below = [mount + each for each in OPENAPI_PATHS[:MOST_BELOW]] if mount else []
+    for where in dict.fromkeys([*below, *OPENAPI_PATHS]):
+        data = visit.large(where)
         try:
             document = read_json(data) if data else None
         except ValueError:
@@ -360,13 +366,48 @@ def _operations(visit: _Visit) -> Iterator[tuple[str, str]]:
             break
     else:
         return
-    prefix = _prefix(visit.base, document)
     paths = document.get("paths")
     paths = paths if isinstance(paths, dict) else {}
-    for path in sorted(list(paths)[:500], key=lambda key: (key.count("/"), key)):
-        operations = paths[path]
-        if isinstance(operations, dict) and isinstance(operations.get("get"), dict):
-            yield prefix + path, _unsafe(prefix + path, operations)
+    known = {
+        path: paths[path]
+        for path in sorted(list(paths)[:500], key=lambda key: (key.count("/"), key))
+        if isinstance(paths[path], dict) and isinstance(paths[path].get("get"), dict)
+    }
+    prefix = _stated_prefix(visit.base + where, document)
+    if prefix is None:
+        safe = [path for path, each in known.items() if not _unsafe(path, each)]
+        prefix = _found_prefix(visit, where, health, known, safe)
+    for path, operations in known.items():
+        yield prefix + path, _unsafe(prefix + path, operations)
+
+
+def _mount(health: str) -> str:
+    """Return what stands before the usual address of a health document: ``/shop`` or nothing."""
+    for usual in sorted(HEALTH_PATHS, key=len):  # the shortest ending leaves the longest mount
+        mount = health.partition("?")[0].removesuffix(usual)
+        if mount != health.partition("?")[0]:
+            return mount if SAFE_PATH.fullmatch(mount) else ""
+    return ""
+
+
+def _found_prefix(
+    visit: _Visit, where: str, health: str, paths: Iterable[str], safe: Sequence[str]
+) -> str:
+    """Return what stands before each path of an OpenAPI document that does not say it.
+
+    An application below another one, such as one mounted at ``/api``, may list its own paths. The
+    health document's address tells, or else whether a path is there or below the document's folder.
+    """
+    for path in sorted(paths, key=len, reverse=True):
+        if len(path) > 1 and health.endswith(path):
+            return health.removesuffix(path)
+    for prefix in dict.fromkeys(["", _mount(health), where.rpartition("/")[0]]):
+        tried = (prefix + path for path in safe[:MOST_TRIED])
+        if SAFE_PATH.fullmatch(f"{prefix}/") and any(
+            visit.get(each).status != 404 for each in tried
+        ):
+            return prefix
+    return ""
 
 
 def _unsafe(path: str, operations: dict[str, Any]) -> str:
@@ -387,17 +428,32 @@ def _unsafe(path: str, operations: dict[str, Any]) -> str:
     return ""
 
 
-def _prefix(base: str, document: dict[str, Any]) -> str:
-    """What stands before each path: basePath, or the path of the first server."""
-    stated = document.get("basePath", "")
+def _stated_prefix(at: str, document: dict[str, Any]) -> str | None:
+    """Return what stands before each path: basePath, or the path of the first server; or None.
+
+    Args:
+        at: the document's own address, to which a server's address may be relative.
+    """
+    stated = document.get("basePath")
     servers = document.get("servers")
     if isinstance(servers, list) and servers and isinstance(servers[0], dict):
-        stated = servers[0].get("url", "")
+        stated = _without_variables(servers[0])
+    if not isinstance(stated, str) or not stated:
+        return None
     try:
-        path = urlsplit(urljoin(f"{base}/", str(stated)[:200])).path.rstrip("/")
+        path = urlsplit(urljoin(at, stated[:200])).path.rstrip("/")
     except ValueError:
-        return ""
-    return path if SAFE_PATH.fullmatch(path) else ""
+        return None
+    return path if not path or SAFE_PATH.fullmatch(path) else None
+
+
+def _without_variables(server: dict[str, Any]) -> str:
+    """Return a server's address with the default of each of its variables."""
+    url, variables = str(server.get("url", ""))[:200], server.get("variables")
+    for name, each in variables.items() if isinstance(variables, dict) else ():
+        if isinstance(each, dict):
+            url = url.replace(f"{{{name}}}", str(each.get("default", ""))[:200])
+    return url
 
 
 def _named(path: str, taken: set[str]) -> str:
