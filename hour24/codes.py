@@ -354,6 +354,11 @@ CODES: dict[str, Code] = {
         "Responses are slower than their target.",
         "Open the slowest transactions; compare with the last deploy.",
     ),
+    "no_bucket": _open(
+        "The histogram has no bucket that ends at the limit, and the nearest two do not decide.",
+        "Add the bucket that the reason names to the service's histogram.",
+        settles="another attempt at this hour, once the histogram has the bucket; or a waiver",
+    ),
     "slower": _fail(
         "The endpoint is slower than at hour 0.",
         "Compare the endpoint's transactions with those of hour 0.",

@@ -107,12 +107,16 @@ class Counts(Evidence, frozen=True, kw_only=True, tag="counts"):
         bad: how many of them count as failures.
         what: the thing counted, plural: ``requests``, ``connections``.
         parts: name -> count, e.g. by HTTP status or by cause.
+        total_most, bad_most: the most that ``total`` and ``bad`` may be, where the source knows
+            them as a bracket; None: they are exact.
     """
 
     total: int
     bad: int
     what: str
     parts: dict[str, int] = {}
+    total_most: int | None = None
+    bad_most: int | None = None
 
 
 class Total(Evidence, frozen=True, kw_only=True, tag="total"):
@@ -150,6 +154,21 @@ class Quantiles(Evidence, frozen=True, kw_only=True, tag="quantiles"):
     n: int
     unit: str
     values: dict[str, float]
+
+
+class Buckets(Evidence, frozen=True, kw_only=True, tag="buckets"):
+    """How many measurements are above given bounds, from a histogram's buckets.
+
+    Args:
+        unit: of the bounds.
+        total: how many measurements there are, at least and at most.
+        above: bound as text -> how many are above it, at least and at most; a measurement that
+            equals the bound is not above it.
+    """
+
+    unit: str
+    total: tuple[int, int]
+    above: dict[str, tuple[int, int]]
 
 
 class Block(Struct, frozen=True):
@@ -381,6 +400,7 @@ AnyEvidence = (
     | Total
     | Samples
     | Quantiles
+    | Buckets
     | Distribution
     | Series
     | Listing

@@ -130,6 +130,10 @@ class RateBelow(Objective, frozen=True, kw_only=True):
         probe = findings.get("probe")
         if census.share.bad == 0 and probe is not None and probe.share.standing == "inside":
             return self._verdict(Outcome.PASS, "", probe, findings, answers)
+        if any(isinstance(each, Counts) and _bracket(each) for each in answers):
+            return self._verdict(
+                Outcome.INCONCLUSIVE, "source_incomplete", census, findings, answers
+            )
         return self._verdict(
             Outcome.INCONCLUSIVE,
             "too_little_traffic",
@@ -173,10 +177,11 @@ class RateBelow(Objective, frozen=True, kw_only=True):
 
         Its bound as a sample is reported, too, where that is inside the limit.
         """
-        share = judge_census(answer.bad, answer.total, self.limit)
+        share = _of_bracket(answer, self.limit)
         if share.standing == "inside" and share.total < self._least():
             share = share._replace(standing="open")
         text = f"{_failed(answer)}{in_window(answer.question.window)}{_parts(answer)}"
+        text += _bracket(answer)
         if share.standing == "inside":
             high = upper(share.bad, share.total)
             if high < self.limit:
@@ -274,6 +279,28 @@ class RateBelow(Objective, frozen=True, kw_only=True):
             return f"{name} {agree}"
         few = other.share.bad < LEAST_BAD and other.share.standing == "open"
         return f"{name} {disagree}" + (", by a single failure" if few else "")
+
+
+def _of_bracket(answer: Counts, limit: float) -> Share:
+    """The count against the limit: beyond at the least that failed, inside at the most."""
+    bad_most = answer.bad if answer.bad_most is None else answer.bad_most
+    total_most = answer.total if answer.total_most is None else answer.total_most
+    unsure = bad_most - answer.bad
+    best = judge_census(answer.bad, max(answer.total, total_most - unsure), limit)
+    if best.standing == "beyond" or not (unsure or total_most - answer.total):
+        return best
+    worst = judge_census(bad_most, answer.total + unsure, limit)
+    return worst._replace(standing="inside" if worst.standing == "inside" else "open")
+
+
+def _bracket(answer: Counts) -> str:
+    """``; at most 9 of them failed``; empty where the count of failures is exact."""
+    if answer.bad_most is None or answer.bad_most == answer.bad:
+        return ""
+    return (
+        f"; up to {format_count(answer.bad_most)} may have failed in the window: counters that "
+        "appeared in it may be older"
+    )
 
 
 def _described(evidence: Mapping[str, Evidence], name: str) -> Evidence | None:

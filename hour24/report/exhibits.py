@@ -242,6 +242,8 @@ def _answer(answer: ev.Evidence, times: Times) -> Shown:
             rows = tuple((f"q {q}", format_number(v, 4)) for q, v in answer.values.items())
             table = Table(title="Quantiles", head=("Quantile", answer.unit), rows=rows)
             return [("Answer", f"quantiles of {plural(answer.n, 'measurement')}")], (table,), ""
+        case ev.Buckets():
+            return _buckets(answer)
         case ev.Distribution():
             return _distribution(answer)
         case ev.Series():
@@ -255,6 +257,19 @@ def _answer(answer: ev.Evidence, times: Times) -> Shown:
     return [], (), visible(json.dumps(ev.to_plain(answer), default=str))
 
 
+def _buckets(answer: ev.Buckets) -> Shown:
+    rows = tuple(
+        (f"above {bound} {answer.unit}", _bracket(*many)) for bound, many in answer.above.items()
+    )
+    table = Table(title="Buckets", head=("Bound", "Count"), rows=rows)
+    return [("Answer", f"buckets of {_bracket(*answer.total)} measurements")], (table,), ""
+
+
+def _bracket(least: int, most: int) -> str:
+    """``1,354``, or ``1,354 to 1,360`` where the number is known as a bracket."""
+    return format_count(least) + ("" if least == most else f" to {format_count(most)}")
+
+
 def _counts(answer: ev.Counts) -> Shown:
     facts = [
         (
@@ -262,6 +277,10 @@ def _counts(answer: ev.Counts) -> Shown:
             f"{count_of(answer.bad, answer.total)} {answer.what} count as bad",
         )
     ]
+    if answer.bad_most is not None:
+        facts.append(("At most", f"{format_count(answer.bad_most)} count as bad"))
+    if answer.total_most is not None:
+        facts.append(("At most", f"{format_count(answer.total_most)} {answer.what} in total"))
     rows = tuple(
         (one_line(k, 80), format_count(v)) for k, v in list(answer.parts.items())[:MOST_ROWS]
     )

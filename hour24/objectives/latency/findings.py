@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from hour24 import histogram
-from hour24.evidence import Distribution, Evidence, Quantiles, Samples, Unanswered
+from hour24.evidence import Buckets, Distribution, Evidence, Quantiles, Samples, Unanswered
 from hour24.objectives.probes import was_answered
 from hour24.statistics import quantiles, rates
 from hour24.text import format_count, format_number, join_some, one_line
@@ -110,6 +110,8 @@ def examine(by: str, evidence: Evidence, target_ms: float, q: float) -> Finding 
     match evidence:
         case Quantiles():
             return _of_quantiles(by, evidence, target_ms, q)
+        case Buckets():
+            return _of_buckets(by, evidence, target_ms, q)
         case Distribution():
             return _of_distribution(by, evidence, target_ms, q)
         case Samples():
@@ -157,6 +159,71 @@ def _of_quantiles(by: str, answer: Quantiles, target_ms: float, q: float) -> Fin
         observed,
         why="too_little_traffic",
         note="all calls" if answer.basis == "census" else "a sample",
+    )
+
+
+def count_above(
+    above: Mapping[str, Sequence[int]], total: int, limit: float
+) -> tuple[int, int, bool]:
+    """How many are at or above ``limit`` by buckets: at least, at most, and whether one ends there.
+
+    Args:
+        above: bound as text -> how many are above it, at least and at most.
+        total: at most this many there are.
+    """
+    known = [(float(bound), many[0], many[1]) for bound, many in above.items()]
+    exact = [each for each in known if math.isclose(each[0], limit, rel_tol=1e-9)]
+    if exact:
+        return exact[0][1], exact[0][2], True
+    least = max((each[1] for each in known if each[0] > limit), default=0)
+    most = min((each[2] for each in known if each[0] < limit), default=total)
+    return min(least, most), most, False
+
+
+def standing_of_census(n: tuple[int, int], least: int, most: int, q: float) -> Standing:
+    """``least`` to ``most`` slow ones of all there were, compared with what ``q`` allows.
+
+    Args:
+        n: how many there were, at least and at most.
+    """
+    if most <= n[0] - math.ceil(q * n[0] - 1e-9):
+        return "inside" if n[0] else "open"
+    beyond = least > n[1] - math.ceil(q * n[1] - 1e-9) and least >= LEAST_SLOW
+    return "beyond" if beyond else "open"
+
+
+def missing_bucket(above: Mapping[str, Sequence[int]], limit: float) -> str:
+    """Which bucket the histogram lacks: ``no bucket ends at 200 ms: add one between ...``."""
+    bounds = [float(bound) for bound in above]
+    below = max((each for each in bounds if each < limit), default=0.0)
+    beyond = min((each for each in bounds if each > limit), default=math.inf)
+    between = f"between {format_number(below)} and {format_number(beyond)}"
+    if beyond == math.inf:
+        between = f"above {format_number(below)}"
+    return f"no bucket ends at {limit:g} ms: add one {between} ms"
+
+
+def _of_buckets(by: str, answer: Buckets, target_ms: float, q: float) -> Finding:
+    n = answer.total
+    least, most, exact = count_above(answer.above, n[1], target_ms)
+    if answer.basis == "census" and n[0] * (1 - q) >= 1:
+        where = standing_of_census(n, least, most, q)
+    else:
+        where = standing(n[0], least, most, 1 - q)
+    undecided = where == "open" and not exact and least != most
+    crossed = sorted((float(bound), many) for bound, many in answer.above.items())
+    lower = [b for b, many in crossed if many[0] > n[1] - math.ceil(q * n[1] - 1e-9)]
+    upper = [b for b, many in crossed if n[0] and many[1] <= n[0] - math.ceil(q * n[0] - 1e-9)]
+    return Finding(
+        by,
+        where,
+        n[0],
+        least,
+        most,
+        lower=lower[-1] if lower else None,
+        upper=upper[0] if upper else None,
+        why="no_bucket" if undecided else "too_little_traffic",
+        note=missing_bucket(answer.above, target_ms) if not exact else "all requests, by buckets",
     )
 
 

@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from hour24.evidence import (
+    Buckets,
     Distribution,
     Document,
     Evidence,
@@ -55,7 +56,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
 
     needs: ClassVar[Kinds] = {}
     may: ClassVar[Kinds] = {
-        **dict.fromkeys(SOURCES, Quantiles | Distribution | Samples),
+        **dict.fromkeys(SOURCES, Quantiles | Buckets | Distribution | Samples),
         "control": Document,
     }
     spared: ClassVar[Mapping[str, str]] = {
@@ -162,6 +163,8 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
             if known is not None:
                 figures[f"{name}_ms"] = known
         unmeasured = "no good answer" if outcome == Outcome.FAIL else "not measured"
+        if by.n > by.unsampled.bad:
+            unmeasured = _bound(by) or unmeasured  # buckets know bounds alone
         return Verdict(
             outcome=outcome,
             code=code,
@@ -187,6 +190,8 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         if by.why == "sent_late":
             return reason
         if by.most > by.n * (1 - self.q):
+            return f"{reason}; this is undecided"
+        if by.why == "no_bucket":
             return f"{reason}; this is undecided"
         needed = rates.needed_total(by.most, 1 - self.q)
         return f"{reason}; {format_count(needed)} requests with no more slow ones would pass"
@@ -265,5 +270,7 @@ def _bound(by: Finding) -> str:
 
 def _bounded(by: Finding) -> str:
     bound = _bound(by)
-    confidence = "99" if by.standing == "beyond" else "95"
-    return f"; {confidence} %: {bound}" if bound else ""
+    confidence = "99 %: " if by.standing == "beyond" else "95 %: "
+    if by.observed is None:
+        confidence = ""  # a bucket's bound is a fact
+    return f"; {confidence}{bound}" if bound else ""

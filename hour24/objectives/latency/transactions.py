@@ -7,7 +7,13 @@ from typing import Any, ClassVar
 
 from hour24.evidence import Evidence, Listing
 from hour24.objectives.base import Kinds, Objective, pick
-from hour24.objectives.latency.findings import Standing, standing
+from hour24.objectives.latency.findings import (
+    Standing,
+    count_above,
+    missing_bucket,
+    standing,
+    standing_of_census,
+)
 from hour24.statistics import quantiles
 from hour24.text import count_of, format_count, format_number, format_percent, join_some, one_line
 from hour24.verdict import Outcome, Scale, Verdict
@@ -56,17 +62,21 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         )
         if slow:
             items = {str(item["transaction"]): item for item in listing.items}
-            slow_text = [
-                f"{one_line(name, 100)} {format_number(float(items[name]['p99'] or 0.0))} ms"
-                for name in slow
-            ]
+            slow_text = [f"{one_line(name, 100)} {self._p99(items[name])}" for name in slow]
             reason += f"; above: {join_some(slow_text)}"
-        if unknown:
+        lacking = [
+            missing_bucket(item["above"], self.limit_ms)
+            for item in listing.items
+            if "above" in item and not self._counted(item)[2]
+        ]
+        if unknown and lacking:
+            reason += f"; {format_count(unknown)} are undecided: {lacking[0]}"
+        elif unknown:
             reason += (
                 f"; {format_count(unknown)} have too few calls to decide (a sample needs "
                 f"{format_count(quantiles.least_samples(0.99))})"
             )
-        outcome, code = Outcome.INCONCLUSIVE, "too_little_traffic"
+        outcome, code = Outcome.INCONCLUSIVE, "no_bucket" if lacking else "too_little_traffic"
         if least >= self.share:
             outcome, code = Outcome.PASS, ""
         elif most < self.share:
@@ -90,8 +100,22 @@ class MostBelow(Objective, frozen=True, kw_only=True):
             figures=figures,
         )
 
+    def _counted(self, item: Mapping[str, Any]) -> tuple[int, int, bool]:
+        """How many calls took the limit or longer, by buckets."""
+        return count_above(item["above"], int(item["count_most"]), self.limit_ms)
+
+    def _p99(self, item: Mapping[str, Any]) -> str:
+        """``1,354 ms``; of buckets, how many were above the limit."""
+        if "above" not in item:
+            return f"{format_number(float(item['p99'] or 0.0))} ms"
+        least = format_count(self._counted(item)[0])
+        return f"({least} of {format_count(int(item['count']))} above)"
+
     def _position(self, item: Mapping[str, Any], basis: str) -> Standing:
         n = int(item["count"])
+        if "above" in item:
+            least, most, _ = self._counted(item)
+            return standing_of_census((n, int(item["count_most"])), least, most, 0.99)
         known = {
             q: float(item[name])
             for q, name in (

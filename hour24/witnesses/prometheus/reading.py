@@ -1,0 +1,367 @@
+"""Reads the counters and gauges of one service, and refuses what cannot be relied on.
+
+Rules of this module:
+
+- A metric is found by the list of series, so that a name that does not exist is never a zero.
+- All series must be of one service: of one value of each label in ``names.service``.
+- Instances are those that ``names.presence`` shows while they are scraped; where the exporter
+  pushes, those of the metric itself.
+- Every instance must be covered, and have the metric: an upgrade that renames it is not silence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import NamedTuple, TypeVar
+
+from hour24.asking.client import Asking
+from hour24.errors import SourceEmpty, SourceError, SourceIncomplete, SourceMisread
+from hour24.text import join_some, one_line, plural
+from hour24.watch import Window
+from hour24.witnesses.prometheus.counters import Counter, Gauge, check_counters, measured
+from hour24.witnesses.prometheus.engine import Engine, selector
+from hour24.witnesses.prometheus.envelope import Matrix
+from hour24.witnesses.prometheus.lives import (
+    SILENT_S,
+    Life,
+    best_replicas,
+    life_of,
+    missing,
+)
+from hour24.witnesses.prometheus.presets import REPLICAS, SELECTED, names_of, options
+
+BACK_S = 3900.0
+"""How far before a window its base is looked for: over a gap of an hour."""
+NAMED = 3
+Folded = TypeVar("Folded", Counter, Gauge)
+Read = TypeVar("Read")
+Key = tuple[tuple[str, str], ...]
+Target = tuple[str, str]
+"""An instance, and the replica of the engine that saw it."""
+
+
+class CoverageTooLow(SourceError):
+    """Too little of the window, or of an instance's life, was seen."""
+
+    code = "coverage_too_low"
+
+
+class Found(NamedTuple):
+    """A metric that the engine has.
+
+    Args:
+        labels: what selects it.
+        series: the label sets that it has.
+    """
+
+    metric: str
+    labels: dict[str, str]
+    series: list[dict[str, str]]
+
+    def label(self, names: str) -> str:
+        """Return the first of these labels that a series has; empty when none has any."""
+        present = {name for each in self.series for name in each}
+        return next((name for name in options(names) if name in present), "")
+
+
+class Presence(NamedTuple):
+    """The instances of a window.
+
+    Args:
+        first: (instance, replica) -> when it was first seen, from before the window on.
+        replica: instance -> the replica that is read.
+        lives: the lives of those that are read.
+    """
+
+    first: dict[Target, float]
+    replica: dict[str, str]
+    lives: list[Life]
+
+    def is_read(self, target: Target) -> bool:
+        """Return whether this is the replica that is read."""
+        return self.replica.get(target[0], target[1]) == target[1]
+
+
+class Counted(NamedTuple):
+    """The counters of a metric in a window, each with its labels."""
+
+    found: Found
+    counters: list[tuple[dict[str, str], Counter]]
+    presence: Presence
+
+
+class Reader:
+    """Reads what one engine has of one service; used by one thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.at = engine.at
+        self.names = names_of(engine.at.preset, engine.at.names)
+        self._presence: dict[Window, tuple[list[str], Presence | None]] = {}
+        self._began: dict[Window, tuple[list[str], dict[str, list[float]]]] = {}
+
+    def target(self, labels: Mapping[str, str]) -> Target:
+        """Return which instance a series is of, and which replica saw it."""
+        replica = next((labels[name] for name in REPLICAS if name in labels), "")
+        return labels.get(self.names.instance, ""), replica
+
+    def find(
+        self,
+        asking: Asking,
+        what: str,
+        names: str,
+        window: Window,
+        *,
+        suffix: str = "",
+        labels: Mapping[str, str] | None = None,
+        one: bool = True,
+        **exactly: str,
+    ) -> Found:
+        """Return the first of these metrics that the engine has.
+
+        Args:
+            what: it is, for a refusal.
+            suffix: of the metric, such as ``_bucket``.
+            labels: what selects it; None: the service's labels.
+            one: whether it must be of one service.
+            exactly: more labels with their values.
+        Raises: SourceEmpty, when there is none; SourceMisread, when it is of two services.
+        """
+        if not names:
+            raise NotStated(
+                f"{asking.where}: expected [prometheus.names] {what} for the preset "
+                f"{self.at.preset}, got none"
+            )
+        self.engine.check_clock(asking)
+        for name in options(names):
+            metric = name + suffix
+            chosen = {**(self.at.labels if labels is None else labels), **SELECTED.get(name, {})}
+            chosen |= exactly
+            series = self.engine.listed(asking, selector(metric, chosen, {}), window)
+            if series:
+                if one:
+                    self._check_service(asking, metric, series)
+                return Found(metric, chosen, series)
+        tried = " or ".join(selector(n + suffix, self.at.labels, {}) for n in options(names))
+        tenant = f" of tenant {self.at.tenant}" if self.at.tenant else ""
+        raise SourceEmpty(
+            f"{asking.where}: expected series {tried}{tenant} in the window, got none"
+        )
+
+    def _check_service(self, asking: Asking, metric: str, series: list[dict[str, str]]) -> None:
+        for label in self.names.service.split(","):
+            values = sorted({each.get(label, "") for each in series})
+            if label and len(values) > 1:
+                asking.refuse(
+                    SourceMisread,
+                    f"{metric}: expected the series of one service, got those of several: {label} "
+                    f"{join_some([one_line(v, 40) or 'none' for v in values[:NAMED]], NAMED, ', ')}"
+                    f"; state {label} in [prometheus] labels",
+                )
+
+    def fold(
+        self,
+        asking: Asking,
+        found: Found,
+        window: Window,
+        into: Callable[[], Folded],
+        *,
+        matching: Mapping[str, str] | None = None,
+        back_s: float = BACK_S,
+    ) -> tuple[dict[Key, Folded], dict[Target, set[float]]]:
+        """Read the raw samples of a metric, and when each instance had some.
+
+        Args:
+            into: makes what each series is read into.
+            matching: label -> a regular expression.
+        """
+        start, end = window.start.timestamp(), window.end.timestamp()
+        match = selector(found.metric, found.labels, matching or {})
+        series: dict[Key, Folded] = {}
+        seen: dict[Target, set[float]] = {}
+        for piece in self.engine.raw(asking, match, start - back_s, end):
+            for each in piece:
+                key = tuple(sorted(each.metric.items()))
+                if key not in series:
+                    series[key] = into()
+                series[key].add(each.values, f"{asking.where}: {found.metric}")
+                times = seen.setdefault(self.target(each.metric), set())
+                times.update([at for at, _ in each.values if at < end])
+        self._check_times(asking, seen, end)
+        return series, seen
+
+    def _check_times(self, asking: Asking, seen: dict[Target, set[float]], end: float) -> None:
+        latest = max((max(times) for times in seen.values() if times), default=-math.inf)
+        if latest > self.engine.clock.now().timestamp() + 60.0:
+            asking.refuse(
+                SourceMisread, "expected samples up to now, got some of the future: a wrong clock"
+            )
+
+    def counted(
+        self,
+        asking: Asking,
+        found: Found,
+        window: Window,
+        *,
+        step_s: float = 0.0,
+        matching: Mapping[str, str] | None = None,
+        all_present: bool = True,
+    ) -> Counted:
+        """Return the counters of a metric, settled and checked.
+
+        Args:
+            step_s: length of the bins of increments; 0: none.
+            all_present: whether every instance must have the metric.
+        Raises: CoverageTooLow; SourceIncomplete; SourceMisread.
+        """
+        start, end = window.start.timestamp(), window.end.timestamp()
+        kind = self.engine.type_of(asking, found.metric)
+        if kind in ("gauge", "info", "stateset"):
+            asking.refuse(SourceMisread, f"{found.metric}: expected a counter, got a {kind}")
+        series, seen = self.fold(
+            asking, found, window, lambda: Counter(start, end, step_s), matching=matching
+        )
+        presence = self.presence(asking, window) or self.presence_of(seen, window)
+        began = self.began(asking, window)
+        kept: list[tuple[dict[str, str], Counter]] = []
+        for key, counter in series.items():
+            labels = dict(key)
+            target = self.target(labels)
+            if not presence.is_read(target):
+                continue
+            starts = [at for at in began.get(target[0], ()) if at >= start]
+            counter.settle(presence.first.get(target), max(starts, default=None))
+            kept.append((labels, counter))
+        check_counters((c for _, c in kept), found.metric, asking.where, whole=True)
+        self.check_presence(asking, presence, window)
+        if all_present:
+            self._check_all_present(asking, found.metric, kept, presence, window)
+        return Counted(found, kept, presence)
+
+    def _check_all_present(
+        self,
+        asking: Asking,
+        metric: str,
+        kept: list[tuple[dict[str, str], Counter]],
+        presence: Presence,
+        window: Window,
+    ) -> None:
+        """Raises: SourceIncomplete, when an instance that lived long has none of the series."""
+        have = {self.target(labels)[0] for labels, _ in kept}
+        start = window.start.timestamp()
+        without = [
+            life.name
+            for life in presence.lives
+            if life.name not in have and life.last - max(start, life.first) >= SILENT_S
+        ]
+        if without:
+            asking.refuse(
+                SourceIncomplete,
+                f"expected {metric} of each of {plural(len(presence.lives), 'instance')}, got none "
+                f"of {join_some([one_line(name, 60) for name in without[:NAMED]])}",
+            )
+
+    def check_presence(self, asking: Asking, presence: Presence, window: Window) -> None:
+        """Raises: CoverageTooLow, when not all instances were seen all the time."""
+        start, end = window.start.timestamp(), window.end.timestamp()
+        problem = missing(presence.lives, start, end, self.at.min_instances)
+        if problem:
+            asking.refuse(CoverageTooLow, problem)
+
+    def presence_of(self, seen: Mapping[Target, set[float]], window: Window) -> Presence:
+        """Return the instances by the times at which each was seen."""
+        start, end = window.start.timestamp(), window.end.timestamp()
+        known = {target: times for target, times in seen.items() if times}
+        replica = best_replicas(known)
+        lives = [life_of(name, known[name, chosen], start, end) for name, chosen in replica.items()]
+        return Presence(
+            first={target: min(times) for target, times in known.items()},
+            replica=replica,
+            lives=[life for life in lives if life is not None],
+        )
+
+    def presence(self, asking: Asking, window: Window) -> Presence | None:
+        """Return the instances that were scraped; None where the exporter is not scraped."""
+        if window not in self._presence:
+            self._presence[window] = self._noted(asking, self._scraped, window)
+        lines, found = self._presence[window]
+        _note(asking, lines)
+        return found
+
+    def _noted(
+        self, asking: Asking, read: Callable[[Asking, Window], Read], window: Window
+    ) -> tuple[list[str], Read]:
+        """Return what was read, with the requests that it took."""
+        before = len(asking.asked)
+        found = read(asking, window)
+        return asking.asked[before:], found
+
+    def _scraped(self, asking: Asking, window: Window) -> Presence | None:
+        if not self.names.presence:
+            return None
+        try:
+            found = self.find(asking, "presence", self.names.presence, window)
+        except SourceEmpty:
+            return None
+        up: dict[Target, set[float]] = {}
+        start, end = window.start.timestamp(), window.end.timestamp()
+        match = selector(found.metric, found.labels, {})
+        for piece in self.engine.raw(asking, match, start - BACK_S, end):
+            for each in piece:
+                times = up.setdefault(self.target(each.metric), set())
+                times.update(_ones(each, f"{asking.where}: {found.metric}", end))
+        return self.presence_of(up, window)
+
+    def began(self, asking: Asking, window: Window) -> dict[str, list[float]]:
+        """Return instance -> when its processes began, ascending; empty where nobody says it."""
+        if window not in self._began:
+            self._began[window] = self._noted(asking, self._starts, window)
+        lines, found = self._began[window]
+        _note(asking, lines)
+        return found
+
+    def _starts(self, asking: Asking, window: Window) -> dict[str, list[float]]:
+        if not self.names.started:
+            return {}
+        try:
+            found = self.find(asking, "started", self.names.started, window)
+        except SourceEmpty:
+            return {}
+        start, end = window.start.timestamp(), window.end.timestamp()
+        match = selector(found.metric, found.labels, {})
+        starts: dict[str, list[float]] = {}
+        for piece in self.engine.raw(asking, match, start - BACK_S, end):
+            for each in piece:
+                known = starts.setdefault(self.target(each.metric)[0], [])
+                for text, samples in groupby(each.values, key=lambda sample: sample[1]):
+                    at = next(samples)[0]
+                    began = measured(text, f"{asking.where}: {found.metric}")
+                    if began is None or at >= end:
+                        continue
+                    if not 0 < began <= at + 60.0:
+                        asking.refuse(
+                            SourceMisread,
+                            f"{found.metric}: expected the process's start in epoch seconds, got "
+                            f"{one_line(text, 40)}",
+                        )
+                    if all(abs(began - one) > 2.0 for one in known):
+                        known.append(began)
+        return {name: sorted(times) for name, times in starts.items()}
+
+
+class NotStated(SourceError):
+    """Neither the preset nor production.toml names a metric for it."""
+
+    code = "not_described"
+
+
+def _note(asking: Asking, lines: list[str]) -> None:
+    """Add requests that an earlier question has sent to those of this one."""
+    asking.asked += [line for line in lines if line not in asking.asked]
+
+
+def _ones(series: Matrix, where: str, end: float) -> list[float]:
+    """Return the times at which the value is 1."""
+    return [at for at, text in series.values if at < end and measured(text, where) == 1.0]
