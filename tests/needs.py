@@ -72,6 +72,12 @@ NEEDS: Mapping[str, Need] = {
         Need("a browser", lambda: browser() is not None, "chromium"),
         Need("pg_stat_statements", _has_statements, "postgresql postgresql-contrib"),
         Need("ssh-keygen", lambda: shutil.which("ssh-keygen") is not None, "openssh-client"),
+        Need("prometheus", lambda: shutil.which("prometheus") is not None, "prometheus"),
+        Need(
+            "victoria-metrics",
+            lambda: shutil.which("victoria-metrics") is not None,
+            "victoria-metrics",
+        ),
         Need("openssl", lambda: shutil.which("openssl") is not None, "openssl"),
     )
 }

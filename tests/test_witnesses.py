@@ -44,6 +44,9 @@ VALUES: dict[str, Any] = {
     "url": CLOSED,
     "service": "srv-1",
     "owner": "tea-1",
+    "preset": "kubernetes",
+    "labels": {"job": "x"},
+    "disk": {"mountpoint": "/data"},
     "dsn": Secret("X", "host=127.0.0.1 port=9 dbname=d user=u"),
 }
 MORE: dict[Measure, tuple[Any, ...]] = {
@@ -60,7 +63,7 @@ def at_of(witness: Witness) -> Any:
     given = {
         name: VALUES.get(name, Secret("X_TOKEN", "a-token") if field.secret else "x")
         for name, field in sections.fields_of(witness.at).items()
-        if field.required or name == "url"
+        if field.required or name in ("url", "disk")
     }
     if witness.section == "sentry":
         given["dsn"] = Secret("X", "http://key@127.0.0.1:9/1")
@@ -362,6 +365,7 @@ SECTIONS = {
     "render": 'url = "{at}"\nservice = "srv-1"\nowner = "tea-1"\ntoken_env = "A_TOKEN"\n',
     "supabase": 'url = "{at}"\nproject_ref = "abcdefghij"\ntoken_env = "A_TOKEN"\n',
     "database": 'dsn_env = "A_DSN"\n',
+    "prometheus": 'url = "{at}"\npreset = "otel"\nlabels = {{ job = "x" }}\n',
 }
 
 

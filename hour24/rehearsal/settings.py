@@ -82,9 +82,16 @@ def production_toml(urls: Mapping[str, str], schema: str, witnesses: Mapping[str
     lines = ["# A rehearsal's production: written when it starts, gone when it ends.", ""]
     for title, values in sections:
         lines.append(title)
-        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+        lines += [f"{key} = {_value(value)}" for key, value in values.items()]
         lines.append("")
     return "\n".join([*lines, data.text(KNOWN)])
+
+
+def _value(value: Any) -> str:
+    """Return a value as TOML: that of JSON, but for tables."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in value.items()) + " }"
+    return json.dumps(value)
 
 
 def _tables(name: str, section: Section) -> list[tuple[str, Mapping[str, Any]]]:

@@ -193,15 +193,17 @@ class Transaction(Struct, frozen=True):
             return high
         for _ in range(50):
             middle = (low + high) / 2
-            below = sum(share * self._below(middle - c, m) for share, m, c in self.pieces)
-            low, high = (middle, high) if below < q else (low, middle)
+            passed = sum(share * below(middle - c, m) for share, m, c in self.pieces)
+            low, high = (middle, high) if passed < q else (low, middle)
         return high
 
     def mean(self) -> float:
         """Return the mean in milliseconds."""
         return sum(s * (m * math.exp(SPREAD**2 / 2) + c) for s, m, c in self.pieces)
 
-    def _below(self, value: float, median: float) -> float:
-        if value <= 0:
-            return 0.0
-        return _NORMAL.cdf(math.log(value / median) / SPREAD)
+
+def below(value: float, median: float) -> float:
+    """The share of times of this median that is below ``value``."""
+    if value <= 0:
+        return 0.0
+    return _NORMAL.cdf(math.log(value / median) / SPREAD)

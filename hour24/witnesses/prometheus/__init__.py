@@ -16,7 +16,7 @@ from hour24.witnesses.port import (
     Variable,
     Witness,
 )
-from hour24.witnesses.prometheus.presets import Names, Preset
+from hour24.witnesses.prometheus.presets import WHAT, Preset
 
 LABEL = "^[a-zA-Z_][a-zA-Z0-9_]*$"
 LABELS: dict[str, Any] = {
@@ -34,8 +34,9 @@ NAMES: dict[str, Any] = {
             "title": "a name, or several separated by |",
             "type": "string",
             "pattern": r"^[a-zA-Z_:|][a-zA-Z0-9_:.|,/]*$|^$",
+            "description": what,
         }
-        for name in Names.__struct_fields__
+        for name, what in WHAT.items()
     },
 }
 

@@ -24,6 +24,8 @@ LEAST_FALLS = 3
 """Fewer falls are restarts."""
 FALLING = 1 / 3
 """The share of moves that fall, from which it is no counter: deltas and gauges fall in half."""
+UNREAD = "\0"
+"""No sample's text."""
 SAME_S = 0.002
 """Times this near are one: engines keep milliseconds."""
 
@@ -53,7 +55,7 @@ class Counter:
 
     def __init__(self, start: float, end: float, step_s: float = 0.0) -> None:
         self.start, self.end, self.step_s = start, end, step_s
-        self.last_t, self.last_v, self.last_text = -math.inf, 0.0, ""
+        self.last_t, self.last_v, self.last_text = -math.inf, 0.0, UNREAD
         self.increase = 0.0
         self.birth: tuple[float, float] | None = None
         self.moves = self.falls = 0

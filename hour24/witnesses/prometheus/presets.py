@@ -7,7 +7,7 @@ Rules of this module:
   means that this kind of exporter has no such metric.
 
 Source: OpenTelemetry's semantic conventions for HTTP; the Prometheus client libraries; cAdvisor and
-kube-state-metrics; Fly.io's, Google Cloud's and Render's lists of metrics.
+kube-state-metrics; the lists of metrics of Fly.io, Google Cloud and metrics streams.
 """
 
 from __future__ import annotations
@@ -20,26 +20,7 @@ Preset = Literal["otel", "prometheus-client", "kubernetes", "fly", "cloud-run", 
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """Names of metrics and labels.
-
-    Args:
-        responses: counter of requests answered.
-        status: label with the HTTP status, or its class such as 5xx.
-        latency: histogram of the server's times, without ``_bucket``.
-        route: label with the route of a request.
-        method: label with the HTTP method.
-        memory: gauge of memory in use, in bytes.
-        memory_free: gauge that is subtracted from ``memory``, where that is the total.
-        memory_limit: gauge of the memory at which an instance is killed, in bytes.
-        started: gauge with the process's start, in epoch seconds.
-        restarts: counter of restarts in place.
-        oom: gauge or counter that is above 0 after an out-of-memory kill.
-        presence: gauge that is 1 while a target is scraped.
-        instance: label with the instance's name.
-        service: labels of which all series of a service have one value.
-        disk_size, disk_free: gauges of the database's file system, in bytes.
-        probe: gauge that is 1 when a probe of a blackbox exporter succeeded.
-    """
+    """Names of metrics and labels; :data:`WHAT` says what each is."""
 
     responses: str = ""
     status: str = ""
@@ -60,6 +41,25 @@ class Names(Struct, frozen=True, kw_only=True):
     probe: str = "probe_success"
 
 
+WHAT = {
+    "responses": "Counter of requests answered.",
+    "status": "Label with the HTTP status, or its class such as 5xx.",
+    "latency": "Histogram of the server's times, without _bucket.",
+    "route": "Label with the route of a request.",
+    "method": "Label with the HTTP method.",
+    "memory": "Gauge of the memory in use, in bytes.",
+    "memory_free": "Gauge that is subtracted from memory, where that is the total.",
+    "memory_limit": "Gauge of the memory at which an instance is killed, in bytes.",
+    "started": "Gauge of the process's start, in epoch seconds.",
+    "restarts": "Counter of restarts in place.",
+    "oom": "Gauge or counter that is above 0 after an out-of-memory kill.",
+    "presence": "Gauge that is 1 while a target is scraped.",
+    "instance": "Label with the name of the instance.",
+    "service": "Labels of which all series of a service have one value, separated by commas.",
+    "disk_size": "Gauge of the size of the database's file system, in bytes.",
+    "disk_free": "Gauge of its free bytes.",
+    "probe": "Gauge that is 1 when a probe of a blackbox exporter succeeded.",
+}
 _STATUS = "status|code|status_code|http_status"
 _ROUTE = "handler|route|path|endpoint|uri"
 _CLIENT = Names(

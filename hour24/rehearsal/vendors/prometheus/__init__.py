@@ -1,0 +1,8 @@
+"""Prometheus: the metrics of the rehearsal's service."""
+
+from hour24.rehearsal.vendors.counterpart import Counterpart
+
+COUNTERPART = Counterpart(
+    title="Prometheus",
+    server="hour24.rehearsal.vendors.prometheus.server:Prometheus",
+)

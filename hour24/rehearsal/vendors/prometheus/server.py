@@ -1,0 +1,189 @@
+"""Prometheus: what a scrape a minute of the service's instances would hold.
+
+Rules of this room:
+
+- It knows a range selector with equal and matching labels, ``time()``, lists of series and of the
+  values of a label: all that hour24 asks.
+- A counter begins with its process; requests are dealt out to the instances that are up.
+- Buckets of a route follow the same times that its spans have.
+
+Source: Prometheus' HTTP API, v1.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from hour24.rehearsal.machines import LIMIT_MB, Life
+from hour24.rehearsal.settings import TIMEOUT_S
+from hour24.rehearsal.story import Story
+from hour24.rehearsal.timing import LONGEST_Z, SLOW_MS, SPREAD, TRANSACTIONS, below
+from hour24.rehearsal.vendors.part import Section
+from hour24.rehearsal.vendors.web import Refused, Reply, Request, Vendor
+
+TOKEN = "prom_rehearsal_3c9a71f0"
+JOB = "platform-api"
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
+FIRST_MINUTE = -180
+"""Counters are told from three hours before T0: the longest window and what is before it."""
+_SELECTOR = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)\{(?P<labels>.*)\}(?:\[(?P<ms>\d+)ms\])?")
+_LABEL = re.compile(r'(?P<name>\w+)(?P<how>=~|!=|=)"(?P<value>(?:[^"\\]|\\.)*)"')
+Labels = dict[str, str]
+
+
+class Track(Struct, frozen=True):
+    """One series: its labels and its samples, a minute apart."""
+
+    labels: Labels
+    times: list[float]
+    values: list[float]
+
+
+class Prometheus(Vendor):
+    """Prometheus' HTTP API."""
+
+    name = "prometheus"
+    token = TOKEN
+    _told: tuple[Story, int, list[Track]] | None = None
+
+    def section(self) -> Section:
+        return {
+            "url": self.url,
+            "preset": "prometheus-client",
+            "labels": {"job": JOB},
+            "token_env": self.variable,
+            "memory_limit_mb": LIMIT_MB,
+            "timeout_s": TIMEOUT_S,
+        }
+
+    def error(self, status: int, says: str) -> Reply:
+        return Reply(status, {"status": "error", "errorType": "bad_data", "error": says})
+
+    def emptied(self, request: Request, reply: Reply) -> Reply:
+        data = [] if request.path != "/api/v1/query" else {"resultType": "matrix", "result": []}
+        return Reply(200, {"status": "success", "data": data}, reply.headers)
+
+    def answer(self, request: Request) -> Reply:
+        parts = [part for part in request.path.split("/") if part]
+        match parts:
+            case ["api", "v1", "query"]:
+                found = self._query(request)
+            case ["api", "v1", "series"]:
+                found = [t.labels for t in self._selected(request.one("match[]"))]
+            case ["api", "v1", "label", label, "values"]:
+                tracks = self._selected(request.one("match[]"))
+                found = sorted({t.labels[label] for t in tracks if label in t.labels})
+            case ["api", "v1", "metadata"]:
+                found = {}
+            case _:
+                raise self.not_found()
+        return Reply(200, {"status": "success", "data": found})
+
+    def _query(self, request: Request) -> Any:
+        now, query = self.world.now, request.one("query")
+        if query == "time()":
+            return {"resultType": "scalar", "result": [now, f"{now:.3f}"]}
+        parsed = _SELECTOR.fullmatch(query)
+        if parsed is None or parsed["ms"] is None:
+            raise Refused(self.error(400, "expected a range selector"))
+        end = float(request.one("time") or now)
+        start = end - int(parsed["ms"]) / 1000
+        result = []
+        for track in self._selected(query):
+            values = [
+                [at, f"{value:.15g}"]
+                for at, value in zip(track.times, track.values, strict=True)
+                if start < at <= min(end, now)
+            ]
+            if values:
+                result.append({"metric": track.labels, "values": values})
+        return {"resultType": "matrix", "result": result}
+
+    def _selected(self, match: str) -> list[Track]:
+        parsed = _SELECTOR.fullmatch(match)
+        if parsed is None:
+            raise Refused(self.error(400, f"cannot parse {match!r}"))
+        tracks = [t for t in self._tracks() if t.labels["__name__"] == parsed["name"]]
+        for label in _LABEL.finditer(parsed["labels"]):
+            name, value = label["name"], label["value"].replace("\\\\", "\\")
+            if label["how"] == "=~":
+                tracks = [t for t in tracks if re.fullmatch(value, t.labels.get(name, ""))]
+            else:
+                same = label["how"] == "="
+                tracks = [t for t in tracks if (t.labels.get(name, "") == value) is same]
+        return tracks
+
+    # --- what the scrapes hold ----------------------------------------------------------------
+
+    def _tracks(self) -> list[Track]:
+        """Every series up to the present minute."""
+        story, minute = self.world.story, math.floor(self.world.story.hour(self.world.now) * 60)
+        told = self._told
+        if told is None or told[0] is not story or told[1] != minute:
+            told = self._told = (story, minute, list(_tracks(story, minute)))
+        return told[2]
+
+
+def _tracks(story: Story, last: int) -> Iterator[Track]:
+    minutes = range(FIRST_MINUTE, last + 1)
+    tracks: dict[tuple[str, ...], Track] = {}
+
+    def add(at: float, value: float, name: str, life: Life, **labels: str) -> None:
+        key = (name, life.instance, *labels.values())
+        if key not in tracks:
+            own = {"__name__": name, "job": JOB, "instance": life.instance, **labels}
+            tracks[key] = Track(own, [], [])
+        tracks[key].times.append(at)
+        tracks[key].values.append(value)
+
+    counts: dict[tuple[Life, str], int] = {}
+    slower: dict[tuple[Life, str, float], float] = {}
+    for minute in minutes:
+        at, hour = story.at(minute / 60), minute / 60
+        alive = story.machines.up(hour)
+        requests = story.requests(minute - 1)
+        for index, life in enumerate(alive):
+            add(at, 1.0, "up", life)
+            add(at, story.at(life.start_h), "process_start_time_seconds", life)
+            memory = story.machines.memory_mb(life, hour) * 2**20
+            add(at, memory, "process_resident_memory_bytes", life)
+            for status, count in requests.items():
+                key = (life, str(status))
+                share = (count + len(alive) - 1 - index) // len(alive)
+                counts[key] = counts.get(key, 0) + share
+            for (one, status_text), value in counts.items():
+                if one is life:
+                    add(at, float(value), "http_requests_total", life, code=status_text)
+            total = sum(requests.values()) / len(alive)
+            for name, bound, within in _shares(story, minute):
+                slow = (life, name, bound)
+                slower[slow] = slower.get(slow, 0.0) + total * within
+                method, _, route = name.partition(" ")
+                add(
+                    at,
+                    math.floor(slower[slow]),
+                    "http_request_duration_seconds_bucket",
+                    life,
+                    method=method,
+                    handler=route,
+                    le="+Inf" if bound == math.inf else f"{bound:g}",
+                )
+    yield from tracks.values()
+
+
+def _shares(story: Story, minute: int) -> Iterator[tuple[str, float, float]]:
+    """Route, bound in seconds, and the share of all requests that is of both."""
+    slow = story.now("slow_endpoint", story.at((minute - 1) / 60))
+    for name, median, share in TRANSACTIONS:
+        if " " not in name:
+            continue
+        constant = SLOW_MS if slow and name == "GET /api/calls" else 0.0
+        longest = median * math.exp(SPREAD * LONGEST_Z) + constant
+        for bound in (*BOUNDS_S, math.inf):
+            within = 1.0 if bound * 1000 >= longest else below(bound * 1000 - constant, median)
+            yield name, bound, share * within
