@@ -269,3 +269,14 @@ def test_an_empty_list_beside_events_of_the_same_source_is_no_pass(
     verdict = objective.judge({name: structs.replace(empty, about={UNLISTED: 7.0})})
     assert (verdict.outcome, verdict.code) == (OPEN, "source_misread")
     assert "Sentry also counts 7 error events" in verdict.reason
+
+
+def test_a_witness_that_holds_none_now_is_absent_whatever_the_ledger_lacks() -> None:
+    """An earlier reading that it never gave is no silence of its own."""
+    question = Question(source="x", asked="disk", at=AT, measure="disk")
+    none = Unanswered(question=question, code="no_data", reason="no disk", not_provided=True)
+    ledger = Question(source="ledger", asked="disk_before", at=AT)
+    before = Unanswered(question=ledger, code="baseline_absent", reason="none")
+    view = providers.View({}, {"disk": none, "disk_before": before})
+    assert view.absent
+    assert not providers.View({}, {"disk_before": before}).absent

@@ -57,12 +57,17 @@ class View(NamedTuple):
     @property
     def absent(self) -> bool:
         """True if the witness holds none of what it was asked for."""
-        return bool(self.own) and all(map(is_not_provided, self.own.values()))
+        return bool(self.own) and all(map(is_not_provided, self._asked))
 
     @property
     def second(self) -> bool:
         """True if the witness is only a second opinion."""
-        return bool(self.own) and all(each.question.second_opinion for each in self.own.values())
+        return bool(self.own) and all(each.question.second_opinion for each in self._asked)
+
+    @property
+    def _asked(self) -> list[Evidence]:
+        """Its answers now: without earlier evidence, which the ledger may lack."""
+        return [each for each in self.own.values() if each.question.measure] or [*self.own.values()]
 
 
 def views(evidence: Mapping[str, Evidence]) -> dict[str, View]:

@@ -144,6 +144,7 @@ WITNESS = Witness(
         Measure.PLATFORM_EVENTS: "process",
         Measure.DISK: "process",
     },
+    second_opinions=frozenset({Measure.DISK}),
     trials="hour24.witnesses.prometheus.trials:trials",
     repeat="curl -sS",
 )

@@ -69,7 +69,7 @@ def selector(metric: str, labels: Mapping[str, str], matching: Mapping[str, str]
         labels: label -> its value; a name that ends with ``!`` must differ from the value.
         matching: label -> a regular expression of RE2.
     """
-    parts = [] if PLAIN.fullmatch(metric) else [f"__name__={_quoted(metric)}"]
+    parts = [] if not metric or PLAIN.fullmatch(metric) else [f"__name__={_quoted(metric)}"]
     for name, value in labels.items():
         bare = name.rstrip("!")
         parts.append(f"{bare}{'!=' if name.endswith('!') else '='}{_quoted(value)}")

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from hour24.asking.client import Asking
-from hour24.errors import SourceEmpty, SourceError, SourceIncomplete, SourceMisread
+from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceIncomplete, SourceMisread
 from hour24.text import join_some, one_line, plural
 from hour24.watch import Window
 from hour24.witnesses.prometheus.counters import Counter, Gauge, check_counters, measured
@@ -35,6 +36,7 @@ from hour24.witnesses.prometheus.presets import REPLICAS, SELECTED, names_of, op
 BACK_S = 3900.0
 """How far before a window its base is looked for: over a gap of an hour."""
 NAMED = 3
+HOUR = timedelta(hours=1)
 Folded = TypeVar("Folded", Counter, Gauge)
 Read = TypeVar("Read")
 Key = tuple[tuple[str, str], ...]
@@ -127,10 +129,11 @@ class Reader:
             labels: what selects it; None: the service's labels.
             one: whether it must be of one service.
             exactly: more labels with their values.
-        Raises: SourceEmpty, when there is none; SourceMisread, when it is of two services.
+        Raises: NotProvided, when the engine knows the service and no such metric; SourceEmpty,
+            when it knows neither; SourceMisread, when the metric is of two services.
         """
         if not names:
-            raise NotStated(
+            raise NotProvided(
                 f"{asking.where}: expected [prometheus.names] {what} for the preset "
                 f"{self.at.preset}, got none"
             )
@@ -146,9 +149,13 @@ class Reader:
                 return Found(metric, chosen, series)
         tried = " or ".join(selector(n + suffix, self.at.labels, {}) for n in options(names))
         tenant = f" of tenant {self.at.tenant}" if self.at.tenant else ""
-        raise SourceEmpty(
-            f"{asking.where}: expected series {tried}{tenant} in the window, got none"
+        known = labels is None and self.engine.listed(
+            asking,
+            selector("", self.at.labels, {}),
+            Window(max(window.start, window.end - HOUR), window.end),
         )
+        kind = NotProvided if known else SourceEmpty
+        raise kind(f"{asking.where}: expected series {tried}{tenant} in the window, got none")
 
     def _check_service(self, asking: Asking, metric: str, series: list[dict[str, str]]) -> None:
         for label in self.names.service.split(","):
@@ -349,12 +356,6 @@ class Reader:
                     if all(abs(began - one) > 2.0 for one in known):
                         known.append(began)
         return {name: sorted(times) for name, times in starts.items()}
-
-
-class NotStated(SourceError):
-    """Neither the preset nor production.toml names a metric for it."""
-
-    code = "not_described"
 
 
 def _note(asking: Asking, lines: list[str]) -> None:

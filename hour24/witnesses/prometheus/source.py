@@ -24,7 +24,7 @@ from hour24.asking.client import BUDGET_S, Asking
 from hour24.clock import Clock
 from hour24.config import Endpoint
 from hour24.criteria.latency import FAST_MS
-from hour24.errors import SourceEmpty, SourceError, SourceMisread
+from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceMisread
 from hour24.evidence import Buckets, Counts, Evidence, Line, Listing, Series, Unanswered
 from hour24.text import format_coverage, plural
 from hour24.watch import Window
@@ -33,7 +33,7 @@ from hour24.witnesses.prometheus.counters import Counter, Gauge
 from hour24.witnesses.prometheus.engine import Engine, selector
 from hour24.witnesses.prometheus.lives import changes
 from hour24.witnesses.prometheus.presets import unit_ms
-from hour24.witnesses.prometheus.reading import Counted, Found, NotStated, Reader
+from hour24.witnesses.prometheus.reading import Counted, Found, Reader
 
 STEP_S = 300.0
 """Responses over time are in steps of five minutes, as a platform's are."""
@@ -285,7 +285,7 @@ class Prometheus:
                     question=asking.question(), unit="MB", lines=(line,), note="production.toml's"
                 )
             if not self._names.memory_limit:
-                raise NotStated(
+                raise NotProvided(
                     f"{asking.where}: expected [prometheus] memory_limit_mb or "
                     "names.memory_limit, got neither"
                 )
@@ -439,7 +439,7 @@ class Prometheus:
         """Return one reading of the file system that [prometheus] disk selects."""
         with self._asking("disk") as asking:
             if not self.at.disk:
-                raise NotStated(f"{asking.where}: expected [prometheus] disk, got nothing")
+                raise NotProvided(f"{asking.where}: expected [prometheus] disk, got nothing")
             size_at, size = self._last(asking, "disk_size", self._names.disk_size)
             _, free = self._last(asking, "disk_free", self._names.disk_free)
             if size <= 0 or not 0 <= free <= size:

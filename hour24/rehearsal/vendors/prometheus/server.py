@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+import threading
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -25,10 +26,12 @@ from hour24.rehearsal.story import Story
 from hour24.rehearsal.timing import LONGEST_Z, SLOW_MS, SPREAD, TRANSACTIONS, below
 from hour24.rehearsal.vendors.part import Section
 from hour24.rehearsal.vendors.web import Refused, Reply, Request, Vendor
+from hour24.rehearsal.world import World
 
 TOKEN = "prom_rehearsal_3c9a71f0"
 JOB = "platform-api"
-BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
+BOUNDS_S = (0.1, 0.2, 0.5, 1.0)
+MB = 1024 * 1024
 FIRST_MINUTE = -180
 """Counters are told from three hours before T0: the longest window and what is before it."""
 _SELECTOR = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)\{(?P<labels>.*)\}(?:\[(?P<ms>\d+)ms\])?")
@@ -49,7 +52,11 @@ class Prometheus(Vendor):
 
     name = "prometheus"
     token = TOKEN
-    _told: tuple[Story, int, list[Track]] | None = None
+
+    def __init__(self, world: World) -> None:
+        self._lock = threading.Lock()
+        self._scrapes: Scrapes | None = None
+        super().__init__(world)
 
     def section(self) -> Section:
         return {
@@ -122,63 +129,74 @@ class Prometheus(Vendor):
 
     def _tracks(self) -> list[Track]:
         """Every series up to the present minute."""
-        story, minute = self.world.story, math.floor(self.world.story.hour(self.world.now) * 60)
-        told = self._told
-        if told is None or told[0] is not story or told[1] != minute:
-            told = self._told = (story, minute, list(_tracks(story, minute)))
-        return told[2]
+        with self._lock:
+            story = self.world.story
+            minute = math.floor(story.hour(self.world.now) * 60)
+            if self._scrapes is None or self._scrapes.story is not story:
+                self._scrapes = Scrapes(story)
+            self._scrapes.extend(minute)
+            return list(self._scrapes.tracks.values())
 
 
-def _tracks(story: Story, last: int) -> Iterator[Track]:
-    minutes = range(FIRST_MINUTE, last + 1)
-    tracks: dict[tuple[str, ...], Track] = {}
+class Scrapes:
+    """The series of one story, a sample a minute."""
 
-    def add(at: float, value: float, name: str, life: Life, **labels: str) -> None:
-        key = (name, life.instance, *labels.values())
-        if key not in tracks:
-            own = {"__name__": name, "job": JOB, "instance": life.instance, **labels}
-            tracks[key] = Track(own, [], [])
-        tracks[key].times.append(at)
-        tracks[key].values.append(value)
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.tracks: dict[tuple[str, ...], Track] = {}
+        self._next = FIRST_MINUTE
+        self._counts: dict[Life, dict[str, int]] = {}
+        self._slower: dict[Life, dict[tuple[str, float], float]] = {}
 
-    counts: dict[tuple[Life, str], int] = {}
-    slower: dict[tuple[Life, str, float], float] = {}
-    for minute in minutes:
-        at, hour = story.at(minute / 60), minute / 60
-        alive = story.machines.up(hour)
+    def extend(self, last: int) -> None:
+        """Scrape every minute up to this one."""
+        for minute in range(self._next, last + 1):
+            self._scrape(minute)
+        self._next = max(self._next, last + 1)
+
+    def _scrape(self, minute: int) -> None:
+        story, hour = self.story, minute / 60
+        at, alive = story.at(hour), story.machines.up(hour)
         requests = story.requests(minute - 1)
+        total = sum(requests.values())
+        slow = story.now("slow_endpoint", story.at(hour - 1 / 60))
         for index, life in enumerate(alive):
-            add(at, 1.0, "up", life)
-            add(at, story.at(life.start_h), "process_start_time_seconds", life)
-            memory = story.machines.memory_mb(life, hour) * 2**20
-            add(at, memory, "process_resident_memory_bytes", life)
+            self._add(at, 1.0, "up", life)
+            self._add(at, story.at(life.start_h), "process_start_time_seconds", life)
+            memory = story.machines.memory_mb(life, hour) * MB
+            self._add(at, round(memory), "process_resident_memory_bytes", life)
+            counts = self._counts.setdefault(life, {})
             for status, count in requests.items():
-                key = (life, str(status))
                 share = (count + len(alive) - 1 - index) // len(alive)
-                counts[key] = counts.get(key, 0) + share
-            for (one, status_text), value in counts.items():
-                if one is life:
-                    add(at, float(value), "http_requests_total", life, code=status_text)
-            total = sum(requests.values()) / len(alive)
-            for name, bound, within in _shares(story, minute):
-                slow = (life, name, bound)
-                slower[slow] = slower.get(slow, 0.0) + total * within
+                counts[str(status)] = counts.get(str(status), 0) + share
+            for code, counted in counts.items():
+                self._add(at, counted, "http_requests_total", life, code=code)
+            slower = self._slower.setdefault(life, {})
+            for name, bound, within in _shares(slow):
+                slower[name, bound] = slower.get((name, bound), 0.0) + total * within / len(alive)
                 method, _, route = name.partition(" ")
-                add(
-                    at,
-                    math.floor(slower[slow]),
-                    "http_request_duration_seconds_bucket",
-                    life,
-                    method=method,
-                    handler=route,
-                    le="+Inf" if bound == math.inf else f"{bound:g}",
-                )
-    yield from tracks.values()
+                le = "+Inf" if bound == math.inf else f"{bound:g}"
+                labels = {"method": method, "handler": route, "le": le}
+                value = math.floor(slower[name, bound])
+                self._add(at, value, "http_request_duration_seconds_bucket", life, **labels)
+
+    def _add(self, at: float, value: float, name: str, life: Life, **labels: str) -> None:
+        key = (name, life.instance, *labels.values())
+        if key not in self.tracks:
+            own = {"__name__": name, "job": JOB, "instance": life.instance, **labels}
+            self.tracks[key] = Track(own, [], [])
+        self.tracks[key].times.append(at)
+        self.tracks[key].values.append(value)
 
 
-def _shares(story: Story, minute: int) -> Iterator[tuple[str, float, float]]:
-    """Route, bound in seconds, and the share of all requests that is of both."""
-    slow = story.now("slow_endpoint", story.at((minute - 1) / 60))
+@cache
+def _shares(slow: bool) -> tuple[tuple[str, float, float], ...]:
+    """Route, bound in seconds, and the share of all requests that is of both.
+
+    Args:
+        slow: whether calls take longer.
+    """
+    found = []
     for name, median, share in TRANSACTIONS:
         if " " not in name:
             continue
@@ -186,4 +204,5 @@ def _shares(story: Story, minute: int) -> Iterator[tuple[str, float, float]]:
         longest = median * math.exp(SPREAD * LONGEST_Z) + constant
         for bound in (*BOUNDS_S, math.inf):
             within = 1.0 if bound * 1000 >= longest else below(bound * 1000 - constant, median)
-            yield name, bound, share * within
+            found.append((name, bound, share * within))
+    return tuple(found)
