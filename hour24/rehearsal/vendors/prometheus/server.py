@@ -20,9 +20,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from hour24.rehearsal.machines import LIMIT_MB, Life
+from hour24.rehearsal.machines import LIMIT_MB, Process
+from hour24.rehearsal.scenario import Scenario
 from hour24.rehearsal.settings import TIMEOUT_S
-from hour24.rehearsal.story import Story
 from hour24.rehearsal.timing import LONGEST_Z, SLOW_MS, SPREAD, TRANSACTIONS, below
 from hour24.rehearsal.vendors.part import Section
 from hour24.rehearsal.vendors.web import Refused, Reply, Request, Vendor
@@ -130,23 +130,23 @@ class Prometheus(Vendor):
     def _tracks(self) -> list[Track]:
         """Every series up to the present minute."""
         with self._lock:
-            story = self.world.story
-            minute = math.floor(story.hour(self.world.now) * 60)
-            if self._scrapes is None or self._scrapes.story is not story:
-                self._scrapes = Scrapes(story)
+            scenario = self.world.scenario
+            minute = math.floor(scenario.hour(self.world.now) * 60)
+            if self._scrapes is None or self._scrapes.scenario is not scenario:
+                self._scrapes = Scrapes(scenario)
             self._scrapes.extend(minute)
             return list(self._scrapes.tracks.values())
 
 
 class Scrapes:
-    """The series of one story, a sample a minute."""
+    """The series of one scenario, a sample a minute."""
 
-    def __init__(self, story: Story) -> None:
-        self.story = story
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
         self.tracks: dict[tuple[str, ...], Track] = {}
         self._next = FIRST_MINUTE
-        self._counts: dict[Life, dict[str, int]] = {}
-        self._slower: dict[Life, dict[tuple[str, float], float]] = {}
+        self._counts: dict[Process, dict[str, int]] = {}
+        self._slower: dict[Process, dict[tuple[str, float], float]] = {}
 
     def extend(self, last: int) -> None:
         """Scrape every minute up to this one."""
@@ -155,15 +155,15 @@ class Scrapes:
         self._next = max(self._next, last + 1)
 
     def _scrape(self, minute: int) -> None:
-        story, hour = self.story, minute / 60
-        at, alive = story.at(hour), story.machines.up(hour)
-        requests = story.requests(minute - 1)
+        scenario, hour = self.scenario, minute / 60
+        at, alive = scenario.at(hour), scenario.machines.up(hour)
+        requests = scenario.requests(minute - 1)
         total = sum(requests.values())
-        slow = story.now("slow_endpoint", story.at(hour - 1 / 60))
+        slow = scenario.has_fault("slow_endpoint", scenario.at(hour - 1 / 60))
         for index, life in enumerate(alive):
             self._add(at, 1.0, "up", life)
-            self._add(at, story.at(life.start_h), "process_start_time_seconds", life)
-            memory = story.machines.memory_mb(life, hour) * MB
+            self._add(at, scenario.at(life.start_h), "process_start_time_seconds", life)
+            memory = scenario.machines.memory_mb(life, hour) * MB
             self._add(at, round(memory), "process_resident_memory_bytes", life)
             counts = self._counts.setdefault(life, {})
             for status, count in requests.items():
@@ -180,7 +180,7 @@ class Scrapes:
                 value = math.floor(slower[name, bound])
                 self._add(at, value, "http_request_duration_seconds_bucket", life, **labels)
 
-    def _add(self, at: float, value: float, name: str, life: Life, **labels: str) -> None:
+    def _add(self, at: float, value: float, name: str, life: Process, **labels: str) -> None:
         key = (name, life.instance, *labels.values())
         if key not in self.tracks:
             own = {"__name__": name, "job": JOB, "instance": life.instance, **labels}
