@@ -259,6 +259,11 @@ CODES: dict[str, Code] = {
         "Watched words are more frequent in the logs than at hour 0.",
         "Read the lines that contain the word.",
     ),
+    "levels_unknown": _open(
+        "The level of too many log lines was not recognised, so an error may be among them.",
+        "Log each line with its level, or state in production.toml what lines without one are "
+        '(`without_level = "info"`).',
+    ),
     "too_many_lines": _open(
         "There are more log lines than a checkpoint reads.",
         "Reduce the log volume, or waive this.",

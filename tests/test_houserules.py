@@ -21,7 +21,7 @@ from hour24.criteria import CRITERIA
 from hour24.rehearsal.faults import FAULTS
 from tests.test_layers import FILES, PACKAGE, WITNESSES, imports
 
-COMMON = {"database", "status_pages"}
+COMMON = {"database", "logs", "status_pages"}
 """Witnesses whose names are words of every production, and no vendor's."""
 VENDORS = sorted({*WITNESSES, "vapi", "github"} - COMMON)
 NAMED = re.compile(rf"(?<![a-z])({'|'.join(VENDORS)})(?![a-z])", re.IGNORECASE)

@@ -47,7 +47,7 @@ ASK = {
     "secrets",
     "watch",
 }
-PORT = {"witnesses.platform", "witnesses.port", "witnesses.sections"}
+PORT = {"witnesses.logged", "witnesses.platform", "witnesses.port", "witnesses.sections"}
 WITNESSES = sorted(each.parent.name for each in (PACKAGE / "witnesses").glob("*/__init__.py"))
 PROBE = ASK | {"asking.workers", "histogram"}
 RECORD = {
@@ -114,6 +114,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": PROBE,
     "witnesses.port": {"secrets", "watch"},
     "witnesses.sections": {"secrets", "witnesses.port"},
+    "witnesses.logged": {"evidence", "linear", "lines"},
     "witnesses.platform": {"errors"},
     "witnesses.registry": {"witnesses.port", "witnesses.sections"},
     **{f"witnesses.{name}": ASK | PORT | {"criteria"} for name in WITNESSES},

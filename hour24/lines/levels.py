@@ -180,6 +180,11 @@ def level_of(message: str, label: str = "") -> Level:
     return UNKNOWN if severity is None else Level(severity, label.strip().lower(), "platform")
 
 
+def names_level(word: str) -> bool:
+    """Whether a word by itself is the name of a level."""
+    return word.lower() in _WORDS
+
+
 def may_be_error(message: str) -> bool:
     """Whether a word of an error stands anywhere in what is read of a line."""
     return _MAYBE.search(visible(message[: 2 * LONGEST])[:LONGEST]) is not None
@@ -379,7 +384,7 @@ def _of_pairs(line: str, start: int) -> Level:
 def _of_json(text: str) -> Level | None:
     """Return the level field of a JSON line, even of a cut one; none without a field."""
     found: list[Level] = []
-    for key, value in _fields(text):
+    for key, value in json_fields(text):
         if key in _LEVEL_KEYS:
             level = _field(key, value)
             if level is not None:
@@ -391,7 +396,7 @@ def _of_json(text: str) -> Level | None:
     return found[0] if found else None
 
 
-def _fields(text: str) -> Iterator[tuple[str, str]]:
+def json_fields(text: str) -> Iterator[tuple[str, str]]:
     """Yield keys and plain values of the outermost object and of its ``log`` object."""
     depth, keys, key = 0, [""], ""
     for number, token in enumerate(_JSON_TOKEN.finditer(text)):

@@ -17,25 +17,18 @@ from datetime import timedelta
 
 from hour24.asking.answers import misread
 from hour24.config import Jobs
-from hour24.evidence import Line, Series
-from hour24.linear import shipped, stated
+from hour24.evidence import Series
+from hour24.linear import stated
 from hour24.lines import visible
 from hour24.watch import Window
+from hour24.witnesses.logged import beats_series, plain_text
 from hour24.witnesses.render.api import ServiceApi
 from hour24.witnesses.render.logs import LogLine, lines, newest
 
 MOST_PAGES = 200
 """Three workers for 24 h are 87 pages."""
-LEAST_TEXT = 3
-LONGEST = 1000
-"""A longer pattern is not searched for a word."""
 PERIODS = 3
 """Beat periods that are read without a filter when the filter found no beat."""
-_UNREADABLE = shipped(r"\\[xuUN]|\(\?[aiLmsu]*x", longest=LONGEST)
-"""Characters written as codes, and patterns in verbose mode."""
-_SEVERAL = shipped(r"\\[^\W\d_]|\\\d+|[.^$]|\[\^?\]?(?:\\.|[^\]\\])*\]", longest=LONGEST)
-"""Matches one of several characters, or none: ``\\d``, ``.``, ``[a-z]``."""
-_REPEAT = shipped(r"[*?+][?+]?|\{[^}]*\}[?+]?", longest=LONGEST)
 
 
 def beats(api: ServiceApi, window: Window, jobs: Jobs) -> Series:
@@ -67,51 +60,4 @@ def beats(api: ServiceApi, window: Window, jobs: Jobs) -> Series:
             last = Window(max(window.start, since), window.end)
             if any(beat(line) for line in lines(api, asking, last)):
                 raise misread(asking.where, "beats by the filter too", f"*{plain}*")
-        return Series(
-            question=asking.question(),
-            unit="s",
-            lines=tuple(
-                Line(
-                    labels={"worker": worker} if worker else {},
-                    times=tuple(each),
-                    values=(None,) * len(each),
-                )
-                for worker, each in sorted(times.items())
-            ),
-            note="times of the lines; the platform does not say when they arrived",
-        )
-
-
-def plain_text(pattern: str) -> str:
-    """Return the longest word that every match of the pattern holds; empty where none is certain.
-
-    Only what stands outside groups and classes, and is not repeated, is certain.
-    """
-    if len(pattern) > LONGEST or _UNREADABLE.search(pattern):
-        return ""
-    found = [""]
-    at = depth = 0
-    while at < len(pattern):
-        several = _SEVERAL.match(pattern, at)
-        repeat = _REPEAT.match(pattern, at)
-        if repeat is not None and not depth:
-            found[-1] = found[-1][:-1]  # the character before it may be absent
-        ends = several or repeat
-        if ends is not None:
-            found.append("")
-            at = ends.end()
-            continue
-        depth += {"(": 1, ")": -1}.get(pattern[at], 0)
-        if pattern[at] == "|" and not depth:
-            return ""
-        if pattern[at] in "()":
-            found.append("")
-        elif not depth:
-            at += pattern[at] == "\\"
-            found[-1] += pattern[at]
-        elif pattern[at] == "\\":
-            at += 1
-        at += 1
-    words = ("".join(c if c.isalnum() else " " for c in text).split() for text in found)
-    best = max((word for each in words for word in each), key=len, default="")
-    return best if len(best) >= LEAST_TEXT else ""
+        return beats_series(asking.question(), times)

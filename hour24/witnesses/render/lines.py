@@ -21,16 +21,21 @@ from hour24.asking.client import Asking
 from hour24.errors import SourceMisread
 from hour24.evidence import Counts, Listing
 from hour24.lines import visible
-from hour24.lines.levels import level_of, may_be_error
 from hour24.watch import Window
+from hour24.witnesses.logged import (
+    ERROR_TEXT,
+    WATCHED,
+    Entry,
+    error_listing,
+    holds,
+    is_error,
+    is_kept,
+)
 from hour24.witnesses.render.api import ServiceApi
 from hour24.witnesses.render.logs import LogLine, first_lines, lines, newest
 
-WATCHED = ("WARN", "database", "timeout")
 MOST = 50
 """Pages of ERROR lines that are read, of each kind."""
-LONGEST = 2000
-"""Characters of a message that are kept: more than a person reads."""
 _LABELS = (
     "error", "err", "fatal", "critical", "crit", "alert", "emerg", "emergency", "panic", "severe",
 )  # fmt: skip
@@ -40,19 +45,7 @@ _TEXTS = (
 )  # fmt: skip
 """Queried one by one where regular expressions miss an error."""
 _BY_LABEL = ("level", f"/^({'|'.join(_LABELS)})$/")
-_WORDS = (
-    "error|ERROR|Error|err|ERR|Err|erro|ERRO|eror|EROR|fatal|FATAL|Fatal|FATA|FTL|critical|CRITICAL"
-    "|Critical|crit|CRIT|panic|PANIC|Panic|PANI|PNC|panicked|dpanic|DPANIC|alert|ALERT|Alert|emerg"
-    "|EMERG|EMERGENCY|emergency|Emergency|severe|SEVERE|Severe|Traceback|Uncaught|uncaught"
-    "|Unhandled|unhandled|uncaughtException|fail:|Segmentation|terminate called"
-)
-_NUMBERS = r"([0-3]|[5-9]0|1[7-9]|2[1-4]|[4-9][0-9]0|[4-9]0000)([^0-9]|$)"
-_BY_TEXT = (
-    "text",
-    rf"/(^|[^A-Za-z]|[0-9]m)({_WORDS})($|[^A-Za-z])|[A-Za-z](Error|Exception)($|[^A-Za-z])"
-    rf"|([Ll]evel|everity|PRIORITY|umber)[a-z_]*\W{{1,4}}{_NUMBERS}|levelno\W{{1,4}}[45]0"
-    r"|(^|[{,]) ?.s.: ?.[EF]\W|^<[0-9]{1,3}>|(^|\[)[EFAC]([0-9]{4} |, \[| [0-9]{4}|\/)/",
-)
+_BY_TEXT = ("text", f"/{ERROR_TEXT}/")
 
 
 def error_lines(api: ServiceApi, window: Window) -> Listing:
@@ -73,24 +66,15 @@ def error_lines(api: ServiceApi, window: Window) -> Listing:
             seen |= more
             last = newest(api, asking, window, seen.values(), _is_error if complete else _nothing)
         found = sorted(line for line in seen.values() if _is_kept(line))
-        return Listing(
-            question=asking.question(),
-            what="ERROR lines",
-            items=tuple(
-                {
-                    "id": line.id,
-                    "at": line.at,
-                    "message": line.message[:LONGEST],
-                    "level": line.level,
-                    "instance": line.instance,
-                }
-                for line in found
-            ),
+        return error_listing(
+            asking.question(),
+            [Entry(each.at, each.id, each.message, each.level, each.instance) for each in found],
             complete=complete,
             seen=len(seen),
             note="lines labelled an error or worse, and lines with a word or number of such a "
             "level, excluding request lines; a line's own level overrides its label; "
             + _until(last),
+            about={},
         )
 
 
@@ -130,19 +114,15 @@ def _candidates(
 
 
 def _is_error(line: LogLine) -> bool:
-    return line.is_message and level_of(line.message[:LONGEST], line.level).is_error
+    return line.is_message and is_error(line.message, line.level)
 
 
 def _is_kept(line: LogLine) -> bool:
-    """True for an error, and for a line of unknown level that holds the word of one."""
-    if not line.is_message:
-        return False
-    level = level_of(line.message[:LONGEST], line.level)
-    return level.is_error or (not level.is_known and may_be_error(line.message[:LONGEST]))
+    return line.is_message and is_kept(line.message, line.level)
 
 
 def _holds(line: LogLine, word: str) -> bool:
-    return line.is_message and word.casefold() in visible(line.message).casefold()
+    return line.is_message and holds(line.message, word)
 
 
 def _is_watched(line: LogLine) -> bool:
