@@ -224,6 +224,11 @@ def test_each_fault_of_the_table_is_acted_out() -> None:
     files = [path for path in REHEARSAL.rglob("*") if path.suffix in {".py", ".toml"}]
     tables = ("faults.py", "__init__.py")
     acted = "\n".join(p.read_text("utf-8") for p in files if p.name not in tables)
-    ways = {f"{name}_{way}" for name, each in counterparts().items() for way in each.ways}
+    ways = {
+        f"{name}_{way}"
+        for name, each in counterparts().items()
+        for way in each.ways
+        if not each.apart
+    }
     missing = [name for name in FAULTS if name not in ways and f'"{name}"' not in acted]
     assert missing == []

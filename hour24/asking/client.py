@@ -364,11 +364,13 @@ class Asking:
             )
 
     def _detail(self, answer: Answer) -> str:
-        """Return the reason that a JSON refusal gives, quoted; empty when there is none."""
+        """Return the reason that a refusal gives as JSON or plain text, quoted; else nothing."""
         try:
             found = read_json(answer.data)
         except ValueError:
-            return ""
+            if not answer.headers.get("Content-Type", "").startswith("text/plain"):
+                return ""
+            found = {"detail": answer.data[: 4 * DETAIL].decode("utf-8", "replace").strip()}
         if isinstance(found, dict):
             for key in ("detail", "message", "error", "title"):
                 said = found.get(key)

@@ -104,6 +104,8 @@ class Production:
         with contextlib.ExitStack() as undone:
             undone.callback(self.stop)
             for name, each in counterparts().items():
+                if each.apart:
+                    continue
                 self._parts[name] = server_of(each)(self.world)
             self._backend.ready()
             undone.pop_all()

@@ -56,6 +56,7 @@ class Counterpart(Struct, frozen=True, kw_only=True):
         ways: how it fails -> in words; each is a fault ``NAME_WAY``.
         no_ways: why it fails in none of :data:`WAYS`.
         faults: the faults that only it has.
+        apart: why a rehearsal neither serves nor describes it, though tests do; empty: it does.
         rank: where its section is in production.toml: of two witnesses that provide a measure, the
             first in the file comes first in verdicts.
     """
@@ -65,10 +66,13 @@ class Counterpart(Struct, frozen=True, kw_only=True):
     ways: Mapping[str, str] = WAYS
     no_ways: str = ""
     faults: Mapping[str, Kind] = {}
+    apart: str = ""
     rank: int = 9
 
     def kinds(self, name: str) -> dict[str, Kind]:
         """Return its faults, those of the witness ``name``, as rows of the table."""
+        if self.apart:
+            return {}
         ways = {
             f"{name}_{way}": Kind(f"{self.title} {says}", None, True)
             for way, says in self.ways.items()
