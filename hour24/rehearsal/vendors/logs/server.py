@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from hour24.rehearsal.lines import Lines
-from hour24.rehearsal.story import HOUR_S
+from hour24.rehearsal.scenario import HOUR_S
 from hour24.rehearsal.vendors.part import Part, Section
 from hour24.rehearsal.world import World, stamp
 
