@@ -34,7 +34,6 @@ from hour24.secrets.shapes import (
 from hour24.watch import CHECKPOINTS
 
 FREE_TEXT = {"pattern", "body"}
-OF_SERVICE = frozenset({"health", "endpoints", "websocket"})
 WITHOUT_SECRETS = frozenset({"service", "status_pages"})
 INLINE = "a secret written inline"
 
@@ -171,8 +170,8 @@ def _sends_a_secret(data: dict[str, Any], key_path: KeyPath) -> bool:
     table: Any = data
     for part in key_path:
         table = table[part]
-    if key_path[0] not in OF_SERVICE:  # a witness: its secrets are named by variables
-        return any(key.endswith("_env") for key in table)
+    if any(key.endswith("_env") for key in table):
+        return True
     headers = table.get("headers", {})
     return isinstance(headers, dict) and any(isinstance(each, dict) for each in headers.values())
 
