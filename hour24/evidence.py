@@ -109,6 +109,7 @@ class Counts(Evidence, frozen=True, kw_only=True, tag="counts"):
         parts: name -> count, e.g. by HTTP status or by cause.
         total_most, bad_most: the most that ``total`` and ``bad`` may be, where the source knows
             them as a bracket; None: they are exact.
+        cut: a code if only a part was counted, so that each number is a lower bound; else empty.
     """
 
     total: int
@@ -117,6 +118,7 @@ class Counts(Evidence, frozen=True, kw_only=True, tag="counts"):
     parts: dict[str, int] = {}
     total_most: int | None = None
     bad_most: int | None = None
+    cut: str = ""
 
 
 class Total(Evidence, frozen=True, kw_only=True, tag="total"):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from hour24.evidence import Listing
 from hour24.objectives.base import from_plain
@@ -171,6 +172,14 @@ def test_a_pool_without_numbers_is_inconclusive(item):
     """A missing number is not zero."""
     evidence = listing(*([item] if item is not None else []))
     assert PoolBelow().judge({"connections": evidence}).code == "no_data"
+
+
+@pytest.mark.parametrize("name", ["oldest_idle_in_transaction_s", "oldest_lock_wait_s"])
+def test_a_wait_that_was_not_reported_is_not_zero(name):
+    """Free connections alone are no PASS; too many in use still fail."""
+    verdict = pool(**{name: None})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "no_data")
+    assert pool(in_use=37, **{name: None}).outcome == Outcome.FAIL
 
 
 # --- the disk ---------------------------------------------------------------------------------
@@ -339,6 +348,19 @@ def test_without_a_snapshot_before_nothing_is_shown(before):
 def test_a_snapshot_with_a_higher_limit_is_no_baseline():
     """It lacks statements that are slow by today's limit."""
     assert slow(later(statement()), snapshot(slow_ms=2000.0)).code == "baseline_absent"
+
+
+def test_the_slowest_of_too_many_statements_can_fail_and_never_pass():
+    """What is not among them before may have been slow before, beyond the part that was read."""
+    cut = {"complete": False, "note": "database: expected at most 1000 of them, got more"}
+    many = structs.replace(later(statement()), **cut)
+    verdict = slow(many)
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "source_incomplete")
+    assert "expected at most 1000" in verdict.reason
+    worse = structs.replace(later(statement(calls=101, max_ms=1501.0)), **cut)
+    assert slow(worse).outcome == Outcome.FAIL
+    unknown = later(statement(), statement("app/2/t", calls=1))
+    assert slow(unknown, structs.replace(BEFORE, **cut)).outcome == Outcome.INCONCLUSIVE
 
 
 def test_the_platform_s_own_roles_are_excluded():

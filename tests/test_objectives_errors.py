@@ -144,7 +144,10 @@ def test_a_truncated_list_can_fail_and_never_pass():
     """Five listed events existed, whatever is missing."""
     few = counted(*events(5), complete=False)
     assert (few.outcome, few.code) == (OPEN, "source_incomplete")
-    assert counted(*events(5, 6, 7, 8, 9), complete=False).outcome == FAIL
+    many = counted(*events(5, 6, 7, 8, 9), complete=False)
+    assert many.outcome == FAIL
+    assert many.reason.startswith("At least 5 error events in the clock hour")
+    assert many.observed == "at least 5 in an hour"
 
 
 def test_the_hour_of_a_spike_names_its_most_frequent_errors():
@@ -200,7 +203,9 @@ def test_no_issue_is_no_new_issue_and_half_a_list_is_not():
     assert new().outcome == PASS
     cut = new(issue(), complete=False)
     assert (cut.outcome, cut.code) == (OPEN, "source_incomplete")
-    assert new(issue(new=True), complete=False).outcome == FAIL
+    many = new(issue(new=True), complete=False)
+    assert (many.outcome, many.observed) == (FAIL, "at least 1 new")
+    assert many.reason.startswith("At least 1 new in the ")
 
 
 # --- ERRORS-CRITICAL ----------------------------------------------------------------------------
@@ -231,6 +236,13 @@ def test_without_a_critical_class_nothing_was_checked():
     verdict = critical(issue(), critical=())
     assert (verdict.outcome, verdict.code) == (OPEN, "not_described")
     assert critical(issue(), complete=False).code == "source_incomplete"
+
+
+def test_critical_events_of_a_part_are_at_least_so_many():
+    """They happened, whatever the rest of the list holds."""
+    verdict = critical(issue("unhandled rejection", 3), complete=False)
+    assert (verdict.outcome, verdict.observed) == (FAIL, "at least 3 events")
+    assert verdict.reason.startswith("At least 3 critical events in the ")
 
 
 # --- ERRORS-TOP ---------------------------------------------------------------------------------

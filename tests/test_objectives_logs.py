@@ -373,3 +373,18 @@ def test_both_sides_need_an_answer():
     assert judged(LevelKept(), now=watched(8, WARN=1), baseline=before).code == "baseline_absent"
     with pytest.raises(TypeError, match="now: expected Counts"):
         LevelKept().judge({"now": listing(), "baseline": watched(0)})
+
+
+def test_a_part_of_the_watched_lines_may_prove_a_rise_and_never_a_quiet_log():
+    """What was read is a lower bound now; at hour 0 it is no measure of what is usual."""
+    cut = {"cut": "too_many_lines", "note": "the edge: expected at most 10,000 lines, got more"}
+    usual, few = watched(0, WARN=30), watched(8, WARN=20)
+    many = msgspec.structs.replace(watched(8, WARN=10_000), **cut)
+    risen = LevelKept().judge({"now": many, "baseline": usual})
+    assert (risen.outcome, risen.code) == (FAIL, "level_risen")
+    assert risen.reason.startswith("More lines, at least")
+    quiet = LevelKept().judge({"now": msgspec.structs.replace(few, **cut), "baseline": usual})
+    assert (quiet.outcome, quiet.code) == (OPEN, "too_many_lines")
+    assert "expected at most 10,000 lines, got more" in quiet.reason
+    unusual = LevelKept().judge({"now": many, "baseline": msgspec.structs.replace(usual, **cut)})
+    assert (unusual.outcome, unusual.code) == (OPEN, "too_many_lines")

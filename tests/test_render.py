@@ -20,7 +20,6 @@ from hour24.errors import (
     SourceEmpty,
     SourceError,
     SourceFailed,
-    SourceIncomplete,
     SourceLimited,
     SourceMisread,
     SourceRefused,
@@ -209,17 +208,18 @@ def test_pages_are_followed_and_a_line_counts_once(asking):
     assert from_plain(to_plain(found)) == found
 
 
-def test_a_later_page_that_fails_is_no_answer(asking):
-    """What the first page held is not an answer when the second is 503."""
-    one = page(line(1, level="error"), more=True, start=at(2))
+def test_a_later_page_that_fails_leaves_a_part(asking):
+    """The lines of the first page were logged; what the second holds is not known."""
+    one = page(line(1, "ERROR it broke", level="error"), more=True, start=at(2))
 
     def answer(path: str, params: dict[str, str]) -> Answer:
         return told(one) if params["startTime"] == at(0) else told({"message": "busy"}, 503)
 
-    render = asking(answer)
-    with pytest.raises(SourceFailed, match=r"render: error lines: 503, 3 attempts") as refused:
-        render.render.error_lines(WINDOW)
-    assert [each.result for each in refused.value.question.attempts] == ["200"] + ["503"] * 3
+    found = asking(answer).render.error_lines(WINDOW)
+    assert [item["message"] for item in found.items] == ["ERROR it broke"]
+    assert not found.complete
+    assert found.note.startswith("render: error lines: page 2: 503, 3 attempts")
+    assert [each.result for each in found.question.attempts][:4] == ["200"] + ["503"] * 3
 
 
 def endless(message: str) -> Callable[[str, dict[str, str]], Answer]:
@@ -234,14 +234,41 @@ def endless(message: str) -> Callable[[str, dict[str, str]], Answer]:
     return answer
 
 
-@pytest.mark.parametrize(("method", "pages"), [("watched_lines", 100), ("beats", 200)])
-def test_past_the_page_cap_there_is_no_answer(asking, method, pages):
-    """A count of a part is no count: too_many_lines."""
+def test_past_the_page_cap_there_are_no_beats(asking):
+    """A rhythm of a part is no rhythm: too_many_lines."""
     render = asking(endless("heartbeat worker=a timeout"))
-    with pytest.raises(SourceTooMany, match=f"at most {pages}00 lines, got more") as refused:
-        METHODS[method](render.render)
+    with pytest.raises(SourceTooMany, match="at most 20000 lines, got more") as refused:
+        METHODS["beats"](render.render)
     assert refused.value.code == "too_many_lines"
-    assert len(render.asked) == pages
+    assert len(render.asked) == 200
+
+
+def test_past_the_page_cap_watched_lines_are_a_lower_bound(asking):
+    """The count says that it is one, and why."""
+    render = asking(endless("database timeout WARN"))
+    found = render.render.watched_lines(WINDOW)
+    assert found.cut == "too_many_lines"
+    assert "at most 10000 lines, got more" in found.note
+    assert set(found.parts.values()) == {100}
+
+
+def broken_after(pages: int, good: Callable[[str, dict[str, str]], Answer]) -> Any:
+    """A server whose pages fail after these."""
+    number = iter(range(100_000))
+
+    def answer(path: str, params: dict[str, str]) -> Answer:
+        return good(path, params) if next(number) < pages else Answer(503)
+
+    return answer
+
+
+def test_events_whose_second_page_fails_are_a_part(asking):
+    """A failure on the first page is one; that there was no other is not known."""
+    first = told([event(1, 60.0)])
+    found = asking(broken_after(1, lambda path, params: first)).render.platform_events(WINDOW)
+    assert [item["id"] for item in found.items] == ["evt-1"]
+    assert not found.complete
+    assert found.note.startswith("render: events: page 2: ")
 
 
 def test_past_the_page_cap_the_first_error_lines_stand(asking):
@@ -745,13 +772,14 @@ def test_no_event_is_an_answer_of_a_service_that_is_seen(asking):
 
 
 def test_lists_that_never_end_are_refused(asking):
-    """A cursor that comes again is misread; more pages than the cap are incomplete."""
+    """A cursor that comes again is misread; of more pages than the cap the first are a part."""
     with pytest.raises(SourceMisread, match='cursor: expected one that leads on, got "c1"'):
         asking(told([event(1, 1.0)])).render.platform_events(WINDOW)
     number = iter(range(1000))
     render = asking(lambda path, params: told([event(next(number), 1.0)]))
-    with pytest.raises(SourceIncomplete, match="expected at most 2000 events, got more"):
-        render.render.platform_events(WINDOW)
+    found = render.render.platform_events(WINDOW)
+    assert (len(found.items), found.complete) == (20, False)
+    assert "expected at most 2000 events, got more" in found.note
 
 
 def test_an_event_far_outside_the_window_is_misread(asking):

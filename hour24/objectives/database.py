@@ -273,8 +273,8 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
         ]
         what, used, available = max(pools, key=lambda pool: _share(pool[1], pool[2]))
         worst = _share(used, available)
-        idle = float(item.get("oldest_idle_in_transaction_s") or 0.0)
-        wait = float(item.get("oldest_lock_wait_s") or 0.0)
+        waits = [item.get(f"oldest_{name}_s") for name in ("idle_in_transaction", "lock_wait")]
+        idle, wait = (float(each) if is_number(each) else 0.0 for each in waits)
         found: list[tuple[str, str]] = []
         if worst >= self.share:
             found.append(
@@ -314,6 +314,13 @@ class PoolBelow(Objective, frozen=True, kw_only=True):
             f"{used} of {available} {what} are in use, {format_percent(worst)}; the longest idle "
             f"transaction {format_duration(idle)}, the longest lock wait {format_duration(wait)}"
         )
+        if not found and not all(map(is_number, waits)):
+            return self.unmeasured(
+                "no_data",
+                f"{used} of {available} {what} are in use, {format_percent(worst)}, but the "
+                "longest idle transaction or the longest lock wait was not reported",
+                {"share": worst, "in_use": float(used), "available": float(available)},
+            )
         return Verdict(
             outcome=Outcome.FAIL if found else Outcome.PASS,
             code=found[0][0] if found else "",

@@ -17,6 +17,12 @@ from hour24.objectives.base import Objective
 from hour24.text import format_count, one_line, plural
 from hour24.verdict import Outcome, Scale, Verdict
 
+
+def least(answer: Listing) -> str:
+    """``at least `` where the list is incomplete: its counts are lower bounds."""
+    return "" if answer.complete else "at least "
+
+
 INCOMPLETE = "the list is incomplete: the answer was truncated"
 MOST_UNLEVELLED = 0.5
 """Share of lines without a recognisable level from which a log proves nothing: more than half of

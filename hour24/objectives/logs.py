@@ -24,7 +24,7 @@ from hour24.classes import IssueClass
 from hour24.evidence import Counts, Evidence, Listing
 from hour24.objectives.base import Kinds, Objective, pick, window_of
 from hour24.objectives.exclusions import Exclusions, exclude_known_normal
-from hour24.objectives.listing import judge_listing
+from hour24.objectives.listing import judge_listing, least
 from hour24.statistics.counts import (
     HOUR_S,
     Ratio,
@@ -68,9 +68,7 @@ class Errors(NamedTuple):
         from hour24.lines.traces import entries
 
         found, unknown = entries(answer.items)
-        return cls(
-            exclude_known_normal(found, normal), unknown, "" if answer.complete else "at least "
-        )
+        return cls(exclude_known_normal(found, normal), unknown, least(answer))
 
     def figures(self) -> dict[str, float]:
         return {"unknown": float(self.unknown)} if self.unknown else {}
@@ -290,6 +288,10 @@ class LevelKept(Objective, frozen=True, kw_only=True):
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         now, before = pick(evidence, "now", Counts), pick(evidence, "baseline", Counts)
+        if before.cut:  # a lower bound of what was usual makes every count now look like a rise
+            return self.unmeasured(
+                before.cut, f"At hour 0 only a part of the log was counted: {before.note}"
+            )
         here, there = window_of(now, "now").hours, window_of(before, "baseline").hours
         if now.total == 0 or before.total == 0:
             when = "at hour 0" if now.total else "now"
@@ -310,8 +312,9 @@ class LevelKept(Objective, frozen=True, kw_only=True):
             f"{in_window(now.question.window)} against {format_duration(3600 * there)} at hour 0"
         )
         if risen:
+            counted = "More lines, at least" if now.cut else "More lines"
             reason = (
-                f"More lines{within}: {join_some([level.text() for level in risen])}; "
+                f"{counted}{within}: {join_some([level.text() for level in risen])}; "
                 f"99 %: at least {format_factor(worst.ratio.lower)}"
             )
         else:

@@ -223,8 +223,11 @@ def missing_part(answer: Evidence) -> tuple[str, str] | None:
         return None
     if isinstance(answer, Unanswered):
         return answer.code, answer.reason
+    code = answer.cut if isinstance(answer, Counts) else ""
     if isinstance(answer, Listing) and not answer.complete:
-        return "source_incomplete", (
-            f"{answer.question.who} answered only in part: {answer.note or 'its list was cut off'}"
-        )
-    return None
+        code = "source_incomplete"
+    if not code:
+        return None
+    return code, (
+        f"{answer.question.who} answered only in part: {answer.note or 'its list was cut off'}"
+    )

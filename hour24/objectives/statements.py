@@ -93,6 +93,14 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
                 ),
                 figures,
             )
+        if not statements.complete:
+            return self.unmeasured(
+                "source_incomplete",
+                f"None of the {format_count(len(statements.items))} slowest statements averaged or "
+                f"set a new maximum above {self.slow_ms:g} ms, but there are more: "
+                f"{statements.note}",
+                figures,
+            )
         hidden = self._hidden(before, statements)
         if hidden:
             return self.unmeasured(*hidden, figures)
@@ -119,6 +127,8 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         found = []
         for item in self._judged(now):
             old = earlier.get(item["key"])
+            if old is None and not before.complete:
+                continue  # it may have been slow before, beyond the part that was read
             longest = float(item["max_ms"])
             fresh = old is None or _was_reset(old, item, read_at)
             calls = item["calls"] - (0 if old is None or fresh else old["calls"])

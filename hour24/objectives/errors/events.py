@@ -11,7 +11,7 @@ from hour24.evidence import Evidence, Listing
 from hour24.objectives.base import Kinds, Objective, pick, window_of
 from hour24.objectives.errors.known import TITLE
 from hour24.objectives.exclusions import exclude_known_normal
-from hour24.objectives.listing import judge_listing
+from hour24.objectives.listing import judge_listing, least
 from hour24.statistics.counts import busiest, calendar_hours
 from hour24.text import format_clock, format_count, in_window, join_some, one_line, plural
 from hour24.verdict import Scale, Verdict
@@ -47,6 +47,7 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
             else "No error event counted"
         ) + in_window(window)
         bad = None
+        many = least(events)
         if worst.count >= self.per_hour:
             full = sum(hour.count >= self.per_hour for hour in by_hour)
             inside = [i for i in found.counted if worst.start <= float(i["at"]) < worst.end]
@@ -55,10 +56,10 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
             titles_text = join_some([f"{format_count(n)} of {title}" for title, n in ranked])
             bad = (
                 "too_many_events",
-                f"{plural(worst.count, 'error event')} in the clock hour from "
+                f"{many.capitalize()}{plural(worst.count, 'error event')} in the clock hour from "
                 f"{format_clock(worst.start)}, "
-                f"expected {self.limit_text()} ({full} of {len(by_hour)} hours have as many): "
-                f"{titles_text}",
+                f"expected {self.limit_text()} ({many}{full} of {len(by_hour)} hours have as "
+                f"many): {titles_text}",
             )
         elif rolling >= self.per_hour and events.complete:
             clean += (
@@ -72,7 +73,7 @@ class EventsBelow(Objective, frozen=True, kw_only=True):
             clean=clean,
             bad=bad,
             suffix=found.text(),
-            observed=f"{format_count(worst.count)} in an hour",
+            observed=f"{many}{format_count(worst.count)} in an hour",
             scale=Scale(
                 unit="error events", limit=float(self.per_hour), observed=float(worst.count)
             ),

@@ -9,7 +9,7 @@ from hour24.classes import IssueClass
 from hour24.evidence import Evidence, Listing
 from hour24.objectives.base import Kinds, Objective, pick
 from hour24.objectives.errors.known import Issues
-from hour24.objectives.listing import judge_listing
+from hour24.objectives.listing import judge_listing, least
 from hour24.shipped import COMMAND
 from hour24.text import format_count, in_window, join_some, plural
 from hour24.verdict import Scale, Verdict
@@ -41,7 +41,9 @@ class NoNewIssue(Objective, frozen=True, kw_only=True):
         clean = f"No new issue{within}, of {plural(len(issues.found), 'issue')} with events"
         if len(fresh) > len(bad):
             clean += f"; {len(fresh) - len(bad)} new known-normal excluded"
-        text = f"New{within}: {join_some([each.text() for each in bad])}"
+        many = f"{least(answer)}{format_count(len(bad))} " if not answer.complete else ""
+        text = f"{many}new{within}: {join_some([each.text() for each in bad])}"
+        text = text[:1].upper() + text[1:]
         undated = [each for each in issues.found if each.undated and not each.as_normal]
         unknown = (
             "source_misread",
@@ -55,7 +57,7 @@ class NoNewIssue(Objective, frozen=True, kw_only=True):
             bad=("new_issue", text) if bad else None,
             unknown=unknown if undated else None,
             suffix=issues.above_text(),
-            observed=f"{format_count(len(bad))} new",
+            observed=f"{least(answer)}{format_count(len(bad))} new",
             scale=Scale(unit="issues", limit=0.0, observed=float(len(bad))),
             figures={
                 "new": float(len(bad)),
@@ -95,6 +97,8 @@ class NoCriticalIssue(Objective, frozen=True, kw_only=True):
             else f"No issue had events{within}"
         )
         text = f"Critical{within}: {join_some([each.text() for each in bad])}"
+        if not answer.complete:
+            text = f"At least {plural(events, 'critical event')}{within}: {text.split(': ', 1)[1]}"
         undescribed = (
             f"{plural(len(issues.found), 'issue')} had events{within}, but production.toml "
             "describes no critical class to match"
@@ -105,7 +109,7 @@ class NoCriticalIssue(Objective, frozen=True, kw_only=True):
             clean=clean,
             bad=("critical_issue", text) if bad else None,
             unknown=("not_described", undescribed) if issues.found and not self.critical else None,
-            observed=plural(events, "event"),
+            observed=least(answer) + plural(events, "event"),
             scale=Scale(unit="events", limit=0.0, observed=float(events)),
             figures={
                 "critical_issues": float(len(bad)),

@@ -28,7 +28,6 @@ from hour24.clock import Clock
 from hour24.errors import (
     SourceEmpty,
     SourceError,
-    SourceIncomplete,
     SourceLacks,
     SourceMisread,
     SourceRefused,
@@ -44,7 +43,7 @@ __all__ = ["LoginRefused", "NotAccepting", "Postgres", "TooManyConnections"]
 
 QUERIES = Path(__file__).parent / "queries"
 MOST = 1000
-"""Rows of one answer; a database with more slow statements fails anyway."""
+"""Rows of one answer; of more statements the slowest, in a listing that is not complete."""
 SINCE_WAITSTART = 140000
 """The version that added ``pg_locks.waitstart``."""
 MAINTENANCE = (
@@ -144,7 +143,8 @@ class Postgres:
         """Return the statements with a call of at least ``slow_ms``, times in ms.
 
         ``{key, role, query, calls, total_ms, max_ms, stats_since, minmax_since}``; ``about`` says
-        when it was read, since when the counters run, and how often entries were evicted.
+        when it was read, since when the counters run, and how often entries were evicted. More
+        than ``MOST`` are the slowest of them, and then not complete.
 
         Raises: SourceRefused, without pg_read_all_stats; SourceLacks, without the extension.
         Source: ``pg_stat_statements``, in whichever schema.
@@ -175,12 +175,12 @@ class Postgres:
                         "minmax_since": row["minmax_since"],
                     }
                 )
-            if len(found) > MOST:
-                raise SourceIncomplete(f"{asking.where}: expected at most {MOST} of them, got more")
+            cut = f"expected at most {MOST} of them, got more" if len(found) > MOST else ""
             return asking.listing(
                 "statements",
                 items,
                 seen=int(about["entries"]),
+                cut=cut and f"{asking.where}: {cut}",
                 about={
                     "read_at": about["read_at"],
                     "stats_reset": about["stats_reset"],
@@ -398,6 +398,7 @@ class Asking:
         items: list[dict[str, Any]],
         seen: int = 0,
         about: dict[str, float | str | None] | None = None,
+        cut: str = "",
     ) -> Listing:
         """Return the answer."""
         return Listing(
@@ -406,6 +407,8 @@ class Asking:
             items=tuple(items),
             seen=max(seen, len(items)),
             about=about or {},
+            complete=not cut,
+            note=cut,
         )
 
 

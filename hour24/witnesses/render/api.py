@@ -5,7 +5,8 @@ Rules of this module:
 - A question of several pages is one :class:`~hour24.asking.client.Asking`; every error raised
   meanwhile carries it.
 - Events and deploys are read by the cursor of each page's last item until a page is empty. A
-  cursor that leads back, and more pages than the cap, are refused.
+  cursor that leads back is refused. Where a later page fails, or there are more than the cap, what
+  was read by then is answered in a listing that is not complete.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class ServiceApi(NamedTuple):
 
         Args:
             form: of an item, which holds the thing and its cursor.
-        Raises: SourceIncomplete, when there are more than :data:`MOST_LISTED` pages.
+        Raises: SourceIncomplete, when a page after the first fails, and when there are more than
+            :data:`MOST_LISTED` pages.
         """
         path = f"/services/{self.at.service}/{things}"
         asked = [*params, ("limit", str(PAGE))]
@@ -85,7 +87,13 @@ class ServiceApi(NamedTuple):
         after: list[tuple[str, str]] = []
         for number in range(1, MOST_LISTED + 1):
             where = f"{asking.where}: page {number}"
-            document = self.document(asking, path, [*asked, *after])
+            try:
+                document = self.document(asking, path, [*asked, *after])
+            except SourceError as problem:
+                if number == 1:
+                    raise
+                why = str(problem).removeprefix(f"{asking.where}: ")
+                asking.refuse(SourceIncomplete, f"page {number}: {why}")
             page = read_answers(document, form, where)
             if not page:
                 return

@@ -18,7 +18,7 @@ from typing import Any
 from msgspec import Struct
 
 from hour24.asking.answers import Time
-from hour24.errors import SourceEmpty
+from hour24.errors import SourceEmpty, SourceIncomplete
 from hour24.evidence import Listing
 from hour24.watch import Window
 from hour24.witnesses.render.api import Listed, ServiceApi
@@ -62,16 +62,22 @@ def deploys(api: ServiceApi, window: Window) -> Listing:
 
     Times are epoch seconds, None where absent. ``about`` holds the id of the ``live`` deploy.
 
-    Raises: SourceEmpty, when there is no deploy at all; SourceIncomplete, past the page cap.
+    Where a later page fails or is past the cap, the newest of them, and then not complete.
+
+    Raises: SourceEmpty, when there is no deploy at all.
     """
     with api.asking("deploys", window) as asking:
         found: dict[str, dict[str, Any]] = {}
-        for page, _ in api.pages(asking, "deploys", ListedDeploy, ()):
-            for item in page:
-                deploy = _as_item(item.deploy)
-                found.setdefault(deploy["id"], deploy)
-            if _far_enough(list(found.values()), window):
-                break
+        cut = ""
+        try:
+            for page, _ in api.pages(asking, "deploys", ListedDeploy, ()):
+                for item in page:
+                    deploy = _as_item(item.deploy)
+                    found.setdefault(deploy["id"], deploy)
+                if _far_enough(list(found.values()), window):
+                    break
+        except SourceIncomplete as problem:
+            cut = str(problem)
         if not found:
             asking.refuse(SourceEmpty, "expected at least the deploy that runs, got none")
         live = [deploy["id"] for deploy in found.values() if deploy["status"] == LIVE]
@@ -80,6 +86,8 @@ def deploys(api: ServiceApi, window: Window) -> Listing:
             question=asking.question(),
             what="deploys",
             items=tuple(sorted(kept, key=lambda deploy: (_first(deploy), deploy["id"]))),
+            complete=not cut,
+            note=cut,
             seen=len(found),
             about={"live": live[0] if live else None},
         )

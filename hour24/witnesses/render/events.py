@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from hour24.asking.answers import Time, is_within, misread, read_answer, stamp
 from hour24.asking.client import Asking
+from hour24.errors import SourceIncomplete
 from hour24.evidence import Listing
 from hour24.watch import Window
 from hour24.witnesses.render.api import Listed, ServiceApi
@@ -54,24 +55,29 @@ def events(api: ServiceApi, window: Window) -> Listing:
     ``process`` is ``ended`` where a process ended, whatever the type is called; ``details`` is
     text; ``instance`` and ``deploy`` are ids, empty where absent.
 
-    Raises: SourceIncomplete, past the page cap.
+    Where a later page fails or is past the cap, the newest of them, and then not complete.
     """
     with api.asking("events", window) as asking:
         params = [("startTime", stamp(window.start)), ("endTime", stamp(window.end))]
         found: dict[str, dict[str, Any]] = {}
-        seen = 0
-        for page, where in api.pages(asking, "events", ListedEvent, params):
-            for index, item in enumerate(page):
-                seen += 1
-                event = item.event
-                if is_within(window, event.timestamp, f"{where}[{index}].event.timestamp"):
-                    found.setdefault(event.id, _as_item(event))
+        seen, cut = 0, ""
+        try:
+            for page, where in api.pages(asking, "events", ListedEvent, params):
+                for index, item in enumerate(page):
+                    seen += 1
+                    event = item.event
+                    if is_within(window, event.timestamp, f"{where}[{index}].event.timestamp"):
+                        found.setdefault(event.id, _as_item(event))
+        except SourceIncomplete as problem:
+            cut = str(problem)
         if not seen:
             _check_visible(api, asking)
         return Listing(
             question=asking.question(),
             what="events",
             items=tuple(sorted(found.values(), key=lambda event: (event["at"], event["id"]))),
+            complete=not cut,
+            note=cut,
             seen=seen,
         )
 

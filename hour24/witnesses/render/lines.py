@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from hour24.asking.client import Asking
-from hour24.errors import SourceMisread
+from hour24.errors import SourceError, SourceMisread
 from hour24.evidence import Counts, Listing
 from hour24.lines import visible
 from hour24.watch import Window
@@ -32,7 +32,7 @@ from hour24.witnesses.logged import (
     is_kept,
 )
 from hour24.witnesses.render.api import ServiceApi
-from hour24.witnesses.render.logs import LogLine, first_lines, lines, newest
+from hour24.witnesses.render.logs import LogLine, first_lines, newest
 
 MOST = 50
 """Pages of ERROR lines that are read, of each kind."""
@@ -57,21 +57,22 @@ def error_lines(api: ServiceApi, window: Window) -> Listing:
     Raises: SourceEmpty, when the log holds no line at all.
     """
     with api.asking("error lines", window) as asking:
-        seen, complete = _candidates(api, asking, window, (_BY_LABEL, _BY_TEXT))
+        seen, cut = _candidates(api, asking, window, (_BY_LABEL, _BY_TEXT))
         try:
-            last = newest(api, asking, window, seen.values(), _is_error if complete else _nothing)
+            last = newest(api, asking, window, seen.values(), _nothing if cut else _is_error)
         except SourceMisread:
             single = [("level", each) for each in _LABELS] + [("text", f"*{t}*") for t in _TEXTS]
-            more, complete = _candidates(api, asking, window, single)
+            more, cut = _candidates(api, asking, window, single)
             seen |= more
-            last = newest(api, asking, window, seen.values(), _is_error if complete else _nothing)
+            last = newest(api, asking, window, seen.values(), _nothing if cut else _is_error)
         found = sorted(line for line in seen.values() if _is_kept(line))
         return error_listing(
             asking.question(),
             [Entry(each.at, each.id, each.message, each.level, each.instance) for each in found],
-            complete=complete,
+            complete=cut is None,
             seen=len(seen),
-            note="lines labelled an error or worse, and lines with a word or number of such a "
+            note=(f"{cut}; " if cut else "")
+            + "lines labelled an error or worse, and lines with a word or number of such a "
             "level, excluding request lines; a line's own level overrides its label; "
             + _until(last),
             about={},
@@ -83,34 +84,41 @@ def watched_lines(api: ServiceApi, window: Window) -> Counts:
 
     ``total`` counts the lines read, including the newest of any kind; the window is the exposure.
 
-    Raises: SourceTooMany, past the page cap; SourceEmpty, when the log holds no line at all.
+    Past the page cap, and where a later page fails, these are counts of the first lines; ``cut``
+    says so.
+
+    Raises: SourceEmpty, when the log holds no line at all.
     """
     with api.asking("watched lines", window) as asking:
-        found = {word: lines(api, asking, window, ("text", f"*{word}*")) for word in WATCHED}
+        read = {word: first_lines(api, asking, window, ("text", f"*{word}*")) for word in WATCHED}
+        found = {word: each for word, (each, _) in read.items()}
+        cut = next((problem for _, problem in read.values() if problem is not None), None)
         seen = {line.id: line for each in found.values() for line in each}
-        last = newest(api, asking, window, seen.values(), _is_watched)
+        last = newest(api, asking, window, seen.values(), _nothing if cut else _is_watched)
         return Counts(
             question=asking.question(),
             what="lines read",
             total=len({*seen, *(line.id for line in last)}),
             bad=0,
             parts={word: sum(_holds(line, word) for line in each) for word, each in found.items()},
-            note=f"lines with each word in {window.hours:g} h, excluding request lines; "
+            cut=cut.code if cut else "",
+            note=(f"{cut}; " if cut else "")
+            + f"lines with each word in {window.hours:g} h, excluding request lines; "
             + _until(last),
         )
 
 
 def _candidates(
     api: ServiceApi, asking: Asking, window: Window, filters: Sequence[tuple[str, str]]
-) -> tuple[dict[str, LogLine], bool]:
-    """Return the first lines that pass any of these filters, by id, and whether they are all."""
+) -> tuple[dict[str, LogLine], SourceError | None]:
+    """Return the first lines that pass any of these filters, by id, and why they are not all."""
     seen: dict[str, LogLine] = {}
-    complete = True
+    cut: SourceError | None = None
     for each in filters:
-        found, whole = first_lines(api, asking, window, each, most_pages=MOST)
+        found, problem = first_lines(api, asking, window, each, most_pages=MOST)
         seen |= {line.id: line for line in found}
-        complete = complete and whole
-    return seen, complete
+        cut = cut or problem
+    return seen, cut
 
 
 def _is_error(line: LogLine) -> bool:

@@ -8,7 +8,8 @@ Rules of this module:
 - Filters are sent one at a time: whether several mean "and" or "or" is not documented. Matching
   lines are checked again here, and the newest lines are searched for any that the filter should
   have found: a filter that hides a line is refused.
-- More pages than the cap are no answer; :func:`first_lines` returns the part up to the cap.
+- More pages than the cap are no answer, and neither is a later page that fails;
+  :func:`first_lines` returns the part before.
 - Request lines (type ``request``) are the platform's, not the service's messages.
 
 Source: ``GET /logs``.
@@ -23,7 +24,13 @@ from msgspec import Struct
 
 from hour24.asking.answers import SLACK_S, Time, epoch_of, is_within, misread, read_answer, stamp
 from hour24.asking.client import Asking
-from hour24.errors import SourceEmpty, SourceTooMany
+from hour24.errors import (
+    SourceEmpty,
+    SourceError,
+    SourceIncomplete,
+    SourceMisread,
+    SourceTooMany,
+)
 from hour24.watch import Window
 from hour24.witnesses.render.api import PAGE, ServiceApi
 
@@ -83,9 +90,9 @@ def lines(
 
     Raises: SourceTooMany, when they are more than ``most_pages`` hold.
     """
-    found, whole = first_lines(api, asking, window, *filters, most_pages=most_pages)
-    if not whole:
-        asking.refuse(SourceTooMany, f"expected at most {most_pages * PAGE} lines, got more")
+    found, problem = first_lines(api, asking, window, *filters, most_pages=most_pages)
+    if problem is not None:
+        raise problem
     return found
 
 
@@ -95,25 +102,34 @@ def first_lines(
     window: Window,
     *filters: tuple[str, str],
     most_pages: int = MOST_PAGES,
-) -> tuple[list[LogLine], bool]:
-    """Return the first lines of the window that pass the filters, and whether they are all."""
+) -> tuple[list[LogLine], SourceError | None]:
+    """Return the first lines of the window that pass the filters, and why they are not all."""
     found: dict[str, LogLine] = {}
     period = (stamp(window.start), stamp(window.end))
     asked: set[tuple[str, str]] = set()
     for number in range(1, most_pages + 1):
         asked.add(period)
         where = f"{asking.where}: page {number}"
-        page = _page(api, asking, where, period, "forward", filters)
+        try:
+            page = _page(api, asking, where, period, "forward", filters)
+        except SourceMisread:
+            raise
+        except SourceError as problem:
+            if number == 1:
+                raise
+            why = str(problem).removeprefix(f"{asking.where}: ")
+            return sorted(found.values()), SourceIncomplete(f"{where}: {why}")
         for line in _lines(page, where, window):
             found.setdefault(line.id, line)
         if not page.has_more:
-            return sorted(found.values()), True
+            return sorted(found.values()), None
         period = _next(page, where, window)
         if period in asked:
             raise misread(
                 f"{where}: nextStartTime, nextEndTime", "a new period", " to ".join(period)
             )
-    return sorted(found.values()), False
+    most = f"{asking.where}: expected at most {most_pages * PAGE} lines, got more"
+    return sorted(found.values()), SourceTooMany(most)
 
 
 def newest(

@@ -5,8 +5,8 @@ Rules of this module:
 - An empty answer counts only once Sentry has shown that the token sees the project and that
   the environment exists: without either, every answer would be empty.
 - Every page is read while ``rel="next"`` has ``results="true"``. A page that fails, or one beyond
-  the cap, makes the answer incomplete. Error events beyond the cap only make the listing
-  incomplete, since those read may already be too many.
+  the cap, makes the answer incomplete. Error events and issues that were read by then are answered
+  all the same, in a listing that is not complete: they may already be too many.
 - Start and end are always sent, and rows outside them are dropped. The search excludes the
   canary, and so does this module.
 - The canary is sent once, and only reading it back proves that it is stored. If it does not
@@ -264,8 +264,8 @@ class Sentry:
     def error_events(self, window: Window) -> Listing:
         """Return every error event of the environment in the window, oldest first.
 
-        Returns: items of :func:`rows.event`; beyond the cap of pages the newest of them, and
-            then not complete: a storm of errors must be seen.
+        Returns: items of :func:`rows.event`; where a later page fails or is beyond the cap, the
+            newest of them, and then not complete: a storm of errors must be seen.
         Source: ``GET /organizations/{o}/events/``, ``dataset=errors``.
         """
         project = self._known_environment()
@@ -279,7 +279,7 @@ class Sentry:
                 ("per_page", PER_PAGE),
             ]
             found: dict[str, rows.Item] = {}
-            seen, complete = 0, True
+            seen, cut = 0, ""
             try:
                 for body, path in self._pages(asking, "/events/", params, "org:read"):
                     events, _ = rows.table(body, path, "errors", rows.Event)
@@ -290,20 +290,24 @@ class Sentry:
                         where = f"{path}.data[{index}].timestamp"
                         if is_within(window, item["at"], where) and not ours:
                             found[item["id"]] = item
-            except SourceTooMany:
-                complete = False
+            except SourceIncomplete as problem:
+                if not seen:
+                    raise
+                cut = str(problem)
             return Listing(
                 question=asking.question(),
                 what="error events",
                 items=tuple(sorted(found.values(), key=lambda item: (item["at"], item["id"]))),
-                complete=complete,
+                complete=not cut,
+                note=cut,
                 seen=seen,
             )
 
     def issues(self, window: Window) -> Listing:
         """Return every issue of the environment with events in the window, whatever its status.
 
-        Returns: items of :func:`rows.issue`, the most frequent first.
+        Returns: items of :func:`rows.issue`, the most frequent first; where a later page fails or
+            is beyond the cap, those that were first seen last, and then not complete.
         Source: ``GET /organizations/{o}/issues/``.
         """
         project = self._known_environment()
@@ -315,17 +319,24 @@ class Sentry:
                 ("limit", PER_PAGE),
             ]
             found: dict[str, rows.Item] = {}
-            seen = 0
-            for body, path in self._pages(asking, "/issues/", params, "event:read"):
-                for index, row in enumerate(read_answers(body, rows.Issue, path)):
-                    seen += 1
-                    item = rows.issue(row, f"{path}[{index}]", window)
-                    if not canary.is_canary(item["title"]):
-                        found[item["id"]] = item
+            seen, cut = 0, ""
+            try:
+                for body, path in self._pages(asking, "/issues/", params, "event:read"):
+                    for index, row in enumerate(read_answers(body, rows.Issue, path)):
+                        seen += 1
+                        item = rows.issue(row, f"{path}[{index}]", window)
+                        if not canary.is_canary(item["title"]):
+                            found[item["id"]] = item
+            except SourceIncomplete as problem:
+                if not seen:
+                    raise
+                cut = str(problem)
             return Listing(
                 question=asking.question(),
                 what="issues",
                 items=tuple(sorted(found.values(), key=lambda item: (-item["count"], item["id"]))),
+                complete=not cut,
+                note=cut,
                 seen=seen,
             )
 
