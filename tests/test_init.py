@@ -171,6 +171,30 @@ def test_folder_of_its_own_keeps_the_workflow_at_the_root(repository: Path) -> N
 
 
 @pytest.mark.usefixtures("pinned")
+def test_the_workflow_follows_production_toml(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`init --workflow` lists the secrets of a changed file, and leaves the rest as it is."""
+    assert main(["init", "--no-lock"]) == 0
+    settings = repository / "production.toml"
+    path = repository / ".github" / "workflows" / "watch.yml"
+    before = path.read_text()
+    assert main(["init", "--workflow"]) == 0
+    assert path.read_text() == before
+    assert "lists them already" in capsys.readouterr().out
+    settings.write_text(settings.read_text().replace('"SENTRY_TOKEN"', '"TRACKER_TOKEN"'))
+    path.write_text(before.replace("name: watch\n", "name: ours\n"))
+    assert main(["init", "--workflow"]) == 0
+    expected = before.replace("name: watch\n", "name: ours\n").replace(
+        "SENTRY_TOKEN: ${{ secrets.SENTRY_TOKEN }}", "TRACKER_TOKEN: ${{ secrets.TRACKER_TOKEN }}"
+    )
+    assert path.read_text() == expected
+    path.unlink()
+    assert main(["init", "--workflow"]) == 4
+    assert "expected the file that `init` wrote, got none" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("pinned")
 def test_gitignore_keeps_its_lines(repository: Path) -> None:
     """Only lines that it lacks are added."""
     (repository / ".gitignore").write_text("node_modules/\n.venv/")

