@@ -55,3 +55,9 @@ class SteppingClock:
         """Move to ``time``; a time in the past changes nothing."""
         with self._lock:
             self._now = max(self._now, time.astimezone(UTC))
+
+
+def steady_s() -> float:
+    """Returns seconds of a clock of this machine that neither jumps nor stops during suspend."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)

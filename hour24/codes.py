@@ -144,8 +144,8 @@ CODES: dict[str, Code] = {
     ),
     # time of the run
     "late": _open(
-        "It can only be measured on time, and the run was late.",
-        "Run each checkpoint within its tolerance; waive this one.",
+        "It can only be measured when it is due; the run was late, and nobody asked then.",
+        f"Keep a prober running (`{COMMAND} probe`): it asks when a checkpoint is due; waive this.",
         "waiver",
         "only a waiver: it cannot be measured retroactively",
     ),
@@ -534,6 +534,10 @@ SETTLED_BY_MORE_EVIDENCE = frozenset(
 """Codes that a later PASS resolves, over a window that contains this one."""
 AGAIN = frozenset(name for name, one in CODES.items() if one.again)
 """Codes after which a retry may succeed."""
+ASKED_AGAIN = frozenset(
+    name for name in CODES if name.startswith("source_") and name != "source_lacks"
+)
+"""Codes of a source that gave no usable answer, and is asked again for the same window."""
 UNJUDGED = frozenset(name for name, one in CODES.items() if one.unjudged)
 """Codes that a due criterion may have without an objective."""
 

@@ -74,6 +74,12 @@ CHANGES: tuple[Change, ...] = (
     Change(
         judges=2,
         of=STANDINGS,
+        rule="counters that could not be read are resolved by a later PASS whose earlier reading "
+        "was taken before that window began",
+    ),
+    Change(
+        judges=2,
+        of=STANDINGS,
         rule="an attempt whose record was put away may hold a FAIL",
     ),
     Change(

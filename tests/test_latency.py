@@ -186,7 +186,33 @@ def test_the_health_document_has_the_probers_looks_at_health():
     assert paces(made)["health"].per_s == pytest.approx(1.9)
 
 
-def test_an_endpoint_without_room_for_samples_is_left_to_the_prober():
+def test_two_processes_of_one_watch_never_sample_together(tmp_path):
+    """The second one waits until the first is done: together they would exceed max_per_s."""
+    ledger = small.watch_of(tmp_path)
+    made = watched(endpoint("calls", "http://shop.example/calls"))
+    point = small.WATCH.checkpoint(8)
+    first, second = (
+        Inquiry(made, small.WATCH, point, SteppingClock(point.due), ledger) for _ in range(2)
+    )
+    began, waited = threading.Event(), []
+
+    def sample() -> None:
+        began.wait(10)
+        asked_at = time.monotonic()
+        with second.sampling_alone():
+            waited.append(time.monotonic() - asked_at)
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    with first.sampling_alone():
+        began.set()
+        time.sleep(0.6)
+        assert waited == []
+    thread.join(10)
+    assert waited[0] > 0.3
+
+
+def test_an_endpoint_without_room_for_samples_is_left_to_the_prober(tmp_path):
     """Its answer says so; the others are sampled, each at its own pace."""
     with Server(Answer()) as server:
         made = watched(
@@ -197,7 +223,8 @@ def test_an_endpoint_without_room_for_samples_is_left_to_the_prober():
             latency_samples=5,
         )
         point = small.WATCH.checkpoint(8)
-        inquiry = Inquiry(made, small.WATCH, point, SteppingClock(point.due), None)
+        ledger = small.watch_of(tmp_path)
+        inquiry = Inquiry(made, small.WATCH, point, SteppingClock(point.due), ledger)
         found = latency_samples(inquiry)
     assert {name: each.n for name, each in found.items() if name != "busy"} == {
         "slow": 5,

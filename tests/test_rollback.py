@@ -19,6 +19,7 @@ from hour24.config import Production
 from hour24.errors import LedgerError
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
+from hour24.ledger.declaring import declare_deploy
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.rollback import Plan, Refused, RollbackResult, carry_out, plan
@@ -450,6 +451,42 @@ def test_git_revert_and_push(hosting: Hosting, ledger: Ledger, clone: Path):
     assert not hosting.sent("PATCH")
     assert "health: PASS" in said
     assert len(restarts_declared(hosting.production(), ledger, hosting.clock)) == 1
+
+
+def test_without_a_platform_git_goes_back_to_what_was_declared(
+    hosting: Hosting, ledger: Ledger, clone: Path
+):
+    """HEAD was declared as deployed; a person looks whether the pushed revert is live."""
+    production = msgspec.structs.replace(hosting.production(path="clone"), described={})
+    with pytest.raises(Refused) as refusal:
+        plan(production, ledger, hosting.clock, "git")
+    assert "expected one that is live, got none" in refusal.value.reasons[0]
+    head = git(clone, "rev-parse", "HEAD")
+    declared_at = hosting.clock.now()
+    declare_deploy(ledger, declared_at, "", "Mara", "v3", now=declared_at, commit=head[:10])
+    hosting.clock.sleep(60)
+    planned = plan(production, ledger, hosting.clock, "git")
+    assert (planned.live.commit, planned.good.commit) == (head, git(clone, "rev-parse", "HEAD~1"))
+    said: list[str] = []
+    came = carry_out(planned, ledger, hosting.clock, "Mara", BECAUSE, said.append, wait_s=20)
+    assert (came.outcome, came.result) == (Outcome.INCONCLUSIVE, "under_way")
+    assert "health PASS" in came.says
+    assert (clone / "code.txt").read_text() == "version 1\n"
+    assert git(hosting.remote, "rev-parse", "main") == git(clone, "rev-parse", "HEAD")
+    assert any("once a deploy is live, declare its restart" in step for step in came.steps)
+
+
+def test_a_declared_deploy_of_another_commit_is_no_plan(
+    hosting: Hosting, ledger: Ledger, clone: Path
+):
+    """HEAD is not what was declared: a revert of it would not undo what is live."""
+    production = msgspec.structs.replace(hosting.production(path="clone"), described={})
+    at = hosting.clock.now()
+    other = git(clone, "rev-parse", "HEAD~1")
+    declare_deploy(ledger, at, "", "Mara", "v2", now=at, commit=other)
+    with pytest.raises(Refused) as refusal:
+        plan(production, ledger, hosting.clock, "git")
+    assert "to be what is deployed" in "\n".join(refusal.value.reasons)
 
 
 def test_a_revert_undoes_one_commit_of_several(hosting: Hosting, ledger: Ledger, clone: Path):

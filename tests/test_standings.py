@@ -210,6 +210,30 @@ def test_a_later_window_beside_the_first_settles_nothing() -> None:
     assert found[8, "ERRORS-RATE", ""].settled_by == ""
 
 
+@pytest.mark.parametrize(
+    ("counted_h", "settles"),
+    [(4.0, True), (4.4, True), (4.6, False), (8.0, False)],
+)
+def test_counters_that_could_not_be_read_are_settled_by_a_reading_from_before(
+    counted_h: float, settles: bool
+) -> None:
+    """Hour 8 was blind; hour 12 compares with a reading of hour 4, or of one taken too late."""
+    passed = judged("DB-SLOW", 12)
+    reading = {"question": {"at": (small.T0 + timedelta(hours=counted_h)).isoformat()}}
+    passed = small.changed(passed, evidence={**passed.evidence, "before": reading})
+    standing = stood(record(8, unseen("DB-SLOW", 8)), record(12, passed))[8, "DB-SLOW", ""]
+    assert (standing.settled_by == "hour 12") is settles
+
+
+def test_a_reading_from_before_settles_counters_alone() -> None:
+    """Another criterion's window is its own."""
+    reading = {"question": {"at": (small.T0 + timedelta(hours=4)).isoformat()}}
+    passed = judged("LOGS-ERRORS", 12)
+    passed = small.changed(passed, evidence={**passed.evidence, "before": reading})
+    found = stood(record(8, unseen("LOGS-ERRORS", 8)), record(12, passed))
+    assert found[8, "LOGS-ERRORS", ""].is_open
+
+
 def test_the_whole_watch_settles_what_one_checkpoint_could_not() -> None:
     """SIGNOFF-ERROR-RATE over 24 hours contains every checkpoint, hour 24's own too."""
     last = record(

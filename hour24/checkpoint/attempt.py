@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
 from hour24.checkpoint.sentences import sentence_for
@@ -35,6 +35,9 @@ class Attempt:
         record, path: None until the record is written.
         trouble: problems that change no verdict.
     """
+
+    keeps: ClassVar[bool] = False
+    """Whether it only asks, and keeps the answers for a later run."""
 
     context: Context
     started: datetime

@@ -5,7 +5,8 @@ Rules of this module:
 - A question without an answer is :class:`~hour24.evidence.Unanswered`, as with every source. An
   answer that is not a finite number is misread, never 0; text is read as a number only with
   ``as_text``.
-- The answers cannot be measured retroactively: after the checkpoint's tolerance nothing is asked.
+- The answers cannot be measured retroactively: after the checkpoint's tolerance nothing is asked,
+  and the answers are those that were kept when it was due.
 - The database is only read, in a separate transaction with a timeout.
 """
 
@@ -18,11 +19,11 @@ from msgspec import structs
 
 from hour24.asking.answers import number
 from hour24.checkpoint.inquiry import Inquiry, NotDescribed
+from hour24.checkpoint.kept import own_name
 from hour24.config import Production
 from hour24.errors import SourceError
 from hour24.evidence import Evidence, Question, Total, Unanswered
 from hour24.secrets import Secret
-from hour24.text import format_duration
 from hour24.witnesses.port import Measure
 
 
@@ -31,10 +32,16 @@ class Ask:
 
     Args:
         inquiry: the inquiry of the running checkpoint.
+        answered: called with the name of each question and its answer.
     """
 
-    def __init__(self, inquiry: Inquiry) -> None:
+    def __init__(
+        self,
+        inquiry: Inquiry,
+        answered: Callable[[str, Evidence], None] = lambda name, answer: None,
+    ) -> None:
         self._inquiry = inquiry
+        self._answered_with = answered
 
     def json(
         self, url: str, pointer: str = "", *, like: str = "", unit: str = "", as_text: bool = False
@@ -50,8 +57,9 @@ class Ask:
         """
         production = self._inquiry.production
         whole = urljoin(production.health.url, url)
+        name = own_name("json", whole, pointer, like, unit, as_text)
         return self._answered(
-            f"GET {whole}", lambda: self._json(whole, pointer, like, unit, as_text)
+            f"GET {whole}", name, lambda: self._json(whole, pointer, like, unit, as_text)
         )
 
     def sql(self, query: str, *, unit: str = "", as_text: bool = False) -> Evidence:
@@ -60,27 +68,24 @@ class Ask:
         Args:
             as_text: whether text (``"12.5"``) is read as a number.
         """
-        return self._answered(query, lambda: self._sql(query, unit, as_text))
+        name = own_name("sql", query, unit, as_text)
+        return self._answered(query, name, lambda: self._sql(query, unit, as_text))
 
-    def _answered(self, asked: str, ask: Callable[[], Evidence]) -> Evidence:
+    def _answered(self, asked: str, name: str, ask: Callable[[], Evidence]) -> Evidence:
         inquiry = self._inquiry
-        late = inquiry.checkpoint.late_s(inquiry.started)
         question = inquiry.question(asked, source="own")
-        if late > inquiry.checkpoint.tolerance_s:
-            reason = (
-                f"own: cannot be measured retroactively: the run was {format_duration(late)} late "
-                f"(tolerance {format_duration(inquiry.checkpoint.tolerance_s)})"
-            )
-            return Unanswered(question=question, code="late", reason=reason)
         try:
-            return ask()
+            answer = inquiry.kept(name) if inquiry.late_s else ask()
+            assert isinstance(answer, Evidence)
         except SourceError as problem:
             asked_so_far = problem.question
-            return Unanswered(
+            answer = Unanswered(
                 question=asked_so_far if isinstance(asked_so_far, Question) else question,
                 code=problem.code,
                 reason=str(problem),
             )
+        self._answered_with(name, answer)
+        return answer
 
     def _json(self, url: str, pointer: str, like: str, unit: str, as_text: bool) -> Total:
         from hour24.asking.client import ApiClient

@@ -16,15 +16,19 @@ Rules of this module:
 - Each lane has a time budget from the common start; after it the answer is
   Unanswered(``source_timeout``).
 - If the checkpoint is later than its tolerance, a question that cannot be answered retroactively is
-  not asked and is Unanswered(``late``).
+  not asked. Its answer is the one that was kept when it was due (:mod:`hour24.checkpoint.kept`);
+  without one it is Unanswered(``late``).
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +38,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from msgspec import structs
 
-from hour24.errors import NotProvided, SourceEmpty, SourceError
+from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceTimeout
 from hour24.evidence import (
     PROVIDER,
     ByProvider,
@@ -49,6 +53,7 @@ from hour24.watch import Checkpoint, Watch, Window
 from hour24.witnesses.port import NOW, RECEIPT_S, Measure, found, repeat_of
 
 if TYPE_CHECKING:
+    from hour24.checkpoint.kept import Asked
     from hour24.clock import Clock
     from hour24.config import Described, Production
     from hour24.ledger.book import Ledger
@@ -69,6 +74,12 @@ class NotDescribed(SourceError):
     """production.toml does not describe what this question needs."""
 
     code = "not_described"
+
+
+class NotAskedInTime(SourceError):
+    """It cannot be measured retroactively, and no answer was kept when it was due."""
+
+    code = "late"
 
 
 class BaselineAbsent(SourceEmpty):
@@ -112,6 +123,8 @@ class RegisteredQuestion:
         return described.witness.lane(self.measure)
 
 
+Answered = Callable[[str, RegisteredQuestion, Answer], None]
+"""Called in the thread of its lane with the name of each answer, its question and the answer."""
 QUESTIONS: dict[str, RegisteredQuestion] = {}
 LISTED = frozenset({Measure.ISSUES, Measure.ERROR_EVENTS})
 """Measures whose listings are compared with each other, and so may be needed twice."""
@@ -319,6 +332,72 @@ class Inquiry:
         """The folder to which the prober of this watch writes."""
         return self.ledger.folder / "probe"
 
+    @property
+    def late_s(self) -> float:
+        """Seconds by which the run exceeds its due time; 0 within the tolerance."""
+        late = self.checkpoint.late_s(self.started)
+        return late if late > self.checkpoint.tolerance_s else 0.0
+
+    @contextmanager
+    def sampling_alone(self) -> Iterator[None]:
+        """Sample alone: two processes that sample together would exceed ``max_per_s``.
+
+        Raises: SourceTimeout, if another process of this watch samples for longer than we wait.
+        """
+        handle = os.open(self.ledger.folder / "sampling.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        limit_s = _sampling_s(self.production)
+        until = time.monotonic() + limit_s
+        try:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise SourceTimeout(
+                            "latency: expected no other process of this watch to sample, got one "
+                            f"for {limit_s:.0f} s"
+                        ) from None
+                    time.sleep(0.1)
+            yield
+        finally:
+            os.close(handle)
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What an answer that was kept must fit."""
+        from hour24.checkpoint.addresses import addresses as addresses_of
+        from hour24.checkpoint.kept import Asked
+        from hour24.config import asking_digest
+
+        stated = self.addresses
+        return Asked(
+            folder=self.probe_folder,
+            watch=self.watch,
+            checkpoint=self.checkpoint,
+            digest=asking_digest(self.production),
+            watched=addresses_of(self.production) if stated is None else stated,
+        )
+
+    def kept(self, name: str) -> Answer:
+        """Returns the answer to this question that was kept when it was due.
+
+        Raises: NotAskedInTime, if there is none; SourceMisread, if it cannot be read.
+        """
+        from hour24.checkpoint.kept import find
+
+        answer, refused = find(self.asked, name)
+        if answer is None:
+            late = format_duration(self.late_s)
+            tolerance = format_duration(self.checkpoint.tolerance_s)
+            why = f"; {refused}" if refused else ", and nobody asked when it was due"
+            what = "own" if name.startswith("own ") else name
+            raise NotAskedInTime(
+                f"{what}: cannot be measured retroactively: the run was {late} late "
+                f"(tolerance {tolerance}){why}"
+            )
+        return answer
+
     @cached_property
     def observations(self) -> Observations:
         """The prober's observations since one hour before T0."""
@@ -430,25 +509,39 @@ def budget_s(production: Production, asked: RegisteredQuestion) -> float:
     if lane == "websocket" and production.websocket is not None:
         return production.websocket.hold_s + 2 * production.websocket.timeout_s + 15.0
     if lane == "latency":
-        from hour24.sources.latency import paces
-
-        slowest = max((e.timeout_s for e in production.endpoints.values()), default=10.0)
-        paced = [each for each in paces(production).values() if each.samples]
-        longest = max((each.samples / each.per_s for each in paced), default=0.0)
-        return longest + slowest + 15.0
+        return 2 * _sampling_s(production)  # another process may sample before us
     if asked.measure is Measure.RECEIPT:
         return plan.source_budget_s + max(RECEIPT_S, plan.settle_s)
     return plan.source_budget_s
+
+
+def _sampling_s(production: Production) -> float:
+    """Returns the seconds within which the latency samples of one process end."""
+    from hour24.sources.latency import paces
+
+    slowest = max((e.timeout_s for e in production.endpoints.values()), default=10.0)
+    paced = [each for each in paces(production).values() if each.samples]
+    longest = max((each.samples / each.per_s for each in paced), default=0.0)
+    return longest + slowest + 15.0
 
 
 class Lanes:
     """Asks questions, each lane in a daemon thread.
 
     A daemon, so that a driver that hangs does not keep the process alive.
+
+    Args:
+        answered: called with each answer before it is handed out.
     """
 
-    def __init__(self, inquiry: Inquiry, names: Iterable[str]) -> None:
+    def __init__(
+        self,
+        inquiry: Inquiry,
+        names: Iterable[str],
+        answered: Answered = lambda name, asked, answer: None,
+    ) -> None:
         self.inquiry = inquiry
+        self._answered = answered
         self._start = time.monotonic()
         self._answers: dict[str, dict[str, Future[Answer]]] = {}
         self._lock = threading.Lock()
@@ -488,7 +581,7 @@ class Lanes:
         answers = {_section(each): self._answer(asked, each, waiting) for each in witnesses}
         if len(answers) == 1:
             return cast("Whole", next(iter(answers.values())))
-        return _by_provider(answers)
+        return by_provider(answers)
 
     def _answer(
         self, asked: RegisteredQuestion, described: Described | None, waiting: Waiting
@@ -514,23 +607,22 @@ class Lanes:
         for each, described in asked:
             future = self._answers[each.name][_section(described)]
             try:
-                future.set_result(self._ask(each, described))
+                answer = self._ask(each, described)
+                self._answered(self._kept_name(each, described), each, answer)
+                future.set_result(answer)
             except BaseException as problem:  # noqa: BLE001  raised again in the criterion
                 future.set_exception(problem)
 
+    def _kept_name(self, asked: RegisteredQuestion, described: Described | None) -> str:
+        """Returns the name under which this answer is kept (:func:`kept_names`)."""
+        several = len(self._answers[asked.name]) > 1
+        return f"{asked.name}{PROVIDER}{_section(described)}" if several else asked.name
+
     def _ask(self, asked: RegisteredQuestion, described: Described | None) -> Answer:
         inquiry = self.inquiry.of_one(described if len(self._answers[asked.name]) > 1 else None)
-        late = inquiry.checkpoint.late_s(inquiry.started)
-        if asked.now and late > inquiry.checkpoint.tolerance_s:
-            return self._unanswered(
-                asked,
-                described,
-                "late",
-                f"{asked.name} cannot be measured retroactively: the run was "
-                f"{format_duration(late)} late "
-                f"(tolerance {format_duration(inquiry.checkpoint.tolerance_s)})",
-            )
         try:
+            if asked.now and inquiry.late_s:
+                return inquiry.kept(self._kept_name(asked, described))
             return asked.ask(inquiry)
         except SourceError as problem:
             sent = problem.question if isinstance(problem.question, Question) else None
@@ -560,12 +652,20 @@ class Lanes:
         return _with_source_name(question, described, asked.measure)
 
 
+def kept_names(production: Production, asked: RegisteredQuestion) -> dict[str, str]:
+    """Returns section -> the name of its answer among those that are kept when due."""
+    sections = [_section(each) for each in asked.asked_of(production) or [None]]
+    if len(sections) == 1:
+        return {sections[0]: asked.name}
+    return {section: f"{asked.name}{PROVIDER}{section}" for section in sections}
+
+
 def _section(described: Described | None) -> str:
     """Returns the section of the witness that is asked; "" if none is."""
     return "" if described is None else described.witness.section
 
 
-def _by_provider(answers: Mapping[str, Answer]) -> Whole:
+def by_provider(answers: Mapping[str, Answer]) -> Whole:
     """Returns the answers of several witnesses; of each endpoint, if any of them has those."""
     names = list(
         dict.fromkeys(n for each in answers.values() if isinstance(each, dict) for n in each)

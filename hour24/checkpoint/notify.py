@@ -16,6 +16,7 @@ from hour24.ledger.record import Record
 
 if TYPE_CHECKING:
     from hour24.alerts import Signal
+    from hour24.probes.lines import Alarm
 
 
 def alert(run: Attempt) -> None:
@@ -39,6 +40,37 @@ def alert(run: Attempt) -> None:
         "because": message.title,
         "hour": run.checkpoint.hour,
         "attempt": run.attempt,
+        "addresses": len(calls.alert_urls),
+        "problems": [run.redactor.text(problem) for problem in problems],
+    }
+    try:
+        run.ledger.append("alert", entry)
+    except LedgerError as problem:
+        run.trouble.append(f"the alert is not in the ledger: {problem}")
+
+
+def send_alarm(run: Attempt, alarm: Alarm) -> None:
+    """Send an alarm to people, and record the result in the ledger."""
+    from hour24 import alerts
+
+    calls, service = run.context.calls, run.production.service
+    on_call = [
+        {"role": each.role, "name": each.name, "reach": each.reach}
+        for each in run.production.contacts
+        if "call" in each.role
+    ]
+    message = alerts.alarm_message(alarm, f"{service.name} {service.environment}", on_call)
+    if not calls.alert_urls:
+        return
+    if calls.withheld:
+        run.trouble.append(f"{calls.withheld}; this would be sent: {message.title}")
+        return
+    problems = alerts.send(message, calls.alert_urls)
+    run.trouble += problems
+    entry = {
+        "at": run.context.clock.now(),
+        "by": "hour24 probe",
+        "because": message.title,
         "addresses": len(calls.alert_urls),
         "problems": [run.redactor.text(problem) for problem in problems],
     }

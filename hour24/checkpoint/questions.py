@@ -51,7 +51,8 @@ def latency_samples(inquiry: Inquiry) -> Answer:
     paces = inquiry.paces
     endpoints = inquiry.production.endpoints
     asked = {name: each for name, each in endpoints.items() if paces[name].samples}
-    answers: dict[str, Evidence] = dict(Sampler(asked, inquiry.clock, paces).latencies())
+    with inquiry.sampling_alone():
+        answers: dict[str, Evidence] = dict(Sampler(asked, inquiry.clock, paces).latencies())
     for name in endpoints.keys() - asked.keys():
         answers[name] = Unanswered(
             question=inquiry.question(f"samples of {name}", source="latency"),

@@ -129,7 +129,8 @@ def _prober(run: Attempt, now: datetime) -> Prober:
     folder = run.ledger.folder / "probe"
     files = tuple(sorted(path.name for path in folder.glob("*.jsonl")))
     last = probes.last_line(folder)
-    running = last is not None and (now - last).total_seconds() < PROBER_SILENT_AFTER_S
+    recent = last is not None and (now - last).total_seconds() < PROBER_SILENT_AFTER_S
+    running = recent or probes.is_written(folder)
     return Prober(running=running, files=files, last_line=last)
 
 

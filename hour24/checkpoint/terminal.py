@@ -149,7 +149,8 @@ def _prober_lines(run: Attempt) -> list[Line]:
 def _next_command(run: Attempt) -> str:
     record = run.record
     assert record is not None
-    after = run.watch.next_after(record.hour)
+    # an early run does not count: its own hour is still to come
+    after = run.checkpoint if record.early else run.watch.next_after(record.hour)
     if after is None:
         return run.context.finished
     due = after.due.astimezone(ZoneInfo(record.zone))

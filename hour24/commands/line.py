@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "prove": ("rehearsing", "check that every criterion can fail and can report missing data"),
     },
     "Watch": {
+        "watch": ("live", "run a whole watch: probe, run each checkpoint when due, alert"),
         "due": ("watching", "which checkpoint is due now"),
         "probe": ("watching", "probe between the checkpoints until the watch ends"),
         "finalise": ("deciding", "rebuild the record of a killed run"),

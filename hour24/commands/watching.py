@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +14,8 @@ import click
 
 from hour24 import config
 from hour24.checkpoint.addresses import addresses
-from hour24.clock import Clock, WallClock
+from hour24.checkpoint.kept import FOLDER
+from hour24.clock import Clock, WallClock, steady_s
 from hour24.commands import say
 from hour24.commands.line import TIME, OneOf, command
 from hour24.commands.watches import (
@@ -24,9 +28,9 @@ from hour24.config.lines import line_of, lines_of
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
-from hour24.shipped import COMMAND
+from hour24.shipped import COMMAND, TOP, is_used_in
 from hour24.targets.production import open_before_hour_0
-from hour24.targets.request import TARGET, Request
+from hour24.targets.request import REPORTS, TARGET, Request
 from hour24.targets.watches import describe_missing
 from hour24.text import format_duration
 
@@ -40,6 +44,9 @@ REFUSED = 1
 
 target_option = click.option(
     "--target", default=TARGET, metavar="FILE", help=f"a production.toml (default: {TARGET})"
+)
+watch_target_option = click.option(
+    "--target", default="", metavar="FILE", help="a production.toml (default: that of the watch)"
 )
 open_watch_option = click.option(
     "--watch", default="", metavar="NAME", help="name of the watch (default: the open one)"
@@ -129,8 +136,7 @@ def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime |
         for hour in plan.hours
         if plan.checkpoint(hour).due <= at and all(r.early for r in ledger.records(hour))
     ]
-    # the newest one first: it can still be on time; a missed one covers the same window at any time
-    hour = open_ones[-1] if open_ones else None
+    hour = _first_of(ledger, open_ones, at)
     if hour_only:
         if hour is not None:
             sys.stdout.write(f"{hour}\n")
@@ -143,14 +149,35 @@ def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime |
         say.line(f"{plan.name}: nothing is due; next: {then}")
         return 0
     late = at - plan.checkpoint(hour).due
-    watched = ledger.genesis.target
-    named = "" if watched == TARGET else f" --target {watched}"
-    say.line(
-        f"{plan.name}: hour {hour} has been due for {_minutes(late)}: pytest -m hour{hour}{named}"
-    )
-    for missed in open_ones[:-1]:
-        say.line(f"  hour {missed} was missed; it can still be run late", "yellow")
+    say.line(f"{plan.name}: hour {hour} has been due for {_minutes(late)}: {run_of(ledger, hour)}")
+    for missed in open_ones:
+        if missed != hour:
+            say.line(f"  hour {missed} is due too; it can be run late", "yellow")
     return 0
+
+
+def _first_of(ledger: Ledger, open_ones: Sequence[int], now: datetime) -> int | None:
+    """Return which of these checkpoints to run first.
+
+    The oldest, since later ones compare with it; but the newest while it can still ask what exists
+    only now, and nobody has asked that yet.
+    """
+    if not open_ones:
+        return None
+    newest = ledger.watch.checkpoint(open_ones[-1])
+    in_time = newest.late_s(now) <= newest.tolerance_s
+    asked = any((ledger.folder / "probe" / FOLDER).glob(f"hour{newest.hour:02d}.*.jsonl"))
+    return open_ones[-1] if in_time and not asked else open_ones[0]
+
+
+def run_of(ledger: Ledger, hour: int) -> str:
+    """Return the command that runs this checkpoint of this watch, from the folder we are in."""
+    parts = ["pytest", "-m", f"hour{hour}"]
+    if ledger.genesis.target != TARGET:
+        parts.append(f"--target={ledger.genesis.target}")
+    if ledger.folder.parent.absolute() != Path(REPORTS).absolute():
+        parts.append(f"--reports={ledger.folder.parent}")
+    return shlex.join([*parts, f"--watch={ledger.genesis.name}"])
 
 
 def _minutes(late: timedelta) -> str:
@@ -159,13 +186,13 @@ def _minutes(late: timedelta) -> str:
 
 @command(
     "Probes health, every endpoint and the WebSocket at their intervals, and writes a line a "
-    "minute to reports/WATCH/probe/. Run it on a machine that stays up; you can run two for "
-    "redundancy. Ctrl-C "
-    "stops it cleanly. With --t0 it opens the watch before hour 0, so that the hour before T0 is "
-    "measured too.",
+    "minute to reports/WATCH/probe/. When a checkpoint is due it asks what a late run could not "
+    "ask any more, and alerts people to what has failed. Run it on a machine that stays up; you "
+    "can run two for redundancy. Ctrl-C stops it cleanly. With --t0 it opens the watch before "
+    "hour 0, so that the hour before T0 is measured too.",
     "--t0 2026-12-01T06:00Z",
 )
-@target_option
+@watch_target_option
 @open_watch_option
 @reports_option
 @click.option(
@@ -173,11 +200,41 @@ def _minutes(late: timedelta) -> str:
 )
 def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
     """Probe until the watch ends."""
-    from hour24 import alerts
-    from hour24.prober import run_probe
+    from hour24.prober import Asker, run_probe
 
+    ledger, target = watch_to_probe(target, watch, reports, t0)
     production = config.load(Path(target))
+    plan, clock = ledger.watch, WallClock()
+    unsent = Unsent()
+    with alerting(ledger, production, "hour24 probe", unsent) as send_alarm:
+        asker = Asker(
+            plan, ledger, clock, asking_command(ledger, target), asking_folder(), say.line
+        )
+        try:
+            code = run_probe(production, plan, ledger.folder / "probe", send_alarm)
+            if clock.now() >= plan.whole.end:
+                asker.finish()
+        finally:
+            asker.close()
+    if unsent.count:
+        say.problem(f"{unsent.count} alerts did not reach every address; the ledger lists them")
+    return code
+
+
+def watch_to_probe(
+    target: str, watch: str, reports: Path, t0: datetime | None
+) -> tuple[Ledger, str]:
+    """Return the open watch, opened if ``t0`` is given, and its target.
+
+    Args:
+        target: empty: that of the watch, or production.toml.
+    Raises: ConfigurationError, when there is none, or it watches other addresses.
+    """
     ledger = Ledger.find(reports, watch, target)
+    if ledger is not None and t0 is None:
+        target = ledger.genesis.target
+    target = target or TARGET
+    production = config.load(Path(target))
     if t0:
         ahead = Request(
             target=target,
@@ -197,6 +254,23 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
         )
         remedy += "run the next checkpoint first, then start the prober again"
         raise ConfigurationError([*changed, remedy])
+    return ledger, target
+
+
+class Unsent:
+    """Counts alerts that did not reach every address."""
+
+    count = 0
+
+
+@contextmanager
+def alerting(
+    ledger: Ledger, production: Production, by: str, unsent: Unsent | None = None
+) -> Iterator[Callable[[Alarm], None]]:
+    """Yield a function that alerts people to an alarm in the background, on the record."""
+    from hour24 import alerts
+
+    failed = unsent or Unsent()
     service = f"{production.service.name} {production.service.environment}"
     on_call = [
         {"role": each.role, "name": each.name, "reach": each.reach}
@@ -204,14 +278,11 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
         if "call" in each.role
     ]
 
-    unsent = 0
-
     def after(message: Message, problems: tuple[str, ...]) -> None:
-        nonlocal unsent
-        unsent += bool(problems)
+        failed.count += bool(problems)
         for problem in problems:
             say.problem(problem)
-        _record_alert(ledger, message, len(production.alert_urls), problems)
+        _record_alert(ledger, message, by, len(production.alert_urls), problems)
 
     caller = alerts.Caller(production.alert_urls, after)
 
@@ -219,20 +290,43 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
         if production.alert_urls:
             caller.send(alerts.alarm_message(alarm, service, on_call))
 
-    code = run_probe(production, ledger.watch, ledger.folder / "probe", send_alarm)
-    unsent += not caller.close()
-    if unsent:
-        say.problem(f"{unsent} alerts did not reach every address; the ledger lists them")
-    return code
+    try:
+        yield send_alarm
+    finally:
+        failed.count += not caller.close()
+
+
+def asking_folder() -> str:
+    """Return the folder whose criteria are asked: this one, or that of the shipped ones."""
+    here = Path.cwd()
+    return str(here if is_used_in(here) else TOP)
+
+
+def chosen_options(ledger: Ledger, target: str) -> list[str]:
+    """Return the options of pytest that select this watch, from :func:`asking_folder`."""
+    stated = target if is_used_in(Path.cwd()) else Path(target).resolve()
+    return [
+        f"--target={stated}",
+        f"--reports={ledger.folder.parent.resolve()}",
+        f"--watch={ledger.watch.name}",
+    ]
+
+
+def asking_command(ledger: Ledger, target: str) -> Callable[[int], list[str]]:
+    """Return hour -> the command that asks what exists only now, and keeps the answers."""
+    offset = WallClock().now().timestamp() - steady_s()
+    begin = [sys.executable, "-m", "pytest", "-q", "--ask-only", f"--clock-offset={offset:.3f}"]
+    begin += chosen_options(ledger, target)
+    return lambda hour: [*begin, "-m", f"hour{hour}"]
 
 
 def _record_alert(
-    ledger: Ledger, message: Message, addresses: int, problems: tuple[str, ...]
+    ledger: Ledger, message: Message, by: str, addresses: int, problems: tuple[str, ...]
 ) -> None:
     """Write an alert sent between checkpoints to the ledger."""
     entry = {
         "at": WallClock().now(),
-        "by": "hour24 probe",
+        "by": by,
         "because": message.title,
         "addresses": addresses,
         "problems": list(problems),

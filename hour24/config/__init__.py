@@ -11,7 +11,7 @@ Rules of this package:
 """
 
 from hour24.config.addresses import watched
-from hour24.config.digest import limits_digest
+from hour24.config.digest import asking_digest, limits_digest
 from hour24.config.loading import launch_problem, load
 from hour24.config.production import (
     Applies,
@@ -41,6 +41,7 @@ __all__ = [
     "Schedule",
     "Service",
     "WebSocketTarget",
+    "asking_digest",
     "launch_problem",
     "limits_digest",
     "load",

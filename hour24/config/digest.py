@@ -31,10 +31,23 @@ LIMITS = {
     "schedule": "checkpoints tolerance_s settle_s",
 }
 
+JUDGING = ("normal", "critical", "criteria")
+"""What judges answers and never asks for them."""
+
 
 def limits_digest(production: Production) -> str:
     """Return the SHA-256 over every limit, 64 hexadecimal digits."""
     text = json.dumps(limits(production), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def asking_digest(production: Production) -> str:
+    """Return the SHA-256 over what decides how production is asked, 64 hexadecimal digits.
+
+    It covers the limits but the classes of errors and the criteria, which only judge answers.
+    """
+    asking = {name: each for name, each in limits(production).items() if name not in JUDGING}
+    text = json.dumps(asking, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -58,7 +71,7 @@ def limits(production: Production) -> dict[str, Any]:
             ]
             many = [_of(each, limiting) for each in (at if witness.many else (at,))]
             found[section] = many if witness.many else many[0]
-    for name in ("normal", "critical", "criteria"):
+    for name in JUDGING:
         found[name] = msgspec.to_builtins(getattr(production, name))
     return found
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from hour24.classes import IssueClass
-from hour24.config import rules, schemas
+from hour24.config import rules, schemas, without
 from hour24.config.environment import Environment
 from hour24.config.form import differences
 from hour24.config.problems import KeyPath, Problems, format_path, quote_value
@@ -37,6 +37,7 @@ from hour24.config.production import (
     Schedule,
     Service,
     WebSocketTarget,
+    Without,
 )
 from hour24.documents import DocumentError, read_json
 from hour24.errors import ConfigurationError
@@ -75,6 +76,8 @@ def load(
         problems.add(key_path, text)
     rules.beyond_schema(problems, data)
     environment = Environment(os.environ if environ is None else environ, problems, secrets=secrets)
+    if not problems.at("without"):
+        without.check(problems, _without(data), set(data))
     reading = _Reading(path, data, problems, environment, described)
     health_schema = reading.health_schema()
     headers, tokens = reading.headers(), reading.tokens()
@@ -328,13 +331,22 @@ class _Reading:
             normal=tuple(_convert(IssueClass, each) for each in issues.get("normal", [])),
             critical=tuple(_convert(IssueClass, each) for each in issues.get("critical", [])),
             contacts=tuple(_convert(Contact, each) for each in data.get("contacts", [])),
-            criteria={n: _convert(Applies, each) for n, each in data.get("criteria", {}).items()},
+            criteria=without.left_out(
+                _without(data),
+                {n: _convert(Applies, each) for n, each in data.get("criteria", {}).items()},
+                self.described,
+            ),
             schedule=_convert(Schedule, data.get("schedule", {})),
             repository=_convert(Repository, data.get("repository", {})),
             alert_urls=alert_urls,
             heartbeat_url=heartbeat,
             secrets=self.environment.all(),
         )
+
+
+def _without(data: Mapping[str, Any]) -> Without | None:
+    """Return the section [without], if there is one; only without problems in it."""
+    return _convert(Without, data["without"]) if "without" in data else None
 
 
 def _convert(kind: type[S], stated: Mapping[str, Any]) -> S:

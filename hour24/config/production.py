@@ -400,6 +400,38 @@ class Schedule(Struct, frozen=True, kw_only=True):
     ] = 2.0
 
 
+class Without(Struct, frozen=True, kw_only=True):
+    """``[without]``: sources that the service does not have."""
+
+    sources: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Meta(
+                    description="A section of this file.",
+                    title="the name of a section",
+                    pattern=r"^[a-z][a-z0-9_]*$",
+                ),
+            ],
+            ...,
+        ],
+        Meta(
+            description="Sections that are not described; what cannot be judged without them does "
+            "not apply.",
+            title="a list of sections",
+            min_length=1,
+        ),
+    ]
+    because: Annotated[
+        str,
+        Meta(
+            description="Why the service has none of them. Shown on every page.",
+            title="a reason",
+            pattern=r"\S",
+        ),
+    ]
+
+
 class Repository(Struct, frozen=True, kw_only=True):
     """The clone for a rollback by ``git revert``."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -35,6 +36,8 @@ from hour24.watch import CHECKPOINTS
 
 FREE_TEXT = {"pattern", "body"}
 WITHOUT_SECRETS = frozenset({"service", "status_pages"})
+SURE = 0.95
+"""The confidence with which a share is shown to be below its limit."""
 INLINE = "a secret written inline"
 
 
@@ -90,6 +93,7 @@ def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
         _addresses,
         _secrets_in_clear,
         _timing,
+        _connections,
         _patterns,
         _classes,
         _criteria,
@@ -190,6 +194,23 @@ def _timing(problems: Problems, data: dict[str, Any]) -> None:
                 (section, larger if larger in table else smaller),
                 f"expected {larger} above {smaller}, got {high:g} and {low:g}",
             )
+
+
+def _connections(problems: Problems, data: dict[str, Any]) -> None:
+    """Refuse so few connections that none of them dropping would still settle nothing."""
+    table = _table(problems, data, "websocket")
+    if problems.at("websocket") or not table:
+        return
+    ratio, many = table.get("max_drop_ratio", 0.10), table.get("connections", 30)
+    # the 95 % bound of none of n is 1 - 0.05 ** (1 / n)
+    least = 1 if ratio >= 1 else math.floor(math.log(1 - SURE) / math.log1p(-ratio)) + 1
+    if many < least:
+        key = "connections" if "connections" in table else "max_drop_ratio"
+        problems.add(
+            ("websocket", key),
+            f"expected connections of at least {least}, which can show that fewer than "
+            f"{100 * ratio:g} % drop, got {many}",
+        )
 
 
 def _patterns(problems: Problems, data: dict[str, Any]) -> None:

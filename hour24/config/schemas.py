@@ -26,6 +26,7 @@ from hour24.config.production import (
     Schedule,
     Service,
     WebSocketTarget,
+    Without,
 )
 from hour24.criteria import latency
 from hour24.witnesses import registry
@@ -125,6 +126,7 @@ def core() -> dict[str, Any]:
             (f"an id such as {latency.TARGET.id}", "^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$"),
             part(Applies, "A criterion that does not apply, or your own criterion."),
         ),
+        "without": part(Without, "Sources that the service does not have, for one reason."),
         "schedule": part(Schedule, "When checkpoints are due."),
         "repository": part(Repository, "The clone for a rollback by git revert."),
         "witnesses": _table("Your own sources.", {"files": FILES}),

@@ -110,7 +110,7 @@ class Ledger:
 
         Raises: LedgerError, when the name is taken, or the folder cannot be written.
         """
-        _watch(genesis)
+        plan_of(genesis)
         ledger = Ledger(reports / genesis.name)
         try:
             ledger.folder.mkdir(parents=True, exist_ok=True)
@@ -166,7 +166,7 @@ class Ledger:
     @property
     def watch(self) -> Watch:
         """The plan of the watch. Raises: LedgerError, when it cannot be read."""
-        return _watch(self.genesis)
+        return plan_of(self.genesis)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -357,13 +357,15 @@ class Ledger:
         return path
 
     @contextmanager
-    def locked(self, hour: int) -> Iterator[None]:
+    def locked(self, hour: int, of: str = "") -> Iterator[None]:
         """Hold the lock of this checkpoint.
 
+        Args:
+            of: a word for what is not its record, and has a lock of its own.
         Raises: LedgerLocked, with the process that records it; LedgerError, when the folder cannot
             be written.
         """
-        path = self.folder / f"hour{hour:02d}.lock"
+        path = self._lock(hour, of)
         handle = _open(path)
         try:
             try:
@@ -385,7 +387,24 @@ class Ledger:
         finally:
             os.close(handle)
 
+    def is_locked(self, hour: int) -> bool:
+        """Return whether a process is recording this checkpoint now."""
+        path = self._lock(hour)
+        if not path.exists():
+            return False
+        handle = _open(path)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
     # --- inside -------------------------------------------------------------------------------
+
+    def _lock(self, hour: int, of: str = "") -> Path:
+        return self.folder / f"hour{hour:02d}{f'.{of}' if of else ''}.lock"
 
     def _paths(self) -> list[Path]:
         try:
@@ -447,7 +466,8 @@ class Ledger:
             os.close(handle)
 
 
-def _watch(genesis: Genesis) -> Watch:
+def plan_of(genesis: Genesis) -> Watch:
+    """Return the plan of a watch. Raises: LedgerError, when it is none."""
     try:
         return Watch(
             name=genesis.name,

@@ -223,7 +223,8 @@ def journal_problems(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
         elif "judged" in kinds:
             yield (
                 f"{file}: expected a record of {kinds.count('judged')} verdicts in its journal, "
-                f"got none: it is still running, or was killed ({COMMAND} finalise)"
+                f"got none: it is still running, or was killed "
+                f"({COMMAND} finalise {folder})"
             )
 
 

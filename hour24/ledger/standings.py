@@ -8,6 +8,8 @@ Rules of this module:
 - A verdict on the ledger itself is that of the newest attempt: the ledger keeps what it is about.
 - INCONCLUSIVE for lack of evidence is resolved by a later PASS of the same property over a window
   that contains its own. INCONCLUSIVE for another reason needs a waiver.
+- A source of cumulative counters that had no answer is resolved by a later PASS whose earlier
+  reading was taken before the window of that answer began: the difference covers it.
 - A past checkpoint without a record, or an unreadable attempt, is INCONCLUSIVE.
 - A waiver counts until its end, for FAIL and INCONCLUSIVE alike; the outcome itself stays. It
   covers the outcome of the time it was made: an INCONCLUSIVE that a later attempt turns into a
@@ -22,12 +24,15 @@ from typing import Any
 
 from msgspec import Struct, convert, structs
 
-from hour24.codes import SETTLED_BY_MORE_EVIDENCE
-from hour24.criteria import CRITERIA, EIGHT, Criterion, own_criterion
+from hour24.codes import ASKED_AGAIN, SETTLED_BY_MORE_EVIDENCE
+from hour24.criteria import CRITERIA, EIGHT, Criterion, database, own_criterion
 from hour24.criteria.criterion import WHOLE
 from hour24.ledger.record import Judged, Record
 from hour24.verdict import Outcome, worst
 from hour24.watch import Watch, Window
+
+OF_COUNTERS = frozenset({database.SLOW.id})
+"""Criteria that compare two readings of counters that only grow."""
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -41,6 +46,8 @@ class Standing(Struct, frozen=True, kw_only=True):
         waived_until: when that waiver ends.
         known_from: since when this is the outcome (the end of the attempt that brought it, or the
             due time of a missed checkpoint); earlier waivers do not cover it.
+        counted_from: when the earlier reading of its cumulative counters was taken, if it compares
+            two.
     """
 
     id: str
@@ -58,6 +65,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     attempt: int = 0
     window: Window | None = None
     on_ledger: bool = False
+    counted_from: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -167,8 +175,27 @@ def standings_of(
         else:
             continue
         found += [_as_unreadable(one, problem) for one in own] if problem else own
-    resolved = [structs.replace(one, settled_by=_resolved_by(one, found)) for one in found]
+    resolved = [
+        structs.replace(
+            one, settled_by=_resolved_by(one, found) or _recounted_by(one, found, watch)
+        )
+        for one in found
+    ]
     return tuple(_waived(one, waivers, now) for one in resolved)
+
+
+def asked_again(standings: Iterable[Standing], before: int) -> dict[int, tuple[Standing, ...]]:
+    """Return hour -> what another attempt at it may settle, as its source keeps history.
+
+    Args:
+        before: only earlier hours.
+    """
+    found: dict[int, tuple[Standing, ...]] = {}
+    for one in standings:
+        exists_later = one.window is not None and one.id not in EIGHT and one.attempt > 0
+        if one.hour < before and one.is_open and one.code in ASKED_AGAIN and exists_later:
+            found[one.hour] = (*found.get(one.hour, ()), one)
+    return found
 
 
 def outcome_of(standings: Iterable[Standing]) -> Outcome:
@@ -274,7 +301,16 @@ def _over_attempts(hour: int, many: Sequence[tuple[Record, Judged]]) -> Standing
         known_from=since,
         window=judged.window,
         on_ledger=on_ledger(judged),
+        counted_from=_counted_from(judged),
     )
+
+
+def _counted_from(judged: Judged) -> datetime | None:
+    """Return when the earlier of two readings of counters was taken; None without two."""
+    before = judged.evidence.get("before", {}) if judged.id in OF_COUNTERS else {}
+    if not before or before.get("kind") == "unanswered":
+        return None
+    return datetime.fromisoformat(before["question"]["at"])
 
 
 def _deciding(many: Sequence[tuple[Record, Judged]]) -> tuple[Record, Judged]:
@@ -341,6 +377,20 @@ def _resolved_by(standing: Standing, found: Sequence[Standing]) -> str:
         later = other.hour > standing.hour or (whole and other.hour == standing.hour)
         if (same or whole) and later and other.window.contains(standing.window):
             return f"hour {other.hour}" if same else f"{other.id} at hour {other.hour}"
+    return ""
+
+
+def _recounted_by(standing: Standing, found: Sequence[Standing], watch: Watch) -> str:
+    """Return the later PASS whose counters began before the window of this missing answer."""
+    missing = standing.outcome == Outcome.INCONCLUSIVE and standing.code in ASKED_AGAIN
+    if not missing or standing.window is None or standing.id not in OF_COUNTERS:
+        return ""
+    latest = standing.window.start + timedelta(seconds=watch.tolerance_s)
+    for other in found:
+        later = other.id == standing.id and other.hour > standing.hour
+        counted = other.counted_from is not None and other.counted_from <= latest
+        if later and counted and other.outcome == Outcome.PASS:
+            return f"hour {other.hour}"
     return ""
 
 

@@ -211,7 +211,7 @@ def _moved(ledger: Ledger) -> Iterator[str]:
             for line in change.says:
                 remedy = (
                     ": production.toml was changed during the watch; to confirm it, run "
-                    f"{COMMAND} declare --moved"
+                    f"{COMMAND} declare {ledger.folder} --moved"
                 )
                 yield f"{change.file}: {line}{remedy if change.watched else ''}"
 

@@ -14,6 +14,7 @@ Rules of this package:
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Generator
 from pathlib import Path
@@ -39,6 +40,7 @@ from hour24.plugin.marking import DAILY_LOOK, OWN, criterion
 from hour24.watch import CHECKPOINTS
 
 if TYPE_CHECKING:
+    from hour24.checkpoint.run import Run
     from hour24.plugin.running import CheckpointPlugin
 
 __all__ = [
@@ -53,6 +55,9 @@ __all__ = [
     "taken",
 ]
 
+TARGET_HELP = (
+    "a production.toml, or the word rehearsal (default: that of --watch, or production.toml)"
+)
 DISPLAY_OPTIONS = (
     "collectonly",
     "showfixtures",
@@ -68,15 +73,22 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     load_needed(pluginmanager)
     group = parser.getgroup("hour24", "hour24: the 24 hours before launch")
     add = group.addoption
-    add("--target", default="production.toml", help="a production.toml, or the word rehearsal")
+    add("--target", default=None, help=TARGET_HELP)
     add("--watch", default="", metavar="NAME", help="the watch (default: the open one)")
     add("--reports", default="reports", metavar="DIR", help="folder of the watches")
     add("--t0", default=None, metavar="ISO", help="when the 24 hours begin (default: now)")
     add("--early", action="store_true", help="run before the due time; does not count")
+    add("--once", action="store_true", help="refuse an hour that is recorded already (exit 13)")
     add("--follows", default="", metavar="NAME", help="open a new watch that follows this one")
     add("--seed", type=int, default=None, help="random seed of the rehearsal (default: 1)")
     add("--fault", action="append", default=[], metavar="NAME@HOUR", help="fault of the rehearsal")
     add("--rehearsal-at", default=None, metavar="FILE", help="state file of a running rehearsal")
+    add(
+        "--ask-only",
+        action="store_true",
+        help="ask what exists only now, and keep the answers for a run that comes late",
+    )
+    add("--clock-offset", type=float, default=None, help=argparse.SUPPRESS)
     add(
         "--hard-limit",
         type=float,
@@ -120,10 +132,30 @@ def pytest_configure(config: pytest.Config) -> None:
     if wrong := next(refusals(config), ""):
         raise pytest.UsageError(wrong)
     allow_warnings(config)
+    if config.option.target is None:
+        config.option.target = _remembered_target(config)
     if config.option.verbose >= 0:  # opening takes seconds; say at once what is starting
         print(f"hour24: starting {selected[0]}, target {config.option.target}", flush=True)  # noqa: T201
+    if selected[0] != DAILY_LOOK and not config.option.ask_only:
+        from hour24.plugin.again import ask_again
+
+        for line in ask_again(config.option, int(selected[0].removeprefix("hour"))):
+            print(line, flush=True)  # noqa: T201
     plugin = _open(config, selected[0])
     _register(config, plugin)
+
+
+def _remembered_target(config: pytest.Config) -> str:
+    """Returns the target of the watch that --watch names, or production.toml."""
+    from hour24.ledger.book import Ledger
+    from hour24.targets.request import TARGET
+
+    option = config.option
+    try:
+        known = Ledger.find(Path(option.reports), option.watch) if option.watch else None
+        return TARGET if known is None else known.genesis.target
+    except (LedgerError, OSError):  # opening it says what is wrong
+        return TARGET
 
 
 def _register(config: pytest.Config, plugin: CheckpointPlugin) -> None:
@@ -131,45 +163,51 @@ def _register(config: pytest.Config, plugin: CheckpointPlugin) -> None:
     from hour24.plugin.guards import Shield
 
     config.pluginmanager.register(plugin, CHECKPOINT)
-    config.pluginmanager.register(Companion(plugin.run), "hour24-companion")
+    if not plugin.run.keeps:
+        config.pluginmanager.register(Companion(plugin.run), "hour24-companion")
     config.pluginmanager.register(Shield(plugin.run), "hour24-shield")
     config.pluginmanager.register(OneRun(), "hour24-one-run")
 
 
 def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     from hour24.checkpoint.notify import heartbeat
-    from hour24.checkpoint.opening import begin, open_run
+    from hour24.checkpoint.opening import begin, open_keeping, open_run
     from hour24.plugin.running import CheckpointPlugin
     from hour24.targets.request import Request, read_time
 
     option = config.option
+    run: Run
     try:
-        run = open_run(
-            Request(
-                marker=selected,
-                target=option.target,
-                reports=Path(option.reports),
-                watch=option.watch,
-                t0=read_time(option.t0, "--t0") if option.t0 else None,
-                early=option.early,
-                follows=option.follows,
-                seed=option.seed,
-                faults=tuple(option.fault),
-                rehearsal_at=Path(option.rehearsal_at) if option.rehearsal_at else None,
-            )
+        request = Request(
+            marker=selected,
+            target=option.target,
+            reports=Path(option.reports),
+            watch=option.watch,
+            t0=read_time(option.t0, "--t0") if option.t0 else None,
+            early=option.early,
+            follows=option.follows,
+            seed=option.seed,
+            faults=tuple(option.fault),
+            rehearsal_at=Path(option.rehearsal_at) if option.rehearsal_at else None,
+            once=option.once,
         )
+        offset = option.clock_offset
+        run = open_keeping(request, offset) if option.ask_only else open_run(request)
     except ConfigurationError as problem:
         raise pytest.UsageError("\n       ".join(problem.problems)) from None
     except LedgerLocked as problem:
         pytest.exit(str(problem), returncode=EXIT_LOCKED)
     except LedgerError as problem:
         pytest.exit(str(problem), returncode=EXIT_NOT_WRITTEN)
-    begin(run)
-    heartbeat(run, "start")
+    if not run.keeps:
+        begin(run)
+        heartbeat(run, "start")
     option.continue_on_collection_errors = True
     option.tbstyle = "short"
     option.showlocals = False
-    if getattr(option, "htmlpath", "-") is None:  # without pytest-html there is no such option
+    if (
+        getattr(option, "htmlpath", "-") is None and not run.keeps
+    ):  # without pytest-html there is no such option
         option.htmlpath = str(run.file(".pytest.html"))
         option.self_contained_html = True
     return CheckpointPlugin(config, run)

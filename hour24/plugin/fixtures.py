@@ -56,7 +56,8 @@ def ask(request: pytest.FixtureRequest) -> Any:
     """Questions of your own: ``ask.json(url, pointer)``, ``ask.sql(query)``."""
     from hour24.checkpoint.custom import Ask
 
-    return Ask(_run_of(request).get_inquiry())
+    run = _run_of(request)
+    return Ask(run.get_inquiry(), *((run.keep_own,) if run.keeps else ()))
 
 
 @pytest.fixture

@@ -97,10 +97,15 @@ class CheckpointPlugin:
             items[:] = kept
         for own in OWN.values():
             self.run.plan[own.id] = own
-        begin(self.run)  # again, now with the whole plan
+        if self.run.keeps:
+            items[:] = [item for item in items if self.run.chooses(_names(item))]
+        else:
+            begin(self.run)  # again, now with the whole plan
         order = {name: position for position, name in enumerate(self.run.plan)}
         last = len(order)
         items.sort(key=lambda item: order.get(criterion_of(item).id, last))
+        if self.run.keeps:
+            items.sort(key=lambda item: self.run.comes_last(_names(item)))
 
     def pytest_collection(self) -> None:
         self.begun = True
@@ -344,10 +349,15 @@ class CheckpointPlugin:
         cause = problem if isinstance(problem, LedgerError) else repr(problem)
         return (
             f"the record could not be written: {cause}; its verdicts are in "
-            f"{self.run.journal.path}: {COMMAND} finalise"
+            f"{self.run.journal.path}: {COMMAND} finalise {self.run.ledger.folder}"
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.run.keeps:
+            for text in self.run.trouble:
+                terminalreporter.write_line(f"note: {one_line(text, LONGEST_TEXT)}")
+            terminalreporter.write_line(f"hour24: the answers are in {self.run.keeper.path}")
+            return
         for text, markup in closing_lines(
             self.run, terminalreporter._tw.fullwidth, whole=not terminalreporter.isatty
         ):
@@ -392,6 +402,11 @@ class CheckpointPlugin:
             terminal.ensure_newline()
             terminal.write_line(one_line(text, LONGEST_TEXT), red=True)
             terminal.flush()  # os._exit does not flush
+
+
+def _names(item: pytest.Item) -> set[str]:
+    """Returns the names of the fixtures of a test."""
+    return set(getattr(item, "fixturenames", ()))
 
 
 def _marker_of(item: pytest.Item) -> str:

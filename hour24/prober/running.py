@@ -29,7 +29,7 @@ from types import FrameType
 
 from hour24.asking.exchange import Address, ConnectionPool, Exchange, Reply
 from hour24.asking.workers import Timetable, Workers
-from hour24.clock import Clock, WallClock
+from hour24.clock import Clock, WallClock, steady_s
 from hour24.config import Production
 from hour24.prober.disk import BackgroundWriter
 from hour24.prober.plan import Plan, plans
@@ -101,7 +101,7 @@ class Prober:
         self._stopped = threading.Event()
         self._until = float("inf")
         self._offset = self._wall() - time.perf_counter()
-        self._steady = self._wall() - _steady_s()
+        self._steady = self._wall() - steady_s()
 
     @property
     def unwritten(self) -> int:
@@ -209,7 +209,7 @@ class Prober:
         try:
             reply = receive()
             result = read_reply(target.plan, reply, self._wall())
-            read_at = self._steady + _steady_s() - (reply.took_ms - reply.late_ms) / 2000
+            read_at = self._steady + steady_s() - (reply.took_ms - reply.late_ms) / 2000
             with self._lock:
                 if slot in tally.settled:
                     return
@@ -434,9 +434,3 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _steady_s() -> float:
-    """Returns seconds of a clock that neither jumps nor stops during suspend."""
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot is None else time.clock_gettime(boot)

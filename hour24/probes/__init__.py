@@ -1,6 +1,15 @@
 """The files of the prober, and the observations that they contain."""
 
-from hour24.probes.lines import Alarm, Drop, LineWriter, Minute, NoProber, alarms, last_line
+from hour24.probes.lines import (
+    Alarm,
+    Drop,
+    LineWriter,
+    Minute,
+    NoProber,
+    alarms,
+    is_written,
+    last_line,
+)
 from hour24.probes.observations import Observations, read
 
 __all__ = [
@@ -11,6 +20,7 @@ __all__ = [
     "NoProber",
     "Observations",
     "alarms",
+    "is_written",
     "last_line",
     "read",
 ]

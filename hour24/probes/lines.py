@@ -13,6 +13,8 @@ Rules of this module:
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import math
 import os
 import re
@@ -164,6 +166,9 @@ class LineWriter:
         fresh = not path.exists()
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         size = os.fstat(self._file).st_size
+        # a reader sees by it that this process is still writing; a file system may know no locks
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
         if fresh:
             folder = os.open(path.parent, os.O_RDONLY)
@@ -244,6 +249,24 @@ def decode_lines(
 def probe_files(folder: Path) -> tuple[Path, ...]:
     """Returns the probers' files in this folder, by name."""
     return tuple(sorted(folder.glob("*.jsonl")))
+
+
+def is_written(folder: Path) -> bool:
+    """Returns whether a prober on this machine has one of these files open now."""
+    for path in probe_files(folder):
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks
+            continue
+        finally:
+            os.close(handle)
+    return False
 
 
 def last_line(folder: Path) -> datetime | None:

@@ -295,6 +295,8 @@ def _digests(shown: Mapping[str, tuple[Exhibit, ...]]) -> dict[str, str]:
 def _next(record: Record, ledger: Ledger | None) -> Next:
     hours = set(ledger.watch.hours) if ledger else {h for due in record.plan.values() for h in due}
     after = sorted(hour for hour in hours if hour > record.hour)
+    if record.early:  # it does not count: its own hour is still to come
+        after = [record.hour, *after]
     if after:
         due = record.t0 + timedelta(hours=after[0])
         return Next(hour=after[0], due=due, command=_command(record, ledger, after[0]))

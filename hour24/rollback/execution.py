@@ -27,7 +27,7 @@ from hour24.ledger.record import Link
 from hour24.ledger.waivers import missing_reason
 from hour24.objectives.health import HealthDocument
 from hour24.rollback.git import GitProblem
-from hour24.rollback.planning import RUNBOOK_WAIT_S, Plan, Refused, plan, platform_of, redactor
+from hour24.rollback.planning import RUNBOOK_WAIT_S, Plan, Refused, plan, platform_for, redactor
 from hour24.shipped import COMMAND
 from hour24.sources.health import HealthSource
 from hour24.verdict import Outcome, Verdict
@@ -140,7 +140,7 @@ class _Rollback:
         self.because = because
         self.say = say
         self.wait_s = wait_s
-        platform = platform_of(planned.production, clock)
+        platform = platform_for(planned.production, ledger, clock, planned.way)
         assert platform is not None  # a plan without one is refused
         self.platform = platform
         self.start = clock.now()

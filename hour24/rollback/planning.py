@@ -24,8 +24,10 @@ from hour24.criteria import health
 from hour24.errors import ConfigurationError, SourceError
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.waivers import closed
+from hour24.rollback.declared import DeclaredDeploys
 from hour24.rollback.git import Clone, Commit
 from hour24.secrets.redactor import Redactor
+from hour24.shipped import COMMAND
 from hour24.text import format_duration, one_line
 from hour24.witnesses.platform import LISTED, Deploy, Platform, Service, last_good
 from hour24.witnesses.port import found
@@ -189,13 +191,13 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
     Raises: Refused, with every reason; LedgerError, if the ledger cannot be read.
     """
     problems = [] if way in WAYS else [f"--way: expected {' or '.join(WAYS)}, got {way!r}"]
-    platform = platform_of(production, clock)
+    platform = platform_for(production, ledger, clock, way)
     problems += _other_service(production, ledger.genesis, platform)
     problems += closed(ledger)
     if platform is None:
         problems.append(
             "production.toml: expected a section whose platform can roll back, got none; "
-            "what is live is not known without it"
+            f"--way git goes back to what was declared: {COMMAND} declare --commit ID"
         )
     if problems or platform is None:
         raise Refused(problems)
@@ -251,6 +253,14 @@ def platform_of(production: Production, clock: Clock) -> Platform | None:
     return None
 
 
+def platform_for(production: Production, ledger: Ledger, clock: Clock, way: str) -> Platform | None:
+    """Return the platform; for the git way without one, the deploys that people declared."""
+    described = platform_of(production, clock)
+    if described is not None or way != "git":
+        return described
+    return DeclaredDeploys(production, ledger, clone_of(production), clock.now())
+
+
 def clone_of(production: Production) -> Clone:
     """Return the clone that ``[repository]`` names, relative to production.toml."""
     return Clone(
@@ -276,7 +286,8 @@ def _other_service(
                 "this is another service"
             )
     if not genesis.target_kind.lasting:
-        urls = [production.health.url, *([platform.url] if platform is not None else [])]
+        urls = [production.health.url]
+        urls += [platform.url] if platform is not None and platform.url else []
         if not all(is_loopback(url) for url in urls):
             yield f"{watch}: expected the rehearsal that it watches, got {production.path}"
     elif Path(genesis.target).resolve() != Path(production.path).resolve():

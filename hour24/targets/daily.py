@@ -24,7 +24,7 @@ from hour24 import config
 from hour24.config import Production
 from hour24.criteria import DAILY, Criterion, known
 from hour24.errors import ConfigurationError
-from hour24.ledger.book import Genesis, Ledger
+from hour24.ledger.book import Genesis, Ledger, plan_of
 from hour24.targets import watches
 from hour24.targets.context import Context, Target
 from hour24.targets.request import Request
@@ -95,19 +95,20 @@ def genesis(
     )
 
 
-def find_or_open_week(
+def find_week(
     reports: Path, of: Ledger, production: Production, limits: str, now: datetime
-) -> Ledger:
-    """Returns the ledger of the week after this watch, creating it if needed.
+) -> tuple[Ledger | None, Genesis]:
+    """Returns the ledger of the week after this watch, if there is one, and its first entry.
 
     Args:
         of: the ledger of the watch, or of its week after.
-    Raises: ConfigurationError; LedgerError, if it cannot be read or written.
+    Raises: ConfigurationError; LedgerError, if it cannot be read.
     """
     if of.genesis.daily:
-        return of
+        return of, of.genesis
     first = genesis(of.genesis, of.watch, production, limits, now)
-    return Ledger.find(reports, first.name) or Ledger.create(reports, first)
+    known = Ledger.find(reports, first.name)
+    return known, first if known is None else known.genesis
 
 
 def watch_before(reports: Path, ledger: Ledger) -> Ledger:
@@ -167,16 +168,19 @@ def open_context(request: Request, target: Target, resources: ExitStack) -> Cont
     watch = watch_before(request.reports, named) if named.genesis.daily else named
     base = target.context_of_watch(request, watch, resources)
     limits = config.limits_digest(base.production)
-    ledger = find_or_open_week(request.reports, named, base.production, limits, base.clock.now())
-    days = [hour for hour in ledger.watch.hours if hour > watch.watch.hours[-1]]
-    ahead = [hour for hour in days if not ledger.records(hour)] or days[-1:]
-    base.step_clock_to(ledger.watch.checkpoint(ahead[0]).due)
+    known, first = find_week(request.reports, named, base.production, limits, base.clock.now())
+    plan = plan_of(first)
+    days = [hour for hour in plan.hours if hour > watch.watch.hours[-1]]
+    ahead = [hour for hour in days if known is None or not known.records(hour)] or days[-1:]
+    base.step_clock_to(plan.checkpoint(ahead[0]).due)
+    due = due_hour(plan, base.clock.now())  # refused before anything is written
+    ledger = known or Ledger.create(request.reports, first)
     return replace(
         base,
         production=watches.with_classes(base.production, ledger),
         ledger=ledger,
         baseline=watch,
-        checkpoint=checkpoint(ledger.watch, due_hour(ledger.watch, base.clock.now())),
+        checkpoint=checkpoint(plan, due),
         criteria=criteria(tuple(days)),
         finished="last daily look done",
         opened=False,

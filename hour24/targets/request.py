@@ -23,6 +23,7 @@ class Request:
         target: path of a production.toml, or the word ``rehearsal``.
         watch: name of the watch; empty: the open one.
         seed, faults: of the rehearsal; None: those of the watch, or else seed 1 without a fault.
+        once: whether an hour that is recorded already is refused.
         rehearsal_at: a file with the addresses of a rehearsal that is already being served.
     """
 
@@ -36,6 +37,7 @@ class Request:
     seed: int | None = None
     faults: tuple[str, ...] = ()
     rehearsal_at: Path | None = None
+    once: bool = False
 
     @property
     def hour(self) -> int:
