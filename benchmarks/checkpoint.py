@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import Figure, load, tell  # noqa: E402  found beside it, not installed
+from benchmarks.figures import Figure, load, tell  # noqa: E402  in the same folder, not installed
 
 if TYPE_CHECKING:
     from hour24.rehearsal.client import Rehearsal
@@ -97,13 +97,13 @@ def behind_proxies(served: Rehearsal, folder: Path) -> tuple[Rehearsal, dict[str
     from hour24.rehearsal.client import Rehearsal
 
     text = Path(served.toml).read_text(encoding="utf-8")
-    told = tomllib.loads(text)
+    result = tomllib.loads(text)
     proxies = {}
     for name in DELAYED:
-        address = urlsplit(told[name]["url"]).netloc
+        address = urlsplit(result[name]["url"]).netloc
         proxies[name] = Proxy(address)
         text = text.replace(address, proxies[name].address)
-    shutil.copy(Path(served.toml).parent / told["health"]["schema"], folder)
+    shutil.copy(Path(served.toml).parent / result["health"]["schema"], folder)
     toml = folder / "production.toml"
     toml.write_text(text, encoding="utf-8")
     return Rehearsal(str(toml), served.environ, served.control), proxies

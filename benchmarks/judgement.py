@@ -4,7 +4,7 @@
 
 Reads from each family only the fields that its README calls inputs; ids and file names are
 opaque. Builds evidence, lets the objectives judge it, writes the verdicts for ``score.py`` of the
-cases, and prints for each family: cases, verdicts, seconds. Labels that lie beside the inputs are
+cases, and prints for each family: cases, verdicts, seconds. Labels next to the inputs are
 read once the verdicts are written, to print how many were right, false alarms and misses.
 """
 
@@ -26,7 +26,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from hour24 import histogram  # noqa: E402  found beside this file, not installed
+from hour24 import histogram  # noqa: E402  in this repository, not installed
 from hour24.criteria.errors import EVENTS_PER_HOUR  # noqa: E402
 from hour24.criteria.logs import REPEATS_PER_DAY, REPEATS_PER_HOUR  # noqa: E402
 from hour24.evidence import (  # noqa: E402
@@ -137,8 +137,8 @@ def error_counts(case: Case, _: Path) -> Answer:
     errors = [0] * minutes
     for minute, n in case["errors"]:
         errors[minute] += n
-    told = case["req_per_min"]
-    requests = list(told) if isinstance(told, list) else [told] * minutes
+    result = case["req_per_min"]
+    requests = list(result) if isinstance(result, list) else [result] * minutes
     return {
         "calendar_hour_max": int(verdict.figures["worst_hour"]),
         "rolling60_max": rolling,
@@ -343,25 +343,25 @@ def omission(case: Case, folder: Path) -> Answer:
 
 def logs(case: Case, folder: Path) -> Answer:
     """Repeated ERROR patterns, and the group of every line."""
-    told = []
+    result = []
     for text in (folder / case["file"]).read_text(encoding="utf-8").splitlines():
         stamp, _, message = text.partition(" ")
-        told.append((datetime.fromisoformat(stamp).timestamp(), message))
+        result.append((datetime.fromisoformat(stamp).timestamp(), message))
     errors = tuple(
         {"at": moment, "message": message, "level": "error"}
-        for moment, message in told
+        for moment, message in result
         if message.startswith("ERROR")
     )
-    first, last = told[0][0], told[-1][0]
+    first, last = result[0][0], result[-1][0]
     window = Window(
         datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last, UTC) + timedelta(seconds=1)
     )
     question = Question(source="case", asked="a case", at=window.end, window=window)
-    listing = Listing(question=question, what="ERROR lines", items=errors, seen=len(told))
+    listing = Listing(question=question, what="ERROR lines", items=errors, seen=len(result))
     none_repeats = NoPattern(per_hour=REPEATS_PER_HOUR, per_day=REPEATS_PER_DAY)
     return {
         "verdict": none_repeats.judge({"lines": listing}).outcome,
-        "groups": patterns.group_lines(message for _, message in told)[0],
+        "groups": patterns.group_lines(message for _, message in result)[0],
     }
 
 
@@ -388,8 +388,8 @@ def inputs(folder: Path, name: str, fields: Sequence[str]) -> dict[str, Case]:
     path = folder / name / f"{name}.json"
     if not path.exists():
         path = folder / "labels.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
-    cases = told[name] if isinstance(told, dict) else told
+    result = json.loads(path.read_text(encoding="utf-8"))
+    cases = result[name] if isinstance(result, dict) else result
     found = {
         case["id"]: {field: case[field] for field in fields if field in case} for case in cases
     }
@@ -400,7 +400,7 @@ def inputs(folder: Path, name: str, fields: Sequence[str]) -> dict[str, Case]:
     return found
 
 
-# --- told ---------------------------------------------------------------------------------------
+# --- report -------------------------------------------------------------------------------------
 
 
 def outcomes(answer: Any) -> Iterator[Outcome]:
@@ -467,17 +467,17 @@ def main() -> int:
         answers = {key: judge(case, options.cases) for key, case in cases.items()}
         verdicts[name] = {key: answer.get("", answer) for key, answer in answers.items()}
         counted = Counter(each.value for each in outcomes(list(answers.values())))
-        told = " ".join(f"{counted[each.value]:4}" for each in list(Outcome)[:3])
+        result = " ".join(f"{counted[each.value]:4}" for each in list(Outcome)[:3])
         seconds = time.perf_counter() - start
-        lines[name] = f"{name:15} {len(cases):6} {told} {seconds:7.2f}"
+        lines[name] = f"{name:15} {len(cases):6} {result} {seconds:7.2f}"
     took = time.perf_counter() - begun
     options.out.write_text(json.dumps(verdicts), encoding="utf-8")
     right = compared(options.cases, verdicts)
     print(f"{'family':15} {'cases':>6} PASS FAIL INC. {'s':>7}   right of labelled, alarms, misses")
     for name, line in lines.items():
         of, good, alarms, misses = right.get(name, (0, 0, 0, 0))
-        beside = f"   {good} of {of}, {alarms} false alarms, {misses} misses" if of else ""
-        print(line + beside)
+        rates = f"   {good} of {of}, {alarms} false alarms, {misses} misses" if of else ""
+        print(line + rates)
     print(f"{took:.1f} s in all (at most {LONGEST_S:g})")
     return 1 if took > LONGEST_S else 0
 

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import Figure, load, tell  # noqa: E402  found beside it, not installed
+from benchmarks.figures import Figure, load, tell  # noqa: E402  in the same folder, not installed
 
 LIMITS = {"median": 4.0, "p99": 10.0}
 SERVICE_S = {"health": 0.0005, "calls": 0.005, "webhooks": 0.002, "assistants": 0.02}
@@ -85,11 +85,11 @@ def compare(samples: int, busy_threads: int) -> dict[str, tuple[float, ...]]:
         }
         clock = SteppingClock(datetime(2026, 11, 24, 6, tzinfo=UTC))
         paces = dict.fromkeys(endpoints, Pace(100, samples))
-        told = Sampler(endpoints, clock, paces).latencies()
+        result = Sampler(endpoints, clock, paces).latencies()
         ended.set()
         took = json.loads(server.communicate("")[0])
     figures = {}
-    for name, distribution in told.items():
+    for name, distribution in result.items():
         own = sorted(took[name])
         counts = distribution.merged()
         figures[name] = (
@@ -112,10 +112,10 @@ def main() -> int:
     for threads in (0, 3):
         for name, (own50, own99, seen50, seen99) in compare(options.samples, threads).items():
             for which, own, seen in (("median", own50, seen50), ("p99", own99, seen99)):
-                told = (
+                result = (
                     f"{name}, {threads} busy threads: {which} is {own:.2f}, the sampler's less it"
                 )
-                figures.append(Figure(told, abs(seen - own), "ms", most=LIMITS[which]))
+                figures.append(Figure(result, abs(seen - own), "ms", most=LIMITS[which]))
     return tell(figures)
 
 

@@ -23,7 +23,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import Figure, load, tell  # noqa: E402  found beside it, not installed
+from benchmarks.figures import Figure, load, tell  # noqa: E402  in the same folder, not installed
 from tests.installing import Environment, built  # noqa: E402
 
 MOST_MS = 10.0

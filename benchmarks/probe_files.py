@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import Figure, load, tell  # noqa: E402  found beside it, not installed
+from benchmarks.figures import Figure, load, tell  # noqa: E402  in the same folder, not installed
 from hour24 import histogram  # noqa: E402
 from hour24.probes import LineWriter, Minute, read  # noqa: E402
 from hour24.probes.lines import slots_in  # noqa: E402
@@ -115,13 +115,13 @@ def main() -> int:
             probes = generate(folder, options.endpoints, options.interval, options.hours)
             print(f"{probes} probes generated in {time.perf_counter() - begun:.0f} s")
         size = sum(path.stat().st_size for path in folder.glob("*.jsonl")) / 1e6
-        told = subprocess.run(
+        result = subprocess.run(
             [sys.executable, __file__, "--judge", str(folder), "--hours", str(options.hours)],
             check=True,
             capture_output=True,
             text=True,
         )
-    found = json.loads(told.stdout)
+    found = json.loads(result.stdout)
     return tell(
         [
             load(),

@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import Figure, load, tell  # noqa: E402  found beside it, not installed
+from benchmarks.figures import Figure, load, tell  # noqa: E402  in the same folder, not installed
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 WHOLE_S = 60.0

@@ -1,10 +1,10 @@
 """Every benchmark, one after another, and which figures missed their limits.
 
-    python benchmarks/run.py [--quick] [--cases FOLDER] [--stories N] [NAME ...]
+    python benchmarks/run.py [--quick] [--cases FOLDER] [--rehearsals N] [NAME ...]
 
 Prints one line a figure: ``holds`` or ``MISSED``, the value, its limit, what it is. Exits 1 when
-one was missed or a benchmark broke. ``--quick`` takes fewer runs, seconds and stories, for a look
-in a few minutes. Labelled cases live outside this project: ``judgement`` is left out without
+one was missed or a benchmark broke. ``--quick`` takes fewer runs, seconds and rehearsals, and
+a few minutes. Labelled cases live outside this project: ``judgement`` is left out without
 ``--cases``, the folder of one set of them.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import MISSED, Figure, cores  # noqa: E402  found beside it
+from benchmarks.figures import MISSED, Figure, cores  # noqa: E402  in the same folder
 
 BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "collect": ((), ("--runs", "5")),
@@ -35,7 +35,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "prober": ((), ("--seconds", "10")),
     "probe_files": ((), ("--hours", "6")),
     "redaction": ((), ()),
-    "stories": (("--stories", "200"), ("--stories", "4")),
+    "healthy": (("--rehearsals", "200"), ("--rehearsals", "4")),
 }
 """Name -> arguments, and those of ``--quick``."""
 JUDGEMENT = "judgement"
@@ -65,7 +65,7 @@ def benchmark(name: str, quick: bool, more: list[str]) -> Iterator[str]:
 
 
 def judgement(cases: Path) -> Iterator[str]:
-    """The lines of judging a set of cases, and of its bars when ``score.py`` lies beside it."""
+    """The lines of judging a set of cases, and of its bars if ``score.py`` is next to them."""
     script = Path(__file__).with_name(f"{JUDGEMENT}.py")
     with tempfile.TemporaryDirectory(prefix="hour24-cases-") as folder:
         out = Path(folder) / "verdicts.json"
@@ -75,13 +75,13 @@ def judgement(cases: Path) -> Iterator[str]:
         yield Figure("all cases judged", took_s, "s", most=JUDGED_S).line()
         score = cases.absolute().parent / "score.py"
         if score.exists() and out.exists():
-            told = subprocess.run(
+            result = subprocess.run(
                 [sys.executable, str(score), cases.name, str(out)],
                 capture_output=True,
                 text=True,
                 check=False,
             ).stdout.splitlines()
-            bars = [line for line in told if line.startswith(("ok ", "MISS "))]
+            bars = [line for line in result if line.startswith(("ok ", "MISS "))]
             yield from (line for line in bars if line.startswith("MISS "))
             met = sum(line.startswith("ok ") for line in bars)
             yield Figure("bars met", met, "", least=max(1, len(bars))).line()
@@ -103,20 +103,20 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="fewer runs, in a few minutes")
     parser.add_argument("--cases", type=Path, metavar="FOLDER", help="a set of labelled cases")
-    parser.add_argument("--stories", type=int, metavar="N", help="so many instead of 200")
+    parser.add_argument("--rehearsals", type=int, metavar="N", help="so many instead of 200")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(BENCHMARKS) - {JUDGEMENT})
     if unknown:
         parser.error(f"NAME: expected one of {', '.join(BENCHMARKS)}, got {unknown[0]!r}")
     wanted = options.names or [*BENCHMARKS, JUDGEMENT]
-    moment = datetime.now(UTC)
-    print(f"{moment:%Y-%m-%d}, {cores()} cores, Python {platform.python_version()}", flush=True)
+    now = datetime.now(UTC)
+    print(f"{now:%Y-%m-%d}, {cores()} cores, Python {platform.python_version()}", flush=True)
     missed: list[str] = []
     for name in BENCHMARKS:
         if name in wanted:
             more = []
-            if name == "stories" and options.stories is not None:
-                more = ["--stories", str(options.stories)]
+            if name == "healthy" and options.rehearsals is not None:
+                more = ["--rehearsals", str(options.rehearsals)]
             missed += shown(name, benchmark(name, options.quick, more))
     if JUDGEMENT in wanted and options.cases is None:
         print(f"{JUDGEMENT}: left out; give it labelled cases with --cases FOLDER")

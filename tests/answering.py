@@ -64,16 +64,16 @@ class Server:
                     self.rfile.read(length),
                 )
                 outer.asked.append(asked)
-                told = outer.answer(asked) if callable(outer.answer) else outer.answer
-                if told.raw is not None:
-                    for byte in told.raw if told.drip_s else [told.raw]:
-                        self.wfile.write(bytes([byte]) if told.drip_s else byte)
-                        time.sleep(told.drip_s)
+                reply = outer.answer(asked) if callable(outer.answer) else outer.answer
+                if reply.raw is not None:
+                    for byte in reply.raw if reply.drip_s else [reply.raw]:
+                        self.wfile.write(bytes([byte]) if reply.drip_s else byte)
+                        time.sleep(reply.drip_s)
                     self.close_connection = True
                     return
-                lines = [f"HTTP/1.1 {told.status} Told", f"Content-Length: {len(told.body)}"]
-                lines += [f"{name}: {value}" for name, value in told.headers.items()]
-                self.wfile.write("\r\n".join([*lines, "", ""]).encode() + told.body)
+                lines = [f"HTTP/1.1 {reply.status} Sent", f"Content-Length: {len(reply.body)}"]
+                lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+                self.wfile.write("\r\n".join([*lines, "", ""]).encode() + reply.body)
                 asked.took_ms = (time.perf_counter() - begun) * 1000
 
             do_GET = do_POST = do_HEAD = do_PATCH = handle_any  # noqa: N815  http.server's names
@@ -113,7 +113,7 @@ def document(**members: Any) -> Answer:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]

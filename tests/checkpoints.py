@@ -31,7 +31,7 @@ HOP_BY_HOP = {"connection", "content-encoding", "content-length", "transfer-enco
 
 @cache
 def rehearsal(*, near: bool = False) -> Rehearsal:
-    """The rehearsal of all tests of this process; ``near``: one whose T0 is this minute."""
+    """The rehearsal of all tests of this process; ``near``: one with T0 in this minute."""
     t0 = datetime.now(UTC).replace(second=0, microsecond=0) if near else T0
     served = Rehearsal.start(seed=1, faults=(), t0=t0)
     atexit.register(served.stop)
@@ -189,15 +189,15 @@ def until(path: Path, holds: str, process: subprocess.Popen[str], kind: str) -> 
             if any(holds in line and f'"kind":"{kind}"' in line for line in lines):
                 return
         time.sleep(0.02)
-    told = process.communicate(timeout=5)[0] if process.poll() is not None else "it still runs"
-    raise AssertionError(f"no journal said {holds!r}: {told}")
+    output = process.communicate(timeout=5)[0] if process.poll() is not None else "it still runs"
+    raise AssertionError(f"no journal said {holds!r}: {output}")
 
 
 class Proxy:
     """Answers as ``upstream`` does, each body changed by ``change``.
 
     Args:
-        change: the body as text -> as it is told.
+        change: the body as text -> as it is sent.
     """
 
     def __init__(self, upstream: str, change) -> None:
@@ -209,16 +209,16 @@ class Proxy:
         headers = {k: v for k, v in asked.headers.items() if k not in ("host", "content-length")}
         with requests.Session() as session:
             session.trust_env = False
-            told = session.request(
+            output = session.request(
                 asked.method, self.upstream + asked.path, headers=headers, data=asked.body
             )
         kept = {
             name: value.replace(self.upstream, self.url)
-            for name, value in told.headers.items()
+            for name, value in output.headers.items()
             if name.lower() not in HOP_BY_HOP
         }
-        text = self.change(told.text).replace(self.upstream, self.url)
-        return Answer(told.status_code, text.encode("utf-8"), kept)
+        text = self.change(output.text).replace(self.upstream, self.url)
+        return Answer(output.status_code, text.encode("utf-8"), kept)
 
 
 def served_with(folder: Path, changes: dict[str, str], **environ: str) -> Path:
@@ -226,7 +226,7 @@ def served_with(folder: Path, changes: dict[str, str], **environ: str) -> Path:
 
     Args:
         changes: text of the file -> what stands there instead.
-        environ: variables beside the rehearsal's own, or instead of them.
+        environ: variables in addition to the rehearsal's, or instead of them.
     """
     text = Path(rehearsal().toml).read_text("utf-8")
     for before, after in changes.items():
@@ -235,10 +235,10 @@ def served_with(folder: Path, changes: dict[str, str], **environ: str) -> Path:
     toml = folder / "changed.toml"
     toml.write_text(text, "utf-8")
     shutil.copy(ROOT / "schemas" / "health.schema.json", folder)
-    told = {**json.loads(rehearsal().to_json()), "toml": str(toml)}
-    told["environ"] = {**told["environ"], **environ}
+    output = {**json.loads(rehearsal().to_json()), "toml": str(toml)}
+    output["environ"] = {**output["environ"], **environ}
     path = folder / "served.json"
-    path.write_text(json.dumps(told), "utf-8")
+    path.write_text(json.dumps(output), "utf-8")
     return path
 
 

@@ -2,14 +2,14 @@
 
 Rules of this module:
 
-- ``make test`` plays the short form of each suite, ``.ci/run`` (``pytest tests --full``) the whole.
+- ``make test`` runs the short form of each suite, ``.ci/run`` (``pytest tests --full``) the whole.
   The short form is a sample drawn with a seed, the same every time (``--sample`` draws another
   one); what is asked for by its id or with ``-k`` is run in any case. The end counts each suite.
 - With ``-n 2 --dist loadscope`` the tests of a file stay together, since they share what is
-  expensive; of the proof, those that share a play. The longest files begin first.
+  expensive; of the proof, those that share a run. The longest files begin first.
 - A test marked ``alone`` measures time: no other test runs meanwhile.
-- A test whose machine lacks something is left out by name, and the last lines say what brings
-  it. CI leaves nothing out: there it fails.
+- A test that lacks something on this machine is left out by name, and the last lines say what
+  brings it. CI leaves nothing out: there it fails.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     mark = config.addinivalue_line
     # an error here; in a checkpoint another plugin's warning must not be one
     mark("filterwarnings", "error")
-    mark("markers", "suite(name, short): one of a suite, whose short form has so many tests")
+    mark("markers", "suite(name, short): one of a suite; its short form has so many tests")
     mark("markers", "alone: measures time; no other test runs meanwhile")
     for form, count in EXAMPLES.items():
         # derandomised: the same examples in every run, on every machine
@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("full" if config.option.full else "short")
     run = getattr(config, "workerinput", {}).get("testrunuid")
     if run is None:  # one process, or the one that hands out the tests to the others
-        config.pluginmanager.register(Told(config))
+        config.pluginmanager.register(SuiteReport(config))
     else:
         config.pluginmanager.register(Turns(Path(tempfile.gettempdir()) / f"hour24-tests-{run}"))
 
@@ -142,10 +142,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def scope_of(nodeid: str) -> str:
-    """What a worker runs as one: a file, or a play of the proof (``[play3 ERRORS-NEW-FAIL]``)."""
+    """What a worker runs as one: a file, or a case of the proof (``[case3 ERRORS-NEW-FAIL]``)."""
     file, _, test = nodeid.partition("::")
-    play = re.search(r"\[(play\d+) ", test)
-    return f"{file} {play[1]}" if play else file
+    case = re.search(r"\[(case\d+) ", test)
+    return f"{file} {case[1]}" if case else file
 
 
 # --- what the machine must have -------------------------------------------------------------------
@@ -165,7 +165,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def pg_stat_statements() -> None:
-    """The real extension, beside the PostgreSQL that is used here."""
+    """The real extension of the PostgreSQL in use."""
     _must_have("pg_stat_statements")
 
 
@@ -217,7 +217,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
     return report
 
 
-class Told:
+class SuiteReport:
     """Counts each suite, and says what was left out.
 
     Args:
@@ -255,16 +255,16 @@ class Told:
         lines = []
         for suite, ran in sorted(self._ran.items()):
             whole, form = self._whole[suite], "full" if option.full else "short"
-            told = f"{suite}: {ran} of {whole} played"
+            line = f"{suite}: {ran} of {whole} run"
             if suite == "fuzz":
-                told += f", {option.examples or EXAMPLES[form]:,} examples each"
+                line += f", {option.examples or EXAMPLES[form]:,} examples each"
                 partial = form == "short"
                 all_of_it = f"{EXAMPLES['full']:,} each"
             else:
                 partial, all_of_it = ran < whole, "all"
             if partial:
-                told += f" ({form} form; .ci/run plays {all_of_it})"
-            lines.append(told)
+                line += f" ({form} form; .ci/run runs {all_of_it})"
+            lines.append(line)
         for tests in self._left.values():
             by_function = Counter(test.partition("[")[0] for test in tests)
             names = [name if n == 1 else f"{name} ({n})" for name, n in by_function.items()]

@@ -149,7 +149,7 @@ def renumbered(folder: Path) -> None:
 
 
 def alerted(folder: Path) -> None:
-    """People were told of a second attempt, which is gone without a journal."""
+    """People were notified of a second attempt, which is gone without a journal."""
     fields = {"at": Ledger(folder).records()[-1].ended, "by": "hour24", "because": "FAIL"}
     output = {"hour": 8, "attempt": 2, "addresses": 1, "problems": []}
     Ledger(folder).append("alert", {**fields, **output})
@@ -186,7 +186,7 @@ def no_rehearsal_any_more(folder: Path) -> None:
 
 
 ALWAYS = {"name": "ValueBelow", "limit": 1e9}
-"""Holds, whatever it is told."""
+"""Passes whatever it is given."""
 SOLD = {
     "kind": "total", "value": 0.0, "unit": "x",
     "question": {"source": "render", "asked": "GET /", "at": "2026-03-02T14:00:00Z"},
@@ -201,11 +201,11 @@ FORGERIES: dict[str, tuple[Forger, str]] = {
     "a record twice": (copied("hour08.a2.json"), "hour08.a2.json: expected the attempt that"),
     "a record of another hour": (copied(H12), "hour12.a1.json: expected the attempt that its name"),
     "reordered": (reordered, "a fork"),
-    # what stands beside tells
+    # the file next to it says so
     "the end removed": (removed("hour24.a1.json"), "since its journal has it as written"),
     "the end removed, its journal cut": (unjournalled, "expected a record of 44 verdicts"),
     "attempts renumbered": (renumbered, "attempt: expected that of its journal (2), got 1"),
-    "an attempt people were told of": (alerted, "hour08.a2.json: expected it, since an alert"),
+    "an attempt people were notified of": (alerted, "hour08.a2.json: expected it, since an alert"),
     "a reason": (
         sealed(on("DB-POOL", put(reason="all is well")), H8),
         "DB-POOL: expected the verdict of its journal, got another",

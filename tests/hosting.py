@@ -42,7 +42,7 @@ def git(path: Path, *words: str) -> str:
 
 
 def clone_of(folder: Path, commits: int = 3) -> Path:
-    """A clone with some commits, pushed to a bare repository beside it."""
+    """A clone with some commits, pushed to a bare repository next to it."""
     git(folder, "init", "-q", "--bare", "remote.git")
     git(folder, "clone", "-q", "remote.git", "clone")
     clone = folder / "clone"
@@ -158,8 +158,8 @@ class Hosting:
                 self.auto_deploy = json.loads(asked.body)["autoDeploy"]
                 return _json(200, self._service())
             case "GET", "/deploys":
-                told = [{"deploy": each, "cursor": each["id"]} for each in self.deploys]
-                return _json(200, told)
+                result = [{"deploy": each, "cursor": each["id"]} for each in self.deploys]
+                return _json(200, result)
             case "POST", "/rollback":
                 return self._roll_back(json.loads(asked.body)["deployId"])
         found = [each for each in self.deploys if path == f"/deploys/{each['id']}"]
@@ -201,7 +201,7 @@ class Hosting:
             self._begin({"id": commit, "message": "pushed"}, "new_commit")
 
     def _pass(self) -> None:
-        """Let deploys end whose time has come."""
+        """End the deploys that are due."""
         now = self.clock.now()
         for each in self.deploys:
             if each["status"] != "update_in_progress":

@@ -1,4 +1,4 @@
-"""hour24 installed from its wheel into a virtual environment, as in somebody's own repository."""
+"""hour24 installed from its wheel into a virtual environment, as in a user's own repository."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ class Environment:
         self.python = self.bin / "python"
         (self.packages,) = folder.glob("lib/python*/site-packages")
         here = sysconfig.get_paths()["purelib"]
-        beside = folder.with_name(f".{folder.name}-beside")  # hidden: nobody collects tests there
-        beside.mkdir(parents=True)
+        hidden = folder.with_name(
+            f".{folder.name}-beside"
+        )  # hidden: pytest collects no tests there
+        hidden.mkdir(parents=True)
         for each in Path(here).iterdir():  # all but the clone's own hour24
             if not each.name.startswith(("hour24", "_hour24", "__editable__")):
-                (beside / each.name).symlink_to(each)
-        (self.packages / "beside.pth").write_text(f"{beside}\n", encoding="utf-8")
+                (hidden / each.name).symlink_to(each)
+        (self.packages / "beside.pth").write_text(f"{hidden}\n", encoding="utf-8")
         script = self.bin / "pytest"
         script.write_text(PYTEST.format(python=self.python), encoding="utf-8")
         script.chmod(0o755)

@@ -1,7 +1,7 @@
-"""A production from outside: a production.toml of one's own that points at a rehearsal's servers.
+"""A production from outside: a production.toml that points at a rehearsal's servers.
 
-Its watch is no rehearsal's: it may be approved, and people are told. The commands are run as a
-person runs them; only their clock is the rehearsal's, which stands where the test says.
+Its watch is not a rehearsal's: it may be approved, and people are notified. The commands are run as
+a person runs them; only their clock is the rehearsal's, which stands where the test says.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Outside:
         self.served.set_faults(*faults)
 
     def at(self, hour: float) -> datetime:
-        """The moment ``hour`` hours after T0; commands stand there from now on."""
+        """Set the time of later commands to ``hour`` hours after T0; return it."""
         self.now = T0 + timedelta(hours=hour)
         return self.now
 
@@ -100,7 +100,7 @@ class Outside:
         """``pytest -m hourN``, after a prober has probed until then; what it recorded and said."""
         self.at(hour)
         folder = reports / watch
-        if hour:  # nobody probes a watch that is not open yet
+        if hour:  # a watch is probed only once it is open
             self.probe(folder / "probe", Ledger(folder).watch.checkpoint(hour).window)
         self.now += late
         done = self.pytest(
@@ -112,7 +112,7 @@ class Outside:
         return record, done
 
     def probe(self, folder: Path, window: Window) -> None:
-        """What a prober writes down over a window: its own code, asking the story."""
+        """Write what a prober would over a window, by its own code and the scenario."""
         folder.mkdir(parents=True, exist_ok=True)
         back = tuple((hour, deploy) for hour, deploy in self.served.state()["rollbacks"])
         transport = ScenarioTransport(Scenario(self.seed, self.faults, T0, back))
@@ -131,7 +131,7 @@ class Outside:
 
 
 def main(control: str, now: str, what: str, *arguments: str) -> int:
-    """One command, whose clock is the rehearsal's. Returns: its exit code."""
+    """Run one command with the rehearsal's clock; return its exit code."""
     import hour24.clock
     from hour24.rehearsal.clock import RehearsalClock
 

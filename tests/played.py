@@ -45,8 +45,8 @@ def pytest_(*arguments: object, **variables: str) -> subprocess.CompletedProcess
 def rehearsed(reports: Path, hours: Sequence[int], *faults: str, seed: int = 1, watch: str = "w"):
     """The finished command of a rehearsal."""
     chosen = ",".join(map(str, hours))
-    told = [f"--fault={fault}" for fault in faults]
+    result = [f"--fault={fault}" for fault in faults]
     return hour24(
         "rehearse", "--hours", chosen, "--reports", reports, "--watch", watch, "--seed", seed,
-        "--t0", T0.isoformat(), *told,
+        "--t0", T0.isoformat(), *result,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A made-up watch whose verdicts can be derived again, for the tests of the ledger and above."""
+"""A made-up watch with verdicts that can be recomputed, for the tests of the ledger and above."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WATCH = Watch(name="launch", t0=T0, zone="Europe/Berlin")
 AFTER = WATCH.whole.end + timedelta(minutes=20)
 
 
-MADE_UP = ("FewBad", "Looked", "Eased", "Beside")
+MADE_UP = ("FewBad", "HealthProbed", "Eased", "WithBaseline")
 """Objectives of tests, which may judge whatever they are given."""
 
 
@@ -67,7 +67,7 @@ class FewBad(Objective, frozen=True, kw_only=True):
         )
 
 
-class Looked(Objective, frozen=True, kw_only=True):
+class HealthProbed(Objective, frozen=True, kw_only=True):
     """No probe failed."""
 
     needs: ClassVar[Kinds] = {"probes": Probes}
@@ -96,7 +96,7 @@ def counts(hour: int, bad: int = 0, total: int = 300) -> dict[str, Evidence]:
     return {"counts": Counts(question=asked(hour), total=total, bad=bad, what="requests")}
 
 
-def blind(hour: int, code: str = "source_failed") -> dict[str, Evidence]:
+def without_data(hour: int, code: str = "source_failed") -> dict[str, Evidence]:
     reason = "render: metrics: expected 200, got 503 on 3 attempts"
     return {"counts": Unanswered(question=asked(hour), code=code, reason=reason)}
 
@@ -113,7 +113,7 @@ def judged(
     objective: Objective | None = None,
     subject: str = "",
 ) -> Judged:
-    """What the objective says of the evidence; a PASS when neither is told."""
+    """What the objective says of the evidence; a PASS when neither is given."""
     one = CRITERIA[criterion] if isinstance(criterion, str) else criterion
     point = WATCH.checkpoint(hour)
     limit = objective or FewBad()
@@ -155,7 +155,7 @@ def record(hour: int, *others: Judged, attempt: int = 1, **changes: Any) -> Reco
     said = {one.id for one in others}
     kept = [judged(one, hour) for one in due(hour) if one.id not in said] + list(others)
     if hour == 24 and "SIGNOFF-HEALTH" not in said:
-        kept.append(judged("SIGNOFF-HEALTH", 24, probes(24), Looked(), subject="24 hours"))
+        kept.append(judged("SIGNOFF-HEALTH", 24, probes(24), HealthProbed(), subject="24 hours"))
     started = point.due + timedelta(minutes=2)
     fields: dict[str, Any] = {
         "judges": JUDGES,
@@ -210,13 +210,13 @@ def watch_of(reports: Path, *records: Record, **changes: Any) -> Ledger:
 
 
 def whole(reports: Path, **instead: Record) -> Ledger:
-    """A watch whose seven checkpoints pass; ``hour8=...`` puts another record there."""
+    """A watch with seven passing checkpoints; ``hour8=...`` puts another record there."""
     records = [instead.get(f"hour{hour}") or record(hour) for hour in WATCH.hours]
     return watch_of(reports, *records)
 
 
 def held(hour: int, ledger: Ledger, *criteria: str) -> tuple[HeldThroughout, dict[str, Evidence]]:
-    """The sign-off's own objective over the standings of this moment, and its evidence."""
+    """The sign-off's objective over the present standings, and its evidence."""
     items = tuple(
         {
             "hour": one.hour,

@@ -142,7 +142,7 @@ def test_foreign_text_is_cut_and_stays_readable():
 
 
 def test_a_rehearsal_says_so():
-    """Nobody is got out of bed by one."""
+    """It wakes no one."""
     made = message(decided("ALERT", rehearsal={"seed": 7, "faults": []}))
     assert made.title.startswith("REHEARSAL ALERT: voice-backend production, hour 4")
 

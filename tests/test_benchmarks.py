@@ -30,7 +30,7 @@ def test_a_figure_is_held_to_its_limit(figure: Figure, word: str) -> None:
     assert figure.word == word
 
 
-def test_a_missed_figure_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missed_figure_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """One missed figure among others makes the exit code 1, and its line says so."""
     figures = [Figure("quick", 1, "s", most=2), Figure("big", 3, "MB", most=2), Figure("n", 4, "")]
     assert tell(figures) == 1
@@ -74,6 +74,6 @@ def test_run_fails_when_one_misses_or_breaks(
 
 
 def test_every_benchmark_of_the_folder_is_run() -> None:
-    """No benchmark lies beside run.py without being run by it."""
+    """run.py runs every benchmark of its folder."""
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
     assert scripts - {"run", "figures"} == {*run.BENCHMARKS, run.JUDGEMENT}

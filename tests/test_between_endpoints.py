@@ -31,12 +31,12 @@ Run._keep = keep
 def test_the_other_endpoints_say_why(tmp_path: Path, name: str) -> None:
     """As a criterion that was not judged does; it verifies, rebuilt from a journal or not."""
     project = Project(tmp_path, "latency", own=BETWEEN.format(name=name))
-    told = project.rehearsed().stdout
+    result = project.rehearsed().stdout
     if name == "SIGKILL":
-        told += project.ran(sys.executable, "-m", "hour24", "finalise").stdout
+        result += project.ran(sys.executable, "-m", "hour24", "finalise").stdout
     record = project.record()
     own = {one.subject: one for one in record.criteria if one.id == "LATENCY-TARGET"}
-    assert set(own) == set(record.subjects["LATENCY-TARGET"]), told
+    assert set(own) == set(record.subjects["LATENCY-TARGET"]), result
     judged, *others = sorted(own.values(), key=lambda one: one.code)
     assert judged.outcome == Outcome.PASS
     assert {(one.outcome, one.code) for one in others} == {(Outcome.INCONCLUSIVE, "interrupted")}

@@ -54,7 +54,7 @@ def pytest_configure(config):
 
 
 @pytest.fixture(autouse=True)
-def nobody_left() -> Iterator[None]:
+def no_process_left() -> Iterator[None]:
     """A test that fails leaves no checkpoint running."""
     yield
     while BEGUN:
@@ -66,8 +66,8 @@ def nobody_left() -> Iterator[None]:
 
 def ended(process: subprocess.Popen[str]) -> str:
     """What it said, when it ended by itself."""
-    told, _ = process.communicate(timeout=30)
-    return told
+    output, _ = process.communicate(timeout=30)
+    return output
 
 
 def holds(project: Project) -> bool:
@@ -93,8 +93,8 @@ def test_a_signal(tmp_path: Path, name: str) -> None:
     process = project.begun()
     until(project.reports, '"OWN-FIRST"', process, kind="judged")
     process.send_signal(getattr(signal, name))
-    told = ended(process)
-    assert process.returncode == 2, told
+    output = ended(process)
+    assert process.returncode == 2, output
     assert assert_recorded(project).interrupted == f"signal {name}"
     names = {path.name for path in project.files()}
     assert {"hour00.a1.html", "hour00.a1.xml", "hour00.a1.pytest.html"} <= names
@@ -114,8 +114,8 @@ def test_two_signals(tmp_path: Path) -> None:
             break
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
-    told = ended(process)
-    assert process.returncode == 2, told
+    output = ended(process)
+    assert process.returncode == 2, output
     assert_recorded(project)
     assert (project.reports / "w" / "hour00.a1.pytest.html").stat().st_size > 10_000
 
@@ -126,8 +126,8 @@ def test_a_signal_that_was_to_be_ignored(tmp_path: Path) -> None:
     process = project.begun(ignoring=[signal.SIGHUP])
     until(project.reports, '"OWN-FIRST"', process, kind="judged")
     process.send_signal(signal.SIGHUP)
-    told = ended(process)
-    assert process.returncode == 10, told
+    output = ended(process)
+    assert process.returncode == 10, output
     assert codes(project.record())["OWN-THIRD"] == "PASS"
 
 
@@ -221,8 +221,8 @@ def test_a_source_that_hangs_does_not_hold_up_an_interruption(tmp_path: Path) ->
         while time.monotonic() < end and not project.ledger().records():
             time.sleep(0.05)
         assert project.ledger().records()
-        told = ended(process)
-    assert process.returncode == 2, told
+        output = ended(process)
+    assert process.returncode == 2, output
     assert_recorded(project)
 
 
@@ -254,8 +254,8 @@ def test_two_engineers(tmp_path: Path) -> None:
     assert second.returncode == 13, second.stdout
     assert f"got process {first.pid} on {socket.gethostname()}, since 20" in second.stdout
     assert "Traceback" not in second.stdout
-    told = ended(first)
-    assert first.returncode == 10, told
+    output = ended(first)
+    assert first.returncode == 10, output
     assert [each.attempt for each in project.ledger().records()] == [1]
 
 

@@ -58,7 +58,7 @@ QUESTIONS = {
 
 def answer(asked: Asked) -> Answer:
     """A service next to the one under watch."""
-    told = {
+    answers = {
         "/queue": {"queue": [{"length": 7}], "name": "calls", "open": True, "none": None},
         "/number": 42,
     }
@@ -66,11 +66,11 @@ def answer(asked: Asked) -> Answer:
         return Answer(body=b'{"n": NaN}')
     if asked.path in ("/down", "/shut"):
         return Answer(status=503 if asked.path == "/down" else 403)
-    return Answer(body=json.dumps(told[asked.path]).encode())
+    return Answer(body=json.dumps(answers[asked.path]).encode())
 
 
 @pytest.fixture(scope="module")
-def played(
+def project_run(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Project, CompletedProcess[str]]]:
     """Hour 4 of criteria of one's own."""
@@ -89,9 +89,9 @@ def played(
 
 
 @pytest.fixture
-def record(played) -> Record:
+def record(project_run) -> Record:
     """The record of hour 4."""
-    return played[0].record(4)
+    return project_run[0].record(4)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -100,9 +100,9 @@ def test_each_answer_has_its_verdict(record: Record, name: str) -> None:
     assert codes(record)[f"OWN-{name}"].startswith(QUESTIONS[name][2])
 
 
-def test_it_is_judged_as_any_criterion(played, record: Record) -> None:
+def test_it_is_judged_as_any_criterion(project_run, record: Record) -> None:
     """Sentence, hours, evidence with its question, objective: all in the record; exit 1."""
-    _, run = played
+    _, run = project_run
     found = judged(record, "QUEUE-SHORT")
     assert (found.outcome, found.observed, found.limit) == (Outcome.PASS, "1 calls", "below 100")
     assert found.sentence == "Fewer than 100 calls wait <b>in the queue</b>"
@@ -112,9 +112,9 @@ def test_it_is_judged_as_any_criterion(played, record: Record) -> None:
     assert "PASS           QUEUE-SHORT                  1 calls  (below 100)" in run.stdout
 
 
-def test_it_is_on_the_page_and_verified(played) -> None:
+def test_it_is_on_the_page_and_verified(project_run) -> None:
     """As text, not as markup; its verdict is derived again from what was stored."""
-    project, _ = played
+    project, _ = project_run
     page = (project.reports / "w" / "hour04.a1.html").read_text("utf-8")
     assert "QUEUE-SHORT" in page
     assert "&lt;b&gt;in the queue&lt;/b&gt;" in page
@@ -122,7 +122,7 @@ def test_it_is_on_the_page_and_verified(played) -> None:
     assert [each for each in findings if not each.ok and each.what == "verdicts"] == []
 
 
-def test_production_was_only_read(played) -> None:
+def test_production_was_only_read(project_run) -> None:
     """A CREATE TABLE by a custom criterion creates no table."""
     import psycopg2
 
@@ -145,8 +145,8 @@ def test_one_that_went_missing_is_missed(tmp_path: Path) -> None:
     assert (found.outcome, found.code) == (Outcome.INCONCLUSIVE, "not_run")
     assert found.sentence == "Fewer than 100 calls wait <b>in the queue</b>"
     standings = project.ledger().standings(project.record(8).ended)
-    told = {(each.hour, each.outcome) for each in standings if each.id == "QUEUE-SHORT"}
-    assert told == {(4, Outcome.PASS), (8, Outcome.INCONCLUSIVE)}
+    answers = {(each.hour, each.outcome) for each in standings if each.id == "QUEUE-SHORT"}
+    assert answers == {(4, Outcome.PASS), (8, Outcome.INCONCLUSIVE)}
 
 
 def test_one_that_was_there_at_hour_0_is_planned(tmp_path: Path) -> None:

@@ -155,9 +155,9 @@ def address(section: str) -> str:
 
 def planted(text: str) -> str:
     """A witness's body with every secret in titles and messages, and half of one at the end."""
-    told = f"{NORMAL} {' '.join(secrets())} "
-    told += "x" * (LONGEST - len("ERROR calls: ") - len(told) - 14) + secrets()[0]
-    return text.replace(NORMAL, json.dumps(told)[1:-1])
+    result = f"{NORMAL} {' '.join(secrets())} "
+    result += "x" * (LONGEST - len("ERROR calls: ") - len(result) - 14) + secrets()[0]
+    return text.replace(NORMAL, json.dumps(result)[1:-1])
 
 
 def document(text: str) -> str:
@@ -279,7 +279,7 @@ def test_a_file_that_holds_one_is_put_away(tmp_path: Path, written: str) -> None
     assert token not in run.stdout
 
 
-def test_a_report_beside_is_searched_too(tmp_path: Path) -> None:
+def test_a_report_next_to_it_is_searched_too(tmp_path: Path) -> None:
     """A --html of one's own that a hook wrote a secret into is redacted: exit 12."""
     project = Project(tmp_path, "baseline")
     with (project.folder / "conftest.py").open("a", encoding="utf-8") as file:

@@ -131,8 +131,8 @@ def test_a_slip_on_the_command_line(tmp_path: Path, arguments: list[str], says: 
     run = project.ran(*command, **rehearsal().environ)
     assert run.returncode == 4, run.stdout
     assert says in run.stdout
-    told = [line for line in run.stdout.splitlines() if line.startswith("ERROR:")]
-    assert len(told) == 1, run.stdout
+    result = [line for line in run.stdout.splitlines() if line.startswith("ERROR:")]
+    assert len(result) == 1, run.stdout
     assert "Traceback" not in run.stdout
     assert not project.reports.exists()
 

@@ -29,8 +29,8 @@ HOURS = (0, 4)
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rehearsal of two checkpoints."""
     folder = tmp_path_factory.mktemp("reports")
-    played = rehearsed(folder, HOURS)
-    assert played.returncode == 0, played.stdout
+    finished = rehearsed(folder, HOURS)
+    assert finished.returncode == 0, finished.stdout
     return folder
 
 
@@ -169,7 +169,7 @@ def test_a_rehearsal_is_never_signed_off(reports: Path, tmp_path: Path) -> None:
 
 
 def test_a_waiver_is_refused_with_every_reason(reports: Path) -> None:
-    """Nobody, without a reason, without an end, for what is not there."""
+    """No name, without a reason, without an end, for what is not there."""
     refused = hour24("waive", "NOT-THERE", reports / "w")
     assert refused.returncode == 4
     for word in ("--by", "--because", "--until", "NOT-THERE"):
@@ -214,7 +214,7 @@ def test_a_deploy_is_declared(reports: Path, tmp_path: Path) -> None:
 
 
 def test_due_tells_the_hour_to_scripts(tmp_path: Path) -> None:
-    """Of a watch whose hour 0 was recorded, and of none."""
+    """Of a watch with a recorded hour 0, and of none."""
     assert hour24("due", "--hour-only", "--reports", tmp_path).stdout == ""
     small.watch_of(tmp_path, small.record(0))
     watch = small.WATCH
@@ -298,7 +298,7 @@ def test_the_runbook_is_the_one_that_the_criteria_write() -> None:
     assert hour24("runbook").stdout == (ROOT / "docs" / "RUNBOOK.md").read_text("utf-8")
 
 
-def test_a_ci_service_is_told_without_a_word_of_its_own_language(tmp_path: Path) -> None:
+def test_a_ci_service_needs_none_of_its_own_syntax(tmp_path: Path) -> None:
     """A title from outside can neither end an annotation nor begin a command or a table cell."""
     hostile = "a|b\n::set-output name=x::y `code` <img src=x> @everyone http://evil.example"
     judged = small.judged("DB-POOL", 8)

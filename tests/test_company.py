@@ -75,7 +75,7 @@ def pytest_configure(config):
 """
 
 
-def beside(project: Project, plugin: str, *arguments: str, **variables: str) -> Any:
+def with_plugin(project: Project, plugin: str, *arguments: str, **variables: str) -> Any:
     """The checkpoint with another plugin."""
     (project.folder / "somebody_elses.py").write_text(plugin, encoding="utf-8")
     path = f"{project.environ['PYTHONPATH']}:{project.folder}"
@@ -89,7 +89,7 @@ def test_a_warning_of_another_plugin_ends_no_checkpoint(tmp_path: Path, how: str
     if how == "ini":
         with (tmp_path / "pytest.ini").open("a", encoding="utf-8") as settings:
             settings.write("filterwarnings = error\n")
-    run = beside(project, WARNS, *(["-W", "error"] if how == "-W" else []))
+    run = with_plugin(project, WARNS, *(["-W", "error"] if how == "-W" else []))
     assert {name: codes(project.record())[name] for name in BOTH} == BOTH, run.stdout
 
 
@@ -97,7 +97,7 @@ def test_a_warning_of_another_plugin_ends_no_checkpoint(tmp_path: Path, how: str
 def test_a_criterion_has_one_verdict_whatever_runs_it(tmp_path: Path, plugin: str) -> None:
     """In the record and on the terminal, when it fails too."""
     project = Project(tmp_path, own=FAILS)
-    run = beside(project, plugin)
+    run = with_plugin(project, plugin)
     assert run.returncode == 1, run.stdout
     found = [each.id for each in project.record().criteria]
     assert len(found) == len(set(found))
@@ -125,7 +125,7 @@ def test_queues(queue, colour, ask, conclude):
     conclude(ValueBelow(limit=9), value=ask.sql("SELECT 1"), subject=f"{queue} {colour}")
 """,
     )
-    run = beside(project, FLAKES)
+    run = with_plugin(project, FLAKES)
     subjects = sorted(e.subject for e in project.record().criteria if e.id == "OWN-QUEUES")
     assert subjects == ["a blue", "a red", "b blue", "b red"], run.stdout
 
@@ -133,7 +133,7 @@ def test_queues(queue, colour, ask, conclude):
 def test_a_plugin_that_fails_while_it_sorts_costs_no_checkpoint(tmp_path: Path) -> None:
     """The criteria run in their own order; the record says who failed."""
     project = Project(tmp_path, own=ONE)
-    run = beside(project, SORTS)
+    run = with_plugin(project, SORTS)
     assert run.returncode == 10, run.stdout
     record = project.record()
     assert {name: codes(record)[name] for name in BOTH} == BOTH, run.stdout
@@ -145,7 +145,7 @@ def test_a_plugin_that_ends_pytest_before_anything_is_asked_spends_no_attempt(
 ) -> None:
     """The next run is the first attempt."""
     project = Project(tmp_path, own=ONE)
-    assert beside(project, ENDS).returncode == 3
+    assert with_plugin(project, ENDS).returncode == 3
     assert not list(project.reports.rglob("hour*.json*"))
     project.rehearsed()
     assert project.record().attempt == 1

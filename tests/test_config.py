@@ -120,7 +120,7 @@ def test_bad_files_are_wrong_in_nothing_else(tmp_path: Path) -> None:
 
 
 def test_missing_file_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is not there is told in one line with the remedy."""
+    """A missing file is reported in one line with the remedy."""
     monkeypatch.chdir(tmp_path)
     assert refusal(Path("production.toml")) == [
         "production.toml: expected a file, got nothing; copy the shipped production.toml, or try "
@@ -160,7 +160,7 @@ def test_smallest_production_needs_two_sections(tmp_path: Path) -> None:
 
 
 def test_paths_and_addresses_are_relative_to_their_base(tmp_path: Path) -> None:
-    """A schema lies beside the file; an address that begins with / below service.url."""
+    """A schema is next to the file; an address that begins with / below service.url."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "true.json").write_text('{"const": true}')
     text = SMALLEST.replace("[health]", 'url = "https://orders.internal.net/base/"\n[health]')
@@ -364,8 +364,8 @@ def test_bad_addresses_of_ours_are_refused(tmp_path: Path) -> None:
         ("Your name", False),
     ],
 )
-def test_real_people_are_told_from_placeholders(text: str, person: bool) -> None:
-    """A placeholder is refused where somebody must be reached; an unusual name is not."""
+def test_real_people_are_distinguished_from_placeholders(text: str, person: bool) -> None:
+    """A placeholder is refused where a person must be reached; an unusual name is not."""
     assert is_no_person(text) is not person
 
 
@@ -481,7 +481,7 @@ def test_the_shipped_schema_is_the_one_that_the_structs_make() -> None:
 
 
 def test_schema_and_data_agree_about_defaults() -> None:
-    """A default told in the schema is the default that holds."""
+    """A default stated in the schema is the default used."""
     schema = json.loads((ROOT / "schemas" / "production.schema.json").read_text())
     from hour24.config import production as kinds
 

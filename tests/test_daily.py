@@ -74,7 +74,7 @@ def test_which_days_are_none(end):
 
 
 def test_the_week_has_a_ledger_of_its_own(tmp_path):
-    """Beside the watch's, with its T0, opened once; the watch's own is not touched."""
+    """Next to the watch's, with its T0, opened once; the watch's ledger is not touched."""
     watch = whole(tmp_path)
     before = [(entry.file, entry.sha256) for entry in watch.entries()]
     ledger = opened(tmp_path, watch)

@@ -14,8 +14,8 @@ def test_the_week_after_has_records_and_pages_of_its_own(tmp_path: Path) -> None
     assert rehearsed(tmp_path, (0, 4, 8)).returncode == 0
     before = Ledger(tmp_path / "w").head()
     for day in (48, 72):
-        looked = pytest_("-m", "daily", "--target", "rehearsal", "--reports", tmp_path)
-        assert looked.returncode == 0, looked.stdout
+        done = pytest_("-m", "daily", "--target", "rehearsal", "--reports", tmp_path)
+        assert done.returncode == 0, done.stdout
         assert (tmp_path / "w-daily" / f"hour{day}.a1.html").exists()
     record = Ledger(tmp_path / "w-daily").latest(48)
     assert record is not None

@@ -33,7 +33,7 @@ def declare(tmp_path, start=NOW - HOUR, end=NOW, by="Mara Lind", because="fixes 
 
 
 def test_a_declared_deploy_is_what_restarts_are_excused_by(tmp_path):
-    """By name, with a reason, in the chain; the criterion of restarts is told its stretch."""
+    """By name, with a reason, in the chain; the criterion of restarts gets its period."""
     ledger, path = declare(tmp_path, commit="1a2b3c", release="7c1e2fb")
     assert path.name == "deploy.1.json"
     assert list(chain.breaks(ledger.entries())) == []

@@ -211,7 +211,7 @@ def test_pointer_to_nothing_is_reported(tmp_path: Path) -> None:
 
 
 def test_wrong_clock_is_reported(tmp_path: Path) -> None:
-    """A control address whose clock differs from ours is a problem: windows would be wrong."""
+    """A control address with another clock than ours is a problem: windows would be wrong."""
     old = Answer(headers={"Date": "Tue, 01 Jan 2019 00:00:00 GMT"})
     with Server(backend) as server, Server(old) as control:
         wrong = found(described(tmp_path, server.url, control=control.url))["control address"]
@@ -389,8 +389,8 @@ def test_a_cached_health_document_and_an_uptime_in_milliseconds_are_found(tmp_pa
         assert "got milliseconds" in found(described(tmp_path, server.url))["health"].says
 
 
-def test_people_are_looked_for(tmp_path: Path) -> None:
-    """Nobody to call, nobody to alert, nothing to revert: each with its remedy."""
+def test_missing_contacts_are_reported(tmp_path: Path) -> None:
+    """No one to call, no one to alert, nothing to revert: each with its remedy."""
     with Server(backend) as server:
         all_of_it = found(described(tmp_path, server.url))
         output = found(

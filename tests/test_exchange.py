@@ -129,7 +129,7 @@ def test_a_large_answer_is_cut():
     assert (reply.status, len(reply.data)) == (200, exchange.LARGEST_BYTES + 1)
 
 
-def test_nobody_there():
+def test_no_server():
     """A closed port, a name that does not exist."""
     assert ask(f"http://127.0.0.1:{free_port()}/", {}, 1.0).reason == "refused"
     assert ask("http://nobody.invalid/", {}, 2.0).reason in ("dns", "timeout")

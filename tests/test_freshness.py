@@ -58,7 +58,7 @@ MINUTE = datetime(2026, 11, 24, 6, 17, tzinfo=UTC).timestamp()
         ("Server-Timing", "cdn-cache; desc=HIT, edge; dur=1"),
     ],
 )
-def test_a_cache_is_told_by_its_header(name, value):
+def test_a_cache_is_recognised_by_its_header(name, value):
     """Each form, and the header is named."""
     found = cached_by({name.lower(): value})
     assert found.lower().startswith(name.lower())
@@ -142,10 +142,10 @@ PLAN = Plan(name="health", kind="health", url=HEALTH.url, interval_s=10.0, healt
 
 
 def reply(age_s: float | None = None, headers: Any = None, **body: Any) -> Reply:
-    told = {"status": "ok", "uptime": 17.0, **body}
+    result = {"status": "ok", "uptime": 17.0, **body}
     if age_s is not None:
-        told["timestamp"] = datetime.fromtimestamp(MINUTE - age_s, UTC).isoformat()
-    return Reply(200, data=json.dumps(told).encode(), headers=headers or {}, took_ms=5.0)
+        result["timestamp"] = datetime.fromtimestamp(MINUTE - age_s, UTC).isoformat()
+    return Reply(200, data=json.dumps(result).encode(), headers=headers or {}, took_ms=5.0)
 
 
 class Always:

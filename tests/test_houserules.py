@@ -4,8 +4,8 @@ Rules of this module:
 
 - The syntax tree is read, not the text: identifiers, and every string constant, docstrings too.
 - Exempt: a witness's own folder, the names of an exporter's metrics, the rehearsal, what
-  ``hour24 init`` writes, a method called ``render``, the ids and sentences of criteria (or a
-  stretch of one), and the names of the rehearsal's faults.
+  ``hour24 init`` writes, a method called ``render``, the ids and sentences of criteria (or
+  part of one), and the names of the rehearsal's faults.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hour24.rehearsal.faults import FAULTS
 from tests.test_layers import FILES, PACKAGE, WITNESSES, imports
 
 COMMON = {"database", "logs", "status_pages"}
-"""Witnesses whose names are words of every production, and no vendor's."""
+"""Witnesses with generic names, not a vendor's."""
 VENDORS = sorted({*WITNESSES, "vapi", "github"} - COMMON)
 NAMED = re.compile(rf"(?<![a-z])({'|'.join(VENDORS)})(?![a-z])", re.IGNORECASE)
 EXEMPT = ("rehearsal", "starter")
@@ -39,7 +39,7 @@ def is_exempt(text: str) -> bool:
 
 
 def home_of(path: Path) -> str:
-    """The witness in whose folder a file is; empty: none."""
+    """The witness to which a file belongs; empty: none."""
     parts = path.relative_to(PACKAGE).parts
     return parts[1] if parts[0] == "witnesses" and parts[1] in WITNESSES else ""
 

@@ -93,13 +93,13 @@ def test_empty_repository_runs_a_watch(installed: Environment, repository: Path)
     assert listed.returncode == 0
     assert "tests_prod/test_database.py::test_online[hour8]" in listed.stdout
 
-    played = installed.run("hour24", "rehearse", "--hours", "0", cwd=repository)
-    assert played.returncode == 0, played.stdout + played.stderr
+    finished = installed.run("hour24", "rehearse", "--hours", "0", cwd=repository)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
     once = installed.run("pytest", "-m", "hour0", "--target", "rehearsal", cwd=repository)
     assert once.returncode == 0, once.stdout + once.stderr
     pages = list((repository / "reports").glob("*/hour00.a1.html"))
     assert len(pages) == 2
-    shown = [once.stdout, played.stdout, *(page.read_text() for page in pages)]
+    shown = [once.stdout, finished.stdout, *(page.read_text() for page in pages)]
     assert all("python -m hour24" not in text for text in shown)
     assert all("hour24 verify" in text for text in shown[2:])
     status = ["git", "-C", str(repository), "status", "--porcelain", "reports"]
@@ -262,7 +262,7 @@ def test_git_commit_is_its_own_hash(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_package_without_hash_makes_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock with a hole would not be one."""
+    """A lock with a gap would lock nothing."""
     each = {"metadata": {"name": "rich", "version": "1"}, "download_info": {"url": "file:///x"}}
     monkeypatch.setattr("hour24.starter.lock._report", lambda arguments: [each])
     with pytest.raises(NoLock, match="expected a SHA-256 of rich==1, got none"):

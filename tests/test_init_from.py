@@ -379,7 +379,7 @@ def test_other_addresses_are_refused(
     assert "pass" not in output
 
 
-def test_nobody_there_is_refused_at_once(
+def test_an_address_without_a_server_is_refused_at_once(
     serve: Serve, init: Init, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One refused connection is enough."""

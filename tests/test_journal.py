@@ -39,8 +39,8 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path, torn: bytes) -> None:
     assert journal.read(path) == [{"n": 1}, {"n": 2}]
 
 
-def test_a_spoilt_line_before_the_last_is_told(tmp_path: Path) -> None:
-    """That is no kill: somebody changed the file."""
+def test_a_broken_line_before_the_last_is_reported(tmp_path: Path) -> None:
+    """That is not a kill: the file was changed."""
     path = tmp_path / "j.jsonl"
     path.write_bytes(b'{"n":1}\n{"n":\n{"n":3}\n')
     with pytest.raises(LedgerError, match="line 2: expected a JSON object, got none"):
@@ -88,7 +88,7 @@ def test_a_line_without_room_is_refused_and_leaves_no_half(tmp_path: Path) -> No
     assert journal.read(kept.path) == [{"n": 1}, {"n": 2}]
 
 
-def test_a_journal_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     """Its folder is a file."""
     (tmp_path / "journal").write_text("")
     with pytest.raises(LedgerError, match="expected to open it"):

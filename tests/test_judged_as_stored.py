@@ -18,7 +18,7 @@ from hour24.secrets.redactor import Redactor
 from tests import small_watch as small
 
 
-def test_a_line_whose_class_depends_on_redacted_text(tmp_path: Path) -> None:
+def test_a_line_classified_by_redacted_text(tmp_path: Path) -> None:
     """A pattern that would only match the secret does not match what is judged either."""
     line = "ERROR token=abcd1234efgh5678 expired for caller"
     asked = small.asked(8)

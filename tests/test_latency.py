@@ -66,7 +66,7 @@ def test_a_slow_pace_excuses_no_late_request(per_s, target_ms, late_ms):
 
 
 def test_it_agrees_with_the_servers_own_timing():
-    """Also while this process is busy, which in a thread beside it would cost 60 ms.
+    """Also while this process is busy, which in a thread of the same process would cost 60 ms.
 
     How closely it agrees is measured in benchmarks/latency.py.
     """

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hour24"
 PACKAGES = ("asking", "checkpoint", "ledger", "targets", "witnesses")
-"""Packages whose rooms are looked at one by one: a room is ``ledger.record``."""
+"""Packages with several rooms: a room is ``ledger.record``."""
 
 NOTHING = (
     "codes",
@@ -319,7 +319,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Room -> the rooms it may import. A new room needs a row of its own, or its test fails."""
 MAY_IMPORT_A_REHEARSAL = {"commands", "rehearsal", "targets.rehearsal"}
-"""The command that plays one, and the target that is one; no production's code."""
+"""The command that runs one, and the target that is one; not production's code."""
 
 
 def room_of(module: str) -> str:
@@ -384,7 +384,7 @@ def test_every_room_has_a_row_and_every_row_a_room() -> None:
 
 
 def test_no_production_code_imports_the_rehearsal() -> None:
-    """It stands beside the checkpoint: one target, chosen by name, imports it."""
+    """Only one target, chosen by name, imports it."""
     found = {
         room_of(module_of(path))
         for path in FILES

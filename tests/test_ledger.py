@@ -213,7 +213,7 @@ def test_a_watch_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
 # --- what cannot be read ----------------------------------------------------------------------
 
 
-def test_an_unreadable_entry_stops_nobody_and_passes_nothing(tmp_path: Path) -> None:
+def test_an_unreadable_entry_stops_no_run_and_passes_nothing(tmp_path: Path) -> None:
     """The next record is written and sealed behind it; what it held is INCONCLUSIVE."""
     ledger = watch_of(tmp_path, record(0), record(4))
     (ledger.folder / "hour04.a1.json").write_text('{"cut": ')
@@ -352,7 +352,7 @@ with Ledger(Path(sys.argv[1])).locked(8):
 
 
 def test_one_process_records_a_checkpoint_and_death_frees_it(tmp_path: Path) -> None:
-    """The second is told who holds it and since when; another hour is free; SIGKILL frees."""
+    """The second learns who holds it and since when; another hour is free; SIGKILL frees."""
     ledger = watch_of(tmp_path)
     with subprocess.Popen(
         [sys.executable, "-c", HOLDING, str(ledger.folder)], stdout=subprocess.PIPE, env=ENVIRON
@@ -381,7 +381,7 @@ def test_one_process_records_a_checkpoint_and_death_frees_it(tmp_path: Path) -> 
 # --- no room, no right ------------------------------------------------------------------------
 
 
-def test_a_disk_without_room_is_told_before_and_while_writing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_and_while_writing(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk; nothing half is left."""
     ledger = watch_of(tmp_path, record(0))
     ledger.writable()
@@ -402,8 +402,8 @@ def test_a_disk_without_room_is_told_before_and_while_writing(tmp_path: Path) ->
     ledger.write(record(4))
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """Root may write in a folder without rights, but nobody in /proc or below a file."""
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    """Root may write in a folder without rights, but no one in /proc or below a file."""
     with pytest.raises(LedgerError, match=r"/proc/launch: expected to make it, got"):
         watch_of(Path("/proc"))
     (tmp_path / "file").write_text("")

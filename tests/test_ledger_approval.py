@@ -52,13 +52,13 @@ class Eased(Objective, frozen=True, kw_only=True):
         return Verdict(outcome=Outcome.PASS, reason="it passes")
 
 
-class Beside(FewBad, frozen=True, kw_only=True):
-    """The same beside a baseline, which it does not judge."""
+class WithBaseline(FewBad, frozen=True, kw_only=True):
+    """The same with a baseline, which it does not judge."""
 
     may: ClassVar[Kinds] = {"before": Counts}
 
 
-LOOKED = small.Looked()
+HEALTH_PROBED = small.HealthProbed()
 TWO = ("calls", "health")
 
 
@@ -83,7 +83,7 @@ def test_a_clean_watch_may_be_approved(tmp_path: Path) -> None:
 
 
 def test_a_limit_in_an_objective_is_that_of_the_beginning(tmp_path: Path) -> None:
-    """A wider one at hour 8 is told with both values, though its own verdict follows from it."""
+    """A wider one at hour 8 is reported with both values, though its verdict follows from it."""
     wide = record(8, said("ERRORS-RATE", 8, FewBad(limit=0.9), bad=200))
     assert missing(small.whole(tmp_path, hour8=wide)) == (
         "limits: hour08.a1.json: ERRORS-RATE: limit: "
@@ -91,7 +91,7 @@ def test_a_limit_in_an_objective_is_that_of_the_beginning(tmp_path: Path) -> Non
     )
 
 
-def test_another_objective_is_told_by_its_name(tmp_path: Path) -> None:
+def test_another_objective_is_reported_by_name(tmp_path: Path) -> None:
     """One line, and none for the fields that the two do not share."""
     other = record(12, said("DB-POOL", 12, Eased()))
     assert missing(small.whole(tmp_path, hour12=other)) == (
@@ -206,8 +206,8 @@ def test_a_second_attempt_leaves_a_waiver_in_force(tmp_path: Path) -> None:
     assert [one.waived_by for one in found if one.outcome == Outcome.FAIL] == ["Mara Lind"]
 
 
-def blind(hour: int, **changes: Any) -> Any:
-    return record(hour, judged("DB-SLOW", hour, small.blind(hour)), **changes)
+def without_data(hour: int, **changes: Any) -> Any:
+    return record(hour, judged("DB-SLOW", hour, small.without_data(hour)), **changes)
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
@@ -215,7 +215,7 @@ def test_a_waiver_of_an_inconclusive_does_not_cover_a_later_fail(
     tmp_path: Path, by_hand: bool
 ) -> None:
     """Nor does one of an older form, which names no outcome; a new one of the FAIL does."""
-    ledger = small.whole(tmp_path, hour8=blind(8))
+    ledger = small.whole(tmp_path, hour8=without_data(8))
     if by_hand:
         waived(ledger, ended(8), hour=8)
     else:
@@ -230,8 +230,10 @@ def test_a_waiver_of_an_inconclusive_does_not_cover_a_later_fail(
 
 
 def test_a_waiver_names_what_it_covers(tmp_path: Path) -> None:
-    """The outcome, whose attempt's it is, its code: for each hour that did not hold."""
-    ledger = small.watch_of(tmp_path, blind(0), record(4), blind(8), failed(8, attempt=2))
+    """The outcome, its attempt and its code, for each hour that did not pass."""
+    ledger = small.watch_of(
+        tmp_path, without_data(0), record(4), without_data(8), failed(8, attempt=2)
+    )
     waivers.waive(Ledger(ledger.folder), "DB-SLOW", now=ended(8), **WORDS)
     entry = next(e for e in Ledger(ledger.folder).entries() if e.kind == "waive")
     assert entry.content["covered"] == [
@@ -251,7 +253,7 @@ def test_a_waiver_names_what_it_covers(tmp_path: Path) -> None:
 
 def test_a_waiver_does_not_cover_a_fail_that_was_recorded_late(tmp_path: Path) -> None:
     """`finalise` enters a killed attempt after the waiver, with the time at which it ended."""
-    ledger = small.watch_of(tmp_path, blind(8, attempt=2))
+    ledger = small.watch_of(tmp_path, without_data(8, attempt=2))
     waivers.waive(Ledger(ledger.folder), "DB-SLOW", hour=8, now=ended(8), **WORDS)
     Ledger(ledger.folder).write(failed(8))
     stands = [one for one in Ledger(ledger.folder).standings(ended(8)) if one.hour == 8]
@@ -260,7 +262,7 @@ def test_a_waiver_does_not_cover_a_fail_that_was_recorded_late(tmp_path: Path) -
 
 def test_a_waiver_does_not_cover_an_attempt_that_cannot_be_read(tmp_path: Path) -> None:
     """It may hold a FAIL; a waiver given since covers it."""
-    ledger = small.watch_of(tmp_path, blind(8))
+    ledger = small.watch_of(tmp_path, without_data(8))
     waivers.waive(Ledger(ledger.folder), "DB-SLOW", hour=8, now=ended(8), **WORDS)
     torn = {8: "hour08.a2.json cannot be read"}
     kept = Ledger(ledger.folder)
@@ -318,7 +320,7 @@ def test_what_is_there_is_waived(tmp_path: Path) -> None:
     assert not any(one.is_open for one in Ledger(ledger.folder).standings(ended(4)))
 
 
-def test_a_production_whose_records_do_not_say_where_it_was_found_is_not_approved(
+def test_a_production_without_recorded_addresses_is_not_approved(
     tmp_path: Path,
 ) -> None:
     """As those of an older hour24, or of a rehearsal that was made to look like a production."""
@@ -332,7 +334,7 @@ def test_a_production_whose_records_do_not_say_where_it_was_found_is_not_approve
 
 @pytest.mark.parametrize("word", ["", " ", "TODO", "<name>", "change-me", "..."])
 def test_who_approves_is_a_person(tmp_path: Path, word: str) -> None:
-    """A placeholder is nobody, and has no role."""
+    """A placeholder is not a person, and has no role."""
     ledger = small.whole(tmp_path)
     with pytest.raises(signoff.Refused) as refusal:
         signoff.sign(ledger, word, word, "", AFTER)
@@ -380,7 +382,7 @@ def test_a_prober_has_its_own_clock_and_may_have_stopped(tmp_path: Path, minutes
         at = seen.question.at + timedelta(minutes=minutes)
         question = structs.replace(seen.question, at=at, source=source)
         one = judged(
-            "HEALTH-ALWAYS", 8, {"probes": structs.replace(seen, question=question)}, LOOKED
+            "HEALTH-ALWAYS", 8, {"probes": structs.replace(seen, question=question)}, HEALTH_PROBED
         )
         ledger = small.watch_of(tmp_path / source, record(8, one))
         assert bool(wrong(ledger)) is (source != "prober")
@@ -388,7 +390,7 @@ def test_a_prober_has_its_own_clock_and_may_have_stopped(tmp_path: Path, minutes
 
 @pytest.mark.parametrize("absent", ["answer", "window", "nothing"])
 def test_a_baseline_alone_does_not_say_of_when_the_evidence_is(tmp_path: Path, absent: str) -> None:
-    """An answer that is absent or of no stretch leaves only the window of the day before."""
+    """An absent answer, or one without a period, leaves only the window of the day before."""
     now, before = counts(8)["counts"], counts(8)["counts"]
     day = timedelta(days=1)
     window = Window(WATCH.checkpoint(8).window.start - day, WATCH.checkpoint(8).window.end - day)
@@ -398,7 +400,7 @@ def test_a_baseline_alone_does_not_say_of_when_the_evidence_is(tmp_path: Path, a
     if absent == "answer":
         question = structs.replace(question, window=window)
         now = Unanswered(question=question, code="source_failed", reason="503")
-    one = judged("SENTRY-FEED", 8, {"counts": now, "before": before}, Beside())
+    one = judged("SENTRY-FEED", 8, {"counts": now, "before": before}, WithBaseline())
     ledger = small.watch_of(tmp_path, record(8, one))
     assert bool(wrong(ledger)) is (absent == "nothing")
 
@@ -415,9 +417,9 @@ def killed_before(ledger: Ledger, ran: Any, *left: tuple[str, str]) -> Any:
     """The record, rebuilt from its journal, of a run that was killed before these verdicts."""
     path = ledger.folder / "journal" / f"hour{ran.hour:02d}.a1.jsonl"
     lines = journal.Journal(path)
-    unsaid = {"outcome": Outcome.INCONCLUSIVE, "code": "not_run", "subject": ""}
+    not_run = {"outcome": Outcome.INCONCLUSIVE, "code": "not_run", "subject": ""}
     nothing = {"objective": None, "evidence": {}, "figures": {}}
-    due = {one.id: structs.replace(one, **unsaid, **nothing) for one in ran.criteria}
+    due = {one.id: structs.replace(one, **not_run, **nothing) for one in ran.criteria}
     begun = structs.replace(ran, criteria=tuple(due.values()))
     lines.write({"kind": "begin", "record": to_builtins(begun)})
     for one in ran.criteria:

@@ -37,7 +37,7 @@ def failed(hour: int = 0, **changes: Any) -> Any:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    """Hours 0 and 4, a FAIL at hour 0 whose reason holds a secret, in record and journal."""
+    """Hours 0 and 4, a FAIL at hour 0 with a secret in its reason, in record and journal."""
     found = small.watch_of(tmp_path, small.record(0, failed()), small.record(4))
     (found.folder / "journal").mkdir(exist_ok=True)
     record = json.loads((found.folder / "hour00.a1.json").read_text("utf-8"))
@@ -87,8 +87,8 @@ def test_a_finished_record_is_redacted_and_the_chain_holds(ledger: Ledger) -> No
     ]
     assert searched(ledger) == []
     new = ledger.records(0)[0]
-    told = [(each.id, each.outcome, each.code, each.figures) for each in new.criteria]
-    assert told == [(each.id, each.outcome, each.code, each.figures) for each in old.criteria]
+    result = [(each.id, each.outcome, each.code, each.figures) for each in new.criteria]
+    assert result == [(each.id, each.outcome, each.code, each.figures) for each in old.criteria]
     assert "[redacted:TOKEN]" in path.read_text("utf-8")
     assert failing(ledger) == [(0, "FAIL")]
     assert ledger.next_attempt(0) == 2
@@ -139,7 +139,7 @@ def test_what_is_redacted_twice_leads_from_each_digest_to_todays(ledger: Ledger)
 
 
 def test_what_cannot_be_redacted_keeps_its_attempt(ledger: Ledger) -> None:
-    """A record whose verdict itself is the secret is put away; no later PASS stands over it."""
+    """A record with the secret as its verdict is put away; no later PASS replaces it."""
     named = Redactor([("TOKEN", "beyond_limit")])
 
     def search() -> list[str]:
@@ -205,7 +205,7 @@ def test_a_torn_line_of_a_journal_that_holds_a_secret_is_left_out(ledger: Ledger
     assert REDACTOR.found_in(path) == []
 
 
-def test_a_journal_alone_that_was_put_away_stops_nobody_from_recording(ledger: Ledger) -> None:
+def test_a_quarantined_journal_alone_does_not_stop_recording(ledger: Ledger) -> None:
     """Its attempt has no bytes to name: the next record names the newest entry that has some."""
     path = ledger.folder / "journal" / "hour08.a1.jsonl"
     path.write_text("{}\n", encoding="utf-8")
@@ -216,7 +216,7 @@ def test_a_journal_alone_that_was_put_away_stops_nobody_from_recording(ledger: L
     assert {one.code for one in ledger.standings(small.AFTER) if one.hour == 8} == {"unreadable"}
 
 
-def test_a_killed_run_whose_journal_cannot_be_redacted_keeps_its_attempt(ledger: Ledger) -> None:
+def test_a_killed_run_with_an_unredactable_journal_keeps_its_attempt(ledger: Ledger) -> None:
     """The chain notes the journal, as no record speaks for it."""
     path = ledger.folder / "journal" / "hour08.a1.jsonl"
     path.write_text('{"kind":"judged","took_s":123456789}\n', encoding="utf-8")

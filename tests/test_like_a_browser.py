@@ -152,7 +152,7 @@ def test_families_take_turns():
     assert found == [six[0], four[0], six[1], four[1], six[2]]
 
 
-def test_no_address_that_answers_is_told_by_its_reason():
+def test_unanswering_addresses_are_reported_with_the_reason():
     """As before."""
     pool = ConnectionPool(Address("http://127.0.0.1:1/"))
     assert pool.exchange(exchange.Request(), time.perf_counter(), 2.0).send().reason == "refused"

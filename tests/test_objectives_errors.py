@@ -497,11 +497,12 @@ def test_a_short_window_is_too_early():
 
 def test_a_missing_value_is_not_zero():
     """Hours of null are hours without data."""
-    told = responses([4] * 9)
+    given = responses([4] * 9)
     lines = tuple(
-        msgspec.structs.replace(line, values=(None,) * 24 + line.values[24:]) for line in told.lines
+        msgspec.structs.replace(line, values=(None,) * 24 + line.values[24:])
+        for line in given.lines
     )
-    verdict = judged(NoRise(), responses=msgspec.structs.replace(told, lines=lines))
+    verdict = judged(NoRise(), responses=msgspec.structs.replace(given, lines=lines))
     assert (verdict.outcome, verdict.code) == (OPEN, "too_little_traffic")
     assert "2 of the 9 hours had no requests" in verdict.reason
 

@@ -97,11 +97,11 @@ LIMITED = "rate_limited: key_quota"
 )
 def test_a_slow_sentry_is_not_one_that_stores_nothing(usage, took_ms, outcome, code, says):
     """FAIL needs no event, no count and quick answers; a late event is INCONCLUSIVE."""
-    told = {"before": usage[0], "after": usage[1]} if isinstance(usage, tuple) else usage
+    given = {"before": usage[0], "after": usage[1]} if isinstance(usage, tuple) else usage
     event = Document(
         question=question("200", "404", "404", took_ms=took_ms),
         status=404,
-        body={"waited_s": 300.0, "usage": told},
+        body={"waited_s": 300.0, "usage": given},
         problem="not stored within 300 s",
     )
     verdict = EventStored().judge({"event": event})
@@ -129,9 +129,9 @@ def test_nothing_dropped_passes_and_no_events_are_reported():
 
 def window_of(total: int, hours: float, bad: int = 0) -> Counts:
     """Events counted in a window of this many hours."""
-    told = counts(total, bad)
-    asked = structs.replace(told.question, window=Window(AT - timedelta(hours=hours), AT))
-    return structs.replace(told, question=asked)
+    given = counts(total, bad)
+    asked = structs.replace(given.question, window=Window(AT - timedelta(hours=hours), AT))
+    return structs.replace(given, question=asked)
 
 
 def day(*values: float | None) -> Series:
@@ -174,10 +174,10 @@ def test_a_silent_feed_says_what_was_expected_and_what_to_do():
 
 def test_hours_that_have_not_passed_are_not_expected():
     """Usage is requested for whole hours, the last of which may not be over."""
-    told = window_of(0, 2)
-    begun = structs.replace(told.question, at=AT - timedelta(minutes=50))
-    told = structs.replace(told, question=begun)
-    verdict = NothingDropped().judge({"outcomes": told, "day_before": day(*[6] * 24)})
+    given = window_of(0, 2)
+    begun = structs.replace(given.question, at=AT - timedelta(minutes=50))
+    given = structs.replace(given, question=begun)
+    verdict = NothingDropped().judge({"outcomes": given, "day_before": day(*[6] * 24)})
     assert verdict.outcome == Outcome.PASS
 
 

@@ -65,7 +65,7 @@ def test_a_pass_after_failures_says_on_which_attempt():
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "given"),
     [
         ({"database": False}, "/database: expected true, got false"),
         ({"status": "degraded"}, '/status: expected "ok", got "degraded"'),
@@ -77,11 +77,11 @@ def test_a_pass_after_failures_says_on_which_attempt():
         ({"timestamp": "yesterday"}, "/timestamp: expected text that matches"),
     ],
 )
-def test_a_member_that_differs_is_named_with_expected_and_got(changed, told):
+def test_a_member_that_differs_is_named_with_expected_and_got(changed, given):
     """Each is FAIL, and hostile text is escaped."""
     verdict = judged(document(healthy(**changed)), control=CONTROL)
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "schema")
-    assert told in verdict.reason
+    assert given in verdict.reason
     assert verdict.reason.isprintable()
 
 

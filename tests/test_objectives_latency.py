@@ -264,7 +264,7 @@ def test_sentrys_spans_come_first_and_disagreement_is_reported():
 
 
 @pytest.mark.parametrize(
-    ("told", "outcome"),
+    ("given", "outcome"),
     [
         (spans(2000, p5=40, p99=499.0), Outcome.PASS),
         (spans(2000, p5=40, p99=500.0), Outcome.FAIL),
@@ -277,9 +277,9 @@ def test_sentrys_spans_come_first_and_disagreement_is_reported():
         (spans(0), Outcome.INCONCLUSIVE),
     ],
 )
-def test_quantiles_are_exact_in_a_census_and_bounds_in_a_sample(told, outcome):
+def test_quantiles_are_exact_in_a_census_and_bounds_in_a_sample(given, outcome):
     """One slow request alone is no quantile; in a sample the bounds decide."""
-    assert target(spans=told).outcome == outcome
+    assert target(spans=given).outcome == outcome
 
 
 def test_spans_too_few_leave_it_to_the_probes():

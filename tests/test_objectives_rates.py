@@ -140,8 +140,8 @@ def test_a_sample_reports_its_bound():
 
 def test_a_probe_is_never_a_census():
     """Whatever its basis says, 1 of 150 probes does not show less than 1 %."""
-    told = msgspec.structs.replace(probe(150, 1), basis="census")
-    assert judged(probe=told).outcome == OPEN
+    given = msgspec.structs.replace(probe(150, 1), basis="census")
+    assert judged(probe=given).outcome == OPEN
 
 
 def test_a_platform_that_lost_minutes_is_a_sample():

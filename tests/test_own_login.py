@@ -122,5 +122,5 @@ def test_a_login_that_is_another_one_now_did_not_work_before(
     tmp_path: Path, dsn: str, outcome: Outcome
 ) -> None:
     """Another role or database is our mistake; a new password of the same role is not detected."""
-    told = before(tmp_path, 8, [(0, 1, ROW), (4, 1, ROW)], dsn)
-    assert DatabaseAnswers().judge({"row": REFUSED, "before": told}).outcome == outcome
+    given = before(tmp_path, 8, [(0, 1, ROW), (4, 1, ROW)], dsn)
+    assert DatabaseAnswers().judge({"row": REFUSED, "before": given}).outcome == outcome

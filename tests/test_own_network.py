@@ -23,16 +23,16 @@ def test_samples_that_had_no_answer() -> None:
     target = QuantileBelow(target_ms=500, q=0.99)
     heard = target.judge({"samples": LOST, "control": ANSWERS})
     assert heard.outcome == Outcome.FAIL
-    unheard = target.judge({"samples": LOST, "control": SILENT})
-    assert (unheard.outcome, unheard.code) == (Outcome.INCONCLUSIVE, "no_network")
+    verdict = target.judge({"samples": LOST, "control": SILENT})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "no_network")
 
 
 def test_connections_that_were_held() -> None:
     """Dropped, while the control address answers; unknown while it does not."""
     drops = DropsBelow()
     assert drops.judge({"held": DROPPED, "control": ANSWERS}).outcome == Outcome.FAIL
-    unheard = drops.judge({"held": DROPPED, "control": SILENT})
-    assert (unheard.outcome, unheard.code) == (Outcome.INCONCLUSIVE, "no_network")
+    verdict = drops.judge({"held": DROPPED, "control": SILENT})
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "no_network")
 
 
 def test_connections_that_the_server_closed_early_did_not_hold() -> None:

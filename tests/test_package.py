@@ -49,7 +49,7 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def strange(tmp_path: Path) -> Path:
-    """Somebody else's repository, with a test that passes."""
+    """Another repository, with a test that passes."""
     (tmp_path / "test_theirs.py").write_text("def test_theirs():\n    assert 1 + 1 == 2\n")
     (tmp_path / "reporter.py").write_text(REPORTER)
     return tmp_path
@@ -160,7 +160,7 @@ def test_plugin_changes_nothing_elsewhere(installed: Environment, strange: Path)
 
 
 def test_options_of_ours_are_free_elsewhere(installed: Environment, strange: Path) -> None:
-    """Somebody's conftest.py may have a --target, a `production` fixture and a marker hour8."""
+    """A conftest.py may have a --target, a `production` fixture and a marker hour8."""
     (strange / "conftest.py").write_text(
         "import pytest\n"
         "def pytest_addoption(parser):\n    parser.addoption('--target')\n"

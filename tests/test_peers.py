@@ -8,7 +8,7 @@ import threading
 from tests.peers import silent
 
 
-def test_a_closed_peer_takes_nobody_else_s_connections():
+def test_a_closed_peer_takes_no_other_peer_s_connections():
     """No thread stays in accept, where it would take those of the next owner of its descriptor."""
     before = set(threading.enumerate())
     for _ in range(8):

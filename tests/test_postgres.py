@@ -115,12 +115,12 @@ class Wire(Peer):
                 there.sendall(data)
 
 
-def answering(told: bytes) -> Peer:
+def answering(content: bytes) -> Peer:
     """Says the same to whoever speaks first, and hangs up."""
 
     def answer(client: socket.socket) -> None:
         client.recv(65536)
-        client.sendall(told)
+        client.sendall(content)
         client.shutdown(socket.SHUT_RDWR)
 
     return Peer(answer)
@@ -174,7 +174,7 @@ def test_a_slow_statement_is_found_in_whatever_schema_the_extension_is(server):
     before = source.statements()
     app = server.connect("app", PASSWORD)
     with app.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(0.1), 'somebody''s data' AS told")
+        cursor.execute("SELECT pg_sleep(0.1), 'user''s data' AS shown")
         cursor.execute("SELECT 'fast'")
     app.close()
     now = source.statements()
@@ -182,7 +182,7 @@ def test_a_slow_statement_is_found_in_whatever_schema_the_extension_is(server):
     assert [item["role"] for item in new] == ["app"]
     assert new[0]["calls"] == 1
     assert new[0]["max_ms"] == new[0]["total_ms"] > 100
-    assert new[0]["query"] == "SELECT pg_sleep($1), $2 AS told"
+    assert new[0]["query"] == "SELECT pg_sleep($1), $2 AS shown"
     assert new[0]["key"].startswith("app/")
     assert now.seen > len(now.items)
     assert now.about["dealloc"] == 0
@@ -220,14 +220,14 @@ def test_a_table_of_the_same_shape_in_schema_extensions_serves_too(server):
         cursor.execute("UPDATE extensions.pg_stat_statements SET max_exec_time = 'NaN'")
         with pytest.raises(SourceMisread, match="max_ms: expected a number, got nan"):
             asked(server, database="bare").statements()
-        cursor.execute("ALTER TABLE extensions.pg_stat_statements RENAME calls TO told")
+        cursor.execute("ALTER TABLE extensions.pg_stat_statements RENAME calls TO renamed")
         with pytest.raises(SourceLacks, match="got none called calls"):
             asked(server, database="bare").statements()
     admin.close()
 
 
 def test_a_running_statement_is_seen_with_its_age(server):
-    """What has been running for longer than the limit is listed, masked, our own aside."""
+    """What has been running for longer than the limit is listed, masked, excluding our own."""
     from psycopg2.extensions import POLL_OK
 
     busy = server.connect("app", PASSWORD, async_=True)
@@ -284,7 +284,7 @@ def test_connections_tell_what_is_left_and_who_holds_others_up(server):
     assert limits["connections to this database"][1] == 35
 
 
-def test_platform_roles_and_maintenance_are_set_aside_everywhere_alike(server):
+def test_platform_roles_and_maintenance_are_excluded_everywhere(server):
     """Idle in a transaction, waiting, running or slow: not judged, and named."""
     index = "CREATE INDEX CONCURRENTLY aside ON calls (tenant)"
     before = structs.replace(asked(server).statements(), items=())
@@ -310,8 +310,8 @@ def test_platform_roles_and_maintenance_are_set_aside_everywhere_alike(server):
     slow = {"key": "app/1/t", "role": "app", "calls": 1, "total_ms": 9e3, "max_ms": 9e3}
     slow |= {"stats_since": None, "minmax_since": None}
     for query, mine in ((index, True), ("COPY (SELECT 1) TO STDOUT", False), ("SELECT 1", False)):
-        told = {**slow, "query": query, "maintenance": _is_maintenance(query)}
-        now = structs.replace(before, items=(told,))
+        content = {**slow, "query": query, "maintenance": _is_maintenance(query)}
+        now = structs.replace(before, items=(content,))
         running = structs.replace(before, what="running statements", items=())
         evidence = {"statements": now, "running": running, "before": before}
         verdict = NoSlowStatement(slow_ms=1000.0).judge(evidence)
@@ -336,7 +336,7 @@ def test_platform_roles_and_maintenance_are_set_aside_everywhere_alike(server):
         ("analyzed()", False),
     ],
 )
-def test_maintenance_is_told_by_its_statement(query, is_maintenance):
+def test_maintenance_is_recognised_by_its_statement(query, is_maintenance):
     """Dumps, index builds and clean-up; a word inside a statement is none."""
     assert _is_maintenance(query) is is_maintenance
 
@@ -545,7 +545,7 @@ def test_a_refused_login_is_tried_once(server, wire):
         ('no pg_hba.conf entry for host "10.0.0.1"', 1),
     ],
 )
-def test_what_may_be_over_in_a_moment_is_tried_twice(words, tries):
+def test_a_temporary_refusal_is_tried_twice(words, tries):
     """Starting up and a full pool; a refusal stays one."""
     with answering(refusal("XX000", words)) as pooler:
         source = without_tls(pooler)
@@ -555,7 +555,7 @@ def test_what_may_be_over_in_a_moment_is_tried_twice(words, tries):
         assert pooler.connections == tries
 
 
-def test_a_role_without_a_connection_left_is_told_so(server):
+def test_a_role_at_its_connection_limit_is_reported(server):
     """The server's own words for it are read."""
     with pytest.raises(TooManyConnections):
         asked(server, "full_up").database_row()
@@ -598,7 +598,7 @@ def test_a_role_without_a_connection_left_is_told_so(server):
         ("XX000", "something of its own about reader and its host", SourceRefused),
     ],
 )
-def test_what_a_server_or_pooler_refuses_with_is_told_apart(state, words, kind):
+def test_refusals_of_a_server_and_a_pooler_are_distinguished(state, words, kind):
     """Each refusal has its own kind, and none repeats the server's words."""
     with answering(refusal(state, words)) as pooler, pytest.raises(SourceError) as refused:
         without_tls(pooler).database_row()
@@ -610,24 +610,24 @@ def test_what_a_server_or_pooler_refuses_with_is_told_apart(state, words, kind):
 
 def test_what_speaks_another_protocol_is_no_database():
     """A web server at the database's port is misread or unreachable, in time."""
-    told = b"HTTP/1.1 400 Bad Request\r\n\r\n<html>"
-    with answering(told) as web, pytest.raises(SourceError) as refused:
+    content = b"HTTP/1.1 400 Bad Request\r\n\r\n<html>"
+    with answering(content) as web, pytest.raises(SourceError) as refused:
         without_tls(web).database_row()
     assert isinstance(refused.value, SourceMisread | SourceUnreachable)
 
 
 @pytest.mark.parametrize(
-    ("dsn", "told"),
+    ("dsn", "content"),
     [
         ("postgresql://a:hidden@h/d?pgbouncer=true", "got the unknown parameter pgbouncer"),
         ("hidden nonsense", "got another form"),
         ("postgresql://a:hidden@[::1/d", "got another form"),
     ],
 )
-def test_a_connection_string_that_is_none_is_refused_without_showing_it(dsn, told):
+def test_a_connection_string_that_is_none_is_refused_without_showing_it(dsn, content):
     """The variable is named, its content is not."""
     with pytest.raises(SourceMisread) as refused:
         at(dsn).database_row()
     assert str(refused.value) == (
-        f"database: DATABASE_URL: expected a connection string that libpq knows, {told}"
+        f"database: DATABASE_URL: expected a connection string that libpq knows, {content}"
     )

@@ -23,5 +23,5 @@ from hour24.witnesses.database.masking import LONGEST, mask_literals
     ],
 )
 def test_literals_and_comments_do_not_leave(query, shown):
-    """What is somebody's data is masked, names and parameters stay."""
+    """User data is masked, names and parameters stay."""
     assert mask_literals(query) == shown

@@ -74,7 +74,7 @@ class NearMinute(WallClock):
         return datetime.fromtimestamp(time.time() + self.shift, UTC)
 
 
-class Told:
+class Canned:
     """A transport that answers from a function, without a network."""
 
     def __init__(self, reply=lambda plan, at: Reply(200, data=FINE.body, took_ms=12.0)) -> None:
@@ -177,7 +177,7 @@ def test_a_plan_does_not_print_its_secrets():
 def test_a_minute_of_good_probes():
     """Six slots, six samples, six uptimes."""
     plan = plans(production("http://a", health=Health(url="http://a/h", schema=SCHEMA)))[0]
-    line = minute_line(plan, MINUTE, Told(), simulated=True, vantage="here")
+    line = minute_line(plan, MINUTE, Canned(), simulated=True, vantage="here")
     assert (line.due, line.missed, line.failed, line.statuses) == (6, [], {}, {"200": 6})
     assert sum(line.latency.values()) == 6
     assert [(round(at - plan.phase_s), up) for at, up, _ in line.uptimes] == [
@@ -210,7 +210,7 @@ def test_a_minute_of_good_probes():
 def test_how_a_reply_is_read(reply, fate, status):
     """Good, failed with its reason, limited, or sent too late to count as fine."""
     plan = plans(production("http://a", health=Health(url="http://a/h", schema=SCHEMA)))[0]
-    line = minute_line(plan, MINUTE, Told(lambda plan, at: reply))
+    line = minute_line(plan, MINUTE, Canned(lambda plan, at: reply))
     fates = {
         "missed": len(line.missed),
         "limited": len(line.limited),
@@ -226,8 +226,8 @@ def test_an_endpoint_is_good_with_the_statuses_it_expects():
     """404 is good where the file says so, and 200 then is not."""
     endpoint = Endpoint(name="e", url="http://a/e", target_ms=5, expect_status=(404,))
     plan = plans(production("http://a", endpoints={"e": endpoint}))[1]
-    assert minute_line(plan, MINUTE, Told(lambda p, at: Reply(404))).failed == {}
-    assert minute_line(plan, MINUTE, Told(lambda p, at: Reply(200))).failed == {"200": [0, 1]}
+    assert minute_line(plan, MINUTE, Canned(lambda p, at: Reply(404))).failed == {}
+    assert minute_line(plan, MINUTE, Canned(lambda p, at: Reply(200))).failed == {"200": [0, 1]}
 
 
 def test_a_simulation_writes_lines_and_alarms(tmp_path):
@@ -249,7 +249,7 @@ def test_a_simulation_writes_lines_and_alarms(tmp_path):
         websocket=WebSocketTarget(url="ws://a/ws"),
     )
     writer = LineWriter(tmp_path / "s-1.jsonl")
-    assert len(list(simulate(plans(chosen), window, Told(reply), writer))) == 4 * 240
+    assert len(list(simulate(plans(chosen), window, Canned(reply), writer))) == 4 * 240
     seen = read(tmp_path, window)
     health = seen.probes("health", window)
     assert (health.due, health.kept, health.bad, health.simulated) == (1440, 1440, 30, True)
@@ -604,11 +604,11 @@ def test_a_disk_that_fails_for_a_while_loses_nothing(tmp_path):
     background = BackgroundWriter(writer)
     plan = plans(production("http://a"))[0]
     for i in range(3):
-        background.line(minute_line(plan, MINUTE + 60 * i, Told()))
+        background.line(minute_line(plan, MINUTE + 60 * i, Canned()))
     time.sleep(0.3)
     assert background.unwritten == 3
     broken.clear()
-    background.line(minute_line(plan, MINUTE + 180, Told()))
+    background.line(minute_line(plan, MINUTE + 180, Canned()))
     background.close()
     assert background.unwritten == 0
     assert len((tmp_path / "t-1.jsonl").read_bytes().splitlines()) == 4
@@ -707,7 +707,7 @@ def test_a_prober_stays_small():
 def test_lines_as_text():
     """A minute in a few words; the service's own text is shown without control characters."""
     plan = plans(production("http://a", health=Health(url="http://a/h", schema=SCHEMA)))[0]
-    line = minute_line(plan, MINUTE, Told(lambda p, at: Reply(503)))
+    line = minute_line(plan, MINUTE, Canned(lambda p, at: Reply(503)))
     assert format_minute(line) == "health 0/6 (6 x 503)"
     at = datetime.fromtimestamp(MINUTE, UTC)
     alarm = Alarm(at=at, rule="error_rate", since=at, says="\x1b[31mred\r")
@@ -728,7 +728,7 @@ def test_what_it_shows(tmp_path, terminal):
     with Display.on(out, watch, watch.whole.end, len(chosen)) as display:
         for minute in range(3):
             for plan in chosen:
-                display.line(minute_line(plan, MINUTE + 60 * minute, Told()))
+                display.line(minute_line(plan, MINUTE + 60 * minute, Canned()))
         at = datetime.fromtimestamp(MINUTE, UTC)
         display.alarm(Alarm(at=at, rule="health_failing", since=at, says="health has failed"))
         display.end(0, stopped=True)

@@ -1,4 +1,4 @@
-"""Every criterion has been seen to fail, and seen blind: the whole table, played."""
+"""Every criterion can FAIL and can report missing data: the whole table, rehearsed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def proved(case: Case) -> dict[tuple[str, Outcome], Proof]:
 
 
 PLAYS = [
-    # one worker plays a case for all criteria that share it: tests/conftest.py reads play3
-    pytest.param(case, *each, id=f"play{number} {'-'.join(each)}")
+    # one worker runs a case for all criteria that share it: tests/conftest.py reads case3
+    pytest.param(case, *each, id=f"case{number} {'-'.join(each)}")
     for number, case in enumerate(sorted(CASES, key=lambda case: -len(case.hours)))
     for each in CASES[case]
 ]
@@ -32,7 +32,7 @@ PLAYS = [
 @pytest.mark.suite("proof", short=12)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("case", "name", "wanted"), PLAYS)
-def test_each_criterion_was_seen_to_fail_and_seen_blind(
+def test_each_criterion_can_fail_and_can_report_missing_data(
     case: Case, name: str, wanted: Outcome
 ) -> None:
     """A green line is worth something only when it could have been another."""
@@ -57,7 +57,7 @@ def test_each_fault_is_one_incident(case: Case, name: str, wanted: Outcome) -> N
 
 def test_each_criterion_has_a_play_for_each_of_the_two() -> None:
     """The full form leaves no criterion out."""
-    assert sorted((play.values[1], play.values[2]) for play in PLAYS) == sorted(
+    assert sorted((case.values[1], case.values[2]) for case in PLAYS) == sorted(
         (name, wanted) for name in CRITERIA for wanted in (Outcome.FAIL, Outcome.INCONCLUSIVE)
     )
 
@@ -68,7 +68,10 @@ def test_silences_are_of_witnesses_and_faults_of_the_system() -> None:
         proof = criterion.proof
         assert proof is not None, name
         for fault in parse_faults(proof.faults):
-            told = fault.name in ("sentry_deaf", "sentry_dropping")  # it is Sentry that is watched
-            assert told or not FAULTS[fault.name].witness, name
+            result = fault.name in (
+                "sentry_deaf",
+                "sentry_dropping",
+            )  # it is Sentry that is watched
+            assert result or not FAULTS[fault.name].witness, name
         silent = [FAULTS[fault.name] for fault in parse_faults(proof.silence)]
         assert any(kind.witness for kind in silent) or name == "ERRORS-TOP", name

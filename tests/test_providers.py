@@ -79,7 +79,7 @@ def _by_other(answer: Evidence, **more: Any) -> Evidence:
     return structs.replace(answer, question=question)
 
 
-def test_no_criterion_passes_beside_a_witness_that_is_silent(passed: list[Judged]) -> None:
+def test_no_criterion_passes_with_a_silent_witness(passed: list[Judged]) -> None:
     """Whatever the others say, unless the objective says why that silence hides no FAIL."""
     assert len({judged.id for judged in passed}) >= 18
     for judged in passed:
@@ -94,7 +94,7 @@ def test_no_criterion_passes_beside_a_witness_that_is_silent(passed: list[Judged
             assert verdict.outcome == OPEN, (judged.id, name)
 
 
-def test_no_criterion_passes_beside_a_list_that_was_cut_off(passed: list[Judged]) -> None:
+def test_no_criterion_passes_with_a_truncated_list(passed: list[Judged]) -> None:
     """What was read may be all good, and the rest may not be."""
     tried = 0
     for judged in passed:
@@ -177,7 +177,7 @@ def _view(who: str, *, second: bool, absent: bool, total: int) -> providers.View
     )
 )
 def test_the_rule_for_any_number_of_witnesses(many: list[tuple[Outcome, bool, bool, int]]) -> None:
-    """FAIL by any whom no census contradicts; PASS only where nobody who counts is undecided."""
+    """FAIL by any that no census contradicts; PASS only if none that counts is undecided."""
     seen = {
         str(number or ""): _view(f"w{number}", second=second, absent=absent, total=total)
         for number, (_, second, absent, total) in enumerate(many)
@@ -259,10 +259,10 @@ def test_counts_of_other_windows_do_not_contradict_each_other() -> None:
         (EventsBelow(per_hour=5), "events"),
     ],
 )
-def test_an_empty_list_beside_events_of_the_same_source_is_no_pass(
+def test_an_empty_list_despite_events_of_the_same_source_does_not_pass(
     objective: Objective, name: str
 ) -> None:
-    """No issue beside error events, or no event beside issues: one of the two answers is wrong."""
+    """Error events but no issue, or issues but no event: one of the two answers is wrong."""
     asked = Question(source="sentry", asked="x", at=AT, window=WINDOW, title="Sentry")
     empty = Listing(question=asked, what=name, items=(), about={UNLISTED: 0.0})
     assert objective.judge({name: empty}).outcome == PASS

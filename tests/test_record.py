@@ -55,8 +55,8 @@ def test_one_content_has_one_form() -> None:
     assert data == again
 
 
-def test_moments_are_in_utc() -> None:
-    """A moment of another zone is the same moment with Z."""
+def test_times_are_in_utc() -> None:
+    """A time of another zone is the same time with Z."""
     tehran = timezone(timedelta(hours=3, minutes=30))
     data = record.canonical(one(started=one().started.astimezone(tehran)))
     assert json.loads(data)["started"] == "2025-12-21T19:17:00Z"
@@ -97,7 +97,7 @@ def test_any_text_survives(text: str) -> None:
     ],
 )
 def test_what_would_not_come_back_is_not_written(changes: dict[str, Any], says: str) -> None:
-    """NaN, infinity, a moment without its zone, an open chain: refused with their place."""
+    """NaN, infinity, a time without its zone, an open chain: refused with their path."""
     with pytest.raises(LedgerError) as refusal:
         record.canonical(one(**changes))
     assert str(refusal.value) == says
@@ -158,7 +158,7 @@ def _drop(name: str) -> Callable[[dict[str, Any]], None]:
 def test_what_is_not_of_its_form_is_not_read(
     edit: Callable[[dict[str, Any]], None], says: str
 ) -> None:
-    """Each difference is told with its place, what was expected and what was found."""
+    """Each difference is reported with its path, what was expected and what was found."""
     content = json.loads(record.canonical(one()))
     edit(content)
     with pytest.raises(LedgerError) as refusal:

@@ -43,7 +43,7 @@ def test_a_secret_is_found_in_a_file(how: str, tmp_path: Path) -> None:
 def test_a_secret_is_found_deep_in_a_long_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A prober's file is looked through in pieces, to its end."""
+    """A prober's file is searched in pieces, to its end."""
     monkeypatch.setattr("hour24.secrets.redactor.PIECE_BYTES", 100)
     path = tmp_path / "prober-1.jsonl"
     lines = [json.dumps({"minute": n, "reason": "timeout"}) for n in range(50)]
@@ -94,7 +94,7 @@ def test_only_files_that_changed_are_read_again(
     assert (tmp_path / "hour00.a1.html.quarantined").exists()
 
 
-def test_a_secret_that_was_changed_is_looked_for_in_what_was_searched(
+def test_a_changed_secret_is_searched_again_in_finished_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rotated token keeps its name; an old page may hold its new value."""

@@ -114,7 +114,7 @@ def test_enough_forms_are_planted():
 
 @pytest.mark.parametrize(("name", "how"), PLANTED)
 def test_a_secret_is_redacted_in_every_form(name, how, tmp_path: Path):
-    """In a text, in nested data and in a finished file; what stands beside it stays."""
+    """In a text, in nested data and in a finished file; the text around it stays."""
     redactor = Redactor(SECRETS.items())
     written = ENCODERS[how](SECRETS[name])
     text = f"request to db failed ({written}) after 3 s"
@@ -135,7 +135,7 @@ def test_a_secret_is_redacted_in_every_form(name, how, tmp_path: Path):
 
 
 def test_text_that_only_looks_encoded_stays():
-    """Digests, addresses, prose, regular expressions, percentages and entities of nobody."""
+    """Digests, addresses, prose, regular expressions, percentages and entities."""
     redactor = Redactor(SECRETS.items())
     for text in (
         "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -173,7 +173,7 @@ DISGUISES: dict[str, Encoder] = {
 @pytest.mark.parametrize("how", DISGUISES)
 @pytest.mark.parametrize("other", OTHERS)
 def test_others_secrets_of_known_shapes_are_redacted(other, how):
-    """Nobody told us of them; their form does."""
+    """They are not configured; their form gives them away."""
     clean = Redactor([]).text(f"ERROR cannot use {DISGUISES[how](other)} today")
     assert "[redacted]" in clean
     for part in ("hunter2secret", "IOSFODNN7", "Ny29w", "456789abcdef", "QIBADANB", "dozjgNry"):

@@ -120,7 +120,7 @@ def test_its_production_toml_is_whole(production: config.Production):
 def test_the_health_document_is_the_agreed_one(
     rehearsal: Rehearsal, production: config.Production, session: requests.Session
 ):
-    """Health answers as its schema says, at the rehearsal's moment, from both instances."""
+    """Health answers as its schema says, at the rehearsal's time, from both instances."""
     output = [session.get(production.health.url, timeout=5) for _ in range(4)]
     for answer in output:
         jsonschema.Draft202012Validator(production.health.schema).validate(answer.json())
@@ -167,7 +167,7 @@ def test_health_under_a_fault(
     assert (answer.json()["timestamp"] == "2026-11-24T10:00:00.000Z") is fresh
 
 
-def test_silence_is_told_apart(
+def test_kinds_of_silence_are_distinguished(
     rehearsal: Rehearsal, production: config.Production, session: requests.Session
 ):
     """When the backend is down the control address answers; when the network is, it does not."""
@@ -237,7 +237,7 @@ def test_the_database_answers_the_runbook(rehearsal: Rehearsal):
         rows(rehearsal, "SELECT * FROM public.calls")
 
 
-def test_statements_are_the_story_s(rehearsal: Rehearsal):
+def test_statements_come_from_the_scenario(rehearsal: Rehearsal):
     """Statements grow with the hours; a slow one appears with its fault, and one is running."""
     query = (
         "SELECT queryid, calls, mean_exec_time, max_exec_time, query "

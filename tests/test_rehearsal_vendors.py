@@ -239,7 +239,7 @@ def test_issues_count_what_the_events_list(asked: Asked):
 
 
 @pytest.mark.parametrize("direction", ["backward", "forward"])
-def test_logs_are_paged_by_moments(asked: Asked, direction: str):
+def test_logs_are_paged_by_time(asked: Asked, direction: str):
     """Every line of the window comes once, in order, whatever the direction."""
     asked.rehearsal.set_faults()
     window = {"startTime": "2026-11-24T09:00:00Z", "endTime": "2026-11-24T09:50:00Z"}

@@ -60,16 +60,16 @@ LOGS = ("error_lines", "watched_lines", "beats")
 
 def at(seconds: float) -> str:
     """RFC 3339, so many seconds into the window."""
-    moment = WINDOW.start + timedelta(seconds=seconds)
-    return moment.isoformat().replace("+00:00", "Z")
+    time_ = WINDOW.start + timedelta(seconds=seconds)
+    return time_.isoformat().replace("+00:00", "Z")
 
 
 def epoch(seconds: float) -> float:
     return WINDOW.start.timestamp() + seconds
 
 
-def told(body: Any, status: int = 200, **headers: str) -> Answer:
-    """An answer as Render's server sends it, at the checkpoint's moment."""
+def as_json(body: Any, status: int = 200, **headers: str) -> Answer:
+    """An answer as Render's server sends it, at the time of the checkpoint."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     date = format_datetime(HOUR_4.due, usegmt=True)
     return Answer(status, data, {"Content-Type": "application/json", "Date": date, **headers})
@@ -143,7 +143,7 @@ def asking() -> Iterator[Callable[..., Asking]]:
 
 
 def metric(*found: Any) -> Answer:
-    return told(list(found))
+    return as_json(list(found))
 
 
 def every_minute(value: float = 50.0, minutes: int = 240) -> list[tuple[float, float | None]]:
@@ -159,16 +159,16 @@ def paged(*pages: dict[str, Any]) -> Callable[[str, dict[str, str]], Answer]:
 
     def answer(path: str, params: dict[str, str]) -> Answer:
         if params["direction"] == "backward":
-            return told(page(line(9000)))
+            return as_json(page(line(9000)))
         if "error" not in params.get("level", ""):
-            return told(page())
-        return told(pages[starts[params["startTime"]]])
+            return as_json(page())
+        return as_json(pages[starts[params["startTime"]]])
 
     return answer
 
 
 def test_pages_are_followed_and_a_line_counts_once(asking):
-    """Both moments of a page are asked for next as told; the line on both pages is one."""
+    """The next page starts and ends at the times given; a line on both pages counts once."""
     one = page(
         line(1, "it broke", level="error"),
         line(2, "it broke", level="error"),
@@ -213,7 +213,7 @@ def test_a_later_page_that_fails_leaves_a_part(asking):
     one = page(line(1, "ERROR it broke", level="error"), more=True, start=at(2))
 
     def answer(path: str, params: dict[str, str]) -> Answer:
-        return told(one) if params["startTime"] == at(0) else told({"message": "busy"}, 503)
+        return as_json(one) if params["startTime"] == at(0) else as_json({"message": "busy"}, 503)
 
     found = asking(answer).render.error_lines(WINDOW)
     assert [item["message"] for item in found.items] == ["ERROR it broke"]
@@ -229,7 +229,7 @@ def endless(message: str) -> Callable[[str, dict[str, str]], Answer]:
     def answer(path: str, params: dict[str, str]) -> Answer:
         n = next(number) / 10
         each = {**line(1, message, n, level="error"), "id": f"log-{n}"}
-        return told(page(each, more=True, start=at(n)))
+        return as_json(page(each, more=True, start=at(n)))
 
     return answer
 
@@ -264,7 +264,7 @@ def broken_after(pages: int, good: Callable[[str, dict[str, str]], Answer]) -> A
 
 def test_events_whose_second_page_fails_are_a_part(asking):
     """A failure on the first page is one; that there was no other is not known."""
-    first = told([event(1, 60.0)])
+    first = as_json([event(1, 60.0)])
     found = asking(broken_after(1, lambda path, params: first)).render.platform_events(WINDOW)
     assert [item["id"] for item in found.items] == ["evt-1"]
     assert not found.complete
@@ -282,7 +282,7 @@ def test_past_the_page_cap_the_first_error_lines_stand(asking):
 
 def test_pages_that_never_end_are_refused(asking):
     """A page that sends us to a period already asked is misread, at once."""
-    render = asking(told(page(line(1, level="error"), more=True)))
+    render = asking(as_json(page(line(1, level="error"), more=True)))
     with pytest.raises(SourceMisread, match=r"page 1: nextStartTime.*expected a new period"):
         render.render.error_lines(WINDOW)
     assert len(render.asked) == 1
@@ -291,7 +291,7 @@ def test_pages_that_never_end_are_refused(asking):
 @pytest.mark.parametrize(("start", "end"), [(90_000.0, 90_001.0), (20.0, 10.0), (-90.0, 10.0)])
 def test_pages_that_lead_elsewhere_are_refused(asking, start, end):
     """The next period lies in the window and does not run backwards."""
-    render = asking(told(page(line(1), more=True, start=at(start), end=at(end))))
+    render = asking(as_json(page(line(1), more=True, start=at(start), end=at(end))))
     with pytest.raises(SourceMisread, match="expected a period of the window"):
         render.render.error_lines(WINDOW)
 
@@ -300,7 +300,7 @@ def test_pages_that_lead_elsewhere_are_refused(asking, start, end):
 
 
 def holding(
-    *lines: dict[str, Any], blind: bool = False, expressions: bool = True
+    *lines: dict[str, Any], levels_unknown: bool = False, expressions: bool = True
 ) -> Callable[[str, dict[str, str]], Answer]:
     """A log with these lines, filtered by level and text as Render does; or never finding any.
 
@@ -309,7 +309,7 @@ def holding(
     """
 
     def passes(each: dict[str, Any], params: dict[str, str]) -> bool:
-        if blind and ("level" in params or "text" in params):
+        if levels_unknown and ("level" in params or "text" in params):
             return False
         labels = {label["name"]: label["value"] for label in each["labels"]}
         inside = params["startTime"] <= each["timestamp"] < params["endTime"]
@@ -323,7 +323,7 @@ def holding(
             return re.search(value[1:-1], text) is not None
         return not value or value.strip("*").lower() in text.lower()
 
-    return lambda path, params: told(page(*(one for one in lines if passes(one, params))))
+    return lambda path, params: as_json(page(*(one for one in lines if passes(one, params))))
 
 
 @pytest.mark.parametrize("expressions", [True, False])
@@ -392,7 +392,7 @@ def test_a_coloured_beat_and_a_coloured_word_are_seen(asking):
 
 def test_a_filter_that_does_not_filter_adds_no_error(asking):
     """Lines that the filter should not have let through are no ERROR lines."""
-    render = asking(told(page(line(1), line(2, "ERROR it broke"))))
+    render = asking(as_json(page(line(1), line(2, "ERROR it broke"))))
     assert [item["id"] for item in render.render.error_lines(WINDOW).items] == ["log-2"]
 
 
@@ -400,7 +400,7 @@ def test_a_filter_that_does_not_filter_adds_no_error(asking):
 def test_a_filter_that_hides_lines_is_misread(asking, method):
     """None found where the newest lines hold one proves nothing."""
     lines = (line(1, "ERROR database"), line(2, "INFO heartbeat worker=dialer"))
-    render = asking(holding(*lines, blind=True))
+    render = asking(holding(*lines, levels_unknown=True))
     with pytest.raises(SourceMisread, match="newest: expected lines that its own filters find"):
         METHODS[method](render.render)
 
@@ -411,7 +411,7 @@ def test_no_error_line_is_an_answer_only_of_a_log_that_holds_something(asking):
     assert (clean.items, clean.complete) == ((), True)
     for method in LOGS:
         with pytest.raises(SourceEmpty, match="expected a line of any kind in the window"):
-            METHODS[method](asking(told(page())).render)
+            METHODS[method](asking(as_json(page())).render)
 
 
 def test_watched_lines_are_counted_by_word(asking):
@@ -432,7 +432,7 @@ def test_watched_lines_are_counted_by_word(asking):
     assert quiet.parts == {"WARN": 0, "database": 0, "timeout": 0}
 
 
-def test_beats_are_told_by_worker_at_their_moments(asking):
+def test_beats_are_returned_by_worker_with_their_times(asking):
     """One line a worker, ascending; arrivals are not known; the platform is asked for the text."""
     render = asking(
         holding(
@@ -460,14 +460,14 @@ def test_a_beat_on_two_pages_is_one(asking):
 
     def answer(path: str, params: dict[str, str]) -> Answer:
         if params["startTime"] == at(0) and params["direction"] == "forward":
-            return told(page(*beats[:2], more=True, start=at(60)))
-        return told(page(*beats[1:]))
+            return as_json(page(*beats[:2], more=True, start=at(60)))
+        return as_json(page(*beats[1:]))
 
     (found,) = asking(answer).render.beats(WINDOW, JOBS).lines
     assert found.times == (epoch(30), epoch(60), epoch(90))
 
 
-def test_no_beat_is_told_after_a_look_without_a_filter(asking):
+def test_no_beat_is_reported_only_after_an_unfiltered_query(asking):
     """A log without a beat has no line; a beat that only shows without the filter is misread."""
     silent = asking(holding(line(1)))
     assert silent.render.beats(WINDOW, JOBS).lines == ()
@@ -479,9 +479,9 @@ def test_no_beat_is_told_after_a_look_without_a_filter(asking):
 
     def answer(path: str, params: dict[str, str]) -> Answer:
         if "text" in params:
-            return told(page())
+            return as_json(page())
         if params["direction"] == "backward":
-            return told(page(*later))
+            return as_json(page(*later))
         return whole(path, params)
 
     with pytest.raises(SourceMisread, match="expected beats by the filter too"):
@@ -553,7 +553,7 @@ def test_neighbouring_windows_share_no_value_and_lose_none(asking):
 
 
 def test_null_is_no_value_and_never_zero(asking):
-    """A null leaves a hole: the count is a sample, the line has a hole."""
+    """A null leaves a gap: the count is a sample, the line has a gap."""
     values = [(0.0, 5.0), (60.0, None), (120.0, 7.0)]
     answer = metric(series([*values, *every_minute()[3:]], "requests", statusCode="200"))
     found = asking(answer).render.responses(WINDOW)
@@ -566,7 +566,7 @@ def test_null_is_no_value_and_never_zero(asking):
 
 
 def test_one_null_among_the_statuses_makes_a_sample(asking):
-    """A minute whose failures are not known is not counted whole."""
+    """A minute with unknown failures is not counted at all."""
     good = series(every_minute(), "requests", statusCode="200")
     answer = metric(good, series([(60.0, None)], "requests", statusCode="500"))
     assert asking(answer).render.responses(WINDOW).basis == "sample"
@@ -588,7 +588,7 @@ def test_nothing_measured_is_no_data(asking, method, nothing):
         values = [(0.0, None)] if nothing == "nulls" else []
         found = [series(values, unit, statusCode="200", instance="i-1")]
     with pytest.raises(SourceEmpty, match="expected values of srv-1 in the window") as refused:
-        METHODS[method](asking(told(found)).render)
+        METHODS[method](asking(as_json(found)).render)
     assert refused.value.code == "no_data"
     assert refused.value.question.attempts[0].result == "200"
 
@@ -622,7 +622,7 @@ def test_memory_is_in_mb_whatever_its_unit(asking, unit, value, mb):
     [("memory", "percent"), ("memory", "seconds"), ("memory", ""), ("responses", "requests/s")],
 )
 def test_an_unknown_unit_is_misread(asking, method, unit):
-    """A number whose unit is not known is no number."""
+    """A number with an unknown unit is refused."""
     answer = metric(series([(0.0, 1.0)], unit, instance="i-1", statusCode="200"))
     with pytest.raises(SourceMisread, match=r"\[0\]\.unit: expected one of"):
         METHODS[method](asking(answer).render)
@@ -710,15 +710,15 @@ def listed(*items: dict[str, Any], size: int = 2) -> Callable[[str, dict[str, st
 
     def answer(path: str, params: dict[str, str]) -> Answer:
         if path == f"/services/{SERVICE}":
-            return told({"id": SERVICE})
+            return as_json({"id": SERVICE})
         cursors = [item["cursor"] for item in items]
         start = cursors.index(params["cursor"]) + 1 if "cursor" in params else 0
-        return told(list(items[start : start + size]))
+        return as_json(list(items[start : start + size]))
 
     return answer
 
 
-def test_events_are_paged_and_told_in_words(asking):
+def test_events_are_paged_and_returned_in_words(asking):
     """Oldest first, with the same start on every page; unknown types are taken as they are."""
     render = asking(
         listed(
@@ -761,22 +761,22 @@ def test_no_event_is_an_answer_of_a_service_that_is_seen(asking):
     assert render.asked[-1][0] == f"/services/{SERVICE}"
 
     def unseen(path: str, params: dict[str, str]) -> Answer:
-        return told([]) if path.endswith("/events") else told({"message": "not found"}, 404)
+        return as_json([]) if path.endswith("/events") else as_json({"message": "not found"}, 404)
 
     with pytest.raises(SourceRefused, match="expected service srv-1 of tea-1"):
         asking(unseen).render.platform_events(WINDOW)
     with pytest.raises(SourceMisread, match=r"service\.id: expected to be there"):
-        asking(lambda path, _: told([] if path.endswith("/events") else {})).render.platform_events(
-            WINDOW
-        )
+        asking(
+            lambda path, _: as_json([] if path.endswith("/events") else {})
+        ).render.platform_events(WINDOW)
 
 
 def test_lists_that_never_end_are_refused(asking):
     """A cursor that comes again is misread; of more pages than the cap the first are a part."""
     with pytest.raises(SourceMisread, match='cursor: expected one that leads on, got "c1"'):
-        asking(told([event(1, 1.0)])).render.platform_events(WINDOW)
+        asking(as_json([event(1, 1.0)])).render.platform_events(WINDOW)
     number = iter(range(1000))
-    render = asking(lambda path, params: told([event(next(number), 1.0)]))
+    render = asking(lambda path, params: as_json([event(next(number), 1.0)]))
     found = render.render.platform_events(WINDOW)
     assert (len(found.items), found.complete) == (20, False)
     assert "expected at most 2000 events, got more" in found.note
@@ -791,14 +791,14 @@ def test_an_event_far_outside_the_window_is_misread(asking):
 
 
 def deploy(number: int, created: float | None = None, **more: Any) -> dict[str, Any]:
-    told_ = {"id": f"dep-{number}", **more}
+    text = {"id": f"dep-{number}", **more}
     if created is not None:
-        told_ |= {
+        text |= {
             "createdAt": at(created),
             "startedAt": at(created),
             "finishedAt": at(created + 90),
         }
-    return {"deploy": told_, "cursor": f"c{number}"}
+    return {"deploy": text, "cursor": f"c{number}"}
 
 
 def test_deploys_of_the_window_and_the_live_one(asking):
@@ -837,7 +837,7 @@ def test_of_a_deploy_only_the_id_is_promised(asking):
     assert {item["id"] for item in found.items} == {"dep-1", "dep-2", "dep-3"}
     assert found.items[0]["created"] is None
     with pytest.raises(SourceMisread, match=r"deploy\.id: expected to be there"):
-        asking(told([{"deploy": {}, "cursor": "c"}])).render.deploys(WINDOW)
+        asking(as_json([{"deploy": {}, "cursor": "c"}])).render.deploys(WINDOW)
 
 
 def test_a_service_without_any_deploy_is_no_data(asking):
@@ -853,16 +853,16 @@ def test_a_service_without_any_deploy_is_no_data(asking):
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (told({"message": "no"}, 401), SourceRefused),
-        (told({"message": "no"}, 403), SourceRefused),
-        (told({"message": "not found"}, 404), SourceRefused),
-        (told({"message": "limit"}, 429, **{"Ratelimit-Reset": "3600"}), SourceLimited),
-        (told({"message": "busy"}, 503), SourceFailed),
-        (told(b"<!doctype html><html></html>"), SourceMisread),
-        (told(b"null"), SourceMisread),
-        (told(b'[{"value": NaN}]'), SourceMisread),
-        (told(b'[{"labels": [], "unit": "byt'), SourceMisread),
-        (told(b'"text"'), SourceMisread),
+        (as_json({"message": "no"}, 401), SourceRefused),
+        (as_json({"message": "no"}, 403), SourceRefused),
+        (as_json({"message": "not found"}, 404), SourceRefused),
+        (as_json({"message": "limit"}, 429, **{"Ratelimit-Reset": "3600"}), SourceLimited),
+        (as_json({"message": "busy"}, 503), SourceFailed),
+        (as_json(b"<!doctype html><html></html>"), SourceMisread),
+        (as_json(b"null"), SourceMisread),
+        (as_json(b'[{"value": NaN}]'), SourceMisread),
+        (as_json(b'[{"labels": [], "unit": "byt'), SourceMisread),
+        (as_json(b'"text"'), SourceMisread),
         (Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[{"), SourceMisread),
         (Answer(raw=b""), SourceUnreachable),
     ],
@@ -896,7 +896,7 @@ def test_what_is_no_answer_is_an_error_with_its_question(asking, method, answer,
 
 def test_a_short_limit_is_waited_for(asking):
     """Ratelimit-Reset below a billion is seconds from now."""
-    answers = iter([told({}, 429, **{"Ratelimit-Reset": "7"})])
+    answers = iter([as_json({}, 429, **{"Ratelimit-Reset": "7"})])
     good = metric(series(every_minute(), "requests", statusCode="200"))
     render = asking(lambda path, params: next(answers, good))
     found = render.render.responses(WINDOW)
@@ -915,9 +915,9 @@ def test_a_short_limit_is_waited_for(asking):
     ],
 )
 def test_a_line_that_is_not_as_documented_is_misread(asking, change, says):
-    """A line without moment, message, labels or id is refused, with its place."""
+    """A line without time, message, labels or id is refused, with its path."""
     with pytest.raises(SourceMisread) as refused:
-        asking(told(page({**line(1), **change}))).render.error_lines(WINDOW)
+        asking(as_json(page({**line(1), **change}))).render.error_lines(WINDOW)
     assert says in str(refused.value)
     assert "page 1.logs[0]" in str(refused.value)
 
@@ -926,7 +926,7 @@ def test_a_line_that_is_not_as_documented_is_misread(asking, change, says):
 def test_a_page_that_is_not_as_documented_is_misread(asking, change):
     """Whether there is more is said by true or false and nothing else."""
     with pytest.raises(SourceMisread, match=r"page 1\.(hasMore|logs): expected"):
-        asking(told({**page(line(1)), **change})).render.error_lines(WINDOW)
+        asking(as_json({**page(line(1)), **change})).render.error_lines(WINDOW)
 
 
 # --- the rehearsal's own Render ---------------------------------------------------------------
@@ -938,7 +938,7 @@ def served() -> Iterator[Rehearsal]:
         yield rehearsal
 
 
-class Played:
+class RehearsedRender:
     """A rehearsal's Render, asked at hour 4."""
 
     def __init__(self, rehearsal: Rehearsal) -> None:
@@ -953,75 +953,77 @@ class Played:
 
 
 @pytest.fixture
-def played(served: Rehearsal) -> Played:
+def rehearsed(served: Rehearsal) -> RehearsedRender:
     served.set_faults()
     served.set_time(HOUR_4.due)
-    return Played(served)
+    return RehearsedRender(served)
 
 
-def test_a_healthy_rehearsal_answers_every_question(played):
+def test_a_healthy_rehearsal_answers_every_question(rehearsed):
     """Each question has its answer, which goes through the record unchanged."""
     for method in METHODS:
-        found = played(method)
+        found = rehearsed(method)
         assert from_plain(to_plain(found)) == found
         assert found.question.window == WINDOW
-    responses: Counts = played("responses")
+    responses: Counts = rehearsed("responses")
     assert responses.basis == "census"
     assert 8_000 < responses.total < 20_000
     assert 0 < responses.bad < 0.01 * responses.total
-    memory: Series = played("memory", HOUR_4.settled_since_t0)
+    memory: Series = rehearsed("memory", HOUR_4.settled_since_t0)
     assert [len(each.values) for each in memory.lines] == [300, 300]
     assert all(150 < value < 300 for each in memory.lines for value in each.values)
-    assert {v for each in played("memory_limit").lines for v in each.values} == {512.0}
-    (load,) = played("load", HOUR_4.settled_since_t0).lines
+    assert {v for each in rehearsed("memory_limit").lines for v in each.values} == {512.0}
+    (load,) = rehearsed("load", HOUR_4.settled_since_t0).lines
     assert len(load.values) == 300
     assert sum(load.values) * 60 == pytest.approx(
-        played("responses", HOUR_4.settled_since_t0).total, rel=0.001
+        rehearsed("responses", HOUR_4.settled_since_t0).total, rel=0.001
     )
-    errors: Listing = played("error_lines")
+    errors: Listing = rehearsed("error_lines")
     assert len(errors.items) == responses.bad
     assert all(item["message"].startswith("ERROR ") for item in errors.items)
-    watched: Counts = played("watched_lines")
+    watched: Counts = rehearsed("watched_lines")
     assert watched.parts["WARN"] == 120
-    beats: Series = played("beats")
+    beats: Series = rehearsed("beats")
     assert [each.labels["worker"] for each in beats.lines] == ["dialer", "syncer"]
     assert [len(each.times) for each in beats.lines] == [480, 480]
-    assert played("platform_events").items == ()
-    assert [item["status"] for item in played("deploys").items] == ["live"]
+    assert rehearsed("platform_events").items == ()
+    assert [item["status"] for item in rehearsed("deploys").items] == ["live"]
 
 
-def test_windows_of_a_rehearsal_add_up(played):
+def test_windows_of_a_rehearsal_add_up(rehearsed):
     """What two halves count is what the whole counts."""
     half = WINDOW.start + (WINDOW.end - WINDOW.start) / 2
     halves = (Window(WINDOW.start, half), Window(half, WINDOW.end))
-    assert played("responses").total == sum(played("responses", each).total for each in halves)
-    whole = [item["id"] for item in played("error_lines").items]
-    assert whole == [i["id"] for each in halves for i in played("error_lines", each).items]
+    assert rehearsed("responses").total == sum(
+        rehearsed("responses", each).total for each in halves
+    )
+    whole = [item["id"] for item in rehearsed("error_lines").items]
+    assert whole == [i["id"] for each in halves for i in rehearsed("error_lines", each).items]
 
 
-def test_what_goes_wrong_in_a_rehearsal_is_seen(played):
+def test_what_goes_wrong_in_a_rehearsal_is_seen(rehearsed):
     """A restart, a deploy, stalled jobs, errors and warnings show where they should."""
-    played.rehearsal.set_faults("restart@1", "jobs_stalled@2", "log_errors@1", "log_warnings@0")
-    types = [item["type"] for item in played("platform_events").items]
+    rehearsed.rehearsal.set_faults("restart@1", "jobs_stalled@2", "log_errors@1", "log_warnings@0")
+    types = [item["type"] for item in rehearsed("platform_events").items]
     assert types == ["server_failed", "server_available"]
-    failed = played("platform_events").items[0]
-    assert failed["instance"].startswith(played.at.service)
+    failed = rehearsed("platform_events").items[0]
+    assert failed["instance"].startswith(rehearsed.at.service)
     assert "reason nonZeroExit 137" in failed["details"]
-    beats = {each.labels["worker"]: each.times for each in played("beats").lines}
+    beats = {each.labels["worker"]: each.times for each in rehearsed("beats").lines}
     assert max(beats["dialer"]) < (T0 + timedelta(hours=2)).timestamp()
     assert len(beats["syncer"]) == 480
-    messages = {item["message"] for item in played("error_lines").items}
+    messages = {item["message"] for item in rehearsed("error_lines").items}
     assert "ERROR mailer: smtp relay closed the conversation early" in messages
-    assert played("watched_lines").parts["WARN"] > 400
-    played.rehearsal.set_faults("deploy@2")
-    deploys = played("deploys").items
+    assert rehearsed("watched_lines").parts["WARN"] > 400
+    rehearsed.rehearsal.set_faults("deploy@2")
+    deploys = rehearsed("deploys").items
     assert [item["status"] for item in deploys] == ["live"]
-    assert [item["type"] for item in played("platform_events").items] == [
+    assert [item["type"] for item in rehearsed("platform_events").items] == [
         "deploy_started",
         "deploy_ended",
     ]
-    assert played("platform_events").items[0]["deploy"] == deploys[0]["id"]
-    assert len(played("memory").lines) == 4
+    assert rehearsed("platform_events").items[0]["deploy"] == deploys[0]["id"]
+    assert len(rehearsed("memory").lines) == 4
 
 
 @pytest.mark.parametrize(
@@ -1036,13 +1038,13 @@ def test_what_goes_wrong_in_a_rehearsal_is_seen(played):
         ("slow", {"source_unreachable"}),
     ],
 )
-def test_a_rehearsal_whose_render_fails_answers_nothing(played, way, codes):
+def test_a_rehearsal_with_a_failing_render_answers_nothing(rehearsed, way, codes):
     """Whatever the way, every question is refused with its code."""
-    played.rehearsal.set_faults(f"render_{way}@3")
+    rehearsed.rehearsal.set_faults(f"render_{way}@3")
     methods = ["memory"] if way == "slow" else list(METHODS)
     found = set()
     for method in methods:
         with pytest.raises(SourceError) as refused:
-            played(method)
+            rehearsed(method)
         found.add(refused.value.code)
     assert found <= codes

@@ -310,7 +310,7 @@ def sheets(page: Page) -> int:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a real rehearsal: hour 0, and hour 8 with errors and a silent witness."""
     reports = tmp_path_factory.mktemp("played")
     ended = rehearsed(reports, [0, 8], "error_spike@6", "render_unreachable@5")
@@ -325,10 +325,10 @@ REAL = ["hour00.a1", "hour08.a1", "index", "signoff"]
 @pytest.mark.parametrize("scripted", [True, False])
 @pytest.mark.parametrize("name", REAL)
 def test_a_real_page_opens_and_asks_for_nothing(
-    chromium: Browser, played: Path, name: str, scripted: bool
+    chromium: Browser, run_pages: Path, name: str, scripted: bool
 ) -> None:
     """With and without script: the word of the verdict, the banner, no request, no complaint."""
-    page, noticed = opened(chromium, played / f"{name}.html", java_script_enabled=scripted)
+    page, noticed = opened(chromium, run_pages / f"{name}.html", java_script_enabled=scripted)
     shown = page.inner_text("body")
     assert noticed == []
     assert "REHEARSAL" in shown
@@ -340,10 +340,10 @@ def test_a_real_page_opens_and_asks_for_nothing(
 
 @pytest.mark.parametrize("name", REAL)
 def test_a_real_page_has_contrast_and_fits_every_screen(
-    chromium: Browser, played: Path, name: str
+    chromium: Browser, run_pages: Path, name: str
 ) -> None:
     """WCAG AA in both schemes, from a telephone to a desk, with all evidence unfolded."""
-    path = played / f"{name}.html"
+    path = run_pages / f"{name}.html"
     assert path.stat().st_size < 1_500_000
     page, _ = opened(chromium, path)
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -357,9 +357,9 @@ def test_a_real_page_has_contrast_and_fits_every_screen(
     page.context.close()
 
 
-def test_the_words_below_a_real_chart_do_not_touch(chromium: Browser, played: Path) -> None:
+def test_the_words_below_a_real_chart_do_not_touch(chromium: Browser, run_pages: Path) -> None:
     """On the narrowest charts and on a telephone."""
-    page, _ = opened(chromium, played / "hour08.a1.html")
+    page, _ = opened(chromium, run_pages / "hour08.a1.html")
     for width in (360, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         touching = page.evaluate(
@@ -375,10 +375,10 @@ def test_the_words_below_a_real_chart_do_not_touch(chromium: Browser, played: Pa
 
 
 def test_the_companion_of_a_real_checkpoint_counts_as_our_page_does(
-    chromium: Browser, played: Path
+    chromium: Browser, run_pages: Path
 ) -> None:
     """Its title is the verdict; INCONCLUSIVE is not counted among what failed."""
-    page, _ = opened(chromium, played / "hour08.a1.pytest.html")
+    page, _ = opened(chromium, run_pages / "hour08.a1.pytest.html")
     assert page.title() == "REHEARSAL FAIL, hour 8, w"
     verdicts = page.locator("td.col-verdict:visible").all_inner_texts()
     filters = re.sub(r"\s+", " ", page.inner_text(".filters"))

@@ -144,7 +144,7 @@ def test_a_name_inside_a_chart_fits_the_narrowest_one() -> None:
 
 
 def test_an_axis_of_counts_has_whole_numbers() -> None:
-    """Nobody sees two and a half events."""
+    """Two and a half events do not exist."""
     assert charts.steps(0, 7, whole=True) == [0.0, 5.0]
     assert 2.5 in charts.steps(0, 7)
 

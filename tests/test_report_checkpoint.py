@@ -387,7 +387,7 @@ def test_a_run_that_took_no_time_says_no_time() -> None:
 
 
 def test_why_the_watch_continues_with_an_unresolved_verdict_is_explained() -> None:
-    """Beside INCONCLUSIVE the word "proceed" needs its reason, also where nothing is to be done."""
+    """Next to INCONCLUSIVE the word "proceed" needs its reason, even if nothing is to be done."""
     early = changed(
         Sample(8).criteria(),
         "MEMORY-STABLE",

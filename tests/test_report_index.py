@@ -250,7 +250,7 @@ def test_the_sign_offs_cell_shows_what_24_hours_gave(tmp_path: Path) -> None:
 
 
 def test_a_pass_by_waiver_says_so_at_the_top(tmp_path: Path) -> None:
-    """Nobody takes a green tick for a day on which nothing failed."""
+    """A green tick is not mistaken for a day without failures."""
     failed = changed(
         Sample(0).criteria(), "DB-POOL", outcome=Outcome.FAIL, code="beyond_limit", reason="full"
     )

@@ -305,7 +305,7 @@ def test_a_platform_that_refuses(
 
 
 @pytest.mark.parametrize(("loses", "result"), [("done", "done"), ("undone", "unknown")])
-def test_a_lost_answer_is_looked_up_and_not_sent_again(
+def test_a_lost_answer_is_queried_and_not_sent_again(
     hosting: Hosting, ledger: Ledger, loses, result
 ):
     """The deploys show whether it happened; one POST either way."""

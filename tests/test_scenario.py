@@ -1,4 +1,4 @@
-"""The rehearsal's story: told again the same, and healthy for every seed."""
+"""The rehearsal's scenario: reproducible, and healthy for every seed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def failing(requests: list[dict[int, int]]) -> tuple[int, int]:
 
 
 def snapshot(scenario: Scenario) -> list[object]:
-    """A bit of everything that a story tells, moments as seconds since its T0."""
+    """A bit of everything in a scenario, times as seconds since its T0."""
     zero = scenario.at(0)
     service = Service(scenario)
     return [
@@ -57,7 +57,7 @@ def snapshot(scenario: Scenario) -> list[object]:
     ]
 
 
-def test_a_seed_tells_one_story_whatever_the_date():
+def test_a_seed_gives_one_scenario_whatever_the_date():
     """Everything depends on the seed and the hours since T0, nothing on the date."""
     faults = ["restart@1", "error_spike@2", "deploy@3"]
     first = snapshot(Scenario(7, faults, T0))
@@ -67,8 +67,8 @@ def test_a_seed_tells_one_story_whatever_the_date():
     assert [a == b for a, b in zip(another, first, strict=True)] == [False] * 6 + [True]
 
 
-def test_any_hour_can_be_told_alone():
-    """A story asked for one hour alone tells it as one that was asked for all."""
+def test_any_hour_can_be_computed_alone():
+    """An hour asked alone is the same as in a scenario asked for all hours."""
     whole = Lines(Scenario(3, ["log_pattern@2"], T0))
     everything = whole.between(T0.timestamp() - 3600, T0.timestamp() + 6 * 3600)
     alone = Lines(Scenario(3, ["log_pattern@2"], T0))
@@ -141,7 +141,7 @@ def test_healthy_words_that_are_watched_keep_their_level():
             assert 0.8 < rate(start, start + 4) / rate(-1, 0) < 1.25
 
 
-def test_a_failed_request_is_told_three_times():
+def test_a_failed_request_is_reported_three_times():
     """Each 5xx of the platform is an event in Sentry and an ERROR line in the logs."""
     scenario = Scenario(11, ["error_spike@2"], T0)
     bad, _ = failing(minutes(scenario, 0, 4))
@@ -171,8 +171,8 @@ def test_unheard_lines_are_patterns_of_their_own():
 
 
 @pytest.mark.parametrize("name", sorted(FAULTS))
-def test_each_fault_can_be_told(name: str):
-    """A story with any one fault can be told from before it to after it."""
+def test_each_fault_can_be_computed(name: str):
+    """A scenario with any one fault can be computed before, during and after it."""
     scenario = Scenario(2, [f"{name}@1..2"], T0)
     service = Service(scenario)
     for hour in (0.5, 1.2, 1.9, 2.5):

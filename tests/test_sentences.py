@@ -17,7 +17,7 @@ from hour24.witnesses import registry
 EVERY = [*CRITERIA.values(), *daily.CRITERIA]
 OWN = registry.described(registry.own(), {})
 NAMED = ("SENTRY-RECEIVES", "SENTRY-FEED", "LATENCY-MOST", "SIGNOFF-CRITICAL")
-"""Criteria whose general sentence names a vendor."""
+"""Criteria with a general sentence that names a vendor."""
 SMALLEST = """
 [service]
 name = "orders"
@@ -63,7 +63,7 @@ def shown(name: str, production: Production) -> str:
 
 
 def test_with_every_default_it_is_the_general_sentence(production: Production) -> None:
-    """Of each criterion but the one of the health document, whose schema says it."""
+    """Of each criterion but the one of the health document, where the schema says it."""
     tracked = with_trackers(production, "Sentry")
     for criterion in EVERY:
         if criterion.id != "HEALTH-SCHEMA":

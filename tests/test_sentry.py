@@ -46,10 +46,10 @@ TOKEN = "sntryu_0123456789"
 KEY = "b1946ac92492d2347c6235b4d2611184"
 PROJECT = {"id": "17", "slug": "orders", "hasAccess": True}
 ENVIRONMENTS = [{"id": "1", "name": "production"}, {"id": "2", "name": "hour24"}]
-Told = Callable[[Asked], Answer]
+Answering = Callable[[Asked], Answer]
 
 
-def told(body: Any, status: int = 200, **headers: str) -> Answer:
+def as_json(body: Any, status: int = 200, **headers: str) -> Answer:
     """A JSON answer; ``X_Name`` becomes ``X-Name``."""
     return Answer(
         status,
@@ -68,13 +68,13 @@ def links(following: str = "") -> str:
 
 
 def page(body: Any, following: str = "") -> Answer:
-    return told(body, Link=links(following))
+    return as_json(body, Link=links(following))
 
 
 class Vendor:
     """A Sentry that answers by path; what is not said is as it should be."""
 
-    def __init__(self, **by: Answer | Told) -> None:
+    def __init__(self, **by: Answer | Answering) -> None:
         self.by = by
 
     def __call__(self, asked: Asked) -> Answer:
@@ -88,8 +88,8 @@ class Vendor:
             "/api/17/envelope/": "envelope",
         }.get(path, "event" if "/projects/acme/orders/events/" in path else "")
         usual: dict[str, Any] = {"project": PROJECT, "environments": ENVIRONMENTS}
-        told_ = self.by.get(name, told(usual[name]) if name in usual else Answer(404))
-        return told_(asked) if callable(told_) else told_
+        usual_answer = self.by.get(name, as_json(usual[name]) if name in usual else Answer(404))
+        return usual_answer(asked) if callable(usual_answer) else usual_answer
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def ask() -> Iterator[Callable[..., tuple[Sentry, Server]]]:
     """Makes a Sentry source and its server."""
     servers: list[Server] = []
 
-    def make(at: dict[str, Any] | None = None, **by: Answer | Told) -> tuple[Sentry, Server]:
+    def make(at: dict[str, Any] | None = None, **by: Answer | Answering) -> tuple[Sentry, Server]:
         server = Server(Vendor(**by))
         servers.append(server)
         fields: dict[str, Any] = {
@@ -210,8 +210,8 @@ GOOD = {
     "issues": page([issue(1)]),
     "error_events": page(table(event(1))),
     "transactions": page(spans(span("GET /orders"))),
-    "outcomes": told(usage(("accepted", "", [1, 2, 3, 4, 5]))),
-    "accepted": told(usage(("accepted", "", [1, 2, 3, 4, 5]))),
+    "outcomes": as_json(usage(("accepted", "", [1, 2, 3, 4, 5]))),
+    "accepted": as_json(usage(("accepted", "", [1, 2, 3, 4, 5]))),
 }
 
 
@@ -255,7 +255,7 @@ def test_tables_ask_for_few_fields_and_sort_by_one_of_them(ask):
         assert sent["environment"] == ["production"]
 
 
-def test_the_project_and_the_environment_are_looked_at_once(ask):
+def test_the_project_and_the_environment_are_read_once(ask):
     """Sight is proved before the first answer, and not for every question."""
     source, server = ask(issues=GOOD["issues"], events=GOOD["error_events"])
     source.issues(WINDOW)
@@ -271,17 +271,17 @@ def test_the_project_and_the_environment_are_looked_at_once(ask):
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_an_empty_answer_to_a_blind_token_is_no_answer(ask, name):
+def test_an_empty_answer_to_a_token_without_rights_is_no_answer(ask, name):
     """200 and nothing, from a token that sees no project, is a refusal and not health."""
     nothing = {
         "issues": page([]),
         "error_events": page(table()),
         "transactions": page(spans()),
-        "outcomes": told(usage()),
-        "accepted": told(usage()),
+        "outcomes": as_json(usage()),
+        "accepted": as_json(usage()),
     }
-    for blind in (Answer(404), Answer(403), told({**PROJECT, "hasAccess": False})):
-        source, server = ask(project=blind, **{PATHS[name]: nothing[name]})
+    for no_access in (Answer(404), Answer(403), as_json({**PROJECT, "hasAccess": False})):
+        source, server = ask(project=no_access, **{PATHS[name]: nothing[name]})
         with pytest.raises(SourceRefused, match=r"^sentry: project: expected "):
             QUESTIONS[name](source)
         assert len(server.asked) == 1
@@ -309,7 +309,7 @@ def test_a_server_that_lists_no_environments_is_believed(ask):
 
 def test_a_server_without_an_endpoint_lacks_only_that(ask):
     """Usage is not there: SourceLacks by its name; issues are answered."""
-    source, _ = ask(issues=GOOD["issues"], events=told({"detail": "no spans"}, 400))
+    source, _ = ask(issues=GOOD["issues"], events=as_json({"detail": "no spans"}, 400))
     with pytest.raises(SourceLacks, match=r"^sentry: outcomes: this server has no such endpoint"):
         source.outcomes(WINDOW)
     with pytest.raises(SourceLacks, match=r"^sentry: transactions: .*no spans"):
@@ -334,7 +334,7 @@ def test_no_transactions_are_no_fast_ones(ask):
     [
         (Answer(401), SourceRefused),
         (Answer(403), SourceRefused),
-        (told({}, 429, Retry_After="3600"), SourceLimited),
+        (as_json({}, 429, Retry_After="3600"), SourceLimited),
         (Answer(502), SourceFailed),
         (Answer(404), SourceLacks),
         (Answer(body=b"<!doctype html><title>Sign in</title>"), SourceMisread),
@@ -395,7 +395,7 @@ def test_what_is_no_answer(ask, name, answer, kind):
     ],
 )
 def test_a_row_that_is_not_as_documented(ask, name, answer, says):
-    """Null, text for a number, a moment without a zone, another window: misread, never 0."""
+    """Null, text for a number, a time without a zone, another window: misread, never 0."""
     source, _ = ask(**{PATHS[name]: page(answer)})
     with pytest.raises(SourceMisread, match=says):
         QUESTIONS[name](source)
@@ -404,7 +404,7 @@ def test_a_row_that_is_not_as_documented(ask, name, answer, says):
 # --- pages ------------------------------------------------------------------------------------
 
 
-def paged(pages: dict[str, Answer]) -> Told:
+def paged(pages: dict[str, Answer]) -> Answering:
     """Answers by cursor; the first page has none."""
     return lambda asked: pages[params(asked).get("cursor", [""])[0]]
 
@@ -435,10 +435,10 @@ def test_every_page_is_read(ask):
     [
         Answer(502),
         Answer(403),
-        told({}, 429, Retry_After="3600"),
+        as_json({}, 429, Retry_After="3600"),
         Answer(body=b"<html>"),
         Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n[{"),
-        told([]),
+        as_json([]),
     ],
 )
 def test_a_later_page_that_fails_is_not_a_short_list(ask, name, second):
@@ -458,14 +458,14 @@ def test_a_later_page_that_fails_is_not_a_short_list(ask, name, second):
 
 
 def test_links_that_say_nothing_are_not_an_end(ask):
-    """No next link, or one without its results: nobody knows whether that was all."""
+    """No next link, or one without its results: whether that was all is unknown."""
     for link in (
         "",
         '<http://s/>; rel="previous"; results="false"; cursor="0:0:1"',
         '<http://s/>; rel="next"; cursor="0:100:0"',
         '<http://s/>; rel="next"; results="true"',
     ):
-        source, _ = ask(issues=told([issue(1)], Link=link))
+        source, _ = ask(issues=as_json([issue(1)], Link=link))
         with pytest.raises(SourceMisread, match="Link: expected"):
             source.issues(WINDOW)
 
@@ -605,7 +605,7 @@ def test_a_partial_scan_is_incomplete(ask, name):
 def test_usage_is_counted_by_outcome_and_reason(ask):
     """Whole hours around the window; an hour outside of them does not count."""
     source, server = ask(
-        stats=told(
+        stats=as_json(
             usage(
                 ("accepted", "", [100, 1, 2, 3, 4, 5, 100]),
                 ("rate_limited", "key_quota", [9, 0, 0, 20, 0, 0, 9]),
@@ -657,11 +657,11 @@ def test_usage_is_counted_by_outcome_and_reason(ask):
 def test_what_a_team_leaves_out_itself_is_shown_and_is_no_drop(ask, outcome, reason):
     """Its own ignoreErrors and inbound filters; unknown reasons of the same outcome are drops."""
     own = [("accepted", "", [1, 2, 3, 4, 5]), (outcome, reason, [0, 3, 0, 0, 9])]
-    source, _ = ask(stats=told(usage(*own)))
+    source, _ = ask(stats=as_json(usage(*own)))
     verdict = NothingDropped().judge({"outcomes": source.outcomes(WINDOW)})
     assert verdict.outcome == Outcome.PASS
     assert f"12 excluded by your own settings (12 {outcome}: {reason})" in (verdict.reason)
-    lost, _ = ask(stats=told(usage(*own, (outcome, "queue_overflow", [0, 0, 1, 0, 0]))))
+    lost, _ = ask(stats=as_json(usage(*own, (outcome, "queue_overflow", [0, 0, 1, 0, 0]))))
     dropped = NothingDropped().judge({"outcomes": lost.outcomes(WINDOW)})
     assert (dropped.outcome, dropped.figures["dropped"]) == (Outcome.FAIL, 1.0)
 
@@ -671,7 +671,7 @@ def test_what_a_team_leaves_out_itself_is_shown_and_is_no_drop(ask, outcome, rea
     ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2099-01-01T00:00Z"],
 )
 def test_an_impossible_first_sight_is_unknown(ask, first_seen):
-    """It may be new: INCONCLUSIVE for that issue; one that is new beside it is a FAIL."""
+    """It may be new: INCONCLUSIVE for that issue; another new one is a FAIL."""
     odd = issue(1, lifetime={"count": "3", "firstSeen": first_seen})
     source, _ = ask(issues=page([odd]))
     found = source.issues(WINDOW)
@@ -686,10 +686,10 @@ def test_an_impossible_first_sight_is_unknown(ask, first_seen):
     assert NoNewIssue().judge({"issues": both}).outcome == Outcome.FAIL
 
 
-def test_what_was_accepted_is_told_by_the_hour(ask):
+def test_accepted_events_are_returned_by_the_hour(ask):
     """Groups of one hour are summed; what was not accepted does not count."""
     source, server = ask(
-        stats=told(
+        stats=as_json(
             usage(
                 ("accepted", "", [1, 0, 3, 4, 5]),
                 ("accepted", "other", [0, 0, 10, 0, 0]),
@@ -707,7 +707,7 @@ def test_an_hour_that_is_none_is_misread(ask):
     """An interval between two hours belongs to neither."""
     body = usage(("accepted", "", [1, 1, 1, 1, 1, 1]))
     body["intervals"] = [*body["intervals"][:5], "2026-11-24T07:30:00Z"]
-    source, _ = ask(stats=told(body))
+    source, _ = ask(stats=as_json(body))
     for question in (source.accepted, source.outcomes):
         with pytest.raises(SourceMisread, match="expected whole hours"):
             question(WINDOW)
@@ -715,14 +715,14 @@ def test_an_hour_that_is_none_is_misread(ask):
 
 def test_no_usage_at_all_is_zero_of_zero(ask):
     """Nothing sent, nothing dropped; the hours are there."""
-    source, _ = ask(stats=told(usage()))
+    source, _ = ask(stats=as_json(usage()))
     counts = source.outcomes(WINDOW)
     assert (counts.total, counts.bad, counts.parts) == (0, 0, {})
 
 
 def test_an_hour_that_has_not_begun_may_be_absent(ask):
     """Asked in the middle of an hour, the hours that have begun must be there."""
-    source, _ = ask(stats=told(usage(("accepted", "", [1, 1, 1, 1, 1]))))
+    source, _ = ask(stats=as_json(usage(("accepted", "", [1, 1, 1, 1, 1]))))
     window = Window(WINDOW.start, NOW + timedelta(minutes=20))
     assert source.outcomes(window).total == 5
 
@@ -752,7 +752,7 @@ def test_an_hour_that_has_not_begun_may_be_absent(ask):
 )
 def test_usage_that_is_not_whole(ask, body, kind, says):
     """Hours that are absent, null, text, unknown words: no answer."""
-    source, _ = ask(stats=told(body))
+    source, _ = ask(stats=as_json(body))
     with pytest.raises(kind, match=says):
         source.outcomes(WINDOW)
 
@@ -761,10 +761,10 @@ def test_usage_that_is_not_whole(ask, body, kind, says):
 
 
 def accepted(asked: Asked) -> Answer:
-    return told({"id": json.loads(asked.body.split(b"\n")[0])["event_id"]})
+    return as_json({"id": json.loads(asked.body.split(b"\n")[0])["event_id"]})
 
 
-def stored(after: int) -> Told:
+def stored(after: int) -> Answering:
     """The event is there from the ``after``-th poll on."""
     polls: list[str] = []
 
@@ -772,8 +772,8 @@ def stored(after: int) -> Told:
         event_id = urlsplit(asked.path).path.split("/")[-2]
         polls.append(event_id)
         if len(polls) < after:
-            return told({"detail": "Event not found"}, 404)
-        return told({"eventID": event_id, "groupID": "9", "tags": [], "contexts": {"x": 1}})
+            return as_json({"detail": "Event not found"}, 404)
+        return as_json({"eventID": event_id, "groupID": "9", "tags": [], "contexts": {"x": 1}})
 
     return answer
 
@@ -795,9 +795,9 @@ def test_the_canary_is_read_back(ask):
     }
     event_id = json.loads(header)["event_id"]
     assert json.loads(header) == {"event_id": event_id, "sent_at": "2026-11-24T10:00:00Z"}
-    told_ = json.loads(payload)
-    assert (told_["event_id"], told_["fingerprint"]) == (event_id, ["hour24-canary"])
-    assert (told_["environment"], told_["tags"]) == ("hour24", {"hour24": "canary"})
+    usual_answer = json.loads(payload)
+    assert (usual_answer["event_id"], usual_answer["fingerprint"]) == (event_id, ["hour24-canary"])
+    assert (usual_answer["environment"], usual_answer["tags"]) == ("hour24", {"hour24": "canary"})
     assert (document.status, document.body) == (
         200,
         {"eventID": event_id, "groupID": "9", "tags": []},
@@ -820,7 +820,7 @@ def test_two_canaries_are_one_issue_and_two_events(ask):
     assert first.body["eventID"] == first.body["eventID"].lower()
 
 
-def counted(*accepted_: int) -> Told:
+def counted(*accepted_: int) -> Answering:
     """Usage, asked once before and once after: so many accepted events each time."""
     left = list(accepted_)
 
@@ -830,7 +830,7 @@ def counted(*accepted_: int) -> Told:
             "by": {"outcome": "accepted", "reason": None},
             "series": {"sum(quantity)": [left.pop(0)]},
         }
-        return told({"intervals": [begun], "groups": [group]})
+        return as_json({"intervals": [begun], "groups": [group]})
 
     return answer
 
@@ -912,7 +912,7 @@ def test_a_429_of_the_ingest_is_refused_by_its_limit_alone(ask):
         (Answer(400), SourceLacks),
         (Answer(body=b"<html>"), SourceMisread),
         (Answer(body=b"null"), SourceMisread),
-        (told({"id": "0" * 32}), SourceMisread),
+        (as_json({"id": "0" * 32}), SourceMisread),
         (Answer(raw=b""), SourceError),
     ],
 )
@@ -930,10 +930,10 @@ def test_a_canary_that_is_not_accepted(ask, envelope, kind):
         (Answer(403), SourceRefused),
         (Answer(401), SourceRefused),
         (Answer(502), SourceFailed),
-        (told({}, 429, Retry_After="3600"), SourceLimited),
+        (as_json({}, 429, Retry_After="3600"), SourceLimited),
         (Answer(body=b"<html>"), SourceMisread),
-        (told({}), SourceMisread),
-        (told({"eventID": "0" * 32}), SourceMisread),
+        (as_json({}), SourceMisread),
+        (as_json({"eventID": "0" * 32}), SourceMisread),
     ],
 )
 def test_a_canary_that_may_not_be_read_back(ask, answer, kind):
@@ -945,7 +945,7 @@ def test_a_canary_that_may_not_be_read_back(ask, answer, kind):
 
 
 def test_nothing_is_sent_where_nothing_could_be_read_back(ask):
-    """A blind token, another project's DSN, a DSN that is none: told, and nothing sent."""
+    """A token without rights, another project's DSN, an invalid DSN: reported, and nothing sent."""
     source, server = ask(project=Answer(404), envelope=accepted)
     with pytest.raises(SourceRefused, match=r"that sees project .*, got none"):
         source.receipt()
@@ -993,7 +993,7 @@ CHECKPOINT = Watch(name="rehearsal", t0=T0).checkpoint(4)
 
 
 def test_the_rehearsals_sentry():
-    """Every question against the rehearsal's own server; dropping, deaf, blind and malformed."""
+    """Every question to the rehearsal's server, healthy and with each of its faults."""
     with Rehearsal.start(7, [], T0, 4) as rehearsal:
         at = load(Path(rehearsal.toml), rehearsal.environ).witnesses["sentry"]
         assert at is not None
@@ -1043,14 +1043,14 @@ def test_the_rehearsals_sentry():
             ("failing", "source_failed"),
             ("unreachable", "source_unreachable"),
         ):
-            blind = source(f"sentry_{way}@3")
+            no_access = source(f"sentry_{way}@3")
             for question in (
                 lambda b: b.receipt(),
                 lambda b: b.issues(CHECKPOINT.settled),
                 lambda b: b.outcomes(CHECKPOINT.settled),
             ):
                 with pytest.raises(SourceError) as raised:
-                    question(blind)
+                    question(no_access)
                 assert raised.value.code == code
 
 
@@ -1058,6 +1058,6 @@ def test_a_sentry_that_went_deaf_is_seen_by_the_checkpoint(tmp_path):
     """From the question of the day before to the verdict."""
     feed = "tests_prod/test_errors.py::test_feed"
     on = ("-m", "hour4", "--target", "rehearsal", "--reports", tmp_path)
-    told = pytest_(*on, "--fault", "sentry_deaf@-1", feed)
-    assert told.returncode == 10, told.stdout
-    assert "feed_silent: Sentry counted 0 error events in 5 h" in told.stdout
+    as_json = pytest_(*on, "--fault", "sentry_deaf@-1", feed)
+    assert as_json.returncode == 10, as_json.stdout
+    assert "feed_silent: Sentry counted 0 error events in 5 h" in as_json.stdout

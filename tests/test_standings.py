@@ -13,7 +13,7 @@ from hour24.ledger.record import Judged, Record
 from hour24.ledger.standings import Standing, Waiver, outcome_of, standings_of
 from hour24.verdict import Outcome
 from tests import small_watch as small
-from tests.small_watch import AFTER, WATCH, blind, counts, judged, record, unjudged, watch_of
+from tests.small_watch import AFTER, WATCH, counts, judged, record, unjudged, watch_of, without_data
 
 FEW = "too_few_samples"
 
@@ -37,7 +37,7 @@ def failed(name: str, hour: int, subject: str = "") -> Judged:
 
 
 def unseen(name: str, hour: int, code: str = "source_failed") -> Judged:
-    return judged(name, hour, blind(hour, code))
+    return judged(name, hour, without_data(hour, code))
 
 
 # --- attempts ---------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_a_criterion_that_broke_off_after_one_subject_is_not_whole() -> None:
 
 
 def test_a_due_criterion_that_a_record_does_not_hold_is_inconclusive() -> None:
-    """What the plan names and nobody judged is not silently fine."""
+    """A planned criterion that was not judged is not silently fine."""
     whole = record(8)
     cut = small.changed(whole, criteria=tuple(j for j in whole.criteria if j.id != "DB-POOL"))
     assert stood(cut)[8, "DB-POOL", ""].code == "not_recorded"
@@ -190,7 +190,7 @@ def test_without_any_record_nothing_passes() -> None:
 
 
 def test_want_of_evidence_is_settled_by_a_later_pass_that_contains_it() -> None:
-    """WS-STABLE looks back to T0: hour 12 speaks of hour 8's stretch too."""
+    """WS-STABLE covers the time since T0: hour 12 includes hour 8's window too."""
     found = stood(record(8, few("WS-STABLE", 8)), record(12))
     assert found[8, "WS-STABLE", ""].settled_by == "hour 12"
     assert found[8, "WS-STABLE", ""].outcome == Outcome.INCONCLUSIVE
@@ -198,13 +198,13 @@ def test_want_of_evidence_is_settled_by_a_later_pass_that_contains_it() -> None:
 
 
 @pytest.mark.parametrize("code", ["source_failed", "late", "coverage_too_low", "not_run", ""])
-def test_what_was_blind_is_not_settled(code: str) -> None:
+def test_missing_data_is_not_settled(code: str) -> None:
     """Only more evidence of the same property settles, and only what wanted evidence."""
     found = stood(record(8, unseen("WS-STABLE", 8, code)), record(12))
     assert found[8, "WS-STABLE", ""].settled_by == ""
 
 
-def test_a_later_window_beside_the_first_settles_nothing() -> None:
+def test_a_later_window_that_excludes_the_first_settles_nothing() -> None:
     """ERRORS-RATE speaks of its own four hours."""
     found = stood(record(8, few("ERRORS-RATE", 8)), record(12))
     assert found[8, "ERRORS-RATE", ""].settled_by == ""
@@ -318,7 +318,7 @@ def test_a_waiver_covers_what_it_names_until_it_ends(
 
 
 def test_a_pass_is_not_waived_and_a_missed_checkpoint_may_be() -> None:
-    """Where there is nothing to waive, nobody's name stands."""
+    """Without anything to waive, no name is shown."""
     both = [waiver(hour=None)]
     found = stood(record(0), record(8), waivers=both)
     assert found[8, "DB-POOL", ""].waived_by == ""

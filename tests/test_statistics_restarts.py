@@ -48,8 +48,8 @@ def test_a_start_is_found_to_its_resolution(resolution):
 
 def test_a_drifting_clock_is_one_run():
     """100 ppm over a day are 8.6 s, in steps far below the tolerance."""
-    told = [(30.0 * n, 1000 + 30.0 * n * (1 - 1e-4), "") for n in range(2880)]
-    assert len(restarts.incarnations(told, 1.0)) == 1
+    readings = [(30.0 * n, 1000 + 30.0 * n * (1 - 1e-4), "") for n in range(2880)]
+    assert len(restarts.incarnations(readings, 1.0)) == 1
 
 
 def test_names_separate_runs_that_began_together():

@@ -22,13 +22,13 @@ from tests.answering import Answer, Asked, Server, free_port
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 
 
-def told(body: Any, kind: str = "application/json") -> Answer:
+def as_json(body: Any, kind: str = "application/json") -> Answer:
     headers = {"Content-Type": kind, "Date": "Tue, 01 Jan 2019 00:00:00 GMT"}
     return Answer(body=json.dumps(body).encode(), headers=headers)
 
 
 def summary(*components: tuple[str, str], indicator: str = "none", **more: Any) -> Answer:
-    return told(
+    return as_json(
         {
             "page": {"id": "x"},
             "status": {"indicator": indicator, "description": "All Systems Odd"},
@@ -50,7 +50,7 @@ def better(state: str, *resources: tuple[str, str]) -> Answer:
     ]
     included.append({"id": "s", "type": "status_page_section", "attributes": {"name": "Core"}})
     body = {"data": {"attributes": {"aggregate_state": state}}, "included": included}
-    return told(body, "text/html; charset=utf-8")
+    return as_json(body, "text/html; charset=utf-8")
 
 
 def incident(**more: Any) -> dict[str, Any]:
@@ -93,8 +93,8 @@ def test_each_form_has_its_address():
     assert [(name, page.items) for name, page in found.items()] == [("A", ()), ("B", ())]
 
 
-def test_an_incident_is_told_whatever_its_impact():
-    """Impact "none" may be real damage; the newest text stands beside it, on one line."""
+def test_an_incident_is_reported_whatever_its_impact():
+    """Impact "none" may be real damage; the newest text is next to it, on one line."""
     found = asked(summary(("API", "operational"), incidents=[incident()]))
     assert found.items == (
         {
@@ -110,7 +110,7 @@ def test_an_incident_is_told_whatever_its_impact():
     assert found.note == "advisory, never judged"
 
 
-def test_what_is_over_is_not_told():
+def test_a_resolved_incident_is_not_reported():
     """Resolved incidents and maintenance that has not begun are left out."""
     found = asked(
         summary(
@@ -125,7 +125,7 @@ def test_what_is_over_is_not_told():
 
 
 def test_a_component_stands_once_with_its_worst_word():
-    """A name comes once a region; a word nobody knows is the worst of all."""
+    """A name comes once a region; an unknown word is the worst of all."""
     found = asked(
         summary(
             ("Database", "operational"),
@@ -140,7 +140,7 @@ def test_a_component_stands_once_with_its_worst_word():
 
 
 def test_a_page_that_is_unwell_without_saying_where():
-    """The whole page's own word is told when nothing else is."""
+    """The page's overall status is reported when nothing else is."""
     assert words(asked(summary(indicator="minor"))) == [("All Systems Odd", "minor")]
     assert words(asked(better("degraded"), "betterstack")) == [("the whole page", "degraded")]
 
@@ -194,7 +194,7 @@ NO_PAGES = [
 
 @pytest.mark.parametrize(("answer", "form", "code"), NO_PAGES)
 def test_a_page_that_cannot_be_read(answer, form, code):
-    """It says so, with its code; the page beside it is read all the same."""
+    """It says so, with its code; the other page is read all the same."""
 
     def either(asked: Asked) -> Answer:
         return summary(("API", "partial_outage")) if asked.path.startswith("/well") else answer

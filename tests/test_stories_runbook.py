@@ -21,7 +21,7 @@ KNOWN = {"by": "Mara Lind", "because": "seen before", "pattern": "transcript_url
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
-    """A production whose faults each test sets."""
+    """A production; each test sets its faults."""
     made = Outside(tmp_path_factory.mktemp("production"))
     yield made
     made.close()

@@ -244,7 +244,7 @@ def edit(path: Path, before: str, after: str) -> None:
 def test_who_approves_must_be_said_and_the_launch_be_late_enough(
     production: Outside, watch: Path
 ) -> None:
-    """Nobody; and customers let in 14 hours before the end, by the file or by the command."""
+    """No one; and customers let in 14 hours before the end, by the file or by the command."""
     production.at(24.2)
     assert missing(production.hour24("signoff", watch)) == [
         '--by: expected the name of the person who approves, such as "Mara Example", got nothing',
@@ -428,7 +428,11 @@ def test_a_passed_rehearsal_misses_only_a_production(tmp_path: Path) -> None:
 def test_simulated_probes_do_not_measure_a_production(tmp_path: Path) -> None:
     """Even if everything else passed."""
     simulated = small.judged(
-        "SIGNOFF-HEALTH", 24, small.probes(24, simulated=True), small.Looked(), subject="24 hours"
+        "SIGNOFF-HEALTH",
+        24,
+        small.probes(24, simulated=True),
+        small.HealthProbed(),
+        subject="24 hours",
     )
     ledger = small.whole(tmp_path, hour24=small.record(24, simulated))
     assert absent(ledger, small.AFTER) == ("the health probes are simulated (rehearsal)",)

@@ -21,8 +21,8 @@ OURS = {"HOUR24_CI": "", "CI": ""}
 
 
 def collected(*arguments: str) -> set[str]:
-    told = pytest_("--collect-only", "-q", *arguments, **OURS).stdout
-    return {line for line in told.splitlines() if "::" in line}
+    result = pytest_("--collect-only", "-q", *arguments, **OURS).stdout
+    return {line for line in result.splitlines() if "::" in line}
 
 
 def test_the_short_form_is_the_same_sample_every_time() -> None:
@@ -37,7 +37,7 @@ def test_the_short_form_is_the_same_sample_every_time() -> None:
     assert first | other < full
 
 
-def test_what_is_asked_for_by_its_id_is_played_in_any_case() -> None:
+def test_a_test_named_by_its_id_runs_in_any_case() -> None:
     """Also when the sample does not hold it."""
     file = "tests/test_proof.py"
     for one in sorted(collected(file, "--full") - collected(file))[:2]:
@@ -62,9 +62,9 @@ def test_what_the_machine_lacks_is_left_out_by_name(tmp_path: Path, workers: lis
 
 
 def test_what_is_shared_is_run_by_one_worker() -> None:
-    """The tests of a file; of the proof, those of a play."""
+    """The tests of a file; of the proof, those of a case."""
     proof = sorted(collected("tests/test_proof.py", "--full"))
-    plays = [scope_of(one) for one in proof if "[play" in one]
+    plays = [scope_of(one) for one in proof if "[case" in one]
     assert len(set(plays)) == len(CASES)
     assert len(plays) > len(CASES)
     assert {scope_of(one) for one in collected("tests/test_text.py")} == {"tests/test_text.py"}
@@ -165,7 +165,7 @@ def test_root_installs_each_package_and_says_so_before(tmp_path: Path) -> None:
 
 
 def test_sudo_is_used_where_it_asks_for_nothing(tmp_path: Path) -> None:
-    """By somebody who is not root."""
+    """By a user who is not root."""
     machine = Machine(tmp_path, "openssh-client", user=1000, sudo=True)
     assert "installing them now: sudo -n apt-get install openssh-client" in machine.set_up()
     assert machine.did[0] == "sudo -n true"

@@ -56,12 +56,12 @@ def source(server: Server, *services: str) -> Supabase:
     )
 
 
-def told(body: Any) -> Answer:
+def as_json(body: Any) -> Answer:
     return Answer(body=json.dumps(body).encode())
 
 
 def health(**statuses: str | None) -> Answer:
-    return told([{"name": name, "status": status} for name, status in statuses.items()])
+    return as_json([{"name": name, "status": status} for name, status in statuses.items()])
 
 
 def util(at: str = "2026-11-24T09:59:00Z", **metrics: Any) -> Answer:
@@ -70,7 +70,7 @@ def util(at: str = "2026-11-24T09:59:00Z", **metrics: Any) -> Answer:
         "fs_used_bytes": 2_000_000_000,
         "fs_avail_bytes": 5_500_000_000,
     }
-    return told({"timestamp": at, "metrics": {**usual, **metrics}})
+    return as_json({"timestamp": at, "metrics": {**usual, **metrics}})
 
 
 def test_services_are_asked_for_by_name():
@@ -79,7 +79,7 @@ def test_services_are_asked_for_by_name():
         {"name": "auth", "healthy": True, "status": "ACTIVE_HEALTHY"},
         {"name": "db", "healthy": False, "status": "UNHEALTHY", "error": "connection refused"},
     ]
-    with Server(told(rows)) as server:
+    with Server(as_json(rows)) as server:
         found = source(server).services()
         (asked,) = server.asked
     parts = urlsplit(asked.path)
@@ -96,7 +96,7 @@ def test_services_are_asked_for_by_name():
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "services_unhealthy")
 
 
-@pytest.mark.parametrize("answer", [told([]), health(auth="ACTIVE_HEALTHY")])
+@pytest.mark.parametrize("answer", [as_json([]), health(auth="ACTIVE_HEALTHY")])
 def test_a_service_left_out_is_not_healthy(answer):
     """Nothing, or fewer than were asked for: incomplete."""
     with (
@@ -115,7 +115,7 @@ def test_a_word_that_is_unknown_is_passed_on():
 
 
 def test_the_disk_and_when_it_was_read():
-    """Bytes as Supabase tells them, and the reading's own moment."""
+    """Bytes as Supabase reports them, and the time of the reading."""
     with Server(util()) as server:
         found = source(server).disk()
         (asked,) = server.asked
@@ -145,9 +145,9 @@ def test_the_disk_and_when_it_was_read():
         (util(at="2026-11-24T10:00:00"), "timestamp: expected a time with its zone"),
         (util(at="2026-11-24T08:30:00Z"), "expected a reading of the last hour"),
         (util(at="2026-11-25T10:00:00Z"), "expected a reading of the last hour"),
-        (told({"timestamp": "2026-11-24T10:00:00Z"}), "metrics: expected to be there"),
-        (told({"timestamp": "2026-11-24T10:00:00Z", "metrics": {}}), "expected to be there"),
-        (told([]), "expected an object, got a list of 0"),
+        (as_json({"timestamp": "2026-11-24T10:00:00Z"}), "metrics: expected to be there"),
+        (as_json({"timestamp": "2026-11-24T10:00:00Z", "metrics": {}}), "expected to be there"),
+        (as_json([]), "expected an object, got a list of 0"),
     ],
 )
 def test_a_disk_that_is_not_as_documented(answer, says):
@@ -160,9 +160,9 @@ def test_a_disk_that_is_not_as_documented(answer, says):
     ("answer", "says"),
     [
         (health(auth=None, db="ACTIVE_HEALTHY"), r"\[0\].status: expected text, got null"),
-        (told([{"status": "ACTIVE_HEALTHY"}]), "name: expected to be there"),
-        (told({"result": []}), "expected a list, got an object"),
-        (told(["auth", "db"]), r"\[0\]: expected an object"),
+        (as_json([{"status": "ACTIVE_HEALTHY"}]), "name: expected to be there"),
+        (as_json({"result": []}), "expected a list, got an object"),
+        (as_json(["auth", "db"]), r"\[0\]: expected an object"),
     ],
 )
 def test_services_that_are_not_as_documented(answer, says):

@@ -173,7 +173,7 @@ def test_an_unknown_zone_is_utc_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "yesterday", "2025-12-21T11:15:00", math.nan, 1e300, {}])
-def test_what_is_no_moment_is_none(value: object) -> None:
+def test_an_invalid_time_is_none(value: object) -> None:
     """Nonsense in a field of time is shown as it is, never as a wrong time."""
     assert parse_time(value) is None
 
@@ -183,7 +183,7 @@ def test_what_is_no_moment_is_none(value: object) -> None:
     [(0.0, "on time"), (0.4, "on time"), (124.0, "2 min 04 s late"), (-600.0, "10 min early")],
 )
 def test_a_run_within_a_second_is_on_time(late_s: float, text: str) -> None:
-    """Nobody reads "0 ms late"."""
+    """ "0 ms late" is not shown."""
     assert format_lateness(late_s) == text
 
 
@@ -211,7 +211,7 @@ def test_parts_of_a_whole_are_to_the_nearest_per_cent(ratio: float, text: str) -
 
 
 def test_a_watch_in_utc_says_so_in_one_word() -> None:
-    """Nobody needs UTC+00:00 (UTC)."""
+    """UTC+00:00 (UTC) is not shown."""
     assert Times("UTC", T0, T0 + timedelta(hours=24)).says == "UTC"
 
 

@@ -76,7 +76,7 @@ def _ask_everything(described: Any, production: Any, clock: Any) -> None:
         try:
             trial.asked()
         except SourceError:
-            continue  # what is asked is looked at here, not what comes back
+            continue  # this checks the requests, not the answers
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -44,7 +44,7 @@ def found(folder: Path, text: str = WHOLE, **variables: str) -> dict[str, str]:
     return watched(load(written(folder, text), {**VARIABLES, **variables}))
 
 
-def test_addresses_are_told_without_login_query_body_and_header(tmp_path: Path) -> None:
+def test_addresses_are_shown_without_login_query_body_and_header(tmp_path: Path) -> None:
     """Of these there are fingerprints; a secret leaves no trace at all."""
     output = found(tmp_path)
     marked = {"health.url.query", "health.headers", "endpoints.calls.body", "database.role"}
@@ -140,8 +140,8 @@ STRINGS = (
 )
 
 
-def told_of_it(tmp_path: Path, dsn: str) -> dict[str, str]:
-    """Where production is found whose database has this connection string."""
+def address_of(tmp_path: Path, dsn: str) -> dict[str, str]:
+    """Where production is found, with a database of this connection string."""
     production = load(written(tmp_path, WHOLE), VARIABLES)
     witness, at = production.described["database"]
     at = structs.replace(at, dsn=Secret("DATABASE_URL", dsn))
@@ -151,12 +151,12 @@ def told_of_it(tmp_path: Path, dsn: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("password", PASSWORDS)
 @pytest.mark.parametrize("string", STRINGS)
-def test_no_part_of_a_password_is_told(tmp_path: Path, string: str, password: str) -> None:
+def test_no_part_of_a_password_is_shown(tmp_path: Path, string: str, password: str) -> None:
     """Whatever characters it holds, as it is or escaped, and wherever it stands."""
     quoted = quote(password, safe="", errors="replace")
     escaped = re.sub(r"([\\'\s])", r"\\\1", password)
     for form in (password, quoted, escaped):
-        output = told_of_it(tmp_path, string.format(form))
+        output = address_of(tmp_path, string.format(form))
         values = re.sub(r"\b(host|port|dbname) ", "", " ".join(output.values()))
         assert output["database"]
         for text in (password, quoted, escaped):
@@ -184,8 +184,8 @@ def test_no_part_of_a_password_is_told(tmp_path: Path, string: str, password: st
     ],
 )
 def test_a_connection_string_is_read_as_libpq_reads_it(tmp_path: Path, dsn: str, said: str) -> None:
-    """What may not mean what it says is not told at all, and the watch goes on."""
-    assert told_of_it(tmp_path, dsn)["database"] == said
+    """A doubtful address is not shown at all, and the watch goes on."""
+    assert address_of(tmp_path, dsn)["database"] == said
 
 
 @pytest.mark.parametrize(
@@ -199,14 +199,14 @@ def test_a_connection_string_is_read_as_libpq_reads_it(tmp_path: Path, dsn: str,
     ],
 )
 def test_a_token_in_a_path_has_a_fingerprint(tmp_path: Path, token: str) -> None:
-    """It stands nowhere; another one is another address, and words are told as they are."""
+    """It is written nowhere; another one is another address; plain words are shown."""
     first = found(tmp_path, WHOLE.replace("/ws", f"/hook/{token}/v2"))["websocket.url"]
     then = found(tmp_path, WHOLE.replace("/ws", f"/hook/{token}x/v2"))["websocket.url"]
     assert re.fullmatch(r"wss://orders\.internal\.net/hook/~sha256 \w{16}/v2", first)
     assert first != then
 
 
-def test_a_login_that_ends_in_a_path_is_not_told() -> None:
+def test_a_login_that_ends_in_a_path_is_not_shown() -> None:
     """Of production.toml a fingerprint tells that it is another, of the environment nothing."""
     for url in ("https://svc:Win/ter2025@h/x", "https://svc:Win?ter2025@h", "https://a/b@c#d@h"):
         (output,) = dict(address("health.url", url)).values()
@@ -245,7 +245,7 @@ def test_what_else_an_alert_holds_stays_a_secret(tmp_path: Path) -> None:
 
 
 def test_a_secret_of_undecodable_bytes_does_not_end_a_run(tmp_path: Path) -> None:
-    """As a shell of another encoding leaves them; the database is told as one that is unclear."""
+    """As a shell of another encoding leaves them; the database is shown as unreadable."""
     dsn = "postgresql://svc:sommer\udce92025@db.acme.org/app"
     production = load(written(tmp_path, WHOLE), {**VARIABLES, "DATABASE_URL": dsn})
     assert addresses(production)["database"] == UNREADABLE
@@ -266,7 +266,7 @@ def test_what_a_ledger_says_of_it_is_scrubbed_and_no_rehearsals(tmp_path: Path) 
 
 
 def test_a_prober_asks_what_its_watch_asks(tmp_path: Path) -> None:
-    """Another address of what it probes is told, until a record has found production there."""
+    """A changed address is reported, until a record has found production there."""
     there = {**small.WATCHED, "health.url": "https://other.net/health"}
     ledger = small.watch_of(tmp_path, small.record(0))
     assert probe_differences(ledger, small.WATCHED) == ()

@@ -217,7 +217,7 @@ def test_no_pong_at_the_end_is_a_drop():
 
 
 def test_refused_handshakes_are_no_drops():
-    """403, a page instead of a handshake, nobody there: counted apart, by name."""
+    """403, a page instead of a handshake, no server: counted separately, by name."""
 
     def refuse(connection, request):
         return connection.respond(HTTPStatus.FORBIDDEN, "no")

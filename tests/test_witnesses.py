@@ -130,7 +130,7 @@ def test_each_witness_says_all_that_is_asked_of_one(name: str) -> None:
 
 
 def test_every_measure_is_provided_by_one_of_ours() -> None:
-    """A word of the vocabulary that nobody says is none."""
+    """Every word of the vocabulary is used."""
     assert {measure for one in OWN.values() for measure in one.measures} == set(Measure)
 
 
@@ -214,7 +214,7 @@ def test_every_witness_of_a_measure_is_asked() -> None:
         (NotProvided("second: no counters"), False, Outcome.PASS),
     ],
 )
-def test_a_witness_that_does_not_answer_is_told_from_one_that_holds_nothing(
+def test_a_silent_witness_is_distinguished_from_an_empty_one(
     problem: SourceError, second_opinion: bool, outcome: Outcome
 ) -> None:
     """Silence blocks a PASS, unless the witness is a second opinion or never held the measure."""

@@ -41,7 +41,7 @@ def test_an_earlier_call_wakes_it():
 
 
 def test_it_ends_when_asked():
-    """Told to end from another thread, it returns at once."""
+    """Ended from another thread, it returns at once."""
     table = Timetable()
     table.at(time.perf_counter() + 30, lambda: None)
     threading.Timer(0.05, table.end).start()
@@ -66,7 +66,7 @@ def test_workers_do_not_wait_for_each_other():
 
 
 def test_when_all_are_busy_it_says_so():
-    """A call that nobody can do is refused, not queued; later there is room again."""
+    """A call without a free worker is refused, not queued; later there is room again."""
     workers = Workers(most=2)
     gate = threading.Event()
     assert workers.do(gate.wait)

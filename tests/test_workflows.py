@@ -427,7 +427,7 @@ def test_target_and_t0_reach_pytest(tmp_path: Path, origin: Path) -> None:
         ("8", "--reports=/", 4, ""),
     ],
 )
-def test_what_a_person_typed_is_looked_at_first(
+def test_typed_input_is_checked_first(
     tmp_path: Path, origin: Path, hour: str, watch: str, code: int, output: str
 ) -> None:
     """An hour that is none and a name that is none end the run; without one, the clock says it."""

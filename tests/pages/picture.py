@@ -3,7 +3,7 @@
     python -m tests.pages.picture                   after a change of the pages
     python -m tests.pages.picture hour12.a1.json    with another record of a rehearsal
 
-It writes the page's HTML beside the record and both pictures into docs/images/.
+It writes the page's HTML next to the record and both pictures into docs/images/.
 """
 
 from __future__ import annotations

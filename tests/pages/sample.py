@@ -24,8 +24,8 @@ HOSTILE = (
 ENDPOINTS = {"health": 100.0, "calls": 500.0, "webhooks": 200.0, "assistants": 1000.0}
 
 
-def epoch(moment: datetime) -> float:
-    return moment.timestamp()
+def epoch(time_: datetime) -> float:
+    return time_.timestamp()
 
 
 def question(
@@ -106,7 +106,7 @@ class Sample:
 
     def _probes(self) -> dict[str, ev.Evidence]:
         start, end = epoch(self.window.start), epoch(self.window.end)
-        hole = (start + 4000, start + 4020)
+        gap = (start + 4000, start + 4020)
         slots = round((end - start) / 10)
         return {
             "probes": ev.Probes(
@@ -118,7 +118,7 @@ class Sample:
                 kept=slots - 1,
                 bad=1,
                 failures=(ev.Failure(at=start + 9000, reason=self.text, control=True),),
-                gaps=(hole,),
+                gaps=(gap,),
                 uptimes=tuple(ev.Uptime(start + 60 * k, 4000.0 + 60 * k, "i-1") for k in range(60)),
                 statuses={"200": slots - 2, "503": 1},
             )
@@ -200,10 +200,10 @@ class Sample:
             "limit": ev.Series(question=asked, unit="MB", lines=(limit,)),
         }
 
-    def _distribution(self, name: str, window: Window, hole: bool) -> ev.Distribution:
+    def _distribution(self, name: str, window: Window, gap: bool) -> ev.Distribution:
         start, end = epoch(window.start), epoch(window.end)
         made = blocks(self.dice, start, end, ENDPOINTS.get(name, 300) * 0.4)
-        kept = made[:5] + made[7:] if hole else made
+        kept = made[:5] + made[7:] if gap else made
         asked = question("prober", f"lines of {name}", window, self.at, ())
         return ev.Distribution(
             question=asked, basis="sample", unit="ms", blocks=kept, round_trip_ms=0.4

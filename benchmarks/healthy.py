@@ -1,11 +1,12 @@
-"""Healthy rehearsals of many seeds, judged: how many end with a FAIL that nobody waived.
+"""Healthy rehearsals of many seeds, judged: how many end with a FAIL without a waiver.
 
-    python benchmarks/stories.py [--stories 200] [--first 1001] [--processes 2] [--minutes 30]
+    python benchmarks/healthy.py [--rehearsals 200] [--first 1001] [--processes 2] [--minutes 30]
 
-Each story is served whole (backend, vendors, PostgreSQL) and looked at seven times, through the
-same plugin, sources and criteria as ``pytest -m hourN``; several checkpoints share a process and
-no page is written. A healthy story has nothing wrong in it, so a FAIL that stands at its end is a
-defect of ours. Prints each such FAIL with its seed, what stayed unsettled, and seconds a story.
+Each rehearsal is served whole (backend, vendors, PostgreSQL) and runs seven checkpoints through
+the same plugin, sources and criteria as ``pytest -m hourN``; several checkpoints share a process
+and no page is written. Nothing is wrong in a healthy rehearsal, so a FAIL open at its end is a
+defect of hour24. Prints each such FAIL with its seed, what stayed unresolved, and seconds per
+rehearsal.
 """
 
 from __future__ import annotations
@@ -30,17 +31,17 @@ from msgspec import Struct
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import Figure, load, tell  # noqa: E402  found beside it, not installed
+from benchmarks.figures import Figure, load, tell  # noqa: E402  in the same folder, not installed
 
 T0 = datetime(2026, 3, 2, 6, tzinfo=UTC)
 FIRST = 1001
-"""Seeds from here on were not looked at while the judgements were written."""
+"""Seeds from here on were not used while the objectives were written."""
 LONGEST_S = 10.0
-WATCH = "story"
+WATCH = "rehearsal"
 
 
 class Standing(Struct, frozen=True):
-    """What stands against a launch at the end of a story."""
+    """A finding that blocks the launch at the end of a rehearsal."""
 
     outcome: str
     hour: int
@@ -49,8 +50,8 @@ class Standing(Struct, frozen=True):
     reason: str
 
 
-class Story(Struct, frozen=True):
-    """How one story ended."""
+class Rehearsed(Struct, frozen=True):
+    """How one rehearsal ended."""
 
     seed: int
     took_s: float
@@ -61,8 +62,8 @@ class Story(Struct, frozen=True):
     trouble: str = ""
 
 
-def judged(seed: int) -> Story:
-    """Play a story without faults through all its checkpoints.
+def judged(seed: int) -> Rehearsed:
+    """Run a rehearsal without faults through all its checkpoints.
 
     Returns: how it ended; ``trouble`` when a checkpoint was not recorded.
     """
@@ -74,18 +75,18 @@ def judged(seed: int) -> Story:
 
     Run.publish = _no_pages  # type: ignore[method-assign]
     began, before = time.perf_counter(), _cpu_s()
-    with tempfile.TemporaryDirectory(prefix="hour24-story-") as folder:
+    with tempfile.TemporaryDirectory(prefix="hour24-rehearsal-") as folder:
         reports = Path(folder)
         where = reports / "rehearsal.json"
         with Rehearsal.start(seed=seed, faults=(), t0=T0) as served:
-            where.write_text(served.told(), encoding="utf-8")
+            where.write_text(served.to_json(), encoding="utf-8")
             trouble = ""
             for hour in CHECKPOINTS:
                 trouble = trouble or _checkpoint(seed, hour, reports, where)
         ledger = Ledger(reports / WATCH)
         end = ledger.watch.checkpoint(CHECKPOINTS[-1]).due + timedelta(minutes=1)
         standings = ledger.standings(end)
-        return Story(
+        return Rehearsed(
             seed=seed,
             took_s=time.perf_counter() - began,
             cpu_s=_cpu_s() - before,
@@ -107,7 +108,7 @@ def judged(seed: int) -> Story:
 
 
 def _no_pages(run: object) -> None:
-    """Judgements are measured here; pages are, in rehearsal.py."""
+    """Write no pages: rehearsal.py measures those."""
 
 
 def _cpu_s() -> float:
@@ -134,66 +135,73 @@ def _checkpoint(seed: int, hour: int, reports: Path, where: Path) -> str:
     return "" if int(code) in PROCESS_EXITS else f"hour {hour}: exit {code}\n{said.getvalue()}"
 
 
-def told(story: Story) -> list[str]:
-    """A line for each thing that stands at the end of a story."""
+def report(rehearsal: Rehearsed) -> list[str]:
+    """Return a line for each finding open at the end of a rehearsal."""
     lines = [
-        f"  seed {story.seed}, hour {each.hour}: {each.outcome} {each.criterion} "
+        f"  seed {rehearsal.seed}, hour {each.hour}: {each.outcome} {each.criterion} "
         f"{each.code}: {each.reason[:200]}"
-        for each in story.standing
+        for each in rehearsal.standing
     ]
-    return [*lines, f"  seed {story.seed}: {story.trouble}"] if story.trouble else lines
+    return [*lines, f"  seed {rehearsal.seed}: {rehearsal.trouble}"] if rehearsal.trouble else lines
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--stories", type=int, default=200)
-    parser.add_argument("--first", type=int, default=FIRST, help="the first story's seed")
-    parser.add_argument("--processes", type=int, default=2, help="side by side")
-    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no more after it")
+    parser.add_argument("--rehearsals", type=int, default=200)
+    parser.add_argument("--first", type=int, default=FIRST, help="seed of the first")
+    parser.add_argument("--processes", type=int, default=2, help="at a time")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="start no more after so long"
+    )
     options = parser.parse_args()
     os.chdir(ROOT)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
     began = time.perf_counter()
-    stories = []
+    rehearsals = []
     with ProcessPoolExecutor(
         options.processes, mp_context=multiprocessing.get_context("spawn")
     ) as pool:
-        seeds = range(options.first, options.first + options.stories)
+        seeds = range(options.first, options.first + options.rehearsals)
         try:
             for done in as_completed([pool.submit(judged, seed) for seed in seeds]):
-                stories.append(done.result())
-                for line in told(stories[-1]):
+                rehearsals.append(done.result())
+                for line in report(rehearsals[-1]):
                     print(line, flush=True)
                 took = time.perf_counter() - began
-                if len(stories) % 20 == 0:
-                    print(f"  {len(stories)} stories, {took:.0f} s", flush=True)
+                if len(rehearsals) % 20 == 0:
+                    print(f"  {len(rehearsals)} rehearsals, {took:.0f} s", flush=True)
                 if took > 60 * options.minutes:
                     break
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     took = time.perf_counter() - began
-    failed = [s for s in stories if any(e.outcome == "FAIL" for e in s.standing)]
+    failed = [s for s in rehearsals if any(e.outcome == "FAIL" for e in s.standing)]
     unsettled = Counter(
         (each.criterion, each.code)
-        for story in stories
-        for each in story.standing
+        for rehearsal in rehearsals
+        for each in rehearsal.standing
         if each.outcome != "FAIL"
     )
     for (name, code), n in unsettled.most_common():
-        print(f"  unsettled: {name} ({code}) in {n} verdicts of {len(stories)} stories")
-    n = len(stories)
+        print(f"  unresolved: {name} ({code}) in {n} verdicts of {len(rehearsals)} rehearsals")
+    n = len(rehearsals)
     return tell(
         [
             load(),
-            Figure("healthy stories played to their end", n, ""),
-            Figure("verdicts in them", sum(s.verdicts for s in stories), ""),
-            Figure("verdicts settled by later evidence", sum(s.settled for s in stories), ""),
+            Figure("healthy rehearsals run to their end", n, ""),
+            Figure("verdicts in them", sum(s.verdicts for s in rehearsals), ""),
+            Figure("verdicts settled by later evidence", sum(s.settled for s in rehearsals), ""),
             Figure("verdicts left unsettled", sum(unsettled.values()), ""),
-            Figure("CPU a story", sum(s.cpu_s for s in stories) / n, "s"),
-            Figure("a story, side by side", took / n, "s", most=LONGEST_S),
-            Figure("stories not recorded whole", sum(bool(s.trouble) for s in stories), "", most=0),
-            Figure("stories that end with an unwaived FAIL", len(failed), "", most=0),
+            Figure("CPU per rehearsal", sum(s.cpu_s for s in rehearsals) / n, "s"),
+            Figure("a rehearsal, two at a time", took / n, "s", most=LONGEST_S),
+            Figure(
+                "rehearsals not recorded whole",
+                sum(bool(s.trouble) for s in rehearsals),
+                "",
+                most=0,
+            ),
+            Figure("rehearsals that end with an unwaived FAIL", len(failed), "", most=0),
         ]
     )
 
