@@ -106,6 +106,10 @@ CODES: dict[str, Code] = {
         "Run hour 0 first: a watch without hour 0 has no baseline.",
         "watch",
     ),
+    "baseline_short": _open(
+        "The log does not reach back far enough to say whether an error is new.",
+        f"Look whether it is older, and classify it with `{COMMAND} classify`; or waive it.",
+    ),
     "baseline_failed": _fail(
         "The system itself failed while the baseline was taken.",
         "Fix what failed, then open a new watch with `pytest -m hour0 --follows WATCH`.",

@@ -265,6 +265,10 @@ class Listing(Evidence, frozen=True, kw_only=True, tag="listing"):
 
 UNLISTED = "unlisted_events"
 """In ``about`` of issues or error events: events of the same source that the list lacks."""
+RESTS_ON = "rests_on"
+"""In ``about`` of issues or error events: what they were made from, where no tracker has them."""
+BASELINE_SHORT = "baseline_short"
+"""In ``about`` of such issues: the time to which the lines before the window do not reach back."""
 
 
 class Document(Evidence, frozen=True, kw_only=True, tag="document"):

@@ -202,7 +202,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sources",
     }
     | PORT,
+    "checkpoint.from_lines": {"classes", "errors", "evidence", "lines", "statistics", "watch"},
     "checkpoint.questions": {
+        "checkpoint.from_lines",
         "checkpoint.inquiry",
         "evidence",
         "sources",

@@ -50,7 +50,7 @@ from hour24.evidence import (
 )
 from hour24.text import format_duration
 from hour24.watch import Checkpoint, Watch, Window
-from hour24.witnesses.port import NOW, RECEIPT_S, Measure, found, repeat_of
+from hour24.witnesses.port import INSTEAD, NOW, RECEIPT_S, Measure, found, repeat_of
 
 if TYPE_CHECKING:
     from hour24.checkpoint.kept import Asked
@@ -113,21 +113,30 @@ class RegisteredQuestion:
     def asked_of(self, production: Production) -> list[Described | None]:
         """Returns the witnesses that are asked one by one; [None] if it is asked once."""
         measure = self.measure or self.of
-        providing = [] if measure is None else production.providing(measure)
+        providing = [] if measure is None else production.answering(measure)[1]
         return [*providing] if self.measure or len(providing) > 1 else [None]
 
     def lane_of(self, described: Described | None) -> str:
         """Returns the lane in which this witness is asked."""
+        measure = self.measure_of(described)
+        return (
+            self.lane if measure is None or described is None else described.witness.lane(measure)
+        )
+
+    def measure_of(self, described: Described | None) -> Measure | None:
+        """Returns the measure that this witness is asked for."""
         if self.measure is None or described is None:
-            return self.lane
-        return described.witness.lane(self.measure)
+            return self.measure
+        provided = self.measure in described.witness.measures
+        return self.measure if provided else INSTEAD.get(self.measure, self.measure)
 
 
 Answered = Callable[[str, RegisteredQuestion, Answer], None]
 """Called in the thread of its lane with the name of each answer, its question and the answer."""
 QUESTIONS: dict[str, RegisteredQuestion] = {}
-LISTED = frozenset({Measure.ISSUES, Measure.ERROR_EVENTS})
-"""Measures whose listings are compared with each other, and so may be needed twice."""
+LISTED = frozenset({Measure.ISSUES, Measure.ERROR_EVENTS, Measure.ERROR_LINES})
+"""Measures whose listings are compared with each other or made into another, and so are needed
+more than once."""
 SECTION_OF = {"latency": ("endpoints",), "websocket": ("websocket",)}
 """Lane -> the section of production.toml that describes its source."""
 
@@ -229,6 +238,11 @@ class Inquiry:
                 "provides this, got none"
             )
         return self.ask_of(providing[0], measure, *more)
+
+    def made_from(self, measure: Measure) -> Measure | None:
+        """Returns the measure that this one is made from; None if a witness provides it."""
+        asked, described = self.production.answering(measure)
+        return asked if asked != measure and described else None
 
     def beside(self, answer: Evidence, measure: Measure, window: Window) -> Listing | None:
         """Returns another listing of the witness that gave this answer; None if it has none."""
@@ -646,10 +660,11 @@ class Lanes:
 
     def _question(self, asked: RegisteredQuestion, described: Described | None) -> Question:
         """Returns a question that was not sent."""
-        if described is None or asked.measure is None:
+        measure = asked.measure_of(described)
+        if described is None or measure is None:
             return self.inquiry.question(asked.name, source=asked.lane)
         question = self.inquiry.question(asked.name, source=described.witness.section)
-        return _with_source_name(question, described, asked.measure)
+        return _with_source_name(question, described, measure)
 
 
 def kept_names(production: Production, asked: RegisteredQuestion) -> dict[str, str]:

@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from msgspec import structs
 
+from hour24.checkpoint import from_lines
 from hour24.checkpoint.inquiry import (
     QUESTIONS,
     Answer,
@@ -178,6 +179,8 @@ def accepted_before(inquiry: Inquiry) -> Answer:
 def error_events(inquiry: Inquiry) -> Answer:
     """Error events of the window; if there are none, with the issues of that window."""
     window = inquiry.checkpoint.settled
+    if inquiry.made_from(Measure.ERROR_EVENTS):
+        return from_lines.events(_lines(inquiry, window))
     answer = inquiry.ask(Measure.ERROR_EVENTS, window)
     if not isinstance(answer, Listing) or answer.items or not answer.complete:
         return answer
@@ -196,8 +199,24 @@ def issues_whole(inquiry: Inquiry) -> Answer:
     return _beside_events(inquiry, inquiry.checkpoint.settled_since_t0)
 
 
+def _lines(inquiry: Inquiry, window: Window) -> Listing:
+    """The ERROR lines of a window, from which errors are made where no tracker is described."""
+    found = inquiry.ask(Measure.ERROR_LINES, window)
+    assert isinstance(found, Listing)
+    return found
+
+
 def _beside_events(inquiry: Inquiry, window: Window) -> Answer:
     """Issues, with the number of this checkpoint's error events that belong to none of them."""
+    if inquiry.made_from(Measure.ISSUES):
+        production = inquiry.production
+        return from_lines.issues(
+            _lines(inquiry, window),
+            window,
+            inquiry.watch.checkpoint(0).settled.start,
+            lambda earlier: _lines(inquiry, earlier),
+            (*production.critical, *production.normal),
+        )
     answer = inquiry.ask(Measure.ISSUES, window)
     if not isinstance(answer, Listing) or not answer.complete:
         return answer

@@ -63,7 +63,9 @@ def sentence_for(criterion: Criterion, production: Production) -> str:
 def titles(criterion: Criterion, production: Production) -> list[str]:
     """Return the names of the witnesses that answer what the criterion needs."""
     measures = [QUESTIONS[name].measure for name in criterion.needs]
-    providing = (each for one in measures if one is not None for each in production.providing(one))
+    providing = (
+        each for one in measures if one is not None for each in production.answering(one)[1]
+    )
     return list(dict.fromkeys(each.witness.title for each in providing))
 
 

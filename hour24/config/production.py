@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from hour24.classes import IssueClass
 from hour24.secrets import Secret
-from hour24.witnesses.port import ADDRESS, Measure, Witness
+from hour24.witnesses.port import ADDRESS, INSTEAD, Measure, Witness
 from hour24.witnesses.sections import VARIABLE
 
 HEADERS = {
@@ -479,6 +479,14 @@ class Production(Struct, frozen=True, kw_only=True):
     def providing(self, measure: Measure) -> list[Described]:
         """Return the witnesses that provide a measure, in the order of the file."""
         return [each for each in self.described.values() if measure in each.witness.measures]
+
+    def answering(self, measure: Measure) -> tuple[Measure, list[Described]]:
+        """Return the measure that is asked for this one, and the witnesses that provide it."""
+        providing = self.providing(measure)
+        other = INSTEAD.get(measure)
+        if providing or other is None:
+            return measure, providing
+        return other, self.providing(other)
 
     @property
     def health_every_s(self) -> float:

@@ -17,7 +17,7 @@ from hour24.criteria import CRITERIA
 from hour24.doctor import accused, people
 from hour24.doctor.trial import Finding, Lane, listed
 from hour24.witnesses import registry
-from hour24.witnesses.port import Measure, found
+from hour24.witnesses.port import INSTEAD, Measure, found
 
 SECTIONS = ("endpoints", "websocket", "jobs")
 """Sections of production.toml that may be left out, excluding those of witnesses."""
@@ -30,7 +30,8 @@ def needed_by(section: str, provided: Collection[Measure] = ()) -> tuple[str, ..
         provided: measures that another witness provides.
     """
     witness = registry.described((section,), {}).get(section)
-    measures = set(witness.measures) - set(provided) if witness is not None else set()
+    others = {*provided, *(one for one, other in INSTEAD.items() if other in provided)}
+    measures = set(witness.measures) - others if witness is not None else set()
     return tuple(
         one.id
         for one in CRITERIA.values()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hour24.evidence import UNLISTED, Listing
+from hour24.evidence import RESTS_ON, UNLISTED, Listing
 from hour24.objectives.base import Objective
 from hour24.text import format_count, one_line, plural
 from hour24.verdict import Outcome, Scale, Verdict
@@ -72,12 +72,18 @@ def judge_listing(
     return Verdict(
         outcome=outcome,
         code=code,
-        reason=reason + suffix,
+        reason=reason + suffix + _rests_on(answer),
         observed=observed,
         limit=objective.limit_text(),
         scale=scale,
         figures=dict(figures),
     )
+
+
+def _rests_on(answer: Listing) -> str:
+    """What the list was made from, where its source is not the usual one."""
+    found = answer.about.get(RESTS_ON)
+    return f"; judged by {one_line(found, 300)}" if found else ""
 
 
 def _incomplete(answer: Listing) -> str:

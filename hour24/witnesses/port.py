@@ -33,6 +33,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
@@ -115,6 +116,12 @@ NOW = frozenset(
     }
 )
 """Measures that exist only now and cannot be measured retroactively."""
+
+
+INSTEAD = MappingProxyType(
+    {Measure.ERROR_EVENTS: Measure.ERROR_LINES, Measure.ISSUES: Measure.ERROR_LINES}
+)
+"""A measure that no described witness provides -> the one that it is made from then."""
 
 
 class Role(Enum):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hour24.classes import IssueClass
-from hour24.evidence import Evidence, Listing
+from hour24.evidence import BASELINE_SHORT, Evidence, Listing
 from hour24.objectives.base import Kinds, Objective, pick
 from hour24.objectives.errors.known import Issues
 from hour24.objectives.listing import judge_listing, least
@@ -45,10 +45,12 @@ class NoNewIssue(Objective, frozen=True, kw_only=True):
         text = f"{many}new{within}: {join_some([each.text() for each in bad])}"
         text = text[:1].upper() + text[1:]
         undated = [each for each in issues.found if each.undated and not each.as_normal]
+        named = join_some([each.text() for each in undated])
+        short = answer.about.get(BASELINE_SHORT)
         unknown = (
-            "source_misread",
-            "The first-seen time is not known, so it may be new: "
-            f"{join_some([each.text() for each in undated])}",
+            ("baseline_short", f"The log does not reach back to {short}, so it may be new: {named}")
+            if short
+            else ("source_misread", f"The first-seen time is not known, so it may be new: {named}")
         )
         return judge_listing(
             self,

@@ -71,7 +71,7 @@ class LogsAt(Struct, frozen=True, kw_only=True):
 
 WITNESS = Witness(
     section="logs",
-    title="the log files",
+    title="the log",
     about="Log files on this machine, or systemd's journal.",
     at=LogsAt,
     source="hour24.witnesses.logs.source:Logs",
