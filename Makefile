@@ -7,7 +7,7 @@ FAULT ?=
 # `make test FORM=--full` runs every suite completely
 FORM ?=
 
-.PHONY: help rehearse test lint lock runbook schema reference picture benchmarks clean
+.PHONY: help rehearse test lint lock runbook schema reference action picture benchmarks clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ schema: $(VENV)/.product  ## write schemas/production.schema.json from the struc
 
 reference: $(VENV)/.tests  ## write docs/REFERENCE.md from the programs' help
 	$(BIN)/python -m tests.reference
+
+action: $(VENV)/.tests  ## write action.yml from the steps of the workflow
+	$(BIN)/python -m tests.action
 
 picture: $(VENV)/.machine  ## make README's picture from its stored record
 	$(BIN)/python -m tests.pages.picture
