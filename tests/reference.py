@@ -55,6 +55,7 @@ FILES = """## Files of a watch
 | `reports/WATCH/hour08.a1.pytest.html`, `.xml` | pytest-html's report, JUnit |
 | `reports/WATCH/probe/*.jsonl`, `probe/alarms/`, `probe/due/` | the prober's minutes, its alarms, and what it asked when a checkpoint was due |
 | `reports/WATCH/index.html`, `signoff.html` | the watch as a grid with its trends; the sign-off |
+| `reports/WATCH/files.1.json` | the SHA-256 of these files, of journals and of the prober's files |
 """  # noqa: E501
 VARIABLES = """## Environment variables
 

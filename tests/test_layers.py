@@ -74,6 +74,7 @@ BOOK = RECORD | {
 SIGN = BOOK | {
     "ledger.compared",
     "ledger.derived",
+    "ledger.files",
     "ledger.judges",
     "ledger.readiness",
     "ledger.signature",
@@ -133,6 +134,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.declaring": BOOK | {"ledger.waivers"},
     "ledger.compared": BOOK,
     "ledger.redaction": BOOK,
+    "ledger.files": BOOK,
     "ledger.judges": {"ledger.book", "versions"},
     "ledger.derived": {
         "codes",
@@ -216,6 +218,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint.terminal": {"checkpoint.attempt", "ledger.record", "verdict", "watch"},
     "checkpoint.run": ATTEMPT
     | {
+        "ledger.files",
         "ledger.redaction",
         "checkpoint.baseline",
         "checkpoint.notify",

@@ -34,6 +34,7 @@ class Attempt:
         broken: files of criteria that do not import.
         record, path: None until the record is written.
         trouble: problems that change no verdict.
+        made: the files beside the ledger that this run wrote.
     """
 
     keeps: ClassVar[bool] = False
@@ -54,6 +55,7 @@ class Attempt:
     record: Record | None = None
     path: Path | None = None
     trouble: list[str] = field(default_factory=list)
+    made: list[Path] = field(default_factory=list)
     waiting: Waiting = lambda lane, waited_s, budget_s: None
     writing: threading.Lock = field(default_factory=threading.Lock)
 

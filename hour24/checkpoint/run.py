@@ -40,6 +40,7 @@ from hour24.evidence import (
 from hour24.ledger.record import Judged, Record
 from hour24.objectives.base import Objective
 from hour24.secrets import scan
+from hour24.shipped import COMMAND
 from hour24.verdict import Outcome
 from hour24.witnesses.port import Measure
 
@@ -304,15 +305,17 @@ class Run(Attempt):
 
         assert self.record is not None
         record, ledger = self.record, self.ledger
-        writers: dict[str, Callable[[], None]] = {
-            "page": lambda: checkpoint.write(record, ledger, self.file(".html")),
-            "junit": lambda: junit.write(record, self.file(".xml")),
-            "alert": lambda: notify.alert(self),
-            "index": lambda: index.write(ledger, ledger.folder / "index.html"),
+        page, xml, whole = self.file(".html"), self.file(".xml"), ledger.folder / "index.html"
+        writers: dict[str, tuple[Callable[[], None], list[Path]]] = {
+            "page": (lambda: checkpoint.write(record, ledger, page), [page]),
+            "junit": (lambda: junit.write(record, xml), [xml]),
+            "alert": (lambda: notify.alert(self), []),
+            "index": (lambda: index.write(ledger, whole), [whole]),
         }
-        for what, write in writers.items():
+        for what, (write, made) in writers.items():
             try:
                 write()
+                self.made += made
             except Exception as problem:  # noqa: BLE001  the record is written; a page is no verdict
                 self.trouble.append(f"{what}: {type(problem).__name__}: {problem}")
 
@@ -321,14 +324,36 @@ class Run(Attempt):
         secrets = (each.name for each in self.production.secrets)
         return scan.leaks(self.ledger.folder, self.redactor, secrets, more, self._redact)
 
+    def enter_files(self, more: Iterable[Path] = ()) -> str:
+        """Enters the digests of what this run wrote, and of ``more`` files, in the chain.
+
+        Called after the search for secrets, which may change them. Returns: why it failed; "".
+        """
+        from hour24.ledger import files
+
+        if self.record is None:
+            return ""
+        made = (*self.made, *more, self.journal.path, *files.probes(self.ledger.folder))
+        try:
+            files.enter(self.ledger, made, self.context.clock.now(), "checkpoint")
+        except LedgerError as problem:
+            return f"the pages are not in the ledger ({COMMAND} finalise): {problem}"
+        return ""
+
     def _redact(self, path: Path, names: list[str]) -> str:
         """Writes a page again or redacts a file. Returns: what was done; "" if nothing was."""
+        from hour24.ledger import files
         from hour24.ledger.redaction import redact
 
         with suppress(Exception):  # a page that cannot be written again is redacted
             if self._rewrite_page(path) and not self.redactor.found_in(path):
+                self.made.append(path)
                 return "made again without it"
-        return redact(self.ledger, path, names, self.redactor, self.context.clock.now())
+        own = path in self.made or files.is_as_entered(self.ledger, path)
+        done = redact(self.ledger, path, names, self.redactor, self.context.clock.now())
+        if done and own:  # what others had changed stays found
+            self.made.append(path)
+        return done
 
     def _rewrite_page(self, path: Path) -> bool:
         """Writes a page again from the records. Returns: whether it is one of our pages."""

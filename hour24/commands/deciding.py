@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from hour24.commands import say
 from hour24.commands.line import WHOLE_NUMBER, command
 from hour24.commands.watches import chosen, reports_option, watch_argument
 from hour24.criteria import database, latency
-from hour24.errors import ConfigurationError
+from hour24.errors import ConfigurationError, LedgerError
+from hour24.ledger import files
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import launch_of
 from hour24.targets.request import read_time
@@ -86,15 +88,26 @@ def report(watch: str, reports: Path) -> int:
     from hour24.report import checkpoint, index, junit
 
     ledger = chosen(watch, reports)
+    made = [ledger.folder / "index.html", ledger.folder / "signoff.html"]
     for record in ledger.records():
         path = ledger.folder / name_of(record.hour, record.attempt)
         checkpoint.write(record, ledger, path.with_suffix(".html"))
         junit.write(record, path.with_suffix(".xml"))
+        made += [path.with_suffix(".html"), path.with_suffix(".xml")]
         say.line(f"{path.with_suffix('.html')}")
     index.write(ledger, ledger.folder / "index.html", _now(ledger))
     say.line(f"{ledger.folder / 'index.html'}")
-    _signoff_page(ledger, _launch_at(ledger, ""))
+    _enter(ledger, made, "report")  # a page that others changed would block the sign-off
+    _signoff_page(ledger, _launch_at(ledger, ""), "report")
     return 0
+
+
+def _enter(ledger: Ledger, made: Iterable[Path], because: files.Because) -> None:
+    """Enter the digests of these files in the chain, and say when that fails."""
+    try:
+        files.enter(ledger, made, _now(ledger), because)
+    except LedgerError as problem:
+        say.line(f"the files are not in the ledger: {problem}", "yellow")
 
 
 def _now(ledger: Ledger) -> datetime:
@@ -105,7 +118,9 @@ def _now(ledger: Ledger) -> datetime:
     return max(ended, default=ledger.genesis.opened)
 
 
-def _signoff_page(ledger: Ledger, launch_at: datetime | None) -> tuple[str, ...]:
+def _signoff_page(
+    ledger: Ledger, launch_at: datetime | None, because: files.Because = "signoff"
+) -> tuple[str, ...]:
     from hour24.ledger import signoff as signing
     from hour24.report import signoff as page
 
@@ -115,6 +130,7 @@ def _signoff_page(ledger: Ledger, launch_at: datetime | None) -> tuple[str, ...]
     path = ledger.folder / "signoff.html"
     page.write(ledger, path, now, missing)
     say.line(f"{path}")
+    _enter(ledger, [path], because)
     return missing
 
 
@@ -176,6 +192,7 @@ def signoff(
         return REFUSED
     except SignatureError as problem:
         raise ConfigurationError([str(problem)]) from None
+    _enter(ledger, [path.with_name(f"{path.name}.sig")], "signoff")
     _signoff_page(ledger, launch)
     say.line(f"{path}")
     head = ledger.head()
@@ -388,6 +405,7 @@ def _written(ledger: Ledger, path: Path) -> None:
     from hour24.report import index
 
     index.write(ledger, ledger.folder / "index.html", _now(ledger))
+    _enter(ledger, [ledger.folder / "index.html"], "entry")
     say.line(f"{path}")
     head = ledger.head()
     say.line(f"head of the ledger: {head.file} {head.sha256}")
@@ -426,6 +444,9 @@ def finalise(watch: str, reports: Path) -> int:
         checkpoint.write(record, ledger, stem.with_name(f"{stem.name}.html"))
         junit.write(record, stem.with_name(f"{stem.name}.xml"))
         index.write(ledger, ledger.folder / "index.html")
+        made = [stem.with_name(f"{stem.name}{ending}") for ending in (".html", ".xml")]
+        made += [ledger.folder / "index.html", path, *files.probes(ledger.folder)]
+        _enter(ledger, made, "finalise")
         say.line(f"{stem}.json: rebuilt from its journal: {record.outcome}", "yellow")
     if not rebuilt:
         say.line(f"{ledger.folder}: nothing to rebuild")

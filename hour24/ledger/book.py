@@ -313,7 +313,7 @@ class Ledger:
     def append(
         self,
         kind: str,
-        fields: dict[str, Any],
+        fields: dict[str, Any] | Callable[[], dict[str, Any]],
         *,
         after: Link | None = None,
         seal: Callable[[bytes], None] | None = None,
@@ -321,8 +321,9 @@ class Ledger:
         """Write a person's entry as the newest one; ``previous`` is filled in.
 
         Args:
-            kind: waive, classify, moved, deploy, rollback, alert, redacted or signoff.
-            fields: its content; times may be datetimes or ISO texts.
+            kind: waive, classify, moved, deploy, rollback, alert, redacted, files or signoff.
+            fields: its content, or what returns it while the lock is held; times may be datetimes
+                or ISO texts.
             after: the entry it must follow directly; none: the newest.
             seal: called with the exact bytes before they are written; its error stops the write.
         Returns: its path.
@@ -339,16 +340,21 @@ class Ledger:
                     f"{self.folder}: expected {after.file} to be the newest entry, "
                     f"got {head.file}: read the ledger again"
                 )
+            given = fields() if callable(fields) else fields
             name = "signoff.json" if kind == "signoff" else f"{kind}.{self._number(kind)}.json"
             content = {
                 "version": FORMAT,
                 "kind": kind,
                 "previous": head,
-                **{key: _as_time(key, value, name) for key, value in fields.items()},
+                **{key: _as_time(key, value, name) for key, value in given.items()},
             }
             data = canonical.to_bytes(content, name)
             chain.check_entry(canonical.from_bytes(data, name), kind, name)
-            if kind not in ("rollback", "redacted"):  # neither waits for the clocks of machines
+            if kind not in (
+                "rollback",
+                "redacted",
+                chain.FILES,
+            ):  # none waits for the clocks of machines
                 self._in_order(name, content["at"])
             if seal is not None and not (self.folder / name).exists():
                 seal(data)

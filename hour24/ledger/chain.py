@@ -32,7 +32,9 @@ from hour24.quarantine import SUFFIX
 
 FIRST = "watch.json"
 SIGNOFF = "signoff.json"
-NUMBERED = ("waive", "classify", "moved", "deploy", "rollback", "alert", "redacted")
+FILES = "files"
+"""Kind of the entries about other files: :mod:`hour24.ledger.files`."""
+NUMBERED = ("waive", "classify", "moved", "deploy", "rollback", "alert", "redacted", FILES)
 NAME = re.compile(
     r"watch\.json|signoff\.json"
     r"|hour(?P<hour>\d{2,3})\.a(?P<attempt>[1-9]\d*)\.json"
@@ -46,8 +48,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """One file of the ledger.
 
     Args:
-        kind: watch, checkpoint, waive, classify, moved, deploy, rollback, alert, redacted or
-            signoff, as its name says.
+        kind: watch, checkpoint, waive, classify, moved, deploy, rollback, alert, redacted, files
+            or signoff, as its name says.
         sha256: of its exact bytes.
         content: the JSON object in it; empty when it cannot be read.
         problem: why it cannot be read; empty when it can.
@@ -73,8 +75,11 @@ class Entry(Struct, frozen=True, kw_only=True):
 def stated_time(entry: Entry) -> datetime | None:
     """Return when an entry says it was written.
 
-    None when it does not say, cannot be read, or was rebuilt from its journal, which is later.
+    None when it does not say, cannot be read, or was rebuilt from its journal, which is later; and
+    for one about files, which may be entered by a clock of another machine.
     """
+    if entry.kind == FILES:
+        return None
     time = entry.content.get("ended") or entry.content.get("at") or entry.content.get("opened")
     if entry.problem or time is None or entry.content.get("interrupted"):
         return None

@@ -8,8 +8,9 @@ Rules of this module:
 - The addresses of production are those of the beginning, unless a person declared a move.
 - A watch of earlier judges passes when only changed rules decide it differently; each such verdict
   is listed, old and new.
-- Changing or removing the newest entry cannot be detected in the folder, unless journals or a
-  sign-off mention it: compare the head with the one that was stored elsewhere.
+- What people look at beside the ledger is as it was entered: :mod:`hour24.ledger.files`.
+- Changing or removing the newest entry cannot be detected in the folder, unless journals, files or
+  a sign-off show it: compare the head with the one that was stored elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from msgspec import Struct
 
 from hour24 import versions
 from hour24.errors import LedgerError
-from hour24.ledger import chain, journal, moved, readiness, signature
+from hour24.ledger import chain, files, journal, moved, readiness, signature
 from hour24.ledger import record as record_form
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.chain import Entry
@@ -48,7 +49,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     Args:
         what: redacted, readable, chain, order, numbers, watch, plan, limits, watched, journals,
-            evidence, judges, verdicts, signoff, head.
+            evidence, judges, verdicts, signoff, files, head.
         ok: whether it passed.
         says: one sentence; when it did not pass, what was expected and what was found.
         changed: whether it passes only by the rules it was recorded under.
@@ -70,8 +71,8 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
     """
     ledger = Ledger(folder)
     try:
-        genesis = ledger.genesis
-        entries = ledger.entries()
+        genesis, entries = ledger.genesis, ledger.entries()
+        _ = ledger.watch  # its plan may be impossible
     except LedgerError as problem:
         return (Finding(what="readable", ok=False, says=str(problem)),)
     records = ledger.records()
@@ -79,6 +80,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
     differences = list(differing(records))
     changed = [one for one in differences if one.rule]
     signoff = list(_signoff(ledger, entries, signers))
+    beside = list(files.problems(folder, entries))
     checks: Sequence[tuple[str, Iterable[str], str]] = (
         ("readable", _unreadable(entries), f"{len(entries)} entries, each valid by its schema"),
         ("chain", chain.breaks(entries), f"one chain from {chain.FIRST} to {entries[-1].file}"),
@@ -110,6 +112,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
             + ("the same except for changed rules" if changed else "all the same"),
         ),
         ("signoff", (says for says, rule in signoff if not rule), _signed(entries)),
+        ("files", beside, "" if beside else files.coverage(folder, entries)),
     )
     found: list[Finding] = []
     found += [Finding(what="redacted", ok=True, says=says) for says in _redacted(entries)]
@@ -262,7 +265,9 @@ def _signoff(
             lost = {*got} - {*expected} if what == "waived" and got and {*got} > {*expected} else ()
             explained = bool(lost) and all(line.split(" ")[0] in waived for line in lost)
             yield says, rule if explained else ""
-    after = [one.file for one in entries[len(kept) + 1 :] if one.kind != "redacted"]
+    after = [
+        one.file for one in entries[len(kept) + 1 :] if one.kind not in ("redacted", chain.FILES)
+    ]
     if after:
         yield f"{entry.file}: expected it to be the last entry, got {', '.join(after)} after it", ""
     for line in _signature(ledger.folder / entry.file, entry, signers):

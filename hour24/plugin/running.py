@@ -296,7 +296,7 @@ class CheckpointPlugin:
             pages = threading.Thread(target=self.run.publish, daemon=True)
             pages.start()
             pages.join(PAGES_WITHIN_S)
-            for text in self.run.leaks():
+            for text in filter(None, (*self.run.leaks(), self.run.enter_files())):
                 self._print_error(f"hour24: {text}")
         except Exception as problem:  # noqa: BLE001  the process ends here; report it
             self._print_error(f"hour24: {self._describe_unwritten(problem)}")
@@ -333,9 +333,13 @@ class CheckpointPlugin:
         self._ended.set()
         yield
         option = self.config.option
-        reports = [getattr(option, name, None) for name in ("htmlpath", "xmlpath", "log_file")]
-        leaks = self.run.leaks(Path(path) for path in reports if path)
-        for text in leaks:
+        reports = {
+            name: getattr(option, name, None) for name in ("htmlpath", "xmlpath", "log_file")
+        }
+        leaks = self.run.leaks(Path(path) for path in reports.values() if path)
+        reports["log_file"] = None  # still being written
+        unentered = self.run.enter_files(Path(path) for path in reports.values() if path)
+        for text in filter(None, (*leaks, unentered)):
             self._print_error(f"hour24: {text}")
         if leaks:
             session.exitstatus = EXIT_NOT_WRITTEN

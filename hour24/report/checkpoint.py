@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from hour24.ledger import moved
+from hour24.ledger.chain import FILES
 from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Judged, Record
 from hour24.ledger.standings import Standing
@@ -322,7 +323,9 @@ def _launch(record: Record, ledger: Ledger | None) -> Launch:
             for j in record.criteria
         ]
         return launch(judged, approved=False, kind=record.target_kind)
-    entered = [parse_time(entry.content.get("at")) for entry in ledger.entries()]
+    entered = [
+        parse_time(entry.content.get("at")) for entry in ledger.entries() if entry.kind != FILES
+    ]
     now = max([record.ended, *(at for at in entered if at is not None)])
     return ledger.launch(now, record.hour)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from hour24.ledger import moved
+from hour24.ledger.chain import FILES
 from hour24.ledger.record import Record
 from hour24.report import grid, page, trends
 from hour24.report.times import Times
@@ -69,6 +70,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
     watch, genesis = ledger.watch, ledger.genesis
     times = Times(watch.zone, watch.t0, watch.whole.end)
     entries = ledger.entries()
+    shown = listed(entries)
     runs = _runs(ledger, records, at)
     outcome = ledger.outcome_of_watch(at)
     lines = grid.lines(ledger, at)
@@ -99,8 +101,8 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "changes": _changes(ledger),
         "pictures": pictures,
         "at_zero": at_zero,
-        "entries": [entry_view(n, entry, times) for n, entry in enumerate(entries)],
-        "head": entries[-1].sha256 if entries else "",
+        "entries": [entry_view(n, entry, times) for n, entry in shown],
+        "head": shown[-1][1].sha256 if shown else "",
         "waivers": waiver_views(
             [e for e in entries if e.kind in ("waive", "classify", "moved")], at, times
         ),
@@ -188,6 +190,14 @@ def _changes(ledger: Ledger) -> list[Change]:
             found.append(Change(hour=hour, new=new, still=still, over=over))
         before = {**{n: o for n, o in before.items() if n not in now}, **bad}
     return found
+
+
+def listed(entries: Sequence[Entry]) -> list[tuple[int, Entry]]:
+    """Return the entries that pages list, with their numbers.
+
+    Entries about files are left out: they may name the very page.
+    """
+    return [(n, entry) for n, entry in enumerate(entries) if entry.kind != FILES]
 
 
 def entry_view(n: int, entry: Entry, times: Times) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
     watch, genesis = ledger.watch, ledger.genesis
     times = Times(watch.zone, watch.t0, watch.whole.end)
     entries = ledger.entries()
+    shown = index.listed(entries)
     entry = next((e for e in reversed(entries) if e.kind == "signoff"), None)
     content = entry.content if entry is not None else {}
     signed = parse_time(content.get("at"))
@@ -117,9 +118,10 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "slow_statements": list(_statements(last)),
         "frequent": _frequent(records),
         "known_slow": _known_slow(last),
-        "entries": [index.entry_view(n, e, times) for n, e in enumerate(entries)],
+        "number_of_entries": len(shown),
+        "entries": [index.entry_view(n, e, times) for n, e in shown],
         "records": len([e for e in entries if e.kind == "checkpoint"]),
-        "before": entries[at - 1] if at else None,
+        "before": entries[at - 1] if entry is not None else shown[-1][1] if shown else None,
         "own": entry,
         "number": at,
         "moved": moved.changes(ledger),
