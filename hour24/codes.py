@@ -88,7 +88,7 @@ CODES: dict[str, Code] = {
         "Not enough time has passed to judge it.",
         "Wait: a later checkpoint resolves it.",
         "evidence",
-        "a later checkpoint whose window includes this one",
+        "a later checkpoint with a window that includes this one",
     ),
     "too_few_samples": _open(
         "There are too few samples for the required confidence.",
@@ -108,7 +108,7 @@ CODES: dict[str, Code] = {
     ),
     "baseline_short": _open(
         "The log does not reach back far enough to say whether an error is new.",
-        f"Look whether it is older, and classify it with `{COMMAND} classify`; or waive it.",
+        f"Check whether it is older, and classify it with `{COMMAND} classify`; or waive it.",
     ),
     "baseline_failed": _fail(
         "The system itself failed while the baseline was taken.",
@@ -148,7 +148,7 @@ CODES: dict[str, Code] = {
     ),
     # time of the run
     "late": _open(
-        "It can only be measured when it is due; the run was late, and nobody asked then.",
+        "It can only be measured when it is due; the run was late, and it was not asked then.",
         f"Keep a prober running (`{COMMAND} probe`): it asks when a checkpoint is due; waive this.",
         "waiver",
         "only a waiver: it cannot be measured retroactively",
@@ -348,7 +348,7 @@ CODES: dict[str, Code] = {
     ),
     "memory_higher": _fail(
         "Memory is higher than it was during the watch.",
-        "Look for a slow leak: compare the instances since their last start.",
+        "Search for a slow leak: compare the instances since their last start.",
     ),
     "mixed_instances": _open(
         "One line contains the memory of several instances, which can hide a leak.",
@@ -425,7 +425,7 @@ CODES: dict[str, Code] = {
     ),
     "pool_full": _fail(
         "Most connections are in use.",
-        "Find who holds them in pg_stat_activity; raise the pool or its limit.",
+        "Find who uses them in pg_stat_activity; raise the pool or its limit.",
     ),
     "idle_in_transaction": _fail(
         "A session is idle in an open transaction.",
@@ -433,7 +433,7 @@ CODES: dict[str, Code] = {
     ),
     "lock_wait": _fail(
         "A session waits too long for a lock.",
-        "Find who holds the lock in pg_locks; end that session if need be.",
+        "Find who has the lock in pg_locks; end that session if need be.",
     ),
     "disk_full": _fail(
         "The disk is close to full.",

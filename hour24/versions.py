@@ -63,7 +63,7 @@ CHANGES: tuple[Change, ...] = (
     Change(
         judges=2,
         of="HeldThroughout",
-        rule="a waived checkpoint counts as waived, not as held",
+        rule="a waived checkpoint counts as waived, not as passed",
         alters=("figures.held",),
     ),
     Change(
@@ -74,13 +74,13 @@ CHANGES: tuple[Change, ...] = (
     Change(
         judges=2,
         of=STANDINGS,
-        rule="counters that could not be read are resolved by a later PASS whose earlier reading "
-        "was taken before that window began",
+        rule="counters that could not be read are resolved by a later PASS with an earlier reading "
+        "taken before that window began",
     ),
     Change(
         judges=2,
         of=STANDINGS,
-        rule="an attempt whose record was put away may hold a FAIL",
+        rule="an attempt with its record put away may contain a FAIL",
     ),
     Change(
         judges=2,

@@ -346,7 +346,7 @@ def test_a_leak_found_late_takes_no_verdict_away(tmp_path: Path) -> None:
     says = [each.says for each in verify(folder) if each.what == "redacted"]
     assert len(says) == 1
     assert says[0].startswith("hour00.a1.json: redacted (")
-    assert says[0].endswith("as it held the secret HOUR24_REHEARSAL_SENTRY_TOKEN")
+    assert says[0].endswith("as it contained the secret HOUR24_REHEARSAL_SENTRY_TOKEN")
 
     again = project.rehearsed(IS="3")
     assert "OWN-LEAKS" in again.stdout

@@ -62,7 +62,7 @@ def opened(reports: Path, of: Ledger, production: Production = PRODUCTION) -> Le
     ],
 )
 def test_which_days(end, hours):
-    """Daily looks run for a week, or until daily_until; its last day is judged whole."""
+    """Daily checks run for a week, or until daily_until; its last day is judged whole."""
     assert daily.daily_hours(WATCH, end) == hours
 
 
@@ -99,7 +99,7 @@ def test_it_is_not_the_watch_that_is_still_open(tmp_path):
 
 
 def test_a_watch_that_is_gone_is_missed(tmp_path):
-    """Without the watch there is no baseline, and no daily look."""
+    """Without the watch there is no baseline, and no daily checks."""
     watch = watch_of(tmp_path)
     ledger = opened(tmp_path, watch)
     watch.folder.rename(tmp_path / "archive")
@@ -121,7 +121,10 @@ def test_the_newest_daily_look_is_due(tmp_path, passed, hour):
 
 @pytest.mark.parametrize(
     ("passed", "refusal"),
-    [(1.9 * DAY, "expected the first daily look from 2025-12-23 11:15Z"), (9 * DAY, "it is over")],
+    [
+        (1.9 * DAY, "expected the first daily checks from 2025-12-23 11:15Z"),
+        (9 * DAY, "it is over"),
+    ],
 )
 def test_refuses_a_daily_look_that_is_not_due(tmp_path, passed, refusal):
     """Before the first day is over, and after the last one's time."""
@@ -136,7 +139,7 @@ def test_a_daily_look_covers_its_own_day(tmp_path):
     assert point.tolerance_s == 86400
 
 
-def test_the_criteria_of_a_daily_look():
+def test_the_criteria_of_daily_checks():
     """Sentry, memory and latency, by their own ids and sentences, at the week's hours alone."""
     plan = daily.criteria((48, 72))
     assert {each.group for each in plan.values()} == {"Errors", "Process", "Latency"}
@@ -146,7 +149,7 @@ def test_the_criteria_of_a_daily_look():
             assert each.sentence == CRITERIA[name].sentence
 
 
-def test_commands_name_the_daily_look():
+def test_commands_name_the_daily_checks():
     """Past the last checkpoint there is one marker."""
     assert [marker(hour) for hour in (0, 24, 48, 192)] == ["hour0", "hour24", "daily", "daily"]
 

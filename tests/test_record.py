@@ -131,7 +131,7 @@ def _drop(name: str) -> Callable[[dict[str, Any]], None]:
         ),
         (
             _set("due", to="2025-12-21 19:15"),
-            'due: expected a moment in UTC such as 2026-11-24T06:00:00Z, got "2025-12-21 19:15"',
+            'due: expected a time in UTC such as 2026-11-24T06:00:00Z, got "2025-12-21 19:15"',
         ),
         (
             _set("due", to="2025-13-41T19:15:00Z"),

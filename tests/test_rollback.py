@@ -187,7 +187,7 @@ def test_without_a_platform_it_is_unknown_what_is_live(hosting: Hosting, ledger:
     with pytest.raises(Refused) as refusal:
         plan(production, ledger, hosting.clock, "svn")
     assert refusal.value.reasons[0] == "--way: expected platform or git, got 'svn'"
-    assert "expected a section whose platform can roll back" in refusal.value.reasons[1]
+    assert "expected a section of a platform that can roll back" in refusal.value.reasons[1]
 
 
 def deploys_of(*rows: str) -> list[Deploy]:

@@ -388,7 +388,7 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     assert change in record.notes[0]
     assert "note: an address changed since the watch began" in done.stdout
     for page, says in (
-        ("hour20.a1.html", "nobody has confirmed this"),
+        ("hour20.a1.html", "not confirmed yet"),
         ("index.html", "addresses changed since hour 0"),
     ):
         assert says in (watch / page).read_text("utf-8"), page

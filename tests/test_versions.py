@@ -88,7 +88,7 @@ def test_an_old_watch_verifies_and_changed_decisions_are_listed(old: Path) -> No
     )
     assert "judged by version 1; today's is" in done.stdout
     assert "approved by Mara Lind, tech lead" in done.stdout
-    assert "ok   files     pages and other files beside the ledger are not covered" in done.stdout
+    assert "ok   files     pages and other files next to the ledger are not covered" in done.stdout
     assert "Ledger verified; " in done.stdout
 
 

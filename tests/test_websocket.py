@@ -62,7 +62,7 @@ def test_connections_that_hold():
     assert (counts.total, counts.bad, counts.parts) == (6, 0, {"held": 6})
     assert counts.what == "connections"
     assert counts.basis == "sample"
-    assert "3 connection seconds held" in counts.note
+    assert "3 connection seconds" in counts.note
     assert "s3cret" not in str(to_plain(counts))
     assert from_plain(to_plain(counts)) == counts
 

@@ -234,8 +234,8 @@ class Inquiry:
             return self.ask_of(self.only, measure, *more)
         if not providing:
             raise NotDescribed(
-                f"production.toml: {measure.replace('_', ' ')}: expected a section whose system "
-                "provides this, got none"
+                f"production.toml: {measure.replace('_', ' ')}: expected a section that provides "
+                "this, got none"
             )
         return self.ask_of(providing[0], measure, *more)
 
@@ -404,7 +404,7 @@ class Inquiry:
         if answer is None:
             late = format_duration(self.late_s)
             tolerance = format_duration(self.checkpoint.tolerance_s)
-            why = f"; {refused}" if refused else ", and nobody asked when it was due"
+            why = f"; {refused}" if refused else ", and it was not asked when it was due"
             what = "own" if name.startswith("own ") else name
             raise NotAskedInTime(
                 f"{what}: cannot be measured retroactively: the run was {late} late "

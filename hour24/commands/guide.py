@@ -25,6 +25,10 @@ recorded next to it. After a fix and a deploy, `pytest -m hour0 --follows WATCH`
 watch."""
 
 
+LANES = {"witness": "source"}
+"""What a user calls a lane of questions, where the code has another word."""
+
+
 @command("Writes docs/RUNBOOK.md from the criteria to standard output; CI compares the two.")
 def runbook() -> int:
     """Write the runbook to standard output."""
@@ -85,7 +89,7 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
     yield ""
     yield f"- Hours: {hours}. Covers: {spans[criterion.span]}."
     if asked:
-        names = ", ".join(f"{each.name} ({each.lane})" for each in asked)
+        names = ", ".join(f"{each.name} ({LANES.get(each.lane, each.lane)})" for each in asked)
         yield f"- Asks: {names}."
     else:
         yield "- Asks: only the ledger."

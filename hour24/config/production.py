@@ -107,7 +107,7 @@ class Service(Struct, frozen=True, kw_only=True):
     ] = None
     daily_until: Annotated[
         datetime | None,
-        Meta(description="End of the daily run after launch (pytest -m daily)."),
+        Meta(description="End of the daily checks after launch (pytest -m daily)."),
     ] = None
     plain_http: Annotated[
         tuple[Annotated[str, Meta(title="a host name", pattern="^[A-Za-z0-9.:-]+$")], ...],

@@ -103,7 +103,7 @@ def core() -> dict[str, Any]:
         "service": part(Service, "The service under watch.", more={"url": BASE}),
         "health": part(Health, "The health endpoint and the document it must return.", ("schema",)),
         "endpoints": _named(
-            "The endpoints whose latency is judged.",
+            "The endpoints that are judged by latency.",
             "a table of endpoints",
             ("a name of lower-case letters, digits, - and _", "^[a-z][a-z0-9_-]{0,39}$"),
             {

@@ -37,7 +37,7 @@ EIGHT = tuple(one.id for one in signoff.CRITERIA)
 
 
 def _daily() -> tuple[str, ...]:
-    """Ids of the daily run, grouped as on the page."""
+    """Ids of the daily checks, grouped as on the page."""
     groups = {one.group: None for one in CRITERIA.values()}
     every = [*CRITERIA.values(), *_DAILY_ONLY.values()]
     return tuple(one.id for group in groups for one in every if one.daily and one.group == group)
@@ -53,5 +53,5 @@ def due(hour: int) -> tuple[Criterion, ...]:
 
 
 def known(name: str) -> Criterion | None:
-    """The criterion with this id, of a checkpoint or of the daily run; None for an unknown id."""
+    """The criterion with this id, of a checkpoint or the daily checks; None for an unknown id."""
     return CRITERIA.get(name) or _DAILY_ONLY.get(name)

@@ -105,7 +105,7 @@ class Criterion(Struct, frozen=True, kw_only=True):
         sentence: what must be true, in any production.
         stated: the sentence as the configuration of one production makes it; empty: as it is. What
             its names in braces stand for: :mod:`hour24.checkpoint.sentences`.
-        hours: the checkpoints at which it is due; empty: it runs in the daily run only.
+        hours: the checkpoints at which it is due; empty: it is one of the daily checks only.
         span: the period that its verdict covers.
         group: heading on the page.
         means: what its observed value is, in a few words for a table cell.

@@ -120,8 +120,8 @@ class Ledger:
         away = ledger.folder / f"{chain.FIRST}{SUFFIX}"
         if away.exists():
             raise LedgerError(
-                f"{ledger.folder}: expected a name that no watch has, got one whose {chain.FIRST} "
-                f"was put away ({away.name}): begin a watch of another name"
+                f"{ledger.folder}: expected an unused name, got one with {chain.FIRST} put "
+                f"away ({away.name}): choose another name for the watch"
             )
         data = canonical.to_bytes(genesis, chain.FIRST)
         chain.check_entry(canonical.from_bytes(data, chain.FIRST), "watch", chain.FIRST)

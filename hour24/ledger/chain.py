@@ -184,7 +184,7 @@ def _entry_of(file: str) -> str:
 
 
 def _away(file: str, digest: str, by: str) -> Entry:
-    why = f"{file}: expected to read it, got it put away, as it held a secret ({by})"
+    why = f"{file}: expected to read it, got it put away, as it contained a secret ({by})"
     return Entry(file=file, kind=kind_of(file), sha256=digest, problem=why)
 
 

@@ -204,7 +204,7 @@ def journal_problems(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
             if file not in known:
                 yield f"{file}: expected it, since an alert names it ({entry.file}), got none"
     for path in sorted((folder / "journal").glob(f"hour*{SUFFIX}")):
-        yield f"{path.name}: expected a journal, got one that was put away, as it held a secret"
+        yield f"{path.name}: expected a journal, got one put away, as it contained a secret"
     for path in sorted((folder / "journal").glob("hour*.jsonl")):
         file = f"{path.stem}.json"
         if chain.kind_of(file) != "checkpoint":

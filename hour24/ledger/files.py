@@ -1,4 +1,4 @@
-"""The files beside the ledger that people look at, and their digests in its chain.
+"""The files next to the ledger that people look at, and their digests in its chain.
 
 Rules of this module:
 
@@ -113,7 +113,7 @@ def coverage(folder: Path, entries: Sequence[Entry]) -> str:
     """Return what is covered by digests and what is not, in one sentence."""
     known = entered(entries)
     if not known:
-        return "pages and other files beside the ledger are not covered: no entry names them"
+        return "pages and other files next to the ledger are not covered: no entry names them"
     others = sorted(_others(folder) - known.keys())
     listed = ", ".join(others[:MOST_NAMED])
     more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
@@ -122,7 +122,7 @@ def coverage(folder: Path, entries: Sequence[Entry]) -> str:
         for name, one in known.items()
         if _grows(name) and (folder / name).stat().st_size > one.bytes
     ]
-    says = f"{len(known)} files beside the ledger are as they were entered"
+    says = f"{len(known)} files next to the ledger are as they were entered"
     if appended:
         says += f"; not covered: what was appended since to {', '.join(sorted(appended))}"
     return f"{says}; not covered: {listed}{more}" if others else says
@@ -187,7 +187,7 @@ def _difference(folder: Path, name: str, expected: Digest) -> str:
     path = folder / name
     if not path.is_file():
         away = path.with_name(path.name + SUFFIX).exists()
-        got = "it put away, as it held a secret" if away else "no such file: it was removed"
+        got = "it put away, as it contained a secret" if away else "no such file: it was removed"
         return f"{name}: expected the file that {expected.by} names, got {got}"
     made = hashlib.sha256()
     try:

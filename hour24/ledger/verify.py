@@ -169,7 +169,7 @@ def _redacted(entries: Sequence[Entry]) -> Iterator[str]:
             at, names = format_value(chain.stated_time(entry)), ", ".join(entry.content["secrets"])
             before, after = entry.content["before"][:16], entry.content["after"][:16]
             done = f"redacted ({before} became {after})" if after else f"put away ({before})"
-            yield f"{entry.content['file']}: {done} at {at}, as it held the secret {names}"
+            yield f"{entry.content['file']}: {done} at {at}, as it contained the secret {names}"
 
 
 def _backwards(genesis: Genesis, entries: Sequence[Entry]) -> Iterator[str]:

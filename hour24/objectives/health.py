@@ -43,7 +43,7 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
     needs: ClassVar[Kinds] = {"health": Document}
     may: ClassVar[Kinds] = {"control": Document}
     spared: ClassVar[Mapping[str, str]] = {
-        "control": "it only shows whose fault a missing answer is",
+        "control": "it only shows on which side an answer was lost",
     }
 
     schema: dict[str, Any]

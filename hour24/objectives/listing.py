@@ -102,5 +102,5 @@ def _unlevelled(answer: Listing) -> Coded | None:
     return (
         "levels_unknown",
         f"No level was recognised in {format_count(int(without))} of {format_count(int(sampled))} "
-        "lines looked at, so an error may be among them",
+        "sampled lines, so an error may be among them",
     )

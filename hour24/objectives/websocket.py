@@ -70,7 +70,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
     needs: ClassVar[Kinds] = {}
     may: ClassVar[Kinds] = {"probes": Probes, "held": Counts, "control": Document}
     spared: ClassVar[Mapping[str, str]] = {
-        "control": "it only shows whose fault a missing answer is",
+        "control": "it only shows on which side an answer was lost",
     }
 
     limit: float = 0.10

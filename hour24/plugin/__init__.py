@@ -36,7 +36,7 @@ from hour24.plugin.fixtures import (
     standings,
     taken,
 )
-from hour24.plugin.marking import DAILY_LOOK, OWN, criterion
+from hour24.plugin.marking import DAILY_MARKER, OWN, criterion
 from hour24.watch import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -105,14 +105,16 @@ def _selected_markers(config: pytest.Config) -> list[str]:
 
 
 def _list_markers() -> str:
-    return ", ".join([*(f"hour{hour}" for hour in CHECKPOINTS), DAILY_LOOK])
+    return ", ".join([*(f"hour{hour}" for hour in CHECKPOINTS), DAILY_MARKER])
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     for hour in CHECKPOINTS:
         config.addinivalue_line("markers", f"hour{hour}: the checkpoint {hour} h after T0")
-    config.addinivalue_line("markers", f"{DAILY_LOOK}: a daily look in the week after the watch")
+    config.addinivalue_line(
+        "markers", f"{DAILY_MARKER}: the daily checks in the week after the watch"
+    )
     config.addinivalue_line("markers", "criterion(id): the criterion that this test implements")
     config.pluginmanager.register(questions(), "hour24-questions")
     selected = _selected_markers(config)
@@ -127,7 +129,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if len(selected) > 1:
         names = " or ".join(selected)
         raise pytest.UsageError(f"-m: expected one checkpoint, got {names}; run them one by one")
-    if selected[0] not in (DAILY_LOOK, *(f"hour{hour}" for hour in CHECKPOINTS)):
+    if selected[0] not in (DAILY_MARKER, *(f"hour{hour}" for hour in CHECKPOINTS)):
         raise pytest.UsageError(f"-m: expected one of {_list_markers()}, got {selected[0]}")
     if wrong := next(refusals(config), ""):
         raise pytest.UsageError(wrong)
@@ -136,7 +138,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.target = _remembered_target(config)
     if config.option.verbose >= 0:  # opening takes seconds; say at once what is starting
         print(f"hour24: starting {selected[0]}, target {config.option.target}", flush=True)  # noqa: T201
-    if selected[0] != DAILY_LOOK and not config.option.ask_only:
+    if selected[0] != DAILY_MARKER and not config.option.ask_only:
         from hour24.plugin.again import ask_again
 
         for line in ask_again(config.option, int(selected[0].removeprefix("hour"))):

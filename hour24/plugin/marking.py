@@ -11,7 +11,7 @@ import pytest
 from hour24.criteria import DAILY, Criterion, known, own_criterion
 from hour24.watch import CHECKPOINTS
 
-DAILY_LOOK = "daily"
+DAILY_MARKER = "daily"
 ID = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*")
 OWN: dict[str, Criterion] = {}
 """Your own checks, as their tests declare them."""
@@ -33,7 +33,7 @@ def criterion(name: str, *, hours: tuple[int, ...] = ()) -> Callable[[Any], Any]
     if name not in DAILY and (not at or not set(at) <= set(CHECKPOINTS)):
         raise ValueError(f"criterion {name}: hours: expected some of {CHECKPOINTS}, got {at}")
     params = [_at(f"hour{hour}", hour) for hour in at]
-    params += [_at(DAILY_LOOK, DAILY_LOOK)] if name in DAILY else []
+    params += [_at(DAILY_MARKER, DAILY_MARKER)] if name in DAILY else []
 
     def mark(test: Any) -> Any:
         if listed is None:

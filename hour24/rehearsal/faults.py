@@ -37,7 +37,7 @@ _SYSTEM = {
     "error_spike": Kind("40 % of requests fail with an unknown error, for an hour", 1.0),
     "error_trend": Kind("the share of failing requests rises by 0.035 % an hour"),
     "health_degraded": Kind("the health document reports the database as down"),
-    "idle_in_transaction": Kind("a session holds a transaction open and does nothing"),
+    "idle_in_transaction": Kind("a session leaves a transaction open and does nothing"),
     "jobs_stalled": Kind("one worker stops beating"),
     "lock_wait": Kind("a session waits for another session's lock"),
     "log_errors": Kind("ERROR lines that never reach Sentry, each different"),

@@ -196,7 +196,7 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
     problems += closed(ledger)
     if platform is None:
         problems.append(
-            "production.toml: expected a section whose platform can roll back, got none; "
+            "production.toml: expected a section of a platform that can roll back, got none; "
             f"--way git goes back to what was declared: {COMMAND} declare --commit ID"
         )
     if problems or platform is None:

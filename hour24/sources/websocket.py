@@ -225,7 +225,7 @@ def _count(target: WebSocketTarget, sessions: list[Session], *, at: Any, took_ms
     established = [each for each in sessions if not each.refused]
     refused = len(sessions) - len(established)
     early = parts.get("closed early", 0)
-    notes = [f"{sum(each.held_s for each in established):.0f} connection seconds held"]
+    notes = [f"{sum(each.held_s for each in established):.0f} connection seconds"]
     notes += [f"{early} closed early by the server, normally (1000, 1001): not drops"] * bool(early)
     notes += [f"{parts.get('ended by us')} ended by us: a message above our limit"] * bool(
         parts.get("ended by us")
@@ -237,7 +237,7 @@ def _count(target: WebSocketTarget, sessions: list[Session], *, at: Any, took_ms
         question=Question(
             source="websocket",
             asked=f"{len(sessions)} connections to {without_query(target.url)}, "
-            f"held for {target.hold_s:g} s{kept}",
+            f"open for {target.hold_s:g} s{kept}",
             at=at,
             attempts=(Attempt(at=at, took_ms=round(took_ms, 1), result=result),),
         ),
@@ -274,7 +274,7 @@ def _run(what: Callable[[], Any], limit_s: float) -> list[Session]:
     if problems:
         raise problems[0]
     if thread.is_alive():
-        raise SourceTimeout(f"websocket: held connections: no end within {limit_s:.0f} s")
+        raise SourceTimeout(f"websocket: connections: no end within {limit_s:.0f} s")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a checkpoint runs against: a production, a production's daily look, or a rehearsal.
+"""What a checkpoint runs against: a production, a production's daily checks, or a rehearsal.
 
 Rules of this package:
 

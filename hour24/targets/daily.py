@@ -1,11 +1,11 @@
-"""The week after a watch: one daily look a day, in a separate ledger.
+"""The week after a watch: daily checks, one run a day, in a separate ledger.
 
 Rules of this module:
 
 - ``reports/WATCH-daily`` is a ledger like any other. It has the T0 of the watch and so its
   baseline; its hours are one per day after the last hour of the watch: 48, 72, ...
-- A daily look judges only its own day and may run until the next one is due. A missed day is
-  INCONCLUSIVE.
+- A run of the daily checks judges only its day and may start until the next one is due. A missed
+  day is INCONCLUSIVE.
 - The ledger of the watch is only read, so that a signed-off watch never changes.
 - Criteria keep their ids and sentences; ``criteria.DAILY`` lists those that run daily.
 """
@@ -41,12 +41,12 @@ MOST_DAYS = 28
 
 
 def criteria(hours: tuple[int, ...]) -> dict[str, Criterion]:
-    """Returns the criteria of the daily looks, due at these hours."""
+    """Returns the criteria of the daily checks, due at these hours."""
     return {each.id: structs.replace(each, hours=hours) for each in map(known, DAILY) if each}
 
 
 def daily_hours(watch: Watch, until: datetime | None) -> tuple[int, ...]:
-    """Returns the hours of the daily looks that follow this watch.
+    """Returns the hours of the daily checks that follow this watch.
 
     Args:
         until: ``[service] daily_until``; None: for a week. Its last day is judged whole.
@@ -126,7 +126,7 @@ def watch_before(reports: Path, ledger: Ledger) -> Ledger:
 
 
 def due_hour(watch: Watch, now: datetime) -> int:
-    """Returns the hour of the newest daily look that is due.
+    """Returns the hour of the newest daily checks that are due.
 
     Args:
         watch: the week after.
@@ -139,14 +139,14 @@ def due_hour(watch: Watch, now: datetime) -> int:
     if not passed:
         raise ConfigurationError(
             [
-                f"watch {watch.name}: expected the first daily look from {first:%Y-%m-%d %H:%M}Z "
+                f"watch {watch.name}: expected the first daily checks from {first:%Y-%m-%d %H:%M}Z "
                 f"on, when a day has passed since the watch, got {now:%Y-%m-%d %H:%M}Z"
             ]
         )
     if now >= end:
         raise ConfigurationError(
             [
-                f"watch {watch.name}: expected a daily look before {end:%Y-%m-%d %H:%M}Z, got "
+                f"watch {watch.name}: expected the daily checks before {end:%Y-%m-%d %H:%M}Z, got "
                 f"{now:%Y-%m-%d %H:%M}Z: it is over; see [service] daily_until"
             ]
         )
@@ -154,13 +154,13 @@ def due_hour(watch: Watch, now: datetime) -> int:
 
 
 def checkpoint(watch: Watch, hour: int) -> Checkpoint:
-    """Returns the daily look at this hour; its since-T0 window is its own day."""
+    """Returns the daily checks at this hour; its since-T0 window is its own day."""
     point = watch.checkpoint(hour)
     return structs.replace(point, since_t0=point.window)
 
 
 def open_context(request: Request, target: Target, resources: ExitStack) -> Context:
-    """Returns the context of the daily look that is due.
+    """Returns the context of the daily checks that are due.
 
     Raises: ConfigurationError; LedgerError.
     """
@@ -182,6 +182,6 @@ def open_context(request: Request, target: Target, resources: ExitStack) -> Cont
         baseline=watch,
         checkpoint=checkpoint(plan, due),
         criteria=criteria(tuple(days)),
-        finished="last daily look done",
+        finished="last daily checks done",
         opened=False,
     )

@@ -19,7 +19,7 @@ class Request:
     """The options of the command line.
 
     Args:
-        marker: the marker in ``-m``: ``hour8``, or ``daily`` for the daily look that is due.
+        marker: the marker in ``-m``: ``hour8``, or ``daily`` for the daily checks that are due.
         target: path of a production.toml, or the word ``rehearsal``.
         watch: name of the watch; empty: the open one.
         seed, faults: of the rehearsal; None: those of the watch, or else seed 1 without a fault.
@@ -41,7 +41,7 @@ class Request:
 
     @property
     def hour(self) -> int:
-        """Hour of the checkpoint; 0 for a daily look, which computes its hour later."""
+        """Hour of the checkpoint; 0 for the daily checks, which compute their hour later."""
         return 0 if self.marker == DAILY else int(self.marker.removeprefix("hour"))
 
     @property

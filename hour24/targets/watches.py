@@ -55,7 +55,7 @@ def find_continued(request: Request, production: Production, now: datetime) -> L
 
 
 def find_newest(request: Request) -> Ledger:
-    """Returns the watch before a daily look: the one named, or the newest, signed off or not.
+    """Returns the watch before the daily checks: the one named, or the newest, signed off or not.
 
     Raises: ConfigurationError, if there is none.
     """
@@ -64,7 +64,7 @@ def find_newest(request: Request) -> Ledger:
     ledgers = [one for one in found if one is not None and (request.watch or not one.genesis.daily)]
     last = max(ledgers, key=lambda one: one.genesis.opened, default=None)
     if last is None:
-        remedy = "a daily look follows a watch"
+        remedy = "daily checks follow a watch"
         raise ConfigurationError([_describe_missing(request, "a watch", remedy)])
     return last
 

@@ -111,7 +111,7 @@ def checked(found: object, where: str) -> Witness:
             )
         if field.secret and field.variable is None:
             raise NoWitness(
-                f"{where}: {found.section}.{name}: expected a Variable that says what the "
-                "environment holds, got none"
+                f"{where}: {found.section}.{name}: expected a Variable that describes the "
+                "environment variable, got none"
             )
     return found

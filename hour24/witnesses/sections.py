@@ -28,7 +28,7 @@ VARIABLE = {
     "pattern": "^[A-Z][A-Z0-9_]*$",
 }
 MOMENT = {
-    "title": "a moment with its offset such as 2026-12-01T06:00:00Z",
+    "title": "a time with its offset such as 2026-12-01T06:00:00Z",
     "type": "string",
     "pattern": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)$",
 }

@@ -62,7 +62,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
     spared: ClassVar[Mapping[str, str]] = {
         "probes": "our own requests; a prober that does not run is what HEALTH-ALWAYS reports",
         "samples": "our own requests, like the probes",
-        "control": "it only shows whose fault a missing answer is",
+        "control": "it only shows on which side an answer was lost",
     }
 
     target_ms: float

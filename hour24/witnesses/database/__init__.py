@@ -20,7 +20,7 @@ class DatabaseAt(Struct, frozen=True, kw_only=True):
         Role.WHERE,
         Variable("connection", "the connection string of a role with pg_monitor"),
         Meta(
-            description="Variable that holds the connection string of a role with pg_monitor; "
+            description="Variable with the connection string of a role with pg_monitor; "
             "behind a pooler, that of session mode."
         ),
     ]
@@ -60,7 +60,7 @@ class DatabaseAt(Struct, frozen=True, kw_only=True):
         Role.LIMIT,
         Meta(
             title="a list of roles",
-            description="Roles of the platform, whose statements are not the service's.",
+            description="Roles of the platform; their statements are not the service's.",
         ),
     ] = ()
     writes: Annotated[

@@ -20,8 +20,8 @@ class LogsAt(Struct, frozen=True, kw_only=True):
         Meta(
             title="an absolute path such as /var/log/voice/app.log",
             pattern=r"^/.*[^/\s]$",
-            description="Path of the log on this machine; its rotated files beside it are read "
-            "too.",
+            description="Path of the log on this machine; its rotated files next to it are "
+            "read too.",
         ),
     ] = ""
     journal: Annotated[
@@ -30,7 +30,7 @@ class LogsAt(Struct, frozen=True, kw_only=True):
         Meta(
             title="a unit such as voice.service",
             pattern=r"^[A-Za-z0-9:_.@\\-]+\.[a-z]+$",
-            description="Unit whose lines systemd's journal on this machine holds, instead of a "
+            description="Unit of systemd, with its lines in this machine's journal, instead of a "
             "file.",
         ),
     ] = ""

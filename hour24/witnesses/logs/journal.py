@@ -88,7 +88,7 @@ def read(
             "none"
         )
     if not older:
-        missing.append("the journal holds no entry before the window's start")
+        missing.append("the journal has no entry before the window's start")
     if last is not None and not younger and window.end.timestamp() - last > at.quiet_s:
         missing.append("no entry in the window's last part, nor after it")
     return Found(

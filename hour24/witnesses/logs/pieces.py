@@ -108,7 +108,9 @@ def opened(path: Path, where: str) -> Pieces:
             return pieces
         if pieces is not None:
             pieces.close()
-    raise SourceMisread(f"{where}: expected a log that rests for a moment, got {TRIES} rotations")
+    raise SourceMisread(
+        f"{where}: expected a log that stays unchanged for a while, got {TRIES} rotations"
+    )
 
 
 def _named(path: Path, where: str) -> dict[str, tuple[str, str, int]]:

@@ -201,7 +201,7 @@ class Logs:
             finally:
                 opened.close()
         raise SourceMisread(
-            f"{where}: expected a log that rests for a moment, got {pieces.TRIES} truncations"
+            f"{where}: expected a log that stays unchanged, got {pieces.TRIES} truncations"
         )
 
     def _zone(self, where: str) -> tzinfo | None:
@@ -246,7 +246,7 @@ class Logs:
         last = f"{datetime.fromtimestamp(found.last, UTC):%Y-%m-%d %H:%M:%S}Z"
         levels = (
             f"a level was recognised in {found.sampled - found.unlevelled:,} of "
-            f"{found.sampled:,} lines looked at; "
+            f"{found.sampled:,} lines sampled; "
             if found.sampled
             else ""
         )

@@ -50,7 +50,7 @@ class LokiAt(Struct, frozen=True, kw_only=True):
         Secret | None,
         Role.ASKING,
         Variable("word", "a token that may read logs"),
-        Meta(description="Variable that holds the token; sent as Bearer, or as user's password."),
+        Meta(description="Variable with the token; sent as Bearer, or as user's password."),
     ] = None
     page: Annotated[
         int,

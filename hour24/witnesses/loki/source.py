@@ -152,7 +152,7 @@ class Loki:
         younger = after.seconds > 0 and self._api.count(asking, after) > 0
         if bool(lines) != bool(newest):
             raise SourceMisread(
-                f"{asking.where}: expected a count that its lines agree with, got {lines:,} beside "
+                f"{asking.where}: expected a count that its lines agree with, got {lines:,} and "
                 f"{len(newest)} of the newest"
             )
         if not lines and not (older and younger):

@@ -78,16 +78,16 @@ class PrometheusAt(Struct, frozen=True, kw_only=True):
         Secret | None,
         Role.ASKING,
         Variable("word", "the password of basic authentication"),
-        Meta(description="Variable that holds the password of basic authentication."),
+        Meta(description="Variable with the password of basic authentication."),
     ] = None
     token: Annotated[
         Secret | None,
         Role.ASKING,
         Variable("word", "a token that may query"),
-        Meta(description="Variable that holds a token that may query."),
+        Meta(description="Variable with a token that may query."),
     ] = None
     scheme: Annotated[
-        Text, Role.ASKING, Meta(description="What stands before the token, such as FlyV1.")
+        Text, Role.ASKING, Meta(description="What precedes the token, such as FlyV1.")
     ] = "Bearer"
     header_name: Annotated[
         str, Role.ASKING, Meta(description="Name of one more header of each request.")
@@ -96,7 +96,7 @@ class PrometheusAt(Struct, frozen=True, kw_only=True):
         Secret | None,
         Role.ASKING,
         Variable("word", "what that header says"),
-        Meta(description="Variable that holds what that header says."),
+        Meta(description="Variable with the value of that header."),
     ] = None
     min_instances: Annotated[
         int,

@@ -136,8 +136,8 @@ def _not_a_matrix(data: bytes, where: str) -> list[Matrix]:
         read_answer(found, MatrixData, f"{where}: data")
     if kind in ("vector", "scalar", "string"):
         raise SourceLacks(
-            f"{where}: expected raw samples of a range (matrix), got a {kind}: an engine whose "
-            "dialect is not known"
+            f"{where}: expected raw samples of a range (matrix), got a {kind}: an engine of "
+            "an unknown dialect"
         )
     raise SourceMisread(f"{where}: data.resultType: expected matrix, got {str(kind)[:40]!r}")
 

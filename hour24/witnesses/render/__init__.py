@@ -47,7 +47,7 @@ class RenderAt(Struct, frozen=True, kw_only=True):
         Token,
         Variable("word", "an API key"),
         Meta(
-            description="Variable that holds an API key. Render knows no read-only key; hour24 "
+            description="Variable with an API key. Render knows no read-only key; hour24 "
             "only reads with it."
         ),
     ]

@@ -45,19 +45,13 @@ class SentryAt(Struct, frozen=True, kw_only=True):
     token: Annotated[
         Token,
         Variable("word", "an auth token with event:read, org:read and project:read"),
-        Meta(
-            description="Variable that holds an auth token with event:read, org:read and "
-            "project:read."
-        ),
+        Meta(description="Variable with an auth token with event:read, org:read and project:read."),
     ]
     dsn: Annotated[
         Secret | None,
         Role.WHERE,
         Variable("dsn", "the project's DSN"),
-        Meta(
-            description="Variable that holds the project's DSN; needed to prove that Sentry "
-            "receives."
-        ),
+        Meta(description="Variable with the project's DSN; needed to prove that Sentry receives."),
     ] = None
     traces_sample_rate: Annotated[
         float | None,

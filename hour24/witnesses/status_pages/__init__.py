@@ -12,7 +12,7 @@ from hour24.witnesses.port import Address, Measure, Role, Text, Witness
 class StatusPage(Struct, frozen=True, kw_only=True):
     """[[status_pages]]: ``form`` is ``statuspage`` or ``betterstack``."""
 
-    name: Annotated[Text, Role.ASKING, Meta(description="Whose page it is.")]
+    name: Annotated[Text, Role.ASKING, Meta(description="The vendor of the page.")]
     url: Annotated[
         Address, Role.ASKING, Meta(description="Base address of the page, without /api.")
     ]
@@ -24,10 +24,7 @@ class StatusPage(Struct, frozen=True, kw_only=True):
     cause: Annotated[
         str,
         Role.ASKING,
-        Meta(
-            description="The cause of errors that this vendor stands for, as in the classes of "
-            "issues."
-        ),
+        Meta(description="The cause that errors of this vendor have in the classes of issues."),
     ] = ""
 
 

@@ -42,7 +42,7 @@ class SupabaseAt(Struct, frozen=True, kw_only=True):
     token: Annotated[
         Token,
         Variable("word", "a personal access token"),
-        Meta(description="Variable that holds a personal access token (sbp_...)."),
+        Meta(description="Variable with a personal access token (sbp_...)."),
     ]
     services: Annotated[
         tuple[Service, ...],
@@ -51,7 +51,7 @@ class SupabaseAt(Struct, frozen=True, kw_only=True):
             title="a list of Supabase services",
             min_length=1,
             extra_json_schema={"uniqueItems": True},
-            description="Services whose health is asked.",
+            description="Services to check.",
         ),
     ] = ("auth", "db", "pooler", "realtime", "rest", "storage")
     timeout_s: AnswerTime = 15.0

@@ -29,7 +29,7 @@ def test_a_daily_look_needs_a_watch_to_follow(tmp_path: Path) -> None:
     """Exit 4, and nothing is written."""
     refused = pytest_("-m", "daily", "--target", "rehearsal", "--reports", tmp_path)
     assert refused.returncode == 4
-    assert "a daily look follows a watch" in refused.stdout
+    assert "daily checks follow a watch" in refused.stdout
     assert list(tmp_path.iterdir()) == []
 
 
