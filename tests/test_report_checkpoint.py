@@ -190,7 +190,7 @@ def test_the_whole_evidence_is_folded() -> None:
     """Question as sent, attempts, window, basis, digest, objective, values, in <details>."""
     whole = html(failing())
     shown = Elements(whole).text
-    assert whole.count("<details") == len(failing().criteria)
+    assert whole.count('<details id="d-') == len(failing().criteria)
     assert "GET https://sentry.example/api/0/organizations/x/events/?dataset=errors&a=1" in shown
     assert "RateBelow(limit=0.01)" in shown
     assert "census: everything" in shown
@@ -590,6 +590,46 @@ def test_a_part_without_an_answer_is_named_though_its_criterion_failed() -> None
     assert ", 0 not measured. Not measured: LATENCY-TARGET health (too_few_samples)" in shown
     assert "1 failed criterion was measured only in part." in shown
     assert "0 criteria that were due" not in shown
+
+
+def test_the_first_screen_answers_seven_questions_in_order() -> None:
+    """Why, whom to call, what now, by when, is it over, what changed, which deploy is live."""
+    decision = {
+        "action": "ALERT",
+        "rule": "Error rate above 5 %",
+        "steps": [{"text": "Read the logs"}],
+        "call": [{"role": "on call", "name": "Mara Lind", "reach": "+49 30 0000"}],
+        "root_cause_by": "2025-12-22T04:22:00Z",
+    }
+    hero = html(failing(decision=decision)).split('class="v-fail"')[1].split("</section>")[0]
+    asked = re.findall(r"<dt>([^<]+)</dt>", hero)
+    assert asked == ["Why", "Call", "Do now", "By when", "Is it over?", "Live deploy"]
+    assert hero.index("NO-GO") < hero.index("<dt>Why")
+    assert "Root cause by 05:22" in hero
+
+
+def test_the_first_screen_says_what_changed_since_the_last_checkpoint(tmp_path: Path) -> None:
+    ledger = recorded(tmp_path, [Sample(12).record(), failing(16)])
+    record = ledger.latest(16)
+    assert record is not None
+    hero = checkpoint.text(record, ledger, tmp_path / "hour16.a1.html")
+    changed = re.findall(r"<dt>Changed</dt><dd>([^<]+)<", hero)
+    assert changed == ["Since hour 12: 2 checks newly failed or not measured"]
+    assert 'rel="prev" href="hour12.a1.html"' in hero
+
+
+def test_a_rehearsal_is_named_before_the_word() -> None:
+    hero = html(failing(rehearsal={"seed": 1, "faults": []})).split('id="h1"')[1]
+    assert hero.index("REHEARSAL") < hero.index("NO-GO")
+
+
+def test_each_failed_check_is_in_one_incident_with_its_chart() -> None:
+    record = failing()
+    cards = html(record).split('id="failed"')[1].split('id="not-measured"')[0]
+    failed = [j for j in record.criteria if j.outcome == Outcome.FAIL]
+    lines = re.findall(r'<ul class="ones">(.*?)</ul>', cards, re.DOTALL)
+    assert sum(each.count("<li>") for each in lines) == len(failed)
+    assert cards.count("<figure") == len(lines)
 
 
 def test_the_decision_has_one_name() -> None:

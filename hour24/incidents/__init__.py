@@ -11,10 +11,9 @@ Rules of this package:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -49,6 +48,8 @@ __all__ = [
     "of_watch",
 ]
 
+Clock = Callable[[datetime], str]
+"""Formats a time for a reader."""
 QUIET_S = 600.0
 """Events are over after at least so long without one."""
 QUIET_INTERVALS = 5
@@ -154,7 +155,7 @@ class Incident(Struct, frozen=True, kw_only=True):
             return ""
         return f"{format_percent(self.affected / self.requests)} of requests failed"
 
-    def ending(self, clock: Any = None) -> str:
+    def ending(self, clock: Clock | None = None) -> str:
         """Return whether it is over: ``over since 14:00``, ``still failing at 14:00``.
 
         Args:
@@ -172,7 +173,7 @@ class Incident(Struct, frozen=True, kw_only=True):
             return f"last seen {show(self.until)}; not known to be over at {show(self.checked)}"
         return f"not known to be over at {show(self.checked)}" if self.checked else "end not known"
 
-    def summary(self, clock: Any = None) -> str:
+    def summary(self, clock: Clock | None = None) -> str:
         """Return one line: headline, begin, end, share and checks."""
         show = clock or _utc
         parts = [f"began {show(self.began)}" if self.began else "", self.ending(show), self.share]

@@ -23,13 +23,19 @@ LONG_S = 5.5 * 3600
 
 
 class Picture(Struct, frozen=True, kw_only=True):
-    """A chart with its caption; ``wide``: takes the whole width."""
+    """A chart with its caption.
+
+    Args:
+        wide: whether it takes the whole width.
+        of: id and subject of the verdict that it draws.
+    """
 
     title: str
     says: str
     svg: Markup
     wide: bool = False
     outcome: Outcome = Outcome.PASS
+    of: tuple[str, str] = ("", "")
 
 
 def hour_ticks(record: Record, ends: tuple[float, float], times: Times) -> list[tuple[float, str]]:

@@ -13,19 +13,22 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from hour24 import codes
+from hour24.incidents import of_record
 from hour24.ledger import moved
 from hour24.ledger.chain import FILES
 from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Judged, Record
 from hour24.ledger.standings import Standing
 from hour24.report import charts, coverage, grid, page, pictures
+from hour24.report import incidents as views
 from hour24.report.exhibits import Answers, Exhibit, anchor, exhibits
 from hour24.report.rows import Row, each_part, row_of, silent_sources, unmeasured
 from hour24.report.times import Times
@@ -38,7 +41,6 @@ from hour24.text import (
     one_line,
     parse_time,
     shorten,
-    shorten_ids,
 )
 from hour24.verdict import Outcome
 
@@ -47,8 +49,6 @@ if TYPE_CHECKING:
 
 READY = 20
 """The hour at which the runbook asks whether the system is ready to be declared stable."""
-HEADLINE = 360
-"""Characters of a reason in the headline: enough for the number that matters."""
 MOST_LISTED = 12
 """Open findings listed on the page of one checkpoint; the page of the watch has them all."""
 MOST_NAMED = 8
@@ -91,6 +91,23 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         groups.setdefault(grouped[name][0].group or "Criteria", []).append(row)
     counts = page.tally(record.criteria)
     drawn, undrawn = pictures.draw(record, answers, times)
+    show = views.clock(times, record)
+    found = of_record(record, marks)
+    parts = {(row.id, row.key): row for row in each_part(rows.values())}
+    cards = views.cards(
+        found,
+        parts,
+        lambda each: unmeasured(
+            [one.judged for one in each.findings if one.judged and _open(one.judged)],
+            answers,
+            marks,
+            times,
+        ),
+        drawn,
+        show,
+    )
+    beside = {picture.of for card in cards for picture in card.pictures}
+    before, after = _neighbours(record, ledger)
     context = {
         "record": record,
         "times": times,
@@ -103,9 +120,18 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "outcomes": [[row.outcome for row in many] for many in groups.values()],
         "says": page.decision_text(record),
         "decision": _decision(record),
-        "headline": _headline(record, rows),
-        "failed": [row for row in each_part(rows.values()) if row.outcome == Outcome.FAIL],
-        "unmeasured": unmeasured(filter(_open, record.criteria), answers, marks, times),
+        "why": views.reasons(found),
+        "ending": views.ending_text(found, show),
+        "changed": views.changed_text(record, before),
+        "live": views.live_text(record, show),
+        "deadline": _deadline(record, ledger, times),
+        "before": grid.page_of(before) if before is not None else "",
+        "before_hour": before.hour if before is not None else 0,
+        "after": grid.page_of(after) if after is not None else "",
+        "after_hour": after.hour if after is not None else 0,
+        "failed": [card for card in cards if card.outcome == Outcome.FAIL],
+        "unmeasured": [card for card in cards if card.outcome != Outcome.FAIL],
+        "passed": [row for row in each_part(rows.values()) if row.outcome == Outcome.PASS],
         "without_answer": _without_answer(record, grouped),
         "partly": len({j.id for j in record.criteria if _open(j)}) - counts[Outcome.INCONCLUSIVE],
         "silent": silent_sources(record.criteria),
@@ -114,9 +140,11 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
             (one for j in record.criteria for one in answers.of(j).items()), record.window.seconds
         ),
         "groups": groups,
-        "charts": drawn,
+        "charts": [picture for picture in drawn if picture.of not in beside],
         "undrawn": undrawn,
-        "evidence": [(rows[j.id], j, shown[anchor(j)]) for j in record.criteria],
+        "evidence": [(j, shown[anchor(j)]) for j in record.criteria if _to_read(j)],
+        "evidence_passed": [(j, shown[anchor(j)]) for j in record.criteria if not _to_read(j)],
+        "lead": _lead(cards),
         "prints": _digests(shown),
         "next": _next(record, ledger),
         "open_before": _open_before(record, ledger),
@@ -200,23 +228,42 @@ def _hour0(record: Record, ledger: Ledger | None) -> dict[tuple[str, str], float
     return found
 
 
-def _headline(record: Record, rows: Mapping[str, Row]) -> list[str]:
-    """Return the deciding reasons, the worst first: at most two, and how many more."""
-    deciding = [row for row in each_part(rows.values()) if row.outcome == record.outcome]
-    if record.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE):
-        return []
-    headline = []
-    if record.outcome == Outcome.INCONCLUSIVE and (silent := silent_sources(record.criteria)):
-        headline.append(f"No answer from {silent}.")
-        deciding = [row for row in deciding if not row.code.startswith("source_")]
-    headline += [
-        f"{row.id}{f' {row.subject}' if row.subject else ''}: "
-        f"{shorten(shorten_ids(row.reason), HEADLINE)}"
-        for row in deciding[:2]
-    ]
-    if len(deciding) > 2:
-        headline.append(f"And {format_count(len(deciding) - 2)} more below.")
-    return headline
+def _to_read(judged: Judged) -> bool:
+    return judged.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)
+
+
+def _lead(cards: Sequence[views.Card]) -> str:
+    """Return the anchor of the finding that names the first incident; its evidence is open."""
+    return next((row.anchor for card in cards for row in card.rows[:1]), "")
+
+
+def _neighbours(record: Record, ledger: Ledger | None) -> tuple[Record | None, Record | None]:
+    """Return the newest records of the checkpoints before and after this one."""
+    if ledger is None:
+        return None, None
+    hours = ledger.watch.hours
+    every = {hour: ledger.latest(hour) for hour in hours}
+    before = [one for hour, one in every.items() if hour < record.hour and one is not None]
+    after = [one for hour, one in every.items() if hour > record.hour and one is not None]
+    return (before[-1] if before else None), (after[0] if after else None)
+
+
+def _deadline(record: Record, ledger: Ledger | None, times: Times) -> str:
+    """Return by when to act: the root cause, the end of the tolerance, or the next checkpoint."""
+    decision = record.decision or {}
+    cause = _time(decision.get("root_cause_by"))
+    parts = [f"root cause by {times.clock(cause)}"] if cause is not None else []
+    if decision.get("action") in ("RETRY", "HOLD") and ledger is not None:
+        until = record.due + timedelta(seconds=ledger.watch.tolerance_s)
+        if any(_open(j) and j.code in codes.AGAIN for j in record.criteria):
+            parts.append(f"run again before {times.clock(until)}: what is only measured on time")
+    after = _next(record, ledger)
+    if after.due is not None:
+        parts.append(f"hour {after.hour} is due {times.full(after.due)}")
+    elif after.command:
+        parts.append("before the sign-off")
+    text = "; ".join(parts)
+    return text[:1].upper() + text[1:]
 
 
 def _decision(record: Record) -> dict[str, Any] | None:

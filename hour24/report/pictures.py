@@ -54,4 +54,5 @@ def draw_verdict(
     criterion = known(judged.id)
     kind = criterion.chart if criterion is not None else OWN_CHART
     if kind:
-        yield from drawing(kind)(judged, answers, record, times)
+        for picture in drawing(kind)(judged, answers, record, times):
+            yield structs.replace(picture, of=(judged.id, judged.subject))

@@ -33,6 +33,7 @@ class Row(Struct, frozen=True, kw_only=True):
     Args:
         mark: what the ledger says about this outcome: waived, resolved, failed before.
         parts: one row per subject, if the criterion has several.
+        key: the subject as the record has it.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Row(Struct, frozen=True, kw_only=True):
     tries: str = ""
     mark: str = ""
     parts: tuple[Row, ...] = ()
+    key: str = ""
 
 
 class Unmeasured(Struct, frozen=True, kw_only=True):
@@ -132,6 +134,7 @@ def _single(
         left=charts.margin_text(judged.scale, judged.outcome),
         tries=next(filter(None, map(tries, every)), ""),
         mark=marks.get((judged.id, judged.subject), ""),
+        key=judged.subject,
     )
 
 
