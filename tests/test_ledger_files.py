@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hour24.rehearsal.play import Script, play
 
 from hour24.commands import deciding
 from hour24.ledger import canonical, files, signature
 from hour24.ledger.book import Ledger
 from hour24.ledger.verify import Finding, verify
 from hour24.quarantine import quarantine
+from hour24.rehearsal.run import RunPlan, run_checkpoints
 from hour24.report import checkpoint, index, junit
 from tests import small_watch as small
 from tests.played import T0, hour24
@@ -216,7 +216,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A finished rehearsal of hours 0 and 4 with a class and its sign-off page; its hour 0."""
     reports = tmp_path_factory.mktemp("edits")
     folder, first = reports / "w", reports / "first"
-    for played in play(Script(t0=T0, hours=(0, 4), reports=reports, watch="w")):
+    for played in run_checkpoints(RunPlan(t0=T0, hours=(0, 4), reports=reports, watch="w")):
         assert played.exit_code == 0, played.output
         if played.hour == 0:
             shutil.copytree(folder, first)
