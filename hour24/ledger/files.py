@@ -33,7 +33,7 @@ WRITTEN = re.compile(r"(?P<stem>hour\d{2,3}\.a[1-9]\d*)(?:\.pytest)?\.(?:html|xm
 OF_A_WATCH = ("index.html", "signoff.html")
 MUST = (".html", ".xml")
 """Endings of the files that every record has."""
-UNSTATED = re.compile(r"\..*|hour\d{2,3}\.lock")
+UNSTATED = re.compile(r"\..*|[a-z0-9]+\.lock")
 """Names of files that state nothing: locks, and what the next run may forget."""
 CHUNK_BYTES = 1 << 20
 MOST_NAMED = 8
