@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hour24.ledger import record as record_form
 from hour24.ledger.book import Ledger
 from tests.small_watch import by_hand, resealed
 
@@ -30,7 +31,7 @@ def written(path: Path, text: str) -> None:
 
 def read(folder: Path, file: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / file).read_text("utf-8"))
-    return found
+    return json.loads(json.dumps(record_form.with_evidence(found, file)))  # type: ignore[no-any-return]
 
 
 def sealed(change: Change, *files: str) -> Forger:

@@ -15,6 +15,7 @@ from hour24.criteria import CRITERIA, Criterion, due
 from hour24.criteria.judges import refusal
 from hour24.evidence import Counts, Evidence, Listing, Probes, Question, Unanswered, to_plain
 from hour24.ledger import canonical, chain, derived
+from hour24.ledger import record as record_form
 from hour24.ledger.book import Genesis, Ledger
 from hour24.ledger.record import Judged, Prober, Record, Vantage
 from hour24.objectives.base import Kinds, Objective
@@ -238,7 +239,7 @@ def resealed(folder: Path, edits: Mapping[str, Callable[[dict[str, Any]], Any]])
     entries = Ledger(folder).entries()
     link: dict[str, str] | None = None
     for entry in entries:
-        content = json.loads(json.dumps(entry.content))
+        content = json.loads(json.dumps(record_form.with_evidence(entry.content, entry.file)))
         edits.get(entry.file, lambda _: None)(content)
         if link is not None:
             content["previous"] = link

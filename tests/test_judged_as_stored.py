@@ -16,6 +16,7 @@ from hour24.ledger.journal import Journal
 from hour24.objectives.logs import NoErrorLine
 from hour24.secrets.redactor import Redactor
 from tests import small_watch as small
+from tests.test_prober import production
 
 
 def test_a_line_classified_by_redacted_text(tmp_path: Path) -> None:
@@ -28,7 +29,9 @@ def test_a_line_classified_by_redacted_text(tmp_path: Path) -> None:
     lines = Listing(question=asked, what="ERROR lines", items=(item,), seen=1)
     run = Run.__new__(Run)
     run.redactor = Redactor([("TOKEN", "abcd1234efgh5678")])
-    run.context = SimpleNamespace(checkpoint=small.WATCH.checkpoint(8))  # type: ignore[assignment]
+    run.context = SimpleNamespace(  # type: ignore[assignment]
+        checkpoint=small.WATCH.checkpoint(8), production=production("http://127.0.0.1:1")
+    )
     run.judged, run.trouble = [], []
     run.journal = Journal(tmp_path / "hour08.a1.jsonl")
     known = IssueClass(name="expired tokens", pattern=r"token=\w+ expired")

@@ -39,6 +39,33 @@ def test_a_record_comes_back_equal_from_its_bytes() -> None:
     assert first.started == one().started
 
 
+def test_an_answer_of_several_criteria_is_stored_once() -> None:
+    """Their evidence has its position; read again, each of them has the answer."""
+    first = one().criteria[0]
+    both = (first, small.changed(first, subject="again"))
+    data = record.canonical(one(criteria=both))
+    content = json.loads(data)
+    assert len(content["answers"]) == 1
+    assert [each["evidence"] for each in content["criteria"]] == [{"counts": 0}] * 2
+    assert record.parse(data, "hour08.a1.json") == record.from_content(
+        record.with_evidence(content, "hour08.a1.json"), "hour08.a1.json"
+    )
+    assert [each.evidence for each in record.parse(data, "hour08.a1.json").criteria] == [
+        first.evidence
+    ] * 2
+
+
+def test_a_record_that_repeats_its_answers_is_read() -> None:
+    """Format 1 has each answer in each criterion."""
+    content = json.loads(record.canonical(one()))
+    repeated = record.with_evidence(content, "hour08.a1.json")
+    assert "answers" not in repeated
+    data = json.dumps(repeated).encode()
+    assert record.parse(data, "hour08.a1.json") == record.parse(
+        record.canonical(one()), "hour08.a1.json"
+    )
+
+
 def test_one_content_has_one_form() -> None:
     """Sorted, without spaces, ASCII, one newline at the end, whatever the order it was made in."""
     data = record.canonical(
@@ -142,12 +169,20 @@ def _drop(name: str) -> Callable[[dict[str, Any]], None]:
             'criteria[0].figures.ratio: expected a number, got "0"',
         ),
         (
-            _set("criteria", 0, "evidence", "counts", "total", to="many"),
-            "criteria[0].evidence.counts: expected `int`, got `str` - at `$.total`",
+            _set("answers", 0, "total", to="many"),
+            "answers[0]: expected `int`, got `str` - at `$.total`",
         ),
         (
-            _set("criteria", 0, "evidence", "counts", "question", "token", to="abc"),
-            "criteria[0].evidence.counts.question.token: expected no such member, got one",
+            _set("answers", 0, "question", "token", to="abc"),
+            "answers[0].question.token: expected no such member, got one",
+        ),
+        (
+            _set("criteria", 0, "evidence", "counts", to=1),
+            "criteria[0].evidence.counts: expected the position of an answer, below 1, got 1",
+        ),
+        (
+            _set("criteria", 0, "evidence", to={}),
+            "answers[0]: expected a criterion that rests on it, got none",
         ),
         (
             _set("window", "end", to="2000-01-01T00:00:00Z"),
@@ -206,7 +241,8 @@ def test_the_schema_knows_every_field(struct: type[msgspec.Struct], path: tuple[
     form = json.loads((canonical.SCHEMAS / "record.schema.json").read_text())
     for step in path:
         form = form[step]
-    assert set(form["properties"]) == set(struct.__struct_fields__)
+    stored_apart = {"answers"} if struct is Record else set()
+    assert set(form["properties"]) == set(struct.__struct_fields__) | stored_apart
     assert form["additionalProperties"] is False
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from hour24.criteria import CRITERIA, EIGHT
+from hour24.criteria import CRITERIA, EIGHT, health
 from hour24.incidents.signs import (
     DATABASE,
     NOT_RUN,
@@ -283,7 +283,7 @@ def _rests_on(one: Finding, a: Signs, other: Finding, b: Signs) -> Why | None:
         own = above.id == below.id and above.id in EIGHT and open_ones
         if own and NOT_RUN in (a.missing, b.missing):
             return Why(f"both parts of {above.id} lack the checkpoints that were not run")
-        if above.code == "baseline_failed" and below.id == "HEALTH-SCHEMA":
+        if above.code == "baseline_failed" and below.id == health.SCHEMA.id:
             return Why(f"{above.id} depends on {below.id}")
     return None
 

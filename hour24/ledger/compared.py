@@ -239,7 +239,8 @@ def _contradictions(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> Iterato
         if begun and begun.get(what) != entry.content.get(what):
             yield f"{entry.file}: {what}: expected that of its journal ({expected}), got {got}"
     journalled = [line["judged"] for line in lines if line.get("kind") == "judged"]
-    stored = [one for one in entry.content["criteria"] if one.get("objective") or one in journalled]
+    criteria = record_form.with_evidence(entry.content, entry.file)["criteria"]
+    stored = [one for one in criteria if one.get("objective") or one in journalled]
     for one in journalled:
         if one not in stored:
             yield f"{entry.file}: {_label(one)}: expected the verdict of its journal, got another"

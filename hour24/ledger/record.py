@@ -7,10 +7,13 @@ Rules of this module:
 - Every due criterion is in it, also those without a verdict.
 - NaN and infinity are refused: JSON has no form for them.
 - Evidence is checked against its kind, so that every verdict can be recomputed.
+- An answer that several criteria rest on is stored once: ``answers`` has each answer, and the
+  evidence of a criterion has its position there. Format 1 repeats it in each criterion.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -18,6 +21,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from hour24.documents import show_value
 from hour24.errors import LedgerError
 from hour24.evidence import PROVIDER, from_plain
 from hour24.kind import Kind, kind_of
@@ -187,9 +191,59 @@ def canonical(record: Record) -> bytes:
     Raises: LedgerError, when it fails its schema: ``file: where: expected X, got Y``.
     """
     where = name_of(record.hour, record.attempt)
-    data = canonical_form.to_bytes(record, where)
+    data = canonical_form.to_bytes(_with_answers(record), where)
     parse(data, where)
     return data
+
+
+def _with_answers(record: Record) -> dict[str, Any]:
+    """Return the content of a record, with each answer once."""
+    bare = tuple(msgspec.structs.replace(judged, evidence={}) for judged in record.criteria)
+    content: dict[str, Any] = msgspec.to_builtins(
+        msgspec.structs.replace(record, criteria=bare), builtin_types=(datetime,)
+    )
+    positions: dict[str, int] = {}
+    answers: list[dict[str, Any]] = []
+    for judged, plain in zip(record.criteria, content["criteria"], strict=True):
+        for name, answer in judged.evidence.items():
+            key = json.dumps(answer, sort_keys=True, default=str)
+            if key not in positions:
+                positions[key] = len(answers)
+                answers.append(answer)
+            plain["evidence"][name] = positions[key]
+    return {**content, "answers": answers}
+
+
+def with_evidence(content: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the content of a record with each criterion's evidence in it, not its position.
+
+    Raises: LedgerError, when a position has no answer, or no criterion rests on an answer.
+    """
+    if "answers" not in content:
+        return content
+    answers = content["answers"]
+    used: set[int] = set()
+
+    def read(evidence: dict[str, Any], at: str) -> dict[str, Any]:
+        found = {}
+        for name, position in evidence.items():
+            if not isinstance(position, int) or position >= len(answers):
+                got = show_value(position)
+                expected = f"the position of an answer, below {len(answers)}"
+                raise LedgerError(f"{where}: {at}.{name}: expected {expected}, got {got}")
+            used.add(position)
+            found[name] = answers[position]
+        return found
+
+    criteria = [
+        {**one, "evidence": read(one["evidence"], f"criteria[{number}].evidence")}
+        for number, one in enumerate(content["criteria"])
+    ]
+    if unused := set(range(len(answers))) - used:
+        raise LedgerError(
+            f"{where}: answers[{min(unused)}]: expected a criterion that rests on it, got none"
+        )
+    return {**{k: v for k, v in content.items() if k != "answers"}, "criteria": criteria}
 
 
 def parse(data: bytes, where: str) -> Record:
@@ -207,8 +261,11 @@ def from_content(content: dict[str, Any], where: str) -> Record:
     canonical_form.check(content, "record", "", where)
     at = ""
     try:
-        record: Record = msgspec.convert(content, type=Record)
-        for number, judged in enumerate(record.criteria):
+        record: Record = msgspec.convert(with_evidence(content, where), type=Record)
+        for number, answer in enumerate(content.get("answers", ())):
+            at = f"answers[{number}]: "
+            from_plain(answer)
+        for number, judged in enumerate(record.criteria if "answers" not in content else ()):
             for name, plain in judged.evidence.items():
                 at = f"criteria[{number}].evidence.{name}: "
                 from_plain(plain)
