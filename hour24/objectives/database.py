@@ -59,7 +59,7 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
         "before": Listing,
     }
     spared: ClassVar[Mapping[str, str]] = {
-        "health": "HEALTH-SCHEMA judges its silence",
+        "health": "the criterion of the health document judges its silence",
         "before": "it only shows that a login worked before",
     }
 
