@@ -86,7 +86,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
     may: ClassVar[Kinds] = {"platform": Counts, "probe": Counts}
     spared: ClassVar[Mapping[str, str]] = {
         "platform": "its silence is judged in conclude",
-        "probe": "our own requests; the criterion of the probes reports a prober that is not running",
+        "probe": "our own requests; a criterion of its own reports a prober that is off",
     }
 
     limit: float

@@ -60,7 +60,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         "control": Document,
     }
     spared: ClassVar[Mapping[str, str]] = {
-        "probes": "our own requests; the criterion of the probes reports a prober that is not running",
+        "probes": "our own requests; a criterion of its own reports a prober that is off",
         "samples": "our own requests, like the probes",
         "control": "it only shows on which side an answer was lost",
     }
