@@ -1,4 +1,4 @@
-"""A stream whose reader may leave."""
+"""A stream that its reader may close."""
 
 from __future__ import annotations
 

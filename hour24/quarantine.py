@@ -1,4 +1,4 @@
-"""Quarantine: a file that nobody but its owner may read, and that is never pushed.
+"""Quarantine: a file that only its owner may read, and that is never pushed.
 
 Rules of this module:
 

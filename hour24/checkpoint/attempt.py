@@ -34,7 +34,7 @@ class Attempt:
         broken: files of criteria that do not import.
         record, path: None until the record is written.
         trouble: problems that change no verdict.
-        made: the files beside the ledger that this run wrote.
+        made: the files next to the ledger that this run wrote.
     """
 
     keeps: ClassVar[bool] = False

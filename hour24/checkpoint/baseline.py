@@ -3,7 +3,7 @@
 Rules of this module:
 
 - A measure is needed if at least one criterion that compares with it applies.
-- A measure whose answer is empty is missing. Where several witnesses provide it, each must have
+- A measure with an empty answer is missing. Where several witnesses provide it, each must have
   answered, except those that do not hold it or are a second opinion.
 - A health document that fails its check is a missing measure.
 """

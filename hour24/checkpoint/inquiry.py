@@ -244,7 +244,7 @@ class Inquiry:
         asked, described = self.production.answering(measure)
         return asked if asked != measure and described else None
 
-    def beside(self, answer: Evidence, measure: Measure, window: Window) -> Listing | None:
+    def other_listing(self, answer: Evidence, measure: Measure, window: Window) -> Listing | None:
         """Returns another listing of the witness that gave this answer; None if it has none."""
         described = self.production.described.get(answer.question.source)
         if described is None or measure not in described.witness.measures:

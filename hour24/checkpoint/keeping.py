@@ -3,7 +3,7 @@
 Rules of this module:
 
 - It is an attempt at a checkpoint that leaves no record, no page and no heartbeat, and does not
-  hold the checkpoint's lock: a run of the checkpoint may begin at any moment.
+  hold the checkpoint's lock: a run of the checkpoint may begin at any time.
 - It asks as a checkpoint asks, and only what a later run could not ask. What was answered before
   is not asked again.
 - A criterion that these answers prove to have failed is an alert at once; nothing else is judged.

@@ -184,7 +184,7 @@ def error_events(inquiry: Inquiry) -> Answer:
     answer = inquiry.ask(Measure.ERROR_EVENTS, window)
     if not isinstance(answer, Listing) or answer.items or not answer.complete:
         return answer
-    issues = inquiry.beside(answer, Measure.ISSUES, window)
+    issues = inquiry.other_listing(answer, Measure.ISSUES, window)
     counted = sum(int(item["count"]) for item in issues.items) if issues else 0
     return structs.replace(answer, about={**answer.about, UNLISTED: float(counted)})
 
@@ -220,7 +220,7 @@ def _beside_events(inquiry: Inquiry, window: Window) -> Answer:
     answer = inquiry.ask(Measure.ISSUES, window)
     if not isinstance(answer, Listing) or not answer.complete:
         return answer
-    events = inquiry.beside(answer, Measure.ERROR_EVENTS, inquiry.checkpoint.settled)
+    events = inquiry.other_listing(answer, Measure.ERROR_EVENTS, inquiry.checkpoint.settled)
     if events is None:
         return answer
     listed = {item["id"] for item in answer.items}

@@ -21,7 +21,7 @@ from hour24.criteria.criterion import Criterion
 from hour24.documents import show_value
 from hour24.text import format_percent, join_some, join_words
 
-NOBODY = "an error tracker"
+NO_TRACKER = "an error tracker"
 """In place of the witnesses where none is described: the criterion has no verdict then."""
 DEEPEST = 4
 """Levels of a schema whose members are named."""
@@ -43,7 +43,7 @@ def sentence_for(criterion: Criterion, production: Production) -> str:
         return criterion.sentence
     who = titles(criterion, production)
     names: dict[str, Any] = {
-        "who": join_words(who) or NOBODY,
+        "who": join_words(who) or NO_TRACKER,
         "shows": "show" if len(who) > 1 else "shows",
         "document": document(production.health),
         "health": production.health,

@@ -160,7 +160,7 @@ def _first_of(ledger: Ledger, open_ones: Sequence[int], now: datetime) -> int | 
     """Return which of these checkpoints to run first.
 
     The oldest, since later ones compare with it; but the newest while it can still ask what exists
-    only now, and nobody has asked that yet.
+    only now, and that was not asked yet.
     """
     if not open_ones:
         return None

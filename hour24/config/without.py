@@ -2,7 +2,7 @@
 
 Rules of this module:
 
-- It stands for ``[criteria.ID] applies = false`` with its reason, for each criterion that cannot be
+- It replaces ``[criteria.ID] applies = false`` with its reason, for each criterion that cannot be
   judged without these sources and that the file does not state by itself. Each is on every page.
 - A sign-off criterion is left out when all that it rests on is.
 """

@@ -79,7 +79,7 @@ _LEADING = (
     "slower",
     "slower_tail",
 )
-"""Codes that name an incident, the most telling first; others follow."""
+"""Codes that name an incident, the most informative first; others follow."""
 
 
 class State(StrEnum):

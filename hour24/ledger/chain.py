@@ -8,7 +8,7 @@ Rules of this module:
 - A file's content must be what its name says.
 - An entry in which a secret was found is replaced by a redacted one, and ``redacted.N.json`` leads
   from the SHA-256 before to the one after. One that was put away instead still takes its number.
-- Files are written beside their name, synced, and linked to it: a name never holds half an entry,
+- Files are written under a temporary name, synced, and linked: a name never has half an entry,
   and never a second one.
 """
 

@@ -1,4 +1,4 @@
-"""The files next to the ledger that people look at, and their digests in its chain.
+"""The files next to the ledger that people read, and their digests in its chain.
 
 Rules of this module:
 
@@ -6,7 +6,7 @@ Rules of this module:
   journals, probes, the signature of the sign-off. Whoever writes such a file enters it. The newest
   entry about a file counts.
 - The prober appends to its files, so an entry names the beginning of such a file.
-- A file is entered by the process that wrote it, and no other: what somebody else changed keeps its
+- A file is entered by the process that wrote it, and no other: what another one changed keeps its
   old digest, and ``verify`` finds it.
 - A watch without any such entry was recorded by an older hour24, and nothing in it is covered.
 """
@@ -77,7 +77,7 @@ def probes(folder: Path) -> list[Path]:
 
 
 def is_as_entered(ledger: Ledger, path: Path) -> bool:
-    """Whether nobody changed a file since it was entered; true of one that never was."""
+    """True if a file is unchanged since it was entered, or never was entered."""
     name = _name_of(ledger.folder, path)
     known = entered(ledger.entries()).get(name)
     return known is None or not _difference(ledger.folder, name, known)

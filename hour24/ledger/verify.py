@@ -8,7 +8,7 @@ Rules of this module:
 - The addresses of production are those of the beginning, unless a person declared a move.
 - A watch of earlier judges passes when only changed rules decide it differently; each such verdict
   is listed, old and new.
-- What people look at beside the ledger is as it was entered: :mod:`hour24.ledger.files`.
+- What people read next to the ledger is as it was entered: :mod:`hour24.ledger.files`.
 - Changing or removing the newest entry cannot be detected in the folder, unless journals, files or
   a sign-off show it: compare the head with the one that was stored elsewhere.
 """
@@ -80,7 +80,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
     differences = list(differing(records))
     changed = [one for one in differences if one.rule]
     signoff = list(_signoff(ledger, entries, signers))
-    beside = list(files.problems(folder, entries))
+    changed_files = list(files.problems(folder, entries))
     checks: Sequence[tuple[str, Iterable[str], str]] = (
         ("readable", _unreadable(entries), f"{len(entries)} entries, each valid by its schema"),
         ("chain", chain.breaks(entries), f"one chain from {chain.FIRST} to {entries[-1].file}"),
@@ -112,7 +112,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
             + ("the same except for changed rules" if changed else "all the same"),
         ),
         ("signoff", (says for says, rule in signoff if not rule), _signed(entries)),
-        ("files", beside, "" if beside else files.coverage(folder, entries)),
+        ("files", changed_files, "" if changed_files else files.coverage(folder, entries)),
     )
     found: list[Finding] = []
     found += [Finding(what="redacted", ok=True, says=says) for says in _redacted(entries)]
@@ -163,7 +163,7 @@ def _unreadable(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _redacted(entries: Sequence[Entry]) -> Iterator[str]:
-    """Files that are not as they were sealed, as a secret was taken out of them."""
+    """Files changed after sealing because a secret was redacted."""
     for entry in entries:
         if entry.kind == "redacted" and not entry.problem:
             at, names = format_value(chain.stated_time(entry)), ", ".join(entry.content["secrets"])

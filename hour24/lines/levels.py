@@ -186,7 +186,7 @@ def names_level(word: str) -> bool:
 
 
 def may_be_error(message: str) -> bool:
-    """Whether a word of an error stands anywhere in what is read of a line."""
+    """True if a word of an error is anywhere in the part of a line that is read."""
     return _MAYBE.search(visible(message[: 2 * LONGEST])[:LONGEST]) is not None
 
 

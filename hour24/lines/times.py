@@ -88,7 +88,7 @@ _DAYS = frozenset(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
 
 
 class NoZone(ValueError):
-    """A local time, and nobody says of which zone.
+    """A local time without its zone.
 
     Args:
         naive: the time as if it were UTC, in epoch seconds.

@@ -176,14 +176,14 @@ class Checkpoints:
         return newest.hour if in_time and waited else None
 
     def _awaits_repeat(self) -> bool:
-        """Whether the last checkpoint is to be run again in a moment."""
+        """True if the last checkpoint will soon be run again."""
         last = self.watch.hours[-1]
         newest = self.ledger.latest(last)
         in_time = self.watch.checkpoint(last).late_s(self.clock.now()) <= self.watch.tolerance_s
         return newest is not None and _is_retry(newest) and last not in self._repeated and in_time
 
     def _rebuild(self) -> None:
-        """Rebuild the records of runs that were killed, if nobody is recording now."""
+        """Rebuild the records of killed runs, unless one is recording now."""
         known = {(one.hour, one.attempt) for one in self.ledger.records()}
         for path in sorted((self.ledger.folder / "journal").glob("hour*.a*.jsonl")):
             hour, _, attempt = path.stem.removeprefix("hour").partition(".a")

@@ -8,7 +8,7 @@ Rules of this module:
   before anything is concluded. Names in ``needs`` must have an answer: an
   :class:`~hour24.evidence.Unanswered` among them is INCONCLUSIVE with its code. Names in
   ``may`` may be absent or unanswered; the objective defines what that means.
-- No PASS beside an answer that is missing or partial, whatever :meth:`Objective.conclude` made of
+- No PASS while an answer is missing or partial, whatever :meth:`Objective.conclude` made of
   the others: it could have shown a FAIL. Names in ``spared`` are the exceptions, with the reason.
 - Where several witnesses answered the same question, each is judged by itself, and
   :mod:`hour24.objectives.providers` combines the verdicts.

@@ -26,9 +26,9 @@ def least(answer: Listing) -> str:
 INCOMPLETE = "the list is incomplete: the answer was truncated"
 MOST_UNLEVELLED = 0.5
 """Share of lines without a recognisable level from which a log proves nothing: more than half of
-what was looked at could be an error."""
+what was sampled could be an error."""
 LEAST_SAMPLED = 20
-"""Lines that must have been looked at before their share says something."""
+"""Lines that must have been sampled before their share says something."""
 Coded = tuple[str, str]
 """A code, and the reason in a sentence."""
 

@@ -7,7 +7,7 @@ Rules of this module:
 - FAIL if any witness proves it. A list read in part proves at least what was read.
 - Two censuses of the same population, one that passes and one that fails, cannot both be true:
   INCONCLUSIVE (``source_misread``), unless another witness proves the FAIL.
-- Otherwise the worst counts: no PASS beside a witness that is silent, partial or undecided.
+- Otherwise the worst counts: no PASS while a witness is silent, partial or undecided.
 - A witness that answered in full that it does not hold a measure is left out and named. The
   silence of a second opinion is named and blocks nothing.
 - The reason names every witness, and says who disagrees.
@@ -218,7 +218,7 @@ def is_not_provided(answer: Evidence) -> bool:
 
 
 def missing_part(answer: Evidence) -> tuple[str, str] | None:
-    """Code and reason if the answer is silent or partial, so that no PASS may rest beside it."""
+    """Code and reason if the answer is silent or partial, so that no PASS is allowed."""
     if answer.question.second_opinion or is_not_provided(answer):
         return None
     if isinstance(answer, Unanswered):

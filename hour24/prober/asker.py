@@ -1,8 +1,8 @@
-"""Has what exists only now asked when each checkpoint is due, by a process of its own.
+"""Asks for what exists only now, when each checkpoint is due, in a separate process.
 
 Rules of this module:
 
-- A process of its own: it delays no probe, and a driver that hangs ends with it.
+- A separate process delays no probe, and a driver that hangs ends with it.
 - A checkpoint that is recorded or being recorded asks by itself. Where it left no record, or a
   source could not be asked, there is a second attempt, within the tolerance.
 - Time is read from the wall clock in steps of a second, so that a jump of it is noticed.
@@ -90,7 +90,7 @@ class Asker:
             self._thread.join(STEP_S)
 
     def attend(self) -> bool:
-        """Ask for each checkpoint whose time it is. Returns: False when none is left."""
+        """Ask for each due checkpoint. Returns: False when none is left."""
         left = [hour for hour in self.watch.hours if hour not in self._done]
         for hour in left:
             self._attend(self.watch.checkpoint(hour))

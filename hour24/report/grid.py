@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hour24.ledger.book import Ledger, Standing
 
 LONGEST = 200
-"""Characters of a value in which its number is looked for."""
+"""Characters of a value that are searched for its number."""
 _NUMBER = shipped(
     r"[×+−-]?[0-9][0-9.,]*( of [0-9][0-9,]*)?(\s|$)",
     longest=LONGEST,

@@ -4,7 +4,7 @@ Rules of this module:
 
 - The newest declared deploy that names its commit is live. The one before it is the last good one,
   or else the commit before it, to which a revert goes back.
-- Nobody says when the deploy of a revert is live: a person looks, and declares it.
+- No source says when the deploy of a revert is live: a person checks, and declares it.
 - The platform's own rollback is not offered.
 """
 
@@ -59,7 +59,7 @@ class DeclaredDeploys:
         return next(each for each in self.deploys() if each.id == deploy_id)
 
     def switch_auto_deploy_off(self) -> None:
-        """Does nothing: nobody can be told to."""
+        """Do nothing: there is no platform to ask."""
 
     def roll_back(self, deploy_id: str) -> Deploy:
         """Never called: the platform's own way is refused."""

@@ -200,7 +200,7 @@ class Redactor:
         """The same plain data without secrets, dictionary keys included."""
         strings: dict[str, None] = {}
         _gather(value, strings)
-        # Nearly always there is nothing to scrub, and one look at all strings at once says so.
+        # Nearly always there is nothing to redact, and one search of all strings shows that.
         whole = "\0".join(strings)
         if self._bare(whole) == whole:
             encoded = " ¦ ".join(filter(decoding.may_be_encoded, strings))

@@ -382,7 +382,7 @@ def _operations(visit: _Visit, health: str) -> Iterator[tuple[str, str]]:
 
 
 def _mount(health: str) -> str:
-    """Return what stands before the usual address of a health document: ``/shop`` or nothing."""
+    """Return what precedes the usual address of a health document: ``/shop`` or nothing."""
     for usual in sorted(HEALTH_PATHS, key=len):  # the shortest ending leaves the longest mount
         mount = health.partition("?")[0].removesuffix(usual)
         if mount != health.partition("?")[0]:
@@ -393,7 +393,7 @@ def _mount(health: str) -> str:
 def _found_prefix(
     visit: _Visit, where: str, health: str, paths: Iterable[str], safe: Sequence[str]
 ) -> str:
-    """Return what stands before each path of an OpenAPI document that does not say it.
+    """Return what precedes each path of an OpenAPI document that does not say it.
 
     An application below another one, such as one mounted at ``/api``, may list its own paths. The
     health document's address tells, or else whether a path is there or below the document's folder.
@@ -429,7 +429,7 @@ def _unsafe(path: str, operations: dict[str, Any]) -> str:
 
 
 def _stated_prefix(at: str, document: dict[str, Any]) -> str | None:
-    """Return what stands before each path: basePath, or the path of the first server; or None.
+    """Return what precedes each path: basePath, or the path of the first server; or None.
 
     Args:
         at: the document's own address, to which a server's address may be relative.

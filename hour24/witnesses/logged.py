@@ -165,7 +165,7 @@ def beats_series(question: Question, times: Mapping[str, Sequence[float]]) -> Se
 def plain_text(pattern: str) -> str:
     """Return the longest word that every match of the pattern holds; empty where none is certain.
 
-    Only what stands outside groups and classes, and is not repeated, is certain.
+    Only text outside groups and classes, and is not repeated, is certain.
     """
     if len(pattern) > MOST_PATTERN or _UNREADABLE.search(pattern):
         return ""

@@ -1,4 +1,4 @@
-"""The interface of a platform whose deploys can be rolled back.
+"""The interface of a platform that can roll back.
 
 Rules of this module:
 
@@ -91,7 +91,7 @@ def last_good(
 ) -> Deploy | None:
     """The newest deploy that was live before ``live`` and is of another commit; none: none listed.
 
-    A rollback stands for the deploy that it went back to: going back further starts there.
+    A rollback counts as the deploy that it went back to: going back further starts there.
 
     Args:
         deploys: newest first, ``live`` among them.

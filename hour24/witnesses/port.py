@@ -203,7 +203,7 @@ class Witness(Struct, frozen=True, kw_only=True):
             than their own text; none: the fields as they are.
         rollback: ``(at, clock)``: a platform whose deploys can be rolled back; none: it has none.
         repeat: the command that repeats its request by hand, but for its address or statement;
-            ``{token}`` stands for the variable behind the field ``token``.
+            ``{token}`` is replaced by the variable of the field ``token``.
         advisory: whether what it says is shown and never judged.
         second_opinions: measures of which it is only a second opinion: it may accuse, and its
             silence is shown and blocks no PASS.

@@ -27,7 +27,7 @@ VARIABLE = {
     "type": "string",
     "pattern": "^[A-Z][A-Z0-9_]*$",
 }
-MOMENT = {
+TIME_SCHEMA = {
     "title": "a time with its offset such as 2026-12-01T06:00:00Z",
     "type": "string",
     "pattern": r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)$",
@@ -37,7 +37,7 @@ PLAIN: Mapping[Any, dict[str, Any]] = {
     float: {"type": "number"},
     int: {"type": "integer"},
     bool: {"type": "boolean"},
-    datetime: MOMENT,
+    datetime: TIME_SCHEMA,
     Secret: VARIABLE,
 }
 RULES = {

@@ -54,7 +54,7 @@ class UpstreamDown(SourceFailed):
 
 
 LONGEST = 4_000
-"""Characters of a message that are read; the reason stands at its beginning."""
+"""Characters of a message that are read; the reason is at its beginning."""
 _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
     # poolers first: some of their messages quote the server's
     (

@@ -63,18 +63,18 @@ def read(
     whole = True
     last: float | None = None
     for entry in _entries(at.journal, window.start, window.end, limit, where):
-        moment, message, label, drops = _read(entry, where)
-        if not window.start.timestamp() <= moment < window.end.timestamp():
+        time_, message, label, drops = _read(entry, where)
+        if not window.start.timestamp() <= time_ < window.end.timestamp():
             continue
         if drops:
             if at.journal in message:
                 dropped.append(message[:DETAIL])
             continue
         parts = message.split("\n")
-        raw = Raw(moment, parts, f"journal:{entry.get('__CURSOR', lines)}"[:200], label)
+        raw = Raw(time_, parts, f"journal:{entry.get('__CURSOR', lines)}"[:200], label)
         lines += len(parts)
         unlevelled += not has_level(parts[0], label)
-        last = moment
+        last = time_
         if len(entries) >= MOST_ENTRIES:
             whole = False
         elif wanted(raw):

@@ -1,8 +1,8 @@
-"""The files of one log: the one that is written now, and the rotated ones beside it.
+"""The files of one log: the one that is written now, and the rotated ones next to it.
 
 Rules of this module:
 
-- Rotated files are recognised by their names: a number, a date or a time beside the log's own name,
+- Rotated files are recognised by their names: a number, a date or a time next to the log's name,
   and what compressed them. Nothing else in the folder is read.
 - Every file is opened before anything is read, and the folder is listed again afterwards: a
   rotation meanwhile begins anew. A copy that is being made (copytruncate) is read once.

@@ -48,7 +48,7 @@ RECOGNISED_S = 5.0
 QUARTER_S = 900.0
 """Time zones differ by quarters of an hour."""
 SAMPLED = 4000
-"""Lines whose level is looked at without a filter; of fewer lines all are."""
+"""Lines whose level is read without a filter; of fewer lines all are."""
 UNPACKED = 10
 """Times its size that a compressed log may hold, for the share of lines that are sampled."""
 MOST_ENTRIES = 10_000
@@ -56,7 +56,7 @@ MOST_ENTRIES = 10_000
 
 
 class Raw(NamedTuple):
-    """An entry as it stands in a file: its time, its lines, where it begins, its label."""
+    """An entry as it is in a file: its time, its lines, where it begins, its label."""
 
     at: float
     lines: list[str]
@@ -70,7 +70,7 @@ class Found(NamedTuple):
     Args:
         entries: those that may be sought, oldest first; not more than :data:`MOST_ENTRIES`.
         lines: lines of the window, of any kind.
-        sampled, unlevelled: lines whose level was looked at, and those of them that have none.
+        sampled, unlevelled: lines whose level was read, and those of them that have none.
         whole: whether ``entries`` are all.
         missing: what of the window the files do not show; empty: nothing.
         asked: the files and bytes that were read.
@@ -387,7 +387,7 @@ class _Reading:
             begin = scan._found_at(span, scan.start - SLACK_S - scan.fold_s)
             end = scan._found_at(span, scan.end + SLACK_S + scan.fold_s)
             if begin > span.begin:
-                self.before(scan.start - SLACK_S)  # an older line stands above it
+                self.before(scan.start - SLACK_S)  # an older line is above it
         read = UNPACKED * piece.size if piece.packed else end - begin
         self._share = min(1.0, SAMPLED * 100 / max(1, read))
         part = "whole, decompressed" if piece.packed else f"bytes {begin} to {end}"
@@ -505,7 +505,7 @@ class _Reading:
             yield Raw(at, kept, f"{piece.name}:{offset + begin}")
 
     def _sample(self, entry: Raw) -> None:
-        """Look at the level of a line, and whether the filter finds it too."""
+        """Read the level of a line, and whether the filter finds it too."""
         if not self.levels or not entry.lines:
             return
         line = entry.lines[0]
@@ -548,7 +548,7 @@ def _clock(at: float) -> str:
 
 
 def _first_byte(piece: Piece) -> int:
-    """Return where a plain file's text begins: after the hole that a truncation left."""
+    """Return where a plain file's text begins: after the gap that a truncation left."""
     if piece.packed or not piece.size:
         return 0
     piece.file.seek(0)

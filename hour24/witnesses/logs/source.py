@@ -5,7 +5,7 @@ Rules of this module:
 - A question reads the window's lines anew; nothing is kept between two questions.
 - What the files do not show of the window is named: the error lines found are evidence all the
   same, in a listing that is not complete; counts and beats are refused.
-- Of the lines whose level was looked at, those without one are counted.
+- Of the lines whose level was read, those without one are counted.
 """
 
 from __future__ import annotations

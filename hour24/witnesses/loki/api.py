@@ -9,7 +9,7 @@ Rules of this module:
   query at its end; it only proves that the log is kept.
 - Any warning in an answer means that a part is missing. An answer of another kind than asked for
   is refused. ``"result": null`` and ``[]`` are both none.
-- A line's own labels and the metadata beside it are read together.
+- A line's own labels and the metadata next to it are read together.
 
 Source: loki-http-api.md; pkg/loghttp/query.go; pkg/logql/engine.go.
 """
@@ -35,7 +35,7 @@ from hour24.witnesses.loki import LokiAt
 NS = 1_000_000_000
 LABELS = ("level", "severity_text", "severity")
 """Labels in which a logger or its agent states a level. ``detected_level`` is a guess by the words
-of a line, and only finds lines to look at."""
+of a line, and only selects lines to read."""
 INSTANCES = ("service_instance_id", "pod", "instance", "container", "hostname", "host")
 
 

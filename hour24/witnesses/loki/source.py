@@ -7,7 +7,7 @@ Rules of this module:
   that the filter did not find refuses the answer, and their levels are the sample.
 - The log's life is seen: an older line before the window, or one at its very start, and a younger
   one after it, or one in its last part. What is not seen is named, and the listing is incomplete.
-- Nothing found is an answer only beside a positive count of all lines.
+- Nothing found is an answer only together with a positive count of all lines.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ class Engine:
         return read_answer(envelope.document_of(answer.data, asking.where), list[str], asking.where)
 
     def type_of(self, asking: Asking, metric: str) -> str:
-        """Return what the exporters say a metric is; empty where nobody says it."""
+        """Return what the exporters say a metric is; empty if none says."""
         try:
             answer = self._answer(asking, "metadata", [("metric", metric)], tries=1)
             found: Any = envelope.document_of(answer.data, asking.where)

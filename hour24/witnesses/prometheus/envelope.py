@@ -147,8 +147,8 @@ def document_of(data: bytes, where: str) -> Any:
     try:
         parsed = msgspec.json.decode(data)
     except msgspec.MsgspecError:
-        looks = "HTML" if data.lstrip()[:1] == b"<" else f"{len(data)} bytes"
-        raise SourceMisread(f"{where}: expected a JSON document, got {looks}") from None
+        received = "HTML" if data.lstrip()[:1] == b"<" else f"{len(data)} bytes"
+        raise SourceMisread(f"{where}: expected a JSON document, got {received}") from None
     found = read_answer(parsed, Envelope, where)
     _check(found.status, found.error, found.warnings, found.infos, found.is_partial, where)
     return found.data

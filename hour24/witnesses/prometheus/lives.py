@@ -135,7 +135,7 @@ class Change(NamedTuple):
 
     Args:
         at: epoch seconds.
-        kind: ``added`` beside all the others, ``replaced`` one that went, ``gone``.
+        kind: ``added`` to all the others, ``replaced`` one that went, ``gone``.
         name: of the instance.
         other: of the one that it replaced.
     """

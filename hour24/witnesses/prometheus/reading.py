@@ -34,7 +34,7 @@ from hour24.witnesses.prometheus.lives import (
 from hour24.witnesses.prometheus.presets import REPLICAS, SELECTED, names_of, options
 
 BACK_S = 3900.0
-"""How far before a window its base is looked for: over a gap of an hour."""
+"""How far before a window its base is searched: over a gap of an hour."""
 NAMED = 3
 HOUR = timedelta(hours=1)
 Folded = TypeVar("Folded", Counter, Gauge)
@@ -271,7 +271,7 @@ class Reader:
             )
 
     def check_presence(self, asking: Asking, presence: Presence, window: Window) -> None:
-        """Raises: CoverageTooLow, when not all instances were seen all the time."""
+        """Raises: CoverageTooLow, when not all instances were observed all the time."""
         start, end = window.start.timestamp(), window.end.timestamp()
         problem = missing(presence.lives, start, end, self.at.min_instances)
         if problem:
@@ -322,7 +322,7 @@ class Reader:
         return self.presence_of(up, window)
 
     def began(self, asking: Asking, window: Window) -> dict[str, list[float]]:
-        """Return instance -> when its processes began, ascending; empty where nobody says it."""
+        """Return instance -> when its processes began, ascending; empty if none says."""
         if window not in self._began:
             self._began[window] = self._noted(asking, self._starts, window)
         lines, found = self._began[window]

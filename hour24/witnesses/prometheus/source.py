@@ -396,7 +396,7 @@ class Prometheus:
             )
 
     def _restarts(self, asking: Asking, window: Window) -> list[tuple[float, str, str]] | None:
-        """Return (time, type, instance) of restarts in place; None where nobody counts them."""
+        """Return (time, type, instance) of restarts in place; None if no exporter counts them."""
         if not self._names.restarts and not self._names.oom:
             return None
         start, end = window.start.timestamp(), window.end.timestamp()

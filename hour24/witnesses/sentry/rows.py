@@ -86,7 +86,7 @@ Row = TypeVar("Row")
 
 
 class Lifetime(Struct, frozen=True, rename="camel"):
-    """An issue in all its time."""
+    """An issue over its whole lifetime."""
 
     first_seen: Time
 

@@ -1,4 +1,4 @@
-"""The file that holds the service's lines, as far as the rehearsal's moment.
+"""The file with the service's lines, up to the rehearsal's time.
 
 Rules of this module:
 
@@ -35,10 +35,10 @@ class LogFile(Part):
         return {"file": str(self._path)}
 
     def apply(self) -> None:
-        """Append the lines up to now; begin anew where the story or the moment was changed."""
+        """Append the lines up to now; start over if the scenario or the time was changed."""
         lines, now = self.world.lines, self.world.now
-        told, until = self._written
-        append = told is lines and now >= until
+        written, until = self._written
+        append = written is lines and now >= until
         start = until if append else self.world.t0.timestamp() - BEFORE_S
         with self._path.open("a" if append else "w", encoding="utf-8") as file:
             for each in lines.between(start, now):

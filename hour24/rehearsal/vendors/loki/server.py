@@ -4,7 +4,7 @@ Rules of this module:
 
 - Ranges of lines have an exclusive end; without a limit there are 100 lines, and more than 5,000
   are refused. Lines without a direction come newest first. A log query at ``/query`` is refused.
-- The level that Loki detects stands among the labels, as structured metadata does by default.
+- The level that Loki detects is among the labels, as structured metadata does by default.
 - Without a line the result is null for counts and empty for lines.
 """
 

@@ -33,7 +33,7 @@ JOB = "platform-api"
 BOUNDS_S = (0.1, 0.2, 0.5, 1.0)
 MB = 1024 * 1024
 FIRST_MINUTE = -180
-"""Counters are told from three hours before T0: the longest window and what is before it."""
+"""Counters are reported from three hours before T0: the longest window and what is before it."""
 _SELECTOR = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)\{(?P<labels>.*)\}(?:\[(?P<ms>\d+)ms\])?")
 _LABEL = re.compile(r'(?P<name>\w+)(?P<how>=~|!=|=)"(?P<value>(?:[^"\\]|\\.)*)"')
 Labels = dict[str, str]

@@ -1,5 +1,5 @@
 -- How many connections there may be, how many there are, and who holds others up. Sessions of the
--- platform's roles and of maintenance are set aside, as among the statements; the longest is told.
+-- platform's roles and of maintenance are excluded, as from the statements; the longest is returned.
 WITH sessions AS MATERIALIZED (
   SELECT a.pid, a.usename::text AS role, a.datname, a.state, a.wait_event_type,
          extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change)::float8 AS state_s,

@@ -1,5 +1,5 @@
 -- The runbook's own query: who is connected to this database, and how large it is.
--- Beside it, without writing anything, whether others may write: what is set for our own role or
+-- Also, without writing anything, whether others may write: what is set for our own role or
 -- session alone says nothing of them.
 SELECT datname::text AS datname, numbackends, pg_catalog.pg_database_size(datname) AS size_bytes,
        pg_catalog.pg_is_in_recovery() AS in_recovery,
