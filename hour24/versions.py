@@ -218,9 +218,6 @@ CHANGES: tuple[Change, ...] = (
             ),
             ("QuantileBelow", "no PASS by our own requests while the server's spans are silent"),
             ("NothingDropped", "no PASS while the usual count of the day before is not known"),
-            ("PoolBelow", "a wait that was not reported is not zero"),
-            ("LevelKept", "a part of the lines may show a rise, and one of hour 0 shows nothing"),
-            ("NoSlowStatement", "the slowest of too many statements may fail and never pass"),
             ("NoLeak", "no PASS while a memory limit, the load or the deploys are silent"),
         )
     ),

@@ -236,3 +236,101 @@ def test_an_uptime_older_than_the_live_deploy_is_not_the_process_s():
     assert replaced.outcome == Outcome.FAIL
     at_the_end = judged_with(lambda t, n: t + 9000, deploys=deployed(LENGTH - 100.0))
     assert at_the_end.outcome == Outcome.PASS
+
+
+# --- workers that are recycled by plan ----------------------------------------------------------
+
+WORKERS, EVERY = 4, 1200.0
+
+
+def recycling(*more: tuple[str, float, float]) -> list[tuple[str, float, float]]:
+    """Four workers; every 20 minutes the oldest is replaced, after a life of 80 minutes."""
+    starts = [EVERY * n - 4 * EVERY for n in range(LENGTH // int(EVERY) + WORKERS)]
+    return [*((f"w{n % 4}", at, at + WORKERS * EVERY) for n, at in enumerate(starts)), *more]
+
+
+def planned(
+    lives: Sequence[tuple[str, float, float]],
+    every_s: float = EVERY,
+    names: bool = False,
+    **evidence: Any,
+) -> Any:
+    evidence = {"events": listing(what="events"), **evidence}
+    objective = NoRestart(recycles_every_s=every_s)
+    return objective.judge({"probes": probes(lives, names=names), **evidence})
+
+
+@pytest.mark.parametrize("names", [True, False])
+def test_workers_recycled_by_plan_are_no_restarts(names):
+    """One of four each 20 minutes: 11 starts, none of which the plan leaves out."""
+    assert judged(recycling(), names=names).figures["undeclared"] == 11
+    verdict = planned(recycling(), names=names)
+    assert (verdict.outcome, verdict.observed) == (Outcome.PASS, "0 undeclared restarts")
+    assert verdict.figures["planned"] == 11
+    assert "11 starts within the plan: a worker lives at least 20 min" in verdict.reason
+    assert "the shortest life 1 h 20 min" in verdict.reason
+    assert "declared deploys" not in verdict.reason
+
+
+def test_a_worker_with_a_name_of_its_own_replaces_one_of_another_name():
+    """A process id in the name is new with each worker."""
+    lives = [(f"host:{n}", *each[1:]) for n, each in enumerate(recycling())]
+    verdict = planned(lives, names=True)
+    assert verdict.outcome == Outcome.PASS
+    assert verdict.figures["planned"] == 11
+
+
+def test_a_worker_that_dies_before_its_time_exceeds_the_plan():
+    """The other starts are within it, and the reason tells them apart."""
+    early = [each if each[1] != 2400.0 else (each[0], 2400.0, 2700.0) for each in recycling()]
+    early.append(("w2", 2710.0, 2710.0 + WORKERS * EVERY))
+    verdict = planned([each for each in early if each[1] < 6000 or each[0] != "w2"])
+    assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "restarted")
+    assert (
+        "At least 1 undeclared start: a process at 2026-11-24 10:45:10Z after a life of 5 min"
+        in (verdict.reason)
+    )
+    assert "starts within the plan: a worker lives at least 20 min" in verdict.reason
+
+
+def test_a_restart_of_every_worker_at_once_is_not_planned():
+    """However long each of them lived: that is a restart of the service."""
+    before = [(f"w{n}", -20_000.0 + 300 * n, 5000.0) for n in range(WORKERS)]
+    after = [(f"w{n}", 5003.0 + n, 1e9) for n in range(WORKERS)]
+    verdict = planned([*before, *after])
+    assert verdict.outcome == Outcome.FAIL
+    assert "which is not planned, though the process before lived 6 h" in verdict.reason
+
+
+def test_one_worker_more_is_not_recycled():
+    """Its start replaces no process that ended."""
+    verdict = planned(recycling(("w9", 7000.0, 1e9)))
+    assert verdict.outcome == Outcome.FAIL
+    assert "in place of no process that ended" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "outcome"),
+    [
+        ("process_restarted", "", Outcome.PASS),
+        ("server_failed", "nonZeroExit 137", Outcome.FAIL),
+        ("oom_killed", "", Outcome.FAIL),
+        ("container_restarted", "reason OOMKilled", Outcome.FAIL),
+        ("server_restarted", "evicted", Outcome.FAIL),
+    ],
+)
+def test_an_end_that_nobody_plans_is_never_planned(kind, details, outcome):
+    """An out-of-memory kill or a failure at the time of a planned start is a restart."""
+    end = {"at": START + 2401, "type": kind, "details": details, "process": "ended"}
+    assert planned(recycling(), events=listing(end)).outcome == outcome
+    far = {**end, "at": START + 1800}
+    assert planned(recycling(), events=listing(far)).outcome == Outcome.FAIL
+
+
+def test_a_plan_longer_than_the_lives_is_exceeded_by_each_start():
+    """The plan is judged against, not trusted."""
+    verdict = planned(recycling(), every_s=7200.0)
+    assert verdict.outcome == Outcome.FAIL
+    assert verdict.figures["undeclared"] == 11
+    assert verdict.limit == "none within 2 h of a worker's start"
+    assert "no start within the plan: a worker lives at least 2 h" in verdict.reason

@@ -41,7 +41,7 @@ def serving(handler: Callable[[ServerConnection], None], **more: object) -> Iter
 
 def held(url: str, **more: object) -> Counts:
     fields: dict = {"connections": 6, "hold_s": 0.5, "timeout_s": 2.0, **more}
-    return WebSocketSource(WebSocketTarget(url=url, **fields), SteppingClock(START)).connections()
+    return WebSocketSource(WebSocketTarget(url=url, **fields), SteppingClock(START)).held()
 
 
 def listens(connection: ServerConnection) -> None:

@@ -19,7 +19,10 @@ def test_jobs(beats, beats_baseline, production, conclude):
 def test_restarts(health_probes, platform_events, deploys, declared, production, conclude):
     """The service did not restart, except for a declared deploy"""
     conclude(
-        NoRestart(resolution_s=production.health.uptime_resolution_s),
+        NoRestart(
+            resolution_s=production.health.uptime_resolution_s,
+            recycles_every_s=production.process.recycles_every_s,
+        ),
         probes=health_probes,
         events=platform_events,
         deploys=deploys,

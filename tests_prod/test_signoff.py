@@ -55,7 +55,10 @@ def test_restarts(
 ):
     """There was no unexpected restart"""
     conclude(
-        NoRestart(resolution_s=production.health.uptime_resolution_s),
+        NoRestart(
+            resolution_s=production.health.uptime_resolution_s,
+            recycles_every_s=production.process.recycles_every_s,
+        ),
         subject=WHOLE,
         probes=health_probes_whole,
         events=platform_events_whole,

@@ -68,7 +68,7 @@ def websocket_held(inquiry: Inquiry) -> Answer:
     from hour24.sources.websocket import WebSocketSource
 
     target = inquiry.require(inquiry.production.websocket, "websocket")
-    return WebSocketSource(target, inquiry.clock).connections()
+    return WebSocketSource(target, inquiry.clock).held()
 
 
 # --- probes: the observations of the prober ---------------------------------------------------

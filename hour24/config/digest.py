@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from hour24.config.production import Production
+from hour24.config.production import Process, Production
 from hour24.witnesses import sections
 from hour24.witnesses.port import Role
 
@@ -71,6 +71,8 @@ def limits(production: Production) -> dict[str, Any]:
             ]
             many = [_of(each, limiting) for each in (at if witness.many else (at,))]
             found[section] = many if witness.many else many[0]
+    if production.process != Process():  # a file without it has the digest that it always had
+        found["process"] = msgspec.to_builtins(production.process)
     for name in JUDGING:
         found[name] = msgspec.to_builtins(getattr(production, name))
     return found

@@ -32,6 +32,7 @@ from hour24.config.production import (
     Health,
     Jobs,
     Memory,
+    Process,
     Production,
     Repository,
     Schedule,
@@ -325,6 +326,7 @@ class _Reading:
             else None,
             jobs=_convert(Jobs, jobs) if jobs else None,
             memory=_convert(Memory, data.get("memory", {})),
+            process=_convert(Process, data.get("process", {})),
             described={
                 section: describe(section, witness) for section, witness in self.described.items()
             },

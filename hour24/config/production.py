@@ -303,6 +303,21 @@ class Memory(Struct, frozen=True, kw_only=True):
     ] = 0.85
 
 
+class Process(Struct, frozen=True, kw_only=True):
+    """``recycles_every_s``: 0 where nothing replaces processes by plan."""
+
+    recycles_every_s: Annotated[
+        float,
+        Meta(
+            description="Seconds that a worker process lives at least before it is replaced by "
+            "plan (max_requests of gunicorn, for instance). RESTARTS counts a start after a "
+            "shorter life, of all processes at once, or after an out-of-memory kill.",
+            ge=0,
+            le=604_800,
+        ),
+    ] = 0.0
+
+
 class Contact(Struct, frozen=True, kw_only=True):
     role: Annotated[str, Meta(description="Such as tech lead, devops, on call.", pattern=r"\S")]
     name: Annotated[str, Meta(description="A person.", title="a person's name", pattern=r"\S")]
@@ -460,6 +475,7 @@ class Production(Struct, frozen=True, kw_only=True):
     websocket: WebSocketTarget | None = None
     jobs: Jobs | None = None
     memory: Memory = Memory()
+    process: Process = Process()
     described: dict[str, Described] = {}
     normal: tuple[IssueClass, ...] = ()
     critical: tuple[IssueClass, ...] = ()

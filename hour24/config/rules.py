@@ -39,6 +39,8 @@ WITHOUT_SECRETS = frozenset({"service", "status_pages"})
 SURE = 0.95
 """The confidence with which a share is shown to be below its limit."""
 INLINE = "a secret written inline"
+LEAST_LIVES = 6
+"""Probes within the shortest planned life of a worker: fewer may all reach other workers."""
 
 
 def texts(problems: Problems, data: dict[str, Any], schema: Schema) -> None:
@@ -94,6 +96,7 @@ def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
         _secrets_in_clear,
         _timing,
         _connections,
+        _recycling,
         _patterns,
         _classes,
         _criteria,
@@ -210,6 +213,21 @@ def _connections(problems: Problems, data: dict[str, Any]) -> None:
             ("websocket", key),
             f"expected connections of at least {least}, which can show that fewer than "
             f"{100 * ratio:g} % drop, got {many}",
+        )
+
+
+def _recycling(problems: Problems, data: dict[str, Any]) -> None:
+    """Check that the prober sees a worker several times before it is replaced by plan."""
+    every = _table(problems, data, "process").get("recycles_every_s", 0)
+    probed = _table(problems, data, "health").get("interval_s", 10)
+    known = not problems.at("process", "recycles_every_s") and not problems.at(
+        "health", "interval_s"
+    )
+    if known and 0 < every < LEAST_LIVES * probed:
+        problems.add(
+            ("process", "recycles_every_s"),
+            f"expected at least {LEAST_LIVES * probed:g}, {LEAST_LIVES} times health.interval_s, "
+            f"so that each worker is probed, got {every:g}",
         )
 
 

@@ -22,6 +22,7 @@ from hour24.config.production import (
     Health,
     Jobs,
     Memory,
+    Process,
     Repository,
     Schedule,
     Service,
@@ -114,6 +115,7 @@ def core() -> dict[str, Any]:
         "websocket": part(WebSocketTarget, "The WebSocket of the service."),
         "jobs": part(Jobs, "The heartbeat of background jobs in the logs."),
         "memory": part(Memory, "Memory of the service's instances."),
+        "process": part(Process, "Worker processes that are replaced by plan."),
         "issues": _table(
             "Classes of errors. An error that matches none is unclassified, and a person must "
             "classify it.",

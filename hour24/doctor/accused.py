@@ -28,6 +28,7 @@ from hour24.errors import (
     SourceUnreachable,
 )
 from hour24.secrets import Secret
+from hour24.text import format_duration
 from hour24.witnesses.port import Trial
 
 SKEW_S = 30.0
@@ -100,7 +101,14 @@ def health(production: Production, clock: Clock) -> list[Trial]:
             time.sleep(UPTIME_GAP_S)
             later = read_health(health, _reply_to("health", _as_endpoint(health)).data)
             _check_unit(current.uptime, later.uptime, clock.now().timestamp() - began, began)
-        return "returns the expected document"
+        recycled = production.process.recycles_every_s
+        if recycled and current.uptime is None:
+            raise SourceEmpty(
+                "health: uptime: expected one, since process.recycles_every_s is judged by it, "
+                "got none"
+            )
+        plan = f"; workers may restart after {format_duration(recycled)} by plan"
+        return "returns the expected document" + (plan if recycled else "")
 
     return [
         Trial(
@@ -217,7 +225,7 @@ def websocket(production: Production, clock: Clock) -> list[Trial]:
     def ask() -> str:
         from hour24.sources.websocket import WebSocketSource
 
-        found = WebSocketSource(one, clock).connections()
+        found = WebSocketSource(one, clock).held()
         refused = [name for name in found.parts if name.startswith("refused: ")]
         if refused:
             why = refused[0].removeprefix("refused: ")

@@ -9,12 +9,16 @@ Rules of this module:
 - An uptime that does not grow by one second per second, or that began before the live deploy,
   cannot show a restart: INCONCLUSIVE, with the reading. A copy of a reading is no reading.
 - A process that lived for less than a probe interval is missed: counts are "at least".
+- Where production.toml plans that workers are recycled, a start after a life of that length is
+  within the plan. A start after a shorter life, one that no ended process explains, one of all
+  processes at once, and one that the platform reports as a failure exceed it.
 - A new instance next to all the old ones is a scale-out if instances have names; without names it
   counts as a restart.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -37,6 +41,7 @@ from hour24.statistics.restarts import (
 from hour24.text import (
     cut,
     format_count,
+    format_duration,
     format_number,
     format_time,
     join_some,
@@ -46,6 +51,14 @@ from hour24.text import (
 )
 from hour24.verdict import Outcome, Scale, Verdict
 
+TOGETHER_S = 60.0
+"""Starts of all processes within a minute are a restart of the service, whatever is planned."""
+SETTLED_S = 300.0
+"""After this long every process that still runs has been probed again."""
+FAILED = re.compile(
+    r"oom|out.?of.?memory|memory.?limit|fail|crash|kill|evict|non.?zero|error", re.I
+)
+"""Words of an end that nobody plans."""
 PAIRED_S = 300.0
 """An event this near to a start belongs to it: platforms report minutes late."""
 
@@ -59,6 +72,8 @@ class Starts(NamedTuple):
         fresh: those that started in the window.
         grown: those of ``fresh`` that a scale-out added.
         declared: periods in which starts are expected, as (from, to).
+        planned: those of ``fresh`` that recycle a worker by plan, with how long its process lived.
+        lived: of every start of a recycling service, how long the process before it lived.
     """
 
     began: float
@@ -66,6 +81,8 @@ class Starts(NamedTuple):
     fresh: tuple[Incarnation, ...]
     grown: tuple[Incarnation, ...]
     declared: tuple[tuple[float, float], ...]
+    planned: tuple[Incarnation, ...] = ()
+    lived: Mapping[Incarnation, float] = {}
 
     def expected(self, at: float) -> bool:
         """True if a declared deploy includes this time."""
@@ -73,8 +90,39 @@ class Starts(NamedTuple):
 
     @property
     def undeclared(self) -> list[Incarnation]:
-        """The starts outside declared deploys."""
+        """The starts outside declared deploys and outside the plan."""
+        return [x for x in self._unexpected if x not in self.planned]
+
+    @property
+    def _unexpected(self) -> list[Incarnation]:
         return [x for x in self.fresh if x not in self.grown and not self.expected(x.start)]
+
+    def _all_at_once(self, start: Incarnation) -> bool:
+        """True if none of several processes outlived this start: the whole service restarted."""
+        if most_alive(self.lives) < 2 or max(x.last for x in self.lives) < start.first + SETTLED_S:
+            return False
+        return not any(
+            x.start < start.start - TOGETHER_S and x.last > start.first for x in self.lives
+        )
+
+    def recycled(
+        self, every_s: float, ends: Sequence[tuple[float, str, str]], tolerated: float
+    ) -> Starts:
+        """These starts, with those that recycle a worker after at least ``every_s`` as planned.
+
+        Args:
+            ends: the ends of processes that the platform reports: time, type and details.
+            tolerated: the largest difference between readings of one process, in seconds.
+        """
+        lived = _lives_before(self.lives, self._unexpected, tolerated)
+        planned = [x for x in self._unexpected if lived.get(x, 0.0) >= every_s - tolerated]
+        failures = [at for at, kind, details in ends if FAILED.search(f"{kind} {details}")]
+        kept = [
+            x
+            for x in planned
+            if not self._all_at_once(x) and all(abs(at - x.start) > PAIRED_S for at in failures)
+        ]
+        return self._replace(planned=tuple(kept), lived=lived)
 
 
 class NoRestart(Objective, frozen=True, kw_only=True):
@@ -84,6 +132,8 @@ class NoRestart(Objective, frozen=True, kw_only=True):
 
     Args:
         resolution_s: of the service's uptime, in seconds.
+        recycles_every_s: how long a worker lives at least before it is replaced by plan, in
+            seconds; 0 where none is.
         coverage: share of the due probes that must have run, 0 to 1.
         max_gap_s: longest time without a probe, in seconds.
     """
@@ -92,10 +142,13 @@ class NoRestart(Objective, frozen=True, kw_only=True):
     may: ClassVar[Kinds] = {"events": Listing, "deploys": Listing, "declared": Listing}
 
     resolution_s: float = 1.0
+    recycles_every_s: float = 0.0
     coverage: float = REQUIRED
     max_gap_s: float = LONGEST_GAP_S
 
     def limit_text(self) -> str:
+        if self.recycles_every_s:
+            return f"none within {format_duration(self.recycles_every_s)} of a worker's start"
         return "none"
 
     def starts(self, evidence: Mapping[str, Evidence]) -> Starts:
@@ -110,7 +163,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             (start - tolerated, end + tolerated)
             for start, end in _periods(evidence.get("declared"))
         )
-        return Starts(
+        found = Starts(
             began=began,
             lives=tuple(lives),
             fresh=tuple(life for life in lives if life.start > began + tolerated),
@@ -121,6 +174,9 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             ),
             declared=declared,
         )
+        if not self.recycles_every_s:
+            return found
+        return found.recycled(self.recycles_every_s, _ends(evidence.get("events")), tolerated)
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         probes = pick(evidence, "probes", Probes)
@@ -131,7 +187,9 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         reported = [
             each
             for each in _events(events)
-            if each[0] >= found.began and not found.expected(each[0])
+            if each[0] >= found.began
+            and not found.expected(each[0])
+            and not any(abs(each[0] - x.start) <= PAIRED_S for x in found.planned)
         ]
         missed = [
             each for each in reported if all(abs(each[0] - x.start) > PAIRED_S for x in undeclared)
@@ -146,12 +204,14 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             "undeclared": float(len(undeclared)),
             "told_by_platform": float(len(reported)),
         }
+        if self.recycles_every_s:
+            figures["planned"] = float(len(found.planned))
         problem = self._no_uptime(probes, found, evidence)
         if problem is not None:
             missed = reported
             undeclared = []
         if undeclared or reported:
-            return self._fail(undeclared, missed, evidence, figures, covered)
+            return self._fail(undeclared, missed, evidence, figures, covered, found)
         problem = problem or unusable_answers(
             probes, covered.shortfall(self.coverage, self.max_gap_s)
         )
@@ -169,12 +229,14 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         evidence: Mapping[str, Evidence],
         figures: dict[str, float],
         covered: ProbeCoverage,
+        found: Starts,
     ) -> Verdict:
         parts = []
         deploys = _deploys(evidence.get("deploys"))
         if undeclared:
             starts = [
                 f"{one_line(x.instance, 60) or 'a process'} at {format_time(x.start)}"
+                + self._against_plan(x, found)
                 + _during_deploy(x.start, deploys)
                 for x in undeclared
             ]
@@ -194,12 +256,38 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             parts.append(f"the platform reports {join_some(events)}, {and_probes}")
         if any(_during_deploy(x.start, deploys) for x in undeclared):
             parts.append(f"if it was a deploy, declare it: {COMMAND} declare")
+        parts += self._plan_text(found)
         parts.append(covered.longest_gap_text())
         reason = "; ".join(parts)
         number = len(undeclared) + len(missed)
         return self._verdict(
             Outcome.FAIL, "restarted", reason[:1].upper() + reason[1:], number, figures
         )
+
+    def _against_plan(self, start: Incarnation, found: Starts) -> str:
+        """How a start exceeds the plan, after its time; empty where nothing is planned."""
+        if not self.recycles_every_s:
+            return ""
+        lived = found.lived.get(start)
+        if lived is None:
+            return ", in place of no process that ended"
+        if lived < self.recycles_every_s:
+            return f" after a life of {format_duration(lived)}"
+        return f", which is not planned, though the process before lived {format_duration(lived)}"
+
+    def _plan_text(self, found: Starts) -> list[str]:
+        """The starts within the plan; empty where nothing is planned."""
+        if not self.recycles_every_s:
+            return []
+        least = format_duration(self.recycles_every_s)
+        plan = f"the plan: a worker lives at least {least} (process.recycles_every_s)"
+        if not found.planned:
+            return [f"no start within {plan}"]
+        shortest = min(found.lived[x] for x in found.planned)
+        return [
+            f"{plural(len(found.planned), 'start')} within {plan}, the shortest life "
+            f"{format_duration(shortest)}"
+        ]
 
     def _no_uptime(
         self, probes: Probes, found: Starts, evidence: Mapping[str, Evidence]
@@ -287,7 +375,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         oldest = format_time(found.lives[0].start)
         parts = [f"{plural(together, 'process', 'processes')} running, oldest started {oldest}"]
         grown = found.grown
-        deployed = [x for x in found.fresh if x not in grown]
+        deployed = [x for x in found.fresh if x not in grown and x not in found.planned]
         if deployed:
             parts.append(
                 f"{plural(len(deployed), 'start')} during declared deploys, the last at "
@@ -298,6 +386,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
                 f"{plural(len(grown), 'new instance')} next to all the old ones, from "
                 f"{format_time(grown[0].start)}: a scale-out, no restart"
             )
+        parts += self._plan_text(found)
         events = evidence.get("events")
         if isinstance(events, Listing):
             parts.append("the platform reports no other failure or restart")
@@ -333,6 +422,32 @@ def _scaled_out(life: Incarnation, lives: Sequence[Incarnation], tolerated: floa
     )
 
 
+def _lives_before(
+    lives: Sequence[Incarnation], starts: Sequence[Incarnation], tolerated: float
+) -> dict[Incarnation, float]:
+    """Start -> how long the process lived that it replaced, in seconds; without those of none.
+
+    A process has ended when no reading of it is newer than the first of the new one. Of several
+    that ended, the one that was last read first is replaced first. A name that was there before
+    replaces its own process, a new name that of any other.
+    """
+    found: dict[Incarnation, float] = {}
+    replaced: set[Incarnation] = set()
+    for start in sorted(starts):
+        ended = [
+            x
+            for x in lives
+            if x not in replaced and x.start < start.start - tolerated and x.last <= start.first
+        ]
+        if any(x.instance == start.instance and x.start < start.start for x in lives):
+            ended = [x for x in ended if x.instance == start.instance]
+        if ended:
+            before = min(ended, key=lambda x: (x.last, x.start))
+            replaced.add(before)
+            found[start] = start.start - before.start
+    return found
+
+
 def _periods(listing: Evidence | None) -> list[tuple[float, float]]:
     """(start, end) of each item that has both, in epoch seconds."""
     items = listing.items if isinstance(listing, Listing) else ()
@@ -358,6 +473,16 @@ def _during_deploy(at: float, deploys: Sequence[tuple[float, float, str]]) -> st
         if start <= at <= end + PAIRED_S:
             return f" during the undeclared deploy {name}"
     return ""
+
+
+def _ends(listing: Evidence | None) -> list[tuple[float, str, str]]:
+    """The ends of processes that the platform reports: time, type and details."""
+    items = listing.items if isinstance(listing, Listing) else ()
+    return [
+        (at, str(item.get("type", "")), str(item.get("details", "")))
+        for item in items
+        if item.get("process") == "ended" and (at := parse_epoch(item.get("at"))) is not None
+    ]
 
 
 def _events(listing: Evidence | None) -> list[tuple[float, str]]:

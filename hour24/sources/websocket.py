@@ -191,7 +191,7 @@ class WebSocketSource:
         self.target = target
         self.clock = clock
 
-    def connections(self) -> Counts:
+    def held(self) -> Counts:
         """Return how many connections were established, and how many of them dropped.
 
         ``parts``: ``held``; close codes of drops; ``closed early``; ``refused`` (all failed
