@@ -77,7 +77,7 @@ class IssueClass(Struct, frozen=True, kw_only=True):
         expression = stated(self.pattern)
         names = ("title", "culprit", "message", "type") if self.where == "any" else (self.where,)
         return any(
-            expression.found_in(_shown(str(fields[name]))) for name in names if fields.get(name)
+            expression.found_in(_shorten(str(fields[name]))) for name in names if fields.get(name)
         )
 
 
@@ -87,5 +87,5 @@ def class_of(fields: Mapping[str, Any], classes: Sequence[IssueClass]) -> IssueC
 
 
 @lru_cache(maxsize=1024)
-def _shown(text: str) -> str:
+def _shorten(text: str) -> str:
     return visible(text[: 4 * SEARCHED])[:SEARCHED]

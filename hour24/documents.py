@@ -214,7 +214,7 @@ def differences(document: Any, schema: Schema) -> list[Difference]:
         key=lambda error: [str(part) for part in error.absolute_path],
     )
     # jsonschema reports "required" once per missing member, and each report covers them all
-    found = {each[:2]: each for error in errors for each in _explained(error)}
+    found = {each[:2]: each for error in errors for each in _explain(error)}
     return list(found.values())
 
 
@@ -223,7 +223,7 @@ def main_difference(document: Any, schema: Schema) -> Difference | None:
     from jsonschema.exceptions import best_match
 
     error = best_match(validator(schema).iter_errors(document))
-    return None if error is None else next(_explained(error))
+    return None if error is None else next(_explain(error))
 
 
 def validator(schema: Schema) -> Any:
@@ -258,7 +258,7 @@ def show_value(value: Any) -> str:
     return cut(json.dumps(value, default=str), LONGEST_VALUE)
 
 
-def _explained(error: Any) -> Iterator[Difference]:
+def _explain(error: Any) -> Iterator[Difference]:
     path: Path = tuple(error.absolute_path)
     wanted, found = error.validator_value, error.instance
     match error.validator:

@@ -184,7 +184,7 @@ class _Writer:
         if op == "ANY":
             return "(?s:.)" if flags & re.DOTALL else r"[^\n]"
         if op == "IN":
-            return _set(value, flags)
+            return _escape_set(value, flags)
         if op == "BRANCH":
             return f"(?:{'|'.join(self.of(each, flags) for each in value[1])})"
         if op == "SUBPATTERN":
@@ -218,7 +218,7 @@ def _character(code: int) -> str:
     return f"\\x{{{code:x}}}"
 
 
-def _set(items: list[Any], flags: int) -> str:
+def _escape_set(items: list[Any], flags: int) -> str:
     inverse = bool(items) and str(items[0][0]) == "NEGATE"
     members = items[1:] if inverse else items
     kinds = [str(value) for op, value in members if str(op) == "CATEGORY"]

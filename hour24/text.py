@@ -50,7 +50,7 @@ def format_count(number: float) -> str:
         return NOT_A_NUMBER
     if abs(number) >= EXACT_BELOW:
         return _with_exponent(number, 3)
-    return _signed(f"{round(number):,}")
+    return _with_sign(f"{round(number):,}")
 
 
 def format_number(value: object, digits: int = 3) -> str:
@@ -72,7 +72,7 @@ def format_number(value: object, digits: int = 3) -> str:
     if size < 1e-4:
         return _with_exponent(value, digits)
     decimals = max(0, digits - 1 - math.floor(math.log10(size)))
-    return _signed(_without_zeros(f"{value:,.{decimals}f}"))
+    return _with_sign(_without_zeros(f"{value:,.{decimals}f}"))
 
 
 def format_percent(share: float, decimals: int | None = None) -> str:
@@ -88,7 +88,7 @@ def format_percent(share: float, decimals: int | None = None) -> str:
         return f"{format_number(value)} %"
     if decimals is None:
         if 0 < abs(value) < 0.01:
-            return _signed(f"{value:.2g} %")
+            return _with_sign(f"{value:.2g} %")
         decimals = 2 if abs(value) < 10 else 1
     rounded = round(value, decimals)
     if share > 0 and rounded <= 0:
@@ -97,7 +97,7 @@ def format_percent(share: float, decimals: int | None = None) -> str:
         if decimals == 0:
             return "above 99 %"
         rounded = 100 - 10**-decimals
-    return f"{_signed(_without_zeros(f'{rounded:,.{decimals}f}'))} %"
+    return f"{_with_sign(_without_zeros(f'{rounded:,.{decimals}f}'))} %"
 
 
 def format_coverage(share: float) -> str:
@@ -138,16 +138,16 @@ def _is_finite(number: float) -> bool:
 
 def _with_exponent(number: float, digits: int) -> str:
     try:
-        return _signed(f"{float(number):.{digits}g}")
+        return _with_sign(f"{float(number):.{digits}g}")
     except OverflowError:
-        return _signed(f"{Decimal(number):.{digits}g}")
+        return _with_sign(f"{Decimal(number):.{digits}g}")
 
 
 def _without_zeros(text: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _signed(text: str) -> str:
+def _with_sign(text: str) -> str:
     return f"−{text[1:]}" if text.startswith("-") else text
 
 

@@ -58,7 +58,7 @@ class Ask:
         production = self._inquiry.production
         whole = urljoin(production.health.url, url)
         name = own_name("json", whole, pointer, like, unit, as_text)
-        return self._answered(
+        return self._answer_of(
             f"GET {whole}", name, lambda: self._json(whole, pointer, like, unit, as_text)
         )
 
@@ -69,9 +69,9 @@ class Ask:
             as_text: whether text (``"12.5"``) is read as a number.
         """
         name = own_name("sql", query, unit, as_text)
-        return self._answered(query, name, lambda: self._sql(query, unit, as_text))
+        return self._answer_of(query, name, lambda: self._sql(query, unit, as_text))
 
-    def _answered(self, asked: str, name: str, ask: Callable[[], Evidence]) -> Evidence:
+    def _answer_of(self, asked: str, name: str, ask: Callable[[], Evidence]) -> Evidence:
         inquiry = self._inquiry
         question = inquiry.question(asked, source="own")
         try:

@@ -90,7 +90,7 @@ def build_record(run: Attempt, interrupted: str = "") -> Record:
         ),
         plan={each.id: tuple(each.hours) for each in run.plan.values()},
         criteria=tuple(judged),
-        shown=tuple(_shown(run, judged)),
+        shown=tuple(_shown_measurements(run, judged)),
         advisory=tuple(_advisory(run, interrupted)),
         prober=_prober(run, now),
         notes=tuple(run.redactor.text(each) for each in (*run.notes, *changed)),
@@ -151,7 +151,7 @@ def _advisory(run: Attempt, interrupted: str) -> list[dict[str, Any]]:
     return plain
 
 
-def _shown(run: Attempt, judged: list[Judged]) -> list[Shown]:
+def _shown_measurements(run: Attempt, judged: list[Judged]) -> list[Shown]:
     shown = []
     if run.checkpoint.hour == 0:
         shown += [

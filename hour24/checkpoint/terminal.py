@@ -46,7 +46,7 @@ def verdict_lines(judged: Judged, width: int, *, whole: bool = False) -> list[Li
     lines: list[Line] = [(escape_for_ci(shown.rstrip()), COLOURS[judged.outcome])]
     if judged.outcome != Outcome.PASS:
         code = f"{judged.code}: " if judged.code else ""
-        lines += [(text, {}) for text in _wrapped(f"{code}{judged.reason}", width, 15, whole)]
+        lines += [(text, {}) for text in _wrap(f"{code}{judged.reason}", width, 15, whole)]
     return lines
 
 
@@ -76,13 +76,13 @@ def closing_lines(run: Attempt, width: int, *, whole: bool = False) -> list[Line
             f"will be INCONCLUSIVE. With a baseline: pytest -m hour0{run.context.target_options}"
         )
         bold = {"yellow": True, "bold": True}
-        lines += [(text, bold) for text in _wrapped(warning, width, 2, whole)]
+        lines += [(text, bold) for text in _wrap(warning, width, 2, whole)]
     late = format_lateness(record.late_s)
     lines.append((f"  run {'EARLY, does not count' if record.early else late}", {}))
     lines += _prober_lines(run)
     for note in (*record.notes, *run.trouble):
         yellow = {"yellow": True}
-        lines += [(text, yellow) for text in _wrapped(f"note: {note}", width, 2, whole)]
+        lines += [(text, yellow) for text in _wrap(f"note: {note}", width, 2, whole)]
     lines.append((f"  record {run.path}", {}))
     lines.append((f"  page   {run.file('.html')}", {}))
     if record.decision:
@@ -108,11 +108,11 @@ def decision_lines(
     head = f"{action}: {why if good else decision.get('rule') or why}"
     lines: list[Line] = [
         (text, colour if good else {**colour, "bold": True})
-        for text in _wrapped(head, width, 2, whole)
+        for text in _wrap(head, width, 2, whole)
     ]
     if good:
         return lines
-    lines += [(text, {}) for text in _wrapped(str(why), width, 4, whole)]
+    lines += [(text, {}) for text in _wrap(str(why), width, 4, whole)]
     causes = ", ".join(
         f"{one_line(str(cause.get('cause', '')))} {format_percent(float(cause.get('share', 0)), 0)}"
         for cause in decision.get("causes", ())
@@ -120,7 +120,7 @@ def decision_lines(
     if causes:
         lines.append((f"    causes of the window's errors: {causes}", {}))
     for number, step in enumerate(decision.get("steps", ()), start=1):
-        lines += [(t, {}) for t in _wrapped(f"{number}. {step.get('text', '')}", width, 4, whole)]
+        lines += [(t, {}) for t in _wrap(f"{number}. {step.get('text', '')}", width, 4, whole)]
         if step.get("command"):
             lines.append((f"       $ {one_line(str(step['command']))}", {"bold": True}))
     for who in decision.get("call", ()):
@@ -160,7 +160,7 @@ def _next_command(run: Attempt) -> str:
     )
 
 
-def _wrapped(text: str, width: int, indent: int, whole: bool) -> list[str]:
+def _wrap(text: str, width: int, indent: int, whole: bool) -> list[str]:
     pad = " " * indent
     room = max(NARROWEST, width - 1)
     lines = textwrap.wrap(

@@ -276,7 +276,7 @@ def waive(
         hour=hour,
         subject=subject,
     )
-    _written(ledger, path)
+    _write_pages(ledger, path)
     return 0
 
 
@@ -335,7 +335,7 @@ def classify(
         severity=severity,
         cause=cause,
     )
-    _written(ledger, path)
+    _write_pages(ledger, path)
     return 0
 
 
@@ -382,7 +382,7 @@ def declare(
         deploy=deploy,
         commit=commit,
     )
-    _written(ledger, path)
+    _write_pages(ledger, path)
     return 0
 
 
@@ -397,11 +397,11 @@ def _declare_moved(ledger: Ledger, of_a_deploy: dict[str, str], by: str, because
         for line in change.says:
             say.line(f"{change.file}: {line}")
     for path in paths:
-        _written(ledger, path)
+        _write_pages(ledger, path)
     return 0
 
 
-def _written(ledger: Ledger, path: Path) -> None:
+def _write_pages(ledger: Ledger, path: Path) -> None:
     from hour24.report import index
 
     index.write(ledger, ledger.folder / "index.html", _now(ledger))

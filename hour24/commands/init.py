@@ -92,10 +92,10 @@ def init(
     if source:
         written |= _read(source, name, headers)
     else:
-        written[files.SETTINGS] = _filled(written[files.SETTINGS], name, url)
+        written[files.SETTINGS] = _fill_in(written[files.SETTINGS], name, url)
     written[files.WORKFLOW] = files.with_secrets(written[files.WORKFLOW], written[files.SETTINGS])
     if not no_lock:
-        written |= _locked(pinned)
+        written |= _lock(pinned)
     for path in files.write(folder, root, written):
         say.line(f"wrote {os.path.relpath(path)}")
     if pinned.local:
@@ -117,7 +117,7 @@ def _next(folder: Path) -> None:
     say.line(f"  {where}pytest -m hour8 --collect-only -q   lists what is due at hour 8", "bold")
 
 
-def _locked(pinned: Origin) -> dict[str, str]:
+def _lock(pinned: Origin) -> dict[str, str]:
     """Return the lock; none when pip fails, with one line that says how to make it later."""
     say.line("asking pip for the hashes of every package, which takes a minute", "dim")
     try:
@@ -189,7 +189,7 @@ def _list_secrets(folder: Path) -> int:
     return 0
 
 
-def _filled(text: str, name: str, url: str) -> str:
+def _fill_in(text: str, name: str, url: str) -> str:
     """Return production.toml with the name and address given as options or typed in."""
     if sys.stdin.isatty() and sys.stdout.isatty():
         name = name or input("Name of the service (Enter: fill it in later): ").strip()

@@ -39,7 +39,7 @@ def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:
         daily: whether the newest may be the daily watch of the week after launch.
     Raises: ConfigurationError, when there is none.
     """
-    ledger = _found(text, reports, daily)
+    ledger = _find(text, reports, daily)
     genesis = ledger.genesis
     named = genesis.target_kind.banner or genesis.target
     which = "watch" if text else "using the newest watch:"
@@ -47,7 +47,7 @@ def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:
     return ledger
 
 
-def _found(text: str, reports: Path, daily: bool) -> Ledger:
+def _find(text: str, reports: Path, daily: bool) -> Ledger:
     if text:
         for folder in (Path(text), reports / text):
             if (folder / chain.FIRST).is_file():

@@ -377,7 +377,7 @@ def rollback(
     from hour24 import rollback as rolling
 
     ledger = chosen(watch, reports)
-    production, clock = _watched(ledger, target, rehearsal_at)
+    production, clock = _watch_target(ledger, target, rehearsal_at)
     try:
         plan = rolling.plan(production, ledger, clock, way)
     except rolling.Refused as refusal:
@@ -410,7 +410,9 @@ def rollback(
     return 0 if done.ok else REFUSED
 
 
-def _watched(ledger: Ledger, target: str, rehearsal_at: Path | None) -> tuple[Production, Clock]:
+def _watch_target(
+    ledger: Ledger, target: str, rehearsal_at: Path | None
+) -> tuple[Production, Clock]:
     """Return the watch's production and clock; a rehearsal's clock also moves its servers.
 
     Raises: ConfigurationError.

@@ -34,7 +34,7 @@ def differences(data: Any, schema: Schema) -> Iterator[tuple[KeyPath, str]]:
                 f"expected {expected_by_schema(error.schema)}, got {json.dumps(name)}",
             )
         elif error.validator == "additionalProperties":
-            yield from _unknown(key_path, error.instance, error.schema)
+            yield from _unknown_keys(key_path, error.instance, error.schema)
         elif error.validator == "required":
             yield from _missing(key_path, error.instance, error.schema)
         else:
@@ -62,7 +62,7 @@ def nearest(name: str, known: Iterator[str] | list[str]) -> str:
     return next((each for each in names if close and each.lower() == close[0]), "")
 
 
-def _unknown(key_path: KeyPath, instance: Any, part: Schema) -> Iterator[tuple[KeyPath, str]]:
+def _unknown_keys(key_path: KeyPath, instance: Any, part: Schema) -> Iterator[tuple[KeyPath, str]]:
     known = sorted(part.get("properties", {}))
     for name in instance:
         if name in known:

@@ -66,11 +66,11 @@ def load(
 
     Raises: ConfigurationError, with every problem found, in the order of the file.
     """
-    data = _read(path)
+    data = _read_file(path)
     problems = Problems(str(path), data)
     files = _files(path, data, problems)
-    described = _described(path, data, problems, files)
-    unknown = _unknown(data, {*schemas.core(), *described}, files)
+    described = _described_witnesses(path, data, problems, files)
+    unknown = _suggest_sections(data, {*schemas.core(), *described}, files)
     schema = schemas.file_schema(described, unknown)
     rules.texts(problems, data, schema)
     for key_path, text in differences(data, schema):
@@ -100,7 +100,7 @@ def launch_problem(production: Production, t0: datetime) -> str:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     try:
         return {
             name: _plain(value)
@@ -160,7 +160,7 @@ def _files(path: Path, data: dict[str, Any], problems: Problems) -> dict[str, Wi
     return files
 
 
-def _described(
+def _described_witnesses(
     path: Path, data: dict[str, Any], problems: Problems, files: Mapping[str, Witness]
 ) -> dict[str, Witness]:
     """Return the witnesses whose sections are in the file, in its order."""
@@ -171,7 +171,9 @@ def _described(
         return {}
 
 
-def _unknown(data: Mapping[str, Any], known: Collection[str], files: Collection[str]) -> list[str]:
+def _suggest_sections(
+    data: Mapping[str, Any], known: Collection[str], files: Collection[str]
+) -> list[str]:
     """Return names of witnesses that an unknown section may mean."""
     if not set(data) - set(known):
         return []

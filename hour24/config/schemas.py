@@ -103,7 +103,7 @@ def core() -> dict[str, Any]:
         },
         "service": part(Service, "The service under watch.", more={"url": BASE}),
         "health": part(Health, "The health endpoint and the document it must return.", ("schema",)),
-        "endpoints": _named(
+        "endpoints": _table_of_tables(
             "The endpoints that are judged by latency.",
             "a table of endpoints",
             ("a name of lower-case letters, digits, - and _", "^[a-z][a-z0-9_-]{0,39}$"),
@@ -122,7 +122,7 @@ def core() -> dict[str, Any]:
             issues,
         ),
         "contacts": listed(part(Contact, "Whom to call."), "Whom to call, in this order."),
-        "criteria": _named(
+        "criteria": _table_of_tables(
             "Criteria that do not apply, and your own.",
             "a table of criteria",
             (f"an id such as {latency.TARGET.id}", "^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$"),
@@ -145,7 +145,7 @@ def _table(about: str, keys: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _named(
+def _table_of_tables(
     about: str, title: str, name: tuple[str, str], table: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a table of tables with free keys; ``name`` is the title and pattern of a key."""

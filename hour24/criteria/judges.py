@@ -42,7 +42,7 @@ def refusal(name: str, subject: str, hour: int, objective: Mapping[str, Any]) ->
         return f"objective: expected {allowed}, got {given}"
     if judge.subject not in (None, subject):
         return f"subject: expected {judge.subject!r} of {given}, got {subject!r}"
-    for field, expected in (judge.limits_at(hour) | _fixed(judge)).items():
+    for field, expected in (judge.limits_at(hour) | _fixed_fields(judge)).items():
         got = objective.get(field)
         got = tuple(got) if isinstance(got, list) else got
         if got != expected:
@@ -50,7 +50,7 @@ def refusal(name: str, subject: str, hour: int, objective: Mapping[str, Any]) ->
     return ""
 
 
-def _fixed(judge: Judge) -> dict[str, Any]:
+def _fixed_fields(judge: Judge) -> dict[str, Any]:
     """The objective's defaults of the fields that must not be changed."""
     if not judge.fixed:
         return {}

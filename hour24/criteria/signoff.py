@@ -23,7 +23,7 @@ def _proof(fault: str, silence: tuple[str, ...]) -> Proof:
     )
 
 
-def _held(*of: Criterion) -> Judge:
+def _passed_everywhere(*of: Criterion) -> Judge:
     """The judge that requires these criteria to have passed at every checkpoint."""
     return Judge(objective=HELD, subject="", limits={"criteria": tuple(one.id for one in of)})
 
@@ -38,7 +38,7 @@ ERROR_RATE = Criterion(
     asks=("responses_whole", "probed_responses_whole"),
     judges=(
         Judge(objective="RateBelow", subject=WHOLE, limits={"limit": errors.ERROR_RATE}),
-        _held(errors.RATE),
+        _passed_everywhere(errors.RATE),
     ),
     rests_on=(errors.RATE.id,),
     settles=errors.RATE.id,
@@ -57,7 +57,7 @@ CRITICAL = Criterion(
     needs=("issues_whole",),
     judges=(
         Judge(objective="NoCriticalIssue", subject=WHOLE),
-        _held(errors.CRITICAL, errors.FEED),
+        _passed_everywhere(errors.CRITICAL, errors.FEED),
     ),
     rests_on=(errors.CRITICAL.id, errors.FEED.id),
     settles=errors.CRITICAL.id,
@@ -75,7 +75,7 @@ HEALTH = Criterion(
     needs=("health_probes_whole",),
     judges=(
         Judge(objective="AlwaysUp", subject=WHOLE, fixed=COVERAGE),
-        _held(health.SCHEMA, health.ALWAYS),
+        _passed_everywhere(health.SCHEMA, health.ALWAYS),
     ),
     rests_on=(health.SCHEMA.id, health.ALWAYS.id),
     settles=health.ALWAYS.id,
@@ -89,7 +89,7 @@ DATABASE = Criterion(
     span="since_t0",
     group=GROUP,
     means="checkpoints passed",
-    judges=(_held(database.ONLINE, database.SLOW, database.POOL, database.SIZE),),
+    judges=(_passed_everywhere(database.ONLINE, database.SLOW, database.POOL, database.SIZE),),
     rests_on=(database.ONLINE.id, database.SLOW.id, database.POOL.id, database.SIZE.id),
     no_chart="it depends on the checkpoints, which the grid shows",
     proof=_proof("database_down@23.5", _TRACKER_AND_DATABASE),
@@ -105,7 +105,7 @@ RESTARTS = Criterion(
     needs=("health_probes_whole",),
     judges=(
         Judge(objective="NoRestart", subject=WHOLE, fixed=COVERAGE),
-        _held(process.RESTARTS),
+        _passed_everywhere(process.RESTARTS),
     ),
     rests_on=(process.RESTARTS.id,),
     settles=process.RESTARTS.id,
@@ -119,7 +119,7 @@ LATENCY = Criterion(
     span="since_t0",
     group=GROUP,
     means="checkpoints passed",
-    judges=(_held(latency.TARGET, latency.MOST, latency.STABLE),),
+    judges=(_passed_everywhere(latency.TARGET, latency.MOST, latency.STABLE),),
     rests_on=(latency.TARGET.id, latency.MOST.id, latency.STABLE.id),
     no_chart="it depends on the checkpoints, which the grid shows",
     proof=_proof("slow_endpoint@20", ("no_prober@20",)),
@@ -133,7 +133,7 @@ JOBS = Criterion(
     means="longest gap",
     asks=("beats_whole",),
     needs=("beats_whole",),
-    judges=(Judge(objective="BeatsKept", subject=WHOLE), _held(process.JOBS)),
+    judges=(Judge(objective="BeatsKept", subject=WHOLE), _passed_everywhere(process.JOBS)),
     rests_on=(process.JOBS.id,),
     settles=process.JOBS.id,
     no_chart="each checkpoint draws its own beats",
@@ -150,7 +150,7 @@ WEBSOCKETS = Criterion(
     needs=("websocket_probes",),
     judges=(
         Judge(objective="DropsBelow", subject=WHOLE, fixed=COVERAGE),
-        _held(websocket.STABLE),
+        _passed_everywhere(websocket.STABLE),
     ),
     rests_on=(websocket.STABLE.id,),
     settles=websocket.STABLE.id,

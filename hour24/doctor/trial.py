@@ -68,7 +68,7 @@ class Lane:
             except queue.Empty:
                 for late in self.trials[number:]:
                     says = f"{late.name}: no answer within {LIMIT_S:g} s"
-                    yield _failed(late, SourceTimeout(says))
+                    yield _failure(late, SourceTimeout(says))
                 return
             if isinstance(finding, BaseException):
                 raise finding
@@ -86,10 +86,10 @@ def _run(trial: Trial) -> Finding:
     try:
         return Finding(name=trial.name, ok=True, says=trial.asked())
     except SourceError as problem:
-        return _failed(trial, problem)
+        return _failure(trial, problem)
 
 
-def _failed(trial: Trial, problem: SourceError) -> Finding:
+def _failure(trial: Trial, problem: SourceError) -> Finding:
     says = str(problem).removeprefix(f"{trial.name}: ")
     at = f" {trial.address}" if trial.address else ""
     return Finding(name=trial.name, ok=False, says=says, remedy=_remedy(trial, problem, at))

@@ -227,7 +227,7 @@ def of_watch(standings: Iterable[Standing], records: Sequence[Record]) -> list[I
         if standing.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE):
             continue
         record = attempts.get((standing.hour, standing.attempt))
-        judged = _judged(record, key)
+        judged = _verdict_of(record, key)
         ended = record.ended if record is not None else standing.known_from
         found.append(
             Finding(
@@ -247,7 +247,7 @@ def of_watch(standings: Iterable[Standing], records: Sequence[Record]) -> list[I
     return _incidents(found, deploys(records), {k: (v, ends) for k, v in passed.items()})
 
 
-def _judged(record: Record | None, key: tuple[str, str]) -> Judged | None:
+def _verdict_of(record: Record | None, key: tuple[str, str]) -> Judged | None:
     """Return the verdict of this criterion and subject; None if the record has none."""
     many = record.criteria if record is not None else ()
     return next((each for each in many if (each.id, each.subject) == key), None)

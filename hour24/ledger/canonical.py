@@ -40,7 +40,7 @@ def to_bytes(content: Any, where: str) -> bytes:
             plain, sort_keys=True, allow_nan=False, separators=(",", ":"), default=_encode_time
         )
     except (ValueError, TypeError) as problem:
-        raise LedgerError(f"{where}: {_unsealable(plain) or problem}") from None
+        raise LedgerError(f"{where}: {_first_invalid(plain) or problem}") from None
     return text.encode("ascii") + b"\n"
 
 
@@ -91,7 +91,7 @@ def _encode_time(value: Any) -> str:
     raise TypeError(f"expected plain data, got {type(value).__name__}")
 
 
-def _unsealable(plain: Any, path: tuple[str | int, ...] = ()) -> str:
+def _first_invalid(plain: Any, path: tuple[str | int, ...] = ()) -> str:
     """Return the first value that JSON cannot represent, with its path."""
     if isinstance(plain, float) and not math.isfinite(plain):
         return f"{path_to(path)}: expected a finite number, got {plain}"
@@ -103,6 +103,6 @@ def _unsealable(plain: Any, path: tuple[str | int, ...] = ()) -> str:
     elif isinstance(plain, list | tuple):
         inside = enumerate(plain)
     return next(
-        (text for key, each in inside if (text := _unsealable(each, (*path, key)))),
+        (text for key, each in inside if (text := _first_invalid(each, (*path, key)))),
         "",
     )

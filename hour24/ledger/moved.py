@@ -91,14 +91,14 @@ def probe_differences(ledger: Ledger, found: Mapping[str, str]) -> tuple[str, ..
 
     Returns: nothing when a record already has these addresses, since the ledger shows the change.
     """
-    before = _probed(beginning(ledger))
-    mine = _probed(found)
-    if not before or any(_probed(one.watched) == mine for one in ledger.records()):
+    before = _probed_addresses(beginning(ledger))
+    mine = _probed_addresses(found)
+    if not before or any(_probed_addresses(one.watched) == mine for one in ledger.records()):
         return ()
     return differences(before, mine)
 
 
-def _probed(watched: Mapping[str, str]) -> dict[str, str]:
+def _probed_addresses(watched: Mapping[str, str]) -> dict[str, str]:
     return {path: address for path, address in watched.items() if path.startswith(PROBED)}
 
 

@@ -104,9 +104,9 @@ def summary(ledger: Ledger, now: datetime) -> dict[str, Any]:
         "entries": len(entries),
         "records": sum(entry.kind == "checkpoint" for entry in entries),
         "criteria": {one.id: str(one.outcome) for one in standings if one.id in EIGHT},
-        "waived": [f"{_named(s)}: waived by {s.waived_by}" for s in standings if s.waived_by],
+        "waived": [f"{_join_names(s)}: waived by {s.waived_by}" for s in standings if s.waived_by],
         "settled": [
-            f"{_named(s)}: settled by {s.settled_by}"
+            f"{_join_names(s)}: settled by {s.settled_by}"
             for s in standings
             if s.settled_by and not s.waived_by
         ],
@@ -123,7 +123,7 @@ def summary(ledger: Ledger, now: datetime) -> dict[str, Any]:
     }
 
 
-def _named(standing: Standing) -> str:
+def _join_names(standing: Standing) -> str:
     name = f"{standing.id} {standing.subject}".strip()
     return f"{name} at hour {standing.hour}, {standing.outcome.value}"
 

@@ -76,7 +76,7 @@ def _redact_bytes(data: bytes, path: Path, kind: str, scrubber: Scrubber) -> byt
     if kind:
         content = canonical.from_bytes(data, path.name)
         clean = scrubber.scrubbed(content)
-        if _unredactable(clean, kind) != _unredactable(content, kind):
+        if _fixed_part(clean, kind) != _fixed_part(content, kind):
             return b""
         if kind == "checkpoint":
             record.from_content(clean, path.name)
@@ -91,7 +91,7 @@ def _redact_bytes(data: bytes, path: Path, kind: str, scrubber: Scrubber) -> byt
     return b""
 
 
-def _unredactable(content: dict[str, Any], kind: str) -> Any:
+def _fixed_part(content: dict[str, Any], kind: str) -> Any:
     """Return the part of the content that must not change."""
     if kind != "checkpoint":
         return {**content, **dict.fromkeys(("by", "because", "problems", "says"))}

@@ -181,7 +181,7 @@ def standings_of(
         )
         for one in found
     ]
-    return tuple(_waived(one, waivers, now) for one in resolved)
+    return tuple(_apply_waiver(one, waivers, now) for one in resolved)
 
 
 def asked_again(standings: Iterable[Standing], before: int) -> dict[int, tuple[Standing, ...]]:
@@ -248,7 +248,7 @@ def _of_hour(
     found = [
         _over_attempts(hour, many)
         for (name, subject), many in verdicts.items()
-        if subject or not _superseded(name, attempts)
+        if subject or not _is_superseded(name, attempts)
     ]
     have = {standing.id for standing in found}
     missing = "it was due, but the record does not have it"
@@ -257,7 +257,7 @@ def _of_hour(
             _no_verdict(one, hour, "not_recorded", missing), known_from=attempts[0].ended
         )
         for one in plan.values()
-        if hour in one.hours and one.id not in have and _planned(one.id, hour, attempts)
+        if hour in one.hours and one.id not in have and _is_planned(one.id, hour, attempts)
     ]
     order = {name: number for number, name in enumerate(plan)}
     return sorted(found, key=lambda one: (order.get(one.id, len(order)), one.subject))
@@ -267,11 +267,11 @@ def _worse(one: Judged, other: Judged) -> Judged:
     return one if worst([one.outcome, other.outcome]) == one.outcome else other
 
 
-def _planned(name: str, hour: int, attempts: Sequence[Record]) -> bool:
+def _is_planned(name: str, hour: int, attempts: Sequence[Record]) -> bool:
     return any(hour in record.plan.get(name, ()) for record in attempts)
 
 
-def _superseded(name: str, attempts: Sequence[Record]) -> bool:
+def _is_superseded(name: str, attempts: Sequence[Record]) -> bool:
     """Return whether per-subject verdicts of another attempt supersede one without a subject."""
     groups = [[j for j in record.criteria if j.id == name] for record in attempts]
     nameless = [j for group in groups for j in group if not j.subject]
@@ -399,7 +399,7 @@ def _whole_watch_of(name: str) -> str:
     return CRITERIA[name].settles if name in CRITERIA else ""
 
 
-def _waived(standing: Standing, waivers: Sequence[Waiver], now: datetime) -> Standing:
+def _apply_waiver(standing: Standing, waivers: Sequence[Waiver], now: datetime) -> Standing:
     if standing.outcome not in (Outcome.FAIL, Outcome.INCONCLUSIVE):
         return standing
     for waiver in reversed(waivers):

@@ -111,7 +111,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
             f"{verdicts} verdicts recomputed: "
             + ("the same except for changed rules" if changed else "all the same"),
         ),
-        ("signoff", (says for says, rule in signoff if not rule), _signed(entries)),
+        ("signoff", (says for says, rule in signoff if not rule), _signature_state(entries)),
         ("files", changed_files, "" if changed_files else files.coverage(folder, entries)),
     )
     found: list[Finding] = []
@@ -292,7 +292,7 @@ def _signature(path: Path, entry: Entry, signers: Path | None) -> Iterator[str]:
         yield f"{sealed.name}: expected a signature by {key or 'no key'}, got one by {by}"
 
 
-def _signed(entries: Sequence[Entry]) -> str:
+def _signature_state(entries: Sequence[Entry]) -> str:
     entry = next((one for one in entries if one.kind == "signoff"), None)
     if entry is None or entry.problem:
         return "not signed off"

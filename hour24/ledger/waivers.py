@@ -62,7 +62,7 @@ def waive(
         *closed(ledger),
         *missing_reason(by, because),
         *([problem] if problem else []),
-        *_unwaivable(ledger, criterion, hour, subject, now),
+        *_refuse_outcomes(ledger, criterion, hour, subject, now),
     ]
     if problems or end is None:
         raise ConfigurationError(problems)
@@ -155,7 +155,7 @@ def classify(
         else:
             pattern, where = rf"^{re.escape(visible(title))}$", where or "title"
             name = name or title[:80]
-    problems += _unmatchable(pattern)
+    problems += _refuse_pattern(pattern)
     if problems:
         raise ConfigurationError(problems)
     return ledger.append(
@@ -232,7 +232,7 @@ def _end(until: str, zone: str, now: datetime) -> tuple[datetime | None, str]:
     return end, ""
 
 
-def _unwaivable(
+def _refuse_outcomes(
     ledger: Ledger, criterion: str, hour: int | None, subject: str, now: datetime
 ) -> Iterator[str]:
     watch = ledger.watch
@@ -305,7 +305,7 @@ def _text(item: dict[str, Any], key: str) -> str:
     return str(item.get(key) or "")
 
 
-def _unmatchable(pattern: str) -> Iterator[str]:
+def _refuse_pattern(pattern: str) -> Iterator[str]:
     if not pattern:
         return
     try:

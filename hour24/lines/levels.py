@@ -51,21 +51,21 @@ class Level(NamedTuple):
 UNKNOWN = Level("unknown", "", "nothing")
 
 
-def _named(words: str) -> list[str]:
+def _level_names(words: str) -> list[str]:
     return words.split()
 
 
 _WORDS: dict[str, Severity] = {
     **dict.fromkeys(
-        _named(
+        _level_names(
             "error err eror erro fatal fata ftl critical crit alert alrt emerg emergency panic pani"
             " pnc severe dpanic"
         ),
         "error",
     ),
-    **dict.fromkeys(_named("warn warning wrn"), "warning"),
+    **dict.fromkeys(_level_names("warn warning wrn"), "warning"),
     **dict.fromkeys(
-        _named(
+        _level_names(
             "info inf information informational notice note log debug debu dbg dbug trace trac trc"
             " trce fine finer finest verbose vrb config success http silly audit statement detail"
             " hint context system"
@@ -76,13 +76,13 @@ _WORDS: dict[str, Severity] = {
 _SMALL: dict[str, Severity] = {**_WORDS, "fail": "error"}
 """``fail:`` is a level of .NET; in capitals it is a test result."""
 _LEVEL_KEYS = frozenset(
-    _named(
+    _level_names(
         "level lvl severity levelname levelno level_name loglevel log_level log.level level.name @l"
         " @level severitytext severity_text severity_number severitynumber level_value priority s"
     )
 )
 _NO_NAMES = frozenset(
-    _named(
+    _level_names(
         "a after an and any before by for found from got had has have in is last new next no not of"
         " on other previous saw seen some the this to was with without zero"
     )
@@ -434,7 +434,7 @@ def _field(key: str, value: str) -> Level | None:
     name = word.split("+")[0].split("-")[0]  # slog: ERROR+2
     if name.isdigit() and len(name) <= 6:
         number = int(name)
-        severity = _numbered(key, number)
+        severity = _from_number(key, number)
         return None if severity is None else Level(severity, word, "line")
     if key == "s":  # MongoDB
         return Level(_LETTERS[word], word, "line") if word in _LETTERS else None
@@ -442,7 +442,7 @@ def _field(key: str, value: str) -> Level | None:
     return None if known is None else Level(known, word, "line")
 
 
-def _numbered(key: str, number: int) -> Severity | None:
+def _from_number(key: str, number: int) -> Severity | None:
     """Severity of a level number: pino's 10 to 60, syslog's 0 to 7, monolog's, logback's."""
     if key in ("severity_number", "severitynumber"):
         return "error" if number >= 17 else "warning" if number >= 13 else "lower"

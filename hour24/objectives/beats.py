@@ -73,7 +73,7 @@ class BeatsKept(Objective, frozen=True, kw_only=True):
         series = pick(evidence, "beats", Series)
         start, end = _ends(series)
         lines = [line for line in series.lines if line.times]
-        gone = _gone(evidence.get("baseline"), lines)
+        gone = _missing_workers(evidence.get("baseline"), lines)
         if not lines or gone:
             who = f" of {', '.join(gone)}, which beat at hour 0," if lines else ""
             figures = {"beats": float(sum(len(line.times) for line in lines))}
@@ -194,7 +194,7 @@ def _gap(worker: _Worker, gap: tuple[float, float]) -> str:
     return f"no beat{who} for {format_duration(gap[1] - gap[0])} from {format_time(gap[0])}"
 
 
-def _gone(baseline: Evidence | None, lines: list[Line]) -> list[str]:
+def _missing_workers(baseline: Evidence | None, lines: list[Line]) -> list[str]:
     """Workers of hour 0 without any beat now."""
     if not isinstance(baseline, Series):
         return []

@@ -74,7 +74,7 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
         down: list[tuple[str, str]] = []
         if says is False:
             down.append(("database_down", "the health document reports it down"))
-        down += _unhealthy(services)
+        down += _unhealthy_services(services)
         refused = _refusal(row, evidence.get("before"))
         if refused:
             down.append(refused)
@@ -88,7 +88,10 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
             if refused and says:
                 contrast = "; the health document reports it up"
             return self._verdict(
-                Outcome.FAIL, down[0][0], f"Database: {reasons}{contrast}", _observed(down[0][0])
+                Outcome.FAIL,
+                down[0][0],
+                f"Database: {reasons}{contrast}",
+                _format_observed(down[0][0]),
             )
         if row is None:
             return self._verdict(
@@ -182,7 +185,7 @@ class DatabaseAnswers(Objective, frozen=True, kw_only=True):
         )
 
 
-def _unhealthy(services: Evidence | None) -> list[tuple[str, str]]:
+def _unhealthy_services(services: Evidence | None) -> list[tuple[str, str]]:
     """The code and the text of services that the platform reports as not healthy."""
     if not isinstance(services, Listing):
         return []
@@ -218,7 +221,7 @@ def _refusal(row: Evidence | None, before: Evidence | None) -> tuple[str, str] |
     return (row.code, f"{REFUSALS[row.code]} ({row.reason})") if answered else None
 
 
-def _observed(code: str) -> str:
+def _format_observed(code: str) -> str:
     return {
         "database_down": "down",
         "services_unhealthy": "unhealthy",

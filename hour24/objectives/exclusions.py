@@ -39,11 +39,11 @@ class Exclusions(NamedTuple):
 
     def text(self) -> str:
         """``; 12 known-normal errors excluded (vendor timeouts 12)``; empty when there are none."""
-        parts = [f"{one_line(name, 60)} {format_count(n)}" for name, n in _ranked(self.excluded)]
+        parts = [f"{one_line(name, 60)} {format_count(n)}" for name, n in _rank(self.excluded)]
         text = f"; {plural(self.total, 'known-normal error')} excluded ({join_some(parts)})"
         above = [
             f"{format_count(n)} of {one_line(name, 60)}, above its hourly limit"
-            for name, n in _ranked(self.excess)
+            for name, n in _rank(self.excess)
         ]
         return (text if parts else "") + (
             f"; counted though known-normal: {join_some(above)}" * bool(above)
@@ -77,5 +77,5 @@ def exclude_known_normal(
     return Exclusions(tuple(counted), dict(excluded), dict(excess))
 
 
-def _ranked(found: Mapping[str, int]) -> list[tuple[str, int]]:
+def _rank(found: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(found.items(), key=lambda each: (-each[1], each[0]))

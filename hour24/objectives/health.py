@@ -294,7 +294,7 @@ class Age(Struct, frozen=True):
 
     @classmethod
     def of(cls, document: Document, made: datetime) -> Age:
-        answered = _answered(document)
+        answered = _answered_at(document)
         server = document.server_date
         return cls(
             (answered - made).total_seconds(),
@@ -332,7 +332,7 @@ def attempts_text(document: Document) -> str:
     return f"in {len(attempts)} attempts over {format_duration(over)}"
 
 
-def _answered(document: Document) -> datetime:
+def _answered_at(document: Document) -> datetime:
     attempts = document.question.attempts
     sent = attempts[-1].at if attempts else document.question.at
     return sent + timedelta(milliseconds=document.took_ms)
@@ -342,7 +342,7 @@ def _offset_s(control: Evidence | None) -> float | None:
     """Our clock minus the control address's, in seconds; None when that sent no time."""
     if not isinstance(control, Document) or control.server_date is None:
         return None
-    return (_answered(control) - control.server_date).total_seconds()
+    return (_answered_at(control) - control.server_date).total_seconds()
 
 
 def _shown(body: Any, pointer: str) -> str:

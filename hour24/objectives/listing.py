@@ -65,7 +65,7 @@ def judge_listing(
             f"{clean}; but {answer.question.who} also counts {plural(unlisted, 'error event')} "
             f"that none of its {answer.what} explains: the two answers contradict each other"
         )
-    elif (unlevelled := _unlevelled(answer)) is not None:
+    elif (unlevelled := _levels_unknown(answer)) is not None:
         outcome, (code, reason) = Outcome.INCONCLUSIVE, unlevelled
     elif unknown is not None:
         outcome, (code, reason) = Outcome.INCONCLUSIVE, unknown
@@ -92,7 +92,7 @@ def _incomplete(answer: Listing) -> str:
     return f"the list is incomplete: {one_line(missing, 400)}" if missing else INCOMPLETE
 
 
-def _unlevelled(answer: Listing) -> Coded | None:
+def _levels_unknown(answer: Listing) -> Coded | None:
     """Code and reason where the level of too many lines was not recognised."""
     sampled, without = answer.about.get("sampled"), answer.about.get("unlevelled")
     if not isinstance(sampled, float) or not isinstance(without, float):

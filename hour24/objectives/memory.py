@@ -114,7 +114,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
         load = _load(evidence.get("load"))
         end = max(line.times[-1] for line in lines)
         factor = MB[series.unit]
-        instances = [self._judged(line, factor, tops, starts, load, end) for line in lines]
+        instances = [self._judge_instance(line, factor, tops, starts, load, end) for line in lines]
         judged = [t for t in instances if t.alive or t.trend.why != "too_early"]
         if not judged:
             judged = instances
@@ -171,7 +171,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
                     "flat later half has ended it since"
                 )
             return self._verdict(
-                Outcome.FAIL, "leak", reason + _until(worst) + caveats, trend, figures
+                Outcome.FAIL, "leak", reason + _format_exhaustion(worst) + caveats, trend, figures
             )
         if trend.standing == "open":
             reason = f"{worst.name}: {WHY[trend.why]} ({format_duration(trend.hours * HOUR_S)})"
@@ -182,7 +182,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
                     f"{format_number(trend.upper)}"
                 )
                 reason += _onset(trend)
-                reason += _until(worst) if trend.why == "suspect" else ""
+                reason += _format_exhaustion(worst) if trend.why == "suspect" else ""
             return self._verdict(
                 Outcome.INCONCLUSIVE,
                 CODES[trend.why],
@@ -239,7 +239,7 @@ class NoLeak(Objective, frozen=True, kw_only=True):
             figures,
         )
 
-    def _judged(
+    def _judge_instance(
         self,
         line: Line,
         factor: float,
@@ -480,7 +480,7 @@ def _onset(trend: Trend) -> str:
     return f"; rising since {format_duration(trend.onset_h * HOUR_S)} after the first value"
 
 
-def _until(one: _Instance) -> str:
+def _format_exhaustion(one: _Instance) -> str:
     """The text about when the limit is reached at this rate; empty when that is not known."""
     trend = one.trend
     if trend.exhausted_h is None or one.limit is None or trend.slope <= 0:

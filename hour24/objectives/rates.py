@@ -95,7 +95,10 @@ class RateBelow(Objective, frozen=True, kw_only=True):
         return f"below {format_percent(self.limit)}"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
-        platform, probe = _described(evidence, "platform"), _described(evidence, "probe")
+        platform, probe = (
+            _described_answer(evidence, "platform"),
+            _described_answer(evidence, "probe"),
+        )
         findings = {
             name: self._examine(name, answer)
             for name, answer in (("platform", platform), ("probe", probe))
@@ -107,11 +110,11 @@ class RateBelow(Objective, frozen=True, kw_only=True):
                     Outcome.FAIL, "beyond_limit", finding, findings, (platform, probe)
                 )
         if isinstance(platform, Unanswered):
-            return self._unanswered(platform, findings)
+            return self._without_answer(platform, findings)
         if "platform" in findings:
             return self._by_platform(findings, (platform, probe))
         if isinstance(probe, Unanswered):
-            return self._unanswered(probe, findings)
+            return self._without_answer(probe, findings)
         if "probe" not in findings:
             return self.unmeasured(
                 "not_described",
@@ -201,7 +204,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
             return needed_total(finding.share.bad, self.limit)
         return max(self._least(), math.floor(finding.share.bad / self.limit + 1e-9) + 1)
 
-    def _unanswered(self, answer: Unanswered, findings: Mapping[str, Finding]) -> Verdict:
+    def _without_answer(self, answer: Unanswered, findings: Mapping[str, Finding]) -> Verdict:
         suffix = "".join(f"; {OTHERS[each.by][0]}: {each.text}" for each in findings.values())
         probes = findings.get("probe")
         if probes is not None and probes.share.standing == "inside":
@@ -238,7 +241,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
                 f"{format_percent(self.limit)} cannot be distinguished from one failure"
             )
         reason += "".join(
-            f"; {self._compared(by, finding)}: {finding.text}"
+            f"; {self._compare_probes(by, finding)}: {finding.text}"
             for finding in findings.values()
             if finding is not by
         )
@@ -270,7 +273,7 @@ class RateBelow(Objective, frozen=True, kw_only=True):
             figures=figures,
         )
 
-    def _compared(self, by: Finding, other: Finding) -> str:
+    def _compare_probes(self, by: Finding, other: Finding) -> str:
         """``our own probes agree``: whether both counts are on the same side of the limit."""
         name, agree, disagree = OTHERS[other.by]
         if by.share.total == 0 or other.share.total == 0:
@@ -303,7 +306,7 @@ def _bracket(answer: Counts) -> str:
     )
 
 
-def _described(evidence: Mapping[str, Evidence], name: str) -> Evidence | None:
+def _described_answer(evidence: Mapping[str, Evidence], name: str) -> Evidence | None:
     """The answer with this name; None where production.toml does not describe its source."""
     answer = evidence.get(name)
     if isinstance(answer, Unanswered) and answer.code == "not_described":

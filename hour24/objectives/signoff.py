@@ -178,15 +178,15 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
             return verdict(
                 Outcome.FAIL,
                 "did_not_hold",
-                f"{_named(failed)} failed and is not waived; {passed} of {len(hours)} "
+                f"{_format_hours(failed)} failed and is not waived; {passed} of {len(hours)} "
                 "checkpoints passed",
             )
         if open_:
             return verdict(
                 Outcome.INCONCLUSIVE,
                 "unsettled",
-                f"{_named(open_, codes=True)} could not be judged and is neither resolved nor "
-                f"waived; {passed} of {len(hours)} checkpoints passed",
+                f"{_format_hours(open_, codes=True)} could not be judged and is neither resolved "
+                f"nor waived; {passed} of {len(hours)} checkpoints passed",
             )
         if absent and (counted or not items):
             return verdict(
@@ -242,7 +242,7 @@ def _held_at(criteria: Sequence[str], counted: Sequence[Mapping[str, Any]]) -> s
     return ", ".join([f"{names} passed at {text} checkpoints", *rest])
 
 
-def _named(items: Sequence[Mapping[str, Any]], *, codes: bool = False) -> str:
+def _format_hours(items: Sequence[Mapping[str, Any]], *, codes: bool = False) -> str:
     """``DB-SLOW at hour 8, DB-POOL at hour 12, and 3 more``."""
     names = [
         f"{item['id']}{' ' + item['subject'] if item.get('subject') else ''} at hour "

@@ -49,9 +49,9 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         statements = pick(evidence, "statements", Listing)
         every_running = pick(evidence, "running", Listing)
-        running = self._judged(every_running)
+        running = self._judged_statements(every_running)
         before = evidence.get("before")
-        excluded = self._excluded(statements, every_running, before)
+        excluded = self._format_excluded(statements, every_running, before)
         found = [
             (
                 1000.0 * float(item["age_s"]),
@@ -67,14 +67,15 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         figures = {
             "slow": float(len({id(item) for _, _, item in found})),
             "longest_ms": max((ms for ms, _, _ in found), default=0.0),
-            "known_slower_once": float(len(self._judged(statements))),
+            "known_slower_once": float(len(self._judged_statements(statements))),
         }
         if found:
             found.sort(key=lambda each: -each[0])
             return Verdict(
                 outcome=Outcome.FAIL,
                 code="slow_statement",
-                reason=join_some([f"{_named(item)} {how}" for _, how, item in found]) + excluded,
+                reason=join_some([f"{_format_statement(item)} {how}" for _, how, item in found])
+                + excluded,
                 observed=f"{format_count(found[0][0])} ms",
                 limit=self.limit_text(),
                 scale=Scale(unit="ms", limit=self.slow_ms, observed=found[0][0]),
@@ -101,10 +102,10 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
                 f"{statements.note}",
                 figures,
             )
-        hidden = self._hidden(before, statements)
+        hidden = self._counters_lost(before, statements)
         if hidden:
             return self.unmeasured(*hidden, figures)
-        masks = len(self._judged(before))
+        masks = len(self._judged_statements(before))
         return Verdict(
             outcome=Outcome.PASS,
             reason=f"No statement averaged, set a new maximum or is running above "
@@ -125,7 +126,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         earlier = {item["key"]: item for item in before.items}
         read_at = before.about.get("read_at")
         found = []
-        for item in self._judged(now):
+        for item in self._judged_statements(now):
             old = earlier.get(item["key"])
             if old is None and not before.complete:
                 continue  # it may have been slow before, beyond the part that was read
@@ -144,7 +145,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
                 )
         return found
 
-    def _hidden(self, before: Listing, now: Listing) -> tuple[str, str] | None:
+    def _counters_lost(self, before: Listing, now: Listing) -> tuple[str, str] | None:
         """Code and reason when the counters may have lost slow statements; None when not."""
         old, new = before.about, now.about
         began, began_before = new.get("stats_reset"), old.get("stats_reset")
@@ -164,7 +165,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
             else 0
         )
         keys = {item["key"] for item in now.items}
-        gone = sum(item["key"] not in keys for item in self._judged(before))
+        gone = sum(item["key"] not in keys for item in self._judged_statements(before))
         if evictions > 0 or gone:
             how = (
                 f"statistics of statements were evicted {evictions} times"
@@ -178,13 +179,13 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
             )
         return None
 
-    def _judged(self, listing: Listing) -> list[dict[str, Any]]:
+    def _judged_statements(self, listing: Listing) -> list[dict[str, Any]]:
         return [item for item in listing.items if not self._is_excluded(item)]
 
     def _is_excluded(self, item: Mapping[str, Any]) -> bool:
         return item.get("role") in self.platform_roles or item.get("maintenance") is True
 
-    def _excluded(self, now: Listing, running: Listing, before: Evidence | None) -> str:
+    def _format_excluded(self, now: Listing, running: Listing, before: Evidence | None) -> str:
         """The suffix with slow statements that are not judged; empty when there are none."""
         earlier = before.items if isinstance(before, Listing) else ()
         calls = {item["key"]: item["calls"] for item in earlier}
@@ -192,7 +193,7 @@ class NoSlowStatement(Objective, frozen=True, kw_only=True):
         found = [item for item in (*running.items, *fresh) if self._is_excluded(item)]
         if not found:
             return ""
-        names = list(dict.fromkeys(_named(item) for item in found))
+        names = list(dict.fromkeys(_format_statement(item) for item in found))
         return f"; excluded (platform or maintenance): {join_some(names)}"
 
     def _same_limit(self, before: Listing) -> bool:
@@ -218,5 +219,5 @@ def _since(began: ServerTime, read_at: ServerTime) -> bool:
     return began is not None and read_at is not None and float(began) > float(read_at)
 
 
-def _named(item: Mapping[str, Any]) -> str:
+def _format_statement(item: Mapping[str, Any]) -> str:
     return f"{one_line(item.get('query') or '', LONGEST)} ({item.get('role')})"

@@ -83,7 +83,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         probes, held = evidence.get("probes"), self._opened_now(evidence)
         control = evidence.get("control")
-        kinds = [*self._probed(probes), *self._held(held)]
+        kinds = [*self._probed_connections(probes), *self._held_connections(held)]
         opened = [kind for kind in kinds if kind.share.total]
         beyond = [kind for kind in opened if kind.share.standing == "beyond"]
         inside = [kind for kind in opened if kind.share.standing == "inside"]
@@ -132,7 +132,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         best = max(opened, key=lambda kind: kind.share.total)
         return self._verdict(Outcome.INCONCLUSIVE, "too_few_samples", best, kinds)
 
-    def _probed(self, evidence: Evidence | None) -> list[_Connections]:
+    def _probed_connections(self, evidence: Evidence | None) -> list[_Connections]:
         if not isinstance(evidence, Probes) or not (evidence.connections or evidence.refused):
             return []
         drops = min(evidence.drops, evidence.connections)
@@ -164,7 +164,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             "answer either: our own network may be down",
         )
 
-    def _held(self, evidence: Evidence | None) -> list[_Connections]:
+    def _held_connections(self, evidence: Evidence | None) -> list[_Connections]:
         if not isinstance(evidence, Counts):
             return []
         refused = evidence.parts.get("refused", 0)

@@ -49,7 +49,7 @@ class DeclaredDeploys:
 
     def deploys(self) -> tuple[Deploy, ...]:
         """The declared deploys that name a commit, newest first."""
-        found = list(self._declared())
+        found = list(self._declared_deploys())
         if len({each.commit for each in found}) == 1:
             found += self._before(found[-1])
         return tuple(found)
@@ -74,7 +74,7 @@ class DeclaredDeploys:
     def switch_on_command(self) -> str:
         return "nothing"
 
-    def _declared(self) -> Iterator[Deploy]:
+    def _declared_deploys(self) -> Iterator[Deploy]:
         ended = [
             entry
             for entry in self._ledger.entries()

@@ -106,7 +106,7 @@ class Plan:
             f"watch {self.watch}: the plan; nothing is done yet",
             "",
             f"live now       {self._describe(self.live)}",
-            *(self._written() if self.head else []),
+            *(self._author_line() if self.head else []),
             f"last good one  {self._describe(self.good)}",
             *(f"note           {note}" for note in self._notes()),
             "",
@@ -114,7 +114,7 @@ class Plan:
             *(f"  {n}. {step}" for n, step in enumerate(self._steps(), 1)),
             "",
             "what is not done",
-            *(f"  - {each}" for each in self._left()),
+            *(f"  - {each}" for each in self._left_to_do()),
         ]
 
     def when(self, time: datetime | None) -> str:
@@ -133,7 +133,7 @@ class Plan:
             f"{self.when(deploy.created)}, live from {self.when(deploy.finished)}"
         )
 
-    def _written(self) -> Iterator[str]:
+    def _author_line(self) -> Iterator[str]:
         assert self.head is not None
         author = self.head.author
         yield f'               written by {author} at {self.head.at}: "{self.head.subject}"'
@@ -169,7 +169,7 @@ class Plan:
         yield f"verify health: {at}, as {health.SCHEMA.id} does"
         yield f"record it in {self.ledger}: who, why, the result; this declares the restart"
 
-    def _left(self) -> Iterator[str]:
+    def _left_to_do(self) -> Iterator[str]:
         yield "database migrations, environment variables and settings are not undone"
         if self.head is None:
             yield (

@@ -124,7 +124,7 @@ def readings(text: str) -> Iterator[str]:
 def fixed(text: str) -> str:
     """Return the text decoded until nothing changes."""
     for _ in range(MOST_LEVELS):
-        after = _read(_unstruck(text))
+        after = _read(_without_overstrikes(text))
         if after == text:
             break
         text = after
@@ -160,7 +160,7 @@ def traced(text: str) -> Iterator[Decoded]:
 
 def _traced(text: str, levels: tuple[_Level, ...]) -> Decoded:
     for _ in range(MOST_LEVELS):
-        if "\b" in text and _unstruck(text) != text:
+        if "\b" in text and _without_overstrikes(text) != text:
             break  # overstruck: characters have no single source position
         after, level = _one(text, _tokens(text), _plain)
         if after == text:
@@ -190,7 +190,7 @@ def _one(
     return "".join(pieces), level
 
 
-def _unstruck(text: str) -> str:
+def _without_overstrikes(text: str) -> str:
     return without_signs(text) if "\b" in text else text
 
 

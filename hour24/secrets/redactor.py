@@ -194,7 +194,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """The text without secrets; where one was, ``[redacted:NAME]``."""
         text = self._bare(text)
-        return self._undisguised(text) if decoding.may_be_encoded(text) else text
+        return self._redact_decoded(text) if decoding.may_be_encoded(text) else text
 
     def plain(self, value: Any) -> Any:
         """The same plain data without secrets, dictionary keys included."""
@@ -204,9 +204,9 @@ class Redactor:
         whole = "\0".join(strings)
         if self._bare(whole) == whole:
             encoded = " ¦ ".join(filter(decoding.may_be_encoded, strings))
-            if not encoded or self._undisguised(encoded) == encoded:
+            if not encoded or self._redact_decoded(encoded) == encoded:
                 return value
-        return self._walked(value)
+        return self._walk(value)
 
     def scrubbed(self, value: Any) -> Any:
         """Plain data without secrets; a string that keeps one all the same is replaced whole."""
@@ -228,9 +228,9 @@ class Redactor:
             text = text.replace(form, _MARK.format(name))
         for pattern, name in self._words:
             text = pattern.sub(lambda _, name=name: _MARK.format(name), text)  # type: ignore[misc]
-        return _shapeless(self._uncut(text))
+        return _shapeless(self._redact_at_cuts(text))
 
-    def _undisguised(self, text: str) -> str:
+    def _redact_decoded(self, text: str) -> str:
         """The text without secrets that show when it is decoded to a fixed point."""
         read = [text, *decoding.readings(text)]
         found = self._names_in(read)
@@ -283,19 +283,19 @@ class Redactor:
                 for match in pattern.finditer(text):
                     yield match.end(1), match.end(), ""
 
-    def _walked(self, value: Any) -> Any:
+    def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
             return {
-                self._walked(key): "[redacted]" if _named_secret(key, each) else self._walked(each)
+                self._walk(key): "[redacted]" if _named_secret(key, each) else self._walk(each)
                 for key, each in value.items()
             }
         if isinstance(value, list | tuple):
-            return type(value)(self._walked(each) for each in value)
+            return type(value)(self._walk(each) for each in value)
         return value
 
-    def _uncut(self, text: str) -> str:
+    def _redact_at_cuts(self, text: str) -> str:
         """Redact partial secrets next to a truncation mark or at the end of the text."""
         begun = self._forms.begun_in(text)
         if _CUT.search(text) is not None:

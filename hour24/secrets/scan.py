@@ -48,7 +48,7 @@ def leaks(
     mark = folder / MARK
     names = sorted(secrets)
     began = time.time() - CLOCK_TICK_S
-    last = _searched(mark, names)
+    last = _searched_at(mark, names)
     files = {*folder.rglob("*"), *more}
     for path in sorted(files, key=lambda each: (each.suffix not in ENTRIES, each)):
         if path == mark or not path.is_file() or path.suffix == SUFFIX:
@@ -84,7 +84,7 @@ def _without(path: Path, found: list[str], redact: Redact) -> str:
     )
 
 
-def _searched(mark: Path, secrets: list[str]) -> float:
+def _searched_at(mark: Path, secrets: list[str]) -> float:
     """Return when these secrets were last searched for, epoch seconds; 0 when never."""
     try:
         time_s, names = mark.read_text(encoding="utf-8").splitlines()

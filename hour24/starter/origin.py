@@ -64,28 +64,28 @@ def origin() -> Origin:
     try:
         installed = distribution("hour24")
     except PackageNotFoundError:
-        raise _refused("an installation", "files without one") from None
+        raise _refusal("an installation", "files without one") from None
     try:
         direct = json.loads(installed.read_text("direct_url.json") or "")
         return of_direct_url(direct, installed)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise _refused("where it came from", "a package index") from None
+        raise _refusal("where it came from", "a package index") from None
 
 
 def of_direct_url(direct: dict[str, Any], installed: Distribution | None = None) -> Origin:
     """Return the origin in pip's direct_url.json (PEP 610). Raises: ConfigurationError."""
     url = str(direct["url"])
     if urlsplit(url).password or "@" in urlsplit(url).netloc.rpartition("git@")[0]:
-        raise _refused("an address without a credential", "one with a credential")
+        raise _refusal("an address without a credential", "one with a credential")
     if "vcs_info" in direct:
         commit = str(direct["vcs_info"]["commit_id"])
         if direct["vcs_info"]["vcs"] != "git" or not COMMIT.fullmatch(commit):
-            raise _refused("a git commit", f"{direct['vcs_info']['vcs']} {commit[:60]}")
+            raise _refusal("a git commit", f"{direct['vcs_info']['vcs']} {commit[:60]}")
         return Origin(f"git+{url}@{commit}")
     if "dir_info" in direct:
         folder = Path(unquote(urlsplit(url).path))
-        if installed is not None and (changed := _changed(installed, folder)):
-            raise _refused(f"the files of {folder}", f"others ({changed})", "install it again")
+        if installed is not None and (changed := _first_changed(installed, folder)):
+            raise _refusal(f"the files of {folder}", f"others ({changed})", "install it again")
         return of_clone(folder)
     stated = direct["archive_info"]
     sha256 = dict(stated.get("hashes") or {}).get("sha256", "")
@@ -95,9 +95,9 @@ def of_direct_url(direct: dict[str, Any], installed: Distribution | None = None)
         try:
             sha256 = hashlib.sha256(Path(unquote(urlsplit(url).path)).read_bytes()).hexdigest()
         except OSError:
-            raise _refused(f"the file {url}", "nothing there") from None
+            raise _refusal(f"the file {url}", "nothing there") from None
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise _refused("a file with its SHA-256", f"{url} without one")
+        raise _refusal("a file with its SHA-256", f"{url} without one")
     return Origin(url, sha256)
 
 
@@ -105,10 +105,10 @@ def of_clone(folder: Path) -> Origin:
     """Return the commit of this clone. Raises: ConfigurationError, when files are changed."""
     commit = _git(folder, "rev-parse", "HEAD")
     if not COMMIT.fullmatch(commit):
-        raise _refused("a git clone", f"{folder}, which is none")
+        raise _refusal("a git clone", f"{folder}, which is none")
     if changed := _git(folder, "status", "--porcelain", "--", "hour24", "pyproject.toml"):
         first = changed.splitlines()[0].strip()
-        raise _refused(f"{folder} without changes", first, "commit them")
+        raise _refusal(f"{folder} without changes", first, "commit them")
     remote = _git(folder, "remote", "get-url", "origin")
     if found := re.fullmatch(r"([\w.-]+@[\w.-]+):(?!//)(.+)", remote):
         remote = f"ssh://{found[1]}/{found[2]}"
@@ -118,7 +118,7 @@ def of_clone(folder: Path) -> Origin:
     return of_direct_url({"url": remote, "vcs_info": {"vcs": "git", "commit_id": commit}})
 
 
-def _changed(installed: Distribution, folder: Path) -> str:
+def _first_changed(installed: Distribution, folder: Path) -> str:
     """The first installed file that differs from the folder's; empty: none."""
     for file in installed.files or []:
         if file.parts[0] == "hour24" and file.suffix == ".py" and "top" not in file.parts:
@@ -142,5 +142,5 @@ def _git(folder: Path, *arguments: str) -> str:
     return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
-def _refused(expected: str, got: str, remedy: str = REMEDY) -> ConfigurationError:
+def _refusal(expected: str, got: str, remedy: str = REMEDY) -> ConfigurationError:
     return ConfigurationError([f"{WHERE}: expected {expected}, got {got}; {remedy}"])

@@ -329,7 +329,9 @@ def _endpoints(visit: _Visit, health: str) -> tuple[tuple[Probed, ...], tuple[st
         if reason:
             left_out.append(f"{plain(path)}: {reason}")
         elif path != health and len(found) < MOST_ENDPOINTS:
-            _measure(visit, path, _named(path, {each.name for each in found}), found, left_out)
+            _measure(
+                visit, path, _endpoint_name(path, {each.name for each in found}), found, left_out
+            )
         elif path != health:
             left_out.append(f"{plain(path)}: not measured, there are {MOST_ENDPOINTS} already")
     return tuple(found), tuple(left_out[:40])
@@ -375,10 +377,10 @@ def _operations(visit: _Visit, health: str) -> Iterator[tuple[str, str]]:
     }
     prefix = _stated_prefix(visit.base + where, document)
     if prefix is None:
-        safe = [path for path, each in known.items() if not _unsafe(path, each)]
+        safe = [path for path, each in known.items() if not _why_skipped(path, each)]
         prefix = _found_prefix(visit, where, health, known, safe)
     for path, operations in known.items():
-        yield prefix + path, _unsafe(prefix + path, operations)
+        yield prefix + path, _why_skipped(prefix + path, operations)
 
 
 def _mount(health: str) -> str:
@@ -410,7 +412,7 @@ def _found_prefix(
     return ""
 
 
-def _unsafe(path: str, operations: dict[str, Any]) -> str:
+def _why_skipped(path: str, operations: dict[str, Any]) -> str:
     """Return why this GET is not requested; empty if it is."""
     get = operations["get"]
     both = [operations.get("parameters"), get.get("parameters")]
@@ -456,7 +458,7 @@ def _without_variables(server: dict[str, Any]) -> str:
     return url
 
 
-def _named(path: str, taken: set[str]) -> str:
+def _endpoint_name(path: str, taken: set[str]) -> str:
     """Return a name that production.toml accepts: ``/api/v1/users`` is ``users``."""
     parts = WORDS.findall(path.lower())
     stem = "_".join(parts[-2:] if len(parts) > 2 else parts) or "root"

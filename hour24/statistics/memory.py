@@ -213,7 +213,7 @@ def trend(
     y = np.asarray([np.nan if v is None else v for v in values], dtype=float)
     if len(t) == 0 or not np.isfinite(y).any():
         return Trend("open", "too_early", 0.0)
-    x = _filled(load) if load is not None else None
+    x = _fill_gaps(load) if load is not None else None
     heap = Heap(t, y, x, starts, metric == "rss", limit)
     found = _with_onset(heap)
     if found.standing == "leaks" or found.levelled_off:
@@ -387,7 +387,7 @@ def _lives(t: Floats, y: Floats, starts: Sequence[float]) -> list[Any]:
     return lives
 
 
-def _filled(load: Sequence[float | None]) -> Floats | None:
+def _fill_gaps(load: Sequence[float | None]) -> Floats | None:
     """The load with gaps interpolated; None when it is not known at all."""
     import numpy as np
 

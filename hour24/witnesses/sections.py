@@ -134,7 +134,7 @@ def listed(table: Mapping[str, Any], about: str) -> dict[str, Any]:
 
 def _property(field: Field) -> dict[str, Any]:
     """Return the schema of one key, with its default if the file could state it."""
-    found = _ruled(_schema(field.type, field.metas), field.metas)
+    found = _apply_rules(_schema(field.type, field.metas), field.metas)
     if field.required or field.default is None or field.secret:
         return found
     default = field.default
@@ -174,11 +174,11 @@ def _schema(kind: Any, metas: tuple[Meta, ...] = ()) -> dict[str, Any]:
     if origin is tuple:
         inner, notes = _bare(get_args(kind)[0])
         metas = tuple(note for note in notes if isinstance(note, Meta))
-        return {"type": "array", "items": _ruled(_schema(inner), metas)}
+        return {"type": "array", "items": _apply_rules(_schema(inner), metas)}
     raise TypeError(f"a section's field: expected a type that TOML has, got {kind!r}")
 
 
-def _ruled(found: dict[str, Any], metas: tuple[Meta, ...]) -> dict[str, Any]:
+def _apply_rules(found: dict[str, Any], metas: tuple[Meta, ...]) -> dict[str, Any]:
     """Return a schema with the rules of its Metas; a later one overrides an earlier one."""
     things = "Items" if found.get("type") == "array" else "Length"
     lengths = (f"min{things}", f"max{things}")

@@ -142,7 +142,7 @@ class NoRise(Objective, frozen=True, kw_only=True):
             return self._verdict(
                 Outcome.FAIL, "rise", f"{text}; in total, {failed}", figures, trend
             )
-        undetectable = self._undetectable(by_hour, shown)
+        undetectable = self._detection_limit(by_hour, shown)
         if bad == total:
             undetectable = "nothing_succeeded", "a share that is 100 % throughout cannot rise"
         if undetectable is not None:
@@ -186,7 +186,7 @@ class NoRise(Objective, frozen=True, kw_only=True):
             ]
         return found
 
-    def _undetectable(self, by_hour: Hours, shown: float) -> tuple[str, str] | None:
+    def _detection_limit(self, by_hour: Hours, shown: float) -> tuple[str, str] | None:
         """Code and reason when a rise would be undetectable; None when it would not."""
         if by_hour.with_requests < self.coverage * len(by_hour.total):
             missing = len(by_hour.total) - by_hour.with_requests

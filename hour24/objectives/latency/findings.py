@@ -234,7 +234,7 @@ def _of_distribution(by: str, answer: Distribution, target_ms: float, q: float) 
     above = sum(c for index, c in counts.items() if index > at) + answer.censored
     most = above + counts.get(at, 0)
     away = unsampled(answer)
-    ranked = _ranked(sorted(counts.items()), answer.n)
+    ranked = _value_by_rank(sorted(counts.items()), answer.n)
     raw = ranked(_ranks(n, q)[0])
     notes = []
     if trip:
@@ -303,7 +303,9 @@ def _ranks(n: int, q: float) -> tuple[int | None, int | None, int | None]:
     return max(1, math.ceil(q * n)), quantiles.lower_rank(n, q), quantiles.upper_rank(n, q)
 
 
-def _ranked(counts: Sequence[tuple[int, int]], n: int) -> Callable[[int | None], float | None]:
+def _value_by_rank(
+    counts: Sequence[tuple[int, int]], n: int
+) -> Callable[[int | None], float | None]:
     """A function from rank to value of a histogram; None past its end, or without a rank."""
 
     def at(rank: int | None) -> float | None:

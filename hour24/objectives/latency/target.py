@@ -85,7 +85,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
             code = unanswered[0].code if unanswered else "not_described"
             reasons = [each.reason for each in unanswered] or ["nothing measured this endpoint"]
             return self.unmeasured(code, join_some(reasons))
-        failed = next((each for each in results if self._failed(each, results)), None)
+        failed = next((each for each in results if self._too_many_failed(each, results)), None)
         if failed is not None:
             return self._verdict(
                 Outcome.FAIL,
@@ -111,7 +111,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         }[first.standing]
         return self._verdict(outcome, code, self._sentence(first), first, results, unanswered)
 
-    def _failed(self, each: Finding, results: Sequence[Finding]) -> bool:
+    def _too_many_failed(self, each: Finding, results: Sequence[Finding]) -> bool:
         """True if the failed requests alone are more than may be slow."""
         if self._without(each).standing != "beyond":
             return False
@@ -145,7 +145,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
             if other is by:
                 continue
             if other.standing not in ("open", by.standing):
-                reason += f"; {_BY[other.by]} differ: {self._counted(other)}"
+                reason += f"; {_BY[other.by]} differ: {self._format_counts(other)}"
             elif other.unsampled.text():
                 reason += (
                     f"; of {format_count(other.asked)} {_BY[other.by]}, {other.unsampled.text()}"
@@ -184,7 +184,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
 
     def _sentence(self, by: Finding) -> str:
         source = _BY[by.by]
-        reason = f"{source[:1].upper()}{source[1:]}: {self._counted(by)}"
+        reason = f"{source[:1].upper()}{source[1:]}: {self._format_counts(by)}"
         if by.standing != "open":
             return reason + _bounded(by)
         if by.why == "sent_late":
@@ -196,7 +196,7 @@ class QuantileBelow(Objective, frozen=True, kw_only=True):
         needed = rates.needed_total(by.most, 1 - self.q)
         return f"{reason}; {format_count(needed)} requests with no more slow ones would pass"
 
-    def _counted(self, by: Finding) -> str:
+    def _format_counts(self, by: Finding) -> str:
         """``3 of 1,354 took 500 ms or more (p99 402 ms; a sample)``."""
         many = format_count(by.most)
         if by.least != by.most:

@@ -67,7 +67,7 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         lacking = [
             missing_bucket(item["above"], self.limit_ms)
             for item in listing.items
-            if "above" in item and not self._counted(item)[2]
+            if "above" in item and not self._count_slow(item)[2]
         ]
         if unknown and lacking:
             reason += f"; {format_count(unknown)} are undecided: {lacking[0]}"
@@ -100,7 +100,7 @@ class MostBelow(Objective, frozen=True, kw_only=True):
             figures=figures,
         )
 
-    def _counted(self, item: Mapping[str, Any]) -> tuple[int, int, bool]:
+    def _count_slow(self, item: Mapping[str, Any]) -> tuple[int, int, bool]:
         """How many calls took the limit or longer, by buckets."""
         return count_above(item["above"], int(item["count_most"]), self.limit_ms)
 
@@ -108,13 +108,13 @@ class MostBelow(Objective, frozen=True, kw_only=True):
         """``1,354 ms``; of buckets, how many were above the limit."""
         if "above" not in item:
             return f"{format_number(float(item['p99'] or 0.0))} ms"
-        least = format_count(self._counted(item)[0])
+        least = format_count(self._count_slow(item)[0])
         return f"({least} of {format_count(int(item['count']))} above)"
 
     def _position(self, item: Mapping[str, Any], basis: str) -> Standing:
         n = int(item["count"])
         if "above" in item:
-            least, most, _ = self._counted(item)
+            least, most, _ = self._count_slow(item)
             return standing_of_census((n, int(item["count_most"])), least, most, 0.99)
         known = {
             q: float(item[name])

@@ -28,7 +28,7 @@ def draw(
     first = math.floor(ends[0] / 3600) * 3600
     hours = [first + 3600 * k for k in range(math.ceil((ends[1] - first) / 3600))]
     timed = [(i, float(i["at"])) for i in events.items if isinstance(i.get("at"), int | float)]
-    counted = _counted(timed, _normal(judged))
+    counted = _counted_times(timed, _normal(judged))
     bars = [(h, h + 3600, sum(h <= at < h + 3600 for at in counted)) for h in hours]
     excluded = [(h, b, sum(h <= at < b for _, at in timed) - n) for h, b, n in bars]
     limit = judged.scale.limit if judged.scale else None
@@ -53,7 +53,7 @@ def draw(
         yield Picture(title=title, says=says, svg=plot.svg(title, says))
 
 
-def _counted(
+def _counted_times(
     timed: Sequence[tuple[dict[str, Any], float]], normal: Sequence[IssueClass]
 ) -> list[float]:
     """Return the times of events of no normal class, or above the limit of their class."""

@@ -24,7 +24,7 @@ def draw(
     figures = judged.figures
     factor = figures.get("unit_mb", 1.0)
     unit = "MB" if "unit_mb" in figures else memory.unit
-    lines = [_scaled(line, factor) for line in memory.lines]
+    lines = [_rescale(line, factor) for line in memory.lines]
     values = values_of(lines)
     reach = max(values) - min(values) or max(values) * 0.05 or 1.0
     low, top = max(0.0, min(values) - 0.6 * reach), max(values) + 0.6 * reach
@@ -65,7 +65,7 @@ def _deploys(plot: Plot, answers: dict[str, ev.Evidence]) -> None:
                 plot.mark(float(at), "deploy")
 
 
-def _scaled(line: ev.Line, factor: float) -> ev.Line:
+def _rescale(line: ev.Line, factor: float) -> ev.Line:
     """Return the line in another unit."""
     if factor == 1.0:
         return line

@@ -19,12 +19,14 @@ def draw(
     series = next((a for a in answers.values() if isinstance(a, ev.Series)), None)
     if series is None or not series.lines:
         return
-    good, bad = _summed(series, False), _summed(series, True)
+    good, bad = _sum_up(series, False), _sum_up(series, True)
     if not good and not bad:
         return
     ends = ends_of(series, {*good, *bad})
-    failed = _stepped(bad, HOUR_S, ends[0])  # the hours that were judged, from the window's start
-    every = _stepped(good, HOUR_S, ends[0])
+    failed = _sum_by_step(
+        bad, HOUR_S, ends[0]
+    )  # the hours that were judged, from the window's start
+    every = _sum_by_step(good, HOUR_S, ends[0])
     every = {at: every.get(at, 0) + failed.get(at, 0) for at in {*every, *failed}}
     rate = {at: failed.get(at, 0) / n for at, n in sorted(every.items()) if n}
     figures = judged.figures
@@ -42,7 +44,7 @@ def draw(
     title = "Failed responses, share"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
     step = max(usual_step(series.lines[0]) or 300.0, 300.0 * math.ceil((ends[1] - ends[0]) / 12000))
-    good, bad = _stepped(good, step), _stepped(bad, step)
+    good, bad = _sum_by_step(good, step), _sum_by_step(bad, step)
     every = {at: good.get(at, 0) + bad.get(at, 0) for at in {*good, *bad}}
     plot = Plot(ends, (0, max(every.values()) * 1.12 or 1), 150)
     plot.bars(((at, at + step, float(total)) for at, total in sorted(every.items())), "br2")
@@ -80,7 +82,7 @@ def _is_bad(labels: dict[str, str]) -> bool:
     return labels.get("status", "").startswith("5")
 
 
-def _summed(series: ev.Series, bad: bool) -> dict[float, float]:
+def _sum_up(series: ev.Series, bad: bool) -> dict[float, float]:
     total: dict[float, float] = {}
     for line in series.lines:
         if _is_bad(line.labels) == bad:
@@ -90,7 +92,7 @@ def _summed(series: ev.Series, bad: bool) -> dict[float, float]:
     return total
 
 
-def _stepped(total: dict[float, float], step: float, begin: float = 0.0) -> dict[float, float]:
+def _sum_by_step(total: dict[float, float], step: float, begin: float = 0.0) -> dict[float, float]:
     """Return sums over ``step`` seconds, the first step starting at ``begin``."""
     sums: dict[float, float] = {}
     for at, value in total.items():

@@ -30,7 +30,7 @@ Parts of a password that was not escaped would bring other characters."""
 
 def addresses(at: DatabaseAt) -> Iterator[tuple[str, str]]:
     """Yield the database's address and the fingerprint of the role."""
-    parameters = _read(at.dsn.reveal())
+    parameters = _parse_dsn(at.dsn.reveal())
     if parameters is None:
         yield "database", UNREADABLE
         return
@@ -76,7 +76,7 @@ def dsn_problem(dsn: str) -> str:
     return ""
 
 
-def _read(dsn: str) -> dict[str, str] | None:
+def _parse_dsn(dsn: str) -> dict[str, str] | None:
     """Return the parameters as libpq reads them; None if a password may be among them.
 
     libpq ends a login at the first ``@`` before a ``/``. If a password contains one of them

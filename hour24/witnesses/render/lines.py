@@ -74,7 +74,7 @@ def error_lines(api: ServiceApi, window: Window) -> Listing:
             note=(f"{cut}; " if cut else "")
             + "lines labelled an error or worse, and lines with a word or number of such a "
             "level, excluding request lines; a line's own level overrides its label; "
-            + _until(last),
+            + _up_to(last),
             about={},
         )
 
@@ -104,7 +104,7 @@ def watched_lines(api: ServiceApi, window: Window) -> Counts:
             cut=cut.code if cut else "",
             note=(f"{cut}; " if cut else "")
             + f"lines with each word in {window.hours:g} h, excluding request lines; "
-            + _until(last),
+            + _up_to(last),
         )
 
 
@@ -142,6 +142,6 @@ def _nothing(line: LogLine) -> bool:
     return False
 
 
-def _until(last: list[LogLine]) -> str:
+def _up_to(last: list[LogLine]) -> str:
     at = datetime.fromtimestamp(last[-1].at, UTC)
     return f"the newest line of any kind is from {at:%Y-%m-%d %H:%M:%S}Z"

@@ -116,7 +116,7 @@ def responses_over_time(api: ServiceApi, window: Window) -> Series:
             question=asking.question(),
             unit="requests",
             lines=tuple(
-                _line({"status": status}, _summed(each))
+                _line({"status": status}, _sum_series(each))
                 for status, each in sorted(by_status.items())
             ),
             note=f"in steps of {STEP_S} s that begin in the window",
@@ -129,7 +129,7 @@ def load(api: ServiceApi, window: Window) -> Series:
     Raises: SourceMisread, when the steps are not of the minute asked for.
     """
     with api.asking("load", window) as asking:
-        summed = _summed(_requests(api, asking, window, MINUTE_S, by_status=False))
+        summed = _sum_series(_requests(api, asking, window, MINUTE_S, by_status=False))
         steps = [b - a for a, b in pairwise(summed)]
         if steps and min(steps) != MINUTE_S:
             raise misread(f"{asking.where}: values", f"one every {MINUTE_S} s", min(steps))
@@ -149,7 +149,7 @@ def memory_limit(api: ServiceApi, window: Window) -> Series:
 
 def _memory(api: ServiceApi, window: Window, what: str, name: str) -> Series:
     with api.asking(what, window) as asking:
-        found = _measured(api, asking, window, name, MINUTE_S, MB)
+        found = _measured_series(api, asking, window, name, MINUTE_S, MB)
         return Series(
             question=asking.question(),
             unit="MB",
@@ -165,7 +165,7 @@ def _requests(
     api: ServiceApi, asking: Asking, window: Window, step_s: int, *, by_status: bool
 ) -> list[Measured]:
     more = [("aggregateBy", "statusCode")] if by_status else []
-    found = _measured(api, asking, window, "http-requests", step_s, REQUESTS, *more)
+    found = _measured_series(api, asking, window, "http-requests", step_s, REQUESTS, *more)
     for index, each in enumerate(found if by_status else []):
         status = each.labels.get("statusCode")
         if status is None or not _STATUS.fullmatch(status):
@@ -175,7 +175,7 @@ def _requests(
     return found
 
 
-def _measured(
+def _measured_series(
     api: ServiceApi,
     asking: Asking,
     window: Window,
@@ -252,7 +252,7 @@ def _values(
     return dict(sorted(values.items()))
 
 
-def _summed(found: list[Measured]) -> dict[float, float | None]:
+def _sum_series(found: list[Measured]) -> dict[float, float | None]:
     """Add the series up by time; a null makes the sum of its time unknown."""
     total: dict[float, float | None] = {}
     for each in found:

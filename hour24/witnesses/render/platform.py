@@ -71,13 +71,13 @@ class Platform:
     def service(self) -> Service:
         """The service. Raises: SourceError, when there is no answer."""
         asking = self._asking("service")
-        return _service(asking, asking.document(self._path, missing=self._unseen()))
+        return _service(asking, asking.document(self._path, missing=self._not_visible()))
 
     def deploys(self) -> tuple[Deploy, ...]:
         """The newest hundred deploys, newest first. Raises: SourceError."""
         asking = self._asking("deploys")
         found = asking.document(
-            f"{self._path}/deploys", [("limit", str(LISTED))], missing=self._unseen()
+            f"{self._path}/deploys", [("limit", str(LISTED))], missing=self._not_visible()
         )
         if not isinstance(found, list):
             asking.refuse(SourceMisread, f"expected a list, got {type(found).__name__}")
@@ -107,7 +107,7 @@ class Platform:
             headers={"Content-Type": "application/json"},
             method="PATCH",
             right="the right to change this service",
-            missing=self._unseen(),
+            missing=self._not_visible(),
         )
         if _service(asking, asking.parsed(answer)).auto_deploy is not False:
             asking.refuse(SourceMisread, 'expected autoDeploy "no" afterwards, got something else')
@@ -153,7 +153,7 @@ class Platform:
             '-d \'{"autoDeploy":"yes"}\''
         )
 
-    def _unseen(self) -> str:
+    def _not_visible(self) -> str:
         return f"the token sees no service {self.at.service}; see [render] service and token_env"
 
 
