@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from msgspec import structs
+from psycopg2.extensions import libpq_version
 
 from hour24.clock import SteppingClock, WallClock
 from hour24.errors import (
@@ -31,6 +32,7 @@ from hour24.secrets import Secret
 from hour24.verdict import Outcome
 from hour24.witnesses.database import DatabaseAt
 from hour24.witnesses.database.refusals import UpstreamDown
+from hour24.witnesses.database.session import SINCE_REQUIRE_AUTH, _required_auth
 from hour24.witnesses.database.source import (
     LoginRefused,
     NotAccepting,
@@ -606,6 +608,77 @@ def test_refusals_of_a_server_and_a_pooler_are_distinguished(state, words, kind)
     assert words not in str(refused.value)
     assert ("got another refusal" in str(refused.value)) == words.startswith("something")
     assert "127.0.0.1" not in str(refused.value)
+
+
+def authentication(number: int, more: bytes = b"") -> bytes:
+    """A server's request for a password: 0 none, 3 in clear, 5 as an MD5 hash."""
+    return b"R" + struct.pack("!ii", 8 + len(more), number) + more
+
+
+@pytest.mark.parametrize("asks", [authentication(3), authentication(5, b"salt")])
+@pytest.mark.parametrize("login", [f"reader:{PASSWORD}", "reader"])
+def test_a_password_is_not_given_in_clear_or_as_an_md5_hash(asks, login):
+    """The server may be another one; the refusal says what to do about a server that is ours."""
+    sent: list[bytes] = []
+
+    def answer(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(asks)
+        with contextlib.suppress(OSError):
+            sent.append(client.recv(65536))
+
+    with Peer(answer) as peer:
+        dsn = f"postgresql://{login}@127.0.0.1:{peer.port}/x?sslmode=disable"
+        with pytest.raises(SourceRefused, match="by scram-sha-256, got another method") as refused:
+            at(dsn).database_row()
+    assert "require_auth=md5" in str(refused.value)
+    assert PASSWORD.encode() not in b"".join(sent)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "required"),
+    [
+        ("postgresql://u:p@db.example.net/x", "scram-sha-256"),
+        ("host=db.example.net user=u password=p", "scram-sha-256"),
+        ("postgresql://u:p@db.example.net/x?sslcert=c.pem", "scram-sha-256,none"),
+        ("postgresql://u@db.example.net/x", "!password,!md5"),
+        ("postgresql://u:p@127.0.0.1/x", "!password,!md5"),
+        ("postgresql://u:p@127.0.0.1,db.example.net/x", "scram-sha-256"),
+        ("postgresql://u:p@db.example.net/x?require_auth=md5", None),
+        ("no connection string", None),
+    ],
+)
+def test_what_a_server_may_ask_is_required_of_libpq(dsn, required):
+    """A person's own require_auth is kept."""
+    assert libpq_version() >= SINCE_REQUIRE_AUTH, "the libpq that psycopg2-binary brings"
+    assert _required_auth(dsn).get("require_auth") == required
+
+
+def test_a_server_that_never_ends_its_answer_is_left():
+    """What it may send is bounded, and so is our memory."""
+    said = (b"server_version\x0017.0\0", b"client_encoding\0UTF8\0")
+    ready = authentication(0)
+    ready += b"".join(b"S" + struct.pack("!i", len(each) + 4) + each for each in said)
+    ready += b"Z" + struct.pack("!i", 5) + b"I"
+    row = b"x" * 100_000
+    column = struct.pack("!h", 1) + b"a\0" + struct.pack("!ihihih", 0, 0, 25, -1, -1, 0)
+    content = struct.pack("!hi", 1, len(row)) + row
+    endless = b"D" + struct.pack("!i", len(content) + 4) + content
+
+    def answer(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(ready)
+        client.recv(65536)
+        client.sendall(b"T" + struct.pack("!i", len(column) + 4) + column)
+        with contextlib.suppress(OSError):
+            while True:
+                client.sendall(endless)
+
+    with (
+        Peer(answer) as peer,
+        pytest.raises(SourceMisread, match="expected at most 64 MiB, got more"),
+    ):
+        without_tls(peer).database_row()
 
 
 def test_what_speaks_another_protocol_is_no_database():

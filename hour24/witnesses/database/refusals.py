@@ -104,6 +104,13 @@ _WORDS: tuple[tuple[str, type[SourceError], str], ...] = (
         "expected a running database, got its project paused: restore it at its platform",
     ),
     (
+        r"authentication method requirement|channel binding required",
+        SourceRefused,
+        "expected the server to take our password by scram-sha-256, got another method asked for: "
+        "set password_encryption = 'scram-sha-256' there and the role's password again, or state "
+        "require_auth=md5 (password, none) in the connection string if you trust the way to it",
+    ),
+    (
         r"password is required",
         LoginRefused,
         "expected the login to be accepted, got no password in the connection string",

@@ -6,6 +6,9 @@ Rules of this module:
   ``BEGIN READ ONLY; SET LOCAL ...; SELECT`` in one round trip, then ``ROLLBACK``.
 - A server may accept a timeout and ignore it: every wait also has a deadline here, after which
   the connection is closed.
+- A password is given only by SCRAM, where libpq can be told so: a server that asks for it in clear
+  or as an MD5 hash may be another server. ``require_auth`` in the connection string overrides it.
+- What a server sends is bounded, since nothing else stops one that never ends its answer.
 - A refused login is not retried: a platform may ban an address for that. An unreachable server, or
   one that is starting or full, is tried twice, and then no more in this session.
 """
@@ -13,7 +16,10 @@ Rules of this module:
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
+import socket
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -47,6 +53,16 @@ SHORTEST_S = 0.2
 """With less of the budget left, a statement is not sent: it could not be answered in time."""
 WAIT_S = 1.0
 """Between the two attempts."""
+SINCE_REQUIRE_AUTH = 160000
+"""The version of libpq that added ``require_auth``."""
+WITH_PASSWORD, WITHOUT_PASSWORD = "scram-sha-256", "!password,!md5"
+"""By what a server may ask for a password. Without one in the connection string libpq may find one
+elsewhere, and a server may trust us; nobody is between us and a server of the same machine."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+MOST_BYTES = 64 * 2**20
+"""Of one connection: the largest honest answer is 1,000 statements with their texts."""
+TCP_INFO_LENGTH, BYTES_RECEIVED = 136, 128
+"""Of Linux's ``struct tcp_info``: where ``tcpi_bytes_received`` ends and begins."""
 CLIENT_SIDE = {
     "keepalives": "1",
     "keepalives_idle": "10",
@@ -57,6 +73,10 @@ CLIENT_SIDE = {
 
 class DeadlinePassed(Exception):
     """A wait reached its deadline."""
+
+
+class TooMuch(Exception):
+    """The server sent more than it may."""
 
 
 class Session:
@@ -138,6 +158,7 @@ class Session:
                 application_name="hour24",
                 tcp_user_timeout=str(int(1000 * max(limit, self.at.statement_timeout_s))),
                 **CLIENT_SIDE,
+                **_required_auth(self.at.dsn.reveal()),
             )
         except psycopg2.Error as problem:
             unknown = _UNKNOWN_PARAMETER.search(str(problem))
@@ -149,6 +170,9 @@ class Session:
         try:
             connection = psycopg2.connect(dsn, async_=1)
             _wait(connection, limit)
+        except TooMuch:
+            connection.close()
+            raise SourceMisread(f"database: login: {_TOO_MUCH}") from None
         except DeadlinePassed:
             connection.close()
             raise SourceUnreachable(
@@ -185,6 +209,9 @@ class Session:
                 raise SourceMisread(f"database: {what}: expected a result set, got none")
             names = [column[0] for column in cursor.description]
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        except TooMuch:
+            self.close()
+            raise SourceMisread(f"database: {what}: {_TOO_MUCH}") from None
         except DeadlinePassed:
             self.close()
             raise SourceTimeout(
@@ -212,7 +239,7 @@ class Session:
             cursor = connection.cursor()  # psycopg2 holds only a weak reference
             cursor.execute("ROLLBACK")
             _wait(connection, ROLLBACK_S)
-        except (DeadlinePassed, psycopg2.Error):
+        except (DeadlinePassed, TooMuch, psycopg2.Error):
             self.close()
 
     def _attempt(self, what: str, act: Callable[[], Answer]) -> Answer:
@@ -234,10 +261,50 @@ class Session:
             self.attempts.append(Attempt(at=at, took_ms=round(took, 3), result=shown))
 
 
+_TOO_MUCH = f"expected at most {MOST_BYTES // 2**20} MiB, got more"
+
+
+def _required_auth(dsn: str) -> dict[str, str]:
+    """Return by which methods the server may ask for the password; empty if that is not ours."""
+    from psycopg2 import Error, extensions
+
+    if extensions.libpq_version() < SINCE_REQUIRE_AUTH:
+        return {}
+    try:
+        stated = extensions.parse_dsn(dsn)
+    except Error:
+        return {}  # refused, with its remedy, where the connection string is made
+    if "require_auth" in stated or "service" in stated:
+        return {}
+    if "sslcert" in stated:  # a server that knows us by a certificate asks for no password
+        return {"require_auth": f"{WITH_PASSWORD},none"}
+    hosts = [stated.get(name, "") for name in ("hostaddr", "host") if stated.get(name)]
+    own = all(
+        host in LOOPBACK or host.startswith("/") for each in hosts for host in each.split(",")
+    )
+    strict = "password" in stated and not own
+    return {"require_auth": WITH_PASSWORD if strict else WITHOUT_PASSWORD}
+
+
+def _received(descriptor: int) -> int:
+    """Return the bytes that a connection received; 0 where the system does not say."""
+    option = getattr(socket, "TCP_INFO", None)
+    if option is None:
+        return 0
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            info = connection.getsockopt(socket.IPPROTO_TCP, option, TCP_INFO_LENGTH)
+    except OSError:  # a socket of the same machine, without TCP
+        return 0
+    if len(info) < TCP_INFO_LENGTH:
+        return 0
+    return int.from_bytes(info[BYTES_RECEIVED:TCP_INFO_LENGTH], sys.byteorder)
+
+
 def _wait(connection: Any, limit_s: float) -> None:
     """Wait until the connection has finished its operation.
 
-    Raises: DeadlinePassed; psycopg2.Error.
+    Raises: DeadlinePassed; TooMuch; psycopg2.Error.
     """
     from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE
 
@@ -247,6 +314,8 @@ def _wait(connection: Any, limit_s: float) -> None:
         left = until - time.monotonic()
         if left <= 0:
             raise DeadlinePassed
+        if _received(connection.fileno()) > MOST_BYTES:
+            raise TooMuch
         with selectors.DefaultSelector() as selector:
             selector.register(connection.fileno(), events[state])
             selector.select(left)
