@@ -28,11 +28,13 @@ from urllib.parse import urlsplit, urlunsplit
 from msgspec import Struct
 
 import hour24
+from hour24 import incidents
 from hour24.asking.exchange import ask
 from hour24.ledger.record import Record
 from hour24.probes.lines import Alarm
 from hour24.secrets import Secret
 from hour24.text import blank_controls, escape_for_chat, format_percent
+from hour24.verdict import Outcome
 
 CALLING = frozenset({"HOLD", "ALERT", "ROLL BACK"})
 """Actions for which people are notified."""
@@ -46,6 +48,7 @@ BEAT_WITHIN_S = 5.0
 """The timeout of a heartbeat; a checkpoint waits for it."""
 MOST_LINES = 6
 """Lines of one list in a message, so that a telephone shows the whole."""
+MOST_INCIDENTS = 3
 Signal = Literal["start", "success", "fail"]
 
 
@@ -130,7 +133,15 @@ def message(record: Record, what: str = "new") -> Message:
             kind="success",
         )
     prefix = {"reminder": "reminder: ", "changed": "changed: "}.get(what, "")
-    lines = [f"Rule: {escape_for_chat(decision.get('rule'))}", escape_for_chat(decision.get("why"))]
+    lines = [
+        escape_for_chat(each.summary())
+        for each in incidents.of_record(record)[:MOST_INCIDENTS]
+        if each.outcome == Outcome.FAIL
+    ]
+    lines += [
+        f"Rule: {escape_for_chat(decision.get('rule'))}",
+        escape_for_chat(decision.get("why")),
+    ]
     causes = [
         f"{escape_for_chat(cause.get('cause'), 40)} "
         f"{format_percent(float(cause.get('share') or 0), 0)}"

@@ -161,7 +161,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": BOOK | {"codes", "histogram", "linear", "incidents"},
     "probes": {"errors", "evidence", "watch", "histogram"},
     "prober": PROBE | {"probes", "sources"},
-    "alerts": {"asking.exchange", "config", "ledger.record", "probes", "secrets"},
+    "alerts": {
+        "asking.exchange",
+        "config",
+        "incidents",
+        "ledger.record",
+        "probes",
+        "secrets",
+        "verdict",
+    },
     "doctor": ASK
     | PORT
     | {
@@ -215,7 +223,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "checkpoint.custom": ASK
     | {"witnesses.port", "checkpoint.inquiry", "checkpoint.kept", "sources"},
-    "checkpoint.terminal": {"checkpoint.attempt", "ledger.record", "verdict", "watch"},
+    "checkpoint.terminal": {
+        "checkpoint.attempt",
+        "incidents",
+        "ledger.record",
+        "verdict",
+        "watch",
+    },
     "checkpoint.run": ATTEMPT
     | {
         "ledger.files",
@@ -276,6 +290,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "codes",
         "config",
         "doctor",
+        "incidents",
         "ledger.declaring",
         "ledger.signoff",
         "ledger.waivers",

@@ -15,6 +15,7 @@ from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hour24 import incidents
 from hour24.checkpoint.attempt import Attempt
 from hour24.ledger.record import Judged
 from hour24.shipped import COMMAND
@@ -83,6 +84,9 @@ def closing_lines(run: Attempt, width: int, *, whole: bool = False) -> list[Line
     for note in (*record.notes, *run.trouble):
         yellow = {"yellow": True}
         lines += [(text, yellow) for text in _wrap(f"note: {note}", width, 2, whole)]
+    for found in incidents.of_record(record):
+        text = f"{found.outcome}: {found.summary()}"
+        lines += [(t, COLOURS[found.outcome]) for t in _wrap(text, width, 2, whole)]
     lines.append((f"  record {run.path}", {}))
     lines.append((f"  page   {run.file('.html')}", {}))
     if record.decision:

@@ -9,8 +9,10 @@ Rules of this module:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from html import escape
 
+from hour24 import incidents
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Judged, Record
 from hour24.text import one_line
@@ -56,26 +58,42 @@ def annotation(word: str, record: Record, judged: Judged) -> str:
 
 
 def summary(record: Record, ledger: Ledger) -> str:
-    """Return the checkpoint as a table in Markdown."""
+    """Return the checkpoint in Markdown: its incidents, what to read, and what passed, folded."""
     head = ledger.head()
     lines = [
         f"## Hour {record.hour} of {_cell(record.watch)}: {record.outcome}",
         "",
         f"Decision: {_cell(str((record.decision or {}).get('action', 'none')))}",
         "",
-        "| outcome | criterion | observed | limit | reason |",
-        "|---|---|---|---|---|",
-        *(
-            f"| {judged.outcome} | {_cell(f'{judged.id} {judged.subject}'.strip())} "
-            f"| {_cell(judged.observed)} | {_cell(judged.limit)} | {_cell(judged.reason)} |"
-            for judged in record.criteria
-        ),
+        *(f"- **{each.outcome}**: {_cell(each.summary())}" for each in incidents.of_record(record)),
+        "",
+        *_table(judged for judged in record.criteria if judged.outcome in _TO_READ),
+        "",
+        "<details><summary>What passed or does not apply</summary>",
+        "",
+        *_table(judged for judged in record.criteria if judged.outcome not in _TO_READ),
+        "",
+        "</details>",
         "",
         f"Head of the ledger: `{head.file}` `{head.sha256}`",
         "",
     ]
     text = "\n".join(lines)
     return text if len(text) <= LONGEST_SUMMARY else f"{text[:LONGEST_SUMMARY]}\n\n(cut)\n"
+
+
+_TO_READ = (Outcome.FAIL, Outcome.INCONCLUSIVE)
+
+
+def _table(many: Iterable[Judged]) -> Iterator[str]:
+    """Yield a table of these verdicts, FAIL first."""
+    yield "| outcome | criterion | observed | limit | reason |"
+    yield "|---|---|---|---|---|"
+    for judged in sorted(many, key=lambda one: one.outcome != Outcome.FAIL):
+        yield (
+            f"| {judged.outcome} | {_cell(f'{judged.id} {judged.subject}'.strip())} "
+            f"| {_cell(judged.observed)} | {_cell(judged.limit)} | {_cell(judged.reason)} |"
+        )
 
 
 def _cell(text: str) -> str:

@@ -21,7 +21,7 @@ from msgspec import Struct
 from hour24 import evidence as ev
 from hour24.codes import CODES
 from hour24.criteria import errors
-from hour24.incidents.grouping import Finding, Group, groups
+from hour24.incidents.grouping import Finding, Group, groups, is_cumulative
 from hour24.incidents.signs import DATABASE, NOT_RUN, NOT_YET, OWN_NETWORK, PROBER, Signs
 from hour24.ledger.record import Judged, Record
 from hour24.ledger.standings import Standing
@@ -315,7 +315,8 @@ def _incident(group: Group, known: Sequence[Deploy], passed: Passed) -> Incident
         if one.outcome == Outcome.FAIL
     ]
     outcome = Outcome.FAIL if failed else Outcome.INCONCLUSIVE
-    dated = [span for _, signs in failed for span in signs.spans]
+    own = [span for one, signs in failed if not is_cumulative(one) for span in signs.spans]
+    dated = own or [span for _, signs in failed for span in signs.spans]
     began = min((start for start, _ in dated), default=None)
     state, until, checked = _ending(failed, passed)
     start = datetime.fromtimestamp(began, UTC) if began is not None else None

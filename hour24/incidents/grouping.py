@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from hour24.criteria import CRITERIA, EIGHT, health
 from hour24.incidents.signs import (
-    DATABASE,
     NOT_RUN,
     NOT_YET,
     Signs,
@@ -85,7 +84,7 @@ class Group(Struct, frozen=True, kw_only=True):
 
 def groups(findings: Iterable[Finding]) -> list[Group]:
     """Return the findings partitioned into incidents, in the order of their first finding."""
-    every = list(findings)
+    every = sorted(findings, key=lambda one: (one.hour, one.name))
     signs = [signs_of(each.judged, each.ended) for each in every]
     root = list(range(len(every)))
     reasons: list[tuple[int, Why]] = []
@@ -101,25 +100,61 @@ def groups(findings: Iterable[Finding]) -> list[Group]:
             root[second] = first
             reasons.append((one, why))
 
+    def apart(one: int, other: int) -> bool:
+        """Whether they are of two hours, and one covers the time of both: it is no link."""
+        return every[one].hour != every[other].hour and (
+            is_cumulative(every[one]) or is_cumulative(every[other])
+        )
+
     for rule in RULES:
         for one in range(len(every)):
             for other in range(one + 1, len(every)):
-                if find(one) == find(other):
+                if find(one) == find(other) or apart(one, other):
                     continue
                 why = rule(every[one], signs[one], every[other], signs[other])
                 if why is not None:
                     join(one, other, why)
-    found: dict[int, list[int]] = {}
-    for number in range(len(every)):
-        found.setdefault(find(number), []).append(number)
+    for members in _members(len(every), find):
+        if all(is_cumulative(every[n]) for n in members):
+            earlier = _earlier(members, every, signs)
+            if earlier is not None:
+                join(*earlier)
     return [
         Group(
             findings=tuple(every[n] for n in members),
             signs=tuple(signs[n] for n in members),
-            why=tuple(dict.fromkeys(why for n, why in reasons if find(n) == head)),
+            why=tuple(dict.fromkeys(why for n, why in reasons if find(n) == find(members[0]))),
         )
-        for head, members in found.items()
+        for members in _members(len(every), find)
     ]
+
+
+def _members(count: int, find: Callable[[int], int]) -> list[list[int]]:
+    """Return the numbers of each group, in ascending order."""
+    found: dict[int, list[int]] = {}
+    for number in range(count):
+        found.setdefault(find(number), []).append(number)
+    return list(found.values())
+
+
+def is_cumulative(one: Finding) -> bool:
+    """Return whether its verdict covers the watch so far, and may be about any earlier hour."""
+    criterion = CRITERIA.get(one.id)
+    return one.id in EIGHT or (criterion is not None and criterion.span == "since_t0")
+
+
+def _earlier(
+    members: Sequence[int], every: Sequence[Finding], signs: Sequence[Signs]
+) -> tuple[int, int, Why] | None:
+    """Return the newest earlier finding that a cumulative one of these continues, and why."""
+    first = every[members[0]].hour
+    for other in reversed([n for n, one in enumerate(every) if one.hour < first]):
+        for one in members:
+            for rule in RULES:
+                why = rule(every[one], signs[one], every[other], signs[other])
+                if why is not None:
+                    return one, other, why
+    return None
 
 
 Rule = Callable[[Finding, Signs, Finding, Signs], Why | None]
@@ -151,7 +186,8 @@ def _same_check(one: Finding, a: Signs, other: Finding, b: Signs) -> Why | None:
     if one.id != other.id or one.outcome != other.outcome:
         return None
     if one.hour != other.hour:
-        if one.subject == other.subject and _next_to_each_other(one, other):
+        differ = (a.issues or b.issues) and not a.issues & b.issues
+        if one.subject == other.subject and _next_to_each_other(one, other) and not differ:
             return Why("the same check at the next checkpoint")
         return None
     if one.code == other.code and not (a.ways or b.ways):
@@ -319,4 +355,4 @@ RULES: Sequence[Rule] = (
 )
 """The signs, the most certain first."""
 
-__all__ = ["DATABASE", "Finding", "Group", "Why", "groups"]
+__all__ = ["Finding", "Group", "Why", "groups", "is_cumulative"]

@@ -20,6 +20,7 @@ from hour24.criteria import CRITERIA
 from hour24.ledger.record import Judged, Record
 from hour24.linear import shipped
 from hour24.report import charts, page
+from hour24.report.exhibits import anchor
 from hour24.text import format_percent, join_words, one_line, plural, shorten
 from hour24.verdict import Outcome, worst
 
@@ -41,7 +42,7 @@ class Cell(Struct, frozen=True, kw_only=True):
         state: pass, fail, waived (a FAIL), inc, excused (an INCONCLUSIVE, waived), resolved,
             missed, na, not (not due), later (not yet due).
         word: the state as text; ``value``: the observed value, short; ``more``: who waived it, what
-            resolved it, or its code.
+            resolved it, or its code; ``link``: the address of its evidence.
     """
 
     hour: int
@@ -51,6 +52,7 @@ class Cell(Struct, frozen=True, kw_only=True):
     more: str = ""
     share: float | None = None
     outcome: Outcome | None = None
+    link: str = ""
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -268,8 +270,15 @@ def _cell(head: Head, due: bool, standings: Sequence[Standing], many: Sequence[J
         value="" if value == "not measured" else value,
         share=share,
         outcome=outcome,
+        link=_link(head, many, outcome),
     )
     return _with_state(cell, bad, open_ones)
+
+
+def _link(head: Head, many: Sequence[Judged], outcome: Outcome) -> str:
+    """Return the address of the evidence of the worst subject; empty without a page."""
+    found = next((j for j in many if j.outcome == outcome), None)
+    return f"{head.page}#{anchor(found)}" if head.page and found is not None else ""
 
 
 def _with_state(cell: Cell, bad: Sequence[Standing], open_ones: Sequence[Standing]) -> Cell:

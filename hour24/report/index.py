@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from hour24.incidents import Incident, of_watch
 from hour24.ledger import moved
 from hour24.ledger.chain import FILES
 from hour24.ledger.record import Record
-from hour24.report import grid, page, trends
+from hour24.report import grid, page, timeline, trends
 from hour24.report.times import Times
 from hour24.text import format_duration, format_lateness, join_words, one_line, parse_time
 from hour24.verdict import Outcome
@@ -75,6 +76,8 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
     outcome = ledger.outcome_of_watch(at)
     lines = grid.lines(ledger, at)
     pictures, at_zero = trends.draw(ledger, times)
+    found = of_watch(ledger.standings(at), records)
+    drawn = timeline.events(ledger, records, found)
     signoff = next((e for e in reversed(entries) if e.kind == "signoff"), None)
     context = {
         "ledger": ledger,
@@ -95,6 +98,10 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "groups": _grouped(lines),
         "states": grid.states(_grouped(lines)),
         "blocking": grid.blocking(ledger, at),
+        "incidents": [_incident(each, times) for each in found],
+        "open_incidents": [one for one in found if one.is_open],
+        "timeline": drawn,
+        "timeline_svg": timeline.draw(ledger, drawn) if drawn else "",
         "waived": _waived(ledger, at),
         "moved": moved.changes(ledger),
         "limited": [r for r in records if r.limits != genesis.limits],
@@ -111,6 +118,22 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "lateness": format_lateness,
     }
     return page.render("index.html.j2", context)
+
+
+def _incident(found: Incident, times: Times) -> dict[str, Any]:
+    """Return an incident as one row: what, when, whether it is over, at which checkpoints."""
+    return {
+        "outcome": found.outcome,
+        "headline": found.headline,
+        "began": times.full(found.began) if found.began is not None else "",
+        "ending": found.ending(times.full),
+        "share": found.share,
+        "touched": found.touched,
+        "hours": found.hours,
+        "open": found.is_open,
+        "checks": join_words(found.checks),
+        "doubt": found.doubt,
+    }
 
 
 def _waived(ledger: Ledger, now: datetime) -> str:

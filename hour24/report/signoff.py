@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, EIGHT, database, errors, latency
+from hour24.incidents import of_watch
 from hour24.ledger import moved
 from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, index, page, trends
@@ -112,6 +113,10 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "coverage": _coverage(records, watch.whole.seconds),
         "state": _state(last),
         "last": last,
+        "incidents": [
+            (each.outcome, each.summary(times.full), "open" if each.is_open else "closed")
+            for each in of_watch(standings, ledger.records())
+        ],
         "issues": _issues(standings, approved),
         "found": list(_found(records, times)),
         "slow_endpoints": _endpoints(last),
