@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hour24.asking import exchange
+from hour24.asking import connection, exchange, proxies
 from hour24.asking.exchange import SAFE, Address, ConnectionPool, Request, ask
 from tests.answering import Answer, Server, free_port
 from tests.peers import Peer, silent
@@ -215,24 +215,24 @@ def over_tls(certificate, server: Server):
 
 def test_tls(certificate, monkeypatch):
     """A trusted certificate is used, and its connection kept; an unknown one is refused by name."""
-    exchange._context.cache_clear()
+    connection._context.cache_clear()
     with Server(Answer(body=b"safe")) as server, over_tls(certificate, server) as url:
         assert ask(url, {}, 2.0).reason == "tls"
-        exchange._context.cache_clear()
+        connection._context.cache_clear()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
         pool = ConnectionPool(Address(url))
         pool.prepare(2.0)
         assert pool.idle == 1
         replies = [sent(pool) for _ in range(5)]
         pool.close()
-        exchange._context.cache_clear()
+        connection._context.cache_clear()
     assert {(each.status, each.data) for each in replies} == {(200, b"safe")}
     assert len(server.asked) == 5
 
 
 def test_tls_through_a_proxy(certificate, monkeypatch):
     """HTTPS goes through the proxy's tunnel; a proxy that refuses it is no connection."""
-    exchange._context.cache_clear()
+    connection._context.cache_clear()
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
     heads: list[bytes] = []
 
@@ -242,13 +242,13 @@ def test_tls_through_a_proxy(certificate, monkeypatch):
         tunnel(server.port, heads) as proxy,
     ):
         address = f"http://me:pw@127.0.0.1:{proxy.port}"
-        monkeypatch.setattr(exchange, "_proxy", lambda scheme, host: _proxy_at(address))
+        monkeypatch.setattr(connection, "proxy_for", lambda scheme, host: _proxy_at(address))
         assert ask(f"https://localhost:{server.port}/", {}, 2.0).data == b"safe"
-    exchange._context.cache_clear()
+    connection._context.cache_clear()
     assert heads[0].startswith(f"CONNECT localhost:{server.port} HTTP/1.1".encode())
     assert b"Proxy-Authorization: Basic" in heads[0]
     with scripted(b"HTTP/1.1 403 Forbidden\r\n\r\n") as (url, _):
-        monkeypatch.setattr(exchange, "_proxy", lambda scheme, host: _proxy_at(url))
+        monkeypatch.setattr(connection, "proxy_for", lambda scheme, host: _proxy_at(url))
         assert ask("https://localhost:1/", {}, 2.0).reason == "refused"
 
 
@@ -274,7 +274,7 @@ def tunnel(target: int, heads: list[bytes]) -> Peer:
     return peer
 
 
-def _proxy_at(url: str) -> exchange._Proxy:
+def _proxy_at(url: str) -> proxies.Proxy:
     port = urlsplit(url).port
     assert port is not None
-    return exchange._Proxy("127.0.0.1", port, "me:pw")
+    return proxies.Proxy("127.0.0.1", port, "me:pw")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hour24.asking import exchange
+from hour24.asking import connection
 from hour24.asking.exchange import Address, ConnectionPool, ask
 from hour24.clock import SteppingClock
 from hour24.config import Health
@@ -131,7 +131,7 @@ def test_an_address_that_does_not_answer_delays_no_other(monkeypatch):
         refusing = ("127.0.0.1", 1)
         places = [full.getsockname(), refusing, ("127.0.0.1", server.port)]
         monkeypatch.setattr(
-            exchange.socket,
+            connection.socket,
             "getaddrinfo",
             lambda *_: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places],
         )
@@ -148,11 +148,11 @@ def test_families_take_turns():
     """An IPv6 that is dead everywhere costs one delay, not one an address."""
     six = [(socket.AF_INET6, n) for n in range(3)]
     four = [(socket.AF_INET, n) for n in range(2)]
-    found = exchange._interleave([*six, *four])
+    found = connection._interleave([*six, *four])
     assert found == [six[0], four[0], six[1], four[1], six[2]]
 
 
 def test_unanswering_addresses_are_reported_with_the_reason():
     """As before."""
     pool = ConnectionPool(Address("http://127.0.0.1:1/"))
-    assert pool.exchange(exchange.Request(), time.perf_counter(), 2.0).send().reason == "refused"
+    assert pool.exchange(connection.Request(), time.perf_counter(), 2.0).send().reason == "refused"

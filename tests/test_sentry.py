@@ -34,8 +34,7 @@ from hour24.rehearsal.clock import RehearsalClock
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
 from hour24.watch import Watch, Window
-from hour24.witnesses.sentry import SentryAt, canary, rows
-from hour24.witnesses.sentry import source as sentry
+from hour24.witnesses.sentry import SentryAt, access, canary, rows
 from hour24.witnesses.sentry.source import NoDsn, Sentry
 from tests.answering import Answer, Asked, Server
 from tests.played import pytest_
@@ -472,7 +471,7 @@ def test_links_that_say_nothing_are_not_an_end(ask):
 
 def test_there_is_an_end_to_pages(ask, monkeypatch):
     """Beyond the cap it is too many; the same page again and again is misread."""
-    monkeypatch.setattr(sentry, "MOST_PAGES", 3)
+    monkeypatch.setattr(access, "MOST_PAGES", 3)
 
     def endless(asked: Asked) -> Answer:
         number = int(params(asked).get("cursor", ["0:0:0"])[0].split(":")[1]) + 100
@@ -490,7 +489,7 @@ def test_there_is_an_end_to_pages(ask, monkeypatch):
 
 def test_a_storm_of_errors_is_seen(ask, monkeypatch):
     """Beyond the cap the newest events stand, and are said not to be all: FAIL, never PASS."""
-    monkeypatch.setattr(sentry, "MOST_PAGES", 2)
+    monkeypatch.setattr(access, "MOST_PAGES", 2)
     pages = {
         "": page(table(event(1), event(2)), "0:100:0"),
         "0:100:0": page(table(event(3), event(4)), "0:200:0"),

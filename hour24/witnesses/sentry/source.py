@@ -2,13 +2,9 @@
 
 Rules of this module:
 
-- An empty answer counts only once Sentry has shown that the token sees the project and that
-  the environment exists: without either, every answer would be empty.
-- Every page is read while ``rel="next"`` has ``results="true"``. A page that fails, or one beyond
-  the cap, makes the answer incomplete. Error events and issues that were read by then are answered
-  all the same, in a listing that is not complete: they may already be too many.
-- Start and end are always sent, and rows outside them are dropped. The search excludes the
-  canary, and so does this module.
+- Error events and issues that were read before a page failed are answered all the same, in a
+  listing that is not complete: they may already be too many.
+- Rows outside the window are dropped. The search excludes the canary, and so does this module.
 - The canary is sent once, and only reading it back proves that it is stored. If it does not
   appear in time, the answer holds what Sentry counted meanwhile: slow is not the same as deaf.
 
@@ -17,36 +13,29 @@ Source: Sentry's API below ``/api/0/``: organization issues, Explore, usage, pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-import requests
 from msgspec import Struct, field
 
-from hour24.asking.answers import is_within, misread, read_answer, read_answers, stamp
-from hour24.asking.client import BUDGET_S, ApiClient, Asking, Params
-from hour24.clock import Clock
+from hour24.asking.answers import is_within, misread, read_answer, read_answers
+from hour24.asking.client import Asking
 from hour24.config import Endpoint
 from hour24.errors import (
     NotProvided,
     SourceEmpty,
     SourceError,
     SourceIncomplete,
-    SourceLacks,
     SourceLimited,
-    SourceMisread,
     SourceRefused,
-    SourceTooMany,
 )
 from hour24.evidence import Counts, Document, Evidence, Line, Listing, Quantiles, Series, Unanswered
 from hour24.watch import Window
 from hour24.witnesses.port import RECEIPT_S
-from hour24.witnesses.sentry import SentryAt, canary, rows
+from hour24.witnesses.sentry import canary, rows
+from hour24.witnesses.sentry.access import PER_PAGE, Access, ends
 
-MOST_PAGES = 100
-PER_PAGE = "100"
 TRACED_DAYS = 14
 """An environment without a transaction for so long has no tracing; plans keep at least as much."""
 POLLS_S = (1.0, 2.0, 3.0, 5.0)
@@ -71,24 +60,10 @@ class Identified(Struct, frozen=True):
     id: str
 
 
-class Project(Struct, frozen=True, rename="camel"):
-    """``GET /projects/{o}/{p}/``."""
-
-    id: str
-    has_access: Any = None
-    first_transaction_event: bool | None = None
-
-
 class AnyRows(Struct, frozen=True):
     """Rows of ``GET /organizations/{o}/events/`` that are only counted."""
 
     data: list[dict[str, Any]]
-
-
-class Environment(Struct, frozen=True):
-    """One of ``GET /organizations/{o}/environments/``."""
-
-    name: str
 
 
 class StoredEvent(Struct, frozen=True):
@@ -103,27 +78,8 @@ class NoDsn(SourceError):
     code = "not_described"
 
 
-class Sentry:
+class Sentry(Access):
     """Sentry's data as the token sees it; used by one thread."""
-
-    def __init__(self, at: SentryAt, clock: Clock, *, budget_s: float = BUDGET_S) -> None:
-        self.at = at
-        self.clock = clock
-        self._ingest = canary.ingest(at.dsn) if at.dsn is not None else None
-        self._client = ApiClient(
-            "sentry",
-            at.url,
-            clock,
-            token=at.token,
-            secrets=[secret for secret in (at.dsn, self._ingest and self._ingest.key) if secret],
-            timeout_s=at.timeout_s,
-            budget_s=budget_s,
-        )
-        self._organization = f"/api/0/organizations/{at.organization}"
-        self._project = f"/api/0/projects/{at.organization}/{at.project}"
-        self._id = ""
-        self._traced: bool | None = None
-        self._environment_known = False
 
     def receipt(self, patience_s: float = RECEIPT_S) -> Document:
         """Send the canary now and read it back.
@@ -139,13 +95,13 @@ class Sentry:
         Source: ``POST /api/{project}/envelope/``, ``GET /projects/{o}/{p}/events/{id}/``,
             ``GET /organizations/{o}/stats_v2/``.
         """
-        at = self._ingest
+        at = self.ingest
         if self.at.dsn is None:
             raise NoDsn("production.toml: sentry.dsn_env: expected to be described, got nothing")
-        project = self._visible_project()
+        project = self.visible_project()
         event = canary.event_id()
         begun = self.clock.now()
-        with self._asking("canary") as asking:
+        with self.asking("canary") as asking:
             if at is None or at.project != project:
                 expected = f"the DSN of project {project}" if at else "SCHEME://KEY@HOST/PROJECT"
                 found = f"one of project {at.project}" if at else "something else"
@@ -193,8 +149,8 @@ class Sentry:
         Source: ``GET /organizations/{o}/stats_v2/``.
         """
         hours = _whole_hours(window)
-        project = self._visible_project()
-        with self._asking("outcomes", hours) as asking:
+        project = self.visible_project()
+        with self.asking("outcomes", hours) as asking:
             parts, left_out = self._usage(asking, project, hours)
             total = sum(parts.values())
             notes = ["whole hours and every environment, as Sentry counts usage; canaries included"]
@@ -216,8 +172,8 @@ class Sentry:
         Source: ``GET /organizations/{o}/stats_v2/``.
         """
         hours = _whole_hours(window)
-        project = self._visible_project()
-        with self._asking("accepted events", hours) as asking:
+        project = self.visible_project()
+        with self.asking("accepted events", hours) as asking:
             body = self._stats(asking, project, hours)
             by_hour = rows.accepted(body, asking.where, hours, self.clock.now().timestamp())
             values = tuple(float(each) for each in by_hour.values())
@@ -238,7 +194,7 @@ class Sentry:
     def _stats(self, asking: Asking, project: str, hours: Window) -> Any:
         """Return Sentry's counts of error events by hour, outcome and reason."""
         return asking.document(
-            f"{self._organization}/stats_v2/",
+            f"{self.organization}/stats_v2/",
             [
                 ("project", project),
                 ("category", "error"),
@@ -246,7 +202,7 @@ class Sentry:
                 ("groupBy", "outcome"),
                 ("groupBy", "reason"),
                 ("interval", "1h"),
-                *_ends(hours),
+                *ends(hours),
             ],
             right="org:read",
         )
@@ -255,8 +211,8 @@ class Sentry:
         """Return the outcomes since the hour of ``begun`` began, or why they are unknown."""
         hours = _whole_hours(Window(begun, self.clock.now() + timedelta(seconds=1)))
         try:
-            with self._asking("usage", hours) as asking:
-                parts, left_out = self._usage(asking, self._visible_project(), hours)
+            with self.asking("usage", hours) as asking:
+                parts, left_out = self._usage(asking, self.visible_project(), hours)
                 return parts | left_out
         except SourceError as problem:
             return {"code": problem.code, "reason": str(problem)}
@@ -268,10 +224,10 @@ class Sentry:
             newest of them, and then not complete: a storm of errors must be seen.
         Source: ``GET /organizations/{o}/events/``, ``dataset=errors``.
         """
-        project = self._known_environment()
-        with self._asking("error events", window) as asking:
+        project = self.known_environment()
+        with self.asking("error events", window) as asking:
             params = [
-                *self._where(project, window),
+                *self.where(project, window),
                 ("dataset", "errors"),
                 *(("field", field) for field in rows.EVENT_FIELDS),
                 ("query", canary.NOT_CANARY),
@@ -281,7 +237,7 @@ class Sentry:
             found: dict[str, rows.Item] = {}
             seen, cut = 0, ""
             try:
-                for body, path in self._pages(asking, "/events/", params, "org:read"):
+                for body, path in self.pages(asking, "/events/", params, "org:read"):
                     events, _ = rows.table(body, path, "errors", rows.Event)
                     for index, row in enumerate(events):
                         seen += 1
@@ -310,10 +266,10 @@ class Sentry:
             is beyond the cap, those that were first seen last, and then not complete.
         Source: ``GET /organizations/{o}/issues/``.
         """
-        project = self._known_environment()
-        with self._asking("issues", window) as asking:
+        project = self.known_environment()
+        with self.asking("issues", window) as asking:
             params = [
-                *self._where(project, window),
+                *self.where(project, window),
                 ("query", canary.NOT_CANARY),
                 ("sort", "new"),
                 ("limit", PER_PAGE),
@@ -321,7 +277,7 @@ class Sentry:
             found: dict[str, rows.Item] = {}
             seen, cut = 0, ""
             try:
-                for body, path in self._pages(asking, "/issues/", params, "event:read"):
+                for body, path in self.pages(asking, "/issues/", params, "event:read"):
                     for index, row in enumerate(read_answers(body, rows.Issue, path)):
                         seen += 1
                         item = rows.issue(row, f"{path}[{index}]", window)
@@ -350,11 +306,11 @@ class Sentry:
             fast traces.
         Source: ``GET /organizations/{o}/events/``, ``dataset=spans``.
         """
-        project = self._known_environment()
+        project = self.known_environment()
         rate = self.at.traces_sample_rate
-        with self._asking("transactions", window) as asking:
+        with self.asking("transactions", window) as asking:
             params = [
-                *self._where(project, window),
+                *self.where(project, window),
                 ("dataset", "spans"),
                 *(("field", field) for field in rows.SPAN_FIELDS),
                 ("query", "is_transaction:true"),
@@ -363,7 +319,7 @@ class Sentry:
             ]
             found: dict[str, rows.Item] = {}
             seen = 0
-            for body, path in self._pages(asking, "/events/", params, "org:read"):
+            for body, path in self.pages(asking, "/events/", params, "org:read"):
                 spans, meta = rows.table(body, path, "spans", rows.Span)
                 units = rows.durations(meta, f"{path}.meta") if spans else {}
                 for index, row in enumerate(spans):
@@ -387,18 +343,18 @@ class Sentry:
 
     def _refuse_untraced(self, asking: Asking, project: str, window: Window) -> NoReturn:
         """Raise NotProvided if nothing is traced at all, and SourceEmpty otherwise."""
-        if self._traced is False:
+        if self.traced is False:
             asking.refuse(NotProvided, "the project never received a transaction: no tracing")
         before = Window(window.start - timedelta(days=TRACED_DAYS), window.start)
         params = [
-            *self._where(project, before),
+            *self.where(project, before),
             ("dataset", "spans"),
             ("field", "transaction"),
             ("field", "count()"),
             ("query", "is_transaction:true"),
             ("per_page", "1"),
         ]
-        answer = asking.answer(f"{self._organization}/events/", params, right="org:read")
+        answer = asking.answer(f"{self.organization}/events/", params, right="org:read")
         where = f"{asking.where}: the {TRACED_DAYS} days before"
         earlier = read_answer(asking.parsed(answer), AnyRows, where)
         if not earlier.data:
@@ -437,98 +393,6 @@ class Sentry:
             values={q: float(item[key]) for q, key in QUANTILES if item.get(key) is not None},
         )
 
-    # --- asking -------------------------------------------------------------------------------
-
-    @contextmanager
-    def _asking(self, what: str, window: Window | None = None) -> Iterator[Asking]:
-        """Yield a question, and attach it to any SourceError raised meanwhile."""
-        asking = self._client.asking(what, window)
-        try:
-            yield asking
-        except SourceError as problem:
-            problem.question = asking.question()
-            raise
-
-    def _visible_project(self) -> str:
-        """Return the project's id, once Sentry has shown that the token sees it.
-
-        Raises: SourceRefused, when it does not.
-        """
-        if not self._id:
-            name = f"project {self.at.project} of {self.at.organization}"
-            with self._asking("project") as asking:
-                body = asking.document(
-                    f"{self._project}/",
-                    right="project:read",
-                    missing=f"expected a token that sees {name}, got none",
-                )
-                project = read_answer(body, Project, asking.where)
-                if project.has_access is False:
-                    asking.refuse(SourceRefused, f"expected access to {name}, got none")
-                self._id = project.id
-                self._traced = project.first_transaction_event
-        return self._id
-
-    def _known_environment(self) -> str:
-        """Return the project's id, once Sentry has also shown that it knows the environment.
-
-        A server that cannot list its environments is trusted: it refuses an unknown one.
-
-        Raises: SourceEmpty, when no event ever came from the environment.
-        """
-        project = self._visible_project()
-        if not self._environment_known:
-            with self._asking("environments") as asking:
-                try:
-                    body = asking.document(
-                        f"{self._organization}/environments/",
-                        [("visibility", "all")],
-                        right="org:read",
-                    )
-                except SourceLacks:
-                    return project
-                known = {each.name for each in read_answers(body, Environment, asking.where)}
-                if self.at.environment not in known:
-                    names = ", ".join(sorted(known))[:200] or "none"
-                    asking.refuse(
-                        SourceEmpty,
-                        f"expected one named {self.at.environment!r}, got {names}: whatever is "
-                        "asked of it would be empty",
-                    )
-            self._environment_known = True
-        return project
-
-    def _where(self, project: str, window: Window) -> list[tuple[str, str]]:
-        return [("project", project), ("environment", self.at.environment), *_ends(window)]
-
-    def _pages(
-        self, asking: Asking, path: str, params: Params, right: str
-    ) -> Iterator[tuple[Any, str]]:
-        """Yield every page's document, and its path for error texts.
-
-        Raises: SourceIncomplete, when a page after the first fails; SourceTooMany, when there
-            are more than ``MOST_PAGES``.
-        """
-        cursor = ""
-        for page in range(1, MOST_PAGES + 1):
-            more = [*params, ("cursor", cursor)] if cursor else params
-            try:
-                answer = asking.answer(self._organization + path, more, right=right)
-                body = asking.parsed(answer)
-                following = _following(answer.headers.get("Link", ""), asking.where)
-            except SourceError as problem:
-                if page == 1:
-                    raise
-                why = str(problem).removeprefix(f"{asking.where}: ")
-                asking.refuse(SourceIncomplete, f"page {page}: {why}")
-            yield body, asking.where if page == 1 else f"{asking.where}: page {page}"
-            if not following:
-                return
-            if following == cursor:
-                asking.refuse(SourceMisread, f"expected a page after {page}, got the same again")
-            cursor = following
-        asking.refuse(SourceTooMany, f"expected at most {MOST_PAGES} pages of {PER_PAGE}, got more")
-
     # --- the canary ---------------------------------------------------------------------------
 
     def _read_back(self, asking: Asking, event: str, patience_s: float) -> Document | None:
@@ -544,7 +408,7 @@ class Sentry:
             self.clock.sleep(wait)
             polls += 1
             answer = asking.answer(
-                f"{self._project}/events/{event}/", right="project:read", absent=True
+                f"{self.project}/events/{event}/", right="project:read", absent=True
             )
             if answer.status == 404:
                 continue
@@ -568,33 +432,9 @@ class Sentry:
         )
 
 
-def _ends(window: Window) -> list[tuple[str, str]]:
-    """Return ``start`` and ``end`` as RFC 3339 times in UTC, as the API requires."""
-    return [("start", stamp(window.start)), ("end", stamp(window.end))]
-
-
 def _whole_hours(window: Window) -> Window:
     """Return the window widened to whole hours, UTC."""
     start = window.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     end = window.end.astimezone(UTC)
     whole = end.replace(minute=0, second=0, microsecond=0)
     return Window(start, whole if whole == end else whole + timedelta(hours=1))
-
-
-def _following(link: str, where: str) -> str:
-    """Return the cursor of the next page; empty when this is the last.
-
-    Both links are always there, and the one to the previous page of a first page says
-    ``results="false"`` too.
-
-    Raises: SourceMisread, when there is no ``rel="next"``: more pages are then possible.
-    """
-    for each in requests.utils.parse_header_links(link):
-        if each.get("rel") == "next":
-            results, cursor = each.get("results"), each.get("cursor", "")
-            if results == "false":
-                return ""
-            if results == "true" and cursor:
-                return cursor
-            raise misread(f"{where}: Link", 'results="true" with a cursor, or "false"', each)
-    raise misread(f"{where}: Link", 'rel="next"', link)
