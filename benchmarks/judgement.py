@@ -74,7 +74,7 @@ LONGEST_S = 60.0
 
 
 def at(seconds: float) -> float:
-    """A case's moment as epoch seconds."""
+    """Return a case's time as epoch seconds."""
     return START.timestamp() + seconds
 
 
@@ -127,7 +127,7 @@ def error_counts(case: Case, _: Path) -> Answer:
     events = Listing(
         question=asked(0, DAY_S),
         what="error events",
-        items=tuple({"at": moment, "title": "an error"} for moment in moments),
+        items=tuple({"at": time_, "title": "an error"} for time_ in moments),
         seen=len(moments),
     )
     below = EventsBelow(per_hour=EVENTS_PER_HOUR)
@@ -212,7 +212,7 @@ def _memory(
 
 
 def _moments(question: Question, moments: Iterable[float], name: str) -> Listing:
-    items = tuple({name: at(moment)} for moment in sorted(moments))
+    items = tuple({name: at(time_)} for time_ in sorted(moments))
     return Listing(question=question, what="deploys", items=items, seen=len(items))
 
 
@@ -348,8 +348,8 @@ def logs(case: Case, folder: Path) -> Answer:
         stamp, _, message = text.partition(" ")
         result.append((datetime.fromisoformat(stamp).timestamp(), message))
     errors = tuple(
-        {"at": moment, "message": message, "level": "error"}
-        for moment, message in result
+        {"at": time_, "message": message, "level": "error"}
+        for time_, message in result
         if message.startswith("ERROR")
     )
     first, last = result[0][0], result[-1][0]

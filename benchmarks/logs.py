@@ -109,10 +109,10 @@ def main() -> None:
                 text=True,
                 check=True,
             )
-            told = json.loads(ran.stdout)
+            as_answer = json.loads(ran.stdout)
             print(
-                f"| {question} | {told['seconds']:.1f} | {told['all_mib']:.0f} "
-                f"(+{told['mib']:.0f}) | {told['found']:,.0f} |"
+                f"| {question} | {as_answer['seconds']:.1f} | {as_answer['all_mib']:.0f} "
+                f"(+{as_answer['mib']:.0f}) | {as_answer['found']:,.0f} |"
             )
 
 

@@ -1,4 +1,4 @@
-"""What an installed hour24 costs somebody else's pytest: plugin on against off, in one run.
+"""What an installed hour24 costs another pytest: plugin on against off, in one run.
 
     python benchmarks/plugin.py [--pairs 40]
 

@@ -4,7 +4,7 @@
 
 What ``python -m hour24 rehearse`` does after set-up: starting the embedded production, seven
 checkpoints in processes of their own, stopping it. Memory is the resident set of a checkpoint's
-process and its children together, looked at fifty times a second.
+process and its children together, sampled fifty times a second.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ STARTS_BEFORE_S = 3.0
 """How long before the due time a prober is started."""
 
 
-def offset(moment: datetime) -> str:
-    """What HOUR24_TEST_CLOCK is for a clock that stands at ``moment`` now."""
-    return f"{(moment - datetime.now(UTC)).total_seconds():.3f}"
+def offset(time_: datetime) -> str:
+    """What HOUR24_TEST_CLOCK is for a clock that shows ``time_`` now."""
+    return f"{(time_ - datetime.now(UTC)).total_seconds():.3f}"
 
 
 def _clone(folder: Path, own: str) -> Path:
@@ -44,7 +44,7 @@ class Clocked:
 
     Args:
         folder: for its reports.
-        own: the text of a file of custom criteria, which stands beside those of the clone.
+        own: the text of a file of custom criteria, next to those of the clone.
     """
 
     def __init__(
@@ -113,12 +113,12 @@ class Clocked:
         """Run a checkpoint this late. Returns: its output."""
         point = self.ledger.watch.checkpoint(hour)
         self.simulate(hour)
-        moment = point.due + timedelta(minutes=late_min, seconds=1)
-        self.served.stand(moment)
+        time_ = point.due + timedelta(minutes=late_min, seconds=1)
+        self.served.stand(time_)
         done = ran(
             sys.executable, "-m", "pytest", "-m", f"hour{hour}", f"--target={self.toml}",
             f"--reports={self.reports}", "--watch=w", folder=self.folder,
-            **{**self.environ, "HOUR24_TEST_CLOCK": offset(moment), **environ},
+            **{**self.environ, "HOUR24_TEST_CLOCK": offset(time_), **environ},
         )  # fmt: skip
         return done.stdout
 

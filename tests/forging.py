@@ -309,7 +309,7 @@ FORGERIES: dict[str, tuple[Forger, str]] = {
         sealed(within("watched", **{"health.url": "http://127.0.0.1:1/health"}), H8),
         "hour08.a1.json: health.url: expected http",
     ),
-    "where it looked": (
+    "where it ran": (
         sealed(put(watched={}), H8),
         "hour08.a1.json: expected the addresses of production, got none",
     ),

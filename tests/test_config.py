@@ -290,7 +290,7 @@ def test_no_secret_is_shown(shipped: Production) -> None:
 
 
 def test_parts_of_secrets_are_secrets(shipped: Production) -> None:
-    """A password inside a connection string is scrubbed where it stands alone, too."""
+    """A password inside a connection string is redacted where it is alone, too."""
     known = {secret.reveal() for secret in shipped.secrets}
     assert {
         "knock-knock-knock",
@@ -318,7 +318,7 @@ def test_parts_of_secrets_are_secrets(shipped: Production) -> None:
 def test_passwords_are_found_in_each_form_of_connection(
     tmp_path: Path, dsn: str, password: str
 ) -> None:
-    """Both forms of a connection string give their password away to the scrubber."""
+    """Both forms of a connection string have their password redacted."""
     text = SMALLEST + '[database]\ndsn_env = "DATABASE_URL"\n'
     found = load(written(tmp_path, text), {"DATABASE_URL": dsn})
     assert {secret.reveal() for secret in found.secrets} == {dsn, password}

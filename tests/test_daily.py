@@ -275,7 +275,7 @@ def test_a_daily_look_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> N
     )
     target = SimpleNamespace(context_of_watch=lambda request, ledger, resources: base)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(ConfigurationError, match="expected the first daily look from"):
+    with pytest.raises(ConfigurationError, match="expected the first daily checks from"):
         daily.open_context(
             Request(marker="daily", target=watch.genesis.target, reports=tmp_path),
             target,

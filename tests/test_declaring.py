@@ -82,7 +82,7 @@ def test_what_cannot_be_declared(tmp_path, change, output):
 
 
 def test_the_usual_deploy_begins_now(tmp_path):
-    """Without moments it is the quarter of an hour from now on; texts are ISO 8601."""
+    """Without times it is the quarter of an hour from now on; texts are ISO 8601."""
     ledger, _ = declare(tmp_path, start="", end="")
     content = ledger.entries()[-1].content
     assert (content["start"], content["end"]) == (NOW.timestamp(), NOW.timestamp() + 900)

@@ -74,14 +74,14 @@ def judged(tmp_path: Any) -> Callable[..., dict[str, Verdict]]:
         *lines: Line,
         reach: timedelta = timedelta(days=2),
         source: Any = None,
-        beside: dict[str, Described] | None = None,
+        next_to: dict[str, Described] | None = None,
         **about: Any,
     ) -> dict[str, Verdict]:
         log = source or Log(lines, reach, **about)
         witness = msgspec.structs.replace(OWN["logs"], source=log)
         production = msgspec.structs.replace(
             load(written(tmp_path, SMALLEST), {}),
-            described={"logs": Described(witness, at_of(OWN["logs"])), **(beside or {})},
+            described={"logs": Described(witness, at_of(OWN["logs"])), **(next_to or {})},
             normal=(NORMAL,),
             critical=(CRITICAL,),
         )
@@ -118,7 +118,7 @@ def test_a_log_without_errors_passes_each(judged: Any) -> None:
 
 
 def test_too_many_errors_in_an_hour_fail(judged: Any) -> None:
-    """Each line is an event; a trace is part of its error, and a normal class is set aside."""
+    """Each line is an event; a trace is part of its error, and a normal class is excluded."""
     trace = ["Traceback (most recent call last):", "  File 'a.py'", "KeyError: 'x'"]
     lines = [(60.0 + i, f"ERROR number {i}") for i in range(4)]
     found = judged(*lines, *((61.5, each) for each in trace), (70.0, "ERROR status 429"))
@@ -213,7 +213,7 @@ def test_a_described_tracker_that_is_silent_is_not_replaced_by_a_log(judged: Any
 
     witness = msgspec.structs.replace(OWN["sentry"], source=Tracker())
     log = Log((), timedelta(days=2))
-    found = judged(source=log, beside={"sentry": Described(witness, at_of(OWN["sentry"]))})
+    found = judged(source=log, next_to={"sentry": Described(witness, at_of(OWN["sentry"]))})
     assert {each.code for each in found.values()} == {"source_unreachable"}
     assert log.asked == []
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_lines_come_back_in_order(tmp_path: Path) -> None:
-    """Oldest first, moments and odd text included."""
+    """Oldest first, times and odd text included."""
     kept = Journal(tmp_path / "journal" / "hour08.a1.jsonl")
     kept.write({"kind": "begin", "text": "a\nb\ud800"})
     kept.write({"kind": "judged", "n": 1})

@@ -229,13 +229,13 @@ class Book:
 def attended(
     tmp_path: Path, clock: SteppingClock, moments: list[datetime], code: int, book: Book
 ) -> list[str]:
-    """What an asker has asked at each of these moments, whose process ends with this code."""
+    """What an asker has asked at each of these times, with a process that ends with this code."""
     said: list[str] = []
     command = [sys.executable, "-c", f"import sys; print('it says why'); sys.exit({code})"]
     asker = Asker(WATCH, book, clock, lambda hour: command, str(tmp_path), said.append)
-    asker.close()  # its thread: each moment is attended to here
-    for moment in moments:
-        clock.step_to(moment)
+    asker.close()  # its thread: each time is handled here
+    for time_ in moments:
+        clock.step_to(time_)
         asker.attend()
     return said
 

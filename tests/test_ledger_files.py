@@ -356,7 +356,7 @@ def test_two_files_that_changed_places_are_found(folder: Path, suffix: str) -> N
 
 
 def test_what_only_a_head_can_tell(states: tuple[Path, Path], tmp_path: Path) -> None:
-    """The time of the newest entry, and a folder as it was before: both by name, and both told."""
+    """The time of the newest entry, and a folder as it was before: both are reported by name."""
     folder, first = states
     published = verify(folder)[-1].says.split()[1]
     forged = Path(shutil.copytree(folder, tmp_path / "w"))

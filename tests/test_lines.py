@@ -34,7 +34,7 @@ OWN_TEXT = {
     "linear.py": "it compiles them",
     "plugin": "our options and markers",
     "probes": "our own lines",
-    "rehearsal": "an embedded production tells our own story",
+    "rehearsal": "an embedded production writes our own lines",
     "report/page.py": "contacts of production.toml",
     "secrets/redactor.py": "secrets of the environment; foreign text meets registered patterns",
     "secrets/shapes.py": "production.toml",

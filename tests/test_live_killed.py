@@ -1,4 +1,4 @@
-"""``hour24 watch`` killed at random moments of a day: no record is missing, none is there twice."""
+"""``hour24 watch`` killed at random times of a day: no record is missing, none is there twice."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Day(Clocked):
 
 
 def played(day: Day, hours: Sequence[int], kills: int, seed: int) -> float:
-    """Play a day with so many kills at random moments. Returns: seconds that were watched."""
+    """Run a day with so many kills at random times. Returns: seconds that were watched."""
     chance = random.Random(seed)
     day.open()
     each = [[] for _ in hours]
@@ -76,7 +76,7 @@ def played(day: Day, hours: Sequence[int], kills: int, seed: int) -> float:
 def test_fifty_kills_cost_no_record_and_change_no_verdict(
     served: Rehearsal, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    """At random moments: starting, probing, asking, judging, writing."""
+    """At random times: starting, probing, asking, judging, writing."""
     full = pytestconfig.option.full
     hours, kills = (HOURS, KILLS["full"]) if full else (HOURS[:2], KILLS["short"])
     calm, killed = Day(served, tmp_path / "calm"), Day(served, tmp_path / "killed")

@@ -362,7 +362,7 @@ def rotated(folder: Path, names: Sequence[str], entries: Sequence[str] = ENTRIES
     ids=lambda names: names[0],
 )
 def test_rotated_files_are_read_as_one_log(tmp_path: Path, names: list[str]) -> None:
-    """Numbers, dates and times, beside or inside the name, compressed or not."""
+    """Numbers, dates and times, next to or inside the name, compressed or not."""
     found = logs(rotated(tmp_path, names)).error_lines(WINDOW)
     assert messages(found) == ["ERROR one", "ERROR two", "ERROR three", "ERROR four"]
     assert found.complete, found.about
@@ -541,7 +541,7 @@ def test_too_many_lines_without_a_level_prove_nothing(tmp_path: Path) -> None:
     for objective in (NoErrorLine(), NoPattern(per_hour=5, per_day=10)):
         verdict = objective.judge({"lines": found})
         assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "levels_unknown")
-        assert "in 240 of 240 lines" in verdict.reason
+        assert "in 240 of 240 sampled lines" in verdict.reason
     stated = logs(path, without_level="info").error_lines(WINDOW)
     assert NoErrorLine().judge({"lines": stated}).outcome == Outcome.PASS
     assert "a level was recognised in 0 of 240 lines" in stated.note
@@ -639,7 +639,7 @@ def test_hostile_bytes_hide_no_error(tmp_path: Path, hostile: bytes) -> None:
 
 
 def test_zeros_that_a_truncation_left_are_skipped(tmp_path: Path) -> None:
-    """A service that keeps its place in a truncated file leaves a hole before its next line."""
+    """A service that keeps its place in a truncated file leaves a gap before its next line."""
     path = tmp_path / "app.log"
     with path.open("wb") as file:
         file.seek(50_000_000)
@@ -732,7 +732,7 @@ def test_rotations_meanwhile_lose_and_double_no_line(tmp_path: Path) -> None:
 
 
 def test_a_copy_in_the_making_is_read_once(tmp_path: Path) -> None:
-    """copytruncate: for a moment both files hold the same lines."""
+    """copytruncate: for a short time both files contain the same lines."""
     path = write(tmp_path / "app.log", "".join(ENTRIES))
     whole = path.read_bytes()
     for share in (0.3, 1.0):

@@ -59,8 +59,8 @@ PARAMETERS = {
 LEVELLED = re.compile(r'detected_level=~"\(\?i\)([^"]*)"')
 
 
-def told(body: Any, status: int = 200) -> Answer:
-    """An answer as Loki sends it, at the checkpoint's moment."""
+def sent(body: Any, status: int = 200) -> Answer:
+    """An answer as Loki sends it, at the time of the checkpoint."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     date = format_datetime(HOUR_4.due, usegmt=True)
     kind = "application/json" if status == 200 else "text/plain; charset=utf-8"
@@ -99,7 +99,7 @@ class Fake:
         assert set(params) == PARAMETERS[path]
         made = self._range(params) if path == "query_range" else self._count(params)
         changed = self.change(path, params, made)
-        return changed if isinstance(changed, Answer) else told(changed)
+        return changed if isinstance(changed, Answer) else sent(changed)
 
     def _range(self, params: dict[str, str]) -> dict[str, Any]:
         import re2
@@ -260,7 +260,7 @@ def test_words_and_beats_are_counted(serve: Any) -> None:
 
 
 def test_none_is_an_answer_only_beside_other_lines(serve: Any) -> None:
-    """``"result": null`` and ``[]`` alone prove nothing; beside a positive count they do."""
+    """``"result": null`` and ``[]`` alone prove nothing; with a positive count they do."""
     loki, _ = serve()
     assert NoErrorLine().judge({"lines": loki.error_lines(WINDOW)}).outcome == Outcome.PASS
     for method in METHODS.values():
@@ -321,7 +321,7 @@ TRAPS: dict[str, tuple[Callable[..., Any], type[SourceError], str]] = {
         SourceIncomplete,
         "got a warning: maximum of series reached",
     ),
-    "a warning beside a count": (
+    "a warning with a count": (
         on("query", lambda made: {**made, "warnings": ["partial results"]}),
         SourceIncomplete,
         "got a warning",
@@ -385,20 +385,24 @@ TRAPS: dict[str, tuple[Callable[..., Any], type[SourceError], str]] = {
         "expected a count that its lines agree with",
     ),
     "no member data": (on("query", lambda made: {"status": "success"}), SourceMisread, "data"),
-    "HTML": (on("query", lambda made: told(b"<html>login</html>")), SourceMisread, "got HTML"),
+    "HTML": (on("query", lambda made: sent(b"<html>login</html>")), SourceMisread, "got HTML"),
     "too many series": (
-        on("query", lambda made: told(b"maximum number of series (500) reached", 400)),
+        on("query", lambda made: sent(b"maximum number of series (500) reached", 400)),
         SourceLacks,
         "maximum number of series",
     ),
     "a limit above the server's": (
-        on("query_range", lambda made: told(b"max entries limit per query exceeded", 400)),
+        on("query_range", lambda made: sent(b"max entries limit per query exceeded", 400)),
         SourceLacks,
         "max entries limit",
     ),
-    "no org id": (on("query_range", lambda made: told(b"no org id", 401)), SourceRefused, "401"),
+    "no org id": (
+        on("query_range", lambda made: sent(b"no org id", 401)),
+        SourceRefused,
+        "401",
+    ),
     "a time-out": (
-        on("query_range", lambda made: told(b"context deadline exceeded", 504)),
+        on("query_range", lambda made: sent(b"context deadline exceeded", 504)),
         SourceFailed,
         "504",
     ),
@@ -476,7 +480,7 @@ def rehearsed() -> Iterator[Callable[..., Loki]]:
 
 
 def test_the_rehearsals_lines_are_read_whole(rehearsed: Callable[..., Loki]) -> None:
-    """Each question is answered, and an error that the story tells is found."""
+    """Each question is answered, and an error of the scenario is found."""
     loki = rehearsed()
     assert loki.error_lines(WINDOW).complete
     assert len(loki.beats(WINDOW, JOBS).lines) == 2

@@ -298,15 +298,15 @@ def test_platform_roles_and_maintenance_are_excluded_everywhere(server):
         dump.cursor().copy_expert("COPY calls TO STDOUT", out)
     time.sleep(0.15)
     judged = asked(server).connections().items[0]
-    aside = asked(server, platform_roles=("app",)).connections()
+    excluded = asked(server, platform_roles=("app",)).connections()
     held.close()
     dump.close()
     assert judged["idle_in_transaction_by"].startswith("app, pid ")
     assert judged["aside_by"].startswith("app, pid ")  # the dump's session
-    item = aside.items[0]
+    item = excluded.items[0]
     assert item["idle_in_transaction_by"] == ""
     assert (item["oldest_idle_in_transaction_s"], item["aside_idle_s"] > 0.1) == (0.0, True)
-    verdict = PoolBelow(idle_in_transaction_s=0.05).judge({"connections": aside})
+    verdict = PoolBelow(idle_in_transaction_s=0.05).judge({"connections": excluded})
     assert verdict.outcome == Outcome.PASS
     assert "excluded: a session (app, pid " in verdict.reason
     slow = {"key": "app/1/t", "role": "app", "calls": 1, "total_ms": 9e3, "max_ms": 9e3}

@@ -269,7 +269,7 @@ def test_a_count_that_is_a_bracket_decides_where_both_ends_agree(
         assert "up to 20 may have failed" in verdict.reason
 
 
-# --- an engine that answers as it is told -----------------------------------------------------
+# --- an engine with canned answers -------------------------------------------------------------
 
 JOB = {"job": "api", "instance": "a:1"}
 SCRAPES = times(START - HOUR, END)
@@ -292,7 +292,7 @@ def healthy() -> list[Known]:
     ]
 
 
-class Told:
+class Fake:
     """An engine with these series, and what is changed of its answers."""
 
     def __init__(
@@ -310,8 +310,8 @@ class Told:
         self.metadata = metadata or {}
 
     def __call__(self, asked: Asked) -> Answer:
-        if told := self.raw(asked):
-            return told
+        if engine := self.raw(asked):
+            return engine
         path, query = urlsplit(asked.path).path, parse_qs(urlsplit(asked.path).query)
         if path.endswith("/series"):
             return self.answer([self.named(s) for s in self.chosen(query["match[]"][0])])
@@ -363,10 +363,10 @@ def at_of(url: str, **changes: Any) -> PrometheusAt:
 ENDPOINTS = {"a": Endpoint(name="a", url="https://api.example/a", target_ms=500.0)}
 
 
-def asked_of(told: Told, what: str = "responses", **changes: Any) -> Any:
+def asked_of(engine: Fake, what: str = "responses", **changes: Any) -> Any:
     """The answer to one question, or its code."""
-    with Server(told) as server:
-        at = at_of(server.url, labels=told.labels, **changes)
+    with Server(engine) as server:
+        at = at_of(server.url, labels=engine.labels, **changes)
         source = Prometheus(at, SteppingClock(NOW), budget_s=60.0)
         more = (ENDPOINTS,) if what == "server_times" else ()
         try:
@@ -415,7 +415,7 @@ def instant(asked: Asked) -> Answer | None:
     if "ms%5D" not in asked.path:
         return None
     value = {"metric": {"__name__": "http_requests_total", **JOB}, "value": [END, "7"]}
-    return Told.answer({"resultType": "vector", "result": [value]})
+    return Fake.answer({"resultType": "vector", "result": [value]})
 
 
 TWO = [
@@ -428,55 +428,65 @@ CAPPED = [
     for i in range(500)
 ]
 HALF = 2 * HOUR
-BAD: dict[str, tuple[Told, str, str, str]] = {
+BAD: dict[str, tuple[Fake, str, str, str]] = {
     # name: engine, question, code, what its reason says
-    "no such metric": (Told(without("http_requests_total")), "responses", "no_data", "got none"),
-    "another tenant": (Told([]), "responses", "no_data", 'http_requests_total{job="api"}'),
-    "401": (Told([], raw=lambda asked: Answer(status=401)), "responses", "source_refused", "401"),
+    "no such metric": (
+        Fake(without("http_requests_total")),
+        "responses",
+        "no_data",
+        "got none",
+    ),
+    "another tenant": (Fake([]), "responses", "no_data", 'http_requests_total{job="api"}'),
+    "401": (
+        Fake([], raw=lambda asked: Answer(status=401)),
+        "responses",
+        "source_refused",
+        "401",
+    ),
     "gauge by its samples": (
-        Told(changed("http_requests_total", lambda i: 5 + (i * 7) % 4)),
+        Fake(changed("http_requests_total", lambda i: 5 + (i * 7) % 4)),
         "responses",
         "source_misread",
         "falls in",
     ),
     "gauge by its type": (
-        Told(healthy(), metadata={"http_requests_total": [{"type": "gauge"}]}),
+        Fake(healthy(), metadata={"http_requests_total": [{"type": "gauge"}]}),
         "responses",
         "source_misread",
         "expected a counter, got a gauge",
     ),
     "deltas": (
-        Told(changed("http_requests_total", lambda i: (i * i) % 11)),
+        Fake(changed("http_requests_total", lambda i: (i * i) % 11)),
         "responses",
         "source_misread",
         "deltas instead of a sum",
     ),
     "fractions": (
-        Told(changed("http_requests_total", lambda i: i / 3)),
+        Fake(changed("http_requests_total", lambda i: i / 3)),
         "responses",
         "source_misread",
         "whole things",
     ),
     "NaN": (
-        Told(changed("http_requests_total", lambda i: math.nan)),
+        Fake(changed("http_requests_total", lambda i: math.nan)),
         "responses",
         "source_misread",
         "expected a count",
     ),
     "no status": (
-        Told([*without("http_requests_total"), series("http_requests_total", lambda i: i)]),
+        Fake([*without("http_requests_total"), series("http_requests_total", lambda i: i)]),
         "responses",
         "source_misread",
         "state names.status",
     ),
     "status is a word": (
-        Told(changed("http_requests_total", lambda i: i, code="bad")),
+        Fake(changed("http_requests_total", lambda i: i, code="bad")),
         "responses",
         "source_misread",
         "an HTTP status",
     ),
     "falling buckets": (
-        Told(
+        Fake(
             [
                 *without("http_request_duration_seconds_bucket"),
                 series(
@@ -492,7 +502,7 @@ BAD: dict[str, tuple[Told, str, str, str]] = {
         "expected buckets that grow",
     ),
     "no such route": (
-        Told(
+        Fake(
             [
                 *without("http_request_duration_seconds_bucket"),
                 series(
@@ -505,75 +515,85 @@ BAD: dict[str, tuple[Told, str, str, str]] = {
         "state endpoints.a.transaction",
     ),
     "two services": (
-        Told(TWO, labels={"team": "us"}),
+        Fake(TWO, labels={"team": "us"}),
         "responses",
         "source_misread",
         "expected the series of one service",
     ),
     "warning": (
-        Told(healthy(), extra={"warnings": ["store 10.0.0.7:10901 is unavailable"]}),
+        Fake(healthy(), extra={"warnings": ["store 10.0.0.7:10901 is unavailable"]}),
         "responses",
         "source_incomplete",
         "store 10.0.0.7:10901 is unavailable",
     ),
     "isPartial": (
-        Told(healthy(), extra={"isPartial": True}),
+        Fake(healthy(), extra={"isPartial": True}),
         "responses",
         "source_incomplete",
         "isPartial",
     ),
     "info": (
-        Told(healthy(), extra={"infos": ["input to histogram_quantile needed to be fixed"]}),
+        Fake(healthy(), extra={"infos": ["input to histogram_quantile needed to be fixed"]}),
         "responses",
         "source_misread",
         "without infos",
     ),
-    "exactly 500 series": (Told(CAPPED), "responses", "source_incomplete", "an engine's cap"),
+    "exactly 500 series": (
+        Fake(CAPPED),
+        "responses",
+        "source_incomplete",
+        "an engine's cap",
+    ),
     "unknown dialect": (
-        Told(healthy(), raw=instant),
+        Fake(healthy(), raw=instant),
         "responses",
         "source_lacks",
-        "dialect is not known",
+        "an unknown dialect",
     ),
     "clock an hour wrong": (
-        Told(healthy(), skew_s=-3600.0),
+        Fake(healthy(), skew_s=-3600.0),
         "responses",
         "source_misread",
         "-3600 s off",
     ),
-    "500 MB": (Told(healthy(), raw=large), "responses", "source_incomplete", "more than 20 MB"),
+    "500 MB": (
+        Fake(healthy(), raw=large),
+        "responses",
+        "source_incomplete",
+        "more than 20 MB",
+    ),
     "too many samples": (
-        Told(healthy(), raw=refused(422, "query processing would load too many samples")),
+        Fake(healthy(), raw=refused(422, "query processing would load too many samples")),
         "responses",
         "source_incomplete",
         "would load too many samples",
     ),
     "maxSamplesPerQuery": (
-        Told(healthy(), raw=refused(422, "cannot select more than -search.maxSamplesPerQuery")),
+        Fake(healthy(), raw=refused(422, "cannot select more than -search.maxSamplesPerQuery")),
         "responses",
         "source_incomplete",
         "-search.maxSamplesPerQuery",
     ),
     "parse error": (
-        Told(healthy(), raw=refused(400, "invalid parameter query")),
+        Fake(healthy(), raw=refused(400, "invalid parameter query")),
         "responses",
         "source_lacks",
         "invalid parameter query",
     ),
     "gap of two hours": (
-        Told(gone("", START + HOUR, START + HOUR + HALF)),
+        Fake(gone("", START + HOUR, START + HOUR + HALF)),
         "responses",
         "coverage_too_low",
         "of its life",
     ),
     "nothing for the last two hours": (
-        Told(gone("", START + HALF, END + 60)),
+        Fake(gone("", START + HALF, END + 60)),
         "responses",
         "coverage_too_low",
         "fewer than 1 instance",
     ),
     "one of two vanished": (
-        Told(
+        Fake(
             [
                 *healthy(),
                 *(
@@ -587,7 +607,7 @@ BAD: dict[str, tuple[Told, str, str, str]] = {
         "b:1 was last seen",
     ),
     "renamed by an upgrade": (
-        Told(
+        Fake(
             [
                 *healthy(),
                 *(
@@ -601,20 +621,25 @@ BAD: dict[str, tuple[Told, str, str, str]] = {
         "got none of b:1",
     ),
     "start in milliseconds": (
-        Told(changed("process_start_time_seconds", lambda i: START * 1000)),
+        Fake(changed("process_start_time_seconds", lambda i: START * 1000)),
         "responses",
         "source_misread",
         "in epoch seconds",
     ),
-    "no limit of memory": (Told(healthy()), "memory_limit", "not_described", "memory_limit_mb"),
+    "no limit of memory": (
+        Fake(healthy()),
+        "memory_limit",
+        "not_described",
+        "memory_limit_mb",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_each_bad_input_has_one_clear_code(name: str) -> None:
     """No number is made of it, and the reason says what was found."""
-    told, what, code, says = BAD[name]
-    found = asked_of(told, what)
+    engine, what, code, says = BAD[name]
+    found = asked_of(engine, what)
     if what == "server_times" and isinstance(found, dict):
         answer = found["a"]
         assert isinstance(answer, Unanswered)
@@ -628,18 +653,18 @@ def test_each_bad_input_has_one_clear_code(name: str) -> None:
 
 def test_a_healthy_service_is_read() -> None:
     """Whole, and exactly."""
-    told = Told(healthy())
-    counts = asked_of(told)
+    engine = Fake(healthy())
+    counts = asked_of(engine)
     assert isinstance(counts, Counts)
     assert (counts.total, counts.bad, counts.total_most) == (960, 0, None)
-    times_ = asked_of(told, "server_times")["a"]
+    times_ = asked_of(engine, "server_times")["a"]
     assert (times_.total, times_.above) == ((960, 960), {"500": (0, 0)})
-    memory = asked_of(told, "memory")
+    memory = asked_of(engine, "memory")
     assert len(memory.lines[0].times) == 240
     assert memory.lines[0].labels == {"instance": "a:1"}
-    assert sum(asked_of(told, "load").lines[0].values) * 60 == pytest.approx(960, abs=1)
-    assert asked_of(told, "platform_events").items == ()
-    assert asked_of(told, "memory_limit", memory_limit_mb=512.0).lines[0].values == (512.0,)
+    assert sum(asked_of(engine, "load").lines[0].values) * 60 == pytest.approx(960, abs=1)
+    assert asked_of(engine, "platform_events").items == ()
+    assert asked_of(engine, "memory_limit", memory_limit_mb=512.0).lines[0].values == (512.0,)
 
 
 def test_a_pair_of_engines_is_read_once() -> None:
@@ -649,7 +674,7 @@ def test_a_pair_of_engines_is_read_once() -> None:
         for s in healthy()
         for name, cut in (("p-0", 40), ("p-1", 0))
     ]
-    counts = asked_of(Told(pair))
+    counts = asked_of(Fake(pair))
     assert (counts.total, counts.bad) == (960, 0)
 
 
@@ -662,7 +687,7 @@ def test_a_restart_in_place_and_one_under_a_new_name_are_events() -> None:
         ),
         *without("process_start_time_seconds"),
     ]
-    found = asked_of(Told(before), "platform_events")
+    found = asked_of(Fake(before), "platform_events")
     assert [(each["type"], each["process"]) for each in found.items] == [
         ("process_restarted", "ended")
     ]
@@ -674,7 +699,7 @@ def test_a_restart_in_place_and_one_under_a_new_name_are_events() -> None:
             ("b:1", lambda t: t >= START + HOUR + 30),
         )
     ]
-    found = asked_of(Told(moved), "platform_events")
+    found = asked_of(Fake(moved), "platform_events")
     assert [(each["type"], each["process"]) for each in found.items] == [
         ("instance_replaced", "ended")
     ]
@@ -690,7 +715,7 @@ def test_credentials_stand_in_headers_and_nowhere_else() -> None:
         ({"tenant": "acme"}, "x-scope-orgid", "acme"),
         ({"header_name": "X-Query-Key", "header": secret}, "x-query-key", "a-token-of-mine"),
     ):
-        with Server(Told(healthy())) as server:
+        with Server(Fake(healthy())) as server:
             at = at_of(server.url, **credential)
             counts = Prometheus(at, SteppingClock(NOW), budget_s=30.0).responses(WINDOW)
             assert {asked.headers.get(header) for asked in server.asked} == {value}
@@ -701,7 +726,7 @@ def test_credentials_stand_in_headers_and_nowhere_else() -> None:
 
 def test_only_raw_samples_are_asked_for() -> None:
     """No function of the engine but its clock is in any query."""
-    with Server(Told(healthy())) as server:
+    with Server(Fake(healthy())) as server:
         source = Prometheus(at_of(server.url), SteppingClock(NOW), budget_s=30.0)
         source.responses(WINDOW)
         source.server_times(WINDOW, ENDPOINTS)

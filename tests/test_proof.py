@@ -21,7 +21,7 @@ def proved(case: Case) -> dict[tuple[str, Outcome], Proof]:
     return {(each.criterion, each.wanted): each for each in run_case(case, CASES[case], seed=1)}
 
 
-PLAYS = [
+CASE_PARAMS = [
     # one worker runs a case for all criteria that share it: tests/conftest.py reads case3
     pytest.param(case, *each, id=f"case{number} {'-'.join(each)}")
     for number, case in enumerate(sorted(CASES, key=lambda case: -len(case.hours)))
@@ -31,7 +31,7 @@ PLAYS = [
 
 @pytest.mark.suite("proof", short=12)
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("case", "name", "wanted"), PLAYS)
+@pytest.mark.parametrize(("case", "name", "wanted"), CASE_PARAMS)
 def test_each_criterion_can_fail_and_can_report_missing_data(
     case: Case, name: str, wanted: Outcome
 ) -> None:
@@ -42,7 +42,7 @@ def test_each_criterion_can_fail_and_can_report_missing_data(
 
 @pytest.mark.suite("incidents", short=4)
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("case", "name", "wanted"), PLAYS)
+@pytest.mark.parametrize(("case", "name", "wanted"), CASE_PARAMS)
 def test_each_fault_is_one_incident(case: Case, name: str, wanted: Outcome) -> None:
     """All that one fault makes fail is one incident; so is all that one silence leaves open."""
     record = proved(case)[name, wanted].record
@@ -57,7 +57,7 @@ def test_each_fault_is_one_incident(case: Case, name: str, wanted: Outcome) -> N
 
 def test_each_criterion_has_a_play_for_each_of_the_two() -> None:
     """The full form leaves no criterion out."""
-    assert sorted((case.values[1], case.values[2]) for case in PLAYS) == sorted(
+    assert sorted((case.values[1], case.values[2]) for case in CASE_PARAMS) == sorted(
         (name, wanted) for name in CRITERIA for wanted in (Outcome.FAIL, Outcome.INCONCLUSIVE)
     )
 

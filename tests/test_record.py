@@ -32,7 +32,7 @@ def one(**changes: Any) -> Record:
 
 
 def test_a_record_comes_back_equal_from_its_bytes() -> None:
-    """What was written is what is read, evidence, objectives and moments included."""
+    """What was written is what is read, evidence, objectives and times included."""
     first = record.parse(record.canonical(one()), "hour08.a1.json")
     assert record.parse(record.canonical(first), "hour08.a1.json") == first
     assert first.criteria[0].figures == {"ratio": 0.0, "total": 300.0}

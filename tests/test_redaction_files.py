@@ -60,7 +60,7 @@ def test_a_file_without_it_is_clean(tmp_path: Path) -> None:
 
 
 def test_the_number_of_a_project_is_no_secret() -> None:
-    """A DSN's key is scrubbed; its project's number stands in every question, and stays."""
+    """A DSN's key is redacted; its project's number is in every question, and stays."""
     asked = "GET /events/?project=4505000000000001&field=count()"
     redactor = Redactor([("DSN", DSN)])
     assert redactor.text(asked) == asked

@@ -1,4 +1,4 @@
-"""Render's answers: pages, units, moments, silence, refusals; on loopback and in a rehearsal."""
+"""Render's answers: pages, units, times, silence, refusals; on loopback and in a rehearsal."""
 
 from __future__ import annotations
 
@@ -675,7 +675,7 @@ def test_load_is_requests_a_second(asking):
     ],
 )
 def test_a_series_that_is_not_as_documented_is_misread(asking, body, says):
-    """Text for numbers, negative counts, foreign services and far moments are refused."""
+    """Text for numbers, negative counts, foreign services and distant times are refused."""
     with pytest.raises(SourceMisread) as refused:
         asking(metric(body())).render.responses(WINDOW)
     assert says in str(refused.value)

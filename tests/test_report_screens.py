@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hour24.rehearsal.play import Script, play
 from playwright.sync_api import Browser
+
+from hour24.rehearsal.run import RunPlan, run_checkpoints
 
 FAULTS = (
     "backend_down@2",
@@ -32,7 +33,7 @@ ASKED = ["Why", "Call", "Do now", "By when", "Is it over?", "Changed", "Live dep
 def test_the_page_of_a_fault_answers_on_two_screens_and_ends_after_eight(
     chromium: Browser, tmp_path: Path, fault: str
 ) -> None:
-    *_, last = play(Script(faults=(fault,), hours=(0, 4), reports=tmp_path, watch="w"))
+    *_, last = run_checkpoints(RunPlan(faults=(fault,), hours=(0, 4), reports=tmp_path, watch="w"))
     path = tmp_path / "w" / "hour04.a1.html"
     assert last.record is not None, last.output
     assert path.stat().st_size < LARGEST

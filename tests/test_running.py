@@ -36,8 +36,8 @@ def test_systemd_finds_nothing_wrong_with_the_unit(systemd_analyze: None, tmp_pa
     done = subprocess.run(
         ["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False
     )
-    told = [line for line in done.stderr.splitlines() if path.name in line]
-    assert told == []
+    as_answer = [line for line in done.stderr.splitlines() if path.name in line]
+    assert as_answer == []
 
 
 def test_the_crontab_runs_what_is_due_and_nothing_else(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def collected(*arguments: str) -> set[str]:
 
 
 def test_the_short_form_is_the_same_sample_every_time() -> None:
-    """Another seed draws another sample of the same size; --full plays all."""
+    """Another seed draws another sample of the same size; --full runs all."""
     file = "tests/test_proof.py"
     first, again, other, full = (
         collected(file, *more) for more in ((), (), ("--sample=2",), ("--full",))
@@ -64,9 +64,9 @@ def test_what_the_machine_lacks_is_left_out_by_name(tmp_path: Path, workers: lis
 def test_what_is_shared_is_run_by_one_worker() -> None:
     """The tests of a file; of the proof, those of a case."""
     proof = sorted(collected("tests/test_proof.py", "--full"))
-    plays = [scope_of(one) for one in proof if "[case" in one]
-    assert len(set(plays)) == len(CASES)
-    assert len(plays) > len(CASES)
+    scopes = [scope_of(one) for one in proof if "[case" in one]
+    assert len(set(scopes)) == len(CASES)
+    assert len(scopes) > len(CASES)
     assert {scope_of(one) for one in collected("tests/test_text.py")} == {"tests/test_text.py"}
     done = pytest_("tests/test_text.py", "tests/test_workers.py", "-v", "-n2", "--dist=loadscope")
     ran_by = re.findall(r"\[(gw\d)\] .* PASSED tests/(\w+)", done.stdout)

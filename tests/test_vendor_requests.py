@@ -19,8 +19,7 @@ from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.watch import Window
 from hour24.witnesses import registry
-from hour24.witnesses.port import NOW, Measure
-from hour24.witnesses.port import found as found_by
+from hour24.witnesses.port import NOW, Measure, import_lazy
 
 T0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
 AT = T0 + timedelta(hours=4)
@@ -62,7 +61,7 @@ def sent() -> dict[str, Sent]:
 def _ask_everything(described: Any, production: Any, clock: Any) -> None:
     at = production.witnesses[described.section]
     window = Window(AT - timedelta(hours=4), AT).shifted(-300)
-    source = found_by(described.source)(at, clock)
+    source = import_lazy(described.source)(at, clock)
     for measure in described.measures:
         arguments: list[Any] = [] if measure in NOW else [window]
         if measure == Measure.BEATS:
@@ -72,7 +71,7 @@ def _ask_everything(described: Any, production: Any, clock: Any) -> None:
         if measure == Measure.RECEIPT:
             arguments = [1.0]
         getattr(source, measure.value)(*arguments)
-    for trial in found_by(described.trials)(at, production, clock):
+    for trial in import_lazy(described.trials)(at, production, clock):
         try:
             trial.asked()
         except SourceError:

@@ -215,7 +215,7 @@ def test_a_login_that_ends_in_a_path_is_not_shown() -> None:
 
 
 def test_an_alert_on_the_host_of_production_moves_nothing(tmp_path: Path) -> None:
-    """The host stands in production.toml in clear; the rest of the alert's address is scrubbed."""
+    """The host is in production.toml in plain text; the rest of the alert's address is redacted."""
     text = WHOLE.replace("orders.internal.net", "api2.voice-platform.com")
     text = text.replace("/ws", "/mail-for-team-7-of-ours")
     before = addresses(load(written(tmp_path, text), VARIABLES))

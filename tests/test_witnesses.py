@@ -32,7 +32,7 @@ from hour24.objectives.rates import RateBelow
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
 from hour24.witnesses import registry, sections
-from hour24.witnesses.port import NOW, Measure, Witness, found, repeat_of
+from hour24.witnesses.port import NOW, Measure, Witness, import_lazy, repeat_of
 from tests import small_watch as small
 from tests.answering import Answer, Asked, Server
 
@@ -116,13 +116,13 @@ def test_each_witness_says_all_that_is_asked_of_one(name: str) -> None:
     assert registry.checked(witness, name) is witness
     assert witness.title
     assert witness.about.endswith(".")
-    source = found(witness.source)
+    source = import_lazy(witness.source)
     for measure in witness.measures:
         assert callable(getattr(source, measure.value)), measure
     assert "budget_s" in inspect.signature(source).parameters
-    assert callable(found(witness.trials))
+    assert callable(import_lazy(witness.trials))
     for lazy in (witness.addresses, witness.rollback):
-        assert not lazy or callable(found(lazy))
+        assert not lazy or callable(import_lazy(lazy))
     assert "{" not in repeat_of(witness, at_of(witness))
     made = sections.part(witness.at, witness.about)
     for key, part in made["properties"].items():

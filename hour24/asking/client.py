@@ -30,9 +30,9 @@ from urllib.parse import urlencode
 import requests
 
 import hour24
+from hour24 import documents
 from hour24.asking.fetching import Answer, Problem, fetch, is_loopback, retry_after_s, times
 from hour24.clock import Clock
-from hour24.documents import read_json
 from hour24.errors import (
     SourceError,
     SourceFailed,
@@ -107,7 +107,7 @@ class ApiClient:
         """Return a new question to this API."""
         return Asking(self, what, window)
 
-    def scrubbed(self, words: str) -> str:
+    def redact(self, words: str) -> str:
         """Return ``words`` without our secrets and without control characters."""
         for secret in self._secrets:
             if secret.reveal():
@@ -182,12 +182,12 @@ class Asking:
         self, path: str, params: Params = (), *, right: str = "", missing: str = ""
     ) -> Any:
         """Return the JSON document at ``path``; see :meth:`answer`."""
-        return self.parsed(self.answer(path, params, right=right, missing=missing))
+        return self.read_json(self.answer(path, params, right=right, missing=missing))
 
-    def parsed(self, answer: Answer) -> Any:
+    def read_json(self, answer: Answer) -> Any:
         """Return the answer's JSON. Raises: SourceMisread, when it is not JSON."""
         try:
-            return read_json(answer.data)
+            return documents.read_json(answer.data)
         except ValueError as problem:
             kind = answer.headers.get("Content-Type", "no content type").split(";")[0]
             got = "HTML" if answer.data.lstrip()[:1] == b"<" else kind
@@ -275,7 +275,7 @@ class Asking:
 
     def refuse(self, kind: type[SourceError], says: str) -> NoReturn:
         """Raise ``kind`` with the question's name, and with the question so far."""
-        self.fail(kind(f"{self.where}: {self.client.scrubbed(says)}"))
+        self.fail(kind(f"{self.where}: {self.client.redact(says)}"))
 
     def fail(self, problem: SourceError) -> NoReturn:
         """Raise ``problem`` with the question so far."""
@@ -285,7 +285,7 @@ class Asking:
     def _note(self, method: str, url: str, query: str) -> None:
         """Record the request as sent; for later pages only what differs from the first."""
         self.at = self.at or self.client.clock.now()
-        line = self.client.scrubbed(f"{method} {url}{'?' if query else ''}{query}")
+        line = self.client.redact(f"{method} {url}{'?' if query else ''}{query}")
         previous = next((a for a in self.asked if not a.startswith("+ ")), "")
         if previous.split("?")[0] == line.split("?")[0] and "?" in line:
             known = set(previous.partition("?")[2].split("&"))
@@ -366,7 +366,7 @@ class Asking:
     def _detail(self, answer: Answer) -> str:
         """Return the reason that a refusal gives as JSON or plain text, quoted; else nothing."""
         try:
-            found = read_json(answer.data)
+            found = documents.read_json(answer.data)
         except ValueError:
             if not answer.headers.get("Content-Type", "").startswith("text/plain"):
                 return ""
@@ -377,5 +377,5 @@ class Asking:
                 if isinstance(said, dict):
                     said = said.get("message")
                 if isinstance(said, str) and said:
-                    return f' (it says: "{self.client.scrubbed(said)[:DETAIL]}")'
+                    return f' (it says: "{self.client.redact(said)[:DETAIL]}")'
         return ""

@@ -102,7 +102,7 @@ class Ask:
             same_clock=False,
         )
         asking = client.asking(f"{pointer or 'document'} of {url}")
-        found = value_at(asking.parsed(asking.answer(url, headers=headers)), pointer, None)
+        found = value_at(asking.read_json(asking.answer(url, headers=headers)), pointer, None)
         return Total(
             question=asking.question(),
             value=number(found, asking.where, as_text=as_text),

@@ -50,7 +50,7 @@ from hour24.evidence import (
 )
 from hour24.text import format_duration
 from hour24.watch import Checkpoint, Watch, Window
-from hour24.witnesses.port import INSTEAD, NOW, RECEIPT_S, Measure, found, repeat_of
+from hour24.witnesses.port import INSTEAD, NOW, RECEIPT_S, Measure, import_lazy, repeat_of
 
 if TYPE_CHECKING:
     from hour24.checkpoint.kept import Asked
@@ -280,7 +280,7 @@ class Inquiry:
         lane = witness.lane(measure)
         if lane not in self._sources:
             budget_s = self.production.schedule.source_budget_s
-            made = found(witness.source)(described.at, self.clock, budget_s=budget_s)
+            made = import_lazy(witness.source)(described.at, self.clock, budget_s=budget_s)
             self._sources[lane] = made
         try:
             answer: Answer = getattr(self._sources[lane], measure.value)(*more)

@@ -26,7 +26,7 @@ from hour24.config.production import Endpoint, Health, Production, WebSocketTarg
 from hour24.secrets import Secret
 from hour24.secrets.shapes import looks_random, looks_secret
 from hour24.witnesses import sections
-from hour24.witnesses.port import Role, found
+from hour24.witnesses.port import Role, import_lazy
 
 DIGITS = 16
 UNREADABLE = "unreadable"
@@ -49,7 +49,7 @@ def _addresses(production: Production) -> Iterator[tuple[str, str]]:
         yield from _of_request("websocket", production.websocket)
     for section, (witness, at) in production.described.items():
         if witness.addresses:
-            yield from found(witness.addresses)(at)
+            yield from import_lazy(witness.addresses)(at)
             continue
         for number, each in enumerate(at if witness.many else (at,), 1):
             key_path = f"{section}[{number}]" if witness.many else section

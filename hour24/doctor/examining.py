@@ -17,7 +17,7 @@ from hour24.criteria import CRITERIA
 from hour24.doctor import accused, people
 from hour24.doctor.trial import Finding, Lane, listed
 from hour24.witnesses import registry
-from hour24.witnesses.port import INSTEAD, Measure, found
+from hour24.witnesses.port import INSTEAD, Measure, import_lazy
 
 SECTIONS = ("endpoints", "websocket", "jobs")
 """Sections of production.toml that may be left out, excluding those of witnesses."""
@@ -53,7 +53,7 @@ def examine(production: Production, clock: Clock) -> Iterator[Finding]:
             ("endpoints", accused.endpoints(production)),
             ("websocket", accused.websocket(production, clock)),
             *(
-                (each.witness.section, found(each.witness.trials)(each.at, production, clock))
+                (each.witness.section, import_lazy(each.witness.trials)(each.at, production, clock))
                 for each in production.described.values()
                 if each.witness.trials
             ),

@@ -33,18 +33,18 @@ RECORD = ("watch", "hour", "attempt", "t0", "due", "started", "ended", "window",
 """Members of a record that redaction must not change."""
 
 
-class Scrubber(Protocol):
+class FileRedactor(Protocol):
     """Replaces secrets; :class:`hour24.secrets.redactor.Redactor` is one."""
 
     def names_in(self, text: str) -> set[str]:
         """Return the names of the secrets in the text, in any encoding."""
 
-    def scrubbed(self, value: Any) -> Any:
+    def redact(self, value: Any) -> Any:
         """Return the data without secrets; a string that would keep one is replaced whole."""
 
 
 def redact(
-    ledger: Ledger, path: Path, names: Sequence[str], scrubber: Scrubber, now: datetime
+    ledger: Ledger, path: Path, names: Sequence[str], redactor: FileRedactor, now: datetime
 ) -> str:
     """Redact the secrets in a finished file.
 
@@ -56,10 +56,10 @@ def redact(
     before = path.read_bytes()
     kind = chain.kind_of(path.name) if path.parent == ledger.folder else ""
     try:
-        after = _redact_bytes(before, path, kind, scrubber)
+        after = _redact_bytes(before, path, kind, redactor)
     except (LedgerError, DocumentError):
         after = b""
-    if after and scrubber.names_in(after.decode("utf-8", "replace")):
+    if after and redactor.names_in(after.decode("utf-8", "replace")):
         after = b""
     noted = ""
     if kind or (not after and _is_orphan_journal(ledger, path)):
@@ -71,11 +71,11 @@ def redact(
     return f"redacted, with its verdicts kept{noted}" if kind == "checkpoint" else "redacted"
 
 
-def _redact_bytes(data: bytes, path: Path, kind: str, scrubber: Scrubber) -> bytes:
+def _redact_bytes(data: bytes, path: Path, kind: str, redactor: FileRedactor) -> bytes:
     """Return the file without secrets; empty when that is impossible. Raises: LedgerError."""
     if kind:
         content = canonical.from_bytes(data, path.name)
-        clean = scrubber.scrubbed(content)
+        clean = redactor.redact(content)
         if _fixed_part(clean, kind) != _fixed_part(content, kind):
             return b""
         if kind == "checkpoint":
@@ -84,10 +84,10 @@ def _redact_bytes(data: bytes, path: Path, kind: str, scrubber: Scrubber) -> byt
             chain.check_entry(clean, kind, path.name)
         return canonical.to_bytes(clean, path.name)
     if path.suffix == ".jsonl":
-        return b"".join(_lines(data, path.name, scrubber))
+        return b"".join(_lines(data, path.name, redactor))
     if path.suffix in TEXTS:
         lines = data.decode("utf-8", "replace").split("\n")
-        return "\n".join(scrubber.scrubbed(line) for line in lines).encode()
+        return "\n".join(redactor.redact(line) for line in lines).encode()
     return b""
 
 
@@ -99,17 +99,17 @@ def _fixed_part(content: dict[str, Any], kind: str) -> Any:
     return [content.get(name) for name in RECORD], verdicts
 
 
-def _lines(data: bytes, name: str, scrubber: Scrubber) -> Iterator[bytes]:
+def _lines(data: bytes, name: str, redactor: FileRedactor) -> Iterator[bytes]:
     """Yield each line of JSON; drop a torn line, which is never read, if it holds a secret."""
     for line in data.splitlines(keepends=True):
-        if not scrubber.names_in(line.decode("utf-8", "replace")):
+        if not redactor.names_in(line.decode("utf-8", "replace")):
             yield line
             continue
         try:
             content = read_json(line, keep_surrogates=True)
         except DocumentError:
             continue
-        yield canonical.to_bytes(scrubber.scrubbed(content), name)
+        yield canonical.to_bytes(redactor.redact(content), name)
 
 
 def _is_orphan_journal(ledger: Ledger, path: Path) -> bool:

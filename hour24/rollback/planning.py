@@ -30,7 +30,7 @@ from hour24.secrets.redactor import Redactor
 from hour24.shipped import COMMAND
 from hour24.text import format_duration, one_line
 from hour24.witnesses.platform import LISTED, Deploy, Platform, Service, last_good
-from hour24.witnesses.port import found
+from hour24.witnesses.port import import_lazy
 
 WAYS = ("platform", "git")
 RUNBOOK_WAIT_S = 300.0
@@ -248,7 +248,7 @@ def platform_of(production: Production, clock: Clock) -> Platform | None:
     """Return the first witness whose deploys can be rolled back; None if there is none."""
     for witness, at in production.described.values():
         if witness.rollback:
-            made: Platform = found(witness.rollback)(at, clock)
+            made: Platform = import_lazy(witness.rollback)(at, clock)
             return made
     return None
 

@@ -208,7 +208,7 @@ class Redactor:
                 return value
         return self._walk(value)
 
-    def scrubbed(self, value: Any) -> Any:
+    def redact(self, value: Any) -> Any:
         """Plain data without secrets; a string that keeps one all the same is replaced whole."""
         if isinstance(value, str):
             if not self.names_in(value):
@@ -217,9 +217,9 @@ class Redactor:
             names = self.names_in(clean)
             return _MARK.format(", ".join(sorted(names))) if names else clean
         if isinstance(value, dict):
-            return {self.scrubbed(key): self.scrubbed(each) for key, each in value.items()}
+            return {self.redact(key): self.redact(each) for key, each in value.items()}
         if isinstance(value, list | tuple):
-            return type(value)(self.scrubbed(each) for each in value)
+            return type(value)(self.redact(each) for each in value)
         return value
 
     def _bare(self, text: str) -> str:

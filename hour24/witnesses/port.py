@@ -247,7 +247,7 @@ def last_hour(now: datetime, settle_s: float) -> Window:
     return Window(now - timedelta(hours=1), now).shifted(-settle_s)
 
 
-def found(lazy: Lazy) -> Any:
+def import_lazy(lazy: Lazy) -> Any:
     """Import and return what a lazy name refers to."""
     if not isinstance(lazy, str):
         return lazy

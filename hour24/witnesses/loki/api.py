@@ -195,7 +195,7 @@ class Api:
             headers=self._headers,
             right="the right to read logs",
         )
-        reply = read_answer(asking.parsed(answer), Reply, where)
+        reply = read_answer(asking.read_json(answer), Reply, where)
         if reply.status != "success":
             raise misread(f"{where}.status", "success", reply.status)
         if reply.warnings:

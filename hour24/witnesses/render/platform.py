@@ -109,7 +109,7 @@ class Platform:
             right="the right to change this service",
             missing=self._not_visible(),
         )
-        if _service(asking, asking.parsed(answer)).auto_deploy is not False:
+        if _service(asking, asking.read_json(answer)).auto_deploy is not False:
             asking.refuse(SourceMisread, 'expected autoDeploy "no" afterwards, got something else')
 
     def roll_back(self, deploy_id: str) -> Deploy:
@@ -128,7 +128,7 @@ class Platform:
             missing=f"the platform knows no deploy {deploy_id} of this service any more",
             tries=1,
         )
-        return _deploy(asking, asking.parsed(answer))
+        return _deploy(asking, asking.read_json(answer))
 
     # --- texts for people ---------------------------------------------------------------------
 
@@ -190,7 +190,7 @@ def _deploy(asking: Asking, found: Any) -> Deploy:
 def _words(asking: Asking, found: Mapping[str, Any], key: str) -> str:
     """Return a text that is safe to show: one line, without control characters and secrets."""
     value = found.get(key)
-    return one_line(asking.client.scrubbed(value), LONGEST) if isinstance(value, str) else ""
+    return one_line(asking.client.redact(value), LONGEST) if isinstance(value, str) else ""
 
 
 def _time(value: Any) -> datetime | None:

@@ -148,7 +148,7 @@ class Access:
             more = [*params, ("cursor", cursor)] if cursor else params
             try:
                 answer = asking.answer(self.organization + path, more, right=right)
-                body = asking.parsed(answer)
+                body = asking.read_json(answer)
                 following = _following(answer.headers.get("Link", ""), asking.where)
             except SourceError as problem:
                 if page == 1:

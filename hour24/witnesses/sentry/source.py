@@ -123,7 +123,7 @@ class Sentry(Access):
                 return self._document(asking, 429, body={"limit": limit}, problem=problem)
             if sent.status == 429:
                 asking.refuse(SourceLimited, "limited (429)")
-            accepted = read_answer(asking.parsed(sent), Identified, asking.where)
+            accepted = read_answer(asking.read_json(sent), Identified, asking.where)
             if accepted.id != event:
                 raise misread(f"{asking.where}.id", f"the id sent, {event}", accepted.id)
             patience_s = max(RECEIPT_S, patience_s)
@@ -356,7 +356,7 @@ class Sentry(Access):
         ]
         answer = asking.answer(f"{self.organization}/events/", params, right="org:read")
         where = f"{asking.where}: the {TRACED_DAYS} days before"
-        earlier = read_answer(asking.parsed(answer), AnyRows, where)
+        earlier = read_answer(asking.read_json(answer), AnyRows, where)
         if not earlier.data:
             days = f"nor in the {TRACED_DAYS} days before: no tracing"
             asking.refuse(NotProvided, f"no transaction in the window {days}")
@@ -412,7 +412,7 @@ class Sentry(Access):
             )
             if answer.status == 404:
                 continue
-            body = asking.parsed(answer)
+            body = asking.read_json(answer)
             stored = read_answer(body, StoredEvent, asking.where)
             if stored.event_id != event:
                 raise misread(f"{asking.where}.eventID", event, stored.event_id)
