@@ -85,9 +85,13 @@ def begin(
         name: prefix of its name if the command line gives none.
         addresses: the addresses of production.
         rehearsal: seed and faults; None for a production.
-    Raises: ConfigurationError; LedgerError, if it cannot be written.
+    Raises: ConfigurationError, before anything is written; LedgerError, if it cannot be written.
     """
     plan, service, reports = production.schedule, production.service, request.reports
+    if request.hour not in plan.checkpoints:
+        raise ConfigurationError(
+            [f"-m: hour: expected one of {plan.checkpoints}, got {request.hour}"]
+        )
     if request.follows and Ledger.find(reports, request.follows) is None:
         names = watches_in(reports)
         raise ConfigurationError(
