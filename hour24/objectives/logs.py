@@ -324,14 +324,19 @@ class LevelKept(Objective, frozen=True, kw_only=True):
                 f"No level has risen{within}: {levels_text}; too small to detect: fewer lines than "
                 f"{', '.join(shows)}"
             )
+        # a few lines may be many times hour 0 and still no rise: their number is judged then
+        by_number = not risen and (not worst.before or worst.ratio.ratio >= self.factor)
+        word = one_line(worst.word, 40)
         return Verdict(
             outcome=Outcome.FAIL if risen else Outcome.PASS,
             code="level_risen" if risen else "",
             reason=reason,
-            observed=worst.observed(),
+            observed=f"{format_count(worst.now)} {word}" if by_number else worst.observed(),
             bound=f"at least {format_factor(worst.ratio.lower)}" if risen else "",
-            limit=self.limit_text(),
-            scale=Scale(
+            limit=f"below {format_count(worst.shows)} {word}" if by_number else self.limit_text(),
+            scale=Scale(unit="lines", limit=float(worst.shows), observed=float(worst.now))
+            if by_number
+            else Scale(
                 unit="times hour 0",
                 limit=self.factor,
                 origin=1.0,

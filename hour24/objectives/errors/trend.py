@@ -213,6 +213,8 @@ class NoRise(Objective, frozen=True, kw_only=True):
         shown = figures.get("smallest_rise_to")
         if "worst_hour_share" in figures:
             observed = f"{format_percent(figures['worst_hour_share'])} in an hour"
+        elif trend is not None and outcome == Outcome.PASS and trend.factor >= self.rise:
+            observed = "no significant rise"
         elif trend is not None:
             observed = format_factor(trend.factor)
         else:
