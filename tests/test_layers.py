@@ -61,6 +61,7 @@ RECORD = {
     "watch",
 }
 BOOK = RECORD | {
+    "ledger.sharing",
     "classes",
     "criteria",
     "ledger.book",
@@ -128,6 +129,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.record": RECORD,
     "ledger.standings": {"codes", "criteria", "ledger.record", "verdict", "watch"},
     "ledger.chain": RECORD | {"ledger.journal", "ledger.record"},
+    "ledger.stores": {"errors"},
+    "ledger.sharing": {"errors", "ledger.chain", "ledger.stores"},
     "ledger.launch": {"kind", "ledger.standings", "verdict"},
     "ledger.book": BOOK,
     "ledger.moved": {"ledger.book", "ledger.record"},
@@ -295,6 +298,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "doctor",
         "incidents",
         "ledger.declaring",
+        "ledger.sharing",
         "ledger.signoff",
         "ledger.waivers",
         "live",

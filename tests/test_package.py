@@ -6,6 +6,7 @@ import re
 import shutil
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def strange(tmp_path: Path) -> Path:
 def test_dependencies_accept_the_tested_versions() -> None:
     """pyproject.toml and requirements.txt name the same packages, and each pin is allowed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    stated = [*project["dependencies"], *project["optional-dependencies"]["rehearsal"]]
+    stated = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     allowed = {one.name: one.specifier for one in map(Requirement, stated)}
     lines = [
         line.partition("#")[0].strip()
@@ -219,7 +220,7 @@ def stated(*names: str) -> dict[str, str]:
     """Package -> version, of these files of requirements."""
     lines = [line for name in names for line in (ROOT / name).read_text().splitlines()]
     pins = (line.partition("#")[0].strip().partition("==") for line in lines if "==" in line)
-    return {canonicalize_name(name): version for name, _, version in pins}
+    return {canonicalize_name(name.partition("[")[0]): version for name, _, version in pins}
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def open_run(request: Request) -> Run:
     with ExitStack() as resources:
         context = open_context(request, resources)
         ledger, checkpoint = context.ledger, context.checkpoint
+        ledger.refresh()
         problems = (*closed(ledger), *other_judges(ledger))
         if problems:
             raise ConfigurationError(problems)

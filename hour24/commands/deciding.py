@@ -79,11 +79,26 @@ def verify(watch: str, reports: Path, head: str, signers: Path | None) -> int:
 # --- report ---------------------------------------------------------------------------------------
 
 
-@command("Writes a watch's pages again from its ledger alone.", "launch-1")
+@command(
+    "Writes a watch's pages again from its ledger alone; with --all the page of all watches.",
+    "launch-1",
+    "--all",
+)
 @watch_argument
 @reports_option
-def report(watch: str, reports: Path) -> int:
+@click.option(
+    "--all", "every", is_flag=True, help="only index.html in --reports, which lists all watches"
+)
+def report(watch: str, reports: Path, every: bool) -> int:
     """Write the page of every record, of the watch, and of the sign-off as it is now."""
+    if every:
+        from hour24.report import watches
+        from hour24.text import plural
+
+        path = reports / "index.html"
+        count = watches.write(reports, path, _now, WallClock().now())
+        say.line(f"{path}: {plural(count, 'watch', 'watches')}")
+        return 0
     from hour24.ledger.record import name_of
     from hour24.report import checkpoint, index, junit
 

@@ -40,6 +40,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "watch": ("live", "run a whole watch: probe, run each checkpoint when due, alert"),
         "due": ("watching", "which checkpoint is due now"),
         "probe": ("watching", "probe between the checkpoints until the watch ends"),
+        "share": ("sharing", "keep one ledger on several machines: a bucket, a branch, a folder"),
         "finalise": ("deciding", "rebuild the record of a killed run"),
     },
     "Inspect": {

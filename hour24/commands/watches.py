@@ -9,7 +9,7 @@ import click
 from hour24 import config
 from hour24.commands import say
 from hour24.config import Production
-from hour24.errors import ConfigurationError, did_you_mean
+from hour24.errors import ConfigurationError, LedgerError, did_you_mean
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
 from hour24.targets.request import REPORTS
@@ -40,6 +40,10 @@ def chosen(text: str, reports: Path, *, daily: bool = True) -> Ledger:
     Raises: ConfigurationError, when there is none.
     """
     ledger = _find(text, reports, daily)
+    try:
+        ledger.refresh()
+    except LedgerError as problem:  # what is here can still be read
+        say.problem(str(problem))
     genesis = ledger.genesis
     named = genesis.target_kind.banner or genesis.target
     which = "watch" if text else "using the newest watch:"

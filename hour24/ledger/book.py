@@ -35,6 +35,7 @@ from hour24.ledger import record as record_form
 from hour24.ledger.chain import Entry
 from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Link, Record
+from hour24.ledger.sharing import Shared
 from hour24.ledger.standings import Standing, Waiver
 from hour24.quarantine import SUFFIX
 from hour24.verdict import Outcome
@@ -46,6 +47,8 @@ __all__ = ["Entry", "Genesis", "Ledger", "Standing"]
 ROOM_BYTES = 8 * 1024 * 1024
 """Room for a record, its pages and its journal."""
 
+Fields = dict[str, Any] | Callable[[], dict[str, Any]]
+"""The content of an entry, or what returns it while the lock is held."""
 TIMES = ("at", "until", "launch_at")
 
 
@@ -305,15 +308,25 @@ class Ledger:
         if record.watch != self.genesis.name:
             raise LedgerError(f"{name}: watch: expected {self.genesis.name}, got {record.watch}")
         with self._alone():
-            linked = msgspec.structs.replace(record, previous=self._head())
+            shared = Shared.of(self.folder)
+            while True:
+                position = self._pulled(shared)
+                if (self.folder / name).exists():
+                    raise LedgerError(
+                        f"{self.folder / name}: expected no such file, got one: it is written once"
+                    )
+                linked = msgspec.structs.replace(record, previous=self._head())
+                data = record_form.canonical(linked)
+                if shared is None or shared.append(position, name, data):
+                    break
             path = self.folder / name
-            chain.put(path, record_form.canonical(linked))
+            chain.put(path, data)
         return path
 
     def append(
         self,
         kind: str,
-        fields: dict[str, Any] | Callable[[], dict[str, Any]],
+        fields: Fields,
         *,
         after: Link | None = None,
         seal: Callable[[bytes], None] | None = None,
@@ -334,33 +347,54 @@ class Ledger:
             raise LedgerError(f"{self.folder}: kind: expected an entry of a ledger, got {kind!r}")
         _ = self.genesis  # a folder without a watch is refused
         with self._alone():
-            head = self._head()
-            if after is not None and after != head:
-                raise LedgerError(
-                    f"{self.folder}: expected {after.file} to be the newest entry, "
-                    f"got {head.file}: read the ledger again"
-                )
-            given = fields() if callable(fields) else fields
-            name = "signoff.json" if kind == "signoff" else f"{kind}.{self._number(kind)}.json"
-            content = {
-                "version": FORMAT,
-                "kind": kind,
-                "previous": head,
-                **{key: _as_time(key, value, name) for key, value in given.items()},
-            }
-            data = canonical.to_bytes(content, name)
-            chain.check_entry(canonical.from_bytes(data, name), kind, name)
-            if kind not in (
-                "rollback",
-                "redacted",
-                chain.FILES,
-            ):  # none waits for the clocks of machines
-                self._in_order(name, content["at"])
-            if seal is not None and not (self.folder / name).exists():
-                seal(data)
+            shared = Shared.of(self.folder)
+            while True:
+                position = self._pulled(shared)
+                name, data = self._made(kind, fields, after)
+                if seal is not None and not (self.folder / name).exists():
+                    seal(data)
+                if shared is None or shared.append(position, name, data):
+                    break
             path = self.folder / name
             chain.put(path, data)
         return path
+
+    def _made(self, kind: str, fields: Fields, after: Link | None) -> tuple[str, bytes]:
+        """Return name and bytes of an entry that follows the newest one. Raises: LedgerError."""
+        head = self._head()
+        if after is not None and after != head:
+            raise LedgerError(
+                f"{self.folder}: expected {after.file} to be the newest entry, "
+                f"got {head.file}: read the ledger again"
+            )
+        given = fields() if callable(fields) else fields
+        name = "signoff.json" if kind == "signoff" else f"{kind}.{self._number(kind)}.json"
+        content = {
+            "version": FORMAT,
+            "kind": kind,
+            "previous": head,
+            **{key: _as_time(key, value, name) for key, value in given.items()},
+        }
+        data = canonical.to_bytes(content, name)
+        chain.check_entry(canonical.from_bytes(data, name), kind, name)
+        # none of these waits for the clocks of machines
+        if kind not in ("rollback", "redacted", chain.FILES):
+            self._in_order(name, content["at"])
+        return name, data
+
+    def _pulled(self, shared: Shared | None) -> int:
+        """Take over what other machines appended. Returns: the position of the next entry."""
+        return 0 if shared is None else shared.pull(self.entries)
+
+    def refresh(self) -> None:
+        """Take over what other machines appended, where the ledger is shared.
+
+        Raises: LedgerError, when the store does not answer.
+        """
+        shared = Shared.of(self.folder)
+        if shared is not None:
+            with self._alone():
+                shared.pull(self.entries)
 
     @contextmanager
     def locked(self, hour: int, of: str = "") -> Iterator[None]:

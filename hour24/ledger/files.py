@@ -25,6 +25,7 @@ from msgspec import Struct
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
 from hour24.ledger.chain import Entry
+from hour24.ledger.sharing import FILE as STORE
 from hour24.quarantine import SUFFIX
 from hour24.shipped import COMMAND
 
@@ -33,7 +34,7 @@ WRITTEN = re.compile(r"(?P<stem>hour\d{2,3}\.a[1-9]\d*)(?:\.pytest)?\.(?:html|xm
 OF_A_WATCH = ("index.html", "signoff.html")
 MUST = (".html", ".xml")
 """Endings of the files that every record has."""
-UNSTATED = re.compile(r"\..*|[a-z0-9]+\.lock")
+UNSTATED = re.compile(r"\..*|[a-z0-9.]+\.lock|store\.json")
 """Names of files that state nothing: locks, and what the next run may forget."""
 CHUNK_BYTES = 1 << 20
 MOST_NAMED = 8
@@ -97,7 +98,7 @@ def problems(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
     """Yield files that are not as they were entered, and pages that no entry names."""
     known = entered(entries)
     for name, one in sorted(known.items()):
-        if wrong := _difference(folder, name, one):
+        if not _is_elsewhere(folder, name) and (wrong := _difference(folder, name, one)):
             yield wrong
     covered = _covered(entries)
     for name in sorted(covered - known.keys()):
@@ -114,15 +115,18 @@ def coverage(folder: Path, entries: Sequence[Entry]) -> str:
     known = entered(entries)
     if not known:
         return "pages and other files next to the ledger are not covered: no entry names them"
+    here = [name for name in known if not _is_elsewhere(folder, name)]
     others = sorted(_others(folder) - known.keys())
     listed = ", ".join(others[:MOST_NAMED])
     more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
     appended = [
         name
         for name, one in known.items()
-        if _grows(name) and (folder / name).stat().st_size > one.bytes
+        if _grows(name) and name in here and (folder / name).stat().st_size > one.bytes
     ]
-    says = f"{len(known)} files next to the ledger are as they were entered"
+    says = f"{len(here)} files next to the ledger are as they were entered"
+    if len(here) < len(known):
+        says += f"; {len(known) - len(here)} are of the machines that share this ledger"
     if appended:
         says += f"; not covered: what was appended since to {', '.join(sorted(appended))}"
     return f"{says}; not covered: {listed}{more}" if others else says
@@ -204,6 +208,13 @@ def _difference(folder: Path, name: str, expected: Digest) -> str:
     )
 
 
+def _is_elsewhere(folder: Path, name: str) -> bool:
+    """True if another machine that shares the ledger has this file, or one of its own."""
+    if not (folder / STORE).exists():
+        return False
+    return name in OF_A_WATCH or not (folder / name).exists()
+
+
 def _is_made_again(name: str) -> bool:
     return name in OF_A_WATCH or (WRITTEN.fullmatch(name) is not None and ".pytest." not in name)
 
@@ -248,6 +259,6 @@ def _others(folder: Path) -> set[str]:
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.is_file()
-        and not UNSTATED.fullmatch(path.name)
+        and not any(UNSTATED.fullmatch(part) for part in path.relative_to(folder).parts)
         and not (path.parent == folder and chain.kind_of(path.name))
     }

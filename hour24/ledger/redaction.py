@@ -24,6 +24,7 @@ from hour24.errors import LedgerError
 from hour24.ledger import canonical, chain, record
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import sync_folder
+from hour24.ledger.sharing import Shared
 
 TEXTS = (".html", ".xml", ".log", ".md")
 """Suffixes of files that stay valid when part of their text is replaced."""
@@ -68,6 +69,9 @@ def redact(
     if not after:
         return ""
     _replace(path, after)
+    shared = Shared.of(ledger.folder) if kind else None
+    if shared is not None:
+        shared.redacted(ledger.entries(), path.name)
     return f"redacted, with its verdicts kept{noted}" if kind == "checkpoint" else "redacted"
 
 
