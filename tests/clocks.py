@@ -73,7 +73,7 @@ class Clocked:
             "GITHUB_ACTIONS": "",
         }
         self.production = config.load(self.toml, {**os.environ, **self.environ})
-        served.plague(*faults)
+        served.set_faults(*faults)
 
     @property
     def ledger(self) -> Ledger:
@@ -114,7 +114,7 @@ class Clocked:
         point = self.ledger.watch.checkpoint(hour)
         self.simulate(hour)
         time_ = point.due + timedelta(minutes=late_min, seconds=1)
-        self.served.stand(time_)
+        self.served.set_time(time_)
         done = ran(
             sys.executable, "-m", "pytest", "-m", f"hour{hour}", f"--target={self.toml}",
             f"--reports={self.reports}", "--watch=w", folder=self.folder,
@@ -129,7 +129,7 @@ class Clocked:
             meanwhile: called once it has started.
         """
         due = self.ledger.watch.checkpoint(hour).due
-        self.served.stand(due)
+        self.served.set_time(due)
         before = due - timedelta(seconds=STARTS_BEFORE_S)
         prober = self.start(self._options(), offset(before), **environ)
         meanwhile()

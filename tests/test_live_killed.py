@@ -42,7 +42,7 @@ class Day(Clocked):
         """Let it pass a due time, killed after each of these seconds. Returns: seconds it took."""
         point = self.ledger.watch.checkpoint(hour)
         self.simulate(hour)
-        self.served.stand(point.due)
+        self.served.set_time(point.due)
         clock, began = offset(point.due - timedelta(seconds=4)), time.monotonic()
         for after_s in kills:
             process = self.started(clock)
@@ -121,7 +121,7 @@ def test_a_second_one_takes_over_within_seconds_and_records_nothing_twice(
     day.open()
     day.simulate(0)
     due = day.ledger.watch.checkpoint(0).due
-    served.stand(due)
+    served.set_time(due)
     clock = offset(due - timedelta(seconds=3))
     first = day.started(clock)
     day.until(first, lambda: "watch w: " in day.log)
@@ -144,7 +144,7 @@ def test_its_page_is_live(served: Rehearsal, tmp_path: Path) -> None:
     day = Day(served, tmp_path)
     day.open()
     due = day.ledger.watch.checkpoint(0).due
-    served.stand(due)
+    served.set_time(due)
     process = day.started(offset(due - timedelta(seconds=2)), "--port=0")
     try:
         day.until(process, lambda: "live page: http://127.0.0.1:" in day.log)
