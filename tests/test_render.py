@@ -75,6 +75,9 @@ def as_json(body: Any, status: int = 200, **headers: str) -> Answer:
     return Answer(status, data, {"Content-Type": "application/json", "Date": date, **headers})
 
 
+told = as_json  # the name by which the shared field cases import it
+
+
 def line(number: int, message: str = "INFO hello", seconds: float | None = None, **labels: str):
     labels = {"resource": SERVICE, "type": "app", "level": "info", "instance": "i-1", **labels}
     return {

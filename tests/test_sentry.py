@@ -16,6 +16,7 @@ from msgspec import structs
 from hour24.clock import SteppingClock
 from hour24.config import load
 from hour24.errors import (
+    NotProvided,
     SourceEmpty,
     SourceError,
     SourceFailed,
@@ -55,6 +56,9 @@ def as_json(body: Any, status: int = 200, **headers: str) -> Answer:
         json.dumps(body).encode(),
         {name.replace("_", "-"): value for name, value in headers.items()},
     )
+
+
+told = as_json  # the name by which the shared field cases import it
 
 
 def links(following: str = "") -> str:
@@ -1060,3 +1064,49 @@ def test_a_sentry_that_went_deaf_is_seen_by_the_checkpoint(tmp_path):
     as_json = pytest_(*on, "--fault", "sentry_deaf@-1", feed)
     assert as_json.returncode == 10, as_json.stdout
     assert "feed_silent: Sentry counted 0 error events in 5 h" in as_json.stdout
+
+
+# --- without tracing ----------------------------------------------------------------------------
+
+
+def in_days(*earlier: dict[str, Any]) -> Answering:
+    """No transaction in the window, and these in the days before."""
+
+    def answer(asked: Asked) -> Answer:
+        before = params(asked)["end"][0] <= params_of_window()
+        return page(table(*earlier) if before else spans())
+
+    return answer
+
+
+def params_of_window() -> str:
+    return f"{WINDOW.start:%Y-%m-%dT%H:%M:%S}Z"
+
+
+@pytest.mark.parametrize(
+    ("project", "earlier", "provides"),
+    [
+        ({"firstTransactionEvent": False}, (), False),
+        ({"firstTransactionEvent": True}, (), False),
+        ({}, (), False),
+        ({"firstTransactionEvent": True}, ({"transaction": "/calls", "count()": 3.0},), True),
+    ],
+)
+def test_no_tracing_is_told_from_no_traffic(ask, project, earlier, provides):
+    """Sentry says so of the project, or has no transaction of the environment in 14 days."""
+    source, _ = ask(project=as_json({**PROJECT, **project}), events=in_days(*earlier))
+    with pytest.raises(SourceEmpty) as refused:
+        source.transactions(WINDOW)
+    assert isinstance(refused.value, NotProvided) != provides
+    assert ("no tracing" in str(refused.value)) != provides
+
+
+def test_days_that_cannot_be_read_are_no_proof_of_no_tracing(ask):
+    """Then the witness is silent, whatever is missing in the window."""
+
+    def answer(asked: Asked) -> Answer:
+        return Answer(502) if params(asked)["end"][0] <= params_of_window() else page(spans())
+
+    source, _ = ask(events=answer)
+    with pytest.raises(SourceFailed):
+        source.transactions(WINDOW)
