@@ -176,6 +176,13 @@ def ssh_keygen() -> None:
 
 
 @pytest.fixture(scope="session")
+def axe() -> str:
+    """The script that checks a page for accessibility."""
+    _must_have("axe-core")
+    return needs.AXE.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
 def openssl() -> None:
     """What makes certificates."""
     _must_have("openssl")

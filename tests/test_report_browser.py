@@ -174,6 +174,62 @@ def test_every_text_has_the_contrast_of_wcag_aa(
     page.context.close()
 
 
+def violations(browser: Browser, path: Path, axe: str, width: int, scheme: str) -> list[str]:
+    """What axe-core finds on a page with all evidence unfolded: rule, how often, first element."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
+    )
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate(axe)
+    found: list[str] = page.evaluate(
+        """axe.run(document, {resultTypes: ['violations']}).then(done => done.violations
+          .map(v => `${v.id} ${v.nodes.length} ${v.nodes[0].html.slice(0, 120)}`))"""
+    )
+    context.close()
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("name", EVERY)
+def test_axe_finds_nothing_on_our_pages(
+    chromium: Browser, axe: str, pages: dict[str, Path], name: str, width: int, scheme: str
+) -> None:
+    assert violations(chromium, pages[name], axe, width, scheme) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("token", ["--gap", "--rule2", "--data", "--data2", "--lim"])
+def test_what_a_drawing_says_by_colour_has_contrast(
+    chromium: Browser, pages: dict[str, Path], token: str, scheme: str
+) -> None:
+    """3 to 1 against the ground: values, bounds, limits, gaps and the edge of a band."""
+    context = chromium.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(pages["fail"].as_uri())
+    ratio = page.evaluate(
+        """token => {
+          const of = name => {
+            const probe = document.createElement('i');
+            probe.style.color = `var(${name})`;
+            document.body.append(probe);
+            return getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(Number);
+          };
+          const light = ([r, g, b]) => {
+            const part = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+            return .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
+          };
+          const [x, y] = [light(of(token)), light(of('--paper'))].sort((p, q) => q - p);
+          return (x + .05) / (y + .05);
+        }""",
+        token,
+    )
+    assert ratio >= 3.0
+    context.close()
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_no_page_is_wider_than_its_screen(
     chromium: Browser, pages: dict[str, Path], name: str
