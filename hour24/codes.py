@@ -468,7 +468,7 @@ CODES: dict[str, Code] = {
     "nothing_judged": _open(
         "Everything that it depends on was left out.",
         "Leave this criterion out as well, with the reason.",
-        settles="a watch in which it is left out too",
+        settles="a watch that leaves it out too",
     ),
     "nothing_measured": _open(
         "Everything that it depends on was waived, and no checkpoint measured it.",

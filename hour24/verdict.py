@@ -52,7 +52,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     ``observed``, ``bound`` and ``limit`` are short texts for a table ("0.22 %",
     "at most 0.57 %", "below 1 %"); ``figures`` are the numbers behind them, by name, which
     ``verify`` recomputes and compares to six significant digits. ``by`` is the section of the
-    witness whose answers decided, where several answered; empty for the first of them.
+    witness that decided, where several answered; empty for the first of them.
     """
 
     outcome: Outcome

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 LONGEST = (
-    "test_stories_signoff",
-    "test_stories_runbook",
-    "test_stories_alerts",
+    "test_outside_signoff",
+    "test_outside_runbook",
+    "test_outside_alerts",
     "test_checkpoint_own_criteria",
     "test_checkpoint_interruption",
     "test_checkpoint_selection",

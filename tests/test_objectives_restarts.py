@@ -244,7 +244,7 @@ WORKERS, EVERY = 4, 1200.0
 
 
 def recycling(*more: tuple[str, float, float]) -> list[tuple[str, float, float]]:
-    """Four workers; every 20 minutes the oldest is replaced, after a life of 80 minutes."""
+    """Four workers; every 20 minutes the oldest is replaced, after running for 80 minutes."""
     starts = [EVERY * n - 4 * EVERY for n in range(LENGTH // int(EVERY) + WORKERS)]
     return [*((f"w{n % 4}", at, at + WORKERS * EVERY) for n, at in enumerate(starts)), *more]
 
@@ -287,7 +287,7 @@ def test_a_worker_that_dies_before_its_time_exceeds_the_plan():
     verdict = planned([each for each in early if each[1] < 6000 or each[0] != "w2"])
     assert (verdict.outcome, verdict.code) == (Outcome.FAIL, "restarted")
     assert (
-        "At least 1 undeclared start: a process at 2026-11-24 10:45:10Z after a life of 5 min"
+        "At least 1 undeclared start: a process at 2026-11-24 10:45:10Z after running for 5 min"
         in (verdict.reason)
     )
     assert "starts within the plan: a worker lives at least 20 min" in verdict.reason

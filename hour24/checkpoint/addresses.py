@@ -18,7 +18,7 @@ from hour24.config import Production
 from hour24.secrets.redactor import Redactor
 
 KEPT = ("http", "https", "postgres", "postgresql")
-"""Schemes of addresses whose bare host the redactor never treats as a secret."""
+"""Schemes of addresses with a bare host that the redactor never treats as a secret."""
 
 
 def addresses(production: Production) -> dict[str, str]:

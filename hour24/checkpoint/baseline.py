@@ -83,7 +83,7 @@ def _missing_reason(name: str, answer: Answered, agreed: HealthDocument) -> tupl
 
 
 def _that_count(answer: ByProvider) -> list[Evidence]:
-    """Returns the answers without those whose silence blocks nothing; all if none is left."""
+    """Returns the answers without optional ones; all if none is left."""
     every = list(answer.answers.values())
     return [
         one

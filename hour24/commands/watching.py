@@ -297,7 +297,7 @@ def alerting(
 
 
 def asking_folder() -> str:
-    """Return the folder whose criteria are asked: this one, or that of the shipped ones."""
+    """Return the folder of the criteria to ask: this one, or that of the shipped ones."""
     here = Path.cwd()
     return str(here if is_used_in(here) else TOP)
 

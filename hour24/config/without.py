@@ -28,7 +28,7 @@ NAMED = {
     "accepted_before": Measure.ACCEPTED,
     "status_pages": Measure.INCIDENTS,
 }
-"""Questions whose name is not that of their measure."""
+"""Questions with another name than their measure."""
 SECTIONS = ("endpoints", "websocket", "jobs")
 
 

@@ -210,7 +210,7 @@ def _same_session(one: Finding, a: Signs, other: Finding, b: Signs) -> Why | Non
 
 
 def _began_with_the_deploy(one: Finding, a: Signs, other: Finding, b: Signs) -> Why | None:
-    """A failure that began during a deploy whose restarts were found."""
+    """A failure that began during a deploy with restarts."""
     for deployed, failing in ((a, b), (b, a)):
         if deployed.deploys and failing.spans and not failing.deploys:
             began = failing.spans[0][0]

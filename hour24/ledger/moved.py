@@ -20,7 +20,7 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.record import name_of
 
 PROBED = ("service.control_url", "health.", "endpoints.", "websocket.")
-"""Beginnings of paths in production.toml whose addresses the prober requests."""
+"""Beginnings of paths in production.toml with addresses that the prober requests."""
 
 
 class Change(Struct, frozen=True, kw_only=True):

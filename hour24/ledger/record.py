@@ -48,7 +48,7 @@ class Judged(Struct, frozen=True, kw_only=True):
         evidence: by the objective's names, :func:`~hour24.evidence.to_plain`; of a second witness
             of the same measure, ``NAME@SECTION``.
         took_s: seconds its test took.
-        by: the section of the witness whose answers decided; empty for the first.
+        by: the section of the witness that decided; empty for the first.
     """
 
     id: str

@@ -381,7 +381,7 @@ def _resolved_by(standing: Standing, found: Sequence[Standing]) -> str:
 
 
 def _recounted_by(standing: Standing, found: Sequence[Standing], watch: Watch) -> str:
-    """Return the later PASS whose counters began before the window of this missing answer."""
+    """Return the later PASS with counters that began before the window of this missing answer."""
     missing = standing.outcome == Outcome.INCONCLUSIVE and standing.code in ASKED_AGAIN
     if not missing or standing.window is None or standing.id not in OF_COUNTERS:
         return ""

@@ -43,7 +43,7 @@ class Objective(Struct, frozen=True, kw_only=True):
     needs: ClassVar[Kinds] = {"evidence": Evidence}
     may: ClassVar[Kinds] = {}
     spared: ClassVar[Mapping[str, str]] = {}
-    """Name of an answer whose silence blocks no PASS -> why it could not have shown a FAIL."""
+    """Name of an answer that a PASS can do without -> why it could not have shown a FAIL."""
     together: ClassVar[bool] = False
     """True if the answers of all witnesses are judged at once, by a listing about them."""
 

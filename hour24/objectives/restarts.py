@@ -9,7 +9,7 @@ Rules of this module:
 - An uptime that does not grow by one second per second, or that began before the live deploy,
   cannot show a restart: INCONCLUSIVE, with the reading. A copy of a reading is no reading.
 - A process that lived for less than a probe interval is missed: counts are "at least".
-- Where production.toml plans that workers are recycled, a start after a life of that length is
+- Where production.toml plans that workers are recycled, a start after running for that length is
   within the plan. A start after a shorter life, one that no ended process explains, one of all
   processes at once, and one that the platform reports as a failure exceed it.
 - A new instance next to all the old ones is a scale-out if instances have names; without names it
@@ -272,7 +272,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         if lived is None:
             return ", in place of no process that ended"
         if lived < self.recycles_every_s:
-            return f" after a life of {format_duration(lived)}"
+            return f" after running for {format_duration(lived)}"
         return f", which is not planned, though the process before lived {format_duration(lived)}"
 
     def _plan_text(self, found: Starts) -> list[str]:

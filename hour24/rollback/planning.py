@@ -61,7 +61,7 @@ class Plan:
 
     Args:
         way: ``platform`` or ``git``.
-        watch: name of the watch whose ledger it goes into.
+        watch: name of the watch; its ledger gets the entry.
         platform: where the rollback is done.
         live, good: the deploy that serves now, and the newest earlier one of another commit.
         known: ids of the deploys listed.
@@ -245,7 +245,7 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
 
 
 def platform_of(production: Production, clock: Clock) -> Platform | None:
-    """Return the first witness whose deploys can be rolled back; None if there is none."""
+    """Return the first witness that can roll back deploys; None if there is none."""
     for witness, at in production.described.values():
         if witness.rollback:
             made: Platform = import_lazy(witness.rollback)(at, clock)

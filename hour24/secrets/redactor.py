@@ -136,12 +136,12 @@ class _Values:
         return [each for each in self.begun_in(text) if each[0] in text]
 
     def begun_in(self, text: str) -> list[tuple[str, str]]:
-        """Return those whose first characters are in the text."""
+        """Return the secrets of which the first characters are in the text."""
         heads = self._heads.found_in(text)
         return [each for each in self.pairs if each[0][:LEAST_INSIDE] in heads] if heads else []
 
     def ended_in(self, text: str) -> list[tuple[str, str]]:
-        """Return those whose last characters are in the text."""
+        """Return the secrets of which the last characters are in the text."""
         tails = self._tails.found_in(text)
         return [each for each in self.pairs if each[0][-LEAST_INSIDE:] in tails] if tails else []
 

@@ -172,7 +172,7 @@ def write(folder: Path, root: Path, files: Mapping[str, str]) -> list[Path]:
 
 
 def changed(folder: Path, names: list[str]) -> list[str]:
-    """Return those files whose text is not committed, so that replacing them would lose it."""
+    """Return the uncommitted ones of these files, which replacing would lose."""
     there = [name for name in names if (folder / name).exists()]
     ran = subprocess.run(
         ["git", "-C", str(folder), "status", "--porcelain", "--ignored", "--", *there],

@@ -51,7 +51,7 @@ def lateness(times: Sequence[float], arrivals: Sequence[float | None]) -> float:
 
 
 def count_workers(beats: Sequence[float], every_s: float) -> int:
-    """The number of workers whose beats are interleaved in this stream; 1 when it is one worker's.
+    """The number of workers with beats in this stream; 1 when it is one worker's.
 
     k workers give k beats per period, and the k-th beat after any beat comes one period later.
     """

@@ -201,7 +201,7 @@ class Witness(Struct, frozen=True, kw_only=True):
         inherited: fields that a file may leave to the field of this name in [service].
         addresses: ``(at) -> iterator of (place, text)``: where its fields of role WHERE need more
             than their own text; none: the fields as they are.
-        rollback: ``(at, clock)``: a platform whose deploys can be rolled back; none: it has none.
+        rollback: ``(at, clock)``: a platform that can roll back deploys; None: it cannot.
         repeat: the command that repeats its request by hand, but for its address or statement;
             ``{token}`` is replaced by the variable of the field ``token``.
         advisory: whether what it says is shown and never judged.
