@@ -103,7 +103,7 @@ def test_path_options_are_those_of_the_plugin_that_take_text() -> None:
     """An option of ours that takes a path is joined to it by =."""
     source = (ROOT / "hour24" / "plugin" / "__init__.py").read_text()
     options = set(re.findall(r'add\("(--[\w-]+)"(?!, action="store_true")', source))
-    assert set(hour24_pytest.PATH_OPTIONS) == options - {"--seed", "--hard-limit"}
+    assert set(hour24_pytest.PATH_OPTIONS) == options - {"--seed", "--hard-limit", "--clock-offset"}
     given = ["-m", "hour8", "--target", "/etc/x.toml", "--reports", "/var/reports", "-q"]
     joined = ["-m", "hour8", "--target=/etc/x.toml", "--reports=/var/reports", "-q"]
     assert hour24_pytest.joined(given) == joined

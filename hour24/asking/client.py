@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -106,6 +107,17 @@ class ApiClient:
     def asking(self, what: str, window: Window | None = None) -> Asking:
         """Return a new question to this API."""
         return Asking(self, what, window)
+
+    @contextmanager
+    def attached(self, what: str, window: Window | None = None) -> Iterator[Asking]:
+        """Yield a new question, and attach it to a SourceError that is raised meanwhile."""
+        asking = self.asking(what, window)
+        try:
+            yield asking
+        except SourceError as problem:
+            if problem.question is None:
+                problem.question = asking.question()
+            raise
 
     def redact(self, words: str) -> str:
         """Return ``words`` without our secrets and without control characters."""

@@ -8,14 +8,15 @@ Rules of this module:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from hour24.checkpoint.attempt import Attempt
 from hour24.errors import LedgerError
 from hour24.ledger.record import Record
 
 if TYPE_CHECKING:
-    from hour24.alerts import Signal
+    from hour24.alerts import Message, Signal
     from hour24.probes.lines import Alarm
 
 
@@ -24,42 +25,32 @@ def alert(run: Attempt) -> None:
     from hour24 import alerts
 
     assert run.record is not None
-    calls = run.context.calls
     before = [r for r in run.ledger.records() if _order(r) != _order(run.record)]
     message = alerts.next_message(run.record, before)
-    if message is None or not calls.alert_urls:
-        return
-    if calls.withheld:
-        run.trouble.append(f"{calls.withheld}; this would be sent: {message.title}")
-        return
-    problems = alerts.send(message, calls.alert_urls)
-    run.trouble += problems
-    entry = {
-        "at": run.context.clock.now(),
-        "by": "hour24",
-        "because": message.title,
-        "hour": run.checkpoint.hour,
-        "attempt": run.attempt,
-        "addresses": len(calls.alert_urls),
-        "problems": [run.redactor.text(problem) for problem in problems],
-    }
-    try:
-        run.ledger.append("alert", entry)
-    except LedgerError as problem:
-        run.trouble.append(f"the alert is not in the ledger: {problem}")
+    if message is not None:
+        more = {"hour": run.checkpoint.hour, "attempt": run.attempt}
+        _send(run, message, "hour24", more)
 
 
 def send_alarm(run: Attempt, alarm: Alarm) -> None:
     """Send an alarm to people, and record the result in the ledger."""
     from hour24 import alerts
 
-    calls, service = run.context.calls, run.production.service
+    service = run.production.service
     on_call = [
         {"role": each.role, "name": each.name, "reach": each.reach}
         for each in run.production.contacts
         if "call" in each.role
     ]
     message = alerts.alarm_message(alarm, f"{service.name} {service.environment}", on_call)
+    _send(run, message, "hour24 probe", {})
+
+
+def _send(run: Attempt, message: Message, by: str, more: Mapping[str, Any]) -> None:
+    """Send a message to the addresses of this context, and record the result in the ledger."""
+    from hour24 import alerts
+
+    calls = run.context.calls
     if not calls.alert_urls:
         return
     if calls.withheld:
@@ -69,8 +60,9 @@ def send_alarm(run: Attempt, alarm: Alarm) -> None:
     run.trouble += problems
     entry = {
         "at": run.context.clock.now(),
-        "by": "hour24 probe",
+        "by": by,
         "because": message.title,
+        **more,
         "addresses": len(calls.alert_urls),
         "problems": [run.redactor.text(problem) for problem in problems],
     }

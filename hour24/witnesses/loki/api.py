@@ -17,9 +17,8 @@ Source: loki-http-api.md; pkg/loghttp/query.go; pkg/logql/engine.go.
 from __future__ import annotations
 
 import base64
-import contextlib
 import math
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -27,7 +26,7 @@ from msgspec import Struct
 from hour24.asking.answers import is_within, misread, read_answer
 from hour24.asking.client import OWN_CREDENTIAL, ApiClient, Asking
 from hour24.clock import Clock
-from hour24.errors import SourceError, SourceIncomplete
+from hour24.errors import SourceIncomplete
 from hour24.text import one_line
 from hour24.watch import Window
 from hour24.witnesses.loki import LokiAt
@@ -97,16 +96,9 @@ class Api:
             self._headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
             self._headers[OWN_CREDENTIAL] = "1"
 
-    @contextlib.contextmanager
-    def asking(self, what: str, window: Window) -> Iterator[Asking]:
-        """Yield a question, and attach it to any SourceError raised meanwhile."""
-        asking = self.client.asking(what, window)
-        try:
-            yield asking
-        except SourceError as problem:
-            if problem.question is None:
-                problem.question = asking.question()
-            raise
+    def asking(self, what: str, window: Window) -> AbstractContextManager[Asking]:
+        """Return a question that is attached to any SourceError raised meanwhile."""
+        return self.client.attached(what, window)
 
     def lines(
         self, asking: Asking, window: Window, filters: str, most: int

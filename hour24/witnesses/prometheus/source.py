@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -473,16 +473,9 @@ class Prometheus:
             )
         return next(iter(newest.values()))
 
-    @contextmanager
-    def _asking(self, what: str, window: Window | None = None) -> Iterator[Asking]:
-        """Yield a question, and attach it to any SourceError raised meanwhile."""
-        asking = self._engine.client.asking(what, window)
-        try:
-            yield asking
-        except SourceError as problem:
-            if problem.question is None:
-                problem.question = asking.question()
-            raise
+    def _asking(self, what: str, window: Window | None = None) -> AbstractContextManager[Asking]:
+        """Return a question that is attached to any SourceError raised meanwhile."""
+        return self._engine.client.attached(what, window)
 
 
 Group = dict[float, list[Counter]]

@@ -11,8 +11,8 @@ Rules of this module:
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -56,16 +56,9 @@ class ServiceApi(NamedTuple):
             f"expected service {self.at.service} of {self.at.owner}, got none that the token sees"
         )
 
-    @contextlib.contextmanager
-    def asking(self, what: str, window: Window) -> Iterator[Asking]:
-        """Yield a question, and attach it to any SourceError raised meanwhile."""
-        asking = self.client.asking(what, window)
-        try:
-            yield asking
-        except SourceError as problem:
-            if problem.question is None:
-                problem.question = asking.question()
-            raise
+    def asking(self, what: str, window: Window) -> AbstractContextManager[Asking]:
+        """Return a question that is attached to any SourceError raised meanwhile."""
+        return self.client.attached(what, window)
 
     def document(self, asking: Asking, path: str, params: Params = ()) -> Any:
         """Return the JSON document at ``path``."""

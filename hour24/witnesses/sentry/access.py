@@ -12,7 +12,7 @@ Rules of this module:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import requests
@@ -73,15 +73,9 @@ class Access:
         self.traced: bool | None = None
         self._environment_known = False
 
-    @contextmanager
-    def asking(self, what: str, window: Window | None = None) -> Iterator[Asking]:
-        """Yield a question, and attach it to any SourceError raised meanwhile."""
-        asking = self.client.asking(what, window)
-        try:
-            yield asking
-        except SourceError as problem:
-            problem.question = asking.question()
-            raise
+    def asking(self, what: str, window: Window | None = None) -> AbstractContextManager[Asking]:
+        """Return a question that is attached to any SourceError raised meanwhile."""
+        return self.client.attached(what, window)
 
     def visible_project(self) -> str:
         """Return the project's id, once Sentry has shown that the token sees it.

@@ -11,8 +11,7 @@ Source: Supabase's management API, ``/v1/projects/{ref}/health`` and ``.../confi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -20,7 +19,7 @@ from msgspec import Struct
 from hour24.asking.answers import Count, Time, misread, read_answer, stamp
 from hour24.asking.client import BUDGET_S, ApiClient, Asking
 from hour24.clock import Clock
-from hour24.errors import SourceError, SourceIncomplete, SourceMisread
+from hour24.errors import SourceIncomplete, SourceMisread
 from hour24.evidence import Listing
 from hour24.witnesses.supabase import SupabaseAt
 
@@ -137,12 +136,6 @@ class Supabase:
             }
             return Listing(question=asking.question(), what="readings", items=(item,), seen=1)
 
-    @contextmanager
-    def _asking(self, what: str) -> Iterator[Asking]:
-        """Yield a question, and attach it to any SourceError raised meanwhile."""
-        asking = self._client.asking(what)
-        try:
-            yield asking
-        except SourceError as problem:
-            problem.question = asking.question()
-            raise
+    def _asking(self, what: str) -> AbstractContextManager[Asking]:
+        """Return a question that is attached to any SourceError raised meanwhile."""
+        return self._client.attached(what)
