@@ -49,8 +49,9 @@ lock: $(VENV)/.tests  ## write the locks of hashes from requirements*.txt
 	$(BIN)/$(LOCK) requirements.txt requirements-build.txt --output-file requirements.lock
 	$(BIN)/$(LOCK) requirements-dev.txt requirements-build.txt --output-file requirements-dev.lock
 
-runbook: $(VENV)/.product  ## write docs/RUNBOOK.md from the criteria
+runbook: $(VENV)/.product  ## write docs/RUNBOOK.md and docs/CRITERIA.md from the code
 	$(BIN)/python -m hour24 runbook > docs/RUNBOOK.md
+	$(BIN)/python -m hour24 runbook --criteria > docs/CRITERIA.md
 
 schema: $(VENV)/.product  ## write schemas/production.schema.json from the structs
 	$(BIN)/python -m hour24 schema > schemas/production.schema.json

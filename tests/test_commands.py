@@ -15,8 +15,10 @@ import msgspec
 import pytest
 
 from hour24 import __version__ as hour24_version
+from hour24.codes import CODES
 from hour24.commands.ci import annotation, summary
 from hour24.commands.line import COMMANDS, GROUPS
+from hour24.commands.playbook import ENTRIES
 from hour24.commands.watching import _first_of
 from hour24.ledger.book import Ledger
 from tests import small_watch as small
@@ -296,6 +298,33 @@ def test_what_cannot_be_used_is_refused_in_a_line(arguments: tuple[str, ...], sa
 def test_the_runbook_is_the_one_that_the_criteria_write() -> None:
     """docs/RUNBOOK.md is generated; whoever changes a criterion runs ``make runbook``."""
     assert hour24("runbook").stdout == (ROOT / "docs" / "RUNBOOK.md").read_text("utf-8")
+    written = (ROOT / "docs" / "CRITERIA.md").read_text("utf-8")
+    assert hour24("runbook", "--criteria").stdout == written
+
+
+def test_each_code_of_a_fail_has_one_entry_in_the_runbook() -> None:
+    """Customers, first three commands, usual causes, rollback, whom to call; escalation first."""
+    wanted = sorted(name for name, code in CODES.items() if code.of in ("FAIL", "either"))
+    assert sorted(name for entry in ENTRIES for name in entry.codes) == wanted
+    text = (ROOT / "docs" / "RUNBOOK.md").read_text("utf-8")
+    heads = re.findall(r"^## (.*)", text, re.MULTILINE)
+    assert heads[0] == "Escalation"
+    for name in wanted:
+        assert f'<a id="{name}"></a>' in text
+
+
+@pytest.mark.parametrize(
+    "shown", sorted({each for entry in ENTRIES for each in entry.commands if "hour24" in each})
+)
+def test_each_command_of_the_runbook_is_understood_as_printed(shown: str, tmp_path: Path) -> None:
+    """With its placeholders it fails for want of a watch, never because of its options."""
+    words = shlex.split(shown)[3:]
+    command = (sys.executable, "-m", "hour24", *words)
+    ended = ran(*command, folder=tmp_path, PYTHONPATH=str(ROOT))
+    assert "no such option" not in ended.stdout.lower(), ended.stdout
+    assert "expected COMMAND" not in ended.stdout
+    assert "unexpected" not in ended.stdout.lower(), ended.stdout
+    assert "Traceback" not in ended.stdout
 
 
 def test_a_ci_service_needs_none_of_its_own_syntax(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ LONGEST_FIRST = "|".join(sorted(map(re.escape, EXCLUDED), key=len, reverse=True)
 WORD = re.compile(rf"(?<![\w/-])(?:{LONGEST_FIRST})(?![\w-]|\.md)", re.IGNORECASE)
 NAMES = frozenset({"WITNESS", "Witness"})
 """Names that the author of a witness writes in code."""
-PAGES = ("README.md", "docs/RUNBOOK.md", "docs/REFERENCE.md")
+PAGES = ("README.md", "docs/CRITERIA.md", "docs/RUNBOOK.md", "docs/REFERENCE.md")
 TEMPLATES = sorted((ROOT / "hour24" / "report" / "templates").glob("*.j2"))
 SPOKEN = re.compile(r'(?:aria-label|title|alt|content|placeholder)="([^"]*)"')
 """Attributes that a browser shows or reads out."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
+import click
+
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.codes import CODES
 from hour24.commands.line import command
+from hour24.commands.playbook import ENTRIES
 from hour24.criteria import CRITERIA, Criterion, due
 from hour24.rehearsal.faults import FAULTS
 from hour24.shipped import COMMAND
@@ -30,9 +33,10 @@ LANES = {"witness": "source"}
 
 
 @command("Writes docs/RUNBOOK.md from the criteria to standard output; CI compares the two.")
-def runbook() -> int:
+@click.option("--criteria", is_flag=True, help="write docs/CRITERIA.md, the maintainers' part")
+def runbook(criteria: bool) -> int:
     """Write the runbook to standard output."""
-    sys.stdout.write("\n".join(_lines()) + "\n")
+    sys.stdout.write("\n".join(_criteria() if criteria else _lines()) + "\n")
     return 0
 
 
@@ -46,23 +50,61 @@ def schema() -> int:
 
 
 def _lines() -> Iterator[str]:
-    yield from _head()
+    yield "# Runbook"
+    yield ""
+    yield f"<!-- written by `{COMMAND} runbook`; change the code, then run it again -->"
+    yield ""
+    yield "What to do when a check fails. What each check asks, and how it is proven, is in"
+    yield "[CRITERIA.md](CRITERIA.md)."
+    yield from _escalation()
+    yield from _entries()
+    yield from _codes("When a check could not be measured", "INCONCLUSIVE", "either")
+    yield ""
+    yield from _day()
+
+
+def _criteria() -> Iterator[str]:
+    yield "# Criteria"
+    yield ""
+    yield f"<!-- written by `{COMMAND} runbook --criteria`; change the criteria, then run it -->"
+    yield ""
+    yield "For maintainers: when each check is due, what it asks, and how the rehearsal proves that"
+    yield "it can fail and can report missing data. What to do then: [RUNBOOK.md](RUNBOOK.md)."
     group = ""
     for criterion in CRITERIA.values():
         if criterion.group != group:
             group = criterion.group
-            yield from ("", f"### {group}")
+            yield from ("", f"## {group}")
         yield from _criterion(criterion)
-    yield from _codes("When a criterion fails", "FAIL", "either")
-    yield from _codes("When a criterion is INCONCLUSIVE", "INCONCLUSIVE", "either")
-    yield from _escalation()
 
 
-def _head() -> Iterator[str]:
-    yield "# Runbook"
+def _entries() -> Iterator[str]:
     yield ""
-    yield f"<!-- written by `{COMMAND} runbook`; change the criteria, then run it again -->"
+    yield "## When a check fails"
     yield ""
+    yield "Find the code on the page or in the terminal. Capitals are to be filled in."
+    for entry in ENTRIES:
+        yield ""
+        yield f"### {entry.title}"
+        yield ""
+        yield from (f'<a id="{name}"></a>' for name in entry.codes)
+        yield ""
+        yield f"- For customers: {entry.customers}"
+        yield "- First three commands:"
+        yield ""
+        yield from (f"      {each}" for each in entry.commands)
+        yield ""
+        yield f"- Usual causes: {entry.causes}."
+        yield f"- Roll back: {entry.rollback}."
+        yield f"- Call: {entry.call}."
+        yield ""
+        yield "| code | what it means | what to do |"
+        yield "|---|---|---|"
+        for name in entry.codes:
+            yield f"| `{name}` | {CODES[name].means} | {CODES[name].advice} |"
+
+
+def _day() -> Iterator[str]:
     yield "## The day"
     yield ""
     yield "| hour | command | criteria due |"
@@ -70,8 +112,7 @@ def _head() -> Iterator[str]:
     for hour in CHECKPOINTS:
         yield f"| {hour} | `pytest -m hour{hour}` | {len(due(hour))} |"
     yield ""
-    yield from (BEFORE, "", EACH, "")
-    yield "## Criteria"
+    yield from (BEFORE, "", EACH)
 
 
 def _criterion(criterion: Criterion) -> Iterator[str]:
@@ -83,7 +124,7 @@ def _criterion(criterion: Criterion) -> Iterator[str]:
         "now": "at the time of the run",
     }
     yield ""
-    yield f"#### {criterion.id}"
+    yield f"### {criterion.id}"
     yield ""
     yield f"{criterion.sentence}."
     yield ""
