@@ -35,6 +35,8 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "prober": ((), ("--seconds", "10")),
     "probe_files": ((), ("--hours", "6")),
     "redaction": ((), ()),
+    "samples": ((), ("--quick",)),
+    "traps": ((), ()),
     "healthy": (("--rehearsals", "200"), ("--rehearsals", "4")),
 }
 """Name -> arguments, and those of ``--quick``."""

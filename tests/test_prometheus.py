@@ -229,7 +229,7 @@ def test_bounds_are_numbers() -> None:
     found = buckets.merged([grown, old], "here")
     assert found.above == {1.0: (11, 11)}
     assert buckets.around([0.1, 1.0, 0.25, math.inf], 0.2) == [0.1, 0.25]
-    assert buckets.around([0.1, 1.0], 1) == [1.0]
+    assert buckets.around([0.1, 0.5, 1.0, 2.0], 1) == [0.5, 1.0]
 
 
 def test_buckets_that_fall_are_refused() -> None:
@@ -626,12 +626,7 @@ BAD: dict[str, tuple[Fake, str, str, str]] = {
         "source_misread",
         "in epoch seconds",
     ),
-    "no limit of memory": (
-        Fake(healthy()),
-        "memory_limit",
-        "not_described",
-        "memory_limit_mb",
-    ),
+    "no limit of memory": (Fake(healthy()), "memory_limit", "no_data", "memory_limit_mb"),
 }
 
 
@@ -756,3 +751,24 @@ def test_every_preset_names_what_selects_a_service() -> None:
         assert names.service, preset
         assert names.responses, preset
     assert set(WHAT) == set(Names.__struct_fields__)
+
+
+def test_a_series_under_new_labels_is_no_birth() -> None:
+    """Its first value is what the old one had counted: a bracket, not 960 failures at once."""
+    moved = [
+        *without("http_requests_total"),
+        *(
+            Known(
+                "http_requests_total",
+                {**JOB, "code": code, "zone": zone},
+                [(t, v) for t, v in series("x", lambda i: i + 5000).samples if keep(t)],
+            )
+            for code in ("200", "500")
+            for zone, keep in (
+                ("", lambda t: t < START + HOUR),
+                ("eu", lambda t: t >= START + HOUR),
+            )
+        ),
+    ]
+    counts = asked_of(Fake(moved))
+    assert counts.bad < 960 < counts.bad_most

@@ -48,14 +48,15 @@ def bound_of(text: str, where: str) -> float:
 
 
 def around(bounds: Iterable[float], target: float) -> list[float]:
-    """Return the bounds that decide about a target: itself, or those on both sides of it."""
+    """Return the bounds that decide about a target: itself, or those on both sides of it.
+
+    The next smaller one is always there: it shows whether the buckets grow with their bounds.
+    """
     finite = sorted({each for each in bounds if math.isfinite(each)})
     exact = [each for each in finite if math.isclose(each, target, rel_tol=1e-9)]
-    if exact:
-        return exact
-    below = [each for each in finite if each < target]
-    beyond = [each for each in finite if each > target]
-    return below[-1:] + beyond[:1]
+    below = [each for each in finite if each < target and each not in exact]
+    beyond = [each for each in finite if each > target and each not in exact]
+    return below[-1:] + (exact or beyond[:1])
 
 
 def merged(groups: Sequence[dict[float, list[Counter]]], where: str) -> Above:

@@ -11,6 +11,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -35,6 +36,8 @@ from hour24.witnesses.prometheus.presets import REPLICAS, SELECTED, names_of, op
 
 BACK_S = 3900.0
 """How far before a window its base is searched: over a gap of an hour."""
+RENAMED_S = 300.0
+"""A series that begins this soon after another of its instance ended may continue it."""
 NAMED = 3
 HOUR = timedelta(hours=1)
 Folded = TypeVar("Folded", Counter, Gauge)
@@ -189,8 +192,8 @@ class Reader:
         series: dict[Key, Folded] = {}
         seen: dict[Target, set[float]] = {}
         for piece in self.engine.raw(asking, match, start - back_s, end):
-            for each in piece:
-                key = tuple(sorted(each.metric.items()))
+            for each in sorted(piece, key=lambda one: one.values[0] if one.values else (0.0, "")):
+                key = _key(each.metric)
                 if key not in series:
                     series[key] = into()
                 series[key].add(each.values, f"{asking.where}: {found.metric}")
@@ -232,6 +235,9 @@ class Reader:
         )
         presence = self.presence(asking, window) or self.presence_of(seen, window)
         began = self.began(asking, window)
+        ends: dict[Target, list[float]] = {}
+        for key, counter in series.items():
+            ends.setdefault(self.target(dict(key)), []).append(counter.last_t)
         kept: list[tuple[dict[str, str], Counter]] = []
         for key, counter in series.items():
             labels = dict(key)
@@ -239,7 +245,11 @@ class Reader:
             if not presence.is_read(target):
                 continue
             starts = [at for at in began.get(target[0], ()) if at >= start]
-            counter.settle(presence.first.get(target), max(starts, default=None))
+            renamed = counter.birth is not None and any(
+                0.0 < counter.birth[0] - at <= RENAMED_S for at in ends.get(target, ())
+            )
+            seen_at = None if renamed else presence.first.get(target)
+            counter.settle(seen_at, max(starts, default=None))
             kept.append((labels, counter))
         check_counters((c for _, c in kept), found.metric, asking.where, whole=True)
         self.check_presence(asking, presence, window)
@@ -255,13 +265,16 @@ class Reader:
         presence: Presence,
         window: Window,
     ) -> None:
-        """Raises: SourceIncomplete, when an instance that lived long has none of the series."""
-        have = {self.target(labels)[0] for labels, _ in kept}
+        """Raises: SourceIncomplete, when an instance has lived for long without the metric."""
+        latest: dict[str, float] = {}
+        for labels, counter in kept:
+            name = self.target(labels)[0]
+            latest[name] = max(latest.get(name, -math.inf), counter.last_t)
         start = window.start.timestamp()
         without = [
             life.name
             for life in presence.lives
-            if life.name not in have and life.last - max(start, life.first) >= SILENT_S
+            if life.last - max(start, life.first, latest.get(life.name, -math.inf)) >= SILENT_S
         ]
         if without:
             asking.refuse(
@@ -356,6 +369,15 @@ class Reader:
                     if all(abs(began - one) > 2.0 for one in known):
                         known.append(began)
         return {name: sorted(times) for name, times in starts.items()}
+
+
+def _key(labels: Mapping[str, str]) -> Key:
+    """Return the labels of a series; a bucket's bound as a number, however it is spelled."""
+    named = dict(labels)
+    if "le" in named:
+        with contextlib.suppress(ValueError):
+            named["le"] = f"{float(named['le']):g}"
+    return tuple(sorted(named.items()))
 
 
 def _note(asking: Asking, lines: list[str]) -> None:
