@@ -285,6 +285,19 @@ CODES: dict[str, Code] = {
         "Check the inbound filters and the quota of the project.",
     ),
     # health
+    "certificate_invalid": _fail(
+        "Clients that check certificates refuse the service's.",
+        "Renew it, send its whole chain, or serve the certificate of this host; then check with "
+        "`openssl s_client -connect HOST:443 -servername HOST`.",
+    ),
+    "certificate_expires": _fail(
+        "A certificate ends too soon after the launch.",
+        "Renew it now, or find out why its renewal failed.",
+    ),
+    "certificate_unseen": _open(
+        "No TLS connection to an address of the service came about, so its certificate is unknown.",
+        "Check the address and its port from the machine that runs hour24.",
+    ),
     "no_answer": _fail(
         "The service did not answer, though the control address did.",
         _LOGS,

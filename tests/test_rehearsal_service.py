@@ -28,7 +28,7 @@ from hour24.rehearsal import run, serve
 from hour24.rehearsal.client import Rehearsal
 from hour24.rehearsal.clock import RehearsalClock
 from hour24.rehearsal.postgres import PostgresServer, find_postgres
-from hour24.rehearsal.vendors.counterpart import counterparts
+from hour24.rehearsal.vendors.counterpart import served as served_counterparts
 
 T0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
 NOW = T0 + timedelta(hours=4)
@@ -109,9 +109,7 @@ def test_its_production_toml_is_whole(production: config.Production):
     assert set(production.endpoints) == {"health", "calls", "webhooks", "assistants"}
     assert production.websocket is not None
     assert production.jobs is not None
-    assert set(production.described) == {
-        name for name, each in counterparts().items() if not each.apart
-    }
+    assert set(production.described) == set(served_counterparts())
     assert len(production.normal) == len(production.critical) == 4
     assert len(production.witnesses["status_pages"]) == 4
     assert production.contacts
@@ -408,7 +406,7 @@ def test_what_came_up_before_is_stopped(monkeypatch, part, stopped):
         return SimpleNamespace(stop=lambda: ended.append(name), ready=ready)
 
     monkeypatch.setattr(serve, "Backend", lambda world: part_of("backend"))
-    monkeypatch.setattr(serve, "counterparts", lambda: {"first": "first", "second": "second"})
+    monkeypatch.setattr(serve, "served", lambda: {"first": "first", "second": "second"})
     monkeypatch.setattr(
         serve,
         "server_of",

@@ -44,6 +44,14 @@ def control(inquiry: Inquiry) -> Answer:
     return inquiry.health.control()
 
 
+@question("tls", now=True)
+def certificates(inquiry: Inquiry) -> Answer:
+    """The certificates of the service's addresses, and of the control address."""
+    from hour24.sources.certificates import certificates as seen
+
+    return seen(inquiry.production, inquiry.clock)
+
+
 @question("latency", now=True, each=True)
 def latency_samples(inquiry: Inquiry) -> Answer:
     """A short series of requests to each endpoint, sent by a separate process."""

@@ -26,6 +26,7 @@ from hour24.config.production import (
     Repository,
     Schedule,
     Service,
+    Tls,
     WebSocketTarget,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "Repository",
     "Schedule",
     "Service",
+    "Tls",
     "WebSocketTarget",
     "asking_digest",
     "launch_problem",

@@ -37,6 +37,7 @@ from hour24.config.production import (
     Repository,
     Schedule,
     Service,
+    Tls,
     WebSocketTarget,
     Without,
 )
@@ -329,16 +330,21 @@ class _Reading:
             jobs=_convert(Jobs, jobs) if jobs else None,
             memory=_convert(Memory, data.get("memory", {})),
             process=_convert(Process, data.get("process", {})),
+            tls=_convert(Tls, data.get("tls", {})),
             described={
                 section: describe(section, witness) for section, witness in self.described.items()
             },
             normal=tuple(_convert(IssueClass, each) for each in issues.get("normal", [])),
             critical=tuple(_convert(IssueClass, each) for each in issues.get("critical", [])),
             contacts=tuple(_convert(Contact, each) for each in data.get("contacts", [])),
-            criteria=without.left_out(
-                _without(data),
-                {n: _convert(Applies, each) for n, each in data.get("criteria", {}).items()},
-                self.described,
+            criteria=without.unencrypted(
+                data,
+                base,
+                without.left_out(
+                    _without(data),
+                    {n: _convert(Applies, each) for n, each in data.get("criteria", {}).items()},
+                    self.described,
+                ),
             ),
             schedule=_convert(Schedule, data.get("schedule", {})),
             repository=_convert(Repository, data.get("repository", {})),

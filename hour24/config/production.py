@@ -318,6 +318,37 @@ class Process(Struct, frozen=True, kw_only=True):
     ] = 0.0
 
 
+class Tls(Struct, frozen=True, kw_only=True):
+    renews_itself: Annotated[
+        bool,
+        Meta(
+            description="Whether the service's certificates are renewed without a person: then a "
+            "third of their lifetime must be left, not 14 days after the launch."
+        ),
+    ] = False
+    addresses: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Meta(title="an https or wss address", pattern=r"^(https|wss)://[^\s/?#]+(/\S*)?$"),
+            ],
+            ...,
+        ],
+        Meta(
+            description="More addresses of the service whose certificates are checked, such as "
+            "other domains.",
+            title="a list of addresses",
+        ),
+    ] = ()
+    ca: Annotated[
+        str,
+        Meta(
+            description="Path of a file with more roots that are trusted, in PEM.",
+            title="the path of a file",
+        ),
+    ] = ""
+
+
 class Contact(Struct, frozen=True, kw_only=True):
     role: Annotated[str, Meta(description="Such as tech lead, devops, on call.", pattern=r"\S")]
     name: Annotated[str, Meta(description="A person.", title="a person's name", pattern=r"\S")]
@@ -476,6 +507,7 @@ class Production(Struct, frozen=True, kw_only=True):
     jobs: Jobs | None = None
     memory: Memory = Memory()
     process: Process = Process()
+    tls: Tls = Tls()
     described: dict[str, Described] = {}
     normal: tuple[IssueClass, ...] = ()
     critical: tuple[IssueClass, ...] = ()

@@ -26,6 +26,7 @@ from hour24.config.production import (
     Repository,
     Schedule,
     Service,
+    Tls,
     WebSocketTarget,
     Without,
 )
@@ -116,6 +117,7 @@ def core() -> dict[str, Any]:
         "jobs": part(Jobs, "The heartbeat of background jobs in the logs."),
         "memory": part(Memory, "Memory of the service's instances."),
         "process": part(Process, "Worker processes that are replaced by plan."),
+        "tls": part(Tls, "The certificates of the service's addresses."),
         "issues": _table(
             "Classes of errors. An error that matches none is unclassified, and a person must "
             "classify it.",

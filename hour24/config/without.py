@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from hour24.config.form import nearest
 from hour24.config.problems import Problems
 from hour24.config.production import Applies, Without
-from hour24.criteria import CRITERIA
+from hour24.criteria import CRITERIA, tls
 from hour24.witnesses import registry
-from hour24.witnesses.port import Measure, Witness
+from hour24.witnesses.port import INSTEAD, Measure, Witness
 
 OF_SERVICE = {"websocket": "websocket", "latenc": "endpoints", "server_times": "endpoints"}
 """Beginning of a question's name -> the section that describes what it asks."""
@@ -73,6 +74,7 @@ def left_out(
     if stated is None:
         return dict(criteria)
     provided = {measure for one in described.values() for measure in one.measures}
+    provided |= {one for one, other in INSTEAD.items() if other in provided}
     absent = _measures(stated.sources) - provided
     out = Applies(applies=False, because=stated.because)
     found = dict(criteria)
@@ -89,6 +91,27 @@ def left_out(
             found[one.id] = out
             gone.add(one.id)
     return found
+
+
+def unencrypted(
+    data: Mapping[str, Any], base: str, criteria: Mapping[str, Applies]
+) -> dict[str, Applies]:
+    """Return the criteria, without that of certificates where no address of the service has one.
+
+    Args:
+        data: of the file.
+        base: address that paths are below.
+    """
+    tables = [data["health"], *data.get("endpoints", {}).values()]
+    tables += [data["websocket"]] if data.get("websocket") else []
+    stated = [str(each["url"]) for each in tables]
+    urls = [f"{base}{url}" if url.startswith("/") else url for url in stated]
+    urls += data.get("tls", {}).get("addresses", [])
+    encrypted = any(each.startswith(("https://", "wss://")) for each in urls)
+    if encrypted or tls.EXPIRY.id in criteria:
+        return dict(criteria)
+    because = "no address of the service is https or wss"
+    return {**criteria, tls.EXPIRY.id: Applies(applies=False, because=because)}
 
 
 def _measures(sources: Iterable[str]) -> set[Measure]:

@@ -22,13 +22,25 @@ from hour24.criteria import (
     logs,
     process,
     signoff,
+    tls,
     websocket,
 )
 from hour24.criteria.criterion import Criterion, own_criterion
 
 __all__ = ["CRITERIA", "DAILY", "EIGHT", "Criterion", "due", "known", "own_criterion"]
 
-_OF_A_CHECKPOINT = (health, errors, logs, process, latency, database, websocket, baseline, signoff)
+_OF_A_CHECKPOINT = (
+    health,
+    tls,
+    errors,
+    logs,
+    process,
+    latency,
+    database,
+    websocket,
+    baseline,
+    signoff,
+)
 CRITERIA = {one.id: one for group in _OF_A_CHECKPOINT for one in group.CRITERIA}
 """Id -> criterion, in the order of the page."""
 _DAILY_ONLY = {one.id: one for one in daily.CRITERIA}

@@ -8,6 +8,7 @@ Rules of this package:
 
 from hour24.objectives import (
     beats,
+    certificates,
     database,
     errors,
     feed,
@@ -27,6 +28,7 @@ from hour24.objectives import (
 
 __all__ = [
     "beats",
+    "certificates",
     "database",
     "errors",
     "feed",

@@ -27,6 +27,7 @@ _FORM = re.compile(r"([a-z_]+)(?:@(-?\d+(?:\.\d+)?)(?:\.\.(-?\d+(?:\.\d+)?))?)?"
 _SYSTEM = {
     "backend_down": Kind("the service answers no request; the platform counts 502", 0.5),
     "bad_deploy": Kind("a new deploy fails 30 % of requests, until it is rolled back"),
+    "certificate_untrusted": Kind("the service's certificate is of no known root"),
     "bad_timestamp": Kind("the health document's timestamp is three hours old"),
     "baseline_gone": Kind("health, endpoints and the database are down: no baseline possible"),
     "crash_loop": Kind("every instance dies every 7 minutes, for 2 hours", 2.0),
@@ -60,6 +61,7 @@ _SYSTEM = {
 }
 _WITNESSES = {
     "network_down": Kind("neither the service nor the control address can be reached", None, True),
+    "certificate_unseen": Kind("no TLS connection to the service comes about", None, True),
     "no_prober": Kind("no prober is running", None, True),
     "no_traffic": Kind("the platform counts no requests at all", None, True),
     "prober_gap": Kind("the prober stops for 40 minutes", 0.6667, True),

@@ -29,7 +29,8 @@ from hour24.rehearsal.backend import Backend
 from hour24.rehearsal.faults import parse_faults
 from hour24.rehearsal.postgres import PostgresMissing
 from hour24.rehearsal.timing import ENDPOINTS
-from hour24.rehearsal.vendors.counterpart import counterparts
+from hour24.rehearsal.tls import TlsAddress
+from hour24.rehearsal.vendors.counterpart import served
 from hour24.rehearsal.vendors.database.server import Database
 from hour24.rehearsal.vendors.part import Part, server_of
 from hour24.rehearsal.vendors.web import Refused, Reply, Request, Vendor
@@ -100,12 +101,11 @@ class Production:
     ) -> None:
         self.world = World(seed, faults, t0, now, packaged=packaged)
         self._backend = Backend(self.world)
+        self._tls = TlsAddress(self.world)
         self._parts: dict[str, Part] = {}
         with contextlib.ExitStack() as undone:
             undone.callback(self.stop)
-            for name, each in counterparts().items():
-                if each.apart:
-                    continue
+            for name, each in served().items():
                 self._parts[name] = server_of(each)(self.world)
             self._backend.ready()
             undone.pop_all()
@@ -114,6 +114,7 @@ class Production:
     def describe(self) -> dict[str, Any]:
         """Write production.toml; return what is printed about it."""
         urls = {name: self._backend.url(name) for name in (*ENDPOINTS, "control", "websocket")}
+        urls["tls"] = self._tls.url
         sections = {name: part.section() for name, part in self._parts.items()}
         database = self._parts["database"]
         assert isinstance(database, Database)
@@ -136,6 +137,7 @@ class Production:
         """End everything, the newest first."""
         for part in reversed(self._parts.values()):
             part.stop()
+        self._tls.stop()
         self._backend.stop()
 
 

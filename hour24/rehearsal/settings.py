@@ -15,6 +15,7 @@ from typing import Any
 from hour24.rehearsal import data
 from hour24.rehearsal.lines import WORKERS
 from hour24.rehearsal.timing import ENDPOINTS
+from hour24.rehearsal.tls import ROOT
 from hour24.rehearsal.vendors.part import Section
 
 TIMEOUT_S = 2.0
@@ -28,7 +29,7 @@ def production_toml(urls: Mapping[str, str], schema: str, witnesses: Mapping[str
     """Return the file's content.
 
     Args:
-        urls: of the endpoints by name, ``control``, ``websocket``.
+        urls: of the endpoints by name, ``control``, ``websocket``, ``tls``.
         schema: path of the health document's schema.
         witnesses: the section of each by its name, in the order of the file.
     """
@@ -76,6 +77,7 @@ def production_toml(urls: Mapping[str, str], schema: str, witnesses: Mapping[str
             {"pattern": rf"heartbeat worker=(?P<worker>{'|'.join(WORKERS)})"},
         ),
         ("[memory]", {"metric": "rss"}),
+        ("[tls]", {"addresses": [urls["tls"]], "ca": str(ROOT)}),
         *(table for name, section in witnesses.items() for table in _tables(name, section)),
         ("[schedule]", {"source_budget_s": 60.0}),
     ]

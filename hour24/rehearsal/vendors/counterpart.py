@@ -88,6 +88,11 @@ def counterparts() -> dict[str, Counterpart]:
     return dict(sorted(found.items(), key=lambda one: (one[1].rank, one[0])))
 
 
+def served() -> dict[str, Counterpart]:
+    """Return those that a rehearsal serves and describes."""
+    return {name: each for name, each in counterparts().items() if not each.apart}
+
+
 def of(name: str) -> Counterpart:
     """Return the counterpart of a witness."""
     found = importlib.import_module(f"{__package__}.{name}").COUNTERPART
