@@ -27,7 +27,9 @@ from hour24.errors import (
     SourceError,
     SourceTimeout,
 )
-from hour24.evidence import Counts, spread, to_plain
+from hour24.evidence import Counts, Listing, Question, spread, to_plain
+from hour24.objectives.errors import EventsBelow, NoNewIssue
+from hour24.objectives.feed import NothingDropped
 from hour24.objectives.rates import RateBelow
 from hour24.secrets import Secret
 from hour24.verdict import Outcome
@@ -243,6 +245,72 @@ def test_a_measure_that_was_answered_before_and_is_gone_is_silence(earlier: bool
     verdict = RateBelow(limit=0.01).judge(evidence)
     assert verdict.outcome == (Outcome.INCONCLUSIVE if earlier else Outcome.PASS)
     assert ("though it answered at hour 0" in verdict.reason) == earlier
+
+
+class Tracker:
+    """An error tracker whose lists and counts may contradict each other."""
+
+    def __init__(self, events: int, issues: int, accepted: int) -> None:
+        self.found = {"events": events, "issues": issues, "accepted": accepted}
+        self.asked: list[str] = []
+
+    def __call__(self, at: Any, clock: Any, *, budget_s: float) -> Tracker:
+        return self
+
+    def question(self) -> Question:
+        return msgspec.structs.replace(small.asked(8), source="sentry", window=POINT.settled)
+
+    def error_events(self, window: Any) -> Listing:
+        self.asked.append("events")
+        items = tuple(
+            {"at": POINT.settled.start.timestamp() + n, "title": "x", "issue_id": "1"}
+            for n in range(self.found["events"])
+        )
+        return Listing(question=self.question(), what="error events", items=items)
+
+    def issues(self, window: Any) -> Listing:
+        self.asked.append("issues")
+        items = tuple(
+            {"id": str(1 + n), "title": "x", "count": 1, "first_seen": 1e9, "last_seen": 2e9}
+            for n in range(self.found["issues"])
+        )
+        return Listing(question=self.question(), what="issues", items=items)
+
+    def outcomes(self, window: Any) -> Counts:
+        n = self.found["accepted"]
+        return Counts(
+            question=self.question(), total=n, bad=0, what="events", parts={"accepted": n}
+        )
+
+
+@pytest.mark.parametrize(
+    ("events", "issues", "accepted", "misread"),
+    [
+        (1, 1, 1, set()),
+        (0, 0, 0, set()),
+        (1, 0, 1, {"issues"}),
+        (0, 2, 2, {"events"}),
+        (9, 1, 0, {"outcomes"}),
+        (9, 1, 4, {"outcomes"}),
+        (9, 1, 5, set()),
+    ],
+)
+def test_the_lists_of_one_tracker_are_compared_with_each_other(
+    events: int, issues: int, accepted: int, misread: set[str]
+) -> None:
+    """An empty list beside events of the same window is no PASS; each is asked for once."""
+    tracker = Tracker(events, issues, accepted)
+    witness = msgspec.structs.replace(OWN["sentry"], source=tracker)
+    asked = inquiry({"sentry": Described(witness, at_of(OWN["sentry"]))})
+    lanes = Lanes(asked, {"error_events", "issues", "outcomes"})
+    judged = {
+        "events": EventsBelow(per_hour=50).judge({"events": lanes.answer("error_events")}),
+        "issues": NoNewIssue().judge({"issues": lanes.answer("issues")}),
+        "outcomes": NothingDropped().judge({"outcomes": lanes.answer("outcomes")}),
+    }
+    assert {name for name, each in judged.items() if each.code == "source_misread"} == misread
+    assert all(judged[name].outcome == Outcome.PASS for name in judged.keys() - misread)
+    assert sorted(tracker.asked) == ["events", "issues"]
 
 
 # --- from outside -----------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from hour24.checkpoint.inquiry import (
     NotDescribed,
     question,
 )
-from hour24.evidence import UNLISTED, Distribution, Evidence, Listing, Unanswered
+from hour24.errors import SourceMisread
+from hour24.evidence import UNLISTED, Counts, Distribution, Evidence, Listing, Unanswered
 from hour24.watch import Window
 from hour24.witnesses.port import Measure
 
@@ -172,8 +173,23 @@ def canary(inquiry: Inquiry) -> Answer:
 
 @question(Measure.OUTCOMES)
 def outcomes(inquiry: Inquiry) -> Answer:
-    """Error events of the window by outcome: accepted, filtered, ..."""
-    return inquiry.ask(Measure.OUTCOMES, inquiry.checkpoint.settled)
+    """Error events of the window by outcome: accepted, filtered, ...
+
+    Raises: SourceMisread, if fewer were accepted than half of those that the source lists.
+    """
+    window = inquiry.checkpoint.settled
+    answer = inquiry.ask(Measure.OUTCOMES, window)
+    if isinstance(answer, Counts):
+        events = inquiry.other_listing(answer, Measure.ERROR_EVENTS, window)
+        accepted = answer.parts.get("accepted", answer.total - answer.bad)
+        if events is not None and 2 * accepted < len(events.items):
+            problem = SourceMisread(
+                f"{answer.question.source}: outcomes: expected the {len(events.items)} error "
+                f"events that it lists in the same window, got {accepted} accepted"
+            )
+            problem.question = answer.question
+            raise problem
+    return answer
 
 
 @question(Measure.ACCEPTED)
