@@ -203,7 +203,7 @@ def test_every_witness_of_a_measure_is_asked() -> None:
     assert {each.question.measure for each in evidence.values()} == {"responses"}
     verdict = RateBelow(limit=0.01).judge(evidence)
     assert verdict.outcome == Outcome.PASS
-    assert verdict.reason.startswith("first: 0 of 1,000 requests")
+    assert verdict.reason.startswith("With first: 0 of 1,000 requests")
     assert "second agrees: 0 of 2,000" in verdict.reason
 
 

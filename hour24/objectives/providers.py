@@ -179,7 +179,7 @@ def _decided(decider: str, verdicts: Mapping[str, Verdict], seen: Mapping[str, V
     """The decider's verdict, with what every other witness says."""
     by = verdicts[decider]
     rest = _others({decider}, by.outcome, verdicts, seen)
-    return replace(by, reason=f"{seen[decider].who}: {by.reason}{rest}", by=decider)
+    return replace(by, reason=f"With {seen[decider].who}: {by.reason}{rest}", by=decider)
 
 
 def _others(
