@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from msgspec import structs
 
-from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceTimeout
+from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceMisread, SourceTimeout
 from hour24.evidence import (
     PROVIDER,
     ByProvider,
@@ -80,6 +80,10 @@ class NotAskedInTime(SourceError):
     """It cannot be measured retroactively, and no answer was kept when it was due."""
 
     code = "late"
+
+
+class Contradictory(SourceMisread):
+    """Two answers of the same source cannot both be true."""
 
 
 class BaselineAbsent(SourceEmpty):

@@ -21,11 +21,11 @@ from hour24.checkpoint.inquiry import (
     QUESTIONS,
     Answer,
     BaselineAbsent,
+    Contradictory,
     Inquiry,
     NotDescribed,
     question,
 )
-from hour24.errors import SourceMisread
 from hour24.evidence import UNLISTED, Counts, Distribution, Evidence, Listing, Unanswered
 from hour24.watch import Window
 from hour24.witnesses.port import Measure
@@ -175,7 +175,7 @@ def canary(inquiry: Inquiry) -> Answer:
 def outcomes(inquiry: Inquiry) -> Answer:
     """Error events of the window by outcome: accepted, filtered, ...
 
-    Raises: SourceMisread, if fewer were accepted than half of those that the source lists.
+    Raises: Contradictory, if fewer were accepted than half of those that the source lists.
     """
     window = inquiry.checkpoint.settled
     answer = inquiry.ask(Measure.OUTCOMES, window)
@@ -183,7 +183,7 @@ def outcomes(inquiry: Inquiry) -> Answer:
         events = inquiry.other_listing(answer, Measure.ERROR_EVENTS, window)
         accepted = answer.parts.get("accepted", answer.total - answer.bad)
         if events is not None and 2 * accepted < len(events.items):
-            problem = SourceMisread(
+            problem = Contradictory(
                 f"{answer.question.source}: outcomes: expected the {len(events.items)} error "
                 f"events that it lists in the same window, got {accepted} accepted"
             )
