@@ -114,7 +114,7 @@ def of_week(tmp_path) -> Watch:
 @pytest.mark.parametrize(
     ("passed", "hour"), [(2 * DAY, 48), (3 * DAY - timedelta(seconds=1), 48), (3 * DAY, 72)]
 )
-def test_the_newest_daily_look_is_due(tmp_path, passed, hour):
+def test_the_newest_daily_checks_are_due(tmp_path, passed, hour):
     """The newest day that is over, until the next one is."""
     assert daily.due_hour(of_week(tmp_path), T0 + passed) == hour
 
@@ -126,13 +126,13 @@ def test_the_newest_daily_look_is_due(tmp_path, passed, hour):
         (9 * DAY, "it is over"),
     ],
 )
-def test_refuses_a_daily_look_that_is_not_due(tmp_path, passed, refusal):
+def test_refuses_daily_checks_that_are_not_due(tmp_path, passed, refusal):
     """Before the first day is over, and after the last one's time."""
     with pytest.raises(ConfigurationError, match=refusal):
         daily.due_hour(of_week(tmp_path), T0 + passed)
 
 
-def test_a_daily_look_covers_its_own_day(tmp_path):
+def test_daily_checks_cover_their_own_day(tmp_path):
     """What is judged since T0 during the watch is judged of the day; any time of it will do."""
     point = daily.checkpoint(of_week(tmp_path), 72)
     assert point.window == point.since_t0 == Window(T0 + 2 * DAY, T0 + 3 * DAY)
@@ -266,7 +266,7 @@ def test_too_little_memory_data_is_inconclusive(hours):
     assert "expected at least 7 on each side" in verdict.reason
 
 
-def test_a_daily_look_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_refused_daily_checks_leave_nothing_behind(tmp_path: Path) -> None:
     """An hour after the watch its first day is not over: no folder of the week."""
     watch = whole(tmp_path)
     early = WATCH.whole.end + timedelta(hours=1)
@@ -287,7 +287,7 @@ def test_a_daily_look_that_is_refused_leaves_nothing_behind(tmp_path: Path) -> N
 # --- against the rehearsal's production -----------------------------------------------------------
 
 
-def test_a_daily_look_of_a_rehearsal(tmp_path):
+def test_daily_checks_of_a_rehearsal(tmp_path):
     """Two days in: the day's own errors and memory; the baseline is the watch's record."""
     t0 = datetime(2026, 11, 24, 6, tzinfo=UTC)
     scenario = {"seed": 7, "faults": []}
@@ -302,8 +302,8 @@ def test_a_daily_look_of_a_rehearsal(tmp_path):
         asked = Inquiry(production, ledger.watch, point, clock, ledger, baseline=watch)
         lanes = Lanes(asked, ["error_events", "memory", "memory_baseline", "latencies_baseline"])
         events = lanes.answer("error_events")
-        now = lanes.answer("memory")
-        before = lanes.answer("memory_baseline")
+        now = lanes.answer("memory").answers["render"]
+        before = lanes.answer("memory_baseline").answers["render"]
         around = lanes.answer("latencies_baseline")
     assert hour == 48
     assert not isinstance(events, Unanswered), events

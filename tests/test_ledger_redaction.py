@@ -40,10 +40,9 @@ def ledger(tmp_path: Path) -> Ledger:
     """Hours 0 and 4, a FAIL at hour 0 with a secret in its reason, in record and journal."""
     found = small.watch_of(tmp_path, small.record(0, failed()), small.record(4))
     (found.folder / "journal").mkdir(exist_ok=True)
-    record = json.loads((found.folder / "hour00.a1.json").read_text("utf-8"))
     fallen = journal.Journal(found.folder / "journal" / "hour00.a1.jsonl")
-    for one in record["criteria"]:
-        fallen.write({"kind": "judged", "judged": one})
+    for one in found.latest(0).criteria:
+        fallen.write({"kind": "judged", "judged": msgspec.to_builtins(one)})
     fallen.write({"kind": "written", "file": "hour00.a1.json"})
     fallen.close()
     assert wrong(found) == []
@@ -183,7 +182,7 @@ def test_what_an_older_hour24_put_away_counts(ledger: Ledger, file: str) -> None
 def test_a_journal_that_was_put_away_is_said(ledger: Ledger) -> None:
     quarantine(ledger.folder / "journal" / "hour00.a1.jsonl")
     assert wrong(ledger) == [
-        "hour00.a1.jsonl.quarantined: expected a journal, got one that was put away, as it held a "
+        "hour00.a1.jsonl.quarantined: expected a journal, got one put away, as it contained a "
         "secret"
     ]
 
@@ -191,7 +190,7 @@ def test_a_journal_that_was_put_away_is_said(ledger: Ledger) -> None:
 def test_a_watch_that_was_put_away_is_not_begun_again(tmp_path: Path) -> None:
     small.watch_of(tmp_path)
     quarantine(tmp_path / "launch" / "watch.json")
-    with pytest.raises(LedgerError, match=r"whose watch\.json was put away"):
+    with pytest.raises(LedgerError, match=r"got one with watch\.json put away"):
         Ledger.create(tmp_path, small.genesis())
 
 

@@ -310,7 +310,7 @@ class Process(Struct, frozen=True, kw_only=True):
         float,
         Meta(
             description="Seconds that a worker process lives at least before it is replaced by "
-            "plan (max_requests of gunicorn, for instance). RESTARTS counts a start after a "
+            "plan (max_requests of gunicorn, for instance). A restart is counted after a "
             "shorter life, of all processes at once, or after an out-of-memory kill.",
             ge=0,
             le=604_800,
