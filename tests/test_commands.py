@@ -20,8 +20,12 @@ from hour24.commands.ci import annotation, summary
 from hour24.commands.line import COMMANDS, GROUPS
 from hour24.commands.playbook import ENTRIES
 from hour24.commands.watching import _first_of
+from hour24.criteria import EIGHT
 from hour24.ledger.book import Ledger
+from hour24.ledger.waivers import waivable
 from tests import small_watch as small
+from tests.pages.sample import Sample, failing
+from tests.pages.watch import recorded
 from tests.played import ROOT, hour24, ran, rehearsed
 
 HOURS = (0, 4)
@@ -300,6 +304,22 @@ def test_the_runbook_is_the_one_that_the_criteria_write() -> None:
     assert hour24("runbook").stdout == (ROOT / "docs" / "RUNBOOK.md").read_text("utf-8")
     written = (ROOT / "docs" / "CRITERIA.md").read_text("utf-8")
     assert hour24("runbook", "--criteria").stdout == written
+
+
+def test_one_command_waives_all_that_is_open(tmp_path: Path) -> None:
+    """One entry a check, never one of the eight; where nothing is open it is refused."""
+    ledger = recorded(tmp_path, [Sample(12).record(), failing(16)])
+    now = ledger.records()[-1].ended
+    names = waivable(ledger, now, 16)
+    assert {"LATENCY-TARGET", "LOGS-WATCHED"} <= set(names)
+    assert not set(names) & set(EIGHT)
+    words = ("--by", "Mara Example", "--because", "one outage, fixed", "--until", "2099-12-05")
+    done = hour24("waive", "--all", ledger.folder, "--hour", 16, *words)
+    assert done.returncode == 0, done.stdout
+    assert [one.criterion for one in Ledger(ledger.folder).waivers()] == names
+    again = hour24("waive", "--all", ledger.folder, "--hour", 16, *words)
+    assert again.returncode == 4
+    assert "expected a check that is open at hour 16, got none" in again.stdout
 
 
 def test_each_code_of_a_fail_has_one_entry_in_the_runbook() -> None:

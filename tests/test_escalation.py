@@ -422,8 +422,17 @@ def test_no_waiver_is_proposed_while_the_team_is_alerted():
     slow = judged("LATENCY-TARGET", "FAIL")
     hold = decided(slow, judged("LOGS-ERRORS", "INCONCLUSIVE", "source_limited"))
     assert "pytest -m hour8" in hold.steps[1].command
-    assert "waive" in hold.steps[-1].command
+    assert "waive LATENCY-TARGET launch-1 --hour 8" in hold.steps[-1].command
     assert "waive" not in commands(decided(slow, judged("DB-ONLINE", "FAIL")))
+
+
+def test_one_waiver_is_proposed_for_all_that_is_open():
+    """Not three commands for seven findings."""
+    hold = decided(judged("LATENCY-TARGET", "FAIL"), judged("DB-SLOW", "FAIL"))
+    waivers = [step.command for step in hold.steps if " waive " in step.command]
+    assert waivers == [
+        "python -m hour24 waive --all launch-1 --hour 8 --by NAME --because REASON --until DATE"
+    ]
 
 
 def test_the_eight_are_never_proposed_for_a_waiver():

@@ -251,13 +251,21 @@ def _clean(text: str) -> str:
 
 
 @command(
-    "Accepts a finding on the record: who, why and until when.",
+    "Accepts a finding on the record: who, why and until when. With --all it accepts every check "
+    "that is open, one entry each, except the eight of the sign-off.",
     f'{latency.STABLE.id} launch-1 --hour 8 --by "Mara Example" --because "fixed by the deploy of '
     '05:52" --until 2026-12-05',
+    '--all launch-1 --hour 20 --by "Mara Example" --because "one outage, fixed" --until 2026-12-05',
 )
-@click.argument("criterion", metavar="CRITERION", help=f"its id, such as {database.POOL.id}")
+@click.argument(
+    "criterion",
+    metavar="CRITERION",
+    default="",
+    help=f"its id, such as {database.POOL.id}; none with --all",
+)
 @watch_argument
 @reports_option
+@click.option("--all", "every", is_flag=True, help="every check that is open, instead of CRITERION")
 @click.option(
     "--hour", type=WHOLE_NUMBER, default=None, help="one checkpoint (default: all so far)"
 )
@@ -271,6 +279,7 @@ def waive(
     criterion: str,
     watch: str,
     reports: Path,
+    every: bool,
     hour: int | None,
     subject: str,
     until: str,
@@ -280,17 +289,31 @@ def waive(
     """Write a waiver to the ledger."""
     from hour24.ledger import waivers
 
-    ledger = chosen(watch, reports)
-    path = waivers.waive(
-        ledger,
-        criterion,
-        by=by,
-        because=_clean(because),
-        until=until,
-        now=_now(ledger),
-        hour=hour,
-        subject=subject,
-    )
+    if not every and not criterion:
+        raise ConfigurationError(
+            ["waive: expected CRITERION, got nothing; --all takes every open check"]
+        )
+    if every and watch:
+        raise ConfigurationError(
+            [f"waive: expected --all or CRITERION, got --all and {criterion!r}"]
+        )
+    ledger = chosen(criterion if every else watch, reports)
+    now = _now(ledger)
+    names = waivers.waivable(ledger, now, hour) if every else [criterion]
+    if not names:
+        at = "" if hour is None else f" at hour {hour}"
+        raise ConfigurationError([f"--all: expected a check that is open{at}, got none"])
+    for name in names:
+        path = waivers.waive(
+            ledger,
+            name,
+            by=by,
+            because=_clean(because),
+            until=until,
+            now=now,
+            hour=hour,
+            subject=subject,
+        )
     _write_pages(ledger, path)
     return 0
 

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from hour24.shipped import COMMAND
 
-LOGS = "the service's logs on the platform's dashboard, from one minute before the first failure"
 PLAN = f"{COMMAND} rollback WATCH"
 WAIVE = f"{COMMAND} waive CRITERION WATCH --by NAME --because REASON --until DATE"
 DECLARE = f"{COMMAND} declare WATCH --start TIME --by NAME --because REASON"

@@ -152,7 +152,7 @@ def _steps(found: Sequence[Finding], commands: Commands) -> tuple[Step, ...]:
     if found[0].action == Action.HOLD:
         open_ones = [name for each in found for name in each.about if each.action == Action.HOLD]
         waivable = [name for name in dict.fromkeys(open_ones) if name not in EIGHT]
-        steps += [commands.waive(name) for name in waivable[:MOST_WHY]]
+        steps += [commands.waive_all()] if len(waivable) > 1 else map(commands.waive, waivable)
     return ordered(steps)
 
 

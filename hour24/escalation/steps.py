@@ -178,6 +178,19 @@ class Commands:
             phase=Phase.WAIVE,
         )
 
+    def waive_all(self) -> Step:
+        """Return the step that waives everything that is open at this checkpoint."""
+        return Step(
+            text="To launch despite all that is open at this checkpoint, waive it (name, reason, "
+            "expiry)",
+            command=self._command(
+                "waive",
+                f"--all {self._name()} --hour {self.record.hour}",
+                "--by NAME --because REASON --until DATE",
+            ),
+            phase=Phase.WAIVE,
+        )
+
     def classify(self) -> Step:
         """Return the step that classifies an unknown error."""
         return Step(

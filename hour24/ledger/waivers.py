@@ -232,6 +232,20 @@ def _end(until: str, zone: str, now: datetime) -> tuple[datetime | None, str]:
     return end, ""
 
 
+def waivable(ledger: Ledger, now: datetime, hour: int | None = None) -> list[str]:
+    """Return the checks that are open and may be waived, each once.
+
+    Args:
+        hour: of the checkpoint; none: every checkpoint so far.
+    """
+    found = (
+        one.id
+        for one in ledger.standings(now)
+        if one.is_open and one.id not in EIGHT and hour in (None, one.hour)
+    )
+    return list(dict.fromkeys(found))
+
+
 def _refuse_outcomes(
     ledger: Ledger, criterion: str, hour: int | None, subject: str, now: datetime
 ) -> Iterator[str]:
