@@ -335,7 +335,7 @@ class Tls(Struct, frozen=True, kw_only=True):
             ...,
         ],
         Meta(
-            description="More addresses of the service whose certificates are checked, such as "
+            description="More addresses of the service to check the certificates of, such as "
             "other domains.",
             title="a list of addresses",
         ),
