@@ -18,7 +18,7 @@ from hour24.errors import ConfigurationError, LedgerError
 from hour24.ledger import files
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import launch_of
-from hour24.targets.request import read_time
+from hour24.targets.request import REPORTS, read_time
 from hour24.versions import JUDGES
 
 REFUSED = 1
@@ -114,6 +114,26 @@ def report(watch: str, reports: Path, every: bool) -> int:
     say.line(f"{ledger.folder / 'index.html'}")
     _enter(ledger, made, "report")  # a page that others changed would block the sign-off
     _signoff_page(ledger, _launch_at(ledger, ""), "report")
+    return 0
+
+
+@command(
+    "Writes one page of every service with a watch in a folder: services by criteria and hours, "
+    "the worst first, each hour a link to its evidence. Of several watches of one service the "
+    "newest counts.",
+    "reports",
+)
+@click.argument(
+    "reports", type=click.Path(path_type=Path), default=Path(REPORTS), metavar="[REPORTS]"
+)
+def fleet(reports: Path) -> int:
+    """Write fleet.html into the folder."""
+    from hour24.report import fleet as fleets
+    from hour24.text import plural
+
+    path = reports / "fleet.html"
+    count = fleets.write(reports, path, _now, WallClock().now())
+    say.line(f"{path}: {plural(count, 'service')}")
     return 0
 
 

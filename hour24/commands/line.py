@@ -46,6 +46,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Inspect": {
         "verify": ("deciding", "recompute every verdict and check the chain"),
         "report": ("deciding", "write a watch's pages again from its ledger"),
+        "fleet": ("deciding", "write one page of every service: criteria by hours, worst first"),
         "summary": ("deciding", "write the newest checkpoint as Markdown, for a CI"),
         "runbook": ("guide", "write the runbook to standard output"),
         "schema": ("guide", "write the schema of production.toml to standard output"),
