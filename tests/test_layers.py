@@ -31,7 +31,7 @@ NOTHING = (
     "watch",
 )
 EVERYWHERE = ("hour24.__version__", "hour24.shipped", "hour24.text", "hour24.documents")
-JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram", "lines"}
+JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram", "lines", "linear"}
 ASK = {
     "asking.answers",
     "asking.exchange",
@@ -314,6 +314,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "targets.watches",
     },
     "live": {
+        "linear",
         "checkpoint.killed",
         "clock",
         "errors",

@@ -28,6 +28,7 @@ refusals._patterns()
 
 OWN_TEXT = {
     "checkpoint/addresses.py": "addresses of production.toml",
+    "checkpoint/kept.py": "the name of this machine",
     "config": "production.toml and the environment",
     "documents.py": "a schema's own patterns, which jsonschema searches for too",
     "ledger": "names of our files, words of a person at the command line, output of ssh-keygen",
@@ -42,6 +43,7 @@ OWN_TEXT = {
     "targets": "names of watches",
     "watch.py": "names of watches",
     "witnesses/database/address.py": "a connection string of the environment",
+    "witnesses/logs/pieces.py": "names of files beside the log, of at most 300 characters",
     "witnesses/sections.py": "our own schema",
 }
 """Rooms that may call Python's ``re`` themselves -> the only text that they match: our own."""

@@ -100,7 +100,8 @@ def test_two_that_answer_are_both_named(production: Production) -> None:
         ("MEMORY-HEADROOM", "[memory]\nmax_share = 0.9\n", "below 90 % of its limit"),
         (
             "WS-STABLE",
-            '[websocket]\nurl = "wss://orders.internal.net/ws"\nmax_drop_ratio = 0.02\n',
+            '[websocket]\nurl = "wss://orders.internal.net/ws"\nmax_drop_ratio = 0.02\n'
+            "connections = 200\n",
             "Fewer than 2 % of WebSocket connections drop",
         ),
     ],

@@ -11,16 +11,17 @@ Rules of this module:
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from hour24.linear import shipped
+
 REFRESH_S = 5
 TIMEOUT_S = 10.0
-PAGE = re.compile(r"/((?:hour\d{2}\.a\d{1,4}|index|signoff)\.html)")
+PAGE = shipped(r"/((?:hour\d{2}\.a\d{1,4}|index|signoff)\.html)")
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "

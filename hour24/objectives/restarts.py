@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from hour24.evidence import Evidence, Listing, Probes, Unanswered
+from hour24.linear import shipped
 from hour24.objectives.base import Kinds, Objective, pick
 from hour24.objectives.health import impossible_uptime
 from hour24.objectives.probes import ProbeCoverage, measure_coverage, unusable_answers
@@ -55,9 +56,7 @@ TOGETHER_S = 60.0
 """Starts of all processes within a minute are a restart of the service, whatever is planned."""
 SETTLED_S = 300.0
 """After this long every process that still runs has been probed again."""
-FAILED = re.compile(
-    r"oom|out.?of.?memory|memory.?limit|fail|crash|kill|evict|non.?zero|error", re.I
-)
+FAILED = shipped(r"oom|out.?of.?memory|memory.?limit|fail|crash|kill|evict|non.?zero|error", re.I)
 """Words of an end that nobody plans."""
 PAIRED_S = 300.0
 """An event this near to a start belongs to it: platforms report minutes late."""

@@ -32,6 +32,7 @@ from hour24.errors import (
     SourceMisread,
     SourceRefused,
 )
+from hour24.linear import shipped
 from hour24.secrets import Secret
 from hour24.watch import Window
 from hour24.witnesses.prometheus import PrometheusAt, envelope
@@ -53,8 +54,8 @@ SHORTEST_S = 30.0
 """A piece is not cut further than this."""
 LISTED_MOST = 100_000
 """Label sets of one list."""
-PLAIN = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_CAPPED = re.compile(
+PLAIN = shipped(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_CAPPED = shipped(
     r"too many samples|max-?samples|maxSamples|maxUnique|maxSeries|maxPoints|max_fetched|limit|"
     r"too many|too long|exceed|more than \d+ MB|timed out|timeout",
     re.IGNORECASE,

@@ -26,6 +26,7 @@ from hour24.config import Endpoint
 from hour24.criteria.latency import FAST_MS
 from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceMisread
 from hour24.evidence import Buckets, Counts, Evidence, Line, Listing, Series, Unanswered
+from hour24.linear import shipped
 from hour24.text import format_coverage, plural
 from hour24.watch import Window
 from hour24.witnesses.prometheus import PrometheusAt, buckets
@@ -43,7 +44,7 @@ DIGITS = 4
 PAIRED_S = 300.0
 """A restart that two metrics show within this time is one."""
 FRESH_S = 3600.0
-_STATUS = re.compile(r"[1-5](?:\d\d|xx)", re.IGNORECASE)
+_STATUS = shipped(r"[1-5](?:\d\d|xx)", re.IGNORECASE)
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 NO_STATUS = "no status"
 
