@@ -25,7 +25,7 @@ RATE = "tests_prod/test_errors.py::test_rate"
 def test_a_pipe_gets_one_line_per_source(tmp_path: Path) -> None:
     """One line that stays."""
     shown = pytest_(*ASKED, tmp_path, RATE).stdout
-    assert shown.count("waiting for render-metrics, ") == 1
+    assert shown.count("1 of 1; waiting for render-metrics (ERRORS-RATE), ") == 1
     assert " s of at most 60 s\n" in shown
 
 

@@ -137,6 +137,11 @@ class CheckpointPlugin:
     # a test
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        items = item.session.items
+        self.waiting.begin(items.index(item) + 1, len(items), criterion_of(item).id)
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         found = criterion_of(pyfuncitem)
         if pyfuncitem.stash.get(VERDICTS, None):

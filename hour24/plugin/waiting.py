@@ -18,13 +18,23 @@ class WaitingLine:
         self.config = config
         self._waited: set[str] = set()
         self._shown = False
+        self._position = ""
+        self._criterion = ""
+
+    def begin(self, number: int, of: int, criterion: str) -> None:
+        """Note which criterion is judged next: the 12th of 24."""
+        self._position = f"{number} of {of}; "
+        self._criterion = f" ({criterion})"
 
     def show(self, lane: str, waited_s: float, budget_s: float) -> None:
         """Show the lane that we wait for."""
         terminal = self.config.pluginmanager.get_plugin("terminalreporter")
         if terminal is None or terminal.verbosity < 0:
             return
-        text = f"waiting for {lane}, {waited_s:.0f} s of at most {budget_s:.0f} s"
+        text = (
+            f"{self._position}waiting for {lane}{self._criterion}, "
+            f"{waited_s:.0f} s of at most {budget_s:.0f} s"
+        )
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else nullcontext():
             if terminal.isatty:
