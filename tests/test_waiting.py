@@ -78,7 +78,9 @@ class JustNow(Future[str]):
 def test_an_answer_that_comes_as_the_wait_ends_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no bug of its own that a wait of a second ended."""
     monkeypatch.setattr(inquiry, "REPORT_EVERY_S", 0.02)
-    production = SimpleNamespace(schedule=Schedule(), health=None, providing=lambda measure: [])
+    production = SimpleNamespace(
+        schedule=Schedule(), health=None, answering=lambda measure: (measure, [])
+    )
     lanes = inquiry.Lanes(SimpleNamespace(production=production), [])  # type: ignore[arg-type]
     lanes._answers["outcomes"] = {"": JustNow()}  # type: ignore[dict-item]
     monkeypatch.setattr(lanes, "ask", lambda names: None)

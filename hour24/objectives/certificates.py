@@ -99,7 +99,7 @@ class CertificatesValid(Objective, frozen=True, kw_only=True):
             limit=self.limit_text(),
             scale=None
             if days is None or self.renews_itself
-            else Scale(unit="days", limit=self.days, observed=days),
+            else Scale(unit="days", limit=self.days, observed=days, better="above"),
             figures=figures,
         )
 
