@@ -17,6 +17,7 @@ from hour24.criteria import Criterion
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
 from hour24.ledger.record import Judged, Record
+from hour24.ledger.room import Room
 from hour24.secrets.redactor import Redactor
 from hour24.targets.context import Context
 from hour24.watch import Checkpoint, Watch, Window
@@ -33,6 +34,7 @@ class Attempt:
         plan: every criterion of the watch by id; your own checks are added when collected.
         broken: files of criteria that do not import.
         record, path: None until the record is written.
+        unjournalled: the verdicts that could not be journalled, and so are not shown.
         trouble: problems that change no verdict.
         made: the files next to the ledger that this run wrote.
     """
@@ -46,6 +48,7 @@ class Attempt:
     resources: ExitStack
     attempt: int
     journal: Journal
+    room: Room
     plan: dict[str, Criterion] = field(default_factory=dict)
     judged: list[Judged] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -55,6 +58,7 @@ class Attempt:
     record: Record | None = None
     path: Path | None = None
     trouble: list[str] = field(default_factory=list)
+    unjournalled: list[Judged] = field(default_factory=list)
     made: list[Path] = field(default_factory=list)
     waiting: Waiting = lambda lane, waited_s, budget_s: None
     writing: threading.Lock = field(default_factory=threading.Lock)

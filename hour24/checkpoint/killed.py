@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,9 +14,13 @@ from hour24.ledger.record import Judged, Record, absent
 from hour24.verdict import worst
 
 
-def finalise(ledger: Ledger, path: Path) -> Record | None:
+def finalise(
+    ledger: Ledger, path: Path, decided: Callable[[Record], Record] = lambda record: record
+) -> Record | None:
     """Rebuilds and returns the record of a killed run; None if it has a record already.
 
+    Args:
+        decided: returns the record with the decision of the runbook.
     Raises: LedgerError, if the journal has no ``begin`` line.
     """
     from hour24.ledger import journal
@@ -47,5 +52,6 @@ def finalise(ledger: Ledger, path: Path) -> Record | None:
         interrupted="the process was killed; rebuilt from its journal",
         notes=(*record.notes, f"rebuilt at {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"),
     )
+    whole = decided(whole)
     ledger.write(whole)
     return whole

@@ -8,12 +8,15 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hour24.checkpoint.attempt import Attempt
 from hour24.errors import LedgerError
+from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
+from hour24.secrets import Secret
 
 if TYPE_CHECKING:
     from hour24.alerts import Message, Signal
@@ -48,28 +51,46 @@ def send_alarm(run: Attempt, alarm: Alarm) -> None:
 
 def _send(run: Attempt, message: Message, by: str, more: Mapping[str, Any]) -> None:
     """Send a message to the addresses of this context, and record the result in the ledger."""
-    from hour24 import alerts
-
     calls = run.context.calls
     if not calls.alert_urls:
         return
     if calls.withheld:
         run.trouble.append(f"{calls.withheld}; this would be sent: {message.title}")
         return
-    problems = alerts.send(message, calls.alert_urls)
-    run.trouble += problems
+    now, clean = run.context.clock.now(), run.redactor.text
+    run.trouble += send(run.ledger, message, calls.alert_urls, now, clean, {"by": by, **more})
+
+
+def send(
+    ledger: Ledger,
+    message: Message,
+    urls: Sequence[Secret],
+    now: datetime,
+    clean: Callable[[str], str],
+    more: Mapping[str, Any],
+) -> list[str]:
+    """Send a message, and record the result in the ledger.
+
+    Args:
+        clean: redacts secrets.
+        more: what else its entry holds: by whom, of which attempt.
+    Returns: what went wrong.
+    """
+    from hour24 import alerts
+
+    problems = alerts.send(message, urls)
     entry = {
-        "at": run.context.clock.now(),
-        "by": by,
+        "at": now,
         "because": message.title,
+        "addresses": len(urls),
+        "problems": [clean(problem) for problem in problems],
         **more,
-        "addresses": len(calls.alert_urls),
-        "problems": [run.redactor.text(problem) for problem in problems],
     }
     try:
-        run.ledger.append("alert", entry)
+        ledger.append("alert", entry)
     except LedgerError as problem:
-        run.trouble.append(f"the alert is not in the ledger: {problem}")
+        return [*problems, f"the alert is not in the ledger: {problem}"]
+    return list(problems)
 
 
 def heartbeat(run: Attempt, signal: Signal) -> str:

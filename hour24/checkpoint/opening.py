@@ -22,6 +22,7 @@ from hour24.errors import ConfigurationError, LedgerLocked
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
 from hour24.ledger.judges import other_judges
+from hour24.ledger.room import Room
 from hour24.ledger.waivers import closed
 from hour24.secrets.redactor import Redactor
 from hour24.targets.choosing import open_context
@@ -49,9 +50,10 @@ def open_run(request: Request) -> Run:
             raise LedgerLocked(
                 f"{ledger.folder}: hour {hour}: expected no record of it, got one (--once)"
             )
-        ledger.writable()
+        room = Room(ledger.folder)
+        resources.callback(room.free)
         attempt = ledger.next_attempt(hour)
-        journal = Journal(ledger.folder / "journal" / f"hour{hour:02d}.a{attempt}.jsonl")
+        journal = Journal(ledger.folder / "journal" / f"hour{hour:02d}.a{attempt}.jsonl", room)
         resources.callback(journal.close)
         context.simulate_probes(context)
         return Run(
@@ -61,6 +63,7 @@ def open_run(request: Request) -> Run:
             resources=resources.pop_all(),
             attempt=attempt,
             journal=journal,
+            room=room,
             plan=dict(context.criteria),
         )
 
@@ -86,6 +89,8 @@ def open_keeping(request: Request, clock_offset_s: float | None) -> KeepingRun:
         refuse_early(hour, context.checkpoint.due, started, allowed=False)
         refuse_late(context.checkpoint, started)
         resources.enter_context(context.ledger.locked(hour, "asking"))
+        room = Room(context.ledger.folder)
+        resources.callback(room.free)
         run = KeepingRun(
             context=replace(context, calls=replace(context.calls, heartbeat_url=None)),
             started=started,
@@ -93,6 +98,7 @@ def open_keeping(request: Request, clock_offset_s: float | None) -> KeepingRun:
             resources=resources.pop_all(),
             attempt=context.ledger.next_attempt(hour),
             journal=cast("Journal", NoJournal()),
+            room=room,
             plan=dict(context.criteria),
         )
         now_s = started.timestamp() - steady_s()

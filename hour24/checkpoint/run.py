@@ -20,10 +20,10 @@ from typing import Any
 
 import msgspec
 
-from hour24.checkpoint import notify, recording
+from hour24.checkpoint import completing, notify, recording
 from hour24.checkpoint.attempt import Attempt
 from hour24.checkpoint.inquiry import Inquiry, Lanes
-from hour24.criteria import EIGHT, Criterion, own_criterion
+from hour24.criteria import Criterion, own_criterion
 from hour24.criteria.judges import refusal
 from hour24.errors import LedgerError
 from hour24.evidence import (
@@ -217,10 +217,14 @@ class Run(Attempt):
         clean = msgspec.convert({**plain, "evidence": dict(stored or {})}, type=Judged)
         self.judged.append(clean)  # before journalling: a signal may end the run in between
         try:
-            self.journal.write({"kind": "judged", "judged": msgspec.to_builtins(clean)})
+            self._journal(clean)
         except LedgerError as problem:  # the record may still be written
+            self.unjournalled.append(clean)
             self.trouble.append(str(problem))
         return clean
+
+    def _journal(self, judged: Judged) -> None:
+        self.journal.write({"kind": "judged", "judged": msgspec.to_builtins(judged)})
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -236,10 +240,17 @@ class Run(Attempt):
         with self.writing:
             if self.record is None:
                 record = self.with_decision(self.build_record(interrupted))
+                self.room.free()  # the record and its pages need it now
+                while self.unjournalled:  # a record has no verdict that its journal lacks
+                    self._journal(self.unjournalled[0])
+                    del self.unjournalled[0]
                 self.path = self.ledger.write(record)
                 written = self.ledger.records(self.checkpoint.hour)
                 self.record = next(each for each in written if each.attempt == self.attempt)
-                self.journal.write({"kind": "written", "file": self.path.name})
+                try:
+                    self.journal.write({"kind": "written", "file": self.path.name})
+                except LedgerError as problem:  # the record itself says the same
+                    self.trouble.append(str(problem))
             return self.record
 
     def withdraw(self) -> None:
@@ -249,28 +260,9 @@ class Run(Attempt):
 
     def with_decision(self, record: Record) -> Record:
         """Returns the record with the decision of the runbook."""
-        from hour24 import escalation
-
-        before = [each for each in self.ledger.records() if each.attempt or each.hour]
-        decision = escalation.decide(
-            record,
-            before,
-            contacts=[
-                {"role": each.role, "name": each.name, "reach": each.reach}
-                for each in self.production.contacts
-            ],
-            status_pages=[
-                msgspec.to_builtins(each)
-                for each in self.production.witnesses.get("status_pages", ())
-            ],
-            open_before=[
-                f"{each.id}{f' {each.subject}' if each.subject else ''} at hour {each.hour}"
-                for each in self.ledger.standings(self.context.clock.now(), record)
-                if each.is_open and each.hour < record.hour and each.id not in EIGHT
-            ],
-            reports=self.context.reports,
-        )
-        return msgspec.structs.replace(record, decision=self.redactor.plain(decision.to_plain()))
+        now, reports = self.context.clock.now(), self.context.reports
+        found = completing.decision(self.ledger, record, self.production, now, reports)
+        return msgspec.structs.replace(record, decision=self.redactor.plain(found))
 
     def standings(self) -> Listing:
         """Returns every criterion's standing at every checkpoint, with this run's verdicts."""

@@ -1,4 +1,4 @@
-"""verify, report, signoff, waive, classify, declare, finalise: they read and write a ledger."""
+"""verify, report, signoff, waive, classify, declare, summary: they read and write a ledger."""
 
 from __future__ import annotations
 
@@ -467,48 +467,6 @@ def _write_pages(ledger: Ledger, path: Path) -> None:
     say.line(f"{path}")
     head = ledger.head()
     say.line(f"head of the ledger: {head.file} {head.sha256}")
-
-
-# --- finalise -------------------------------------------------------------------------------------
-
-
-@command(
-    "Rebuilds the record of a killed run from its journal. Exits 0 when there is nothing to do.",
-    "launch-1",
-)
-@watch_argument
-@reports_option
-def finalise(watch: str, reports: Path) -> int:
-    """Rebuild the record of each killed run."""
-    from hour24.checkpoint import killed
-    from hour24.report import checkpoint, index, junit
-
-    try:
-        ledger = chosen(watch, reports)
-    except ConfigurationError:
-        if watch:
-            raise
-        say.line("no watch, nothing to rebuild")
-        return 0
-    rebuilt = 0
-    for path in sorted((ledger.folder / "journal").glob("hour*.jsonl")):
-        if (ledger.folder / f"{path.stem}.json").exists():
-            continue
-        record = killed.finalise(ledger, path)
-        if record is None:
-            continue
-        rebuilt += 1
-        stem = ledger.folder / path.stem
-        checkpoint.write(record, ledger, stem.with_name(f"{stem.name}.html"))
-        junit.write(record, stem.with_name(f"{stem.name}.xml"))
-        index.write(ledger, ledger.folder / "index.html")
-        made = [stem.with_name(f"{stem.name}{ending}") for ending in (".html", ".xml")]
-        made += [ledger.folder / "index.html", path, *files.probes(ledger.folder)]
-        _enter(ledger, made, "finalise")
-        say.line(f"{stem}.json: rebuilt from its journal: {record.outcome}", "yellow")
-    if not rebuilt:
-        say.line(f"{ledger.folder}: nothing to rebuild")
-    return 0
 
 
 # --- summary --------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "due": ("watching", "which checkpoint is due now"),
         "probe": ("watching", "probe between the checkpoints until the watch ends"),
         "share": ("sharing", "keep one ledger on several machines: a bucket, a branch, a folder"),
-        "finalise": ("deciding", "rebuild the record of a killed run"),
+        "finalise": ("finalising", "complete what killed runs left open"),
     },
     "Inspect": {
         "verify": ("deciding", "recompute every verdict and check the chain"),

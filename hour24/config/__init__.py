@@ -12,7 +12,7 @@ Rules of this package:
 
 from hour24.config.addresses import watched
 from hour24.config.digest import asking_digest, limits_digest
-from hour24.config.loading import launch_problem, load
+from hour24.config.loading import alert_urls, launch_problem, load
 from hour24.config.production import (
     Applies,
     Contact,
@@ -45,6 +45,7 @@ __all__ = [
     "Service",
     "Tls",
     "WebSocketTarget",
+    "alert_urls",
     "asking_digest",
     "launch_problem",
     "limits_digest",

@@ -89,6 +89,19 @@ def load(
     return reading.production(health_schema, headers, tokens, alert_urls, heartbeat)
 
 
+def alert_urls(environ: Mapping[str, str] | None = None) -> tuple[Secret, ...]:
+    """Return where alerts are sent, without reading any other secret.
+
+    Raises: ConfigurationError.
+    """
+    problems = Problems("environment", {})
+    environment = Environment(os.environ if environ is None else environ, problems, secrets=True)
+    found = environment.alert_urls()
+    if lines := problems.lines():
+        raise ConfigurationError(lines)
+    return found
+
+
 def launch_problem(production: Production, t0: datetime) -> str:
     """Return why launch_at is too early for a watch from ``t0``; or ""."""
     launch = production.service.launch_at

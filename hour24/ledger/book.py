@@ -35,6 +35,7 @@ from hour24.ledger import record as record_form
 from hour24.ledger.chain import Entry
 from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Link, Record
+from hour24.ledger.room import Room
 from hour24.ledger.sharing import Shared
 from hour24.ledger.standings import Standing, Waiver
 from hour24.quarantine import SUFFIX
@@ -43,9 +44,6 @@ from hour24.versions import FIRST_JUDGES, FORMAT
 from hour24.watch import CHECKPOINTS, Watch
 
 __all__ = ["Entry", "Genesis", "Ledger", "Standing"]
-
-ROOM_BYTES = 8 * 1024 * 1024
-"""Room for a record, its pages and its journal."""
 
 Fields = dict[str, Any] | Callable[[], dict[str, Any]]
 """The content of an entry, or what returns it while the lock is held."""
@@ -282,21 +280,7 @@ class Ledger:
 
         Raises: LedgerError, when the folder cannot be written or has no room.
         """
-        probe = self.folder / f".room.{os.getpid()}.tmp"
-        try:
-            (self.folder / "journal").mkdir(exist_ok=True)
-            handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(handle, 0, ROOM_BYTES)
-                os.write(handle, b"room\n")
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-                probe.unlink(missing_ok=True)
-        except OSError as problem:
-            wanted = f"write {ROOM_BYTES // 1024**2} MiB in it"
-            raise _cannot(self.folder, wanted, problem) from None
+        Room(self.folder).free()
 
     def write(self, record: Record) -> Path:
         """Write a record as the newest entry; ``previous`` is filled in.
@@ -415,6 +399,8 @@ class Ledger:
                     f"{self.folder}: hour {hour}: expected no other process to record it, "
                     f"got {_holder(handle)}"
                 ) from None
+            except OSError as problem:
+                raise _cannot(path, "lock it", problem) from None
             # The machine's clock, not the watch's: a person compares it with the time of day.
             since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
@@ -498,7 +484,10 @@ class Ledger:
         """Hold the lock for appending."""
         handle = _open(self.folder / ".chain.lock")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            except OSError as problem:
+                raise _cannot(self.folder / ".chain.lock", "lock it", problem) from None
             for left in self.folder.glob(".*.json.*.tmp"):  # of a writer that was killed
                 left.unlink(missing_ok=True)
             yield

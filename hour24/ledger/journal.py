@@ -9,6 +9,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,20 @@ from typing import Any
 from hour24.documents import DocumentError, read_json
 from hour24.errors import LedgerError
 from hour24.ledger.canonical import to_bytes
+from hour24.ledger.room import FULL, Room
 
 
 class Journal:
     """A file of JSON lines, open for appending.
 
+    Args:
+        room: room on the disk that it may use up when there is no other.
     Raises: LedgerError, when it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, room: Room | None = None) -> None:
         self.path = path
+        self._room = room
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -40,14 +45,23 @@ class Journal:
         """
         data = to_bytes(content, self.path.name)
         try:
-            start = os.fstat(self._file).st_size
-            if os.write(self._file, data) != len(data):
-                # Half a line would also corrupt the next one.
-                os.ftruncate(self._file, start)
-                raise OSError(0, "no space for a whole line")
-            os.fsync(self._file)
+            try:
+                self._append(data)
+            except OSError as problem:
+                if self._room is None or problem.errno not in FULL:
+                    raise
+                self._room.free()
+                self._append(data)
         except OSError as problem:
             raise LedgerError(f"{self.path}: expected to append, got {problem.strerror}") from None
+
+    def _append(self, data: bytes) -> None:
+        start = os.fstat(self._file).st_size
+        if os.write(self._file, data) != len(data):
+            # Half a line would also corrupt the next one.
+            os.ftruncate(self._file, start)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(self._file)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

@@ -182,6 +182,10 @@ class CheckpointPlugin:
             verdicts.append(self.run.without_verdict(criterion_of(item), *trouble))
         outcome = worst(judged.outcome for judged in verdicts)
         report.__dict__.update(judged=verdicts, verdict=str(outcome))
+        unkept = [one.id for one in verdicts if one in self.run.unjournalled]
+        if unkept:
+            report.outcome, report.longrepr = "failed", f"{unkept[0]} is not in the journal"
+            return
         if outcome == Outcome.PASS:
             report.outcome, report.longrepr = "passed", None
         elif outcome == Outcome.NOT_APPLICABLE:
@@ -224,6 +228,10 @@ class CheckpointPlugin:
             return
         self.waiting.clear(terminal)
         for judged in report.judged:
+            if judged in self.run.unjournalled:
+                name = one_line(f"{judged.id} {judged.subject}".strip())
+                terminal.write_line(f"{name}: not shown, as it is not in the journal", yellow=True)
+                continue
             for text, markup in verdict_lines(
                 judged, terminal._tw.fullwidth, whole=not terminal.isatty
             ):
