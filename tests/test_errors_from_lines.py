@@ -241,3 +241,15 @@ def test_without_a_log_nothing_is_made_up(tmp_path: Any) -> None:
         answer = Lanes(asking, [name]).answer(name)
         assert isinstance(answer, Unanswered)
         assert answer.code == "not_described"
+
+
+def test_what_a_log_answers_is_not_left_out_with_the_tracker(tmp_path: Any) -> None:
+    """``[without]`` names the tracker: only what no log can answer goes with it."""
+    without = '[without]\nsources = ["sentry"]\nbecause = "no tracker"\n'
+    alone = load(written(tmp_path, SMALLEST + without), {}).criteria
+    logged = SMALLEST + '[logs]\nfile = "/var/log/orders.log"\n' + without
+    beside = load(written(tmp_path, logged), {}).criteria
+    kept = {"ERRORS-COUNT", "ERRORS-NEW", "ERRORS-CRITICAL", "ERRORS-TOP"}
+    assert kept <= {name for name, one in alone.items() if not one.applies}
+    assert not kept & set(beside)
+    assert not beside["SENTRY-FEED"].applies
