@@ -44,7 +44,7 @@ def openmetrics(series: Iterable[Known]) -> str:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, series: Sequence[Known], *more: str) -> Iterator[str]:
+def prometheus(folder: Path, series: Sequence[Known], port: int = 0) -> Iterator[str]:
     """Debian's Prometheus with these series in its blocks: its address."""
     data = folder / "prometheus"
     data.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def prometheus(folder: Path, series: Sequence[Known], *more: str) -> Iterator[st
     settings = folder / "prometheus.yml"
     if not settings.exists():
         settings.write_text("global: {scrape_interval: 15s}\n")
-    port = free_port()
+    port = port or free_port()
     command = [
         "prometheus",
         f"--config.file={settings}",
@@ -70,14 +70,13 @@ def prometheus(folder: Path, series: Sequence[Known], *more: str) -> Iterator[st
         "--storage.tsdb.retention.time=400d",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=error",
-        *more,
     ]
     with _running(command, f"http://127.0.0.1:{port}", "/-/ready", folder):
         yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
-def victoria_metrics(folder: Path, series: Sequence[Known], *more: str) -> Iterator[str]:
+def victoria_metrics(folder: Path, series: Sequence[Known]) -> Iterator[str]:
     """Debian's VictoriaMetrics with these series: its address."""
     port = free_port()
     command = [
@@ -86,7 +85,6 @@ def victoria_metrics(folder: Path, series: Sequence[Known], *more: str) -> Itera
         f"-httpListenAddr=127.0.0.1:{port}",
         "-retentionPeriod=2y",
         "-loggerLevel=ERROR",
-        *more,
     ]
     url = f"http://127.0.0.1:{port}"
     with _running(command, url, "/health", folder):

@@ -538,6 +538,21 @@ def test_no_schema_checker_is_imported_before_it_is_needed() -> None:
                 ],
             },
         ),
+        (
+            "prometheus",
+            {
+                "status": "success",
+                "data": {
+                    "startTime": "2026-11-30T22:21:57.577132103Z",
+                    "CWD": "/var/lib/prometheus",
+                    "reloadConfigSuccess": True,
+                    "lastConfigTime": "2026-11-30T22:21:57Z",
+                    "corruptionCount": 0,
+                    "goroutineCount": 28,
+                    "storageRetention": "15d",
+                },
+            },
+        ),
     ],
 )
 def test_examples_describe_what_the_servers_answered(name: str, document: dict[str, Any]) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+import time
+import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from hour24.evidence import Series
+from hour24.clock import WallClock
+from hour24.config import load
+from hour24.evidence import Buckets, Series
+from hour24.watch import Window
+from hour24.witnesses.prometheus.source import Prometheus
 from tests import needs
+from tests.answering import free_port
 from tests.engines import Known, asked, prometheus, victoria_metrics
 from tests.traps import (
     END,
@@ -100,10 +110,6 @@ def test_an_old_kill_is_no_new_one(job: str, right: str, engine: str) -> None:
 
 def test_adjacent_windows_add_up(engine: str) -> None:
     """To what the whole has, sample by sample, whichever ends a range includes (11)."""
-    from datetime import timedelta
-
-    from hour24.watch import Window
-
     source = source_of(engine, TRAPS[0].job)
     pieces = 0
     for index in range(8):
@@ -113,3 +119,53 @@ def test_adjacent_windows_add_up(engine: str) -> None:
     assert math.isclose(EVERY_S * 960, 4 * HOUR)
     assert steady(100)(4 * HOUR) == 1400
     assert requests(steady(100)).labels["code"] == "200"
+
+
+SCRAPED = """
+global: {scrape_interval: 1s}
+scrape_configs:
+  - job_name: prometheus
+    static_configs: [{targets: ["127.0.0.1:PORT"]}]
+"""
+
+
+RUNTIME = 'prometheus_http_request_duration_seconds_count{handler="/api/v1/status/runtimeinfo"}'
+
+
+def scraped(url: str, query: str, value: float) -> None:
+    """Wait until a scrape has brought this value."""
+    until = time.monotonic() + 30.0
+    while time.monotonic() < until:
+        found = asked(url, query, time.time())
+        if found and float(found[0]["value"][1]) == value:  # type: ignore[index]
+            return
+        time.sleep(0.3)
+    raise AssertionError(f"{query}: expected {value:g} within 30 s, got {found}")
+
+
+def test_a_real_process_that_is_scraped_is_counted_exactly(tmp_path: Path) -> None:
+    """Prometheus scrapes itself, as in docs/examples: each of 40 requests, none estimated."""
+    need = needs.NEEDS["prometheus"]
+    if not need.here():
+        pytest.skip(need.absent)
+    port = free_port()
+    (tmp_path / "prometheus.yml").write_text(SCRAPED.replace("PORT", str(port)))
+    example = Path(__file__).parents[1] / "docs" / "examples" / "prometheus" / "production.toml"
+    production = load(example, {})
+    with prometheus(tmp_path, [], port=port) as url:
+        scraped(url, 'up{job="prometheus"}', 1.0)
+        time.sleep(1.5)
+        begun = datetime.now(UTC)
+        for _ in range(40):
+            with urllib.request.urlopen(f"{url}/api/v1/status/runtimeinfo", timeout=5) as answer:
+                assert answer.status == 200
+        scraped(url, RUNTIME, 40.0)
+        time.sleep(6.0)
+        window = Window(begun, datetime.now(UTC) - timedelta(seconds=1))
+        at = structs.replace(production.witnesses["prometheus"], url=url)
+        source = Prometheus(at, WallClock(), budget_s=30.0)
+        found = source.server_times(window, production.endpoints)["runtime"]
+        assert isinstance(found, Buckets)
+        assert found.total == (40, 40)
+        assert source.responses(window).bad == 0
+        assert len(source.memory(window).lines) == 1

@@ -32,7 +32,7 @@ from hour24.watch import Window
 from hour24.witnesses.prometheus import PrometheusAt, buckets
 from hour24.witnesses.prometheus.counters import Counter, Gauge
 from hour24.witnesses.prometheus.engine import Engine, selector
-from hour24.witnesses.prometheus.lives import changes
+from hour24.witnesses.prometheus.lives import GRACE_S, changes
 from hour24.witnesses.prometheus.presets import unit_ms
 from hour24.witnesses.prometheus.reading import Counted, Found, Reader
 
@@ -300,7 +300,7 @@ class Prometheus:
         start, end = window.start.timestamp(), window.end.timestamp()
         found = self._reader.find(asking, what, names, window)
         series, seen = self._reader.fold(
-            asking, found, window, lambda: Gauge(start, end), back_s=0.0
+            asking, found, window, lambda: Gauge(start, end), back_s=GRACE_S
         )
         presence = self._reader.presence_of(seen, window)
         self._reader.check_presence(asking, presence, window)
