@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from hour24.linear import shipped
+from hour24.lines.visible import without_remnants
 from hour24.watch import Window
 
 LONGEST_LINE = 300
@@ -345,9 +346,10 @@ _LOOKALIKE = str.maketrans(
 def escape_controls(text: str) -> str:
     """Return ``text`` with each control or invisible character as a sign: ``⟨ESC⟩``, ``⟨U+202E⟩``.
 
-    Line ends and tabs stay.
+    Line ends and tabs stay. What a terminal sequence leaves without its ESC, such as ``[31m``, is
+    taken out.
     """
-    return _FOREIGN.sub(_sign, text)
+    return _FOREIGN.sub(_sign, without_remnants(text))
 
 
 def blank_controls(text: str) -> str:
@@ -388,7 +390,7 @@ def escape_for_chat(text: object, longest: int = 400) -> str:
 
     Characters of markup, mentions and links become lookalikes; unprintable ones are removed.
     """
-    words = "" if text is None else str(text)[: 8 * longest]
+    words = "" if text is None else without_remnants(str(text)[: 8 * longest])
     shown = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in words)
     line = " ".join(shown.translate(_LOOKALIKE).replace("://", ": //").split())
     return cut(line, longest)

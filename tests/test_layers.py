@@ -90,7 +90,7 @@ TARGET = BOOK | CONTEXT | {"checkpoint.addresses", "clock", "config", "secrets",
 MAY_IMPORT: dict[str, set[str]] = {
     **{room: set() for room in NOTHING},
     "secrets": {"linear", "lines", "quarantine"},
-    "text": {"linear", "watch"},
+    "text": {"linear", "lines", "watch"},
     "documents": {"linear"},
     "lines": {"linear"},
     "classes": {"linear", "lines"},

@@ -50,6 +50,9 @@ T0 = datetime(2025, 12, 21, 11, 15, tzinfo=UTC)
     ("text", "shown"),
     [
         ("\x1b[31mred", "⟨ESC⟩[31mred"),
+        ("[31mred[0m, [1;31mbold[m", "red, bold"),
+        ("\\u001b[31mred\\u001b[0m \ufffd[32mgreen", "red green"),
+        ("rate(x[5m]) over [30m]", "rate(x[5m]) over [30m]"),
         ("a\x00b\x7f", "a⟨NUL⟩b⟨DEL⟩"),
         ("\u202egnp.exe", "⟨U+202E⟩gnp.exe"),
         ("zero\u200bwidth\ufeff", "zero⟨U+200B⟩width⟨U+FEFF⟩"),

@@ -17,6 +17,7 @@ import click
 
 from hour24 import config
 from hour24.clock import WallClock
+from hour24.commands import say
 from hour24.commands.line import TIME, WHOLE_NUMBER, command
 from hour24.commands.watches import reports_option
 from hour24.commands.watching import (
@@ -73,6 +74,7 @@ def watch(target: str, watch: str, reports: Path, t0: datetime | None, port: int
 
     ledger, target = watch_to_probe(target, watch, reports, t0)
     production = config.load(Path(target))
+    say.hide(production.secrets)
     terminal = Terminal(sys.stdout, WallClock())
     stopped = threading.Event()
     with _signals(stopped.set):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, TextIO
@@ -14,12 +15,31 @@ from hour24.verdict import Outcome
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hour24.secrets import Secret
+    from hour24.secrets.redactor import Redactor
+
 STYLES = {
     Outcome.PASS: "green",
     Outcome.FAIL: "bold red",
     Outcome.INCONCLUSIVE: "yellow",
     Outcome.NOT_APPLICABLE: "dim",
 }
+
+
+_REDACTORS: list[Redactor] = []
+
+
+def hide(secrets: Iterable[Secret]) -> None:
+    """Redact these secrets, and the shapes of others, in every line from now on."""
+    from hour24.secrets.redactor import Redactor
+
+    _REDACTORS[:] = [Redactor((each.name, each.reveal()) for each in secrets)]
+
+
+def _clean(text: str) -> str:
+    for redactor in _REDACTORS:
+        text = redactor.text(text)
+    return text
 
 
 @cache
@@ -32,12 +52,13 @@ def console(stream: TextIO | None = None) -> Console:
 
 def line(text: str = "", style: str = "") -> None:
     """Print one line; control characters are escaped, columns stay."""
-    console().print(escape_controls(" ".join(text.splitlines())), style=style or None)
+    shown = escape_controls(" ".join(_clean(text).splitlines()))
+    console().print(shown, style=style or None)
 
 
 def problem(text: str) -> None:
     """Print one line to standard error."""
-    console(sys.stderr).print(f"hour24: {one_line(text, LONGEST_TEXT)}", style="red")
+    console(sys.stderr).print(f"hour24: {one_line(_clean(text), LONGEST_TEXT)}", style="red")
 
 
 def local(time: datetime, zone: str) -> str:

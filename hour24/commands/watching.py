@@ -65,6 +65,7 @@ def doctor(target: str, alert: bool) -> int:
     from hour24.doctor import examine
 
     production = _with_lines(Path(target))
+    say.hide(production.secrets)
     wrong = 0
     for finding in examine(production, WallClock()):
         wrong += not finding.ok
@@ -204,6 +205,7 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
 
     ledger, target = watch_to_probe(target, watch, reports, t0)
     production = config.load(Path(target))
+    say.hide(production.secrets)
     plan, clock = ledger.watch, WallClock()
     unsent = Unsent()
     with alerting(ledger, production, "hour24 probe", unsent) as send_alarm:
@@ -378,6 +380,7 @@ def rollback(
 
     ledger = chosen(watch, reports)
     production, clock = _watch_target(ledger, target, rehearsal_at)
+    say.hide(production.secrets)
     try:
         plan = rolling.plan(production, ledger, clock, way)
     except rolling.Refused as refusal:

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from hour24.linear import shipped
 
-_ESC = r"(?:\x1b|\\u001[bB]|\\[xX]1[bB]|\\0?33|\\e|\^\[|#033|\u241b|\ufffd)"
+_WRITTEN = r"\\u001[bB]|\\[xX]1[bB]|\\0?33|\\e|\^\[|#033|\u241b|\ufffd"
+"""ESC as readable characters."""
+_ESC = rf"(?:\x1b|{_WRITTEN})"
 _SEQUENCE = shipped(
     rf"(?:{_ESC}\[|\x9b)[0-?]*+[ -/]*+[@-~]"  # CSI
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]{0,2000}+(?:\x07|\x1b\\|\x9c)"  # OSC: titles, links
@@ -22,7 +24,11 @@ _SEQUENCE = shipped(
     r"|\x1b[ -/]{1,8}+[0-~]|\x1b[0-Z\\^-~]"  # character sets, single functions
 )
 _COLOUR = shipped(r"\[(?:[0-9]{1,3}(?:[;:][0-9]{1,3}){0,16}+)m(?!\])|\[(?:0|39|49|2[2-9])m(?=\])")
-_REST = shipped(r"\[[mK](?!\])")
+_REMNANT = shipped(
+    rf"(?:{_WRITTEN})\[[0-?]*+[ -/]*+[@-~]"
+    r"|(?<!\x1b)(?:\[(?:[0-9]{1,3}(?:[;:][0-9]{1,3}){0,16}+)m(?!\])|\[(?:0|39|49|2[2-9])m(?=\]))"
+)
+_REST = shipped(r"(?<!\x1b)\[[mK](?!\])")
 """A reset without a number, searched only after a colour that lost its ESC."""
 _MARKS = ("\x1b", "\x9b", "\x9d", "\x90", "\x98", "\x9e", "\x9f", "\\", "^[", "#033", "␛", "\ufffd")
 
@@ -92,6 +98,17 @@ def without_sequences(text: str) -> str:
         if colours:
             text = _REST.sub("", text)
     return text
+
+
+def without_remnants(text: str) -> str:
+    """Return the text without sequences whose ESC was lost or is written out.
+
+    One with its ESC stays, for whoever shows control characters as signs.
+    """
+    if "[" not in text:
+        return text
+    text, remnants = _REMNANT.subn("", text)
+    return _REST.sub("", text) if remnants else text
 
 
 def without_signs(text: str) -> str:

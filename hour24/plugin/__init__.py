@@ -162,12 +162,13 @@ def _remembered_target(config: pytest.Config) -> str:
 
 def _register(config: pytest.Config, plugin: CheckpointPlugin) -> None:
     from hour24.plugin.companion import Companion
-    from hour24.plugin.guards import Shield
+    from hour24.plugin.guards import Shield, scrub_debug
 
     config.pluginmanager.register(plugin, CHECKPOINT)
     if not plugin.run.keeps:
         config.pluginmanager.register(Companion(plugin.run), "hour24-companion")
     config.pluginmanager.register(Shield(plugin.run), "hour24-shield")
+    scrub_debug(config, plugin.run.redactor.text)
     config.pluginmanager.register(OneRun(), "hour24-one-run")
 
 

@@ -3,7 +3,7 @@
 Rules of this module:
 
 - An exception in a reporter costs neither a check nor the record: it becomes a note.
-- Everything that is written to the terminal is redacted.
+- Everything that is written to the terminal, or by ``--debug`` to its file, is redacted.
 """
 
 from __future__ import annotations
@@ -53,3 +53,12 @@ class Scrubbed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def scrub_debug(config: pytest.Config, redact: Callable[[str], str]) -> None:
+    """Have what ``--debug`` writes redacted: the arguments of every hook."""
+    if not getattr(config.option, "debug", None):
+        return
+    root = config.trace.root
+    if (write := root._writer) is not None:
+        root.setwriter(lambda text: write(redact(text)))

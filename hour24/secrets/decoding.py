@@ -263,5 +263,6 @@ def decode_runs(text: str, known: set[str]) -> tuple[str, str]:
             found.add(bytes.fromhex(shifted[: len(shifted) // 2 * 2]))
     decoded = [data.decode("utf-8", "replace") for data in found]
     decoded += [data[at:].decode("utf-16-le", "replace") for data in wide for at in (0, 1)]
-    readable = "\n".join(each for each in decoded if "\ufffd" not in each[2:-2])
+    # a separator that no round of decoding takes out: runs have no order, and must not join
+    readable = " ¦ ".join(each for each in decoded if "\ufffd" not in each[2:-2])
     return as_form("\n".join(decoded)), readable
