@@ -18,7 +18,7 @@ from hour24.config import Health, Production
 from hour24.config.production import Service
 from hour24.criteria import CRITERIA
 from hour24.errors import ConfigurationError
-from hour24.evidence import Counts, Line, Question, Series, Unanswered
+from hour24.evidence import Counts, Line, Question, Series, Unanswered, spread
 from hour24.ledger import chain
 from hour24.ledger.book import Ledger
 from hour24.ledger.verify import verify
@@ -302,8 +302,8 @@ def test_daily_checks_of_a_rehearsal(tmp_path):
         asked = Inquiry(production, ledger.watch, point, clock, ledger, baseline=watch)
         lanes = Lanes(asked, ["error_events", "memory", "memory_baseline", "latencies_baseline"])
         events = lanes.answer("error_events")
-        now = lanes.answer("memory").answers["render"]
-        before = lanes.answer("memory_baseline").answers["render"]
+        now = spread({"memory": lanes.answer("memory")})["memory"]
+        before = spread({"memory": lanes.answer("memory_baseline")})["memory"]
         around = lanes.answer("latencies_baseline")
     assert hour == 48
     assert not isinstance(events, Unanswered), events
