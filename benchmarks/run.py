@@ -37,6 +37,8 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "redaction": ((), ()),
     "samples": ((), ("--quick",)),
     "traps": ((), ()),
+    "logs": ((), ()),
+    "mutation": (("--sample", "100"), ("--sample", "10")),
     "healthy": (("--rehearsals", "200"), ("--rehearsals", "4")),
 }
 """Name -> arguments, and those of ``--quick``."""

@@ -74,3 +74,10 @@ def test_workers_that_beat_near_one_another_are_more_than_one(offsets):
 def test_too_few_or_identical_beats_count_as_one_worker(times):
     """Several workers are never claimed without evidence."""
     assert beats.count_workers(times, 30.0) == 1
+
+
+@pytest.mark.parametrize(("workers", "found"), [(20, 20), (21, 20)])
+def test_no_more_than_twenty_workers_are_told_apart(workers, found):
+    """Twenty are; of one more the rhythm of twenty is the nearest that is looked for."""
+    stream = [30.0 * n + 30.0 * w / workers for n in range(40) for w in range(workers)]
+    assert beats.count_workers(stream, 30.0) == found

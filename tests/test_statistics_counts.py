@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from hour24.statistics.counts import (
+    _dispersion,
     busiest,
     calendar_hours,
     least_significant,
@@ -242,3 +243,10 @@ def test_the_smallest_significant_count(exposure, before, exposure_before, clump
     least = least_significant(exposure, before, exposure_before, clumping)
     assert ratio(least, exposure, before, exposure_before, clumping).lower > 1
     assert ratio(least - 1, exposure, before, exposure_before, clumping).lower <= 1
+
+
+def test_the_highest_twentieth_of_blocks_hides_no_spike():
+    """Two of forty are left out; of three that are alike one counts."""
+    calm = [(n, 1, 100) for n in range(38)]
+    assert _dispersion([*calm, (38, 50, 100), (39, 50, 100)]) == 1.0
+    assert _dispersion([*calm[1:], *((n, 50, 100) for n in range(3))]) > 10

@@ -67,3 +67,9 @@ def test_clean_probes_bound_the_downtime(probes, share):
 def test_a_window_of_no_length_misses_everything():
     """A window of length 0 does not divide by zero."""
     assert coverage.miss_probability([], 5.0, 0.0) == 1.0
+
+
+def test_a_window_without_length_hides_every_outage():
+    """One of a second does not: half of an outage of half a second is missed in its only gap."""
+    assert coverage.miss_probability([0.0], 0.5, 0.0) == 1.0
+    assert coverage.miss_probability([1.0], 0.5, 1.0) == 0.5

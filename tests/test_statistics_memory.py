@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+import numpy
 import pytest
 
 from hour24.rehearsal.scenario import Scenario
-from hour24.statistics.memory import Trend, trend
+from hour24.statistics.memory import Trend, _deep_drops, trend
 from tests.memory_of import cache, day, heap, leak
 
 
@@ -236,3 +237,9 @@ def test_a_leak_that_was_called_stays_called_until_something_ends_it() -> None:
     flat = judged(heap(24, ended))
     assert (flat.standing, flat.levelled_off) == ("flat", True)
     assert flat.late_upper < 1.0
+
+
+def test_large_collections_are_counted_against_a_level_that_one_sample_cannot_tilt():
+    """The ends of twelve samples are the medians of four, not of two."""
+    values = [100, 120, 120, 140, 100, 120, 110, 105, 140, 100, 110, 100]
+    assert _deep_drops(numpy.array(values, dtype=float)) == 2

@@ -47,7 +47,7 @@ def lateness(times: Sequence[float], arrivals: Sequence[float | None]) -> float:
     )
     if not late:
         return 0.0
-    return max(0.0, late[min(len(late) - 1, math.ceil(LATE_QUANTILE * len(late)) - 1)])
+    return max(0.0, late[math.ceil(LATE_QUANTILE * len(late)) - 1])
 
 
 def count_workers(beats: Sequence[float], every_s: float) -> int:
