@@ -40,6 +40,7 @@ PLAYED = (
     "files.2.json",
     "files.3.json",
     "files.4.json",
+    "files.5.json",
     "index.html",
     "signoff.html",
     "journal/hour00.a1.jsonl",
@@ -48,7 +49,7 @@ PLAYED = (
     "probe/rehearsal-20260302T0600-1000.jsonl",
 )
 """Every file of the watch below that states something."""
-ONLY_A_HEAD = {"files.4.json: at"}
+ONLY_A_HEAD = {"files.5.json: at"}
 """The edits of a file that only a head stored elsewhere can tell: the time of the newest entry."""
 SAID = {f"{name}: appended" for name in PLAYED if name.startswith("probe/")}
 """A prober may go on: what it appended is said to be not covered."""
@@ -360,7 +361,7 @@ def test_what_only_a_head_can_tell(states: tuple[Path, Path], tmp_path: Path) ->
     folder, first = states
     published = verify(folder)[-1].says.split()[1]
     forged = Path(shutil.copytree(folder, tmp_path / "w"))
-    newest = forged / "files.4.json"
+    newest = forged / "files.5.json"
     content = json.loads(newest.read_bytes())
     newest.write_bytes(canonical.to_bytes({**content, "at": other_than(content["at"])}, "x"))
     for each in (forged, first):
@@ -370,7 +371,7 @@ def test_what_only_a_head_can_tell(states: tuple[Path, Path], tmp_path: Path) ->
 
 def test_the_newest_entry_about_files_cannot_be_taken_out(folder: Path) -> None:
     """A page that it alone names, or that it names anew, is no longer as the one before says."""
-    path = folder / "files.4.json"
+    path = folder / "files.5.json"
     data = path.read_bytes()
     path.unlink()
     try:
