@@ -195,7 +195,7 @@ SOLD = {
 SOLD_TO = {"objective": ALWAYS, "evidence": {"value": SOLD}, "figures": {"value": 0.0}}
 FORGERIES: dict[str, tuple[Forger, str]] = {
     # the chain tells
-    "a byte": (spaced, "hour08.a1.json: expected the bytes that hour12.a1.json names"),
+    "a byte": (spaced, "hour08.a1.json: expected the bytes that files."),
     "half a record": (truncated, "hour08.a1.json: expected a JSON object"),
     "a record removed": (removed(H8), "expected hour08.a1.json, got no such file: it was removed"),
     "the beginning removed": (removed("watch.json"), "expected a watch, got no watch.json"),

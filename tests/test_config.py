@@ -24,7 +24,15 @@ from jsonschema import Draft202012Validator
 
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.classes import class_of
-from hour24.config import Production, launch_problem, limits_digest, load, schemas, without
+from hour24.config import (
+    Production,
+    launch_problem,
+    limits_digest,
+    load,
+    schemas,
+    watched,
+    without,
+)
 from hour24.config.placeholders import is_no_person, is_placeholder
 from hour24.config.problems import walk
 from hour24.errors import ConfigurationError
@@ -647,3 +655,11 @@ def test_config_and_the_questions_agree_on_what_a_question_needs() -> None:
     for name, question in QUESTIONS.items():
         assert without.measure_of(name) == question.measure, name
         assert without.sections_of(name) == question.sections, name
+
+
+def test_another_tls_address_is_another_address_and_no_limit(tmp_path: Path) -> None:
+    """The ports of a rehearsal change each time, and its limits do not."""
+    plain = load(written(tmp_path, SMALLEST), {})
+    more = load(written(tmp_path, SMALLEST + '\n[tls]\naddresses = ["https://b.example"]\n'), {})
+    assert watched(more)["tls.addresses[1]"].startswith("https://b.example")
+    assert limits_digest(more) == limits_digest(plain)

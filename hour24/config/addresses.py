@@ -47,6 +47,8 @@ def _addresses(production: Production) -> Iterator[tuple[str, str]]:
         yield from _of_request(f"endpoints.{name}", endpoint)
     if production.websocket is not None:
         yield from _of_request("websocket", production.websocket)
+    for number, url in enumerate(production.tls.addresses, 1):
+        yield from address(f"tls.addresses[{number}]", url)
     for section, (witness, at) in production.described.items():
         if witness.addresses:
             yield from import_lazy(witness.addresses)(at)

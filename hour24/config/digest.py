@@ -28,7 +28,7 @@ LIMITS = {
     "websocket": "connections hold_s max_drop_ratio probe_connections probe_hold_s",
     "jobs": "pattern every_s max_gap_s",
     "memory": "metric max_share",
-    "tls": "renews_itself addresses",
+    "tls": "renews_itself",
     "schedule": "checkpoints tolerance_s settle_s",
 }
 
