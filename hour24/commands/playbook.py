@@ -67,6 +67,15 @@ ENTRIES = (
         call=ON_CALL,
     ),
     Entry(
+        title="A certificate is refused, or ends too soon",
+        codes=("certificate_invalid", "certificate_expires"),
+        customers="Browsers and apps refuse to connect, now or when it ends.",
+        commands=(DOCTOR, SUMMARY, AGAIN),
+        causes="a renewal that failed, an incomplete chain, the certificate of another host",
+        rollback="no: renew the certificate; a deploy does not change it",
+        call=ON_CALL,
+    ),
+    Entry(
         title="Too many requests fail",
         codes=("beyond_limit", "spike", "rise", "too_many_events"),
         customers="A share of all requests fails; the page names the share and the minutes.",
