@@ -5,6 +5,7 @@ Rules of this module:
 - ``make test`` runs the short form of each suite, ``.ci/run`` (``pytest tests --full``) the whole.
   The short form is a sample drawn with a seed, the same every time (``--sample`` draws another
   one); what is asked for by its id or with ``-k`` is run in any case. The end counts each suite.
+- A suite that would take an hour has a sample in the full form too; ``--every`` runs all of it.
 - With ``-n 2 --dist loadscope`` the tests of a file stay together, since they share what is
   expensive; of the proof, those that share a run. The longest files begin first.
 - A test marked ``alone`` measures time: no other test runs meanwhile.
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 LONGEST = (
+    "test_late",
+    "test_live_killed",
+    "test_incidents",
+    "test_any_stack",
     "test_outside_signoff",
     "test_outside_runbook",
     "test_outside_alerts",
@@ -51,6 +56,7 @@ EXAMPLES = {"short": 200, "full": 2000}
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tests", "hour24's own tests")
     group.addoption("--full", action="store_true", help="each suite whole, not its short form")
+    group.addoption("--every", action="store_true", help="every test of every suite: hours")
     group.addoption("--examples", type=int, metavar="N", help="of each property of the suite fuzz")
     group.addoption("--sample", type=int, default=1, metavar="SEED", help="of the short forms")
 
@@ -59,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     mark = config.addinivalue_line
     # an error here; in a checkpoint another plugin's warning must not be one
     mark("filterwarnings", "error")
-    mark("markers", "suite(name, short): one of a suite; its short form has so many tests")
+    mark("markers", "suite(name, short, full): one of a suite; so many tests in either form")
     mark("markers", "alone: measures time; no other test runs meanwhile")
     for form, count in EXAMPLES.items():
         # derandomised: the same examples in every run, on every machine
@@ -85,8 +91,8 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _note_suites(items)
-    if not config.option.full and not config.option.keyword:
-        _shorten(config, items)
+    if not config.option.keyword and not config.option.every:
+        _shorten(config, items, "full" if config.option.full else "short")
 
     def rank(item: pytest.Item) -> int:
         name = item.path.stem
@@ -105,22 +111,24 @@ def _note_suites(items: list[pytest.Item]) -> None:
     whole = Counter(mark.args[0] for item in items if (mark := _suite(item)))
     for item in items:
         if mark := _suite(item):
-            item.user_properties.append(("suite", f"{mark.args[0]} {whole[mark.args[0]]}"))
+            count = whole[mark.args[0]]
+            in_ci = min(mark.kwargs.get("full", count), count)
+            item.user_properties.append(("suite", f"{mark.args[0]} {count} {in_ci}"))
 
 
-def _shorten(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep a sample of each suite that has a short form."""
+def _shorten(config: pytest.Config, items: list[pytest.Item], form: str) -> None:
+    """Keep a sample of each suite that has one in this form."""
     suites: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if (mark := _suite(item)) and "short" in mark.kwargs:
+        if (mark := _suite(item)) and form in mark.kwargs:
             suites.setdefault(mark.args[0], []).append(item)
     left: set[pytest.Item] = set()
     for name, members in suites.items():
         mark = _suite(members[0])
         assert mark is not None
         chance = random.Random(f"{name} {config.option.sample}")
-        short = min(mark.kwargs["short"], len(members))
-        left.update(set(members) - set(chance.sample(members, short)))
+        count = min(mark.kwargs[form], len(members))
+        left.update(set(members) - set(chance.sample(members, count)))
     if left:
         config.hook.pytest_deselected(items=list(left))
         items[:] = [item for item in items if item not in left]
@@ -235,6 +243,7 @@ class SuiteReport:
         self._config = config
         self._ran: Counter[str] = Counter()
         self._whole: dict[str, int] = {}
+        self._in_ci: dict[str, int] = {}
         self._left: dict[str, list[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -245,9 +254,9 @@ class SuiteReport:
         elif report.when == "call":
             for name, value in report.user_properties:
                 if name == "suite":
-                    suite, _, whole = str(value).rpartition(" ")
+                    suite, whole, in_ci = str(value).rsplit(" ", 2)
                     self._ran[suite] += 1
-                    self._whole[suite] = int(whole)
+                    self._whole[suite], self._in_ci[suite] = int(whole), int(in_ci)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
@@ -262,13 +271,14 @@ class SuiteReport:
         lines = []
         for suite, ran in sorted(self._ran.items()):
             whole, form = self._whole[suite], "full" if option.full else "short"
+            in_ci = self._in_ci[suite]
             line = f"{suite}: {ran} of {whole} run"
             if suite == "fuzz":
                 line += f", {option.examples or EXAMPLES[form]:,} examples each"
                 partial = form == "short"
                 all_of_it = f"{EXAMPLES['full']:,} each"
             else:
-                partial, all_of_it = ran < whole, "all"
+                partial, all_of_it = ran < whole, f"{in_ci}" if in_ci < whole else "all"
             if partial:
                 line += f" ({form} form; .ci/run runs {all_of_it})"
             lines.append(line)

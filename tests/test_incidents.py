@@ -347,7 +347,7 @@ FAILING = (
 """Faults that make a check fail at hour 4 when they begin at hour 2."""
 
 
-@pytest.mark.suite("pairs", short=2)
+@pytest.mark.suite("pairs", short=2, full=24)
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(FAILING, 2)))
 def test_two_faults_in_the_same_minutes_are_two_incidents_or_a_doubt_is_reported(
     one: str, other: str, tmp_path: Any

@@ -60,6 +60,7 @@ def late(clocked: Clocked, hours: Sequence[int], **environ: str) -> None:
             assert f"hour {hour} of w" in said, said
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("ill", [AT_DUE, AT_RUN], ids=["at_due", "at_run"])
 def test_a_late_watch_has_the_verdicts_of_a_punctual_one(
     served: Rehearsal, tmp_path: Path, ill: tuple[str, ...], pytestconfig: pytest.Config

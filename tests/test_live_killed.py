@@ -73,6 +73,7 @@ def played(day: Day, hours: Sequence[int], kills: int, seed: int) -> float:
     return sum(day.watch_hour(hour, own) for hour, own in zip(hours, each, strict=True))
 
 
+@pytest.mark.timeout(1800)
 def test_fifty_kills_cost_no_record_and_change_no_verdict(
     served: Rehearsal, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:

@@ -37,6 +37,18 @@ def test_the_short_form_is_the_same_sample_every_time() -> None:
     assert first | other < full
 
 
+def test_a_suite_that_takes_an_hour_has_a_sample_in_the_full_form_too() -> None:
+    """--every runs all of it."""
+    file = "tests/test_incidents.py"
+    short, full, every = (
+        {one for one in collected(file, *more) if "_two_faults_" in one}
+        for more in ((), ("--full",), ("--every",))
+    )
+    assert (len(short), len(full), len(every)) == (2, 24, 300)
+    assert short < every
+    assert full < every
+
+
 def test_a_test_named_by_its_id_runs_in_any_case() -> None:
     """Also when the sample does not hold it."""
     file = "tests/test_proof.py"
