@@ -77,6 +77,9 @@ def text() -> str:
     steps = re.sub(r"          # Only variables that .*?\n(?= +[A-Z])", "", steps, flags=re.DOTALL)
     listed = re.compile(r"(?: +[A-Z0-9_]+: \$\{\{ secrets\.\w+ \}\}\n)+")
     steps = listed.sub("          SECRETS: ${{ inputs.secrets }}\n", steps)
+    # an action has no secrets but what it is given
+    given = "inputs.secrets && fromJSON(inputs.secrets).HOUR24_ALERT_URLS || ''"
+    steps = steps.replace("secrets.HOUR24_ALERT_URLS }}", given + " }}")
     for name in ("fetch the commit and the records", "keep the records"):
         start = steps.index(f"- name: {name}\n")
         at = steps.index("        env:\n", start) + len("        env:\n")

@@ -40,9 +40,13 @@ def test_it_has_the_form_that_github_documents() -> None:
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_only_the_checkpoint_holds_the_secrets() -> None:
+def test_only_the_checkpoint_and_its_completion_hold_secrets() -> None:
     """No expression stands in a script; what installs packages has no variable at all."""
-    assert [name for name, step in STEPS.items() if "secrets" in str(step)] == ["checkpoint"]
+    assert [name for name, step in STEPS.items() if "secrets" in str(step)] == [
+        "checkpoint",
+        "finalise",
+    ]
+    assert "${{ secrets." not in str(FOUND)
     assert [name for name, step in STEPS.items() if "github.token" in str(step)] == [
         "fetch the commit and the records",
         "keep the records",

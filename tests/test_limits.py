@@ -376,7 +376,7 @@ def test_no_pass_is_beyond_its_own_limit(name: str) -> None:
     """Neither the value nor the bound that decides; and some of the cases do pass."""
     passed = 0
 
-    @settings(max_examples=50, deadline=None, database=None)
+    @settings(max_examples=300, deadline=None, database=None)
     @given(data=st.data())
     def judge(data: st.DataObject) -> None:
         nonlocal passed

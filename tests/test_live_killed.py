@@ -79,7 +79,7 @@ def test_fifty_kills_cost_no_record_and_change_no_verdict(
 ) -> None:
     """At random times: starting, probing, asking, judging, writing."""
     full = pytestconfig.option.full
-    hours, kills = (HOURS, KILLS["full"]) if full else (HOURS[:2], KILLS["short"])
+    hours, kills = (HOURS[:3], KILLS["full"]) if full else (HOURS[:2], KILLS["short"])
     calm, killed = Day(served, tmp_path / "calm"), Day(served, tmp_path / "killed")
     played(calm, hours, 0, 0)
     watched_s = played(killed, hours, kills, pytestconfig.option.sample)

@@ -25,6 +25,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> config.Production:
     """A rehearsal's production.toml, its addresses never asked."""
     urls = {name: f"http://127.0.0.1:9{each.path}" for name, each in ENDPOINTS.items()}
     urls |= {"control": "http://127.0.0.1:9/", "websocket": "ws://127.0.0.1:9/ws"}
+    urls["tls"] = "https://127.0.0.1:9/"
     path = tmp_path_factory.mktemp("production") / "production.toml"
     path.write_text(settings.production_toml(urls, str(SCHEMA), {}))
     return config.load(path, {})
