@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from hour24.clock import Clock
+from hour24.documents import is_number
 from hour24.errors import SourceError, SourceMisread, SourceTimeout, SourceUnreachable
 from hour24.evidence import Attempt
 from hour24.linear import shipped
@@ -108,11 +109,13 @@ class Session:
         """
         reused = self._connection is not None
         try:
-            return self._ask(what, sql, values or {})
+            return _checked(what, self._ask(what, sql, values or {}))
         except (SourceUnreachable, NotAccepting):
             if not reused:
                 raise
-        return self._ask(what, sql, values or {})  # the reused connection may have been closed
+        return _checked(
+            what, self._ask(what, sql, values or {})
+        )  # the reused connection may have been closed
 
     def close(self) -> None:
         """Close the connection; the next question opens a new one."""
@@ -299,6 +302,17 @@ def _received(descriptor: int) -> int:
     if len(info) < TCP_INFO_LENGTH:
         return 0
     return int.from_bytes(info[BYTES_RECEIVED:TCP_INFO_LENGTH], sys.byteorder)
+
+
+def _checked(what: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows. Raises: SourceMisread, for a number that a float cannot hold."""
+    for row in rows:
+        for name, value in row.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if number and not is_number(value):
+                got = value if isinstance(value, float) else "one beyond any float"
+                raise SourceMisread(f"database: {what}: {name}: expected a number, got {got}")
+    return rows
 
 
 def _wait(connection: Any, limit_s: float) -> None:

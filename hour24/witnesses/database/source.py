@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -25,6 +24,7 @@ from typing import Any
 
 from hour24.asking.answers import number
 from hour24.clock import Clock
+from hour24.documents import is_number
 from hour24.errors import (
     SourceEmpty,
     SourceError,
@@ -51,6 +51,12 @@ MAINTENANCE = (
     r"|vacuum($|[\s(;])|analyze($|[\s(;])|cluster($|[\s(;])|autovacuum:)"
 )
 """Statements of dumps, index builds and clean-up, not of users; also used in SQL."""
+LARGEST = 2.0**63
+"""PostgreSQL counts no further."""
+NO_LIMIT = -1.0
+"""PostgreSQL's own number for a database without a limit of connections."""
+APART_S = 60.0
+"""Its clock may have stepped back since a session changed its state."""
 _MAINTENANCE = shipped(MAINTENANCE, re.IGNORECASE, longest=masking.LONGEST)
 PRIVILEGE = "<insufficient privilege>"
 _WAITED = (
@@ -68,8 +74,8 @@ def _as_sql(value: Any) -> str:
     return f"ARRAY[{quoted}]" if isinstance(value, list) else quoted
 
 
-def _is_maintenance(query: str | None) -> bool:
-    return _MAINTENANCE.match(mask_literals(query or "")) is not None
+def _is_maintenance(query: object) -> bool:
+    return _MAINTENANCE.match(mask_literals(str(query or ""))) is not None
 
 
 def _read_only(row: Mapping[str, Any]) -> str:
@@ -201,7 +207,7 @@ class Postgres:
             asking.check_numbers(about, "active")
             items = []
             for row in (row for row in rows if row["pid"] is not None):
-                asking.check_numbers(row, "age_s")
+                asking.check_numbers(row, "age_s", least=-APART_S)
                 items.append(
                     {
                         "pid": row["pid"],
@@ -233,10 +239,12 @@ class Postgres:
             row = asking.first_row(rows)
             counts = (
                 *("max_connections", "superuser_reserved", "reserved", "in_use", "active"),
-                *("idle_in_transaction", "lock_waits", "database_limit", "database_in_use"),
+                *("idle_in_transaction", "lock_waits", "database_in_use"),
             )
             seconds = ("oldest_idle_in_transaction_s", "oldest_lock_wait_s", "aside_idle_s")
-            asking.check_numbers(row, *counts, *seconds)
+            asking.check_numbers(row, *counts)
+            asking.check_numbers(row, "database_limit", least=NO_LIMIT)
+            asking.check_numbers(row, *seconds, least=-APART_S)
             reserved = row["superuser_reserved"] + row["reserved"]
             item = {
                 "max_connections": row["max_connections"],
@@ -290,7 +298,12 @@ class Postgres:
                 f"{asking.where}: expected the extension pg_stat_statements, got none; load it in "
                 "shared_preload_libraries and CREATE EXTENSION pg_stat_statements"
             )
-        schema, columns = views[0]["schema"], set(views[0]["columns"])
+        schema, names = views[0]["schema"], views[0]["columns"]
+        if not isinstance(schema, str) or not isinstance(names, list):
+            raise SourceMisread(
+                f"{asking.where}: expected the columns of pg_stat_statements, got something else"
+            )
+        columns = {str(name) for name in names}
         info = next(
             (
                 row
@@ -360,8 +373,11 @@ class Asking:
             raise SourceEmpty(f"{self.where}: expected a row, got none")
         return rows[0]
 
-    def check_numbers(self, row: Mapping[str, Any], *names: str) -> None:
-        """Check that each of these is a finite number. Raises: SourceMisread."""
+    def check_numbers(self, row: Mapping[str, Any], *names: str, least: float = 0.0) -> None:
+        """Check that each of these is a finite number, not below ``least``.
+
+        Raises: SourceMisread.
+        """
         for name in names:
             value = row.get(name)
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -369,8 +385,10 @@ class Asking:
                     f"{self.where}: {name}: expected a number, got "
                     f"{'null' if value is None else type(value).__name__}"
                 )
-            if not math.isfinite(value):
-                raise SourceMisread(f"{self.where}: {name}: expected a number, got {value}")
+            if not least <= value <= LARGEST:  # neither is NaN
+                raise SourceMisread(
+                    f"{self.where}: {name}: expected a number from {least:g}, got {value:g}"
+                )
 
     def text(self, words: Any) -> str:
         """Return a query text, masked. Raises: SourceRefused, when we may not see it."""
@@ -435,9 +453,19 @@ def _limits(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "in_use": row["database_in_use"],
             "limit": row["database_limit"],
         }
-    for role in row["roles"] or ():
+    roles = row["roles"] or []
+    if not isinstance(roles, list):
+        raise SourceMisread("database: connections: roles: expected a list, got something else")
+    for role in roles:
+        if not isinstance(role, dict) or not all(
+            is_number(role.get(name)) for name in ("in_use", "limit")
+        ):
+            raise SourceMisread(
+                "database: connections: roles: expected connections and their limit, got "
+                "something else"
+            )
         yield {
-            "what": f"connections of role {role['role']}",
+            "what": f"connections of role {role.get('role')}",
             "in_use": role["in_use"],
             "limit": role["limit"],
         }
