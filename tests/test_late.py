@@ -66,8 +66,7 @@ def test_a_late_watch_has_the_verdicts_of_a_punctual_one(
     served: Rehearsal, tmp_path: Path, ill: tuple[str, ...], pytestconfig: pytest.Config
 ) -> None:
     """189 to 761 minutes late: the same verdicts, no ``late``, no waiver; alerted in 5 minutes."""
-    full = pytestconfig.option.full and ill is AT_DUE
-    hours = (0, 4, 8, 12, 16, 20, 24) if full else (0, 8)
+    hours = (0, 4, 8, 12, 16, 20, 24) if pytestconfig.option.full else (0, 8)
     on_time = Clocked(served, tmp_path / "punctual", ill)
     punctual(on_time, hours)
     with Server(Answer()) as people:

@@ -22,7 +22,7 @@ from tests.clocks import Clocked, offset
 from tests.played import T0
 
 HOURS = (0, 4, 8, 12, 16, 20, 24)
-KILLS = {"short": 6, "full": 17}
+KILLS = {"short": 6, "full": 50}
 PROBED_S = 11.0
 """Time for one health probe, which is due every 10 s."""
 RESTART_S = 10.0
@@ -79,7 +79,7 @@ def test_kills_at_random_times_cost_no_record_and_change_no_verdict(
 ) -> None:
     """At random times: starting, probing, asking, judging, writing."""
     full = pytestconfig.option.full
-    hours, kills = (HOURS[:3], KILLS["full"]) if full else (HOURS[:2], KILLS["short"])
+    hours, kills = (HOURS, KILLS["full"]) if full else (HOURS[:2], KILLS["short"])
     calm, killed = Day(served, tmp_path / "calm"), Day(served, tmp_path / "killed")
     played(calm, hours, 0, 0)
     watched_s = played(killed, hours, kills, pytestconfig.option.sample)
