@@ -134,6 +134,18 @@ def test_sources_without_an_answer_are_one_incident_each() -> None:
     assert {each.state for each in found} == {State.NOT_MEASURED}
 
 
+def test_a_check_that_depends_on_two_silences_does_not_link_them() -> None:
+    """It belongs to one of the two incidents."""
+    found = of_record(
+        record(
+            judged("HEALTH-ALWAYS", "INCONCLUSIVE", "source_failed", probes=silent("one")),
+            judged("HEALTH-SCHEMA", "INCONCLUSIVE", "source_failed", health=silent("other")),
+            judged("SIGNOFF-HEALTH", "INCONCLUSIVE", "unsettled"),
+        )
+    )
+    assert names(found) == [["HEALTH-ALWAYS", "SIGNOFF-HEALTH"], ["HEALTH-SCHEMA"]]
+
+
 def test_errors_in_the_minutes_of_failing_probes_are_one_incident_with_a_doubt() -> None:
     """The same minutes may have two causes, and the incident says so."""
     found = of_record(

@@ -52,9 +52,7 @@ def test_each_fault_is_one_incident(case: Case, name: str, wanted: Outcome) -> N
     missed = [each for each in found if case.hours == (0, 24) and each.outcome != Outcome.FAIL]
     faults = [each for each in found if each not in missed]
     assert len(missed) <= 1
-    # without a prober there is no observation that the network's fault could change
-    seen = 1 if "no_prober@0" in case.faults else len(case.faults)
-    assert len(faults) == seen or (len(case.faults) > 1 and faults[0].doubt)
+    assert len(faults) == len(case.faults) or (len(case.faults) > 1 and faults[0].doubt)
 
 
 def test_each_criterion_has_a_play_for_each_of_the_two() -> None:

@@ -5,6 +5,7 @@ Rules of this module:
 - It sees findings only: their codes, their evidence and the table of criteria.
 - Each finding is in exactly one incident; findings without a shared sign are separate incidents.
 - A sign that two causes may share, such as the same minutes, groups and is reported as a doubt.
+- A check that depends on two others, which lack data for two reasons, belongs to one of them.
 """
 
 from __future__ import annotations
@@ -106,13 +107,21 @@ def groups(findings: Iterable[Finding]) -> list[Group]:
             is_cumulative(every[one]) or is_cumulative(every[other])
         )
 
+    def differ(one: int, other: int) -> bool:
+        """Whether their incidents lack data for two reasons, which a check of both would link."""
+        first, second = (
+            {signs[n].missing for n in range(len(every)) if find(n) == root_of} - {"", NOT_YET}
+            for root_of in (find(one), find(other))
+        )
+        return bool(first and second) and not first & second
+
     for rule in RULES:
         for one in range(len(every)):
             for other in range(one + 1, len(every)):
                 if find(one) == find(other) or apart(one, other):
                     continue
                 why = rule(every[one], signs[one], every[other], signs[other])
-                if why is not None:
+                if why is not None and not (rule is _rests_on and differ(one, other)):
                     join(one, other, why)
     for members in _members(len(every), find):
         if all(is_cumulative(every[n]) for n in members):
