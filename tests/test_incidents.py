@@ -245,11 +245,16 @@ def test_a_later_pass_of_all_its_checks_shows_that_it_is_over() -> None:
     assert found[0].is_open, "over is not waived"
 
 
-def test_the_same_check_at_the_next_checkpoint_is_the_same_incident() -> None:
-    records = [record(judged("DB-SIZE", "FAIL", "disk_full"), hour=hour) for hour in (8, 12, 16)]
+@pytest.mark.parametrize(("name", "code"), [("DB-SIZE", "disk_full"), ("MEMORY-STABLE", "leak")])
+def test_the_same_check_at_the_next_checkpoint_is_the_same_incident(name: str, code: str) -> None:
+    """Also one that covers the watch so far, and where another check fails at one of the hours."""
+    records = [record(judged(name, "FAIL", code), hour=hour) for hour in (8, 12)]
+    high = judged("MEMORY-HEADROOM", "FAIL", "memory_high")
+    records.append(record(judged(name, "FAIL", code), high, hour=16))
     standings = standings_of(WATCH, records, (), records[-1].ended)
     found = [one for one in of_watch(standings, records) if one.outcome == Outcome.FAIL]
-    assert [one.hours for one in found] == [(8, 12, 16)]
+    assert found[0].hours == (8, 12, 16)
+    assert len(found) == (1 if name == "MEMORY-STABLE" else 2)
 
 
 # --- each finding once ----------------------------------------------------------------------------

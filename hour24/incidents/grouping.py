@@ -102,10 +102,14 @@ def groups(findings: Iterable[Finding]) -> list[Group]:
             reasons.append((one, why))
 
     def apart(one: int, other: int) -> bool:
-        """Whether they are of two hours, and one covers the time of both: it is no link."""
-        return every[one].hour != every[other].hour and (
-            is_cumulative(every[one]) or is_cumulative(every[other])
-        )
+        """Whether they are of two hours, and one covers the time of both: it is no link.
+
+        A check that fails in the same way at the next checkpoint still fails for the same reason.
+        """
+        first, second = every[one], every[other]
+        if first.id not in EIGHT and (first.name, first.code) == (second.name, second.code):
+            return False
+        return first.hour != second.hour and (is_cumulative(first) or is_cumulative(second))
 
     def differ(one: int, other: int) -> bool:
         """Whether their incidents lack data for two reasons, which a check of both would link."""
