@@ -108,7 +108,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
         (
             "verdicts",
             (one.says for one in differences if not one.rule),
-            f"{verdicts} verdicts recomputed: "
+            f"{verdicts} recomputed, "
             + ("the same except for changed rules" if changed else "all the same"),
         ),
         ("signoff", (says for says, rule in signoff if not rule), _signature_state(entries)),
