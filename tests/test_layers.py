@@ -120,7 +120,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": PROBE,
     "witnesses.port": {"secrets", "watch"},
     "witnesses.sections": {"secrets", "witnesses.port"},
-    "witnesses.logged": {"evidence", "linear", "lines"},
+    "witnesses.logged": {"errors", "evidence", "linear", "lines", "watch"},
     "witnesses.platform": {"errors"},
     "witnesses.registry": {"witnesses.port", "witnesses.sections"},
     **{f"witnesses.{name}": ASK | PORT | {"criteria"} for name in WITNESSES},

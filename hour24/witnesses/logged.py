@@ -14,12 +14,14 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from hour24.errors import SourceEmpty, SourceIncomplete
 from hour24.evidence import Line, Listing, Question, Series
 from hour24.linear import shipped
 from hour24.lines import visible
+from hour24.watch import Window
 
 WATCHED = ("WARN", "database", "timeout")
 LONGEST = 2000
@@ -195,3 +197,41 @@ def plain_text(pattern: str) -> str:
     words = ("".join(c if c.isalnum() else " " for c in text).split() for text in found)
     best = max((word for each in words for word in each), key=len, default="")
     return best if len(best) >= LEAST_TEXT else ""
+
+
+def questions_of_doctor(
+    section: str, source: Any, window: Window, jobs: Any
+) -> list[tuple[str, Callable[[], str]]]:
+    """Return what ``doctor`` asks a witness of log lines: each question with its answer in short.
+
+    Args:
+        section: names the witness in a refusal.
+        jobs: the section [jobs]; None: no beat is asked for.
+    """
+    found: list[tuple[str, Callable[[], str]]] = [
+        ("error lines", lambda: _error_lines(section, source.error_lines(window))),
+        ("watched lines", lambda: f"{source.watched_lines(window).total} lines in the last hour"),
+    ]
+    if jobs is not None:
+        found.append(("beats", lambda: count_workers(section, source.beats(window, jobs))))
+    return found
+
+
+def _error_lines(section: str, found: Any) -> str:
+    about = found.about
+    if missing := about.get("missing"):
+        raise SourceIncomplete(
+            f"{section}: error lines: expected the last hour, got a part: {missing}"
+        )
+    levels = ""
+    if "sampled" in about:
+        known = about["sampled"] - about["unlevelled"]
+        levels = f"; a level in {known:,.0f} of {about['sampled']:,.0f} lines"
+    return f"{len(found.items)} in the last hour{levels}"
+
+
+def count_workers(section: str, found: Any) -> str:
+    """Return how many workers had a beat. Raises: SourceEmpty, if none had."""
+    if not found.lines:
+        raise SourceEmpty(f"{section}: beats: expected a beat in the last hour, got none")
+    return f"{len(found.lines)} workers"

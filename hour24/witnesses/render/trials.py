@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from hour24.clock import Clock
 from hour24.config import Production
-from hour24.errors import SourceEmpty
+from hour24.witnesses.logged import count_workers
 from hour24.witnesses.port import Trial, last_hour
 from hour24.witnesses.render import RenderAt
 from hour24.witnesses.render.source import Render
@@ -43,7 +42,7 @@ def trials(at: RenderAt, production: Production, clock: Clock) -> list[Trial]:
         questions.append(
             (
                 "beats",
-                lambda: _workers(source.beats(window, jobs)),
+                lambda: count_workers("render", source.beats(window, jobs)),
                 "check that the jobs log their beat and that jobs.pattern matches it",
             )
         )
@@ -51,9 +50,3 @@ def trials(at: RenderAt, production: Production, clock: Clock) -> list[Trial]:
         Trial(name=f"render: {what}", asked=asked, address=at.url, right=right, empty=empty)
         for what, asked, empty in questions
     ]
-
-
-def _workers(found: Any) -> str:
-    if not found.lines:
-        raise SourceEmpty("render: beats: expected a beat in the last hour, got none")
-    return f"{len(found.lines)} workers"
