@@ -174,7 +174,7 @@ def played(tape: Tape, sections: Sequence[str] = (), at: int = -1, value: Any = 
         waiting[each.section, each.request].append(value if n == at else each.value)
     lock = threading.Lock()
 
-    def told(request: str, nothing: Any) -> Any:
+    def mutate_answer(request: str, nothing: Any) -> Any:
         with lock:
             left = waiting.get((_section(), _ID.sub("#", request)), [])
             found = left.pop(0) if len(left) > 1 else left[0] if left else nothing
@@ -183,11 +183,11 @@ def played(tape: Tape, sections: Sequence[str] = (), at: int = -1, value: Any = 
         return deepcopy(found)
 
     lost = Answer(404, {"Content-Type": "application/json"}, b"{}")
-    fetched = lambda session, url, body, headers, limit, method="": told(  # noqa: E731
+    fetched = lambda session, url, body, headers, limit, method="": mutate_answer(  # noqa: E731
         f"{method or body is not None} {url}", lost
     )
-    asked = lambda self, what, sql, values: told(what, [])  # noqa: E731
-    seen = lambda url, headers, timeout_s: told(url, Reply(404))  # noqa: E731
+    asked = lambda self, what, sql, values: mutate_answer(what, [])  # noqa: E731
+    seen = lambda url, headers, timeout_s: mutate_answer(url, Reply(404))  # noqa: E731
     names = [name for name in QUESTIONS if _foreign(name) and _asks(tape, name, sections)]
     clock = SteppingClock(tape.context.checkpoint.due)
     version = property(lambda self: tape.server_version)

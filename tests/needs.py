@@ -1,6 +1,6 @@
 """What some tests need of the machine: whether it is here, and what brings it.
 
-``.ci/setup`` brings all of it; ``python -m tests.needs`` tells it the Debian packages.
+``.ci/setup`` brings all of it; ``python -m tests.needs`` prints the Debian packages.
 """
 
 from __future__ import annotations

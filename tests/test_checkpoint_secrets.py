@@ -43,7 +43,7 @@ def client():
 
 @criterion("OWN-RAISES", hours=(0,))
 def test_raises(client, conclude):
-    """An exception tells it, in every encoding"""
+    """An exception shows it, in every encoding"""
     raise RuntimeError(" ".join(form for value in SECRETS for form in encoded(value)))
 
 @criterion("OWN-CHAIN", hours=(0,))
@@ -56,7 +56,7 @@ def test_chain(conclude):
 
 @criterion("OWN-REQUEST", hours=(0,))
 def test_request(conclude):
-    """The address of a failed request tells it"""
+    """The address of a failed request shows it"""
     import requests
     requests.get("http://127.0.0.1:9/x", params={"token": SECRETS[0], "k": SECRETS[-1]}, timeout=1)
 

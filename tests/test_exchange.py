@@ -120,7 +120,7 @@ def test_what_a_peer_may_say(raw, status, why, data):
 
 
 def test_a_large_answer_is_cut():
-    """No more than a megabyte is read; one byte more tells that there was more."""
+    """No more than a megabyte is read; one byte more shows that there was more."""
     with Server(Answer(body=b"x" * 3_000_000)) as server:
         pool = ConnectionPool(Address(server.url))
         reply = sent(pool)

@@ -203,7 +203,7 @@ def test_a_torn_last_line_is_dropped_and_no_other(tmp_path: Path) -> None:
 
 
 def test_a_question_of_a_custom_criterion_has_the_name_of_what_it_asks_for() -> None:
-    """And tells none of it: a statement may hold a secret."""
+    """And shows none of it: a statement may hold a secret."""
     assert own_name("sql", "SELECT 1", "", False) == own_name("sql", "SELECT 1", "", False)
     assert own_name("sql", "SELECT 1", "", False) != own_name("sql", "SELECT 2", "", False)
     assert "SELECT" not in own_name("sql", "SELECT 1", "", False)

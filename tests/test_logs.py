@@ -442,7 +442,7 @@ def test_a_missing_file_of_another_day_is_no_gap(tmp_path: Path) -> None:
 
 
 def test_silence_between_two_files_is_a_gap(tmp_path: Path) -> None:
-    """Where no name tells, an unusual silence at the rotation does."""
+    """Where no name shows it, an unusual silence at the rotation does."""
     first = [each for each in ENTRIES if each < stamp(3_000)]
     second = [each for each in ENTRIES if each > stamp(6_000)]
     write(tmp_path / "app.log.1", "".join(first))

@@ -52,7 +52,7 @@ def test_each_kind_of_change_is_made(module: str) -> None:
 
 
 def test_a_mutant_is_what_its_process_imports(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nobody else: the file stays as it is."""
+    """And no other: the file stays as it is."""
     monkeypatch.syspath_prepend(str(mutation.ROOT))
     limit, *_ = mutation.mutants_of(module)
 

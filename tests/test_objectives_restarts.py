@@ -281,7 +281,7 @@ def test_a_worker_with_a_name_of_its_own_replaces_one_of_another_name():
 
 
 def test_a_worker_that_dies_before_its_time_exceeds_the_plan():
-    """The other starts are within it, and the reason tells them apart."""
+    """The other starts are within it, and the reason names them apart."""
     early = [each if each[1] != 2400.0 else (each[0], 2400.0, 2700.0) for each in recycling()]
     early.append(("w2", 2710.0, 2710.0 + WORKERS * EVERY))
     verdict = planned([each for each in early if each[1] < 6000 or each[0] != "w2"])

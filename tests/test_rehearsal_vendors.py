@@ -331,7 +331,7 @@ def test_what_a_vendor_refuses(asked: Asked, vendor: str, path: str, status: int
 def test_a_vendor_that_refuses_says_how(
     asked: Asked, vendor: str, path: str, way: str, status: int, header: str
 ):
-    """A limited vendor tells when to come back; one that refuses or fails has its status."""
+    """A limited vendor says when to come back; one that refuses or fails has its status."""
     asked.rehearsal.set_faults(f"{vendor}_{way}@4")
     answer = asked(vendor, path)
     assert answer.status_code == status
@@ -380,7 +380,7 @@ def test_an_empty_sentry_sees_no_project(asked: Asked):
 
 
 def test_dropped_errors_are_counted(asked: Asked):
-    """Under sentry_dropping the usage tells errors that were rate limited, by their reason."""
+    """Under sentry_dropping the usage lists errors that were rate limited, by their reason."""
     path = (
         f"{ORG}/stats_v2/?groupBy=outcome&groupBy=reason&category=error"
         "&field=sum(quantity)&statsPeriod=4h"

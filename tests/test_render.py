@@ -832,7 +832,7 @@ def test_deploys_of_the_window_and_the_live_one(asking):
 
 
 def test_of_a_deploy_only_the_id_is_promised(asking):
-    """One that tells nothing cannot be said to lie outside; one under way has not ended."""
+    """One that says nothing cannot be said to lie outside; one under way has not ended."""
     begun = {"status": "build_in_progress", "createdAt": at(-3000)}
     found = asking(
         listed(deploy(3), deploy(2, **begun), deploy(1, status="live", finishedAt=None))

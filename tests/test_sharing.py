@@ -125,7 +125,7 @@ def test_two_machines_that_write_at_once_leave_one_chain(
 def test_an_entry_whose_writer_was_killed_before_it_had_it_is_taken_over(
     tmp_path: Path, address: str
 ) -> None:
-    """It is in the store, and so in the ledger; nobody writes it again."""
+    """It is in the store, and so in the ledger; no machine writes it again."""
     first = watch_of(tmp_path / "a", record(0))
     attach(first.folder, address, first.entries)
     declared(first, "Ada", 1)
@@ -142,7 +142,7 @@ def test_an_entry_whose_writer_was_killed_before_it_had_it_is_taken_over(
 def test_a_record_that_another_machine_wrote_is_not_written_again(
     tmp_path: Path, address: str
 ) -> None:
-    """Both recorded hour 4: the second one is told, before anything of it is in the chain."""
+    """Both recorded hour 4: the second one is refused, before anything of it is in the chain."""
     first = watch_of(tmp_path / "a", record(0))
     attach(first.folder, address, first.entries)
     second = machine(tmp_path / "b", address)

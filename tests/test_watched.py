@@ -207,7 +207,7 @@ def test_a_token_in_a_path_has_a_fingerprint(tmp_path: Path, token: str) -> None
 
 
 def test_a_login_that_ends_in_a_path_is_not_shown() -> None:
-    """Of production.toml a fingerprint tells that it is another, of the environment nothing."""
+    """Of production.toml a fingerprint shows that it is another, of the environment nothing."""
     for url in ("https://svc:Win/ter2025@h/x", "https://svc:Win?ter2025@h", "https://a/b@c#d@h"):
         (output,) = dict(address("health.url", url)).values()
         assert re.fullmatch(r"sha256 \w{16}", output)

@@ -2,7 +2,7 @@
 
 Rules of this module:
 
-- A trap states what really happened (``good``, ``bad``, or ``unknown`` where nobody can say), the
+- A trap states what really happened (``good``, ``bad``, or ``unknown`` where no one can say), the
   samples that an engine then holds, and what a verdict must be.
 - The naive reader takes the engine's number as it comes: ``increase``, ``histogram_quantile``, the
   last of several series; nothing is no alarm. Its queries are those of dashboards and alerts.

@@ -57,7 +57,7 @@ TOGETHER_S = 60.0
 SETTLED_S = 300.0
 """After this long every process that still runs has been probed again."""
 FAILED = shipped(r"oom|out.?of.?memory|memory.?limit|fail|crash|kill|evict|non.?zero|error", re.I)
-"""Words of an end that nobody plans."""
+"""Words of an end that is never planned."""
 PAIRED_S = 300.0
 """An event this near to a start belongs to it: platforms report minutes late."""
 

@@ -141,7 +141,7 @@ def _cell(line: Line, folder: str) -> Cell:
     state = min((each.state for each in line.cells), key=ORDER.index)
     hours = [each for each in line.cells if each.state == state]
     if state not in OPEN and state not in ("waived", "excused"):
-        hours = hours[-1:]  # the last one tells enough
+        hours = hours[-1:]  # the last one is enough
     return Cell(
         state=state,
         hours=tuple((each.hour, f"{folder}/{each.link}" if each.link else "") for each in hours),

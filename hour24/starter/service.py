@@ -398,7 +398,7 @@ def _found_prefix(
     """Return what precedes each path of an OpenAPI document that does not say it.
 
     An application below another one, such as one mounted at ``/api``, may list its own paths. The
-    health document's address tells, or else whether a path is there or below the document's folder.
+    health document's address shows, or else whether a path is there or below the document's folder.
     """
     for path in sorted(paths, key=len, reverse=True):
         if len(path) > 1 and health.endswith(path):

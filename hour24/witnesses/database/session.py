@@ -6,7 +6,7 @@ Rules of this module:
   ``BEGIN READ ONLY; SET LOCAL ...; SELECT`` in one round trip, then ``ROLLBACK``.
 - A server may accept a timeout and ignore it: every wait also has a deadline here, after which
   the connection is closed.
-- A password is given only by SCRAM, where libpq can be told so: a server that asks for it in clear
+- A password is given only by SCRAM, where libpq has that setting: one that asks for it in clear
   or as an MD5 hash may be another server. ``require_auth`` in the connection string overrides it.
 - What a server sends is bounded, since nothing else stops one that never ends its answer.
 - A refused login is not retried: a platform may ban an address for that. An unreachable server, or
@@ -58,7 +58,7 @@ SINCE_REQUIRE_AUTH = 160000
 """The version of libpq that added ``require_auth``."""
 WITH_PASSWORD, WITHOUT_PASSWORD = "scram-sha-256", "!password,!md5"
 """By what a server may ask for a password. Without one in the connection string libpq may find one
-elsewhere, and a server may trust us; nobody is between us and a server of the same machine."""
+elsewhere, and a server may trust us; no one is between us and a server of the same machine."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MOST_BYTES = 64 * 2**20
 """Of one connection: the largest honest answer is 1,000 statements with their texts."""

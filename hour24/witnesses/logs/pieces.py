@@ -7,7 +7,7 @@ Rules of this module:
 - Every file is opened before anything is read, and the folder is listed again afterwards: a
   rotation meanwhile begins anew. A copy that is being made (copytruncate) is read once.
 - Only regular files are opened; a pipe or a device would block.
-- A rotated file that cannot be read is named; a missing number or day is a gap (:func:`hole`).
+- A rotated file that cannot be read is named; a missing number or day is a gap.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def usual_step(marks: Sequence[str]) -> timedelta:
     return min((later - earlier for earlier, later in pairwise(days)), default=timedelta(days=1))
 
 
-def hole(older: str, newer: str, step: timedelta) -> str:
+def gap_between(older: str, newer: str, step: timedelta) -> str:
     """Return what is missing between two files that follow each other in time; empty: nothing.
 
     Args:

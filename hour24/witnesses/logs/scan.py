@@ -27,7 +27,7 @@ from hour24.errors import SourceEmpty, SourceMisread, SourceTimeout
 from hour24.lines.times import NoZone, time_of, unwrapped
 from hour24.watch import Window
 from hour24.witnesses.logged import MOST_JOINED, has_level, is_error
-from hour24.witnesses.logs.pieces import Piece, Pieces, hole, usual_step
+from hour24.witnesses.logs.pieces import Piece, Pieces, gap_between, usual_step
 
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 16
@@ -318,7 +318,7 @@ class Scan:
             until = older.last if older.last is not None else older.first
             if newer.first <= self.start or until >= self.end:
                 continue
-            lost = hole(older.piece.mark, newer.piece.mark, step)
+            lost = gap_between(older.piece.mark, newer.piece.mark, step)
             if lost:
                 problems.append(
                     f"{lost} is missing, between {older.piece.name} and {newer.piece.name}"
