@@ -29,7 +29,8 @@ from hypothesis import strategies as st
 from hour24.asking import client as asking
 from hour24.asking.exchange import Reply
 from hour24.asking.fetching import Answer
-from hour24.checkpoint.inquiry import Inquiry, Lanes
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.lanes import Lanes
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.checkpoint.run import Run
 from hour24.clock import SteppingClock

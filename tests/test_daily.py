@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from hour24 import config
-from hour24.checkpoint.inquiry import Inquiry, Lanes
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.lanes import Lanes
 from hour24.clock import SteppingClock
 from hour24.config import Health, Production
 from hour24.config.production import Service

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from hour24.checkpoint.inquiry import Inquiry, Lanes
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.lanes import Lanes
 from hour24.checkpoint.sentences import sentence_for
 from hour24.classes import IssueClass
 from hour24.clock import SteppingClock

@@ -83,7 +83,12 @@ SIGN = BOOK | {
     "ledger.verify",
 }
 CONTEXT = {"targets.context", "targets.request"}
-ATTEMPT = ASK | BOOK | CONTEXT | {"checkpoint.attempt", "checkpoint.inquiry", "witnesses.port"}
+ATTEMPT = (
+    ASK
+    | BOOK
+    | CONTEXT
+    | {"checkpoint.attempt", "checkpoint.inquiry", "checkpoint.lanes", "witnesses.port"}
+)
 TARGET = BOOK | CONTEXT | {"checkpoint.addresses", "clock", "config", "secrets", "targets.watches"}
 """What makes a context; what is below it gets the context, and asks nothing of the target."""
 
@@ -207,6 +212,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint.keeping": {
         "checkpoint.inquiry",
         "checkpoint.kept",
+        "checkpoint.lanes",
         "checkpoint.notify",
         "checkpoint.run",
         "errors",
@@ -228,6 +234,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sources",
     }
     | PORT,
+    "checkpoint.lanes": {"checkpoint.inquiry", "config", "errors", "evidence", "witnesses.port"},
     "checkpoint.from_lines": {"classes", "errors", "evidence", "lines", "statistics", "watch"},
     "checkpoint.questions": {
         "checkpoint.from_lines",
@@ -349,7 +356,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"commands", "errors", "pipe"},
     "plugin": {
         "checkpoint.custom",
-        "checkpoint.inquiry",
+        "checkpoint.lanes",
         "checkpoint.notify",
         "checkpoint.opening",
         "checkpoint.questions",

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hour24.checkpoint import inquiry
-from hour24.checkpoint.inquiry import budget_s
+from hour24.checkpoint import lanes as asking
+from hour24.checkpoint.lanes import budget_s
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.config import Health, Schedule
 from tests.played import ROOT, pytest_
@@ -77,11 +77,11 @@ class JustNow(Future[str]):
 
 def test_an_answer_that_comes_as_the_wait_ends_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no bug of its own that a wait of a second ended."""
-    monkeypatch.setattr(inquiry, "REPORT_EVERY_S", 0.02)
+    monkeypatch.setattr(asking, "REPORT_EVERY_S", 0.02)
     production = SimpleNamespace(
         schedule=Schedule(), health=None, answering=lambda measure: (measure, [])
     )
-    lanes = inquiry.Lanes(SimpleNamespace(production=production), [])  # type: ignore[arg-type]
+    lanes = asking.Lanes(SimpleNamespace(production=production), [])  # type: ignore[arg-type]
     lanes._answers["outcomes"] = {"": JustNow()}  # type: ignore[dict-item]
     monkeypatch.setattr(lanes, "ask", lambda names: None)
     assert lanes.answer("outcomes") == "the answer"

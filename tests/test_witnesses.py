@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from hour24.checkpoint.inquiry import Inquiry, Lanes
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.lanes import Lanes
 from hour24.clock import SteppingClock
 from hour24.config import Described, Jobs, Production, Schedule, load
 from hour24.doctor import examine

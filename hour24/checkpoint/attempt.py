@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hour24.checkpoint.inquiry import Inquiry, Lanes, Waiting
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.lanes import Lanes, Waiting
 from hour24.checkpoint.sentences import sentence_for
 from hour24.config import Production
 from hour24.criteria import Criterion

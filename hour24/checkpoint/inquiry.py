@@ -1,47 +1,35 @@
-"""Asks the questions of one checkpoint: its sources, and the threads that query them.
+"""Asks the questions of one checkpoint: its sources, and what each question is sent to.
 
 Rules of this module:
 
 - A question is a name, a lane and a function (:mod:`hour24.checkpoint.questions`); its name is that
   of the fixture in tests_prod/.
-- A lane is one daemon thread. Lanes run in parallel; the questions of one lane run one after
-  another. Only the questions that the selected criteria name are asked.
 - A question that names a measure is sent to every witness that production.toml describes for it,
   each in its own lane; no witness is named here. Several answers are a
   :class:`~hour24.evidence.ByProvider`; :mod:`hour24.objectives.providers` combines the verdicts.
 - A question about earlier evidence of a measure (``of``) is answered for each of its witnesses.
 - A witness that holds none of a measure now, but answered it earlier in the watch, is silent.
-- A source without a usable answer becomes :class:`~hour24.evidence.Unanswered` with its code; a bug
-  in hour24 is raised in the criterion that needs the answer.
-- Each lane has a time budget from the common start; after it the answer is
-  Unanswered(``source_timeout``).
-- If the checkpoint is later than its tolerance, a question that cannot be answered retroactively is
-  not asked. Its answer is the one that was kept when it was due (:mod:`hour24.checkpoint.kept`);
-  without one it is Unanswered(``late``).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
-from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceMisread, SourceTimeout
+from hour24.errors import SourceEmpty, SourceError, SourceMisread, SourceTimeout
 from hour24.evidence import (
     PROVIDER,
-    ByProvider,
     Evidence,
     Listing,
     Question,
@@ -50,7 +38,7 @@ from hour24.evidence import (
 )
 from hour24.text import format_duration
 from hour24.watch import Checkpoint, Watch, Window
-from hour24.witnesses.port import INSTEAD, NOW, RECEIPT_S, Measure, import_lazy, repeat_of
+from hour24.witnesses.port import INSTEAD, NOW, Measure, import_lazy, repeat_of
 
 if TYPE_CHECKING:
     from hour24.checkpoint.kept import Asked
@@ -62,11 +50,6 @@ if TYPE_CHECKING:
     from hour24.sources.latency import Pace
 
 Answer = Evidence | dict[str, Evidence]
-Whole = Evidence | ByProvider | dict[str, Evidence | ByProvider]
-"""The answer of every witness that was asked."""
-Waiting = Callable[[str, float, float], None]
-"""Called with lane, seconds waited and seconds allowed while an answer is awaited."""
-REPORT_EVERY_S = 1.0
 Section = TypeVar("Section")
 
 
@@ -135,8 +118,6 @@ class RegisteredQuestion:
         return self.measure if provided else INSTEAD.get(self.measure, self.measure)
 
 
-Answered = Callable[[str, RegisteredQuestion, Answer], None]
-"""Called in the thread of its lane with the name of each answer, its question and the answer."""
 QUESTIONS: dict[str, RegisteredQuestion] = {}
 LISTED = frozenset({Measure.ISSUES, Measure.ERROR_EVENTS, Measure.ERROR_LINES})
 """Measures whose listings are compared with each other or made into another, and so are needed
@@ -290,16 +271,16 @@ class Inquiry:
             answer: Answer = getattr(self._sources[lane], measure.value)(*more)
         except SourceError as problem:
             if isinstance(problem.question, Question):
-                problem.question = _with_source_name(problem.question, described, measure)
+                problem.question = with_source_name(problem.question, described, measure)
             raise
         if isinstance(answer, dict):
             return {
-                name: self._checked(_with_source(each, described, measure), name)
+                name: self.checked(_with_source(each, described, measure), name)
                 for name, each in answer.items()
             }
-        return self._checked(_with_source(answer, described, measure))
+        return self.checked(_with_source(answer, described, measure))
 
-    def _checked(self, answer: Evidence, subject: str = "") -> Evidence:
+    def checked(self, answer: Evidence, subject: str = "") -> Evidence:
         """Returns the answer; silent instead of not provided if it was provided earlier."""
         if not isinstance(answer, Unanswered) or not answer.not_provided:
             return answer
@@ -363,7 +344,7 @@ class Inquiry:
         Raises: SourceTimeout, if another process of this watch samples for longer than we wait.
         """
         handle = os.open(self.ledger.folder / "sampling.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        limit_s = _sampling_s(self.production)
+        limit_s = sampling_s(self.production)
         until = time.monotonic() + limit_s
         try:
             while True:
@@ -502,10 +483,10 @@ class Inquiry:
 
 def _with_source(answer: Evidence, described: Described, measure: Measure) -> Evidence:
     """Returns the answer with the name of its source."""
-    return structs.replace(answer, question=_with_source_name(answer.question, described, measure))
+    return structs.replace(answer, question=with_source_name(answer.question, described, measure))
 
 
-def _with_source_name(question: Question, described: Described, measure: Measure) -> Question:
+def with_source_name(question: Question, described: Described, measure: Measure) -> Question:
     """Returns the question with the source's name and a command that repeats the request."""
     witness, at = described
     return structs.replace(
@@ -517,23 +498,7 @@ def _with_source_name(question: Question, described: Described, measure: Measure
     )
 
 
-def budget_s(production: Production, asked: RegisteredQuestion) -> float:
-    """Returns the seconds from the common start within which this question must be answered."""
-    lane = asked.lane
-    plan = production.schedule
-    health = production.health
-    if lane == "health":
-        return health.give_up_after_s + 3 * health.timeout_s + 15.0
-    if lane == "websocket" and production.websocket is not None:
-        return production.websocket.hold_s + 2 * production.websocket.timeout_s + 15.0
-    if lane == "latency":
-        return 2 * _sampling_s(production)  # another process may sample before us
-    if asked.measure is Measure.RECEIPT:
-        return plan.source_budget_s + max(RECEIPT_S, plan.settle_s)
-    return plan.source_budget_s
-
-
-def _sampling_s(production: Production) -> float:
+def sampling_s(production: Production) -> float:
     """Returns the seconds within which the latency samples of one process end."""
     from hour24.sources.latency import paces
 
@@ -541,159 +506,3 @@ def _sampling_s(production: Production) -> float:
     paced = [each for each in paces(production).values() if each.samples]
     longest = max((each.samples / each.per_s for each in paced), default=0.0)
     return longest + slowest + 15.0
-
-
-class Lanes:
-    """Asks questions, each lane in a daemon thread.
-
-    A daemon, so that a driver that hangs does not keep the process alive.
-
-    Args:
-        answered: called with each answer before it is handed out.
-    """
-
-    def __init__(
-        self,
-        inquiry: Inquiry,
-        names: Iterable[str],
-        answered: Answered = lambda name, asked, answer: None,
-    ) -> None:
-        self.inquiry = inquiry
-        self._answered = answered
-        self._start = time.monotonic()
-        self._answers: dict[str, dict[str, Future[Answer]]] = {}
-        self._lock = threading.Lock()
-        self.ask(names)
-
-    def ask(self, names: Iterable[str]) -> None:
-        """Start asking these questions, except those already asked."""
-        lanes: dict[str, list[tuple[RegisteredQuestion, Described | None]]] = {}
-        production = self.inquiry.production
-        with self._lock:
-            for name in QUESTIONS:
-                if name in names and name not in self._answers:
-                    asked = QUESTIONS[name]
-                    witnesses = asked.asked_of(production) or [None]
-                    self._answers[name] = {_section(each): Future() for each in witnesses}
-                    for each in witnesses:
-                        lanes.setdefault(asked.lane_of(each), []).append((asked, each))
-        for lane, many in lanes.items():
-            threading.Thread(
-                target=self._run, args=(many,), name=f"hour24 {lane}", daemon=True
-            ).start()
-
-    def has_answer(self, name: str) -> bool:
-        """Whether the answer has arrived."""
-        return name in self._answers and all(one.done() for one in self._answers[name].values())
-
-    def answer(self, name: str, waiting: Waiting = lambda lane, waited_s, budget_s: None) -> Whole:
-        """Waits for every answer to this question within its time budget, and returns them.
-
-        Args:
-            waiting: called once a second while waiting.
-        Raises: the exception of a bug in hour24.
-        """
-        self.ask([name])
-        asked = QUESTIONS[name]
-        witnesses = asked.asked_of(self.inquiry.production) or [None]
-        answers = {_section(each): self._answer(asked, each, waiting) for each in witnesses}
-        if len(answers) == 1:
-            return cast("Whole", next(iter(answers.values())))
-        return by_provider(answers)
-
-    def _answer(
-        self, asked: RegisteredQuestion, described: Described | None, waiting: Waiting
-    ) -> Answer:
-        """Waits for the answer of one witness within its time budget."""
-        name, lane = asked.name, asked.lane_of(described)
-        future = self._answers[name][_section(described)]
-        budget = budget_s(self.inquiry.production, asked)
-        while True:
-            waited = time.monotonic() - self._start
-            try:
-                left = max(0.05, budget - waited)
-                return future.result(timeout=min(REPORT_EVERY_S, left))
-            except TimeoutError:
-                if future.done():  # arrived just now; or a bug raised a TimeoutError
-                    return future.result()
-                if waited + REPORT_EVERY_S >= budget:
-                    says = f"{lane}: {name}: no answer within {budget:g} s"
-                    return self._unanswered(asked, described, "source_timeout", says)
-                waiting(lane, waited + REPORT_EVERY_S, budget)
-
-    def _run(self, asked: list[tuple[RegisteredQuestion, Described | None]]) -> None:
-        for each, described in asked:
-            future = self._answers[each.name][_section(described)]
-            try:
-                answer = self._ask(each, described)
-                self._answered(self._kept_name(each, described), each, answer)
-                future.set_result(answer)
-            except BaseException as problem:  # noqa: BLE001  raised again in the criterion
-                future.set_exception(problem)
-
-    def _kept_name(self, asked: RegisteredQuestion, described: Described | None) -> str:
-        """Returns the name under which this answer is kept (:func:`kept_names`)."""
-        several = len(self._answers[asked.name]) > 1
-        return f"{asked.name}{PROVIDER}{_section(described)}" if several else asked.name
-
-    def _ask(self, asked: RegisteredQuestion, described: Described | None) -> Answer:
-        inquiry = self.inquiry.of_one(described if len(self._answers[asked.name]) > 1 else None)
-        try:
-            if asked.now and inquiry.late_s:
-                return inquiry.kept(self._kept_name(asked, described))
-            return asked.ask(inquiry)
-        except SourceError as problem:
-            sent = problem.question if isinstance(problem.question, Question) else None
-            silent = self._unanswered(asked, described, problem.code, str(problem), sent)
-            if not isinstance(problem, NotProvided):
-                return silent
-            return inquiry._checked(structs.replace(silent, not_provided=True))
-
-    def _unanswered(
-        self,
-        asked: RegisteredQuestion,
-        described: Described | None,
-        code: str,
-        reason: str,
-        question: Question | None = None,
-    ) -> Unanswered:
-        """Returns the missing answer, with the question and the attempts made so far."""
-        return Unanswered(
-            question=question or self._question(asked, described), code=code, reason=reason
-        )
-
-    def _question(self, asked: RegisteredQuestion, described: Described | None) -> Question:
-        """Returns a question that was not sent."""
-        measure = asked.measure_of(described)
-        if described is None or measure is None:
-            return self.inquiry.question(asked.name, source=asked.lane)
-        question = self.inquiry.question(asked.name, source=described.witness.section)
-        return _with_source_name(question, described, measure)
-
-
-def kept_names(production: Production, asked: RegisteredQuestion) -> dict[str, str]:
-    """Returns section -> the name of its answer among those that are kept when due."""
-    sections = [_section(each) for each in asked.asked_of(production) or [None]]
-    if len(sections) == 1:
-        return {sections[0]: asked.name}
-    return {section: f"{asked.name}{PROVIDER}{section}" for section in sections}
-
-
-def _section(described: Described | None) -> str:
-    """Returns the section of the witness that is asked; "" if none is."""
-    return "" if described is None else described.witness.section
-
-
-def by_provider(answers: Mapping[str, Answer]) -> Whole:
-    """Returns the answers of several witnesses; of each endpoint, if any of them has those."""
-    names = list(
-        dict.fromkeys(n for each in answers.values() if isinstance(each, dict) for n in each)
-    )
-    if not names:
-        return ByProvider({by: each for by, each in answers.items() if isinstance(each, Evidence)})
-    return {
-        name: ByProvider(
-            {by: each[name] if isinstance(each, dict) else each for by, each in answers.items()}
-        )
-        for name in names
-    }

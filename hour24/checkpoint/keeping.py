@@ -20,15 +20,9 @@ from typing import Any
 from msgspec import structs
 
 from hour24.checkpoint import notify
-from hour24.checkpoint.inquiry import (
-    QUESTIONS,
-    Answer,
-    Lanes,
-    RegisteredQuestion,
-    by_provider,
-    kept_names,
-)
+from hour24.checkpoint.inquiry import QUESTIONS, Answer, RegisteredQuestion
 from hour24.checkpoint.kept import FOLDER, Keeper, blind_names, plain_of
+from hour24.checkpoint.lanes import Lanes, by_provider, kept_names
 from hour24.checkpoint.run import Run
 from hour24.errors import ConfigurationError, LedgerError
 from hour24.evidence import Evidence, Unanswered

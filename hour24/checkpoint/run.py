@@ -22,7 +22,8 @@ import msgspec
 
 from hour24.checkpoint import completing, notify, recording
 from hour24.checkpoint.attempt import Attempt
-from hour24.checkpoint.inquiry import Inquiry, Lanes
+from hour24.checkpoint.inquiry import Inquiry
+from hour24.checkpoint.lanes import Lanes
 from hour24.criteria import Criterion, own_criterion
 from hour24.criteria.judges import refusal
 from hour24.errors import LedgerError

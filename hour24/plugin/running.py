@@ -290,7 +290,7 @@ class CheckpointPlugin:
             return stated
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from hour24.checkpoint.inquiry import budget_s
+            from hour24.checkpoint.lanes import budget_s
             from hour24.checkpoint.questions import QUESTIONS
 
             asked = QUESTIONS.values()
