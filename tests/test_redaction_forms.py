@@ -69,6 +69,8 @@ ENCODERS: dict[str, Encoder] = {
     ),
     "form": quote_plus,
     "form, small": lambda text: quote_plus(text).replace("%2B", "%2b").replace("%3C", "%3c"),
+    "form, wrapped": lambda text: wrapped(quote_plus(text), 7),
+    "form in JSON of Go": lambda text: go(quote_plus(text).replace("%3C", "<")),
     "every byte": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
     "percent twice": lambda text: percent(percent(text)),
     "percent in JSON of Go": lambda text: go(percent(text, "<>")),
@@ -132,6 +134,13 @@ def test_a_secret_is_redacted_in_every_form(name, how, tmp_path: Path):
     assert redactor.found_in(path) == [name]
     path.write_text(clean, encoding="utf-8", newline="")
     assert redactor.found_in(path) == []
+
+
+def test_a_secret_whose_spaces_are_written_in_several_ways_is_redacted():
+    """A form writes a plus, an address %20; one text may have both."""
+    redactor = Redactor([("PHRASE", "correct horse 9 battery staple")])
+    clean = redactor.text("q=correct+horse%209+battery staple&x=1")
+    assert clean == "q=[redacted:PHRASE]&x=1"
 
 
 def test_text_that_only_looks_encoded_stays():
