@@ -204,7 +204,7 @@ FORGERIES: dict[str, tuple[Forger, str]] = {
     "reordered": (reordered, "a fork"),
     # the file next to it says so
     "the end removed": (removed("hour24.a1.json"), "since its journal has it as written"),
-    "the end removed, its journal cut": (unjournalled, "expected a record of 44 verdicts"),
+    "the end removed, its journal cut": (unjournalled, "expected a record of 45 verdicts"),
     "attempts renumbered": (renumbered, "attempt: expected that of its journal (2), got 1"),
     "an attempt people were notified of": (alerted, "hour08.a2.json: expected it, since an alert"),
     "a reason": (

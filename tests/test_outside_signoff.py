@@ -162,15 +162,18 @@ def test_a_change_to_an_approved_watch_is_detected(
     (removed / record.name).unlink()
     cut = Path(shutil.copytree(watch, tmp_path / "cut"))
     (cut / "signoff.json").unlink()
+    to_the_end = Path(shutil.copytree(cut, tmp_path / "to_the_end"))
+    (to_the_end / Ledger(watch).entries()[-1].file).unlink()
     more = Path(shutil.copytree(watch, tmp_path / "more"))
     at = T0 + timedelta(days=2)
     Ledger(more).append("deploy", {
         "at": at, "by": "x", "because": "y", "start": T0.timestamp(), "end": T0.timestamp() + 1,
     })  # fmt: skip
     for folder, says in (
-        (changed, "hour12.a1.json: expected the bytes that hour16.a1.json names"),
+        (changed, "hour12.a1.json: expected the bytes that files.4.json names"),
         (removed, "expected hour12.a1.json, got no such file: it was removed"),
-        (cut, "cut at the end"),
+        (cut, "previous: expected signoff.json, got no such file: it was removed"),
+        (to_the_end, "cut at the end"),
         (more, "expected it to be the last entry, got deploy.1.json after it"),
     ):
         assert says in wrong(folder, head)
@@ -397,7 +400,7 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     assert [line[:24] for line in lines] == [
         "watched: hour20.a1.json:", "watched: hour24.a1.json:",
     ]  # fmt: skip
-    assert all(line.endswith("run python -m hour24 declare --moved") for line in lines)
+    assert all(line.endswith(f"run python -m hour24 declare {watch} --moved") for line in lines)
 
     declared = production.hour24("declare", watch, "--moved", *SAYS)
     assert declared.returncode == 0, declared.stdout
