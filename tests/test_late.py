@@ -53,6 +53,7 @@ def late(clocked: Clocked, hours: Sequence[int], **environ: str) -> None:
     events += [(60.0 * hour + LATE_MIN[hour], hour, False) for hour in hours]
     for _, hour, due in sorted(events):
         if due:
+            clocked.simulate(hour)  # a later hour may be run before this one
             said = clocked.probe(hour, **environ)
             assert f"hour {hour}: asked what exists only now" in said, said
         else:

@@ -88,7 +88,8 @@ def test_kills_at_random_times_cost_no_record_and_change_no_verdict(
         assert len(whole) == 1, hour
         assert killed.verdicts(hour) == calm.verdicts(hour), hour
     assert not [each for each in verify(killed.reports / "w") if not each.ok]
-    holes = _holes(killed, hours)
+    # the watch and its probes end when hour 24 is due: a process started after that probes nothing
+    holes = _holes(killed, [hour for hour in hours if hour < 24])
     assert sum(holes) <= kills * (60.0 + RESTART_S) + watched_s / len(hours)
 
 
