@@ -93,6 +93,38 @@ def test_a_warning_of_another_plugin_ends_no_checkpoint(tmp_path: Path, how: str
     assert {name: codes(project.record())[name] for name in BOTH} == BOTH, run.stdout
 
 
+CONFIGURES = """
+import pytest
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    config.addinivalue_line("filterwarnings", "error")
+"""
+COLLECTS = """
+import pytest
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.filterwarnings("error"))
+"""
+IN_A_CRITERION = ONE.replace(
+    "    conclude(", "    warnings.warn('a library is old')\n    conclude("
+)
+
+
+@pytest.mark.parametrize("how", ["configured", "collected", "module", "variable"])
+def test_a_library_s_warning_is_no_error_whoever_makes_warnings_errors(
+    tmp_path: Path, how: str
+) -> None:
+    """Filters hold for every thread: an import would fail in the threads that ask."""
+    marked = "import pytest\npytestmark = pytest.mark.filterwarnings('error')\n"
+    own = "import warnings\n" + (marked if how == "module" else "") + IN_A_CRITERION
+    project = Project(tmp_path, own=own)
+    plugin = {"configured": CONFIGURES, "collected": COLLECTS}.get(how, "")
+    variables = {"PYTHONWARNINGS": "error"} if how == "variable" else {}
+    run = with_plugin(project, plugin, **variables)
+    assert {name: codes(project.record())[name] for name in BOTH} == BOTH, run.stdout
+
+
 @pytest.mark.parametrize("plugin", [RERUNS, RETRIES, LOOPS, REPEATS, FLAKES])
 def test_a_criterion_has_one_verdict_whatever_runs_it(tmp_path: Path, plugin: str) -> None:
     """In the record and on the terminal, when it fails too."""

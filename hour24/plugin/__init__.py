@@ -23,7 +23,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hour24.errors import ConfigurationError, LedgerError, LedgerLocked
-from hour24.plugin.compatibility import OneRun, allow_warnings, load_needed, refusals, select
+from hour24.plugin.compatibility import (
+    OneRun,
+    allow_warnings,
+    allow_warnings_of,
+    load_needed,
+    refusals,
+    select,
+)
 from hour24.plugin.exits import EXIT_LOCKED, EXIT_NOT_WRITTEN
 from hour24.plugin.fixtures import (
     CHECKPOINT,
@@ -216,6 +223,12 @@ def _open(config: pytest.Config, selected: str) -> CheckpointPlugin:
     return CheckpointPlugin(config, run)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.pluginmanager.has_plugin(CHECKPOINT):
+        allow_warnings(session.config)  # a conftest.py is configured after us
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
@@ -232,6 +245,8 @@ def pytest_collection_modifyitems(
     if any(getattr(config.option, name, False) for name in DISPLAY_OPTIONS):
         return
     if plugin is not None:
+        allow_warnings(config)
+        allow_warnings_of(items)
         plugin.check_selection(collected, items)
     elif any(item.get_closest_marker("criterion") for item in items):
         raise pytest.UsageError(

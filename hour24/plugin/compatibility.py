@@ -32,6 +32,10 @@ REFUSED = {
 """Options of pytest and its plugins that a checkpoint refuses: flag, and what it needs instead."""
 
 
+ALLOWED = ("default", "ignore:SOCKS support in urllib3")
+"""Filters of a checkpoint; pytest sets the last one before all others."""
+
+
 def load_needed(pluginmanager: pytest.PytestPluginManager) -> None:
     """Register the plugins that a checkpoint needs if pytest does not load plugins by itself."""
     off = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
@@ -87,16 +91,30 @@ def allow_warnings(config: pytest.Config) -> None:
     """Keep warnings from becoming errors for the whole run.
 
     Filters belong to the process, not to a thread, and a warning in a library or plugin must end
-    neither a question nor the run. The "error" filters are removed from the settings, because
-    pytest sets them before all others.
+    neither a question nor the run: an import that fails in one thread fails in all that wait for
+    it. Call it again when a plugin or conftest.py may have added a filter since.
     """
     settings = config.getini("filterwarnings")
     for given in (settings, config.known_args_namespace.pythonwarnings or []):
-        given[:] = [each for each in given if not each.strip().startswith("error")]
-    config.addinivalue_line("filterwarnings", "default")
-    config.addinivalue_line("filterwarnings", "ignore:SOCKS support in urllib3")
+        given[:] = [each for each in given if each not in ALLOWED and not _is_error(each)]
+    for each in ALLOWED:
+        config.addinivalue_line("filterwarnings", each)
     warnings.simplefilter("default")
     warnings.filterwarnings("ignore", "SOCKS support in urllib3")
+
+
+def allow_warnings_of(items: list[pytest.Item]) -> None:
+    """Remove the marks with which a test would make every thread's warnings errors."""
+    for node in {id(node): node for item in items for node in item.listchain()}.values():
+        node.own_markers[:] = [
+            each
+            for each in node.own_markers
+            if each.name != "filterwarnings" or not any(map(_is_error, each.args))
+        ]
+
+
+def _is_error(setting: object) -> bool:
+    return str(setting).strip().startswith("error")
 
 
 def select(items: list[pytest.Item], config: pytest.Config) -> None:
