@@ -7,6 +7,8 @@ Rules of this module:
 - A prefix comes before the message: only times, processes, threads and logger names may precede it.
   A level word inside a message is no level: ``finished, 0 ERROR``.
 - In lower case a level counts only when its logger marks it: ``[error]``, ``error:``.
+- What a container runtime wraps around a line comes off first: ``{"log": ...}`` of Docker; time,
+  stream and flag of Kubernetes' runtimes.
 - A line with carriage returns has the worst level of its parts.
 - Only the first :data:`LONGEST` characters of the first line that is not blank are read.
 """
@@ -16,6 +18,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from hour24.linear import shipped
 from hour24.lines.visible import visible, without_sequences, without_signs
@@ -111,7 +115,10 @@ _TIME = _at(
     r"(?:\s?[AP]M\b)?(?:\s?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|[ECMPAN][SD]T|A[EC][SD]T|CES?T|EES?T|WES?T|BST|[IJK]ST|MSK)(?![A-Za-z]))?"
 )
 _BRACKET = _at(r"\[([^\[\]]{0,200}+)\]|\(([^()]{0,120}+)\)|\{([^{}]{0,120}+)\}|<([^<>]{0,60}+)>")
-_SEPARATOR = _at(r"[-|:,;>*#·•»/=⨯✖!]{1,4}+(?=\s|\[|$)|\|+|:(?=[ \[])")
+_SEPARATOR = _at(r"[-|:,;>*#·•»/=⨯✖!]{1,4}+(?=\s|\[|$)|\|+|:(?=[ \[])|[^\w\s\x00-\x7f]{1,8}+(?=\s)")
+_CONTAINER = _at(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] "
+)
 _NUMBER = _at(r"(?:pid[=:])?\d{1,20}+(?::\w{1,20}+)?(?=[\s|\]:,-]|$)")
 _PAIR = _at(
     r"([\w@.][\w@./-]{0,60}+)=(\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|[^\s\"']*+)", re.DOTALL
@@ -217,6 +224,9 @@ def _own(line: str) -> Level:
     if priority is not None and int(priority[1]) < 192:
         syslog = Level(_SYSLOG[int(priority[1]) & 7], priority[0].strip(), "syslog")
         line = line[priority.end() :].lstrip()
+    container = _CONTAINER.match(line)
+    if container is not None:
+        line = line[container.end() :].lstrip()
     found = _of_line(line)
     return found if found.is_known else syslog
 
@@ -393,17 +403,20 @@ def _of_json(text: str) -> Level | None:
                 found.append(level)
         elif key == "@mt":
             found.append(Level("lower", "Information", "line"))  # serilog leaves it out
-    return found[0] if found else None
+        elif key == "log":
+            found.append(_of_line(value))  # the line itself, in Docker's own form
+    return next((each for each in found if each.is_known), None)
 
 
 def json_fields(text: str) -> Iterator[tuple[str, str]]:
-    """Yield keys and plain values of the outermost object and of its ``log`` object."""
+    """Yield keys and plain values of the outermost object, of ``log`` and of loguru's level."""
     depth, keys, key = 0, [""], ""
     for number, token in enumerate(_JSON_TOKEN.finditer(text)):
         if number > 10 * MOST_FIELDS:
             return
         quoted, colon, sign, bare = token.groups()
-        inside = depth == 1 or (depth == 2 and keys[-1] == "log")
+        loguru = keys[-2:] == ["record", "level"] and key == "name"
+        inside = depth == 1 or (depth == 2 and keys[-1] == "log") or loguru
         if sign in ("{", "["):
             keys.append(key)
             depth, key = depth + 1, ""
@@ -418,12 +431,18 @@ def json_fields(text: str) -> Iterator[tuple[str, str]]:
         elif quoted is not None and colon:
             key = _text(quoted).lower()
         elif (quoted is not None or bare is not None) and key and inside:
-            yield key, _text(quoted) if quoted is not None else bare
+            name = "level.name" if loguru else key
+            yield name, _text(quoted, nested=key == "log") if quoted is not None else bare
             key = ""
 
 
-def _text(quoted: str) -> str:
-    """Return the visible text of a JSON string."""
+def _text(quoted: str, *, nested: bool = False) -> str:
+    """Return the visible text of a JSON string; of a line inside it too, decoded as a whole."""
+    if nested:
+        try:
+            return visible(msgspec.json.decode(quoted, type=str)).strip()
+        except msgspec.MsgspecError:
+            pass  # cut, or with characters that JSON does not allow
     plain = quoted.strip('"')
     return visible(plain) if "\\" in plain or not plain.isascii() else plain
 
