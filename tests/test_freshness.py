@@ -44,6 +44,8 @@ MINUTE = datetime(2026, 11, 24, 6, 17, tzinfo=UTC).timestamp()
         ("X-Cache-Status", "STALE"),
         ("X-Proxy-Cache", "HIT"),
         ("X-Vercel-Cache", "STALE"),
+        ("X-Vercel-Cache", "PRERENDER"),
+        ("X-Rack-Cache", "fresh"),
         ("CF-Cache-Status", "HIT"),
         ("CF-Cache-Status", "UPDATING"),
         ("CDN-Cache", "HIT"),
