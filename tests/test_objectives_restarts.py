@@ -188,6 +188,8 @@ def judged_with(uptime: Any, names: int = 1, **more: Any) -> Any:
         (lambda t, n: 10**300 + t, "uptime"),
         (lambda t, n: 77.0, "stayed the same"),
         (lambda t, n: 3 * t, "grew by 3 a second"),
+        (lambda t, n: 10**6 - t, "does not grow with time"),
+        (lambda t, n: hash((t, n)) % 10**6, "does not grow with time"),
     ],
 )
 @pytest.mark.parametrize("events", [listing(what="events"), unanswered("source_unreachable")])
@@ -196,6 +198,19 @@ def test_an_uptime_of_another_unit_cannot_show_a_restart(uptime, says, events):
     verdict = judged_with(uptime, events=events)
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "uptime_unit")
     assert says in verdict.reason
+
+
+def test_forty_processes_in_random_turns_have_an_uptime():
+    """Most readings are of another process than the one before."""
+    verdict = judged_with(
+        lambda t, n: t + 9000 + 977 * (n * n * 7919 % 40), events=listing(what="events")
+    )
+    assert verdict.code != "uptime_unit", verdict.reason
+
+
+def test_a_process_that_starts_every_twelve_seconds_is_found():
+    """Each reading is of another process, and none is older than the time in between."""
+    assert judged_with(lambda t, n: t % 12, events=listing(what="events")).outcome is Outcome.FAIL
 
 
 def test_milliseconds_of_several_processes_are_detected():

@@ -27,7 +27,7 @@ _WARNING = shipped(r"11[0-2]\b")
 _DESCRIBED_HIT = shipped(r"desc=\"?(?:[a-z]+[-_ ])?hit\b")
 _REACHED_SERVICE = frozenset({"pass", "hitpass", "miss-for-pass", "refresh", "revalidated"})
 _COPIES = frozenset({"hit", "stale", "updating", "fresh", "prerender"})
-"""``fresh`` of Rack::Cache is a copy it need not check; ``prerender`` of Vercel is a static file."""
+"""Words of a hit: ``fresh`` is Rack::Cache's, ``prerender`` (a static file) Vercel's."""
 _TRUE = frozenset({"1", "true", "yes"})
 _LONGEST = 40
 """Characters of a header that are shown."""

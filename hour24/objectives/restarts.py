@@ -18,6 +18,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
@@ -296,7 +297,9 @@ class NoRestart(Objective, frozen=True, kw_only=True):
         slope = growth(readings, self.resolution_s)
         expected_uptime = "expected seconds since the process started at health.uptime"
         if slope is not None:
-            if slope <= 1e-9:
+            if math.isnan(slope):
+                growth_text = "does not grow with time"
+            elif slope <= 1e-9:
                 growth_text = "stayed the same"
             else:
                 unit = unit_of(slope)

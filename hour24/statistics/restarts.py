@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 LEAST_TOLERANCE_S = 5.0
@@ -40,6 +41,8 @@ UNITS = {
     1 / 86_400: "days",
 }
 """Growth of an uptime per second -> its unit."""
+MOSTLY = 0.75
+"""Instances that take turns make about half of the readings fall."""
 REACHED = 0.999
 """Confidence that every instance was probed at least once."""
 
@@ -86,6 +89,8 @@ def incarnations(
 def growth(readings: Sequence[tuple[float, float, str]], resolution_s: float) -> float | None:
     """The growth of the uptime per second; None when the readings are compatible with 1.
 
+    NaN when most readings are of no process: they fall, or come from a process of which no other
+    reading exists although it ran before the first of them.
     The growth is measured on runs of readings that do not fall, where these contain half of the
     readings. Several processes behind one name alternate; then neighbouring readings decide: those
     of one process agree with the unit, others with none.
@@ -102,6 +107,8 @@ def growth(readings: Sequence[tuple[float, float, str]], resolution_s: float) ->
         weighted = sorted(slope for run in runs for slope in [_slope(run)] * len(run))
         slope = weighted[len(weighted) // 2]
         return None if abs(slope - 1) <= UNIT_DIFFERS else slope
+    if _of_no_process(readings, resolution_s):
+        return math.nan
     fits = _agreeing(readings, lambda dt, du: abs(du - dt) <= 1.5 * resolution_s + 1 + 0.05 * dt)
     for unit in UNITS:
         alike = _agreeing(readings, partial(_grows_by, unit))
@@ -175,6 +182,22 @@ def _agreeing(
         for own in _by_instance(readings)
         for i, (t1, u1) in enumerate(own)
     )
+
+
+def _of_no_process(readings: Sequence[tuple[float, float, str]], resolution_s: float) -> bool:
+    """Whether most readings fall without a start, or share their start with no other reading."""
+    falls = single = 0
+    for own in _by_instance(readings):
+        # a process that started in between is younger than the time in between
+        falls += sum(u2 < u1 and u2 > t2 - t1 for (t1, u1), (t2, u2) in pairwise(own))
+        starts = sorted((at - up, at) for at, up in own)
+        bounds = [-math.inf, *(start for start, _ in starts), math.inf]
+        apart = tolerance(resolution_s)
+        single += sum(
+            start < own[0][0] and before + apart < start < after - apart
+            for before, (start, _), after in zip(bounds, starts, bounds[2:], strict=False)
+        )
+    return falls > MOSTLY * len(readings) or 2 * single > len(readings)
 
 
 def _grows_by(unit: float, dt: float, du: float) -> bool:
