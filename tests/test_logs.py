@@ -38,7 +38,7 @@ from hour24.objectives.logs import NoErrorLine, NoPattern
 from hour24.verdict import Outcome
 from hour24.watch import Watch, Window
 from hour24.witnesses.logged import ERROR_TEXT, is_error
-from hour24.witnesses.logs import LogsAt, scan
+from hour24.witnesses.logs import LogsAt, blocks, scan
 from hour24.witnesses.logs.source import Logs
 
 T0 = datetime(2026, 12, 1, 6, tzinfo=UTC)
@@ -202,8 +202,9 @@ def test_a_search_by_time_finds_what_reading_every_line_finds(
     tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over files of many blocks, with traces and long lines between."""
-    monkeypatch.setattr(scan, "BLOCK", 1 << 14)
-    monkeypatch.setattr(scan, "NEAR", 1 << 10)
+    monkeypatch.setattr(blocks, "BLOCK", 1 << 14)
+    for module in (blocks, scan):
+        monkeypatch.setattr(module, "NEAR", 1 << 10)
     monkeypatch.setattr(scan, "PROBE", 1 << 13)
     chance = random.Random(size)
     every = (WINDOW.seconds + 7200) / (size / 60)

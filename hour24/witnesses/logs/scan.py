@@ -10,15 +10,11 @@ Rules of this module:
   without the filter; where the filter missed an error, everything is read without it.
 - What a file does not show is named: a beginning after the window's start, a silence at its end
   or between two files, a rotated file that is missing. Silence is an answer only between lines.
-- A line is read up to :data:`LONGEST_LINE`; the zeros that a truncation leaves are skipped.
 """
 
 from __future__ import annotations
 
-import lzma
-import os
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, NamedTuple
@@ -27,17 +23,19 @@ from hour24.errors import SourceEmpty, SourceMisread, SourceTimeout
 from hour24.lines.times import NoZone, time_of, unwrapped
 from hour24.watch import Window
 from hour24.witnesses.logged import MOST_JOINED, has_level, is_error
+from hour24.witnesses.logs.blocks import (
+    NEAR,
+    blocks,
+    entry_around,
+    first_byte,
+    lines_between,
+    split,
+    split_at,
+)
 from hour24.witnesses.logs.pieces import Piece, Pieces, gap_between, usual_step
 
-BLOCK = 1 << 20
-LONGEST_LINE = 1 << 16
-"""Bytes of a line that are read: a longer one is cut."""
 PROBE = 1 << 20
 """Bytes that are searched for a line with a timestamp."""
-NEAR = 1 << 16
-"""Bytes within which a search by time reads line by line."""
-MOST_FOLLOWING = 5000
-"""Lines without a timestamp that may follow one: the longest trace."""
 SLACK_S = 60.0
 SKEW_S = 300.0
 """A line this far ahead of now has a wrong clock or a wrong zone."""
@@ -143,7 +141,7 @@ class Scan:
             self._recognise(newest)
         spans = []
         for piece in self._pieces.found:
-            begin = _first_byte(piece)
+            begin = first_byte(piece)
             first = self._first(piece, begin)
             if first is not None:
                 spans.append(Span(piece, begin, first[1], self._last(piece, begin)))
@@ -164,7 +162,7 @@ class Scan:
     def _recognise(self, piece: Piece) -> None:
         """Take the zone from the time of the last write, if a line states none."""
         local, line = None, ""
-        for _, text in self._tail(piece, _first_byte(piece)):
+        for _, text in self._tail(piece, first_byte(piece)):
             try:
                 self.at(text)
             except NoZone as problem:
@@ -215,7 +213,7 @@ class Scan:
 
     def _first(self, piece: Piece, begin: int) -> tuple[int, float] | None:
         """Return byte and time of the first line with a timestamp in the next :data:`PROBE`."""
-        for offset, line in _lines(piece, begin, begin + PROBE):
+        for offset, line in lines_between(piece, begin, begin + PROBE):
             at = self._at(line)
             if at is not None:
                 return offset, at
@@ -223,10 +221,10 @@ class Scan:
 
     def _tail(self, piece: Piece, begin: int) -> Iterator[tuple[int, str]]:
         if piece.packed:
-            yield from _lines(piece, begin, begin + NEAR)
+            yield from lines_between(piece, begin, begin + NEAR)
             return
         start = max(begin, piece.size - NEAR)
-        lines = _lines(piece, start, piece.size)
+        lines = lines_between(piece, start, piece.size)
         if start > begin:
             next(lines, None)  # a part of a line
         yield from lines
@@ -247,7 +245,9 @@ class Scan:
         while high - low > NEAR:
             middle = (low + high) // 2
             found = None
-            for offset, line in _lines(span.piece, middle, min(high, middle + PROBE), part=True):
+            for offset, line in lines_between(
+                span.piece, middle, min(high, middle + PROBE), part=True
+            ):
                 at = self._at(line)
                 if at is not None:
                     found = (offset, at)
@@ -256,7 +256,7 @@ class Scan:
                 high = middle
             else:
                 low = found[0]
-        for offset, line in _lines(span.piece, low, span.piece.size):
+        for offset, line in lines_between(span.piece, low, span.piece.size):
             at = self._at(line)
             if at is not None and at >= target:
                 return offset
@@ -393,7 +393,7 @@ class _Reading:
         part = "whole, decompressed" if piece.packed else f"bytes {begin} to {end}"
         self.asked.append(f"{piece.name}, {part}")
         known: float | None = None
-        for offset, block in _blocks(piece, begin, None if piece.packed else end, scan._at):
+        for offset, block in blocks(piece, begin, None if piece.packed else end, scan._at):
             scan.check_time()
             if scan.fold_s:  # only line by line is it known which of two equal hours it is
                 known = self._edge(piece, offset, block, known)
@@ -431,11 +431,11 @@ class _Reading:
     def _ends(self, block: bytes, known: float | None) -> tuple[float | None, float | None]:
         """Return the times of a block's first and last line with a timestamp."""
         first = last = None
-        for line in _split(block[: 4 * NEAR]):
+        for line in split(block[: 4 * NEAR]):
             first = self.scan._at(line, known)
             if first is not None:
                 break
-        for line in reversed(_split(block[-4 * NEAR :])):
+        for line in reversed(split(block[-4 * NEAR :])):
             last = self.scan._at(line, known)
             if last is not None:
                 break
@@ -444,7 +444,7 @@ class _Reading:
     def _edge(self, piece: Piece, offset: int, block: bytes, known: float | None) -> float | None:
         """Read a block line by line: some of it may lie outside the window. Returns: its end."""
         scan = self.scan
-        for entry in self._entries(piece, offset, _split_at(block), known):
+        for entry in self._entries(piece, offset, split_at(block), known):
             self._step(piece, known, entry.at)
             known = entry.at
             if entry.at < scan.end:
@@ -459,19 +459,19 @@ class _Reading:
         """Read a block of which every line lies in the window."""
         self.lines += block.count(b"\n")
         if self.levels and self._share < 1.0:
-            lines = _split_at(block)
+            lines = split_at(block)
             step = max(1, int(1 / self._share))
             for begin, text in lines[::step]:
                 self._sample(Raw(known or 0.0, [text], f"{piece.name}:{offset + begin}"))
         if self.sought is None or (self.levels and self._share >= 1.0):
-            for entry in self._entries(piece, offset, _split_at(block), known):
+            for entry in self._entries(piece, offset, split_at(block), known):
                 self._sample(entry)
                 self._keep(entry)
             return
         position = 0
         while (match := self.sought.search(block, position)) is not None:
-            start, stop = _entry_around(block, match.start(), position, self.scan)
-            lines = _split_at(block[start:stop])
+            start, stop = entry_around(block, match.start(), position, self.scan._at)
+            lines = split_at(block[start:stop])
             for entry in self._entries(piece, offset + start, lines, known):
                 self._keep(entry)
             position = max(stop, match.end())
@@ -545,156 +545,3 @@ def _plain(line: str) -> str:
 
 def _clock(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z"
-
-
-def _first_byte(piece: Piece) -> int:
-    """Return where a plain file's text begins: after the gap that a truncation left."""
-    if piece.packed or not piece.size:
-        return 0
-    piece.file.seek(0)
-    if piece.file.read(1) != b"\x00":
-        return 0
-    try:
-        begin = os.lseek(piece.file.fileno(), 0, os.SEEK_DATA)
-    except OSError:
-        return piece.size
-    piece.file.seek(begin)
-    while block := piece.file.read(BLOCK):
-        stripped = block.lstrip(b"\x00")
-        if stripped:
-            return begin + len(block) - len(stripped)
-        begin += len(block)
-    return piece.size
-
-
-def _read(piece: Piece, size: int) -> bytes:
-    """Return the next bytes of a piece. Raises: SourceMisread, when it is cut off or damaged."""
-    try:
-        return piece.file.read(size) or b""
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as problem:
-        raise SourceMisread(
-            f"logs: {piece.name}: expected a whole file, got one that is cut off or damaged "
-            f"({type(problem).__name__})"
-        ) from None
-
-
-def _lines(piece: Piece, begin: int, end: int, *, part: bool = False) -> Iterator[tuple[int, str]]:
-    """Yield (byte, text) of the lines that begin between two bytes.
-
-    Args:
-        part: whether the first one is a part of a line, and left out.
-    """
-    piece.file.seek(begin)
-    offset, rest, skipping = begin, b"", part
-    while offset < end:
-        block = _read(piece, NEAR)
-        if not block:
-            break
-        data = rest + block
-        base = offset
-        position = 0
-        while (stop := data.find(b"\n", position)) >= 0:
-            if not skipping and base + position < end:
-                yield base + position, _text(data[position:stop])
-            skipping, position = False, stop + 1
-        rest, offset = data[position:], base + position
-        if len(rest) > LONGEST_LINE:
-            if not skipping and offset < end:
-                yield offset, _text(rest)
-            skipping = True
-            offset, rest = offset + len(rest), b""
-    if rest and not skipping and offset < end:
-        yield offset, _text(rest)
-
-
-def _blocks(
-    piece: Piece, begin: int, end: int | None, at: Callable[[str], float | None]
-) -> Iterator[tuple[int, bytes]]:
-    """Yield (byte, text) of blocks that end where a line with a timestamp begins."""
-    piece.file.seek(begin)
-    offset, rest = begin, b""
-    left = None if end is None else end - begin
-    cut = False
-    while left is None or left > 0:
-        data = _read(piece, BLOCK if left is None else min(BLOCK, left))
-        if not data:
-            break
-        if left is not None:
-            left -= len(data)
-        if cut:
-            stop = data.find(b"\n")
-            offset += len(data) if stop < 0 else stop
-            if stop < 0:
-                continue
-            data, cut = data[stop:], False
-        block = rest + data
-        stop = _boundary(block, at)
-        if stop <= 0 and len(block) > 4 * BLOCK:
-            last = block.rfind(b"\n") + 1
-            if last:
-                stop = last
-            else:  # one line of megabytes: its start is enough
-                yield offset, block[:LONGEST_LINE] + b"\n"
-                offset, rest, cut = offset + len(block), b"", True
-                continue
-        if stop > 0:
-            yield offset, block[:stop]
-            offset, rest = offset + stop, block[stop:]
-        else:
-            rest = block
-    if rest:
-        yield offset, rest if rest.endswith(b"\n") else rest + b"\n"
-
-
-def _boundary(block: bytes, at: Callable[[str], float | None]) -> int:
-    """Return where the last line with a timestamp begins; 0 where none is near the end."""
-    stop = block.rfind(b"\n") + 1  # what follows is a part of a line
-    lowest = max(0, stop - NEAR)
-    while stop > lowest:
-        begin = block.rfind(b"\n", 0, stop - 1) + 1
-        line = block[begin:stop]
-        if at(_text(line)) is not None:
-            return begin
-        stop = begin
-    return 0
-
-
-def _entry_around(block: bytes, position: int, least: int, scan: Scan) -> tuple[int, int]:
-    """Return where the entry around a position begins, not before ``least``, and ends."""
-    begin = block.rfind(b"\n", 0, position) + 1
-    if position < len(block) and block[position : position + 1] == b"\n":
-        begin = position + 1  # the match took the end of the line before
-    for _ in range(MOST_FOLLOWING):
-        if begin <= least or scan._at(_line_at(block, begin)) is not None:
-            break
-        begin = max(least, block.rfind(b"\n", 0, begin - 1) + 1)
-    stop = block.find(b"\n", max(begin, position))
-    stop = len(block) if stop < 0 else stop + 1
-    for _ in range(MOST_FOLLOWING):
-        if stop >= len(block) or scan._at(_line_at(block, stop)) is not None:
-            break
-        following = block.find(b"\n", stop)
-        stop = len(block) if following < 0 else following + 1
-    return begin, stop
-
-
-def _line_at(block: bytes, begin: int) -> str:
-    stop = block.find(b"\n", begin, begin + LONGEST_LINE)
-    return _text(block[begin : stop if stop >= 0 else begin + LONGEST_LINE])
-
-
-def _split(block: bytes) -> list[str]:
-    return [_text(line) for line in block.split(b"\n")]
-
-
-def _split_at(block: bytes) -> list[tuple[int, str]]:
-    found, position = [], 0
-    for line in block.split(b"\n"):
-        found.append((position, _text(line)))
-        position += len(line) + 1
-    return found
-
-
-def _text(line: bytes) -> str:
-    """Return a line's text; what is no UTF-8 is replaced."""
-    return line[:LONGEST_LINE].decode("utf-8", "replace").rstrip("\r").replace("\x00", "")
