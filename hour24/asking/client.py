@@ -339,6 +339,9 @@ class Asking:
 
     def _accept(self, answer: Answer, right: str, missing: str) -> None:
         """Raises: SourceError, when the answer is a refusal or comes from a wrong clock."""
+        if 200 <= answer.status < 300:
+            self._check_clock(answer)
+            return
         detail = self._detail(answer)
         needs = f"a token with {right}" if right else "a valid token"
         if answer.status in (401, 403):
@@ -355,9 +358,7 @@ class Asking:
                 SourceLacks,
                 f"this server does not know what was asked for ({answer.status}){detail}",
             )
-        if not 200 <= answer.status < 300:
-            self.refuse(SourceMisread, f"expected 200, got {answer.status}{detail}")
-        self._check_clock(answer)
+        self.refuse(SourceMisread, f"expected 200, got {answer.status}{detail}")
 
     def _check_clock(self, answer: Answer) -> None:
         if not self.client.same_clock or "Age" in answer.headers:
