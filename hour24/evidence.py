@@ -349,6 +349,7 @@ class Probes(Evidence, frozen=True, kw_only=True, tag="probes"):
         refused: WebSocket handshakes refused.
         held_s: seconds that connections were open, in total.
         simulated: True in a rehearsal.
+        vantages: where several vantages are described: name -> what it saw of the same target.
     """
 
     target: str
@@ -366,6 +367,7 @@ class Probes(Evidence, frozen=True, kw_only=True, tag="probes"):
     refused: int = 0
     held_s: float = 0.0
     simulated: bool = False
+    vantages: dict[str, Probes | Unanswered] = {}
 
 
 class ByProvider(Struct, frozen=True):

@@ -236,9 +236,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     | PORT,
     "checkpoint.lanes": {"checkpoint.inquiry", "config", "errors", "evidence", "witnesses.port"},
     "checkpoint.from_lines": {"classes", "errors", "evidence", "lines", "statistics", "watch"},
+    "checkpoint.vantages": {
+        "checkpoint.inquiry",
+        "errors",
+        "evidence",
+        "watch",
+        "witnesses.port",
+    },
     "checkpoint.questions": {
         "checkpoint.from_lines",
         "checkpoint.inquiry",
+        "checkpoint.vantages",
         "evidence",
         "sources",
         "watch",

@@ -14,7 +14,8 @@ from msgspec import structs
 
 from hour24.clock import WallClock
 from hour24.config import load
-from hour24.evidence import Buckets, Series
+from hour24.evidence import Buckets, Probes, Series
+from hour24.objectives.probes import AlwaysUp
 from hour24.watch import Window
 from hour24.witnesses.prometheus.source import Prometheus
 from tests import needs
@@ -28,6 +29,7 @@ from tests.traps import (
     TRAPS,
     WINDOW,
     Trap,
+    Value,
     alive,
     requests,
     restarts,
@@ -64,7 +66,33 @@ def killed(window: bool) -> list[Known]:
     ]
 
 
-EXTRA = {"tail": tail, "killed": lambda: killed(True), "spared": lambda: killed(False)}
+PLACES: dict[str, tuple[Value, Value]] = {
+    "well": (lambda t: 1, lambda t: 1),
+    "blocked": (lambda t: not HOUR <= t < HOUR + 180, lambda t: 1),
+    "offline": (lambda t: not HOUR <= t < HOUR + 900, lambda t: not HOUR <= t < HOUR + 900),
+}
+"""Vantage -> probe_success of the service and of the control address, by seconds of the window."""
+
+
+def probed() -> list[Known]:
+    """Blackbox exporters in three places, each of them scraped all the time."""
+    return [
+        each
+        for place, (service, control) in PLACES.items()
+        for each in (
+            series("up", lambda t: 1, "api", place=place),
+            series("probe_success", service, "api", place=place),
+            series("probe_success", control, "control", place=place),
+        )
+    ]
+
+
+EXTRA = {
+    "probed": probed,
+    "tail": tail,
+    "killed": lambda: killed(True),
+    "spared": lambda: killed(False),
+}
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -106,6 +134,32 @@ def test_the_end_of_a_series_is_its_last_sample(engine: str) -> None:
 def test_an_old_kill_is_no_new_one(job: str, right: str, engine: str) -> None:
     """The gauge of the last kill stays 1 for ever; only a restart in the window counts (24)."""
     assert restarts(source_of(engine, job, "kubernetes")) == right
+
+
+@pytest.mark.parametrize(
+    ("place", "outcome", "code"),
+    [
+        ("well", "PASS", ""),
+        ("blocked", "FAIL", "no_answer"),
+        ("offline", "INCONCLUSIVE", "coverage_too_low"),
+    ],
+)
+def test_what_another_place_saw_is_read_probe_by_probe(
+    place: str, outcome: str, code: str, engine: str
+) -> None:
+    """``up`` is 1 while the probe failed, and ``increase(probe_success)`` is 0 (trap 25)."""
+    labels = {
+        what: {"job": "probed", "place": place, "instance": instance}
+        for what, instance in (("probe", "api"), ("control", "control"))
+    }
+    source = source_of(engine, "probed", vantages={place: labels})
+    found = source.vantage_probes(WINDOW)[place]
+    assert isinstance(found, Probes)
+    assert (found.question.vantage, found.due) == (place, 960)
+    verdict = AlwaysUp().judge({"probes": found})
+    assert (str(verdict.outcome), verdict.code) == (outcome, code), verdict.reason
+    naive = asked(engine, f'min_over_time(up{{job="probed",place="{place}"}}[4h])', END)
+    assert naive[0]["value"][1] == "1"  # type: ignore[index]
 
 
 def test_adjacent_windows_add_up(engine: str) -> None:

@@ -20,15 +20,19 @@ WATCH = Watch(name="rehearsal", t0=T0)
 SCHEMA = Path(__file__).parents[1] / "schemas" / "health.schema.json"
 
 
-@pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> config.Production:
+def toml(folder: Path) -> Path:
     """A rehearsal's production.toml, its addresses never asked."""
     urls = {name: f"http://127.0.0.1:9{each.path}" for name, each in ENDPOINTS.items()}
     urls |= {"control": "http://127.0.0.1:9/", "websocket": "ws://127.0.0.1:9/ws"}
     urls["tls"] = "https://127.0.0.1:9/"
-    path = tmp_path_factory.mktemp("production") / "production.toml"
+    path = folder / "production.toml"
     path.write_text(settings.production_toml(urls, str(SCHEMA), {}))
-    return config.load(path, {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> config.Production:
+    return config.load(toml(tmp_path_factory.mktemp("production")), {})
 
 
 def seen(production: config.Production, folder: Path, *faults: str, seed: int = 7) -> Observations:

@@ -23,4 +23,6 @@ def test_document(health_document, control, production, conclude):
 def test_always(health_probes, production, conclude):
     """No health check failed since the last checkpoint (a failed probe counts if the one 30 s
     later fails too)"""
-    conclude(AlwaysUp(retry_after_s=production.health.retry_after_s), probes=health_probes)
+    at = production.health
+    always = AlwaysUp(retry_after_s=at.retry_after_s, vantages_needed=at.vantages_needed)
+    conclude(always, probes=health_probes)

@@ -36,7 +36,8 @@ def test_critical(issues_whole, production, standings, conclude):
 @criterion("SIGNOFF-HEALTH")
 def test_health(health_probes_whole, production, standings, conclude):
     """Health checks always passed"""
-    always = AlwaysUp(retry_after_s=production.health.retry_after_s)
+    at = production.health
+    always = AlwaysUp(retry_after_s=at.retry_after_s, vantages_needed=at.vantages_needed)
     conclude(always, subject=WHOLE, probes=health_probes_whole)
     held = HeldThroughout(criteria=("HEALTH-SCHEMA", "HEALTH-ALWAYS"))
     conclude(held, standings=standings)

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from msgspec import structs
 
-from hour24.checkpoint import from_lines
+from hour24.checkpoint import from_lines, vantages
 from hour24.checkpoint.inquiry import (
     QUESTIONS,
     Answer,
@@ -85,12 +85,13 @@ def websocket_held(inquiry: Inquiry) -> Answer:
 
 @question("probes")
 def health_probes(inquiry: Inquiry) -> Answer:
-    return inquiry.observations.probes("health", inquiry.checkpoint.window)
+    """The health probes, also by vantage where several are described."""
+    return vantages.health_probes(inquiry, inquiry.checkpoint.window)
 
 
 @question("probes")
 def health_probes_whole(inquiry: Inquiry) -> Answer:
-    return inquiry.observations.probes("health", Window(inquiry.watch.t0, inquiry.checkpoint.due))
+    return vantages.health_probes(inquiry, Window(inquiry.watch.t0, inquiry.checkpoint.due))
 
 
 @question("probes")

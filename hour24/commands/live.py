@@ -26,6 +26,8 @@ from hour24.commands.watching import (
     asking_folder,
     chosen_options,
     open_watch_option,
+    vantage_of,
+    vantage_option,
     watch_target_option,
     watch_to_probe,
 )
@@ -57,6 +59,7 @@ NOT_READY = 1
 @watch_target_option
 @open_watch_option
 @reports_option
+@vantage_option
 @click.option(
     "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch before then"
 )
@@ -67,13 +70,16 @@ NOT_READY = 1
     metavar="N",
     help=f"port of the page on 127.0.0.1 (default: {PORT}); 0: a free one; -1: no page",
 )
-def watch(target: str, watch: str, reports: Path, t0: datetime | None, port: int) -> int:
+def watch(
+    target: str, watch: str, reports: Path, vantage: str, t0: datetime | None, port: int
+) -> int:
     """Run the watch until its last checkpoint is recorded. Returns: 0 if it can be signed off."""
     from hour24.live.taking_over import running
     from hour24.live.terminal import Terminal
 
     ledger, target = watch_to_probe(target, watch, reports, t0)
     production = config.load(Path(target))
+    vantage = vantage_of(production, vantage)
     say.hide(production.secrets)
     terminal = Terminal(sys.stdout, WallClock())
     stopped = threading.Event()
@@ -82,7 +88,7 @@ def watch(target: str, watch: str, reports: Path, t0: datetime | None, port: int
         while not stopped.is_set():
             with running(ledger.folder) as holder:
                 if not holder:
-                    return _run(ledger, production, target, terminal, port, stopped)
+                    return _run(ledger, production, target, terminal, port, vantage, stopped)
             if holder != waiting:
                 terminal.say(f"{ledger.watch.name} is run by {holder}; waiting to take over")
                 waiting = holder
@@ -96,6 +102,7 @@ def _run(
     target: str,
     terminal: Terminal,
     port: int,
+    vantage: str,
     stopped: threading.Event,
 ) -> int:
     from hour24.live.checkpoints import Checkpoints
@@ -124,7 +131,7 @@ def _run(
         if port >= 0:
             ending.enter_context(_page(ledger, checkpoints, asker, terminal, port))
         checkpoints.start()
-        ending.enter_context(_probing(ledger, production, terminal, send_alarm))
+        ending.enter_context(_probing(ledger, production, terminal, send_alarm, vantage))
         while not stopped.wait(STEP_S) and not checkpoints.finished:
             terminal.status(_status(ledger, checkpoints, asker, terminal))
     if stopped.is_set():
@@ -141,7 +148,11 @@ def checkpoint_command(ledger: Ledger, target: str) -> Callable[[int, bool], lis
 
 @contextmanager
 def _probing(
-    ledger: Ledger, production: Production, terminal: Terminal, send: Callable[[Alarm], None]
+    ledger: Ledger,
+    production: Production,
+    terminal: Terminal,
+    send: Callable[[Alarm], None],
+    vantage: str,
 ) -> Iterator[None]:
     """Probe in a thread, until the watch ends or the block does."""
     from hour24.prober import Prober
@@ -162,6 +173,7 @@ def _probing(
         LineWriter.of_this_process(ledger.folder / "probe"),
         on_alarm=alarmed,
         on_line=terminal.line,
+        vantage=vantage,
     )
     thread = threading.Thread(target=prober.run, args=(until,), name="hour24 prober")
     thread.start()

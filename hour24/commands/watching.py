@@ -25,7 +25,7 @@ from hour24.commands.watches import (
     watch_argument,
 )
 from hour24.config.lines import line_of, lines_of
-from hour24.errors import ConfigurationError, LedgerError
+from hour24.errors import ConfigurationError, LedgerError, did_you_mean
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
 from hour24.shipped import COMMAND, TOP, is_used_in
@@ -185,26 +185,36 @@ def _minutes(late: timedelta) -> str:
     return format_duration(late.total_seconds())
 
 
+vantage_option = click.option(
+    "--vantage",
+    default="",
+    metavar="NAME",
+    help="which of health.vantages this prober is (default: the only one)",
+)
+
+
 @command(
     "Probes health, every endpoint and the WebSocket at their intervals, and writes a line a "
     "minute to reports/WATCH/probe/. When a checkpoint is due it asks what a late run could not "
     "ask any more, and alerts people to what has failed. Run it on a machine that stays up; you "
-    "can run two for redundancy. Ctrl-C stops it cleanly. With --t0 it opens the watch before "
+    "can run two for redundancy, or one in each of several places (--vantage). Ctrl-C stops it cleanly. With --t0 it opens the watch before "
     "hour 0, so that the hour before T0 is measured too.",
     "--t0 2026-12-01T06:00Z",
 )
 @watch_target_option
 @open_watch_option
 @reports_option
+@vantage_option
 @click.option(
     "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch before then"
 )
-def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
+def probe(target: str, watch: str, reports: Path, vantage: str, t0: datetime | None) -> int:
     """Probe until the watch ends."""
     from hour24.prober import Asker, run_probe
 
     ledger, target = watch_to_probe(target, watch, reports, t0)
     production = config.load(Path(target))
+    vantage = vantage_of(production, vantage)
     say.hide(production.secrets)
     plan, clock = ledger.watch, WallClock()
     unsent = Unsent()
@@ -213,7 +223,7 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
             plan, ledger, clock, asking_command(ledger, target), asking_folder(), say.line
         )
         try:
-            code = run_probe(production, plan, ledger.folder / "probe", send_alarm)
+            code = run_probe(production, plan, ledger.folder / "probe", send_alarm, vantage)
             if clock.now() >= plan.whole.end:
                 asker.finish()
         finally:
@@ -221,6 +231,21 @@ def probe(target: str, watch: str, reports: Path, t0: datetime | None) -> int:
     if unsent.count:
         say.problem(f"{unsent.count} alerts did not reach every address; the ledger lists them")
     return code
+
+
+def vantage_of(production: Production, vantage: str) -> str:
+    """Return which of the vantages in production.toml this prober is; empty if it states none.
+
+    Raises: ConfigurationError, if it is none of them.
+    """
+    stated = production.health.vantages
+    if len(stated) == 1 and not vantage:
+        return stated[0]
+    if vantage in (stated or ("",)):
+        return vantage
+    one_of = " or ".join(stated) or "no name, since health.vantages states none"
+    problem = f"--vantage: expected {one_of}, got {vantage or 'nothing'}"
+    raise ConfigurationError([problem + did_you_mean(vantage, stated)])
 
 
 def watch_to_probe(

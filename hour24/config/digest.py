@@ -72,6 +72,9 @@ def limits(production: Production) -> dict[str, Any]:
             ]
             many = [_of(each, limiting) for each in (at if witness.many else (at,))]
             found[section] = many if witness.many else many[0]
+    health = production.health
+    if health.vantages or health.vantages_needed != 1:  # as for [process] below
+        found["vantages"] = _of(health, ["vantages", "vantages_needed"])
     if production.process != Process():  # a file without it has the digest that it always had
         found["process"] = msgspec.to_builtins(production.process)
     for name in JUDGING:

@@ -172,6 +172,33 @@ class Health(Struct, frozen=True, kw_only=True):
     uptime_resolution_s: Annotated[
         float, Meta(description="Seconds to which the document's uptime is exact.", gt=0, le=3600)
     ] = 1.0
+    vantages: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Meta(
+                    title="a name of letters, digits, ., - and _",
+                    pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$",
+                ),
+            ],
+            ...,
+        ],
+        Meta(
+            description="Names of the probers, each started in its own place with "
+            "`hour24 probe --vantage NAME`. Each is judged by itself. Empty: all probers are one.",
+            title="a list of names",
+            extra_json_schema={"uniqueItems": True},
+        ),
+    ] = ()
+    vantages_needed: Annotated[
+        int,
+        Meta(
+            description="How many vantages must see a failed health check at the same time for it "
+            "to count.",
+            ge=1,
+            le=100,
+        ),
+    ] = 1
 
 
 LEAST_INTERVAL_S = 0.5

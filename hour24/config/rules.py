@@ -33,6 +33,7 @@ from hour24.secrets.shapes import (
     names_secret,
 )
 from hour24.watch import CHECKPOINTS
+from hour24.witnesses.port import OWN_VANTAGE
 
 FREE_TEXT = {"pattern", "body"}
 WITHOUT_SECRETS = frozenset({"service", "status_pages"})
@@ -97,6 +98,7 @@ def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
         _timing,
         _connections,
         _recycling,
+        _vantages,
         _patterns,
         _classes,
         _criteria,
@@ -228,6 +230,32 @@ def _recycling(problems: Problems, data: dict[str, Any]) -> None:
             ("process", "recycles_every_s"),
             f"expected at least {LEAST_LIVES * probed:g}, {LEAST_LIVES} times health.interval_s, "
             f"so that each worker is probed, got {every:g}",
+        )
+
+
+def _vantages(problems: Problems, data: dict[str, Any]) -> None:
+    """Refuse a vantage that is described twice, and more needed than there are."""
+    health = _table(problems, data, "health")
+    if problems.at("health", "vantages") or problems.at("health", "vantages_needed"):
+        return
+    own = health.get("vantages", [])
+    known = {OWN_VANTAGE} if not own else set(own)
+    for section, table in data.items():
+        if section == "health" or not isinstance(table, dict) or problems.at(section, "vantages"):
+            continue
+        stated = table.get("vantages", {})
+        for name in stated if isinstance(stated, dict) else ():
+            if name in known:
+                problems.add(
+                    (section, "vantages", name),
+                    f"expected a name that no other vantage has, got {json.dumps(name)}",
+                )
+            known.add(name)
+    needed = health.get("vantages_needed", 1)
+    if needed > len(known):
+        problems.add(
+            ("health", "vantages_needed"),
+            f"expected at most {len(known)}, as many as are described, got {needed}",
         )
 
 

@@ -42,7 +42,10 @@ ALWAYS = Criterion(
         Judge(
             objective="AlwaysUp",
             fixed=COVERAGE,
-            configured={"retry_after_s": "health.retry_after_s"},
+            configured={
+                "retry_after_s": "health.retry_after_s",
+                "vantages_needed": "health.vantages_needed",
+            },
         ),
     ),
     chart="probes",

@@ -213,7 +213,7 @@ def health_fails(observed: Observations) -> Iterator[Finding]:
         )
     for judged in observed.failed(health.ALWAYS.id):
         probes = evidence_named(judged, "probes")
-        longest = (
+        longest = judged.figures.get("longest_outage_s", 0.0) or (
             max((failure.lasted_s for failure in probes.failures), default=0.0)
             if isinstance(probes, Probes)
             else 0.0

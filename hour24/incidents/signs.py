@@ -185,6 +185,14 @@ class _Reading:
 
     def _probes(self, answer: ev.Probes) -> None:
         self._cover(answer)
+        for each in answer.vantages.values():
+            if isinstance(each, ev.Probes):
+                self._probes(each)
+            elif not self.failed:
+                self.titles.setdefault(each.question.source, each.question.who)
+                self.no_answer.append(PROBER if each.code == "no_prober" else each.question.source)
+        if answer.vantages:
+            return
         apart = max(MINUTE_S, 3 * answer.interval_s)
         own = [each for each in answer.failures if each.control is not False]
         if self.failed:

@@ -9,6 +9,8 @@ Rules of this module:
   nothing.
 - 401 and 403 are caused by our credential, not by the service's health.
 - Too few probes, or too long a gap, prevent a PASS but not a FAIL.
+- Of several vantages, each is read by itself, with its own control address. A vantage without data
+  neither accuses nor acquits: it prevents a PASS where its failure could have decided.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from hour24.evidence import NOT_TAKEN, STALE, Evidence, Failure, Probes
+from hour24.evidence import NOT_TAKEN, STALE, Evidence, Failure, Probes, Unanswered
 from hour24.objectives.base import Kinds, Objective, pick
 from hour24.statistics import coverage as outages
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
@@ -31,6 +33,7 @@ from hour24.text import (
     format_time,
     join_some,
     one_line,
+    plural,
 )
 from hour24.verdict import Outcome, Scale, Verdict
 
@@ -157,6 +160,66 @@ def unusable_answers(probes: Probes, shortfall: str) -> tuple[str, str] | None:
     return None
 
 
+class VantageView(NamedTuple):
+    """What one vantage saw of a window.
+
+    Args:
+        name: empty where there is only one.
+        counted: its failures, except those of its own network.
+        down: of these, the lasting failures of the service.
+        lost: how many probes its own network lost.
+        no_data: code and reason, when what it saw does not allow a PASS.
+    """
+
+    name: str
+    covered: ProbeCoverage
+    counted: tuple[Failure, ...]
+    down: tuple[Failure, ...]
+    lost: int
+    no_data: tuple[str, str] | None
+
+    def figures(self) -> dict[str, float]:
+        """The numbers behind it."""
+        return {
+            **self.covered.figures(),
+            "failed": float(len(self.counted)),
+            "counted": float(len(self.down)),
+            "no_network": float(self.lost),
+            "longest_outage_s": max((f.lasted_s for f in self.down), default=0.0),
+        }
+
+    def lost_text(self) -> str:
+        """What its own network lost, as the end of a sentence; empty when nothing was lost."""
+        if not self.lost:
+            return ""
+        return (
+            f"; {format_count(self.lost)} got no answer while the control address did not "
+            "answer either"
+        )
+
+    def outages(self, retry_after_s: float) -> list[tuple[float, float]]:
+        """From when to when it saw the service down, in epoch seconds."""
+        return [(f.at, f.at + max(f.lasted_s, retry_after_s)) for f in self.down]
+
+    def says(self, retry_after_s: float) -> str:
+        """``virginia: 3 of 240 probes failed ...``."""
+        parts = []
+        if self.down:
+            parts.append(
+                f"{count_of(len(self.down), self.covered.kept)} probes failed, and the ones "
+                f"{retry_after_s:g} s later too: {_outages(self.down)}"
+            )
+        if self.no_data is not None:
+            parts.append(f"no data: {self.no_data[1]}")
+        if not parts:
+            failed = f"{len(self.counted)} failed and the next ones were good"
+            parts.append(
+                f"{self.covered.ran_text()}, {failed if self.counted else 'none failed'}"
+                + self.lost_text()
+            )
+        return f"{one_line(self.name, 60)}: " + "; ".join(parts)
+
+
 class AlwaysUp(Objective, frozen=True, kw_only=True):
     """No health check failed.
 
@@ -164,6 +227,7 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
         retry_after_s: a failed probe counts when the one this much later fails too, in seconds.
         coverage: share of the due probes that must have run, 0 to 1.
         max_gap_s: longest time without a probe, in seconds.
+        vantages_needed: how many vantages must see a failure at the same time for it to count.
     """
 
     needs: ClassVar[Kinds] = {"probes": Probes}
@@ -171,89 +235,163 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
     retry_after_s: float = 30.0
     coverage: float = REQUIRED
     max_gap_s: float = LONGEST_GAP_S
+    vantages_needed: int = 1
 
     def limit_text(self) -> str:
+        if self.vantages_needed > 1:
+            return f"none seen from {self.vantages_needed} vantages"
         return "none allowed"
 
     def conclude(self, evidence: Mapping[str, Evidence]) -> Verdict:
         probes = pick(evidence, "probes", Probes)
-        covered = measure_coverage(probes)
-        counted = sorted((f for f in probes.failures if f.control is not False), key=lambda f: f.at)
-        lasting = [f for f in counted if self._lasts(f, counted, probes.interval_s)]
-        refused = [f for f in lasting if f.reason in REFUSALS]
-        known = [f for f in lasting if f.reason not in REFUSALS]
-        down = [f for f in known if _is_theirs(f)]
-        unknown = [f for f in known if not _is_theirs(f)]
-        figures = {
-            **covered.figures(),
-            "failed": float(len(counted)),
-            "counted": float(len(down)),
-            "no_network": float(probes.bad - len(counted)),
-            "longest_outage_s": max((f.lasted_s for f in down), default=0.0),
-        }
-        lost_to_network = probes.bad - len(counted)
-        suffix = (
-            f"; {format_count(lost_to_network)} got no answer while the control address did not "
-            "answer either"
-            if lost_to_network
-            else ""
-        )
-
-        def verdict(outcome: Outcome, code: str, reason: str) -> Verdict:
-            return Verdict(
-                outcome=outcome,
-                code=code,
-                reason=reason,
-                observed=f"{format_count(len(down))} failed",
-                limit=self.limit_text(),
-                scale=Scale(unit="failed probes", limit=0.0, observed=float(len(down))),
-                figures=figures,
-            )
-
+        if probes.vantages:
+            return self._of_many([self._view(n, each) for n, each in probes.vantages.items()])
+        view = self._view("", probes)
+        covered, down = view.covered, view.down
         if down:
-            return verdict(
+            return self._verdict(
                 Outcome.FAIL,
-                "health_failed" if was_answered(down[0].reason) else "no_answer",
+                _code(down),
                 f"{count_of(len(down), covered.kept)} health probes failed, "
                 "and the ones "
-                f"{self.retry_after_s:g} s later too: {_outages(down)}{suffix}; "
+                f"{self.retry_after_s:g} s later too: {_outages(down)}{view.lost_text()}; "
                 f"{covered.longest_gap_text()}",
+                view.figures(),
+                len(down),
             )
+        if view.no_data is not None:
+            return self._verdict(Outcome.INCONCLUSIVE, *view.no_data, view.figures(), 0)
+        reason = self._clean(covered, view.counted) + view.lost_text()
+        return self._verdict(Outcome.PASS, "", reason, view.figures(), 0)
+
+    def _verdict(
+        self, outcome: Outcome, code: str, reason: str, figures: dict[str, float], down: int
+    ) -> Verdict:
+        return Verdict(
+            outcome=outcome,
+            code=code,
+            reason=reason,
+            observed=f"{format_count(down)} failed",
+            limit=self.limit_text(),
+            scale=Scale(unit="failed probes", limit=0.0, observed=float(down)),
+            figures=figures,
+        )
+
+    def _view(self, name: str, answer: Evidence) -> VantageView:
+        """What one vantage saw."""
+        if not isinstance(answer, Probes):
+            assert isinstance(answer, Unanswered), name
+            none = ProbeCoverage(0, 0, 0.0, 0.0, ())
+            return VantageView(name, none, (), (), 0, (answer.code, answer.reason))
+        covered = measure_coverage(answer)
+        counted = tuple(
+            sorted((f for f in answer.failures if f.control is not False), key=lambda f: f.at)
+        )
+        lasting = [f for f in counted if self._lasts(f, counted, answer.interval_s)]
+        known = [f for f in lasting if f.reason not in REFUSALS]
+        view = VantageView(
+            name,
+            covered,
+            counted,
+            tuple(f for f in known if _is_theirs(f)),
+            answer.bad - len(counted),
+            None,
+        )
+        return view._replace(no_data=self._no_data(answer, view, lasting))
+
+    def _no_data(
+        self, probes: Probes, view: VantageView, lasting: Sequence[Failure]
+    ) -> tuple[str, str] | None:
+        """Code and reason, when what a vantage saw does not allow a PASS; else None."""
+        covered = view.covered
+        refused = [f for f in lasting if f.reason in REFUSALS]
+        unknown = [f for f in lasting if f.reason not in REFUSALS and not _is_theirs(f)]
         if refused:
-            return verdict(
-                Outcome.INCONCLUSIVE,
-                "source_refused",
+            return "source_refused", (
                 f"{format_count(len(refused))} probes were answered {refused[0].reason} from "
                 f"{format_time(refused[0].at)} on: expected our credential to be accepted; see "
-                "health.headers in production.toml",
+                "health.headers in production.toml"
             )
         if unknown:
-            return verdict(
-                Outcome.INCONCLUSIVE,
-                "no_control",
+            return "no_control", (
                 f"{format_count(len(unknown))} probes had no answer ({_outages(unknown)}), and the "
-                "control address was not asked, so it may be our own network",
+                "control address was not asked, so it may be our own network"
             )
         shortfall = covered.shortfall(self.coverage, self.max_gap_s)
         unusable = unusable_answers(probes, shortfall) or _frozen(probes, self.max_gap_s)
         if unusable is not None:
-            return verdict(Outcome.INCONCLUSIVE, *unusable)
+            return unusable
         if shortfall:
-            return verdict(
-                Outcome.INCONCLUSIVE,
-                "coverage_too_low",
-                f"Only {covered.ran_text()}; {covered.longest_gap_text()}: {shortfall}{suffix}"
-                + ("; no lasting failure in the probes that ran" if counted else ""),
+            return "coverage_too_low", (
+                f"Only {covered.ran_text()}; {covered.longest_gap_text()}: {shortfall}"
+                + view.lost_text()
+                + ("; no lasting failure in the probes that ran" if view.counted else "")
             )
-        pending = self._pending(probes, counted)
+        pending = self._pending(probes, view.counted)
         if pending is not None:
-            return verdict(
-                Outcome.INCONCLUSIVE,
-                "too_early",
+            return "too_early", (
                 f"The probe of {format_time(pending.at)} failed ({pending.reason}), and the one "
-                f"{self.retry_after_s:g} s later is outside this window",
+                f"{self.retry_after_s:g} s later is outside this window"
             )
-        return verdict(Outcome.PASS, "", self._clean(covered, counted) + suffix)
+        return None
+
+    def _of_many(self, views: Sequence[VantageView]) -> Verdict:
+        """The verdict on what several vantages saw.
+
+        FAIL if as many as are needed saw a failure at the same time. No PASS if those that saw one
+        and those without data, which may have seen it too, are as many together.
+        """
+        needed = min(self.vantages_needed, len(views))
+        spans = {view.name: view.outages(self.retry_after_s) for view in views}
+        seen_by = _seen_together(spans, needed)
+        no_data = [view for view in views if view.no_data is not None]
+        silent = {view.name for view in no_data}
+        clear = {name: spans[name] for name in spans if name not in silent}
+        possible = len(no_data) + max(
+            (len(_seen_at(clear, start)) for each in clear.values() for start, _ in each), default=0
+        )
+        counted = sum(len(view.down) for view in views if view.name in seen_by)
+        answered = [view for view in views if view.covered.due]
+        figures = {
+            "due": float(sum(view.covered.due for view in views)),
+            "kept": float(sum(view.covered.kept for view in views)),
+            "coverage": min(view.covered.share for view in views),
+            "longest_gap_s": max((view.covered.longest_s for view in answered), default=0.0),
+            "failed": float(sum(len(view.counted) for view in views)),
+            "counted": float(counted),
+            "no_network": float(sum(view.lost for view in views)),
+            "longest_outage_s": max(
+                (f.lasted_s for v in views if v.name in seen_by for f in v.down), default=0.0
+            ),
+            "vantages": float(len(views)),
+            "vantages_failed": float(sum(bool(view.down) for view in views)),
+            "vantages_no_data": float(len(no_data)),
+            "vantages_needed": float(needed),
+        }
+        rest = "; ".join(view.says(self.retry_after_s) for view in views)
+        if seen_by:
+            first = next(view for view in views if view.name in seen_by)
+            lead = f"A failure was seen from {join_some(sorted(seen_by))}"
+            return self._verdict(
+                Outcome.FAIL,
+                _code(first.down),
+                f"{lead} ({len(seen_by)} of {len(views)} vantages; {needed} needed): {rest}",
+                figures,
+                counted,
+            )
+        if no_data and possible >= needed:
+            code, _ = no_data[0].no_data or ("", "")
+            names = join_some(sorted(silent))
+            return self._verdict(
+                Outcome.INCONCLUSIVE,
+                code,
+                f"No data from {names}, and a failure counts when {needed} of {len(views)} "
+                f"vantages see it: {rest}",
+                figures,
+                0,
+            )
+        lead = f"No failure was seen from {plural(needed, 'vantage')} of {len(views)} at once"
+        return self._verdict(Outcome.PASS, "", f"{lead}: {rest}", figures, 0)
 
     def _lasts(self, failure: Failure, all_: Sequence[Failure], interval_s: float) -> bool:
         """True if the probe ``retry_after_s`` after this one failed too."""
@@ -314,6 +452,25 @@ def _frozen(probes: Probes, longest_s: float) -> tuple[str, str] | None:
             )
         first[each.instance] = since, each.uptime_s
     return None
+
+
+def _seen_at(spans: Mapping[str, Sequence[tuple[float, float]]], at: float) -> set[str]:
+    """The vantages that saw the service down at this time."""
+    return {name for name, each in spans.items() if any(a <= at < b for a, b in each)}
+
+
+def _seen_together(spans: Mapping[str, Sequence[tuple[float, float]]], needed: int) -> set[str]:
+    """The vantages that saw an outage which at least ``needed`` of them saw at the same time."""
+    found: set[str] = set()
+    for start in {start for each in spans.values() for start, _ in each}:
+        names = _seen_at(spans, start)
+        if len(names) >= needed:
+            found |= names
+    return found
+
+
+def _code(down: Sequence[Failure]) -> str:
+    return "health_failed" if was_answered(down[0].reason) else "no_answer"
 
 
 def _is_theirs(failure: Failure) -> bool:

@@ -385,12 +385,14 @@ def run_probe(
     watch: Watch,
     folder: Path,
     on_alarm: Callable[[Alarm], None] = lambda alarm: None,
+    vantage: str = "",
 ) -> int:
     """Probe until the watch's last checkpoint, or until stopped.
 
     Args:
         folder: ``reports/<watch>/probe``.
         on_alarm: called with each alarm, in addition to the display.
+        vantage: its name in health.vantages; empty: the host's name.
 
     Returns: 0; 4 if the watch has ended; 12 if lines could not be written.
     """
@@ -410,7 +412,9 @@ def run_probe(
             display.alarm(alarm)
             on_alarm(alarm)
 
-        prober = Prober(production, clock, writer, on_alarm=alarmed, on_line=display.line)
+        prober = Prober(
+            production, clock, writer, on_alarm=alarmed, on_line=display.line, vantage=vantage
+        )
         with _signals(prober.stop):
             prober.run(until)
         display.end(prober.unwritten, stopped=clock.now() < until)

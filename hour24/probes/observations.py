@@ -52,11 +52,12 @@ REFUSALS = ("401", "403")
 
 
 class Observations:
-    """The observations of all probers, created by :func:`read`."""
+    """The observations of all probers, or of one vantage; created by :func:`read`."""
 
-    def __init__(self, folder: Path, window: Window) -> None:
+    def __init__(self, folder: Path, window: Window, vantage: str | None = None) -> None:
         self.folder = folder
         self.window = window
+        self.vantage = vantage
         self.files: tuple[str, ...] = ()
         self.last_line: datetime | None = None
         self._all = Totals(window.start.timestamp(), window.end.timestamp())
@@ -66,6 +67,14 @@ class Observations:
         """Returns the names of all probed targets, ``health`` first."""
         names = {name for _, name in self._all.grids}
         return tuple(sorted(names, key=lambda name: (name != "health", name)))
+
+    def vantages(self) -> tuple[str, ...]:
+        """Returns the names of the vantages that wrote lines."""
+        return tuple(sorted(self._all.vantages))
+
+    def of_vantage(self, name: str) -> Observations:
+        """Returns what the probers of one vantage observed."""
+        return read(self.folder, self.window, quiet=True, vantage=name)
 
     def probes(self, target: str, window: Window) -> Probes:
         """Returns the probes of ``target`` over the window, slot by slot.
@@ -210,9 +219,11 @@ class Observations:
             if (kind, target) in self._all.grids:
                 return kind, target
         if must:
+            named = "" if self.vantage is None else f" of the vantage {self.vantage}"
+            option = "" if self.vantage is None else f" --vantage {self.vantage}"
             raise NoProber(
-                f"prober: {target}: expected lines from {self._span()}, got none; "
-                f"start one with `{COMMAND} probe`"
+                f"prober: {target}: expected lines{named} from {self._span()}, got none; "
+                f"start one with `{COMMAND} probe{option}`"
             )
         return "endpoint", target
 
@@ -229,7 +240,9 @@ class Observations:
         whole = offsets[0] % BLOCK_S == 0 and (
             offsets[1] % BLOCK_S == 0 or window.end == self.window.end
         )
-        return self if inside and whole else read(self.folder, window, quiet=True)
+        if inside and whole:
+            return self
+        return read(self.folder, window, quiet=True, vantage=self.vantage)
 
     def _numbered_blocks(self, key: Target, window: Window) -> list[tuple[int, Block]]:
         first = round((window.start.timestamp() - self._all.start) / BLOCK_S)
@@ -282,22 +295,27 @@ class _Control:
         return True if GOOD in near else None
 
 
-def read(folder: Path, window: Window, *, quiet: bool = False) -> Observations:
+def read(
+    folder: Path, window: Window, *, quiet: bool = False, vantage: str | None = None
+) -> Observations:
     """Returns the observations of all probers in this folder within the window.
 
     Args:
         folder: ``reports/<watch>/probe``.
         quiet: whether to accept a window without lines.
+        vantage: reads only the lines of the probers with this name; None: all.
 
     Raises: NoProber, if no line is in the window; SourceMisread, if a line cannot be read.
     """
-    observed = Observations(folder, window)
+    observed = Observations(folder, window, vantage)
     decoder = msgspec.json.Decoder(Minute)
     digest = hashlib.sha256()
     newest: datetime | None = None
     for path in probe_files(folder):
         reader = FileReader(observed._all, path.name)
         for number, line in decode_lines(path, decoder, digest):
+            if vantage is not None and line.vantage != vantage:
+                continue
             reader.take(number, line)
             if newest is None or line.minute > newest:
                 newest = line.minute

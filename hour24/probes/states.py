@@ -21,6 +21,8 @@ NOTHING, LIMITED, NO_NETWORK, GOOD, FAILED = 0, 1, 2, 64, 65
 SILENCES = tuple(sorted(NO_ANSWER))
 UNPROBED = re.compile(rb"[\x00\x01]+")
 BAD = re.compile(rb"[\x02-\x3f\x41-\xff]")
+KNOWN_OTHERWISE = re.compile(rb"[\x02-\x40]")
+FAILING = re.compile(rb"[\x41-\xff]")
 OTHER = "other"
 REACH = 2.0
 """A control probe is valid for at most this many of its intervals."""
@@ -149,11 +151,17 @@ def silent_periods(control: States) -> list[tuple[float, float]]:
 def failures(codes: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
     """Yields each failed slot: its index, its code, and how many slots the failure lasted.
 
-    It lasts until the first good slot; 0 if the next probed slot is good.
+    It lasts until the first good slot; 0 if the next probed slot is good. While the control address
+    is silent, the service may answer: a failure does not last into that time.
     """
     data = bytes(codes)
     for match in BAD.finditer(data):
         i = match.start()
+        if data[i] >= FAILED:
+            ended = KNOWN_OTHERWISE.search(data, i + 1)
+            end = ended.start() if ended else len(data)
+            yield i, data[i], end - i if FAILING.search(data, i + 1, end) or not ended else 0
+            continue
         good = data.find(GOOD, i + 1)
         again = BAD.search(data, i + 1)
         following = again.start() if again else len(data)

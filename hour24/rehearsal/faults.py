@@ -56,6 +56,7 @@ _SYSTEM = {
     "supabase_degraded": Kind("Supabase reports its database as unhealthy"),
     "slow_transactions": Kind("three background transactions of twelve take seconds"),
     "top_unclassified": Kind("an old unclassified issue is among the most frequent"),
+    "vantage_down": Kind("a second prober elsewhere gets no answer of the service", 0.5),
     "vapi_errors": Kind("8 % of requests fail with Vapi API timeouts, for an hour", 1.0),
     "websocket_flap": Kind("the server drops 40 % of WebSocket connections"),
 }
@@ -65,6 +66,9 @@ _WITNESSES = {
     "no_prober": Kind("no prober is running", None, True),
     "no_traffic": Kind("the platform counts no requests at all", None, True),
     "prober_gap": Kind("the prober stops for 40 minutes", 0.6667, True),
+    "vantage_offline": Kind(
+        "a second prober elsewhere reaches neither the service nor its control address", None, True
+    ),
 }
 for _name, _counterpart in counterparts().items():
     _WITNESSES |= _counterpart.kinds(_name)

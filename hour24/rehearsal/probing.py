@@ -6,6 +6,8 @@ Rules of this module:
   says that it is simulated.
 - A window is simulated once: its file exists completely or not at all, even after an interrupt.
 - While no prober runs in the scenario, no line is written.
+- A second vantage costs as much as the first: it probes health and the control address, and only
+  where one of its faults is named.
 """
 
 from __future__ import annotations
@@ -17,17 +19,22 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from hour24.asking.exchange import Reply
 from hour24.config import Production
 from hour24.prober import Held, Plan, plans
 from hour24.prober import simulate as probed
 from hour24.probes import Drop, LineWriter
 from hour24.rehearsal.backend import FLAPPING, OF
+from hour24.rehearsal.faults import parse_faults
 from hour24.rehearsal.scenario import Scenario
 from hour24.rehearsal.timing import Service, ServiceReply
 from hour24.watch import Watch, Window
 
 VANTAGE = "rehearsal"
+SECOND = "rehearsal-second"
+SECOND_FAULTS = frozenset({"vantage_down", "vantage_offline"})
 WIRE_MS = 0.25
 GAP_AFTER_H = 0.5
 
@@ -35,17 +42,22 @@ GAP_AFTER_H = 0.5
 class ScenarioTransport:
     """Answers the prober from the scenario."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, vantage: str = VANTAGE) -> None:
         self._scenario = scenario
         self._service = Service(scenario)
+        self._second = vantage == SECOND
 
     def reply(self, plan: Plan, at: float) -> Reply:
         """Return the reply to the probe due at ``at``."""
         number = int(at // plan.interval_s)
         if self._scenario.has_fault("network_down", at):
             return Reply(reason="unreachable", took_ms=1.0)
+        if self._second and self._scenario.has_fault("vantage_offline", at):
+            return Reply(reason="unreachable", took_ms=1.0)
         if plan.kind == "control":
             return Reply(status=200, data=b"{}", took_ms=WIRE_MS)
+        if self._second and self._scenario.has_fault("vantage_down", at):
+            return Reply(reason="timeout", took_ms=plan.timeout_s * 1000)
         name = "health" if plan.kind == "health" else plan.name
         answer: ServiceReply = self._service.answer(name, at, number)
         if answer.status == 0:
@@ -76,6 +88,14 @@ class ScenarioTransport:
         return Held(opened=OF, dropped=drops, held_s=60.0 * count - 2.0 * len(drops))
 
 
+def with_vantages(production: Production, faults: Sequence[str]) -> Production:
+    """Return the production, with a second vantage where these faults name one."""
+    if not any(fault.name in SECOND_FAULTS for fault in parse_faults(faults)):
+        return production
+    health = replace(production.health, vantages=(VANTAGE, SECOND))
+    return replace(production, health=health)
+
+
 def simulate(
     production: Production,
     watch: Watch,
@@ -93,7 +113,22 @@ def simulate(
 
     Returns: the file; None when no prober ran.
     """
-    path = folder / f"rehearsal-{window.start:%Y%m%dT%H%M}-{window.end:%H%M}.jsonl"
+    if SECOND in production.health.vantages:
+        _simulate(production, watch, folder, window, seed, faults, SECOND)
+    return _simulate(production, watch, folder, window, seed, faults, VANTAGE)
+
+
+def _simulate(
+    production: Production,
+    watch: Watch,
+    folder: Path,
+    window: Window,
+    seed: int,
+    faults: Sequence[str],
+    vantage: str,
+) -> Path | None:
+    """Write what the prober of this vantage measured; return the file."""
+    path = folder / f"{vantage}-{window.start:%Y%m%dT%H%M}-{window.end:%H%M}.jsonl"
     if path.exists():
         return path
     scenario = Scenario(seed, faults, watch.t0)
@@ -107,9 +142,11 @@ def simulate(
         for each in (partial, alarms / partial.name):
             undone.callback(each.unlink, missing_ok=True)
         with contextlib.closing(writer):
-            chosen, transport = plans(production), ScenarioTransport(scenario)
+            chosen, transport = plans(production), ScenarioTransport(scenario, vantage)
+            if vantage == SECOND:
+                chosen = tuple(plan for plan in chosen if plan.kind in ("health", "control"))
             for probed_window in windows:
-                for _ in probed(chosen, probed_window, transport, writer, vantage=VANTAGE):
+                for _ in probed(chosen, probed_window, transport, writer, vantage=vantage):
                     continue
         undone.pop_all()
     with contextlib.suppress(FileNotFoundError):

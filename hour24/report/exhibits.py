@@ -474,7 +474,26 @@ def _probes(answer: ev.Probes, times: Times) -> Shown:
                 cut=f"{plural(cut, 'shorter one')}, in the record" if cut else "",
             )
         )
+    if answer.vantages:
+        tables.append(_vantages(answer))
     return facts, tuple(tables), ""
+
+
+def _vantages(answer: ev.Probes) -> Table:
+    """What each vantage saw, as counts; the verdict says what follows from them."""
+    rows = tuple(
+        (
+            one_line(name, 60),
+            count_of(each.kept, each.due),
+            format_count(sum(f.control is not False for f in each.failures)),
+            format_count(sum(f.control is False for f in each.failures)),
+        )
+        if isinstance(each, ev.Probes)
+        else (one_line(name, 60), f"no answer: {one_line(each.reason, 160)}", "-", "-")
+        for name, each in answer.vantages.items()
+    )
+    head = ("Vantage", "Probes sent", "Failed", "Failed, control address too")
+    return Table(title="By vantage", head=head, rows=rows)
 
 
 def _failures(answer: ev.Probes, times: Times) -> Table:

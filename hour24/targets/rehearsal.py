@@ -82,7 +82,7 @@ def _serve(
             seed=scenario["seed"], faults=tuple(scenario["faults"]), t0=t0, hour=request.hour
         )
         resources.callback(served.stop)
-    production = _production(served)
+    production = probing.with_vantages(_production(served), scenario["faults"])
     due = t0 + timedelta(hours=request.hour)
     clock = RehearsalClock(served.control, due)
     clock.step_to(due)

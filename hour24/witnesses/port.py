@@ -45,6 +45,10 @@ RECEIPT_S = 60.0
 """The shortest time, in seconds, that an event sent is searched for."""
 
 
+OWN_VANTAGE = "prober"
+"""The vantage of all of hour24's own probers, where health.vantages names none."""
+
+
 class Measure(StrEnum):
     """A measure that a witness can provide; the value is the name of the source's method.
 
@@ -69,6 +73,8 @@ class Measure(StrEnum):
     """(window) -> Listing: transactions with their times: quantiles, or counts above bounds."""
     SERVER_TIMES = "server_times"
     """(window, endpoints) -> endpoint -> Quantiles or Buckets: the server's own times."""
+    VANTAGE_PROBES = "vantage_probes"
+    """(window) -> vantage -> Probes: health probes of other places."""
     ERROR_EVENTS = "error_events"
     """(window) -> Listing: error events by hour and issue."""
     ISSUES = "issues"

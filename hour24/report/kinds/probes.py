@@ -10,7 +10,7 @@ from hour24.ledger.record import Judged, Record
 from hour24.report.axes import LONG_S, Picture, between, clock_ticks, ends_of, hour_ticks
 from hour24.report.charts import Plot
 from hour24.report.times import Times
-from hour24.text import count_of, format_count, format_duration
+from hour24.text import count_of, format_count, format_duration, one_line
 
 
 def draw(
@@ -19,6 +19,15 @@ def draw(
     probes = next((a for a in answers.values() if isinstance(a, ev.Probes)), None)
     if probes is None:
         return
+    if not probes.vantages:
+        yield _strip(probes, judged, record, times, "")
+    for name, each in probes.vantages.items():
+        if isinstance(each, ev.Probes):
+            yield _strip(each, judged, record, times, name)
+
+
+def _strip(probes: ev.Probes, judged: Judged, record: Record, times: Times, name: str) -> Picture:
+    """Return the probes of one vantage, without a name where there is only one."""
     ends = ends_of(probes, (g for gap in probes.gaps for g in gap))
     plot = Plot(ends, (0, 1), 50, narrowest=300)
     plot.bars(((a, b, 1.0) for a, b in between(probes.gaps, ends)), "br")
@@ -39,11 +48,12 @@ def draw(
         gap = f"; longest gap {lasted}, at {times.clock(at)}"
     failed = f"{format_count(probes.bad)} failed" if probes.bad else "none failed"
     counted = judged.figures.get("counted")
-    if probes.bad and counted is not None:
+    if probes.bad and counted is not None and not name:
         failed += f", {format_count(counted) if counted else 'none'} of them counted"
     says = f"{count_of(probes.kept, probes.due)} probes sent, {failed}{gap}"
-    title = f"Health probes over {format_duration(length)}; hatched: no data"
-    yield Picture(
+    named = f" from {one_line(name, 60)}" if name else ""
+    title = f"Health probes{named} over {format_duration(length)}; hatched: no data"
+    return Picture(
         title=title,
         says=says,
         svg=plot.svg(title, says, "strip"),

@@ -39,6 +39,34 @@ NAMES: dict[str, Any] = {
         for name, what in WHAT.items()
     },
 }
+VANTAGES: dict[str, Any] = {
+    "title": "a table of vantages",
+    "type": "object",
+    "minProperties": 1,
+    "propertyNames": {
+        "title": "a name of letters, digits, ., - and _",
+        "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$",
+    },
+    "additionalProperties": {
+        "title": "a table with the labels of probe and control",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["probe"],
+        "properties": {
+            "probe": {
+                **LABELS,
+                "minProperties": 1,
+                "description": "Labels of the probe of the health document.",
+            },
+            "control": {
+                **LABELS,
+                "minProperties": 1,
+                "description": "Labels of the same exporter's probe of another address, which "
+                "shows whether its own network was down.",
+            },
+        },
+    },
+}
 
 
 class PrometheusAt(Struct, frozen=True, kw_only=True):
@@ -124,6 +152,16 @@ class PrometheusAt(Struct, frozen=True, kw_only=True):
             extra_json_schema=LABELS,
         ),
     ] = {}
+    vantages: Annotated[
+        dict[str, dict[str, dict[str, str]]] | None,
+        Role.WHERE,
+        Meta(
+            description="Blackbox exporters in other places, by a name of yours: the labels of "
+            "probe_success of the health document (probe), and of an address outside the service "
+            "(control), probed by the same exporter.",
+            extra_json_schema=VANTAGES,
+        ),
+    ] = None
     timeout_s: AnswerTime = 30.0
 
 
@@ -143,6 +181,7 @@ WITNESS = Witness(
         Measure.MEMORY_LIMIT: "process",
         Measure.PLATFORM_EVENTS: "process",
         Measure.DISK: "process",
+        Measure.VANTAGE_PROBES: "vantages",
     },
     second_opinions=frozenset({Measure.DISK}),
     trials="hour24.witnesses.prometheus.trials:trials",

@@ -39,6 +39,7 @@ class Names(Struct, frozen=True, kw_only=True):
     disk_size: str = "node_filesystem_size_bytes|kubelet_volume_stats_capacity_bytes"
     disk_free: str = "node_filesystem_avail_bytes|kubelet_volume_stats_available_bytes"
     probe: str = "probe_success"
+    probe_status: str = "probe_http_status_code"
 
 
 WHAT = {
@@ -59,6 +60,7 @@ WHAT = {
     "disk_size": "Gauge of the size of the database's file system, in bytes.",
     "disk_free": "Gauge of its free bytes.",
     "probe": "Gauge that is 1 when a probe of a blackbox exporter succeeded.",
+    "probe_status": "Gauge of the HTTP status that such a probe got, 0 without an answer.",
 }
 _STATUS = "status|code|status_code|http_status"
 _ROUTE = "handler|route|path|endpoint|uri"

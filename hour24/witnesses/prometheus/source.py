@@ -12,6 +12,7 @@ Source: Prometheus' HTTP API, v1.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Mapping
@@ -19,22 +20,24 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from hour24.asking.answers import misread
 from hour24.asking.client import BUDGET_S, Asking
 from hour24.clock import Clock
 from hour24.config import Endpoint
 from hour24.criteria.latency import FAST_MS
 from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceMisread
-from hour24.evidence import Buckets, Counts, Evidence, Line, Listing, Series, Unanswered
+from hour24.evidence import Buckets, Counts, Evidence, Line, Listing, Question, Series, Unanswered
 from hour24.linear import shipped
 from hour24.text import format_coverage, plural
 from hour24.watch import Window
-from hour24.witnesses.prometheus import PrometheusAt, buckets
-from hour24.witnesses.prometheus.counters import Counter, Gauge
+from hour24.witnesses.prometheus import PrometheusAt, blackbox, buckets
+from hour24.witnesses.prometheus.counters import Counter, Gauge, measured
 from hour24.witnesses.prometheus.engine import Engine, selector
 from hour24.witnesses.prometheus.lives import GRACE_S, changes
-from hour24.witnesses.prometheus.presets import unit_ms
-from hour24.witnesses.prometheus.reading import Counted, Found, Reader
+from hour24.witnesses.prometheus.presets import REPLICAS, unit_ms
+from hour24.witnesses.prometheus.reading import Counted, CoverageTooLow, Found, Reader
 
 STEP_S = 300.0
 """Responses over time are in steps of five minutes, as a platform's are."""
@@ -433,6 +436,82 @@ class Prometheus:
                         if n > 0
                     ]
         return restarts if found_any else None
+
+    # --- probes from other places -------------------------------------------------------------
+
+    def vantage_probes(self, window: Window) -> dict[str, Evidence]:
+        """Return vantage -> the health probes of its blackbox exporter, or why there are none."""
+        found: dict[str, Evidence] = {}
+        for name, labels in (self.at.vantages or {}).items():
+            try:
+                found[name] = self._vantage(name, labels, window)
+            except SourceError as problem:
+                asked = problem.question
+                found[name] = Unanswered(
+                    question=asked
+                    if isinstance(asked, Question)
+                    else Question(
+                        source="prometheus",
+                        asked=f"probes from {name}",
+                        at=self.clock.now(),
+                        window=window,
+                    ),
+                    code=problem.code,
+                    reason=str(problem),
+                )
+        return found
+
+    def _vantage(self, name: str, labels: dict[str, dict[str, str]], window: Window) -> Evidence:
+        with self._asking(f"probes from {name}", window) as asking:
+            success = self._probed(asking, "probe", self._names.probe, window, labels["probe"])
+            control: dict[float, float] = {}
+            status: dict[float, float] = {}
+            if "control" in labels:
+                control = self._probed(
+                    asking, "control", self._names.probe, window, labels["control"]
+                )
+            with contextlib.suppress(SourceEmpty):
+                status = self._probed(
+                    asking, "probe_status", self._names.probe_status, window, labels["probe"]
+                )
+            found = blackbox.probes(asking.question(), window, success, control, status)
+            if found.interval_s > blackbox.SLOWEST_S * blackbox.JITTER:
+                asking.refuse(
+                    CoverageTooLow,
+                    f"expected a probe at least every {blackbox.SLOWEST_S:g} s, got one every "
+                    f"{found.interval_s:g} s",
+                )
+            return structs.replace(found, question=structs.replace(found.question, vantage=name))
+
+    def _probed(
+        self, asking: Asking, what: str, names: str, window: Window, labels: dict[str, str]
+    ) -> dict[float, float]:
+        """Return time -> value of the one series with these labels, of the fullest replica."""
+        found = self._reader.find(asking, what, names, window, labels=labels, one=False)
+        if found.metric == "up":
+            asking.refuse(
+                SourceMisread,
+                "expected probe_success, got up, which is 1 while the exporter's probe fails",
+            )
+        match = selector(found.metric, found.labels, {})
+        series: dict[tuple[tuple[str, str], ...], dict[str, dict[float, float]]] = {}
+        for piece in self._engine.raw(
+            asking, match, window.start.timestamp() - 1e-3, window.end.timestamp()
+        ):
+            for each in piece:
+                own = tuple(sorted((k, v) for k, v in each.metric.items() if k not in REPLICAS))
+                replica = self._reader.target(each.metric)[1]
+                into = series.setdefault(own, {}).setdefault(replica, {})
+                for at, text in each.values:
+                    value = measured(text, f"{asking.where}: {found.metric}")
+                    into[at] = math.nan if value is None else value
+        if len(series) != 1:
+            asking.refuse(
+                SourceMisread if series else SourceEmpty,
+                f"{match}: expected one series in the window, got {len(series)}"
+                + ("; state more labels" if series else ""),
+            )
+        return max(next(iter(series.values())).values(), key=len)
 
     # --- the database's disk ------------------------------------------------------------------
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.errors import SourceEmpty
-from hour24.evidence import Buckets, Evidence
+from hour24.evidence import Buckets, Evidence, Probes, Unanswered
+from hour24.watch import Window
 from hour24.witnesses.port import Trial, last_hour
 from hour24.witnesses.prometheus import PrometheusAt
 from hour24.witnesses.prometheus.source import Prometheus
@@ -44,12 +46,28 @@ def trials(at: PrometheusAt, production: Production, clock: Clock) -> list[Trial
     ]
     if at.disk:
         questions.append(("disk", lambda: f"{len(source.disk().items)} reading", selects))
+    for name in at.vantages or {}:
+        questions.append(
+            (
+                f"probes from {name}",
+                partial(_probed, source, name, window),
+                f"check the labels of prometheus.vantages.{name}",
+            )
+        )
     credential = next((one.name for one in (at.token, at.password, at.header) if one), "")
     right = f"check {credential}" if credential else "state token_env, or user and password_env"
     return [
         Trial(name=f"prometheus: {what}", asked=asked, address=at.url, right=right, empty=empty)
         for what, asked, empty in questions
     ]
+
+
+def _probed(source: Prometheus, name: str, window: Window) -> str:
+    found = source.vantage_probes(window)[name]
+    if isinstance(found, Unanswered):
+        raise SourceEmpty(found.reason)
+    assert isinstance(found, Probes)
+    return f"{found.kept} probes in the last hour"
 
 
 def _timed(found: dict[str, Evidence]) -> str:
