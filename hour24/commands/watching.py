@@ -198,7 +198,8 @@ vantage_option = click.option(
     "minute to reports/WATCH/probe/. When a checkpoint is due it asks what a late run could not "
     "ask any more, and alerts people to what has failed. Run it on a machine that stays up; you "
     "can run two for redundancy, or one in each of several places (--vantage). Ctrl-C stops it "
-    "cleanly. With --t0 it opens the watch before hour 0, so that the hour before T0 is measured too.",
+    "cleanly. With --t0 it opens the watch before hour 0, so that the hour before T0 is measured "
+    "too.",
     "--t0 2026-12-01T06:00Z",
 )
 @watch_target_option

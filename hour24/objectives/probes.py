@@ -178,6 +178,11 @@ class VantageView(NamedTuple):
     lost: int
     no_data: tuple[str, str] | None
 
+    @property
+    def code(self) -> str:
+        """The code of its first failure."""
+        return "health_failed" if was_answered(self.down[0].reason) else "no_answer"
+
     def figures(self) -> dict[str, float]:
         """The numbers behind it."""
         return {
@@ -251,7 +256,7 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
         if down:
             return self._verdict(
                 Outcome.FAIL,
-                _code(down),
+                view.code,
                 f"{count_of(len(down), covered.kept)} health probes failed, "
                 "and the ones "
                 f"{self.retry_after_s:g} s later too: {_outages(down)}{view.lost_text()}; "
@@ -374,7 +379,7 @@ class AlwaysUp(Objective, frozen=True, kw_only=True):
             lead = f"A failure was seen from {join_some(sorted(seen_by))}"
             return self._verdict(
                 Outcome.FAIL,
-                _code(first.down),
+                first.code,
                 f"{lead} ({len(seen_by)} of {len(views)} vantages; {needed} needed): {rest}",
                 figures,
                 counted,
@@ -467,10 +472,6 @@ def _seen_together(spans: Mapping[str, Sequence[tuple[float, float]]], needed: i
         if len(names) >= needed:
             found |= names
     return found
-
-
-def _code(down: Sequence[Failure]) -> str:
-    return "health_failed" if was_answered(down[0].reason) else "no_answer"
 
 
 def _is_theirs(failure: Failure) -> bool:
