@@ -63,7 +63,8 @@ __all__ = [
 ]
 
 TARGET_HELP = (
-    "a production.toml, or the word rehearsal (default: that of --watch, or production.toml)"
+    "a production.toml, a pattern such as 'services/*.toml' for one run a file, or the word "
+    "rehearsal (default: that of --watch, or production.toml)"
 )
 DISPLAY_OPTIONS = (
     "collectonly",
@@ -116,6 +117,22 @@ def _list_markers() -> str:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Run each service on its own where --target is a pattern for several files."""
+    target = str(config.option.target or "")
+    if not any(each in target for each in "*?[") or _displays(config):
+        return None
+    from hour24.plugin.several import run_each
+
+    return run_each(config, target)
+
+
+def _displays(config: pytest.Config) -> bool:
+    """Returns whether pytest only displays something."""
+    return any(getattr(config.option, name, False) for name in DISPLAY_OPTIONS)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     for hour in CHECKPOINTS:
         config.addinivalue_line("markers", f"hour{hour}: the checkpoint {hour} h after T0")
@@ -125,7 +142,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "criterion(id): the criterion that this test implements")
     config.pluginmanager.register(questions(), "hour24-questions")
     selected = _selected_markers(config)
-    if any(getattr(config.option, name, False) for name in DISPLAY_OPTIONS):
+    if _displays(config):
         return
     if not selected:
         if re.search("hour|daily", config.option.markexpr or "", re.IGNORECASE):

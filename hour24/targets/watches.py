@@ -131,10 +131,14 @@ def begin(
 
 
 def _free_name(reports: Path, begins: str, t0: datetime) -> str:
-    plain = re.sub(r"[^a-z0-9]+", "-", begins.lower()).strip("-")[:40] or "watch"
-    stem = f"{plain}-{t0:%Y%m%d-%H%M}"
+    stem = f"{name_of_folder(begins)}-{t0:%Y%m%d-%H%M}"
     names = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
     return next(name for name in names if not (reports / name).exists())
+
+
+def name_of_folder(service: str) -> str:
+    """Returns how the names of this service's watches begin."""
+    return re.sub(r"[^a-z0-9]+", "-", service.lower()).strip("-")[:40] or "watch"
 
 
 def checkpoint(watch: Watch, hour: int) -> Checkpoint:
