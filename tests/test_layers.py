@@ -350,6 +350,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "starter",
         "targets.production",
         "targets.rehearsal",
+        "targets.several",
         "targets.watches",
     },
     "live": {

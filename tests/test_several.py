@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from hour24.rehearsal.client import Rehearsal
 from hour24.targets import several
 from hour24.targets.several import Ended, expand, replaced, run_all, summary, worst_code
 from tests.clocks import Clocked, offset
-from tests.played import T0, ran
+from tests.played import ROOT, T0, hour24, ran
 
 
 def services(folder: Path, **names: str) -> Path:
@@ -169,3 +171,43 @@ def test_one_command_runs_a_watch_for_each_service(served: Rehearsal, tmp_path: 
     code, said = run("--watch=w")
     assert code == 4
     assert "--watch: expected none for several services" in said
+
+
+def test_what_runs_side_by_side_is_told_apart_and_ends_together(tmp_path: Path) -> None:
+    """Each line has its service's name; an interrupt ends every one of them."""
+    code = "import time; print('probing', flush=True); time.sleep(60)"
+    folder = services(tmp_path, alpha="alpha", be="be")
+    starter = tmp_path / "starter.py"
+    starter.write_text(
+        "from hour24.targets.several import expand, stream_all\n"
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+        f"commands = {{name: [sys.executable, '-c', {code!r}] for name in expand(sys.argv[1])}}\n"
+        "print(stream_all(commands, lambda line: print(line, flush=True)))\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, starter, f"{folder}/*.toml"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    said = sorted(running.stdout.readline() for _ in range(2))
+    assert said == ["alpha  probing\n", "be     probing\n"]
+    running.terminate()
+    rest, _ = running.communicate(timeout=20)
+    assert rest.strip() == "[-15, -15]"
+
+
+@pytest.mark.parametrize("command", ["probe", "watch"])
+def test_probe_and_watch_take_several_services(command: str, tmp_path: Path) -> None:
+    """Each is a process of its own, and what it says has its name."""
+    folder = services(tmp_path, alpha="alpha", beta="beta")
+    pattern = f"--target={folder}/*.toml"
+    done = hour24(command, pattern, f"--reports={tmp_path / 'reports'}")
+    assert done.returncode == 4, done.stdout
+    for name in ("alpha", "beta"):
+        assert f"{folder}/{name}.toml: exit code 4" in done.stdout
+    done = hour24(command, pattern, "--watch=w")
+    assert "--watch: expected none for several services, got w" in done.stdout

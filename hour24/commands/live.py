@@ -19,6 +19,7 @@ from hour24 import config
 from hour24.clock import WallClock
 from hour24.commands import say
 from hour24.commands.line import TIME, WHOLE_NUMBER, command
+from hour24.commands.several import run_each
 from hour24.commands.watches import reports_option
 from hour24.commands.watching import (
     alerting,
@@ -26,12 +27,14 @@ from hour24.commands.watching import (
     asking_folder,
     chosen_options,
     open_watch_option,
+    shared_options,
     vantage_of,
     vantage_option,
     watch_target_option,
     watch_to_probe,
 )
 from hour24.shipped import COMMAND
+from hour24.targets.several import is_several
 from hour24.text import format_duration
 
 if TYPE_CHECKING:
@@ -77,6 +80,10 @@ def watch(
     from hour24.live.taking_over import running
     from hour24.live.terminal import Terminal
 
+    if is_several(target):
+        port = port if port < 0 else 0
+        options = [*shared_options(reports, vantage, t0), f"--port={port}"]
+        return run_each("watch", target, watch, options)
     ledger, target = watch_to_probe(target, watch, reports, t0)
     production = config.load(Path(target))
     vantage = vantage_of(production, vantage)

@@ -18,6 +18,7 @@ from hour24.checkpoint.kept import FOLDER
 from hour24.clock import Clock, WallClock, steady_s
 from hour24.commands import say
 from hour24.commands.line import TIME, OneOf, command
+from hour24.commands.several import run_each
 from hour24.commands.watches import (
     chosen,
     production_of,
@@ -31,6 +32,7 @@ from hour24.ledger.book import Ledger
 from hour24.shipped import COMMAND, TOP, is_used_in
 from hour24.targets.production import open_before_hour_0
 from hour24.targets.request import REPORTS, TARGET, Request
+from hour24.targets.several import is_several
 from hour24.targets.watches import describe_missing
 from hour24.text import format_duration
 
@@ -46,7 +48,10 @@ target_option = click.option(
     "--target", default=TARGET, metavar="FILE", help=f"a production.toml (default: {TARGET})"
 )
 watch_target_option = click.option(
-    "--target", default="", metavar="FILE", help="a production.toml (default: that of the watch)"
+    "--target",
+    default="",
+    metavar="FILE",
+    help="a production.toml (default: that of the watch), or a pattern for one run a file",
 )
 open_watch_option = click.option(
     "--watch", default="", metavar="NAME", help="name of the watch (default: the open one)"
@@ -213,6 +218,8 @@ def probe(target: str, watch: str, reports: Path, vantage: str, t0: datetime | N
     """Probe until the watch ends."""
     from hour24.prober import Asker, run_probe
 
+    if is_several(target):
+        return run_each("probe", target, watch, shared_options(reports, vantage, t0))
     ledger, target = watch_to_probe(target, watch, reports, t0)
     production = config.load(Path(target))
     vantage = vantage_of(production, vantage)
@@ -232,6 +239,12 @@ def probe(target: str, watch: str, reports: Path, vantage: str, t0: datetime | N
     if unsent.count:
         say.problem(f"{unsent.count} alerts did not reach every address; the ledger lists them")
     return code
+
+
+def shared_options(reports: Path, vantage: str, t0: datetime | None) -> list[str]:
+    """Return the options that the probers of several services share."""
+    named = {"reports": str(reports), "vantage": vantage, "t0": t0.isoformat() if t0 else ""}
+    return [f"--{name}={value}" for name, value in named.items() if value]
 
 
 def vantage_of(production: Production, vantage: str) -> str:

@@ -121,6 +121,40 @@ def run_all(
     return [ended[target] for target in commands]
 
 
+def stream_all(commands: Mapping[str, Sequence[str]], say: Callable[[str], None]) -> list[int]:
+    """Run every service's command at the same time, each line with its name. Returns: the codes.
+
+    An interrupt reaches each of them; it ends as it does by itself.
+    """
+    names = [Path(target).stem for target in commands]
+    labels = names if len(set(names)) == len(names) else list(commands)
+    width = max(map(len, labels))
+    codes: dict[str, int] = {}
+    with _running() as running, ThreadPoolExecutor(len(commands)) as pool:
+
+        def follow(target: str, label: str) -> None:
+            process = running.start(commands[target])
+            if process is None:
+                codes[target] = INTERRUPTED
+                return
+            assert process.stdout is not None
+            for line in process.stdout:
+                say(f"{label:<{width}}  {line.rstrip()}")
+            codes[target] = process.wait()
+            running.ended(process)
+
+        waiting = [
+            pool.submit(follow, target, label)
+            for target, label in zip(commands, labels, strict=True)
+        ]
+        try:
+            for each in waiting:
+                each.result()
+        except KeyboardInterrupt:
+            running.stop()
+    return [codes.get(target, INTERRUPTED) for target in commands]
+
+
 def worst_code(codes: Sequence[int]) -> int:
     """Returns the exit code of the worst: 0 only if every code is 0.
 
