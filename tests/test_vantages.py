@@ -233,6 +233,23 @@ def test_a_failure_does_not_last_into_a_time_without_a_network() -> None:
     assert next(iter(failures(bytes([FAILED, 0, FAILED, GOOD])))) == (0, FAILED, 3)
 
 
+@pytest.mark.parametrize(
+    ("needed", "other", "bad"),
+    [(1, "up", 30), (2, "up", 0), (2, "down", 60), (2, "offline", 30), (2, "stopped", 30)],
+)
+def test_a_silence_that_too_few_can_have_seen_is_no_sample(
+    needed: int, other: str, bad: int, tmp_path: Path
+) -> None:
+    """Only a good answer elsewhere at the same time takes it out; silence there does not."""
+    folder = written(tmp_path, fra=minutes(**{other: (20, 25)}), iad=minutes(down=(20, 25)))
+    both = read_lines(folder, HOUR, vantages=("fra", "iad"), needed=needed)
+    assert both.responses(HOUR).bad == bad
+    assert both.latencies("health", HOUR).censored == bad
+    assert ("must see a failure" in both.responses(HOUR).note) == (bad == 0)
+    third = read_lines(folder, HOUR, vantages=("fra", "iad", "sin"), needed=needed)
+    assert third.responses(HOUR).bad == max(bad, 30)  # the third, unheard, may have seen it
+
+
 # --- the rehearsal ----------------------------------------------------------------------------
 
 

@@ -402,7 +402,13 @@ class Inquiry:
         """The prober's observations since one hour before T0."""
         from hour24 import probes
 
-        return probes.read(self.probe_folder, self.checkpoint.since_t0)
+        health = self.production.health
+        return probes.read(
+            self.probe_folder,
+            self.checkpoint.since_t0,
+            vantages=health.vantages,
+            needed=health.vantages_needed,
+        )
 
     @cached_property
     def baseline_observations(self) -> Observations:

@@ -41,7 +41,15 @@ from hour24.probes.lines import (
     decode_lines,
     probe_files,
 )
-from hour24.probes.reading import BLOCK_S, Block, FileReader, Target, Totals, add
+from hour24.probes.reading import (
+    BLOCK_S,
+    Block,
+    FileReader,
+    Target,
+    Totals,
+    add,
+    leave_out_lone_silences,
+)
 from hour24.probes.states import GOOD, LIMITED, NO_NETWORK, Grid, States, counts, failures, gaps
 from hour24.shipped import COMMAND
 from hour24.watch import Window
@@ -54,10 +62,19 @@ REFUSALS = ("401", "403")
 class Observations:
     """The observations of all probers, or of one vantage; created by :func:`read`."""
 
-    def __init__(self, folder: Path, window: Window, vantage: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        window: Window,
+        vantage: str | None = None,
+        vantages: Sequence[str] = (),
+        needed: int = 1,
+    ) -> None:
         self.folder = folder
         self.window = window
         self.vantage = vantage
+        self.stated = tuple(vantages)
+        self.needed = needed
         self.files: tuple[str, ...] = ()
         self.last_line: datetime | None = None
         self._all = Totals(window.start.timestamp(), window.end.timestamp())
@@ -242,7 +259,14 @@ class Observations:
         )
         if inside and whole:
             return self
-        return read(self.folder, window, quiet=True, vantage=self.vantage)
+        return read(
+            self.folder,
+            window,
+            quiet=True,
+            vantage=self.vantage,
+            vantages=self.stated,
+            needed=self.needed,
+        )
 
     def _numbered_blocks(self, key: Target, window: Window) -> list[tuple[int, Block]]:
         first = round((window.start.timestamp() - self._all.start) / BLOCK_S)
@@ -296,7 +320,13 @@ class _Control:
 
 
 def read(
-    folder: Path, window: Window, *, quiet: bool = False, vantage: str | None = None
+    folder: Path,
+    window: Window,
+    *,
+    quiet: bool = False,
+    vantage: str | None = None,
+    vantages: Sequence[str] = (),
+    needed: int = 1,
 ) -> Observations:
     """Returns the observations of all probers in this folder within the window.
 
@@ -304,10 +334,15 @@ def read(
         folder: ``reports/<watch>/probe``.
         quiet: whether to accept a window without lines.
         vantage: reads only the lines of the probers with this name; None: all.
+        vantages, needed: the vantages that production.toml states, and how many of them must see
+            a failure: a probe without an answer that fewer can have seen is no sample.
 
     Raises: NoProber, if no line is in the window; SourceMisread, if a line cannot be read.
     """
-    observed = Observations(folder, window, vantage)
+    observed = Observations(folder, window, vantage, vantages, needed)
+    alone = vantage is None and needed > 1 and len(vantages) > 1
+    if alone:
+        observed._all.by_vantage = {}
     decoder = msgspec.json.Decoder(Minute)
     digest = hashlib.sha256()
     newest: datetime | None = None
@@ -322,6 +357,12 @@ def read(
         if reader.states:
             observed.files = (*observed.files, path.name)
         reader.close()
+    if alone and (many := leave_out_lone_silences(observed._all, vantages, needed)):
+        note = (
+            f"{many} without an answer are no samples: other vantages got one at the same time, "
+            f"and {needed} must see a failure"
+        )
+        observed._all.notes = (*observed._all.notes, note)
     if newest is not None:
         observed.last_line = newest.astimezone(UTC) + timedelta(seconds=MINUTE_S)
         observed._digest = digest.hexdigest()

@@ -9,6 +9,8 @@ Rules of this module:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hour24.errors import SourceMisread
 from hour24.probes.lines import MINUTE_S, Minute
 from hour24.probes.states import (
@@ -74,6 +76,7 @@ class Totals:
         self.uptimes: dict[Target, list[tuple[float, float, str]]] = {}
         self.reasons = Reasons()
         self.vantages: set[str] = set()
+        self.by_vantage: dict[str, dict[Target, dict[Grid, States]]] | None = None
         self.notes: tuple[str, ...] = ()
         self.simulated = False
 
@@ -85,6 +88,7 @@ class FileReader:
         self.totals = totals
         self.name = name
         self.states: dict[Target, dict[Grid, States]] = {}
+        self.vantage = ""
         self.ended: list[tuple[float, float, int, Block]] = []
 
     def take(self, number: int, line: Minute) -> None:
@@ -138,6 +142,7 @@ class FileReader:
             totals.simulated = True
         if line.vantage:
             totals.vantages.add(line.vantage)
+            self.vantage = line.vantage
         if line.note and len(totals.notes) < 20:
             totals.notes = (*totals.notes, f"{line.minute:%H:%M} {line.probe}: {line.note}")
 
@@ -166,6 +171,11 @@ class FileReader:
                 if silent and key[0] != "control":
                     states.mark_no_network(silent)
                 self._count_failures(key, states)
+                if self.totals.by_vantage is not None:
+                    known = self.totals.by_vantage.setdefault(self.vantage, {}).setdefault(key, {})
+                    if grid not in known:
+                        known[grid] = States(grid, states.base)
+                    known[grid].put(states.base, states.codes)
                 merged = self.totals.grids.setdefault(key, {})
                 if grid in merged:
                     merged[grid].put(states.base, states.codes)
@@ -204,6 +214,45 @@ class FileReader:
                     block.no_network += n
                     name = totals.reasons.name(code)
                     block.statuses[name] = max(0, block.statuses.get(name, 0) - n)
+
+
+def leave_out_lone_silences(totals: Totals, vantages: Sequence[str], needed: int) -> int:
+    """Leave out probes without an answer that too few vantages can have seen.
+
+    A probe is left out only where so many other vantages got a good answer in the same slot that
+    fewer than ``needed`` can have seen a failure. Returns: how many were left out.
+    """
+    by_vantage = totals.by_vantage or {}
+    spared = len(vantages) - needed + 1
+    found = 0
+    for name in vantages:
+        for key, grids in by_vantage.get(name, {}).items():
+            if key[0] not in ("health", "endpoint"):
+                continue
+            for grid, states in grids.items():
+                others = [
+                    each
+                    for other in vantages
+                    if other != name
+                    and (each := by_vantage.get(other, {}).get(key, {}).get(grid)) is not None
+                ]
+                for i, code in enumerate(states.codes):
+                    if not FAILED <= code < FAILED + len(SILENCES):
+                        continue
+                    k = states.base + i
+                    if sum(each.within(k, k + 1)[0] == GOOD for each in others) >= spared:
+                        found += _take_out(totals, key, grid.at(k), totals.reasons.name(code))
+    return found
+
+
+def _take_out(totals: Totals, key: Target, at: float, reason: str) -> int:
+    """Take one probe without an answer out of its block; return 1 if it was counted there."""
+    block = totals.blocks.get(key, {}).get(int((at - totals.start) // BLOCK_S))
+    if block is None or not block.failed.get(reason) or not block.statuses.get(reason):
+        return 0
+    block.failed[reason] -= 1
+    block.statuses[reason] -= 1
+    return 1
 
 
 def add(total: dict[str, int], part: dict[str, int]) -> None:
