@@ -45,6 +45,8 @@ TESTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hour24/objectives/signoff.py", ("test_objectives_signoff",)),
     ("hour24/objectives/statements.py", ("test_objectives_database",)),
     ("hour24/objectives/providers.py", ("test_providers", "test_objectives_base")),
+    ("hour24/objectives/exclusions.py", ("test_objectives_errors",)),
+    ("hour24/objectives/level.py", ("test_daily", "test_limits")),
     ("hour24/objectives/own.py", ("test_objectives_base", "test_objectives_rates")),
     ("hour24/objectives/*", ("test_objectives_{stem}", "test_objectives_base")),
     (

@@ -120,7 +120,7 @@ def test_another_pointer_reads_another_document():
 # --- the pool ---------------------------------------------------------------------------------
 
 
-def pool(**changed: Any) -> Any:
+def pool(objective: dict[str, Any] | None = None, **changed: Any) -> Any:
     item = {
         "in_use": 12,
         "available": 37,
@@ -129,7 +129,7 @@ def pool(**changed: Any) -> Any:
         "limits": [],
         **changed,
     }
-    return PoolBelow().judge({"connections": listing(item)})
+    return PoolBelow(**(objective or {})).judge({"connections": listing(item)})
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,13 @@ def test_a_wait_that_was_not_reported_is_not_zero(name):
     assert pool(in_use=37, **{name: None}).outcome == Outcome.FAIL
 
 
+def test_the_pool_is_drawn_against_its_limit_in_percent():
+    """The scale and the figures are those of the reason; no platform session is assumed."""
+    verdict = pool()
+    assert (verdict.scale.limit, round(verdict.scale.observed, 1)) == (80.0, 32.4)
+    assert "excluded" not in pool(objective={"idle_in_transaction_s": 0.5}).reason
+
+
 # --- the disk ---------------------------------------------------------------------------------
 
 GB = 1e9
@@ -224,6 +231,9 @@ def test_days_left_are_computed_from_the_growth():
     six = disk(reading(24, 2 * GB), reading(0, 1 * GB))
     assert six.figures["days_left"] == pytest.approx(6.0)
     assert six.bound == "6.0 days left"
+    assert six.figures["growth_bytes_per_day"] == pytest.approx(1 * GB)
+    assert "it grows by 1.00 GB a day" in six.reason
+    assert (six.scale.limit, six.scale.observed) == (80.0, 25.0)
     eight = disk(reading(24, 2 * GB), reading(0, 1.25 * GB))
     assert eight.outcome == Outcome.PASS
     assert eight.figures["days_left"] == pytest.approx(8.0)
@@ -291,6 +301,7 @@ def later(*items: dict[str, Any], **about: Any) -> Listing:
         (later(statement(minmax_since=READ_AT + 60)), Outcome.FAIL, "slow_statement"),
         (later(), Outcome.INCONCLUSIVE, "statistics_evicted"),
         (later(statement(), dealloc=2), Outcome.INCONCLUSIVE, "statistics_evicted"),
+        (later(statement(), dealloc=1), Outcome.INCONCLUSIVE, "statistics_evicted"),
         (
             later(statement(), stats_reset=READ_AT + 60),
             Outcome.INCONCLUSIVE,

@@ -456,6 +456,13 @@ def test_an_hour_of_many_failures_spikes_also_across_two_hours(bad):
     assert verdict.observed.endswith("in an hour")
 
 
+def test_a_peak_of_two_hours_hides_neither_of_them():
+    """Each is compared with all but its neighbours; the worst is named first."""
+    verdict = trend([4, 700, 900, 4, 4, 4, 4, 4, 4])
+    worst = verdict.reason.index("900 of 3,600 requests failed in the hour from 02:55 UTC, 4.0")
+    assert worst < verdict.reason.index("700 of 3,600 requests failed in the hour from 01:55 UTC")
+
+
 @pytest.mark.parametrize("bad", [[4] * 8 + [11], [0] * 8 + [2], [40] * 8 + [90]])
 def test_a_bad_hour_that_chance_explains_is_none(bad):
     """Less than threefold, or too few, is no spike."""

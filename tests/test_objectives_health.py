@@ -62,6 +62,8 @@ def test_a_pass_after_failures_says_on_which_attempt():
     verdict = judged(document(late, 200, "503", "timeout", "200"))
     assert verdict.outcome == Outcome.PASS
     assert "passed on attempt 3, after 503, timeout" in verdict.reason
+    second = judged(document(late, 200, "503", "200"))
+    assert "passed on attempt 2, after 503" in second.reason
 
 
 @pytest.mark.parametrize(

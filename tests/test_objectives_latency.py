@@ -11,9 +11,19 @@ from msgspec import structs
 
 from hour24 import histogram
 from hour24.asking.exchange import Address, ConnectionPool
-from hour24.evidence import Block, Distribution, Evidence, Listing, Quantiles, Question, Samples
+from hour24.evidence import (
+    Block,
+    Buckets,
+    Distribution,
+    Evidence,
+    Listing,
+    Quantiles,
+    Question,
+    Samples,
+)
 from hour24.objectives.base import from_plain
 from hour24.objectives.latency import MostBelow, NotSlower, QuantileBelow
+from hour24.objectives.latency.findings import missing_bucket
 from hour24.verdict import Outcome
 from tests.evidence_of import AT, document, question, unanswered
 
@@ -458,3 +468,26 @@ def test_without_a_baseline_nothing_is_compared():
 def test_the_objectives_load_back_equal(objective):
     """The record stores their names and fields."""
     assert from_plain(objective.to_plain()) == objective
+
+
+def buckets(total: int, **above: int) -> Buckets:
+    """A histogram with so many requests above each bound, in ms."""
+    at = {bound.removeprefix("over_"): (many, many) for bound, many in above.items()}
+    return Buckets(question=spans(1).question, unit="ms", total=(total, total), above=at)
+
+
+def test_the_quantile_lies_between_the_bounds_that_decide():
+    """1 % of 1,000 requests may take longer: the smallest bound with at most ten beyond it."""
+    found = target(spans=buckets(1000, over_100=40, over_250=10, over_500=0))
+    assert found.bound == "at most 250 ms"
+    assert (
+        target(spans=buckets(1000, over_100=40, over_250=11, over_500=0)).bound == "at most 500 ms"
+    )
+    none = target(spans=buckets(0, over_100=0, over_250=0))
+    assert (none.outcome, none.bound) == (Outcome.INCONCLUSIVE, "")
+
+
+def test_the_bucket_to_add_is_named_by_its_neighbours():
+    """Above the largest one there is no upper neighbour."""
+    assert missing_bucket({"100": (1, 1), "500": (0, 0)}, 250).endswith("between 100 and 500 ms")
+    assert missing_bucket({"100": (1, 1)}, 250).endswith("above 100 ms")

@@ -9,7 +9,7 @@ import pytest
 
 from hour24.evidence import Counts, Failure, Probes, Question
 from hour24.objectives.base import from_plain
-from hour24.objectives.websocket import DropsBelow
+from hour24.objectives.websocket import BY_US, EARLY, DropsBelow
 from hour24.verdict import Outcome
 from hour24.watch import Window
 from tests.evidence_of import AT, counts, unanswered
@@ -74,6 +74,15 @@ def test_both_are_reported_with_the_number_that_would_pass():
     few = judged(held=held(20))
     assert few.code == "too_few_samples"
     assert "29 connections with no more drops would pass" in few.reason
+
+
+def test_a_share_is_stated_with_the_bound_that_decides():
+    """At most for a PASS, at least for a FAIL; the figures have both."""
+    passed, failed = judged(held=held(29)), judged(held=held(30, 12))
+    assert "(0 %, at most 9.81 %)" in passed.reason
+    assert "(40 %, at least 20.1 %)" in failed.reason
+    assert passed.figures["held_connections"] == 29.0
+    assert passed.figures["held_upper"] == pytest.approx(0.098, abs=0.001)
 
 
 def test_either_can_fail():
@@ -142,3 +151,15 @@ def test_no_data_is_inconclusive_and_the_objective_loads_back_equal():
     assert judged(held=unanswered("late")).code == "late"
     objective = DropsBelow(limit=0.05)
     assert from_plain(objective.to_plain()) == objective
+
+
+@pytest.mark.parametrize(("closed", "code"), [(10, ""), (16, "closed_early")])
+def test_a_server_that_closes_most_connections_early_shows_nothing(closed, code):
+    """Half of them is the limit."""
+    assert judged(held=counts(30, 0, "connections", **{EARLY: closed})).code == code
+
+
+@pytest.mark.parametrize(("ended", "code"), [(15, "too_few_samples"), (16, "not_taken")])
+def test_connections_that_we_ended_ourselves_show_nothing(ended, code):
+    """More than half of them, of a number that decides nothing by itself."""
+    assert judged(held=counts(30, 2, "connections", **{BY_US: ended})).code == code
