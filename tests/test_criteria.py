@@ -272,8 +272,8 @@ def test_the_defaults_of_production_toml_are_those_of_the_sentence(
                 assert {*written(default)} & {*words}, (default, criterion.sentence)
 
 
-WORDED = {"health.fresh_s"}
-"""Limits that the sentence states in words: a fresh timestamp."""
+WORDED = {"health.fresh_s", "health.vantages_needed"}
+"""Limits that the sentence states in words: a fresh timestamp; one vantage, by saying nothing."""
 
 
 def written(limit: float) -> tuple[str, ...]:

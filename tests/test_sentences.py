@@ -113,6 +113,17 @@ def test_a_limit_of_production_toml_is_the_one_in_the_sentence(
     assert says in shown(name, described(tmp_path, section))
 
 
+def test_how_many_vantages_must_see_a_failure_is_said_where_it_is_not_one(
+    production: Production,
+) -> None:
+    """Where any of them is enough, the sentence is the general one."""
+    general = shown("HEALTH-ALWAYS", production)
+    assert general.endswith("if the one 30 s later fails too)")
+    health = structs.replace(production.health, vantages=("a", "b", "c"), vantages_needed=2)
+    stated = shown("HEALTH-ALWAYS", structs.replace(production, health=health))
+    assert stated == general.replace("too)", "too, from 2 vantages at once)")
+
+
 def test_every_limit_that_production_toml_sets_is_in_the_sentence() -> None:
     """A new key of ``configured`` without its place in ``stated`` is named here."""
     for criterion in EVERY:

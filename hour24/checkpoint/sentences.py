@@ -3,8 +3,9 @@
 Rules of this module:
 
 - A criterion's ``stated`` is its sentence with names in braces: a key of production.toml
-  (``{health.retry_after_s:g}``; ``:share`` writes a share in percent), ``{who}`` for the witnesses
-  that answer its questions, ``{document}`` for what the health document must hold.
+  (``{health.retry_after_s:g}``; ``:share`` writes a share in percent, ``:vantages`` a clause where
+  more than one is needed), ``{who}`` for the witnesses that answer its questions, ``{document}``
+  for what the health document must hold.
 - Where the production does not describe a named section, the sentence is the general one.
 """
 
@@ -29,11 +30,13 @@ MOST_MEMBERS = 8
 
 
 class _Sentence(Formatter):
-    """Formats a key with ``:share`` in percent, any other as text does."""
+    """Formats ``:share`` in percent, ``:vantages`` as a clause, any other key as text does."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec == "share":
             return format_percent(value)
+        if format_spec == "vantages":
+            return f", from {value} vantages at once" if value > 1 else ""
         return str(super().format_field(value, format_spec))
 
 

@@ -30,7 +30,7 @@ ALWAYS = Criterion(
     ),
     stated=(
         "No health check failed since the last checkpoint (a failed probe counts if the one "
-        "{health.retry_after_s:g} s later fails too)"
+        "{health.retry_after_s:g} s later fails too{health.vantages_needed:vantages})"
     ),
     hours=FROM_4,
     span="window",
