@@ -16,7 +16,7 @@ from jinja2 import UndefinedError
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, due
 from hour24.ledger.record import Judged, Link, Prober, Record
-from hour24.report import checkpoint, page, pictures
+from hour24.report import checkpoint, index, page, pictures
 from hour24.report.charts import Plot
 from hour24.report.exhibits import Answers
 from hour24.report.kinds import memory as memory_chart
@@ -616,6 +616,30 @@ def test_the_first_screen_says_what_changed_since_the_last_checkpoint(tmp_path: 
     changed = re.findall(r"<dt>Changed</dt><dd>([^<]+)<", hero)
     assert changed == ["Since hour 12: 2 checks newly failed or not measured"]
     assert 'rel="prev" href="hour12.a1.html"' in hero
+
+
+@pytest.mark.parametrize(
+    ("hours", "leads"),
+    [
+        ((8, 12), "hour12.a1.html"),
+        ((8, 16), "hour16.a1.html"),
+        ((8,), "index.html#hour-12"),
+        ((24,), None),
+    ],
+)
+def test_the_next_link_leads_to_a_page_or_a_row_of_the_watch(
+    tmp_path: Path, hours: tuple[int, ...], leads: str | None
+) -> None:
+    """The next checkpoint has no page yet, but it has a row on the page of the watch."""
+    ledger = recorded(tmp_path, [Sample(hour).record() for hour in hours])
+    record = ledger.latest(hours[0])
+    assert record is not None
+    parsed = Elements(checkpoint.text(record, ledger, tmp_path / f"hour{hours[0]:02d}.a1.html"))
+    found = [a.get("href") for tag, a in parsed.tags if tag == "a" and a.get("rel") == "next"]
+    assert found == ([leads] if leads else [])
+    if leads and "#" in leads:
+        watch_page = index.text(ledger, record.ended)
+        assert watch_page.count(f'<tr role="row" id="{leads.split("#")[1]}">') == 1
 
 
 def test_a_rehearsal_is_named_before_the_word() -> None:
