@@ -561,6 +561,23 @@ def test_no_schema_checker_is_imported_before_it_is_needed() -> None:
                 },
             },
         ),
+        (
+            "victoriametrics",
+            {
+                "status": "success",
+                "data": {
+                    "activeTargets": [
+                        {
+                            "labels": {"instance": "127.0.0.1:8428", "job": "victoriametrics"},
+                            "lastError": "",
+                            "lastScrape": "2026-12-01T02:31:58.732Z",
+                            "health": "up",
+                        }
+                    ],
+                    "droppedTargets": [],
+                },
+            },
+        ),
     ],
 )
 def test_examples_describe_what_the_servers_answered(name: str, document: dict[str, Any]) -> None:
