@@ -38,6 +38,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "samples": ((), ("--quick",)),
     "traps": ((), ()),
     "logs": ((), ()),
+    "peers": ((), ("--rounds", "1")),
     "mutation": (("--sample", "100"), ("--sample", "10")),
     "healthy": (("--rehearsals", "200"), ("--rehearsals", "4")),
 }
