@@ -52,7 +52,7 @@ The p99 is the fourth slowest, well within these 7, so that no tool's choice of 
 PIP = (
     "locust==2.47.0",
     "requests==2.34.2",
-    "pytest==9.1.0",
+    "pytest==9.2.0",
     "psycopg2-binary==2.9.13",
     "jsonschema==4.26.0",
 )
