@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "traps": ((), ()),
     "logs": ((), ()),
     "peers": ((), ("--rounds", "1")),
+    "handover": ((), ()),
     "mutation": (("--sample", "100"), ("--sample", "10")),
     "healthy": (("--rehearsals", "200"), ("--rehearsals", "4")),
 }

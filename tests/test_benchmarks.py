@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import run
+from benchmarks import handover, run
 from benchmarks.figures import Figure, tell
 
 ROOT = Path(__file__).parents[1]
@@ -77,3 +77,68 @@ def test_every_benchmark_of_the_folder_is_run() -> None:
     """run.py runs every benchmark of its folder."""
     scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py")}
     assert scripts - {"run", "figures"} == {*run.BENCHMARKS, run.JUDGEMENT}
+
+
+def test_a_gap_is_what_no_job_covers() -> None:
+    """At both edges and between jobs; overlapping jobs leave none."""
+    hour = 3600.0
+    assert handover.gaps([]) == [handover.WATCH_S]
+    assert handover.gaps([(2 * hour, 4 * hour), (hour, 3 * hour), (5 * hour, 23 * hour)]) == [
+        hour,
+        hour,
+        hour,
+    ]
+
+
+@pytest.mark.parametrize("start_s", handover.STARTS_S)
+def test_a_chain_by_needs_has_a_runners_start_between_two_jobs(start_s: float) -> None:
+    """Four handovers a day, each as long as the start and the set-up."""
+    outcome = handover.Outcome("one chain by needs", start_s)
+    lost = start_s + handover.SET_UP_S
+    assert outcome.gap_s == lost
+    assert outcome.coverage == pytest.approx(1 - 4 * lost / handover.WATCH_S)
+
+
+def test_a_kill_during_the_others_handover_leaves_a_chain_by_needs_alone_with_its_start() -> None:
+    """Neither chain probes until a runner has started."""
+    assert handover.Outcome("two chains by needs", 600.0).gap_s == 0
+    killed = handover.JOB_S / 2  # the first chain's job, when the second hands over
+    assert handover.Outcome("two chains by needs", 600.0, killed).gap_s == 660.0
+    assert handover.worst("two chains by needs", 600.0, 60.0).gap_s == 660.0
+
+
+def test_a_killed_job_without_another_chain_waits_for_the_schedule() -> None:
+    """Unless its successor had been started."""
+    way, killed = "one chain by dispatch", handover.JOB_S - handover.OVERLAP_S
+    before = handover.Outcome(way, 20.0, killed - 1)
+    assert before.gap_s == handover.REVIVED_S + 80.0
+    assert handover.Outcome(way, 20.0, killed).gap_s == 80.0
+
+
+@pytest.mark.parametrize("start_s", handover.STARTS_S)
+@pytest.mark.parametrize("of", [0, 1])
+def test_the_chosen_way_loses_nothing_when_one_job_is_killed(start_s: float, of: int) -> None:
+    """The killed chain probes again, and the other one all the time."""
+    killed = 2 * handover.JOB_S + 100
+    dispatch, chains = handover.WAYS[handover.CHOSEN]
+    (restarted,) = [
+        begin
+        for begin, _ in handover.probed(dispatch, chains, of, start_s, killed)
+        if killed < begin < killed + 1000
+    ]
+    assert restarted == killed + handover.NOTICED_S + start_s + handover.SET_UP_S
+    outcome = handover.Outcome(handover.CHOSEN, start_s, killed, of)
+    assert (outcome.coverage, outcome.gap_s) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("way", handover.WAYS)
+def test_the_table_of_the_simulation_is_what_it_computes(way: str) -> None:
+    """Each row of the README, to the digits that it shows."""
+    text = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
+    for start_s, words in zip(handover.STARTS_S, ("20 s", "2 min", "10 min"), strict=True):
+        outcome, kill = handover.Outcome(way, start_s), handover.worst(way, start_s, 60.0)
+        cells = [
+            *(f"{100 * each.coverage:.2f} %, {each.gap_s:,.0f} s" for each in (outcome, kill)),
+            f"{outcome.minutes:,.0f}",
+        ]
+        assert f"| {way} | {words} | {' | '.join(cells)} |\n" in text
