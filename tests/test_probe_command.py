@@ -16,7 +16,8 @@ import pytest
 
 from hour24.ledger.book import Ledger
 from hour24.rehearsal.client import Rehearsal
-from tests.played import ROOT, hour24
+from tests.clocks import Clocked, offset
+from tests.played import ROOT, T0, hour24
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,28 @@ def _elsewhere_is_refused(served: Rehearsal, toml: Path, reports: Path) -> None:
     assert "health.url: expected http://127.0.0.1:" in refused.stdout
     assert "other addresses than those of ahead" in refused.stdout
     assert len(list(reports.glob("ahead/probe/*.jsonl"))) == 1
+
+
+def test_the_same_command_after_hour_0_goes_on_with_its_watch(tmp_path: Path) -> None:
+    """Also later than the tolerance: a container that starts again opens no second watch."""
+    with Rehearsal.start(seed=1, faults=(), t0=T0) as rehearsal:
+        clocked = Clocked(rehearsal, tmp_path / "reports")
+        command = [sys.executable, "-m", "hour24", "watch", f"--t0={T0.isoformat()}", "--port=-1"]
+        command += ["--target", str(clocked.toml), "--reports", str(clocked.reports)]
+        names = []
+        for minutes in (-30, 90):
+            now = T0 + timedelta(minutes=minutes)
+            rehearsal.set_time(now)
+            watching = clocked.start(command, offset(now))
+            try:
+                clocked.until(watching, lambda: "Z watch " in clocked.log)
+            finally:
+                watching.send_signal(signal.SIGTERM)
+                watching.wait(60)
+            names.append(clocked.log.partition("Z watch ")[2].partition(":")[0])
+            folders = [path.name for path in clocked.reports.iterdir() if path.is_dir()]
+            assert folders == names[:1]
+        assert names[0] == names[1]
 
 
 def test_without_a_watch_it_says_how_to_open_one(served: Rehearsal, tmp_path: Path) -> None:

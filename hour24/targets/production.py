@@ -41,6 +41,9 @@ def open_before_hour_0(request: Request, production: Production) -> Ledger:
 
     Raises: ConfigurationError; LedgerError, if it cannot be read or written.
     """
+    known = Ledger.find(request.reports, request.watch, request.target)
+    if known is not None and request.t0 is not None and known.watch.t0 == to_minute(request.t0):
+        return known  # the same command, started again at any time, goes on
     return _find_or_open(request, production)[0]
 
 
