@@ -108,7 +108,8 @@ CODES: dict[str, Code] = {
     ),
     "baseline_short": _open(
         "The log does not reach back far enough to say whether an error is new.",
-        f"Check whether it is older, and classify it with `{COMMAND} classify`; or waive it.",
+        f"Check whether it is older, and classify it with `{COMMAND} classify ISSUE WATCH`; "
+        "or waive it.",
     ),
     "baseline_failed": _fail(
         "The system itself failed while the baseline was taken.",
@@ -127,7 +128,7 @@ CODES: dict[str, Code] = {
     ),
     "no_prober": _open(
         "No prober was running.",
-        f"Start one: `{COMMAND} probe`.",
+        f"Start one: `{COMMAND} probe --watch WATCH`.",
         "waiver",
         _PROBER,
     ),
@@ -149,7 +150,8 @@ CODES: dict[str, Code] = {
     # time of the run
     "late": _open(
         "It can only be measured when it is due; the run was late, and it was not asked then.",
-        f"Keep a prober running (`{COMMAND} probe`): it asks when a checkpoint is due; waive this.",
+        f"Keep a prober running (`{COMMAND} probe --watch WATCH`): it asks when a checkpoint is "
+        "due; waive this.",
         "waiver",
         "only a waiver: it cannot be measured retroactively",
     ),
@@ -224,7 +226,7 @@ CODES: dict[str, Code] = {
     ),
     "new_issue": _fail(
         "An issue appeared that was not there before.",
-        f"Open the issue and fix it, or classify it: `{COMMAND} classify`.",
+        f"Open the issue and fix it, or classify it: `{COMMAND} classify ISSUE WATCH`.",
     ),
     "critical_issue": _fail(
         "An issue of a critical class had events.",
@@ -232,7 +234,7 @@ CODES: dict[str, Code] = {
     ),
     "unclassified": _open(
         "A frequent error belongs to no known class.",
-        f"Say what the error is: `{COMMAND} classify`.",
+        f"Say what the error is: `{COMMAND} classify ISSUE WATCH`.",
         settles="another attempt at this hour, once it is classified; or a waiver",
     ),
     "beyond_limit": _fail(
@@ -533,7 +535,7 @@ CODES: dict[str, Code] = {
     ),
     "unreadable": _open(
         "An attempt of this checkpoint cannot be read, and may contain a FAIL.",
-        f"Restore the file from a copy; `{COMMAND} verify` names it.",
+        f"Restore the file from a copy; `{COMMAND} verify WATCH` names it.",
         settles="the file, restored from a copy; or a waiver",
     ),
     "not_applicable": Code(

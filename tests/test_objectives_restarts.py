@@ -87,7 +87,7 @@ def test_a_deploy_that_only_the_platform_reports_is_undeclared():
     verdict = judged(RESTARTED, deploys=listing(deploy))
     assert verdict.outcome == Outcome.FAIL
     assert "during the undeclared deploy dep-1" in verdict.reason
-    assert "python -m hour24 declare" in verdict.reason
+    assert "python -m hour24 declare WATCH --start TIME --by NAME" in verdict.reason
 
 
 def test_platform_and_probes_are_compared():

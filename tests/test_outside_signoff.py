@@ -400,7 +400,8 @@ def test_an_address_swapped_in_mid_watch_is_declared_or_not_approved(
     assert [line[:24] for line in lines] == [
         "watched: hour20.a1.json:", "watched: hour24.a1.json:",
     ]  # fmt: skip
-    assert all(line.endswith(f"run python -m hour24 declare {watch} --moved") for line in lines)
+    confirm = f"run python -m hour24 declare {watch} --moved --by NAME --because REASON"
+    assert all(line.endswith(confirm) for line in lines)
 
     declared = production.hour24("declare", watch, "--moved", *SAYS)
     assert declared.returncode == 0, declared.stdout

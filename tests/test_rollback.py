@@ -331,7 +331,7 @@ def test_a_deploy_that_takes_longer(hosting: Hosting, ledger: Ledger):
     hosting.takes_s = 900
     came, _ = done(hosting, ledger)
     assert (came.outcome, came.result, came.end) == (Outcome.INCONCLUSIVE, "under_way", None)
-    assert any("python -m hour24 declare launch" in step for step in came.steps)
+    assert any("/launch --start TIME --by NAME" in step for step in came.steps)
     hosting.deploys = [deploy(3, status="live"), deploy(2)]
     came, _ = done(hosting, ledger, wait_s=1200)
     assert came.result == "done"

@@ -10,6 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections import Counter
 from typing import Any
@@ -140,7 +141,7 @@ def _prober_lines(run: Attempt) -> list[Line]:
         return [(f"  {run.context.prober}", {})]
     if record.prober.running:
         return [("  a prober is running", {})]
-    command = f"{COMMAND} probe{run.context.target_options} --watch {record.watch}"
+    command = f"{COMMAND} probe{run.context.target_options} --watch {shlex.quote(record.watch)}"
     return [
         (
             "  NO PROBER IS RUNNING: no data between the checkpoints; start one with",

@@ -149,7 +149,7 @@ def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime |
         return 0
     if hour is None:
         ahead = [h for h in plan.hours if all(r.early for r in ledger.records(h))]
-        then = f"{COMMAND} signoff {ledger.folder}"
+        then = f"{COMMAND} signoff {shlex.quote(str(ledger.folder))}"
         if ahead:
             then = f"hour {ahead[0]} at {say.local(plan.checkpoint(ahead[0]).due, plan.zone)}"
         say.line(f"{plan.name}: nothing is due; next: {then}")
@@ -433,8 +433,8 @@ def rollback(
         name = ledger.watch.name
         say.line("Nothing was changed. To roll back:", "bold")
         say.line(
-            f"  {COMMAND} rollback {ledger.folder} --way {way} --yes {name} "
-            "--by NAME --because WHY",
+            f"  {COMMAND} rollback {shlex.quote(str(ledger.folder))} --way {way} "
+            f"--yes {shlex.quote(name)} --by NAME --because REASON",
             "bold",
         )
         return 0

@@ -10,6 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -224,7 +225,7 @@ def journal_problems(folder: Path, entries: Sequence[Entry]) -> Iterator[str]:
             yield (
                 f"{file}: expected a record of {kinds.count('judged')} verdicts in its journal, "
                 f"got none: it is still running, or was killed "
-                f"({COMMAND} finalise {folder})"
+                f"({COMMAND} finalise {shlex.quote(str(folder))})"
             )
 
 

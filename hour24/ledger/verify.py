@@ -15,6 +15,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -214,7 +215,8 @@ def _moved(ledger: Ledger) -> Iterator[str]:
             for line in change.says:
                 remedy = (
                     ": production.toml was changed during the watch; to confirm it, run "
-                    f"{COMMAND} declare {ledger.folder} --moved"
+                    f"{COMMAND} declare {shlex.quote(str(ledger.folder))} --moved "
+                    "--by NAME --because REASON"
                 )
                 yield f"{change.file}: {line}{remedy if change.watched else ''}"
 

@@ -53,6 +53,7 @@ from hour24.text import (
 )
 from hour24.verdict import Outcome, Scale, Verdict
 
+DECLARE = f"{COMMAND} declare WATCH --start TIME --by NAME --because REASON"
 TOGETHER_S = 60.0
 """Starts of all processes within a minute are a restart of the service, whatever is planned."""
 SETTLED_S = 300.0
@@ -255,7 +256,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             and_probes = "which the probes missed" if not undeclared else "in addition"
             parts.append(f"the platform reports {join_some(events)}, {and_probes}")
         if any(_during_deploy(x.start, deploys) for x in undeclared):
-            parts.append(f"if it was a deploy, declare it: {COMMAND} declare")
+            parts.append(f"if it was a deploy, declare it: {DECLARE}")
         parts += self._plan_text(found)
         parts.append(covered.longest_gap_text())
         reason = "; ".join(parts)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import threading
 import time
@@ -366,7 +367,8 @@ class CheckpointPlugin:
         cause = problem if isinstance(problem, LedgerError) else repr(problem)
         return (
             f"the record could not be written: {cause}; its verdicts are in "
-            f"{self.run.journal.path}: {COMMAND} finalise {self.run.ledger.folder}"
+            f"{self.run.journal.path}: {COMMAND} finalise "
+            f"{shlex.quote(str(self.run.ledger.folder))}"
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -240,7 +240,7 @@ class Observations:
             option = "" if self.vantage is None else f" --vantage {self.vantage}"
             raise NoProber(
                 f"prober: {target}: expected lines{named} from {self._span()}, got none; "
-                f"start one with `{COMMAND} probe{option}`"
+                f"start one with `{COMMAND} probe --watch WATCH{option}`"
             )
         return "endpoint", target
 
@@ -370,7 +370,7 @@ def read(
         span = observed._span()
         raise NoProber(
             f"prober: {folder.parent.name}/probe: expected lines from {span}, got none; "
-            f"start one with `{COMMAND} probe`"
+            f"start one with `{COMMAND} probe --watch {folder.parent.name}`"
         )
     return observed
 

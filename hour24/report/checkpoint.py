@@ -152,6 +152,9 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "entry": _entry(record, ledger, path),
         "folder": _folder(record, ledger),
         "launch": _launch(record, ledger),
+        "probe_command": page.probe_command(
+            record.target, record.watch, ledger.folder.parent if ledger else None
+        ),
         "advisory": exhibits(Answers([_advisory(record)]), times)[0],
         "span": format_duration,
         "lateness": format_lateness,

@@ -12,6 +12,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -383,7 +384,8 @@ class _Rollback:
         if not live and end.result != "not_done":
             steps.append(
                 "check the platform; once a deploy is live, declare its restart: "
-                f"{COMMAND} declare {planned.watch}"
+                f"{COMMAND} declare {shlex.quote(str(planned.ledger))} --start TIME "
+                "--by NAME --because REASON"
             )
         if live and end.result != "done":
             steps.append(

@@ -10,6 +10,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -197,7 +198,9 @@ def plan(production: Production, ledger: Ledger, clock: Clock, way: str = "platf
     if platform is None:
         problems.append(
             "production.toml: expected a section of a platform that can roll back, got none; "
-            f"--way git goes back to what was declared: {COMMAND} declare --commit ID"
+            "--way git goes back to what was declared: "
+            f"{COMMAND} declare {shlex.quote(str(ledger.folder))} --commit ID "
+            "--by NAME --because REASON"
         )
     if problems or platform is None:
         raise Refused(problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def _context(request: Request, production: Production, ledger: Ledger, new: bool
         criteria=watches.all_criteria(known, ledger),
         addresses=addresses(known),
         calls=Calls(known.alert_urls, known.heartbeat_url),
-        finished=f"last checkpoint done. Next: {COMMAND} signoff {ledger.folder}",
+        finished=f"last checkpoint done. Next: {COMMAND} signoff {shlex.quote(str(ledger.folder))}",
         opened=new,
         reports=request.reports_elsewhere,
         target_options=request.target_options,

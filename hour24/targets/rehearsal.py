@@ -10,6 +10,7 @@ Rules of this module:
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,7 +110,7 @@ def _context(
         calls=Calls(known.alert_urls, None, withheld="a rehearsal sends no alerts"),
         finished=(
             "last checkpoint done. A rehearsal cannot be approved; list what is missing: "
-            f"{COMMAND} signoff {ledger.folder}"
+            f"{COMMAND} signoff {shlex.quote(str(ledger.folder))}"
         ),
         per_s=PER_S,
         banner=BANNER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,9 +54,9 @@ class Request:
     @property
     def target_options(self) -> str:
         """The command line options that select this target and this folder of reports."""
-        named = "" if self.target == TARGET else f" --target {self.target}"
+        named = "" if self.target == TARGET else f" --target {shlex.quote(str(self.target))}"
         reports = self.reports_elsewhere
-        return f"{named} --reports {reports}" if reports else named
+        return f"{named} --reports {shlex.quote(reports)}" if reports else named
 
 
 def read_time(text: str, where: str) -> datetime:

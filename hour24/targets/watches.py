@@ -12,6 +12,7 @@ Rules of this module:
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -166,7 +167,7 @@ def all_criteria(production: Production, ledger: Ledger) -> dict[str, Criterion]
 
 def watch_options(request: Request, ledger: Ledger) -> str:
     """Returns the command line options that select this watch, as this run was given them."""
-    named = f" --watch {ledger.genesis.name}" if request.watch else ""
+    named = f" --watch {shlex.quote(ledger.genesis.name)}" if request.watch else ""
     return f"{request.target_options}{named}"
 
 

@@ -14,7 +14,7 @@ from hour24.shipped import COMMAND
 from hour24.text import format_count, in_window, join_some, plural
 from hour24.verdict import Scale, Verdict
 
-CLASSIFY = COMMAND + ' classify {issue} --as normal --by NAME --because "..."'
+CLASSIFY = COMMAND + " classify {issue} WATCH --as normal --by NAME --because REASON"
 
 
 class NoNewIssue(Objective, frozen=True, kw_only=True):

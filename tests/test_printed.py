@@ -1,0 +1,62 @@
+"""Every command that a page or the terminal prints, run as printed in a shell."""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+from pathlib import Path
+
+from tests.played import ROOT, ran, rehearsed
+
+FAULTS = ("restart@2", "error_spike@2", "memory_leak@0")
+PLACEHOLDERS = {
+    "ISSUE": "PLATFORM-API-3E06",
+    "NAME": '"Mara Example"',
+    "REASON": '"one outage, fixed"',
+    "ROLE": '"tech lead"',
+    "TIME": "2026-03-02T08:20:00Z",
+    "DATE": "2099-12-05",
+}
+"""What a reader writes in place of each word in capitals."""
+CODE = re.compile(r"<code[^>]*>((?:python -m hour24|pytest -m) [^<]*)</code>")
+LINE = re.compile(r"((?:python -m hour24|pytest -m) [^\n`;()]*)")
+LAST = "hour8"
+"""The commands of later checkpoints have the same form."""
+
+
+def printed(text: str) -> set[str]:
+    """Return the commands in the output of a command."""
+    return {found.strip() for found in LINE.findall(text)}
+
+
+def filled(command: str) -> str:
+    """Return a command with its placeholders filled in."""
+    for word, value in PLACEHOLDERS.items():
+        command = re.sub(rf'"?(?<![\w-]){word}(?![\w-])"?', value, command)
+    return command
+
+
+def test_each_printed_command_runs_as_printed(tmp_path: Path) -> None:
+    """On a folder whose name has a space; what a command prints in its turn is run too."""
+    reports = tmp_path / "my reports"
+    made = rehearsed(reports, (0, 4), *FAULTS)
+    assert made.returncode == 1, made.stdout
+    waiting = printed(made.stdout)
+    for page in sorted((reports / "w").glob("*.html")):
+        if not page.name.endswith(".pytest.html"):
+            waiting |= {html.unescape(each) for each in CODE.findall(page.read_text("utf-8"))}
+    names = {command.split()[2 if command.startswith("pytest") else 3] for command in waiting}
+    assert {"hour4", "hour8", "classify", "declare", "verify"} <= names, waiting
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    done: set[str] = set()
+    while waiting - done:
+        # a checkpoint last: an entry of a person that comes after it changes no record
+        command = min(waiting - done, key=lambda each: (each.startswith("pytest"), each))
+        done.add(command)
+        ended = ran("/bin/sh", "-c", filled(command), folder=ROOT, PATH=path, COLUMNS="80")
+        # 1 is a checkpoint that failed or a sign-off that is refused; 2 and 4 are refused options
+        assert ended.returncode in (0, 1), (command, ended.returncode, ended.stdout[-1500:])
+        found = printed(ended.stdout)
+        waiting |= {each for each in found if not re.search(r"-m hour(12|16|20|24)\b", each)}
+    assert any(command.startswith(f"pytest -m {LAST} ") for command in done)
