@@ -144,7 +144,10 @@ def test_a_prober_whose_clock_jumped_is_not_taken(served: Rehearsal, tmp_path: P
     clock.write_text(offset(due - timedelta(minutes=50)), "utf-8")
 
     def jump() -> None:
-        time.sleep(4)
+        latest = time.monotonic() + 60
+        while not watched.log and time.monotonic() < latest:  # it has read its clock then
+            time.sleep(0.2)
+        time.sleep(3)
         clock.write_text(offset(due + timedelta(seconds=2)), "utf-8")
 
     said = watched.probe(0, meanwhile=jump, HOUR24_TEST_CLOCK=str(clock))
