@@ -184,7 +184,7 @@ def test_a_vantage_that_never_wrote_a_line_is_no_pass(tmp_path: Path) -> None:
     folder = written(tmp_path, fra=minutes())
     verdict = judged(asked(folder, "fra", "iad"))
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "no_prober")
-    assert "probe --vantage iad" in verdict.reason
+    assert "probe --watch WATCH --vantage iad" in verdict.reason
 
 
 def test_a_prober_of_an_unknown_name_accuses_too(tmp_path: Path) -> None:
