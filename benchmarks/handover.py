@@ -11,7 +11,7 @@ Rules of this module:
   started ``OVERLAP_S`` before the end of its predecessor, which waits for it.
 - Two chains end their jobs at different times. A job that starts late ends no later, so that a
   kill does not move its chain to the other's times.
-- A chain by dispatch whose job was killed is started again by the other chain, or where there is
+- After a kill, a chain by dispatch is started again by the other chain, or where there is
   none by the schedule.
 """
 

@@ -27,7 +27,7 @@ TROUBLE = (
 """Something that each source has to tell."""
 UNTAPED = {
     "prometheus": "a rehearsal serves no second source of the same counts",
-    "logs": "it reads files of this machine, whose lines tests/test_lines.py mutates",
+    "logs": "it reads files of this machine; tests/test_lines.py mutates their lines",
     "loki": "a rehearsal serves no second store of the same lines",
 }
 """Witness -> why its answers are not on tape."""

@@ -38,7 +38,7 @@ def filled(command: str) -> str:
 
 
 def test_each_printed_command_runs_as_printed(tmp_path: Path) -> None:
-    """On a folder whose name has a space; what a command prints in its turn is run too."""
+    """In a folder with a space in its name; what a command prints is run too."""
     reports = tmp_path / "my reports"
     made = rehearsed(reports, (0, 4), *FAULTS)
     assert made.returncode == 1, made.stdout

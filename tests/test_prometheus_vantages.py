@@ -126,7 +126,7 @@ def test_an_engine_that_holds_a_pair_is_read_once() -> None:
 
 
 def test_the_edge_of_an_offline_time_is_no_failure_of_the_service() -> None:
-    """The control probe before it was good and the one after it was not: nobody knows."""
+    """The control probe before it was good, the one after it was not: the cause is unknown."""
     at = [START + 15.0 * i for i in range(960)]
     success = {t: float(not HOUR <= t - START < HOUR + 600) for t in at}
     later = {t + 7.0: float(not HOUR <= t + 7.0 - START < HOUR + 600) for t in at}

@@ -116,7 +116,7 @@ def minutes(**changes: tuple[int, int]) -> list[str]:
 
 
 def expected(seen: dict[str, list[str]], needed: int) -> Outcome:
-    """What follows, told apart minute by minute."""
+    """What follows, minute by minute."""
     no_data = {name for name, each in seen.items() if OFFLINE in each or STOPPED in each}
     most = certain = 0
     for number in range(MINUTES):
@@ -180,7 +180,7 @@ def test_a_failure_counts_only_when_as_many_as_needed_see_it_at_once(tmp_path: P
 
 
 def test_a_vantage_that_never_wrote_a_line_is_no_pass(tmp_path: Path) -> None:
-    """What production.toml states and nobody started is missing, by name."""
+    """A prober that production.toml states and that was not started is missing, by name."""
     folder = written(tmp_path, fra=minutes())
     verdict = judged(asked(folder, "fra", "iad"))
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "no_prober")
@@ -208,7 +208,7 @@ def test_another_place_accuses_where_our_own_prober_did_not_run(tmp_path: Path) 
 
 
 def test_more_needed_than_there_are_is_all_of_them(tmp_path: Path) -> None:
-    """A record whose vantages are fewer than its limit wants cannot pass by that."""
+    """A record with fewer vantages than its limit wants cannot pass by that."""
     folder = written(tmp_path, a=minutes(down=(5, 10)))
     assert judged(asked(folder, "a"), 5).outcome == Outcome.FAIL
 
@@ -314,7 +314,7 @@ def test_vantages_that_cannot_be_are_refused(lines: str, problem: str, tmp_path:
 
 
 def test_the_limits_of_a_production_without_vantages_are_as_they_were(tmp_path: Path) -> None:
-    """An open watch is not told that its limits changed, because a setting exists."""
+    """A new setting alone does not change the limits of an open watch."""
     production = config.load(toml(tmp_path), {})
     stated = msgspec.structs.replace(production.health, vantages=("a", "b"), vantages_needed=2)
     changed = msgspec.structs.replace(production, health=stated)

@@ -113,11 +113,10 @@ def run_all(
                 one = future.result()
                 ended[one.target] = one
                 show(one, len(ended), len(commands))
-        except BaseException:
+        finally:  # an interrupt: those that run end, those that wait never begin
             for future in waiting:
                 future.cancel()
             running.stop()
-            raise
     return [ended[target] for target in commands]
 
 
