@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from msgspec import structs
 from hour24.evidence import Failure, Probes, Question, Uptime
 from hour24.objectives.base import from_plain
 from hour24.objectives.restarts import NoRestart
+from hour24.statistics.restarts import growth
 from hour24.verdict import Outcome
 from hour24.watch import Window
 from tests.evidence_of import AT, listing, unanswered
@@ -198,6 +200,13 @@ def test_an_uptime_of_another_unit_cannot_show_a_restart(uptime, says, events):
     verdict = judged_with(uptime, events=events)
     assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "uptime_unit")
     assert says in verdict.reason
+
+
+@pytest.mark.parametrize("every_s", [1, 10, 60])
+def test_a_countdown_is_no_uptime_however_often_it_is_read(every_s):
+    """Read each second, neighbouring starts are within the tolerance of one process."""
+    readings = [(START + t, 10**6 - t, "") for t in range(0, 3600, every_s)]
+    assert math.isnan(growth(readings, 1.0))
 
 
 def test_forty_processes_in_random_turns_have_an_uptime():

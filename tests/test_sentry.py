@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -307,6 +308,21 @@ def test_an_environment_that_nothing_comes_from_is_no_answer(ask):
 def test_a_server_that_lists_no_environments_is_believed(ask):
     """An older server without that endpoint still answers the other questions."""
     source, _ = ask(environments=Answer(404), issues=GOOD["issues"])
+    assert len(source.issues(WINDOW).items) == 1
+
+
+@pytest.mark.parametrize(("ahead_s", "says"), [(3600, "ahead of ours"), (-3600, "behind ours")])
+def test_an_answer_with_another_clock_is_refused(ask, ahead_s, says):
+    """Its window would be another one than ours; five minutes apart it is still taken."""
+
+    def dated(seconds: float) -> Answer:
+        date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
+        return as_json([issue(1)], Date=date, Link=links())
+
+    source, _ = ask(issues=dated(ahead_s))
+    with pytest.raises(SourceMisread, match=f"its clock is 3600 s {says}, expected at most 300 s"):
+        source.issues(WINDOW)
+    source, _ = ask(issues=dated(ahead_s / 12))
     assert len(source.issues(WINDOW).items) == 1
 
 
