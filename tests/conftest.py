@@ -11,6 +11,7 @@ Rules of this module:
 - A test marked ``alone`` measures time: no other test runs meanwhile.
 - A test that lacks something on this machine is left out by name, and the last lines say what
   brings it. CI leaves nothing out: there it fails.
+- ``--failed FILE`` keeps which tests failed: CI runs a few of them again (``tests.again``).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from tests import needs
+from tests import again, needs
 from tests.turns import Turns
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--full", action="store_true", help="each suite whole, not its short form")
     group.addoption("--every", action="store_true", help="every test of every suite: hours")
     group.addoption("--examples", type=int, metavar="N", help="of each property of the suite fuzz")
+    group.addoption("--failed", metavar="FILE", help="where to write which tests failed")
     group.addoption("--sample", type=int, default=1, metavar="SEED", help="of the short forms")
 
 
@@ -245,8 +247,11 @@ class SuiteReport:
         self._whole: dict[str, int] = {}
         self._in_ci: dict[str, int] = {}
         self._left: dict[str, list[str]] = {}
+        self._failed: dict[str, None] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed[report.nodeid] = None
         if report.skipped:
             reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else "skipped"
             test = report.nodeid.rpartition("/")[2].partition("@")[0]
@@ -257,6 +262,11 @@ class SuiteReport:
                     suite, whole, in_ci = str(value).rsplit(" ", 2)
                     self._ran[suite] += 1
                     self._whole[suite], self._in_ci[suite] = int(whole), int(in_ci)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Keep which tests failed, for ``tests.again``."""
+        if file := self._config.option.failed:
+            again.keep(Path(file), int(exitstatus), list(self._failed))
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
