@@ -48,6 +48,8 @@ BLOCKS = 12
 """Two hours each in a day: long enough for a collection, and enough of them for a slope."""
 LEAST_IN_BLOCK = 5
 """The minimum of fewer values is mostly noise."""
+LEAST_LOW_POINTS = 4
+"""Fewer leave too little scatter to judge a line by."""
 LOAD_MINUTES = 30
 """Memory follows the load of the last half hour, not of the minute."""
 MOST_CORRELATION = 0.7
@@ -286,63 +288,38 @@ def _trend(heap: Heap) -> Trend:
     """The trend over all of this time."""
     import numpy as np
 
-    t, y, x, starts, rss, limit = heap
-    span = float(t[-1] - t[0])
-    lives = _lives(t, y, starts)
-    if not lives:
-        return Trend("open", "too_early", span)
-    drops = sum(_deep_drops(_present(y[life])) for life in lives)
-    low_points = _low_points(t, y, x, lives)
-    if len(low_points) < 4:
+    span = float(heap.t[-1] - heap.t[0])
+    lives = _lives(heap.t, heap.y, heap.starts)
+    low_points = _low_points(heap.t, heap.y, heap.x, lives) if lives else []
+    if len(low_points) < LEAST_LOW_POINTS:
         return Trend("open", "too_early", span, low_points=tuple(low_points))
-    hour = np.array([f.hour for f in low_points])
-    line, adjusted = _fit(low_points, hour)
     longest = max(range(len(lives)), key=lambda i: int(lives[i].sum()))
-    persists, late = _persistence(low_points, hour, adjusted, longest, span, rss)
-    late_slope, late_upper = late
-    own = [f for f in low_points if f.life == longest]
-    growth = line.slope * (low_points[-1].hour - low_points[0].hour)
-    level, few = _collections(_present(y[lives[longest]]), drops, growth, rss)
-    head = None if limit is None else limit - float(np.nanmax(y))
-    near = (
-        limit is not None and low_points[-1].value > (NEAR_LIMIT_RSS if rss else NEAR_LIMIT) * limit
-    )
-    recent = y[-max(10, len(y) // 8) :]
-    high = (
-        limit is not None
-        and bool(np.isfinite(recent).any())
-        and float(np.nanquantile(recent, 0.95)) > HIGH * limit
-    )
-    leak = LEAK_RSS_MB_H if rss else LEAK_MB_H
-    steady = persists
-    if rss:
-        raw = np.array([f.value for f in low_points])
-        steady = persists and _persistence(low_points, hour, raw, longest, span, rss)[0]
-    rises = not few and steady and _rises(low_points, hour, line, leak)
-    if not rss and not few and not rises and x is not None:
-        served = np.array([f.served for f in low_points])
-        by_requests, rest = _fit(low_points, served)
-        if by_requests.sigma < line.sigma and _rises(low_points, served, by_requests, leak):
-            rises, _ = _persistence(low_points, served, rest, longest, span, rss)
-            line = by_requests if rises else line
-    growth = line.slope * (low_points[-1].hour - low_points[0].hour)
-    exhausted = head / line.lower if head is not None and line.lower > 0 else None
-    levelled_off = late_upper < HARMLESS_MB_H and line.slope > 0 and not persists
+    course = _course(heap, low_points, longest, span)
+    drops = sum(_deep_drops(_present(heap.y[life])) for life in lives)
+    grown = course.line.slope * (low_points[-1].hour - low_points[0].hour)
+    level, few = _collections(_present(heap.y[lives[longest]]), drops, grown, heap.rss)
+    if not few and not course.rises:
+        course = _course_by_requests(heap, low_points, longest, span, course)
+    line = course.line
+    headroom = _headroom(heap, low_points[-1].value)
+    exhausted = None
+    if headroom.left is not None and line.lower > 0:
+        exhausted = headroom.left / line.lower
     steep = line.lower > EARLY_SHARE_PER_H * level
+    levelled_off = course.late_upper < HARMLESS_MB_H and line.slope > 0 and not course.persists
     standing: Standing = "open"
     why = ""
-    if rises:
-        called = (
-            span >= WHOLE_H
-            or (span >= EARLY_H and steep)
-            or (near and exhausted is not None and exhausted < EXHAUSTED_WITHIN_H)
-        )
+    if course.rises and not few:
+        soon = headroom.near and exhausted is not None and exhausted < EXHAUSTED_WITHIN_H
+        called = span >= WHOLE_H or (span >= EARLY_H and steep) or soon
         standing, why = ("leaks", "") if called else ("open", "suspect")
-    elif not few and not high and (line.upper < HARMLESS_MB_H or levelled_off):
+    elif not few and not headroom.high and (line.upper < HARMLESS_MB_H or levelled_off):
         standing = "flat"
     else:
-        slows = not steady or _slope_after_warm_up(low_points, hour) < LASTING * line.slope
-        why = _why(span, high, few, line.slope > 0 and slows)
+        hour = np.array([f.hour for f in low_points])
+        slows = not course.steady or _slope_after_warm_up(low_points, hour) < LASTING * line.slope
+        why = _why(span, headroom.high, few, line.slope > 0 and slows)
+    own = [f for f in low_points if f.life == longest]
     across = max(own[-1].hour - own[0].hour, 1e-9)
     return Trend(
         standing,
@@ -352,17 +329,102 @@ def _trend(heap: Heap) -> Trend:
         lower=line.lower,
         upper=line.upper,
         level=level,
-        growth=growth,
-        visible=max(leak + line.t_lower * line.error, _least_growth(line) / across),
+        growth=line.slope * (low_points[-1].hour - low_points[0].hour),
+        visible=max(_leak(heap.rss) + line.t_lower * line.error, _least_growth(line) / across),
         exhausted_h=exhausted,
         drops=drops,
         low_points=tuple(low_points),
         origin_h=float(np.mean([f.hour for f in own])),
         intercept=float(np.mean([f.value for f in own])),
-        late_slope=late_slope,
-        late_upper=late_upper,
+        late_slope=course.late_slope,
+        late_upper=course.late_upper,
         levelled_off=standing == "flat" and levelled_off and line.upper >= HARMLESS_MB_H,
         steep=steep,
+    )
+
+
+def _leak(rss: bool) -> float:
+    """The smallest slope that is called a leak, in MB/h."""
+    return LEAK_RSS_MB_H if rss else LEAK_MB_H
+
+
+class _Course(NamedTuple):
+    """How the low points run.
+
+    Args:
+        line: the slope over all process runs.
+        persists: the longest run grew in every third of its time.
+        steady: the same, for a resident set also without the load's share subtracted.
+        rises: the slope is a leak's, as far as the low points say.
+        late_slope: of the late half of the longest run, with its upper bound ``late_upper``.
+    """
+
+    line: Line
+    persists: bool
+    steady: bool
+    rises: bool
+    late_slope: float
+    late_upper: float
+
+
+def _course(heap: Heap, low_points: Sequence[LowPoint], longest: int, span: float) -> _Course:
+    """How they run by the hour."""
+    import numpy as np
+
+    hour = np.array([f.hour for f in low_points])
+    line, adjusted = _fit(low_points, hour)
+    persists, late = _persistence(low_points, hour, adjusted, longest, span, heap.rss)
+    steady = persists
+    if heap.rss:
+        raw = np.array([f.value for f in low_points])
+        steady = persists and _persistence(low_points, hour, raw, longest, span, heap.rss)[0]
+    rises = steady and _rises(low_points, hour, line, _leak(heap.rss))
+    return _Course(line, persists, steady, rises, *late)
+
+
+def _course_by_requests(
+    heap: Heap, low_points: Sequence[LowPoint], longest: int, span: float, by_hour: _Course
+) -> _Course:
+    """The course by requests served, if a heap rises with them and they explain it better."""
+    import numpy as np
+
+    if heap.rss or heap.x is None:
+        return by_hour
+    served = np.array([f.served for f in low_points])
+    line, rest = _fit(low_points, served)
+    if line.sigma >= by_hour.line.sigma or not _rises(low_points, served, line, LEAK_MB_H):
+        return by_hour
+    rises, _ = _persistence(low_points, served, rest, longest, span, rss=False)
+    return by_hour._replace(line=line, rises=True) if rises else by_hour
+
+
+class _Headroom(NamedTuple):
+    """How far a process is from its limit.
+
+    Args:
+        left: MB between the highest value and the limit; None without a limit.
+        near: the last low point is so near that collections no longer help.
+        high: recent values are so near that no slope is harmless.
+    """
+
+    left: float | None
+    near: bool
+    high: bool
+
+
+def _headroom(heap: Heap, last_low: float) -> _Headroom:
+    import numpy as np
+
+    if heap.limit is None:
+        return _Headroom(None, near=False, high=False)
+    recent = heap.y[-max(10, len(heap.y) // 8) :]
+    high = bool(np.isfinite(recent).any()) and float(np.nanquantile(recent, 0.95)) > (
+        HIGH * heap.limit
+    )
+    return _Headroom(
+        left=heap.limit - float(np.nanmax(heap.y)),
+        near=last_low > (NEAR_LIMIT_RSS if heap.rss else NEAR_LIMIT) * heap.limit,
+        high=high,
     )
 
 
