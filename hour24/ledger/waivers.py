@@ -13,7 +13,7 @@ Rules of this module:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -249,28 +249,13 @@ def waivable(ledger: Ledger, now: datetime, hour: int | None = None) -> list[str
 def _refuse_outcomes(
     ledger: Ledger, criterion: str, hour: int | None, subject: str, now: datetime
 ) -> Iterator[str]:
-    watch = ledger.watch
-    plan: dict[str, set[int]] = {name: set(one.hours) for name, one in CRITERIA.items()}
-    for record in ledger.records():
-        for name, hours in record.plan.items():
-            plan.setdefault(name, set()).update(hours)
-    if hour is not None and hour not in watch.hours:
-        listed = ", ".join(map(str, watch.hours))
+    if hour is not None and hour not in ledger.watch.hours:
+        listed = ", ".join(map(str, ledger.watch.hours))
         yield f"--hour: expected one of {listed}, got {hour}"
         hour = None
-    if criterion not in plan:
-        hint = did_you_mean(criterion, plan)
-        yield f"criterion: expected one of the watch's, got {criterion!r}{hint}"
-        return
-    if criterion in EIGHT:
-        yield (
-            f"{criterion}: expected a criterion that can be waived; the eight of the sign-off "
-            "cannot: waive the checks it depends on, then run hour 24 again"
-        )
-        return
-    if hour is not None and hour not in plan[criterion]:
-        listed = ", ".join(str(each) for each in sorted(plan[criterion]))
-        yield f"--hour: expected an hour at which {criterion} is due ({listed}), got {hour}"
+    refused = _refuse_criterion(ledger, criterion, hour)
+    if refused:
+        yield refused
         return
     own = [one for one in ledger.standings(now) if one.id == criterion and hour in (None, one.hour)]
     subjects = sorted({one.subject for one in own if one.subject})
@@ -282,21 +267,46 @@ def _refuse_outcomes(
     bad = [one for one in meant if one.outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE)]
     if any(one.known_from is None or one.known_from <= now for one in bad):
         return
-    known = [one.known_from for one in bad if one.known_from is not None]
-    if known:
+    recorded = [one.known_from for one in bad if one.known_from is not None]
+    if recorded:
         yield (
-            f"{criterion}: it was recorded at {min(known):%Y-%m-%dT%H:%M:%SZ}, this machine's "
+            f"{criterion}: it was recorded at {min(recorded):%Y-%m-%dT%H:%M:%SZ}, this machine's "
             f"clock says {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         )
-    elif not meant:
-        yield f"nothing to waive: {criterion} has not been judged{_at(hour)} yet"
-    elif hour is not None:
-        got = meant[0].outcome.value
-        yield f"{criterion}: expected a FAIL or INCONCLUSIVE at hour {hour}, got {got}"
-    elif all(one.outcome == Outcome.PASS for one in meant):
-        yield f"nothing to waive: {criterion} passed every checkpoint so far"
     else:
-        yield f"nothing to waive: {criterion} has no FAIL and no INCONCLUSIVE so far"
+        yield _nothing_to_waive(criterion, hour, [one.outcome for one in meant])
+
+
+def _refuse_criterion(ledger: Ledger, criterion: str, hour: int | None) -> str:
+    """Return why this criterion cannot be waived at this hour; "" if it may be."""
+    plan: dict[str, set[int]] = {name: set(one.hours) for name, one in CRITERIA.items()}
+    for record in ledger.records():
+        for name, hours in record.plan.items():
+            plan.setdefault(name, set()).update(hours)
+    if criterion not in plan:
+        hint = did_you_mean(criterion, plan)
+        return f"criterion: expected one of the watch's, got {criterion!r}{hint}"
+    if criterion in EIGHT:
+        return (
+            f"{criterion}: expected a criterion that can be waived; the eight of the sign-off "
+            "cannot: waive the checks it depends on, then run hour 24 again"
+        )
+    if hour is not None and hour not in plan[criterion]:
+        listed = ", ".join(str(each) for each in sorted(plan[criterion]))
+        return f"--hour: expected an hour at which {criterion} is due ({listed}), got {hour}"
+    return ""
+
+
+def _nothing_to_waive(criterion: str, hour: int | None, outcomes: Sequence[Outcome]) -> str:
+    """Return why there is nothing to waive among these outcomes."""
+    if not outcomes:
+        return f"nothing to waive: {criterion} has not been judged{_at(hour)} yet"
+    if hour is not None:
+        got = outcomes[0].value
+        return f"{criterion}: expected a FAIL or INCONCLUSIVE at hour {hour}, got {got}"
+    if all(outcome == Outcome.PASS for outcome in outcomes):
+        return f"nothing to waive: {criterion} passed every checkpoint so far"
+    return f"nothing to waive: {criterion} has no FAIL and no INCONCLUSIVE so far"
 
 
 def _at(hour: int | None) -> str:
