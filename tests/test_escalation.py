@@ -312,6 +312,34 @@ def test_a_critical_issue_that_is_not_new_is_fixed_not_rolled_back():
     assert decision.severities == ()
 
 
+def running(deploy: str) -> Judged:
+    """RESTARTS with the platform's word on which deploy is live; "": it did not say."""
+    found = msgspec.structs.replace(listing(), about={"live": deploy} if deploy else {})
+    return judged("RESTARTS", deploys=found)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "title", "action"),
+    [
+        ("dep-2", "dep-2", "unhandled rejection", Action.ROLL_BACK),
+        ("dep-2", "dep-3", "unhandled rejection", Action.ALERT),
+        ("dep-2", "", "unhandled rejection", Action.ALERT),
+        ("", "dep-2", "unhandled rejection", Action.ALERT),
+        ("dep-2", "dep-2", "websocket rate", Action.ALERT),
+        ("dep-2", "dep-2", "cannot connect", Action.ALERT),
+    ],
+)
+def test_a_rollback_that_was_due_stays_due_while_the_same_deploy_is_live(
+    then: str, now: str, title: str, action: Action
+) -> None:
+    earlier = record(new_issues(issue(title)), running(then), hour=4)
+    later = new_issues(issue(title, new=False), id="ERRORS-CRITICAL")
+    decision = decided(later, errors(title), running(now), before=[earlier])
+    assert decision.action == action
+    assert ("since hour 4" in decision.rule) is (action == Action.ROLL_BACK)
+    assert ("hour24 rollback" in commands(decision)) or action != Action.ROLL_BACK
+
+
 @pytest.mark.parametrize(
     ("more", "severity"),
     [

@@ -151,6 +151,15 @@ def issues(record: Record) -> tuple[Issue, ...]:
     return tuple(sorted(found, key=lambda each: (SEVERITIES.index(each.severity), each.issue)))
 
 
+def live_deploy(record: Record) -> str:
+    """Return the id of the deploy that the platform reported live; "" if none did."""
+    for judged in record.criteria:
+        listing = evidence_named(judged, "deploys")
+        if isinstance(listing, ev.Listing) and listing.about.get("live"):
+            return str(listing.about["live"])
+    return ""
+
+
 def status_pages(record: Record) -> Iterator[str]:
     """Yield the problems on the status pages of the vendors, one line each."""
     for plain in record.advisory:

@@ -28,6 +28,7 @@ from hour24.escalation.causes import (
     causes,
     evidence_named,
     issues,
+    live_deploy,
     status_pages,
 )
 from hour24.escalation.steps import Commands, Step
@@ -275,6 +276,18 @@ def critical_issue(observed: Observations) -> Iterator[Finding]:
     old = [
         i for i in observed.issues if i.known and not i.new and i.severity in ("critical", "high")
     ]
+    live = [issue for issue in old if since_hour(observed, issue) is not None]
+    if live and observed.failed(errors.CRITICAL.id):
+        hour = min(since_hour(observed, issue) or 0 for issue in live)
+        yield Finding(
+            action=Action.ROLL_BACK,
+            rule=f"Critical issue since hour {hour}, with the same deploy still live: roll back",
+            why=f"still occurring: {_titles(live)}",
+            steps=tuple(commands.rollback()),
+            again=AFTERWARDS["critical"],
+            about=judged,
+        )
+    old = [issue for issue in old if issue not in live]
     if old and observed.failed(errors.CRITICAL.id):
         yield Finding(
             action=Action.ALERT,
@@ -283,6 +296,26 @@ def critical_issue(observed: Observations) -> Iterator[Finding]:
             steps=(commands.logs(), *commands.prepared()),
             about=judged,
         )
+
+
+def since_hour(observed: Observations, issue: Issue) -> int | None:
+    """Return the hour at which this issue was new and a rollback due that was not carried out.
+
+    None when an earlier deploy would have it too, or another deploy went live since.
+    """
+    live = live_deploy(observed.record)
+    elsewhere = issue.cause == DATABASE or observed.commands.vendor(issue.cause)
+    if not live or issue.severity != "critical" or elsewhere:
+        return None
+    return next(
+        (
+            before.hour
+            for before in observed.before
+            if live_deploy(before) == live
+            and any(each.issue == issue.issue and each.new for each in issues(before))
+        ),
+        None,
+    )
 
 
 def critical_class(observed: Observations) -> Iterator[Finding]:
