@@ -50,8 +50,8 @@ def test_a_census_is_compared_and_reported_with_its_window():
     verdict = judged(platform=platform(1354, 3, **{"200": 1351, "502": 2, "504": 1}))
     assert (verdict.outcome, verdict.code) == (PASS, "")
     assert verdict.reason == (
-        "3 of 1,354 requests failed (0.22 %) in the 4 h until 09:55 UTC (502 2, 504 1); "
-        "95 % upper bound 0.57 %"
+        "3 of 1,354 requests failed (0.22 %) in the 4 h until 09:55 UTC "
+        "(2 × HTTP 502, 1 × HTTP 504); 95 % upper bound 0.57 %"
     )
     assert (verdict.observed, verdict.bound, verdict.limit) == (
         "0.22 %",
@@ -133,7 +133,7 @@ def test_a_sample_reports_its_bound():
     assert passes.observed == "0 % (probe)"
     assert "probe: hour24's own requests" in passes.reason
     fails = judged(probe=probe(20, 3, timeout=3))
-    assert "(timeout 3); 99 % lower bound" in fails.reason
+    assert "(3 × timeout); 99 % lower bound" in fails.reason
     assert fails.scale.lower > 0.01
     assert "may be up to 13.9 %" in judged(probe=probe(20, 0)).reason
 

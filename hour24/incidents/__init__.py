@@ -158,6 +158,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     def ending(self, clock: Clock | None = None) -> str:
         """Return whether it is over: ``over since 14:00``, ``still failing at 14:00``.
 
+        Empty for what was not measured, as its headline says.
+
         Args:
             clock: formats a time; None: in UTC.
         """
@@ -168,7 +170,7 @@ class Incident(Struct, frozen=True, kw_only=True):
             case State.STILL:
                 return f"still failing at {show(self.checked)}" if self.checked else "still failing"
             case State.NOT_MEASURED:
-                return "not measured"
+                return ""
         if self.until and self.checked:
             return f"last seen {show(self.until)}; not known to be over at {show(self.checked)}"
         return f"not known to be over at {show(self.checked)}" if self.checked else "end not known"

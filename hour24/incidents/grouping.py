@@ -280,7 +280,7 @@ def _events_of_the_failures(one: Finding, a: Signs, other: Finding, b: Signs) ->
                 for at in events.events
             )
             if inside >= MOSTLY * len(events.events):
-                return Why("errors in the minutes in which requests failed", certain=False)
+                return Why("errors occurred in the minutes in which requests failed", certain=False)
     return None
 
 
@@ -302,12 +302,12 @@ def _during_the_failures(one: Finding, a: Signs, other: Finding, b: Signs) -> Wh
         return None
     if a.missing or b.missing or one.hour != other.hour:
         return None
-    for failures, part in ((a, b), (b, a)):
+    for failures, part, name in ((a, b, other.id), (b, a, one.id)):
         requests = failures.ways and failures.spans and not part.ways
         if requests and overlap(failures.spans, part.spans) >= MOSTLY:
-            return Why("in the minutes in which requests failed", certain=False)
+            return Why(f"{name} failed in the minutes in which requests failed", certain=False)
     if a.spans and b.spans and union_overlap(a.spans, b.spans) >= MOSTLY:
-        return Why("the same minutes", certain=False)
+        return Why(f"{one.id} and {other.id} failed in the same minutes", certain=False)
     return None
 
 

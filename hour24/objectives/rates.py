@@ -323,7 +323,7 @@ def _failed(answer: Counts) -> str:
 
 
 def _parts(answer: Counts) -> str:
-    """How they failed: `` (502 3, timeout 1)``; empty when none did."""
+    """How they failed: `` (3 × HTTP 502, 1 × timeout)``; empty when none did."""
     bad = [
         (name, n)
         for name, n in answer.parts.items()
@@ -334,6 +334,11 @@ def _parts(answer: Counts) -> str:
     bad.sort(key=lambda part: (-part[1], part[0]))
     return (
         " ("
-        + ", ".join(f"{one_line(name, 40)} {format_count(n)}" for name, n in bad[:MOST_PARTS])
+        + ", ".join(f"{format_count(n)} × {_answer_name(name)}" for name, n in bad[:MOST_PARTS])
         + ")"
     )
+
+
+def _answer_name(name: str) -> str:
+    """Return ``HTTP 503`` for a status, and any other kind of answer by its own name."""
+    return f"HTTP {name}" if name.isdigit() else one_line(name, 40)

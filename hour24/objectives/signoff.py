@@ -178,15 +178,15 @@ class HeldThroughout(Objective, frozen=True, kw_only=True):
             return verdict(
                 Outcome.FAIL,
                 "did_not_hold",
-                f"{_format_hours(failed)} failed and is not waived; {passed} of {len(hours)} "
-                "checkpoints passed",
+                f"{_format_hours(failed)} failed and {_are(failed)} not waived; {passed} of "
+                f"{len(hours)} checkpoints passed",
             )
         if open_:
             return verdict(
                 Outcome.INCONCLUSIVE,
                 "unsettled",
-                f"{_format_hours(open_, codes=True)} could not be judged and is neither resolved "
-                f"nor waived; {passed} of {len(hours)} checkpoints passed",
+                f"{_format_hours(open_, codes=True)} could not be judged and {_are(open_)} neither "
+                f"resolved nor waived; {passed} of {len(hours)} checkpoints passed",
             )
         if absent and (counted or not items):
             return verdict(
@@ -250,6 +250,10 @@ def _format_hours(items: Sequence[Mapping[str, Any]], *, codes: bool = False) ->
         for item in items
     ]
     return join_some(names, MOST_NAMED, ", ")
+
+
+def _are(items: Sequence[object]) -> str:
+    return "is" if len(items) == 1 else "are"
 
 
 def _never_measured(
