@@ -18,11 +18,11 @@ from hour24 import __version__ as hour24_version
 from hour24.codes import CODES
 from hour24.commands.ci import annotation, summary
 from hour24.commands.line import COMMANDS, GROUPS
-from hour24.commands.playbook import ENTRIES
 from hour24.commands.watching import _first_of
 from hour24.criteria import EIGHT
 from hour24.ledger.book import Ledger
 from hour24.ledger.waivers import waivable
+from hour24.playbook import ENTRIES
 from tests import small_watch as small
 from tests.pages.sample import Sample, failing
 from tests.pages.watch import recorded
@@ -342,6 +342,7 @@ def test_each_command_of_the_runbook_is_understood_as_printed(shown: str, tmp_pa
     command = (sys.executable, "-m", "hour24", *words)
     ended = ran(*command, folder=tmp_path, PYTHONPATH=str(ROOT))
     assert "no such option" not in ended.stdout.lower(), ended.stdout
+    assert "expected no other arguments" not in ended.stdout, ended.stdout
     assert "expected COMMAND" not in ended.stdout
     assert "unexpected" not in ended.stdout.lower(), ended.stdout
     assert "Traceback" not in ended.stdout

@@ -23,6 +23,7 @@ NOTHING = (
     "histogram",
     "pipe",
     "kind",
+    "playbook",
     "quarantine",
     "verdict",
     "versions",
@@ -55,6 +56,7 @@ RECORD = {
     "evidence",
     "kind",
     "ledger.canonical",
+    "links",
     "quarantine",
     "verdict",
     "versions",
@@ -98,6 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "text": {"linear", "lines", "watch"},
     "documents": {"linear"},
     "lines": {"linear"},
+    "links": {"linear"},
     "classes": {"linear", "lines"},
     "statistics": {"histogram", "linear", "lines"},
     "criteria": {"objectives", "watch"},
@@ -107,6 +110,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "criteria",
         "errors",
         "linear",
+        "links",
         "secrets",
         "watch",
         "witnesses.port",
@@ -123,7 +127,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "asking.fetching": {"errors"},
     "asking.client": ASK,
     "sources": PROBE,
-    "witnesses.port": {"secrets", "watch"},
+    "witnesses.port": {"links", "secrets", "watch"},
     "witnesses.sections": {"secrets", "witnesses.port"},
     "witnesses.logged": {"errors", "evidence", "linear", "lines", "watch"},
     "witnesses.platform": {"errors"},
@@ -171,7 +175,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "ledger.standings",
         "verdict",
     },
-    "report": BOOK | {"codes", "histogram", "linear", "incidents"},
+    "report": BOOK | {"codes", "histogram", "linear", "incidents", "links", "playbook"},
     "probes": {"errors", "evidence", "watch", "histogram"},
     "prober": PROBE | {"probes", "sources"},
     "alerts": {
@@ -198,7 +202,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint.addresses": {"config", "secrets"},
     "checkpoint.attempt": ATTEMPT | {"checkpoint.sentences"},
     "checkpoint.sentences": {"checkpoint.questions", "config", "criteria"},
-    "checkpoint.recording": ATTEMPT | {"probes"},
+    "checkpoint.linking": {"config", "links", "witnesses.port"},
+    "checkpoint.recording": ATTEMPT | {"checkpoint.linking", "probes"},
     "checkpoint.notify": {
         "alerts",
         "checkpoint.attempt",
@@ -325,6 +330,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": SIGN
     | CONTEXT
     | {
+        "playbook",
         "alerts",
         "checkpoint.addresses",
         "checkpoint.kept",

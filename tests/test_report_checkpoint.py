@@ -16,6 +16,7 @@ from jinja2 import UndefinedError
 from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, due
 from hour24.ledger.record import Judged, Link, Prober, Record
+from hour24.links import Links
 from hour24.report import checkpoint, index, page, pictures
 from hour24.report.charts import Plot
 from hour24.report.exhibits import Answers
@@ -298,15 +299,22 @@ def test_a_record_without_any_criterion_has_a_page() -> None:
 
 
 def test_the_page_is_one_file_without_script() -> None:
-    """Nothing is loaded, nothing runs: strict policy, no script, links only to its neighbours."""
-    whole = html(failing())
+    """Nothing is loaded, nothing runs: strict policy, no script; only a link leads elsewhere."""
+    elsewhere = Links(status={"Supabase": "https://status.supabase.com"})
+    whole = html(failing(links=elsewhere))
+    assert 'href="https://status.supabase.com"' in whole
     parsed = Elements(whole)
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in whole
     for tag, attributes in parsed.tags:
         assert tag not in ("script", "iframe", "object", "embed", "img", "audio", "video")
         for name in ("href", "src"):
             value = attributes.get(name) or ""
+            if tag == "a" and value.startswith("https://"):
+                assert "noreferrer" in str(attributes.get("rel"))
+                continue
             assert not re.match(r"(https?:)?//", value), value
+        for name in ("srcset", "poster", "data", "action", "formaction", "background", "ping"):
+            assert name not in attributes
 
 
 def test_every_link_within_the_page_leads_somewhere() -> None:

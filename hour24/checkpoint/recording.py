@@ -20,6 +20,7 @@ from typing import Any
 
 from hour24 import __version__, config
 from hour24.checkpoint.attempt import Attempt
+from hour24.checkpoint.linking import links_of
 from hour24.criteria import errors
 from hour24.criteria.judges import subjects
 from hour24.evidence import Listing, Unanswered, from_plain, spread, to_plain
@@ -94,6 +95,7 @@ def build_record(run: Attempt, interrupted: str = "") -> Record:
         advisory=tuple(_advisory(run, interrupted)),
         prober=_prober(run, now),
         notes=tuple(run.redactor.text(each) for each in (*run.notes, *changed)),
+        links=links_of(run.production, run.redactor.text),
         interrupted=interrupted,
     )
 

@@ -10,8 +10,8 @@ import click
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.codes import CODES
 from hour24.commands.line import command
-from hour24.commands.playbook import ENTRIES
 from hour24.criteria import CRITERIA, Criterion, due
+from hour24.playbook import ENTRIES
 from hour24.rehearsal.faults import FAULTS
 from hour24.shipped import COMMAND
 from hour24.watch import CHECKPOINTS

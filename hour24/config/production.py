@@ -513,6 +513,39 @@ class Repository(Struct, frozen=True, kw_only=True):
     branch: Annotated[GitName, Meta(description="Name of the branch that is deployed.")] = "main"
 
 
+class Linked(Struct, frozen=True, kw_only=True):
+    """``[links]``: addresses that pages link to; nothing is requested there."""
+
+    logs: Annotated[
+        str,
+        Meta(
+            title="an https address with {start} and {end}",
+            pattern=r"^(https://[^\s/?#@]+/\S*\{start(_s|_ms)?\}\S*)?$",
+            description="Address of the platform's logs, with {start} and {end} where its page "
+            "takes UTC as ISO 8601, {start_s} and {end_s} epoch seconds, {start_ms} and {end_ms} "
+            "epoch milliseconds.",
+        ),
+    ] = ""
+    runbook: Annotated[
+        str,
+        Meta(
+            title="an https address without #",
+            pattern=r"^(https://[^\s/?#@]+(/[^\s#]*)?)?$",
+            description="Address of your copy of docs/RUNBOOK.md; #CODE is added. Without it a "
+            "page has the entries itself.",
+        ),
+    ] = ""
+    issues: Annotated[
+        str,
+        Meta(
+            title="an https address with {issue}",
+            pattern=r"^(https://[^\s/?#@]+/\S*\{issue\}\S*)?$",
+            description="Address of an issue of the error tracker by its id, if it is not the one "
+            "that follows from the tracker's section.",
+        ),
+    ] = ""
+
+
 class Described(NamedTuple):
     """A witness and its section of production.toml: its Struct, or a tuple of them."""
 
@@ -542,6 +575,7 @@ class Production(Struct, frozen=True, kw_only=True):
     criteria: dict[str, Applies] = {}
     schedule: Schedule = Schedule()
     repository: Repository = Repository()
+    links: Linked = Linked()
     alert_urls: tuple[Secret, ...] = ()
     heartbeat_url: Secret | None = None
     secrets: tuple[Secret, ...] = ()

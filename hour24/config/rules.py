@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
+from hour24 import links
 from hour24.config.form import nearest, wanted_at
 from hour24.config.placeholders import is_no_person, is_placeholder
 from hour24.config.problems import KeyPath, Problems, format_path, walk
@@ -103,6 +104,7 @@ def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
         _classes,
         _criteria,
         _schedule,
+        _links,
     ):
         rule(problems, data)
 
@@ -377,3 +379,19 @@ def remote_references(schema: Any) -> Iterator[str]:
             and not value.startswith("#")
         ):
             yield value
+
+
+def _links(problems: Problems, data: dict[str, Any]) -> None:
+    """Refuse a link that would not be one, or with a field that nothing fills in."""
+    table = _table(problems, data, "links")
+    known = {"logs": set(links.TIMES), "issues": {"issue"}, "runbook": set()}
+    for key, names in known.items():
+        value = table.get(key, "")
+        if not value or problems.at("links", key):
+            continue
+        filled = links.fill(value, dict.fromkeys(names, "1"))
+        unknown = sorted(links.fields_of(value) - names)
+        if unknown or not filled:
+            wanted = ", ".join(f"{{{each}}}" for each in sorted(names)) or "no field in braces"
+            got = f"{{{unknown[0]}}}" if unknown else json.dumps(value)
+            problems.add(("links", key), f"expected an https address with {wanted}, got {got}")

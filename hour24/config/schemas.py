@@ -21,6 +21,7 @@ from hour24.config.production import (
     Endpoint,
     Health,
     Jobs,
+    Linked,
     Memory,
     Process,
     Repository,
@@ -133,6 +134,7 @@ def core() -> dict[str, Any]:
         "without": part(Without, "Sources that the service does not have, for one reason."),
         "schedule": part(Schedule, "When checkpoints are due."),
         "repository": part(Repository, "The clone for a rollback by git revert."),
+        "links": part(Linked, "Addresses that pages link to; nothing is requested there."),
         "witnesses": _table("Your own sources.", {"files": FILES}),
     }
 

@@ -26,6 +26,7 @@ from hour24.errors import LedgerError
 from hour24.evidence import PROVIDER, from_plain
 from hour24.kind import Kind, kind_of
 from hour24.ledger import canonical as canonical_form
+from hour24.links import Links
 from hour24.verdict import Outcome, Scale
 from hour24.versions import FIRST_JUDGES, FORMAT
 from hour24.watch import Window
@@ -119,6 +120,7 @@ class Record(Struct, frozen=True, kw_only=True):
         plan: the hours of every criterion, custom ones included.
         advisory: what the vendors' status pages say; never judged.
         decision: what the runbook says to do now (``hour24.escalation``); none while undecided.
+        links: the addresses that pages may link to; no evidence, and never judged.
         interrupted: what ended the run early; empty when nothing did.
         version: the format of the file.
         judges: the version of the judges that decided its verdicts.
@@ -152,6 +154,7 @@ class Record(Struct, frozen=True, kw_only=True):
     prober: Prober = Prober(running=False)
     decision: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    links: Links = Links()
     interrupted: str = ""
     version: int = FORMAT
     judges: int = FIRST_JUDGES

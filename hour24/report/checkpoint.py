@@ -105,6 +105,8 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         ),
         drawn,
         show,
+        record,
+        ledger.folder.parent if ledger else None,
     )
     beside = {picture.of for card in cards for picture in card.pictures}
     before, after = _neighbours(record, ledger)

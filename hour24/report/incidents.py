@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ from hour24.codes import CODES
 from hour24.criteria import latency
 from hour24.incidents import Incident
 from hour24.ledger.record import Record
+from hour24.report import outside
 from hour24.report.axes import Picture
 from hour24.report.rows import Row, Unmeasured
 from hour24.report.times import Times
@@ -40,6 +42,8 @@ class Card(Struct, frozen=True, kw_only=True):
         rows: one per finding, that of the headline first.
         unmeasured: its findings without an answer.
         pictures: the charts of the finding that names it.
+        links: to other systems.
+        advice: the runbook's entries, unless it is linked to.
         state: ``still``, ``over``, ``unknown`` or ``not measured``.
     """
 
@@ -54,6 +58,8 @@ class Card(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     unmeasured: tuple[Unmeasured, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    links: tuple[outside.Link, ...] = ()
+    advice: tuple[outside.Advice, ...] = ()
 
 
 def clock(times: Times, record: Record) -> incidents.Clock:
@@ -158,6 +164,8 @@ def cards(
     unmeasured: Callable[[Incident], Sequence[Unmeasured]],
     pictures: Iterable[Picture],
     show: incidents.Clock,
+    record: Record,
+    reports: Path | None = None,
 ) -> list[Card]:
     """Return the incidents of a checkpoint for its page.
 
@@ -165,6 +173,7 @@ def cards(
         rows: by id and subject.
         unmeasured: returns the entries of the findings without an answer.
         pictures: the charts of the page.
+        reports: the folder with the watch; None: the default one.
     """
     drawn: dict[tuple[str, str], list[Picture]] = {}
     for picture in pictures:
@@ -198,6 +207,8 @@ def cards(
                 ),
                 unmeasured=tuple(unmeasured(each)),
                 pictures=tuple(charts),
+                links=outside.of_incident(each, record, show),
+                advice=outside.advice(each, record, reports),
             )
         )
     return made

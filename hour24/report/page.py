@@ -159,15 +159,15 @@ def command(target: str, watch: str, hour: int, reports: Path | None = None) -> 
         target: as stored in the ledger.
         reports: the folder with the watch; None: the default one.
     """
-    return shlex.join(["pytest", "-m", marker(hour), *_selected(target, watch, reports)])
+    return shlex.join(["pytest", "-m", marker(hour), *selected(target, watch, reports)])
 
 
 def probe_command(target: str, watch: str, reports: Path | None = None) -> str:
     """Return the command that starts a prober of the watch; see ``command``."""
-    return f"{COMMAND} probe {shlex.join(_selected(target, watch, reports))}"
+    return f"{COMMAND} probe {shlex.join(selected(target, watch, reports))}"
 
 
-def _selected(target: str, watch: str, reports: Path | None) -> list[str]:
+def selected(target: str, watch: str, reports: Path | None) -> list[str]:
     """Return the options that select a watch; those that are the default are left out."""
     parts = []
     if target != "production.toml":

@@ -38,6 +38,7 @@ from typing import Annotated, Any, NamedTuple
 
 from msgspec import Meta, Struct
 
+from hour24 import links
 from hour24.secrets import Secret
 from hour24.watch import Window
 
@@ -210,6 +211,9 @@ class Witness(Struct, frozen=True, kw_only=True):
         rollback: ``(at, clock)``: a platform that can roll back deploys; None: it cannot.
         repeat: the command that repeats its request by hand, but for its address or statement;
             ``{token}`` is replaced by the variable of the field ``token``.
+        issue_page: the address at which people read one of its issues; ``{issue}`` is the id, and
+            ``{url}`` and others are fields of its section; empty: it has none.
+        status_page: the address at which people read it, for a status page; likewise.
         advisory: whether what it says is shown and never judged.
         second_opinions: measures of which it is only a second opinion: it may accuse, and its
             silence is shown and blocks no PASS.
@@ -227,6 +231,8 @@ class Witness(Struct, frozen=True, kw_only=True):
     addresses: Lazy = ""
     rollback: Lazy = ""
     repeat: str = BEARER
+    issue_page: str = ""
+    status_page: str = ""
     advisory: bool = False
     second_opinions: frozenset[Measure] = frozenset()
 
@@ -246,6 +252,18 @@ def repeat_of(witness: Witness, at: Any) -> str:
         if isinstance(value := getattr(each, name), Secret)
     }
     return witness.repeat.format_map(variables)
+
+
+def page_of(template: str, at: Any) -> str:
+    """Return an address for people with the fields of a section; empty if one is no text.
+
+    ``{issue}`` stays; a secret is never put into an address.
+    """
+    fields = {
+        name: value for name in at.__struct_fields__ if isinstance(value := getattr(at, name), str)
+    }
+    names = links.fields_of(template) - {"issue"}
+    return "" if names - set(fields) else links.substitute(template, fields)
 
 
 def last_hour(now: datetime, settle_s: float) -> Window:

@@ -83,4 +83,5 @@ WITNESS = Witness(
     },
     trials="hour24.witnesses.sentry.trials:trials",
     inherited=("environment",),
+    issue_page="{url}/organizations/{organization}/issues/{issue}/",
 )

@@ -38,5 +38,6 @@ WITNESS = Witness(
     trials="hour24.witnesses.status_pages.trials:trials",
     many=True,
     repeat="curl -sS",
+    status_page="{url}",
     advisory=True,
 )

@@ -17,7 +17,7 @@ PLAN = f"{COMMAND} rollback WATCH"
 WAIVE = f"{COMMAND} waive CRITERION WATCH --by NAME --because REASON --until DATE"
 DECLARE = f"{COMMAND} declare WATCH --start TIME --by NAME --because REASON"
 CLASSIFY = f"{COMMAND} classify ISSUE WATCH --as normal --by NAME --because REASON"
-SUMMARY = f"{COMMAND} summary --watch WATCH"
+SUMMARY = f"{COMMAND} summary WATCH"
 DOCTOR = f"{COMMAND} doctor"
 HEALTH = "curl -sS -i --max-time 10 HEALTH_URL"
 AGAIN = "pytest -m hourN --watch WATCH"
@@ -201,3 +201,8 @@ ENTRIES = (
         call=LEAD,
     ),
 )
+
+
+def entry_of(code: str) -> Entry | None:
+    """Return the entry of the runbook for a code; None for a code that is no FAIL."""
+    return next((each for each in ENTRIES if code in each.codes), None)
