@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 
+from hour24.commands.line import DURATION
+from hour24.commands.probing import end_of
+from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
 from hour24.rehearsal.client import Rehearsal
 from tests.clocks import Clocked, offset
@@ -58,6 +62,54 @@ def test_a_prober_may_begin_before_hour_0(served: Rehearsal, tmp_path: Path) -> 
     early = hour24("due", "--reports", tmp_path, "--watch", "ahead")
     assert "next: hour 0" in early.stdout
     _elsewhere_is_refused(served, toml, tmp_path)
+
+
+def test_a_prober_ends_by_itself_at_the_time_it_is_given(served: Rehearsal, tmp_path: Path) -> None:
+    """Its last minute is written, and what it says differs from a stop and from the watch's end."""
+    t0 = (datetime.now(UTC) + timedelta(hours=1)).replace(second=0, microsecond=0)
+    toml = Path(served.toml).with_name("every_second.toml")
+    text = Path(served.toml).read_text("utf-8")
+    toml.write_text(text.replace("[health]", "[health]\ninterval_s = 1", 1), "utf-8")
+    command = ["probe", "--target", toml, "--reports", tmp_path, "--watch", "bounded"]
+    before = datetime.now(UTC)
+    ended = hour24(*command, "--t0", t0.isoformat(), "--for", "10s", **served.environ)
+    assert ended.returncode == 0, ended.stdout
+    assert datetime.now(UTC) - before >= timedelta(seconds=10)
+    watch_end = t0 + timedelta(hours=24)
+    assert f"ended as asked; the watch goes on until {watch_end:%Y-%m-%dT%H:%MZ}" in ended.stdout
+    (path,) = tmp_path.glob("bounded/probe/*.jsonl")
+    data = path.read_bytes()
+    assert data.endswith(b"\n")
+    lines = [json.loads(line) for line in data.splitlines()]
+    assert 1 <= sum(line["due"] for line in lines if line["probe"] == "health") <= 11
+    over = hour24(*command, "--until", "2026-01-01T00:00Z", **served.environ)
+    assert over.returncode == 4
+    assert "--until: expected a time to come, got 2026-01-01T00:00:00+00:00" in over.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5h30m", 19_800), ("90s", 90), ("1h2m3s", 3_723), ("20m", 1_200)]
+)
+def test_a_duration_is_read(text: str, seconds: int) -> None:
+    """Hours, minutes and seconds, in this order."""
+    assert DURATION.convert(text, None, None) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "0s", "30", "-5m", "5m1h", "1.5h", "soon"])
+def test_another_duration_is_refused(text: str) -> None:
+    """So that no job probes for another time than its author meant."""
+    with pytest.raises(click.BadParameter, match="expected a duration such as 5h30m, got"):
+        DURATION.convert(text, None, None)
+
+
+def test_an_end_is_stated_once() -> None:
+    """By --for or by --until."""
+    now = datetime(2026, 12, 1, 6, tzinfo=UTC)
+    assert end_of(None, None, now) is None
+    assert end_of(timedelta(hours=1), None, now) == now + timedelta(hours=1)
+    assert end_of(None, now + timedelta(hours=2), now) == now + timedelta(hours=2)
+    with pytest.raises(ConfigurationError, match="expected no --for with it, got both"):
+        end_of(timedelta(hours=1), now + timedelta(hours=2), now)
 
 
 def _elsewhere_is_refused(served: Rehearsal, toml: Path, reports: Path) -> None:

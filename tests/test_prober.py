@@ -731,7 +731,7 @@ def test_what_it_shows(tmp_path, terminal):
                 display.line(minute_line(plan, MINUTE + 60 * minute, Canned()))
         at = datetime.fromtimestamp(MINUTE, UTC)
         display.alarm(Alarm(at=at, rule="health_failing", since=at, says="health has failed"))
-        display.end(0, stopped=True)
+        display.end(0, stopped=True, goes_on_until=watch.whole.end)
     shown = out.getvalue()
     assert "ALARM: health_failing: health has failed" in shown
     assert "friday" in shown

@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -39,7 +39,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Watch": {
         "watch": ("live", "run a whole watch: probe, run each checkpoint when due, alert"),
         "due": ("watching", "which checkpoint is due now"),
-        "probe": ("watching", "probe between the checkpoints until the watch ends"),
+        "probe": ("probing", "probe between the checkpoints until the watch ends"),
         "share": ("sharing", "keep one ledger on several machines: a bucket, a branch, a folder"),
         "finalise": ("finalising", "complete what killed runs left open"),
     },
@@ -152,8 +152,28 @@ class Time(click.ParamType[datetime]):
         return value if isinstance(value, datetime) else read_time(value, param.opts[0])
 
 
+class Duration(click.ParamType[timedelta]):
+    """A length of time, such as ``5h30m``."""
+
+    name = "DURATION"
+    units = (("h", 3600), ("m", 60), ("s", 1))
+
+    def convert(self, value: Any, param: Any, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        seconds, rest = 0, str(value)
+        for unit, length_s in self.units:
+            number, found, after = rest.partition(unit)
+            if found and number.isascii() and number.isdigit() and len(number) < 7:
+                seconds, rest = seconds + int(number) * length_s, after
+        if rest or not seconds:
+            self.fail(f"expected a duration such as 5h30m, got {value!r}", param, ctx)
+        return timedelta(seconds=seconds)
+
+
 WHOLE_NUMBER = WholeNumber()
 TIME = Time()
+DURATION = Duration()
 
 
 def command(text: str, *examples: str) -> Callable[[Function], Command]:

@@ -18,7 +18,6 @@ from hour24.checkpoint.kept import FOLDER
 from hour24.clock import Clock, WallClock, steady_s
 from hour24.commands import say
 from hour24.commands.line import TIME, OneOf, command
-from hour24.commands.several import run_each
 from hour24.commands.watches import (
     chosen,
     production_of,
@@ -32,7 +31,6 @@ from hour24.ledger.book import Ledger
 from hour24.shipped import COMMAND, TOP, is_used_in
 from hour24.targets.production import open_before_hour_0
 from hour24.targets.request import REPORTS, TARGET, Request
-from hour24.targets.several import is_several
 from hour24.targets.watches import describe_missing
 from hour24.text import format_duration
 
@@ -196,49 +194,6 @@ vantage_option = click.option(
     metavar="NAME",
     help="which of health.vantages this prober is (default: the only one)",
 )
-
-
-@command(
-    "Probes health, every endpoint and the WebSocket at their intervals, and writes a line a "
-    "minute to reports/WATCH/probe/. When a checkpoint is due it asks what a late run could not "
-    "ask any more, and alerts people to what has failed. Run it on a machine that stays up; you "
-    "can run two for redundancy, or one in each of several places (--vantage). Ctrl-C stops it "
-    "cleanly. With --t0 it opens the watch before hour 0, so that the hour before T0 is measured "
-    "too.",
-    "--t0 2026-12-01T06:00Z",
-)
-@watch_target_option
-@open_watch_option
-@reports_option
-@vantage_option
-@click.option(
-    "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch before then"
-)
-def probe(target: str, watch: str, reports: Path, vantage: str, t0: datetime | None) -> int:
-    """Probe until the watch ends."""
-    from hour24.prober import Asker, run_probe
-
-    if is_several(target):
-        return run_each("probe", target, watch, shared_options(reports, vantage, t0))
-    ledger, target = watch_to_probe(target, watch, reports, t0)
-    production = config.load(Path(target))
-    vantage = vantage_of(production, vantage)
-    say.hide(production.secrets)
-    plan, clock = ledger.watch, WallClock()
-    unsent = Unsent()
-    with alerting(ledger, production, "hour24 probe", unsent) as send_alarm:
-        asker = Asker(
-            plan, ledger, clock, asking_command(ledger, target), asking_folder(), say.line
-        )
-        try:
-            code = run_probe(production, plan, ledger.folder / "probe", send_alarm, vantage)
-            if clock.now() >= plan.whole.end:
-                asker.finish()
-        finally:
-            asker.close()
-    if unsent.count:
-        say.problem(f"{unsent.count} alerts did not reach every address; the ledger lists them")
-    return code
 
 
 def shared_options(reports: Path, vantage: str, t0: datetime | None) -> list[str]:

@@ -386,20 +386,23 @@ def run_probe(
     folder: Path,
     on_alarm: Callable[[Alarm], None] = lambda alarm: None,
     vantage: str = "",
+    until: datetime | None = None,
 ) -> int:
-    """Probe until the watch's last checkpoint, or until stopped.
+    """Probe until the watch's last checkpoint, until a given time, or until stopped.
 
     Args:
         folder: ``reports/<watch>/probe``.
         on_alarm: called with each alarm, in addition to the display.
         vantage: its name in health.vantages; empty: the host's name.
+        until: when to end, if that is before the watch's last checkpoint.
 
     Returns: 0; 4 if the watch has ended; 12 if lines could not be written.
     """
     clock = WallClock()
-    until = watch.whole.end
-    if clock.now() >= until:
-        print(f"watch {watch.name}: it ended at {until:%Y-%m-%dT%H:%MZ}", file=sys.stderr)  # noqa: T201
+    last = watch.whole.end
+    until = min(last, until or last)
+    if clock.now() >= last:
+        print(f"watch {watch.name}: it ended at {last:%Y-%m-%dT%H:%MZ}", file=sys.stderr)  # noqa: T201
         return 4
     try:
         writer = LineWriter.of_this_process(folder)
@@ -417,7 +420,7 @@ def run_probe(
         )
         with _signals(prober.stop):
             prober.run(until)
-        display.end(prober.unwritten, stopped=clock.now() < until)
+        display.end(prober.unwritten, stopped=clock.now() < until, goes_on_until=last)
     return UNWRITTEN if prober.unwritten else 0
 
 

@@ -45,7 +45,9 @@ class Display:
         return (Table if out.isatty() else cls)(out, watch, until, probes)
 
     def __enter__(self) -> Display:
-        self._print(f"probing until {self.until:%Y-%m-%dT%H:%MZ}, watch {self.watch.name}")
+        seconds = ":%S" if self.until.second else ""
+        until = f"{self.until:%Y-%m-%dT%H:%M{seconds}Z}"
+        self._print(f"probing until {until}, watch {self.watch.name}")
         return self
 
     def __exit__(
@@ -76,9 +78,16 @@ class Display:
         self.alarms.append(alarm)
         self._print(format_alarm(alarm))
 
-    def end(self, unwritten: int, *, stopped: bool) -> None:
-        """Show that the prober has ended."""
-        self._print("stopped" if stopped else "the watch has ended")
+    def end(self, unwritten: int, *, stopped: bool, goes_on_until: datetime) -> None:
+        """Show that the prober has ended.
+
+        Args:
+            goes_on_until: when the watch ends, which may be later than this prober.
+        """
+        text = "stopped" if stopped else "the watch has ended"
+        if not stopped and self.until < goes_on_until:
+            text = f"ended as asked; the watch goes on until {goes_on_until:%Y-%m-%dT%H:%MZ}"
+        self._print(text)
         if unwritten:
             self._print(f"{unwritten} lines could not be written")
 
