@@ -95,7 +95,7 @@ class Clocked:
         command = [*self._options(), f"--t0={T0.isoformat()}"]
         prober = self.start(command, offset(T0 - timedelta(minutes=59)))
         self.until(prober, lambda: (self.reports / "w" / "watch.json").exists())
-        self._stop(prober)
+        self.stop(prober)
 
     def simulate(self, hour: int) -> None:
         """Write the lines of a prober over the window of this hour."""
@@ -134,7 +134,7 @@ class Clocked:
         prober = self.start(self._options(), offset(before), **environ)
         meanwhile()
         self.until(prober, lambda: f"hour {hour}: " in self.log)
-        return self._stop(prober)
+        return self.stop(prober)
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class Clocked:
             assert time.monotonic() < end, self.log
             time.sleep(0.2)
 
-    def _stop(self, prober: subprocess.Popen[bytes]) -> str:
+    def stop(self, prober: subprocess.Popen[bytes]) -> str:
         prober.send_signal(signal.SIGTERM)
         prober.wait(60)
         return self.log

@@ -61,7 +61,7 @@ VARIABLES = """## Environment variables
 
 | variable | what it does |
 |---|---|
-| `HOUR24_ALERT_URLS` | [apprise](https://github.com/caronc/apprise) addresses, separated by blanks, to which decisions and broken rules are sent |
+| `HOUR24_ALERT_URLS` | [apprise](https://github.com/caronc/apprise) addresses, separated by blanks, to which decisions and broken rules are sent: [alerts.md](alerts.md) |
 | `HOUR24_HEARTBEAT_URL` | address of a dead man's switch that notices when the watch itself stops |
 | `HOUR24_SETUP=no` | `make test` installs no Debian packages |
 

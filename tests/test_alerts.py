@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from hour24 import alerts
 from hour24.alerts import (
     Message,
     alarm_message,
+    heartbeat,
     heartbeat_signal,
     message,
     next_message,
     send,
     send_heartbeat,
+    sending,
     trial_message,
 )
+from hour24.config import Alerts
 from hour24.ledger.record import Record
 from hour24.probes.lines import Alarm
 from hour24.secrets import Secret
@@ -69,6 +72,95 @@ def test_another_rule_is_a_change_and_the_same_one_a_reminder():
         decided("HOLD", 8, rule="another"),
         decided("HOLD", 8, attempt=2, rule="another"),
     ) == ["HOLD", "", "changed", "reminder", ""]
+
+
+def going_on(*hours: int) -> list[Record]:
+    return [decided("HOLD", hour) for hour in hours]
+
+
+def test_after_so_many_reminders_the_last_one_says_that_no_more_follow():
+    """And what would start them again."""
+    records = going_on(0, 4, 8, 12, 16, 20)
+    assert notifications(*records) == [
+        "HOLD",
+        "reminder",
+        "reminder",
+        "last reminder",
+        "",
+        "",
+    ]
+    last = next_message(records[3], records[:3])
+    assert last is not None
+    assert last.body.splitlines()[-1] == (
+        "No more reminders of this follow ([alerts] reminders = 3). Another failure or another "
+        "decision is sent and starts them again; its end is sent too."
+    )
+    earlier = next_message(records[2], records[:2])
+    assert earlier is not None
+    assert "No more reminders" not in earlier.body
+
+
+def test_another_decision_and_its_end_are_sent_after_the_last_reminder():
+    """Reminders start again."""
+    before = going_on(0, 4, 8, 12, 16)
+    assert notifications(*before, decided("ALERT", 20), decided("ALERT", 24))[-2:] == [
+        "changed",
+        "reminder",
+    ]
+    assert notifications(*before, decided("PROCEED", 20))[-1] == "over"
+
+
+def test_without_reminders_the_first_message_says_so():
+    """[alerts] reminders = 0."""
+    records = going_on(0, 4)
+    first = next_message(records[0], [], Alerts(reminders=0))
+    assert first is not None
+    assert "No more reminders of this follow ([alerts] reminders = 0)" in first.body
+    assert next_message(records[1], records[:1], Alerts(reminders=0)) is None
+
+
+def failing(hour: int, *failed: str, attempt: int = 1) -> Record:
+    names = ("DB-POOL", "DB-SIZE", "TLS-EXPIRY")
+    each = [judged(name, "FAIL" if name in failed else "PASS", "x") for name in names]
+    decision = {"action": "ALERT", "rule": "a rule", "why": "numbers"}
+    return record(*each, hour=hour, attempt=attempt, decision=decision)
+
+
+def test_another_failure_under_the_same_rule_is_a_message_of_its_own():
+    """Also within the hour, and after the last reminder; the message names it."""
+    records = [
+        *(failing(hour, "DB-POOL") for hour in (0, 4, 8, 12, 16)),
+        failing(20, "DB-POOL", "DB-SIZE"),
+        failing(20, "DB-POOL", "DB-SIZE", "TLS-EXPIRY", attempt=2),
+        failing(24, "DB-POOL"),
+    ]
+    found = notifications(*records)
+    assert found == [
+        "ALERT",
+        *["reminder"] * 2,
+        "last reminder",
+        "",
+        *["new failure"] * 2,
+        "reminder",
+    ]
+    made = next_message(records[6], records[:6])
+    assert made is not None
+    assert made.body.splitlines()[0] == "Newly failed: TLS-EXPIRY"
+    assert not made.updates
+    assert not made.can_wait
+
+
+def test_a_check_that_failed_again_after_it_passed_is_a_new_failure():
+    """While another one went on failing; without an answer in between, it is the same."""
+    known = judged("DB-SIZE", "FAIL", "x")
+    decision = {"action": "ALERT", "rule": "a rule", "why": "numbers"}
+    blind = record(judged("DB-POOL", "INCONCLUSIVE", "late"), known, hour=4, decision=decision)
+    assert notifications(failing(0, "DB-POOL", "DB-SIZE"), blind, failing(8, "DB-POOL"))[-1] == (
+        "reminder"
+    )
+    assert notifications(
+        failing(0, "DB-POOL", "DB-SIZE"), failing(4, "DB-SIZE"), failing(8, "DB-POOL", "DB-SIZE")
+    ) == ["ALERT", "reminder", "new failure"]
 
 
 def test_what_was_sent_follows_from_the_ledger_alone():
@@ -203,8 +295,8 @@ def test_an_alert_that_cannot_be_sent_is_a_line_without_an_address(caplog, capfd
 
 def test_an_address_that_does_not_answer_costs_a_bounded_time(monkeypatch):
     """The line says so, and the run goes on."""
-    monkeypatch.setattr(alerts, "SEND_WITHIN_S", 0.3)
-    monkeypatch.setattr(alerts, "_send_to", lambda message, url: __import__("time").sleep(5))
+    monkeypatch.setattr(sending, "SEND_WITHIN_S", 0.3)
+    monkeypatch.setattr(sending, "_send_to", lambda *_: time.sleep(5))
     found = send(trial_message("voice"), [Secret("HOUR24_ALERT_URLS", "json://127.0.0.1")])
     assert found == (
         "alerts: expected an answer in time, got none (HOUR24_ALERT_URLS, address 1 of 1)",
@@ -214,8 +306,8 @@ def test_an_address_that_does_not_answer_costs_a_bounded_time(monkeypatch):
 def test_an_answer_that_never_ends_does_not_keep_the_process():
     """Given up after its time, and the process ends with it."""
     code = (
-        "import sys; from hour24 import alerts; from hour24.secrets import Secret\n"
-        "alerts.SEND_WITHIN_S = 0.5\n"
+        "import sys; from hour24 import alerts; from hour24.alerts import sending\n"
+        "from hour24.secrets import Secret; sending.SEND_WITHIN_S = 0.5\n"
         "print(*alerts.send(alerts.trial_message('x'), [Secret('A', sys.argv[1])]))"
     )
     with Server(Answer(raw=b"HTTP/1.1 200 OK\r\n" * 40, drip_s=0.05)) as server:
@@ -278,7 +370,7 @@ def test_an_invalid_address_is_reported(address):
 
 def test_a_heartbeat_that_hangs_is_left(monkeypatch):
     """A tarpit costs a bounded time."""
-    monkeypatch.setattr(alerts, "BEAT_WITHIN_S", 0.3)
+    monkeypatch.setattr(heartbeat, "BEAT_WITHIN_S", 0.3)
     with Server(Answer(raw=b"HTTP/1.1 200 OK\r\n" * 9, drip_s=0.1)) as server:
         assert "got timeout" in send_heartbeat(Secret("H", server.url), "success")
 

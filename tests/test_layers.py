@@ -181,7 +181,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "alerts": {
         "asking.exchange",
         "config",
+        "documents",
+        "errors",
         "incidents",
+        "ledger.book",
         "ledger.record",
         "probes",
         "secrets",

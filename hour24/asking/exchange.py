@@ -219,10 +219,17 @@ class Exchange:
             return self.reply
 
 
-def ask(url: str, headers: Mapping[str, str], timeout_s: float) -> Reply:
-    """Send one GET; return its reply, at the latest after ``timeout_s``."""
+def ask(
+    url: str,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    method: str = "GET",
+    body: bytes = b"",
+) -> Reply:
+    """Send one request; return its reply, at the latest after ``timeout_s``."""
     pool = ConnectionPool(Address(url))
-    exchange = pool.exchange(Request(headers=headers), time.perf_counter(), timeout_s)
+    request = Request(method=method, headers=headers, body=body)
+    exchange = pool.exchange(request, time.perf_counter(), timeout_s)
     thread = threading.Thread(target=exchange.send, name="hour24 ask", daemon=True)
     thread.start()
     thread.join(timeout_s)

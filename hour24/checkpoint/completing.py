@@ -16,8 +16,7 @@ from typing import Any
 
 import msgspec
 
-from hour24.checkpoint import notify
-from hour24.config import Production
+from hour24.config import Alerts, Production
 from hour24.criteria import EIGHT
 from hour24.ledger import files
 from hour24.ledger import record as record_form
@@ -72,11 +71,18 @@ def unfinished(ledger: Ledger) -> Iterator[Record]:
             yield record
 
 
-def complete(ledger: Ledger, record: Record, urls: Sequence[Secret], now: datetime) -> list[str]:
+def complete(
+    ledger: Ledger,
+    record: Record,
+    urls: Sequence[Secret],
+    now: datetime,
+    production: Production | None = None,
+) -> list[str]:
     """Writes the pages of a record, sends its alert if that is due, and enters the files.
 
     Args:
         urls: where alerts are sent; empty: nowhere.
+        production: its ``[alerts]``; None: the defaults.
     Returns: what went wrong.
     Raises: OSError, LedgerError, when pages or entries cannot be written.
     """
@@ -87,7 +93,7 @@ def complete(ledger: Ledger, record: Record, urls: Sequence[Secret], now: dateti
     page, xml, whole = folder / f"{stem}.html", folder / f"{stem}.xml", folder / "index.html"
     checkpoint.write(record, ledger, page)
     junit.write(record, xml)
-    problems = _alert(ledger, record, urls, now)
+    problems = _alert(ledger, record, urls, now, production)
     index.write(ledger, whole)
     made = [page, xml, whole, folder / "journal" / f"{stem}.jsonl", *files.probes(folder)]
     companion = folder / f"{stem}.pytest.html"  # whole only if the run got that far
@@ -95,7 +101,13 @@ def complete(ledger: Ledger, record: Record, urls: Sequence[Secret], now: dateti
     return problems
 
 
-def _alert(ledger: Ledger, record: Record, urls: Sequence[Secret], now: datetime) -> list[str]:
+def _alert(
+    ledger: Ledger,
+    record: Record,
+    urls: Sequence[Secret],
+    now: datetime,
+    production: Production | None,
+) -> list[str]:
     from hour24 import alerts
 
     own = (record.hour, record.attempt)
@@ -105,9 +117,11 @@ def _alert(ledger: Ledger, record: Record, urls: Sequence[Secret], now: datetime
         (entry.kind, entry.content.get("hour"), entry.content.get("attempt")) == ("alert", *own)
         for entry in ledger.entries()
     )
-    message = alerts.next_message(record, others)
+    policy = production.alerts if production is not None else Alerts()
+    message = alerts.next_message(record, others, policy)
     if message is None or newer or sent or not urls or record.rehearsal is not None:
         return []
     redactor = Redactor((each.name, each.reveal()) for each in urls)
-    more = {"by": "hour24", "hour": record.hour, "attempt": record.attempt}
-    return notify.send(ledger, message, urls, now, redactor.text, more)
+    service = f"{record.service.get('name', '')} {record.service.get('environment', '')}"
+    delivery = alerts.Delivery(ledger, urls, service, redactor.text, "hour24", policy.quiet)
+    return delivery.deliver(message, now, {"hour": record.hour, "attempt": record.attempt})

@@ -8,31 +8,30 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hour24.checkpoint.attempt import Attempt
-from hour24.errors import LedgerError
-from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
-from hour24.secrets import Secret
 
 if TYPE_CHECKING:
-    from hour24.alerts import Message, Signal
+    from hour24.alerts import Delivery, Message, Signal
     from hour24.probes.lines import Alarm
 
 
 def alert(run: Attempt) -> None:
-    """Send an alert if the decision changed, and record the result in the ledger."""
+    """Send an alert if the decision changed, and what quiet hours deferred."""
     from hour24 import alerts
 
     assert run.record is not None
     before = [r for r in run.ledger.records() if _order(r) != _order(run.record)]
-    message = alerts.next_message(run.record, before)
+    message = alerts.next_message(run.record, before, run.production.alerts)
+    delivery = _delivery(run, "hour24")
+    if delivery is not None:
+        run.trouble += delivery.release(run.context.clock.now())
     if message is not None:
         more = {"hour": run.checkpoint.hour, "attempt": run.attempt}
-        _send(run, message, "hour24", more)
+        _deliver(run, delivery, message, more)
 
 
 def send_alarm(run: Attempt, alarm: Alarm) -> None:
@@ -46,51 +45,34 @@ def send_alarm(run: Attempt, alarm: Alarm) -> None:
         if "call" in each.role
     ]
     message = alerts.alarm_message(alarm, f"{service.name} {service.environment}", on_call)
-    _send(run, message, "hour24 probe", {})
+    _deliver(run, _delivery(run, "hour24 probe"), message, {})
 
 
-def _send(run: Attempt, message: Message, by: str, more: Mapping[str, Any]) -> None:
-    """Send a message to the addresses of this context, and record the result in the ledger."""
-    calls = run.context.calls
-    if not calls.alert_urls:
-        return
-    if calls.withheld:
-        run.trouble.append(f"{calls.withheld}; this would be sent: {message.title}")
-        return
-    now, clean = run.context.clock.now(), run.redactor.text
-    run.trouble += send(run.ledger, message, calls.alert_urls, now, clean, {"by": by, **more})
-
-
-def send(
-    ledger: Ledger,
-    message: Message,
-    urls: Sequence[Secret],
-    now: datetime,
-    clean: Callable[[str], str],
-    more: Mapping[str, Any],
-) -> list[str]:
-    """Send a message, and record the result in the ledger.
-
-    Args:
-        clean: redacts secrets.
-        more: what else its entry holds: by whom, of which attempt.
-    Returns: what went wrong.
-    """
+def _delivery(run: Attempt, by: str) -> Delivery | None:
+    """Return what delivers the messages of this run; None where none are sent."""
     from hour24 import alerts
 
-    problems = alerts.send(message, urls)
-    entry = {
-        "at": now,
-        "because": message.title,
-        "addresses": len(urls),
-        "problems": [clean(problem) for problem in problems],
-        **more,
-    }
-    try:
-        ledger.append("alert", entry)
-    except LedgerError as problem:
-        return [*problems, f"the alert is not in the ledger: {problem}"]
-    return list(problems)
+    calls, service = run.context.calls, run.production.service
+    if not calls.alert_urls or calls.withheld:
+        return None
+    return alerts.Delivery(
+        run.ledger,
+        calls.alert_urls,
+        f"{service.name} {service.environment}",
+        run.redactor.text,
+        by,
+        run.production.alerts.quiet,
+    )
+
+
+def _deliver(
+    run: Attempt, delivery: Delivery | None, message: Message, more: Mapping[str, Any]
+) -> None:
+    """Deliver a message; where none are sent, say which it would be."""
+    if delivery is not None:
+        run.trouble += delivery.deliver(message, run.context.clock.now(), more)
+    elif run.context.calls.alert_urls:
+        run.trouble.append(f"{run.context.calls.withheld}; this would be sent: {message.title}")
 
 
 def heartbeat(run: Attempt, signal: Signal) -> str:

@@ -56,7 +56,7 @@ def finalise(watch: str, reports: Path) -> int:
             say.line(f"{path.stem}.json: rebuilt from its journal: {record.outcome}", "yellow")
 
     def complete(record: Record, stem: str) -> None:
-        for problem in completing.complete(ledger, record, urls, now_of(ledger)):
+        for problem in completing.complete(ledger, record, urls, now_of(ledger), production):
             say.line(problem, "yellow")
         if stem not in rebuilt:
             say.line(f"{stem}.html: written, as its run was killed before it", "yellow")

@@ -25,9 +25,10 @@ from hour24.commands.watches import (
     watch_argument,
 )
 from hour24.config.lines import line_of, lines_of
-from hour24.errors import ConfigurationError, LedgerError, did_you_mean
+from hour24.errors import ConfigurationError, did_you_mean
 from hour24.ledger import moved
 from hour24.ledger.book import Ledger
+from hour24.secrets.redactor import Redactor
 from hour24.shipped import COMMAND, TOP, is_used_in
 from hour24.targets.production import open_before_hour_0
 from hour24.targets.request import REPORTS, TARGET, Request
@@ -35,7 +36,6 @@ from hour24.targets.watches import describe_missing
 from hour24.text import format_duration
 
 if TYPE_CHECKING:
-    from hour24.alerts import Message
     from hour24.config import Production
     from hour24.probes import Alarm
 
@@ -273,14 +273,21 @@ def alerting(
         for each in production.contacts
         if "call" in each.role
     ]
+    clock = WallClock()
+    redactor = Redactor((each.name, each.reveal()) for each in production.secrets)
+    delivery = alerts.Delivery(
+        ledger, production.alert_urls, service, redactor.text, by, production.alerts.quiet
+    )
 
-    def after(message: Message, problems: tuple[str, ...]) -> None:
+    def report(problems: Sequence[str]) -> None:
         failed.count += bool(problems)
         for problem in problems:
             say.problem(problem)
-        _record_alert(ledger, message, by, len(production.alert_urls), problems)
 
-    caller = alerts.Caller(production.alert_urls, after)
+    caller = alerts.Caller(
+        lambda message: report(delivery.deliver(message, clock.now())),
+        lambda: report(delivery.release(clock.now())),
+    )
 
     def send_alarm(alarm: Alarm) -> None:
         if production.alert_urls:
@@ -314,23 +321,6 @@ def asking_command(ledger: Ledger, target: str) -> Callable[[int], list[str]]:
     begin = [sys.executable, "-m", "pytest", "-q", "--ask-only", f"--clock-offset={offset:.3f}"]
     begin += chosen_options(ledger, target)
     return lambda hour: [*begin, "-m", f"hour{hour}"]
-
-
-def _record_alert(
-    ledger: Ledger, message: Message, by: str, addresses: int, problems: tuple[str, ...]
-) -> None:
-    """Write an alert sent between checkpoints to the ledger."""
-    entry = {
-        "at": WallClock().now(),
-        "by": by,
-        "because": message.title,
-        "addresses": addresses,
-        "problems": list(problems),
-    }
-    try:
-        ledger.append("alert", entry)
-    except LedgerError as problem:
-        say.problem(f"the alert could not be written to the ledger: {problem}")
 
 
 @command(

@@ -14,6 +14,7 @@ from hour24.config.addresses import watched
 from hour24.config.digest import asking_digest, limits_digest
 from hour24.config.loading import alert_urls, launch_problem, load
 from hour24.config.production import (
+    Alerts,
     Applies,
     Contact,
     Described,
@@ -31,6 +32,7 @@ from hour24.config.production import (
 )
 
 __all__ = [
+    "Alerts",
     "Applies",
     "Contact",
     "Described",

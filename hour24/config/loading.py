@@ -25,6 +25,7 @@ from hour24.config.environment import Environment
 from hour24.config.form import differences
 from hour24.config.problems import KeyPath, Problems, format_path, quote_value
 from hour24.config.production import (
+    Alerts,
     Applies,
     Contact,
     Described,
@@ -361,6 +362,7 @@ class _Reading:
                 ),
             ),
             schedule=_convert(Schedule, data.get("schedule", {})),
+            alerts=_convert(Alerts, data.get("alerts", {})),
             repository=_convert(Repository, data.get("repository", {})),
             links=_convert(Linked, data.get("links", {})),
             alert_urls=alert_urls,

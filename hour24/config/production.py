@@ -385,6 +385,27 @@ class Contact(Struct, frozen=True, kw_only=True):
     ]
 
 
+class Alerts(Struct, frozen=True, kw_only=True):
+    reminders: Annotated[
+        int,
+        Meta(
+            description="Reminders of an alert that goes on, one a checkpoint; the last one says "
+            "that no more follow. A new failure is always sent.",
+            ge=0,
+            le=100,
+        ),
+    ] = 3
+    quiet: Annotated[
+        str,
+        Meta(
+            description="Hours in which reminders, recoveries and what is INCONCLUSIVE wait, such "
+            "as 22:00-07:00, in service.time_zone. A new FAIL is sent at once. Empty: none.",
+            title="two times such as 22:00-07:00",
+            pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$",
+        ),
+    ] = ""
+
+
 class Applies(Struct, frozen=True, kw_only=True):
     """``[criteria.ID]``: whether it applies; for a custom criterion, sentence and hours."""
 
@@ -574,6 +595,7 @@ class Production(Struct, frozen=True, kw_only=True):
     contacts: tuple[Contact, ...] = ()
     criteria: dict[str, Applies] = {}
     schedule: Schedule = Schedule()
+    alerts: Alerts = Alerts()
     repository: Repository = Repository()
     links: Linked = Linked()
     alert_urls: tuple[Secret, ...] = ()

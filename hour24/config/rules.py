@@ -105,6 +105,7 @@ def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
         _criteria,
         _schedule,
         _links,
+        _quiet,
     ):
         rule(problems, data)
 
@@ -337,6 +338,16 @@ def _schedule(problems: Problems, data: dict[str, Any]) -> None:
             ("schedule", "checkpoints"),
             f"expected ascending hours from 0, got {', '.join(map(str, hours))}",
         )
+
+
+def _quiet(problems: Problems, data: dict[str, Any]) -> None:
+    """Refuse quiet hours that end when they begin: none, or all day."""
+    stated = _table(problems, data, "alerts").get("quiet", "")
+    if not stated or problems.at("alerts", "quiet"):
+        return
+    begin, _, end = stated.partition("-")
+    if begin == end:
+        problems.add(("alerts", "quiet"), f"expected two different times, got {json.dumps(stated)}")
 
 
 def _table(problems: Problems, data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hour24.classes import IssueClass
 from hour24.config.production import (
+    Alerts,
     Applies,
     Contact,
     Endpoint,
@@ -133,6 +134,7 @@ def core() -> dict[str, Any]:
         ),
         "without": part(Without, "Sources that the service does not have, for one reason."),
         "schedule": part(Schedule, "When checkpoints are due."),
+        "alerts": part(Alerts, "How often people are notified, and when not."),
         "repository": part(Repository, "The clone for a rollback by git revert."),
         "links": part(Linked, "Addresses that pages link to; nothing is requested there."),
         "witnesses": _table("Your own sources.", {"files": FILES}),
