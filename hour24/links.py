@@ -9,7 +9,6 @@ Rules of this module:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +26,7 @@ _ADDRESS = shipped(
     longest=LONGEST,
 )
 _ID = shipped(r"[A-Za-z0-9][A-Za-z0-9_-]*", longest=LONGEST_ID)
-_FIELD = re.compile(r"\{([a-z_]{1,40})\}")
+_FIELD = shipped(r"\{([a-z_]{1,40})\}", longest=LONGEST + 1)
 TIMES = ("start", "end", "start_s", "end_s", "start_ms", "end_ms")
 """Fields of the address of logs: UTC as ISO 8601, epoch seconds, epoch milliseconds."""
 

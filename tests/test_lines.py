@@ -19,6 +19,7 @@ from hour24.lines import visible
 from hour24.lines.levels import level_of
 from hour24.lines.traces import entries
 from hour24.witnesses.database import refusals
+from hour24.witnesses.logged import errors_of
 from tests.test_layers import FILES, PACKAGE, module_of, names_imported
 
 for _path in FILES:
@@ -120,6 +121,42 @@ def test_colours_change_no_level(colour, reset):
             continue
         coloured = re.sub(r"[A-Za-z]+", lambda word: f"{colour}{word[0]}{reset}", line)
         assert level_of(coloured, label).severity == severity, coloured
+
+
+PRINTED = "{\n  time: '2026-11-24T06:10:00Z',\n  level: 'error',\n  message: 'boom'\n}"
+
+
+@pytest.mark.parametrize(
+    ("severity", "message"),
+    [
+        ("error", "Nov 24, 2026 6:10:00 AM com.acme.App run\nSEVERE: cannot connect"),
+        ("lower", "Nov 24, 2026 6:10:00 AM com.acme.App run\nINFO: started\nSEVERE: none"),
+        ("unknown", "Nov 24, 2026 6:10:00 AM the text\nSEVERE: of another line"),
+        ("error", PRINTED),
+        ("lower", PRINTED.replace("error", "info").replace("boom", "error")),
+        ("unknown", PRINTED.replace("message: 'boom'", "port: 80")),
+        ("error", "  level: 'error',"),
+        ("error", '  "level": "error",'),
+        ("error", "  level: 50,"),
+        ("error", "level: error,"),
+        ("unknown", "    level: 'error',"),
+        ("unknown", "  level: error"),
+        ("unknown", "  level: 5,"),
+    ],
+)
+def test_a_level_of_several_lines(severity, message):
+    """The second line of java.util.logging, and objects printed over several lines.
+
+    A configuration has a level too: an object without a message, a deeper field, a block of YAML.
+    """
+    assert level_of(message).severity == severity
+
+
+def test_a_printed_object_below_another_line_is_an_error_of_its_own():
+    """A file has no time of its own for it."""
+    lines = ["2026-11-24T06:10:00Z INFO started", *PRINTED.splitlines(), "done"]
+    assert errors_of(lines) == [PRINTED]
+    assert errors_of([each.replace("error", "info") for each in lines]) == []
 
 
 def test_ten_exceptions_in_a_second_are_ten():

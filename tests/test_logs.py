@@ -136,6 +136,7 @@ def test_a_timestamp_is_read_in_its_own_form(text: str) -> None:
         "[Tue Nov 24 07:10:00.000000 2026] [core:info] x",
         "24-Nov-2026 07:10:00.000 INFO [main] x",
         "[Nest] 1  - 11/24/2026, 7:10:00 AM     LOG [X] x",
+        "Nov 24, 2026 7:10:00 AM com.acme.App run",
         '{"asctime": "2026-11-24 07:10:00,000", "levelname": "INFO"}',
     ],
 )

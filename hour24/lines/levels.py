@@ -15,162 +15,37 @@ Rules of this module:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
 
 import msgspec
 
-from hour24.linear import shipped
+from hour24.lines import forms
+from hour24.lines.crashes import CRASH, LOWER_CRASH
+from hour24.lines.printed import (
+    LONGEST,
+    MOST_LINES,
+    OPENING,
+    has_message,
+    lone_level,
+    printed_fields,
+)
 from hour24.lines.visible import visible, without_sequences, without_signs
+from hour24.lines.words import (
+    LETTERS,
+    LEVEL_KEYS,
+    NO_NAMES,
+    SETTINGS,
+    SMALL,
+    UNKNOWN,
+    WORDS,
+    Level,
+    Severity,
+)
 
-LONGEST = 4000
 MOST_HEADERS = 10
 """Times, names and numbers that may precede a level."""
 MOST_FIELDS = 200
 """Fields of a line that are read; a level comes early."""
-
-Severity = Literal["error", "warning", "lower", "unknown"]
-By = Literal["line", "crash", "syslog", "platform", "nothing"]
-
-
-class Level(NamedTuple):
-    """The level of a line: severity, the word for it, and what stated it."""
-
-    severity: Severity
-    word: str
-    by: By
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it is an error or worse."""
-        return self.severity == "error"
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the level is stated at all."""
-        return self.severity != "unknown"
-
-
-UNKNOWN = Level("unknown", "", "nothing")
-
-
-def _level_names(words: str) -> list[str]:
-    return words.split()
-
-
-_WORDS: dict[str, Severity] = {
-    **dict.fromkeys(
-        _level_names(
-            "error err eror erro fatal fata ftl critical crit alert alrt emerg emergency panic pani"
-            " pnc severe dpanic"
-        ),
-        "error",
-    ),
-    **dict.fromkeys(_level_names("warn warning wrn"), "warning"),
-    **dict.fromkeys(
-        _level_names(
-            "info inf information informational notice note log debug debu dbg dbug trace trac trc"
-            " trce fine finer finest verbose vrb config success http silly audit statement detail"
-            " hint context system"
-        ),
-        "lower",
-    ),
-}
-_SMALL: dict[str, Severity] = {**_WORDS, "fail": "error"}
-"""``fail:`` is a level of .NET; in capitals it is a test result."""
-_LEVEL_KEYS = frozenset(
-    _level_names(
-        "level lvl severity levelname levelno level_name loglevel log_level log.level level.name @l"
-        " @level severitytext severity_text severity_number severitynumber level_value priority s"
-    )
-)
-_NO_NAMES = frozenset(
-    _level_names(
-        "a after an and any before by for found from got had has have in is last new next no not of"
-        " on other previous saw seen some the this to was with without zero"
-    )
-)
-"""Words of messages that are no logger names."""
-
-
-def _at(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    return shipped(pattern, flags, longest=LONGEST)
-
-
-_STRING = r'"(?:[^"\\]|\\.)*+"?'
-_JSON_TOKEN = _at(rf'({_STRING})(?:[ \t]*+(:))?|([{{}}\[\],])|([^\s"{{}}\[\],:]++)', re.DOTALL)
-_TIME = _at(
-    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},?\s+)?"
-    r"(?:"
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T _]\d{1,2}[:.]\d\d(?:[:.]\d\d(?:[.,:]\d{1,9})?)?)?"
-    r"|\d{1,2}[-/.](?:\d{1,2}|[A-Z][a-z]{2})(?:[-/.]\d{2,4})?,?"
-    r"(?:[ :T]\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?"
-    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?\s+\d{1,2},?"
-    r"(?:\s+\d{4})?(?:,?\s+\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?:\s+\d{4})?"
-    r"|\d{1,2}\s+(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}(?:\s+\d{4})?"
-    r"(?:\s+\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?"
-    r"|\d{1,2}:\d\d(?::\d\d(?:[.,:]\d{1,9})?)?|\d{6} \d\d:\d\d:\d\d"
-    r")"
-    r"(?:\s?[AP]M\b)?(?:\s?(?:Z|[+-]\d\d:?\d\d|UTC|GMT|[ECMPAN][SD]T|A[EC][SD]T|CES?T|EES?T|WES?T|BST|[IJK]ST|MSK)(?![A-Za-z]))?"
-)
-_BRACKET = _at(r"\[([^\[\]]{0,200}+)\]|\(([^()]{0,120}+)\)|\{([^{}]{0,120}+)\}|<([^<>]{0,60}+)>")
-_SEPARATOR = _at(r"[-|:,;>*#·•»/=⨯✖!]{1,4}+(?=\s|\[|$)|\|+|:(?=[ \[])|[^\w\s\x00-\x7f]{1,8}+(?=\s)")
-_CONTAINER = _at(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] "
-)
-_NUMBER = _at(r"(?:pid[=:])?\d{1,20}+(?::\w{1,20}+)?(?=[\s|\]:,-]|$)")
-_PAIR = _at(
-    r"([\w@.][\w@./-]{0,60}+)=(\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|[^\s\"']*+)", re.DOTALL
-)
-_WORD = _at(r"[A-Za-z]{2,13}+")
-_AFTER_LARGE = _at(r"$|[\s:|\]>)\[(]|/[A-Z]|-{1,3}(?:\s|$)|!|\+\d")
-_NAME = _at(r"[\w$@./~-][\w$@./:~*-]{0,100}+")
-_MARKED = _at(r"[\[|:]|\s{1,40}+\|(?:\s|$)|\s[-:]\s")
-_LOGGED = _at(r"[\w.-]{1,60}\.([A-Z]{4,9}):")  # monolog: app.ERROR:
-_KLOG = _at(r"([IWEFD])\d{4}\s+\d\d:\d\d:\d\d")
-_RUBY = _at(r"([DIWEFA]), \[")
-_TORNADO = _at(r"\[?\s{0,4}([DIWECF])\s{1,4}\d{2,4}-?\d\d-?\d\d[ T]\d\d:\d\d")
-_ANDROID = _at(r"([VDIWEFA])/[\w.-]{1,60}+\s*+(?:\(|:)")
-_LOGCAT = _at(r"\d\d-\d\d \d\d:\d\d:\d\d\.\d+\s+\d+\s+\d+\s+([VDIWEFA])\s")
-_PRIORITY = _at(r"<(\d{1,3})>(?:\d{1,2} )?")
-_INSIDE = _at(r"[A-Za-z]{3,13}+")
-_SWIFT = _at(r"\s{1,4}([a-z]{4,9}) [\w.-]{1,60}+ ?:")
-_REPORT = _at(r"=([A-Z]{4,10}) REPORT====")
-_LETTERS: dict[str, Severity] = {
-    "I": "lower",
-    "D": "lower",
-    "V": "lower",
-    "T": "lower",
-    "W": "warning",
-    "E": "error",
-    "F": "error",
-    "A": "error",
-    "C": "error",
-}
-_CRASH = _at(
-    r"panic: |fatal error: |Traceback \(most recent call last\)|thread '[^']{0,200}+' "
-    r"(?:\(\d+\) )?panicked at|Exception in thread |Exception: |Unhandled exception"
-    r"|Uncaught |\(node:\d+\) (?:UnhandledPromiseRejection|\[?[A-Z_0-9]*\]? ?[A-Z]\w*Error)"
-    r"|\[?UnhandledPromiseRejection|[Uu]nhandled [Rr]ejection|[Uu]nhandled promise rejection"
-    r"|(?:triggerU|u)ncaughtException|Error: |Error \[[A-Z_0-9]+\]: |error: |Caused by: |npm ERR!"
-    r"|npm error |PHP (?:Fatal|Parse|Recoverable fatal) error: |(?:PHP )?Fatal error: "
-    r"|Fatal Python error: |FATAL ERROR: |terminate called |Segmentation fault|::error|##\[error\]"
-    r"|http: panic serving |\*\*\* (?:Error|buffer overflow|stack smashing)|Unhandled Exception: "
-    r"|(?:[A-Za-z_$][\w$]{0,60}+(?:\.|::|:(?=\w))){0,12}+[A-Z][\w$]{0,60}?"
-    r"(?:Error|Exception)(?: \[[A-Z_0-9]+\])?: "
-    r"|\S{1,200}+: (?:[a-z]{1,20}+: )?line \d+: .{0,200}?(?:command not found|No such file)"
-    r"|ActiveRecord::\w+|[A-Z]\w*(?:::[A-Z]\w*)+(?:Error|Exception)?\b: "
-    r"|exception: |uncaught exception"
-)
-_LOWER_CRASH = _at(
-    r"PHP (?:Warning|Notice|Deprecated|Strict Standards): |npm (?:WARN|warn|notice) "
-)
-_MAYBE = _at(
-    r"\b(?:error|fatal|critical|crit|panic|emerg|severe|exception|traceback|uncaught|unhandled"
-    r"|err|eror|alert|panicked)\b",
-    re.IGNORECASE,
-)
 
 
 def level_of(message: str, label: str = "") -> Level:
@@ -189,12 +64,12 @@ def level_of(message: str, label: str = "") -> Level:
 
 def names_level(word: str) -> bool:
     """Whether a word by itself is the name of a level."""
-    return word.lower() in _WORDS
+    return word.lower() in WORDS
 
 
 def may_be_error(message: str) -> bool:
     """True if a word of an error is anywhere in the part of a line that is read."""
-    return _MAYBE.search(visible(message[: 2 * LONGEST])[:LONGEST]) is not None
+    return forms.MAYBE.search(visible(message[: 2 * LONGEST])[:LONGEST]) is not None
 
 
 _RANK: dict[Severity, int] = {"unknown": 0, "lower": 1, "warning": 2, "error": 3}
@@ -205,8 +80,22 @@ def _parts(message: str) -> list[str]:
     cut = message[: 2 * LONGEST]
     shown = without_sequences(cut).replace("\r\n", "\n")
     parts = [without_signs(part) for part in shown.split("\r")]
-    lines = [next((line for line in each.split("\n") if line.strip()), "") for each in parts]
-    return [line.strip()[:LONGEST] for line in lines if line.strip()] or [""]
+    lines = [_head([line for line in each.split("\n") if line.strip()]) for each in parts]
+    return [line.rstrip()[:LONGEST] for line in lines if line] or [""]
+
+
+def _head(lines: list[str]) -> str:
+    """The line that states the level of these: the first, but for two forms."""
+    if not lines:
+        return ""
+    first = lines[0].strip()
+    if len(lines) > 1:
+        if first in ("{", "%{"):
+            return " ".join(line.strip() for line in lines[:MOST_LINES])
+        time = forms.TIME.match(first)
+        if time is not None and forms.JAVA.match(first, time.end()):
+            return lines[1]
+    return lines[0]
 
 
 def _word(word: str) -> Severity | None:
@@ -214,17 +103,23 @@ def _word(word: str) -> Severity | None:
     plain = word.strip().strip("[]()<>:\"'").lower()
     if plain.lstrip("-").replace(".", "", 1).isdigit():
         return None
-    return _WORDS.get(plain)
+    return WORDS.get(plain)
 
 
 def _own(line: str) -> Level:
     """What a line says of its own level."""
-    priority = _PRIORITY.match(line)
+    lone = lone_level(line)
+    if lone is not None:
+        found = _field(*lone)
+        if found is not None:
+            return found
+    line = line.strip()
+    priority = forms.PRIORITY.match(line)
     syslog = UNKNOWN
     if priority is not None and int(priority[1]) < 192:
         syslog = Level(_SYSLOG[int(priority[1]) & 7], priority[0].strip(), "syslog")
         line = line[priority.end() :].lstrip()
-    container = _CONTAINER.match(line)
+    container = forms.CONTAINER.match(line)
     if container is not None:
         line = line[container.end() :].lstrip()
     found = _of_line(line)
@@ -244,13 +139,27 @@ _SYSLOG: tuple[Severity, ...] = (
 
 
 def _of_line(line: str) -> Level:
-    for letters in (_KLOG, _RUBY, _LOGCAT, _TORNADO, _ANDROID):
-        found = letters.match(line)
-        if found is not None:
-            return Level(_LETTERS[found[1]], found[1], "line")
-    report = _REPORT.match(line)
-    if report is not None and report[1].lower() in _WORDS:
-        return Level(_WORDS[report[1].lower()], report[1], "line")
+    for letters in (forms.KLOG, forms.RUBY, forms.LOGCAT, forms.TORNADO, forms.ANDROID):
+        letter = letters.match(line)
+        if letter is not None:
+            return Level(LETTERS[letter[1]], letter[1], "line")
+    report = forms.REPORT.match(line)
+    if report is not None:
+        word = report[1].lower()
+        severity = "error" if word in ("crash", "supervisor") else WORDS.get(word)
+        if severity is not None:
+            return Level(severity, report[1], "line")
+    tabbed = forms.TABBED.search(line) if "\t" in line else None
+    if tabbed is not None and (severity := _word(tabbed[1])) is not None:
+        return Level(severity, tabbed[1], "line")
+    csv = forms.CSV.match(line)
+    if csv is not None and csv[1].lower() in WORDS:
+        return Level(WORDS[csv[1].lower()], csv[1], "line")
+    inner = forms.SAID.match(line) or forms.PHP.match(line)
+    if inner is not None:
+        found = _of_line(inner[1])
+        if found.is_known:
+            return found
     return _behind_headers(line)
 
 
@@ -266,51 +175,71 @@ def _behind_headers(line: str) -> Level:
             found = _of_json(line[at:])
             if found is not None:
                 return found
-        if _LOWER_CRASH.match(line, at):
+        if OPENING.match(line, at):
+            found = _of_printed(line[at:])
+            if found is not None:
+                return found
+        if LOWER_CRASH.match(line, at):
             return Level("warning", line[at : at + 20], "crash")
-        crash = _CRASH.match(line, at)
+        crash = CRASH.match(line, at)
         if crash is not None:
-            return Level("error", crash[0].strip(" :")[:40], "crash")
-        found = _level_at(line, at, timed, number)
+            found = Level("error", crash[0].strip(" :")[:40], "crash")
+            return _unless_nothing(found, line, at + len(crash[0].rstrip(": ")))
+        found = _level_at(line, at, timed, number) or _decorated(line, at)
+        namespace = forms.NAMESPACE.match(line, at) if found is None else None
+        if namespace is not None:
+            return Level("error", namespace[1], "line")
+        if found is None and timed:
+            letter = forms.TIMED_LETTER.match(line, at)
+            found = None if letter is None else Level(LETTERS[letter[1]], letter[1], "line")
         if found is not None:
             return found
         number = ""
-        time = _TIME.match(line, at)
+        time = forms.TIME.match(line, at)
         if time is not None and time.end() > at and line[time.end() : time.end() + 1] not in "_.%":
             at, timed = time.end(), True
-            swift = _SWIFT.match(line, at)
-            if swift is not None and swift[1] in _WORDS:
-                return Level(_WORDS[swift[1]], swift[1], "line")
+            swift = forms.SWIFT.match(line, at)
+            if swift is not None and swift[1] in WORDS:
+                return Level(WORDS[swift[1]], swift[1], "line")
+            process = forms.PROCESS.match(line, at)
+            if process is not None and process[1].lower() in WORDS:
+                return Level(WORDS[process[1].lower()], process[1], "line")
             continue
-        pair = _PAIR.match(line, at)
+        pair = forms.PAIR.match(line, at)
         if pair is not None:
             return _of_pairs(line, at)
-        bracket = _BRACKET.match(line, at)
+        bracket = forms.BRACKET.match(line, at)
         if bracket is not None:
             held = next(each for each in bracket.groups() if each is not None)
-            found = _in_bracket(held)
+            found = _of_tags(line, at) or _in_bracket(held)
+            if found is None and timed and len(held) == 1 and held in "EFCWID":
+                found = Level(LETTERS[held], held, "line")  # beego
             if found is not None:
-                return found
-            timed = timed or _TIME.search(held) is not None
+                return _unless_nothing(found, line, bracket.end())
+            timed = timed or forms.TIME.search(held) is not None
             at = bracket.end()
             continue
-        separator = _SEPARATOR.match(line, at)
+        separator = forms.SEPARATOR.match(line, at)
         if separator is not None:
             at = separator.end()
             continue
-        digits = _NUMBER.match(line, at)
+        address = forms.ADDRESS.match(line, at)
+        if address is not None:
+            at = address.end()
+            continue
+        digits = forms.NUMBER.match(line, at)
         if digits is not None:
             number, at = digits[0], digits.end()
             continue
-        logged = _LOGGED.match(line, at)
-        if logged is not None and logged[1].lower() in _WORDS:
-            return Level(_WORDS[logged[1].lower()], logged[1], "line")
-        name = _NAME.match(line, at)
+        logged = forms.LOGGED.match(line, at)
+        if logged is not None and logged[1].lower() in WORDS:
+            return Level(WORDS[logged[1].lower()], logged[1], "line")
+        name = forms.NAME.match(line, at)
         if name is None:
             return UNKNOWN
         word = name[0]
-        marked = word[-1] == ":" or _MARKED.match(line, name.end()) is not None
-        bare = timed and not named and word.lower() not in _NO_NAMES
+        marked = word[-1] == ":" or forms.MARKED.match(line, name.end()) is not None
+        bare = timed and not named and word.lower() not in NO_NAMES
         if not marked and not bare and not (timed and any(sign in word for sign in ".:@/")):
             return UNKNOWN
         named = named or not marked
@@ -320,70 +249,127 @@ def _behind_headers(line: str) -> Level:
 
 def _level_at(line: str, at: int, timed: bool, number: str) -> Level | None:
     """Return the level at this position without brackets, in capitals or marked."""
-    found = _WORD.match(line, at)
+    found = forms.WORD.match(line, at)
     if found is None:
         return None
     word, end = found[0], found.end()
     small = word.lower()
     after = line[end : end + 3]
-    if word.isupper() and small in _WORDS:
+    if word.isupper() and small in WORDS:
         if number.isdigit() and (int(number) == 0 or not timed):
             return None  # "0 ERROR, 0 WARN"
-        if not _AFTER_LARGE.match(line, end):
+        if not forms.AFTER_LARGE.match(line, end) or forms.ARROW.match(line, end):
             return None
-        return Level(_WORDS[small], word, "line")
-    severity = _SMALL.get(small)
+        return _unless_nothing(Level(WORDS[small], word, "line"), line, end)
+    severity = SMALL.get(small)
     if severity is None or number:
         return None
     if word.islower() and after[:1] == ":" and after[1:2] in ("", " ", "\t", "\x20"):
-        return Level(severity, word, "line")
+        return _unless_nothing(Level(severity, word, "line"), line, end)
     if after[:2] in (" |", " -") and timed and word.islower():
         return Level(severity, word, "line")
     if after[:1] in ("|", "\t") and at > 0:
         return Level(severity, word, "line")
-    if word[0].isupper() and after[:1] == ":" and small in _SMALL:
-        return Level(severity, word, "line")
+    if word[0].isupper() and after[:1] == ":" and small in SMALL:
+        return _unless_nothing(Level(severity, word, "line"), line, end)
     return None
+
+
+def _unless_nothing(level: Level, line: str, end: int) -> Level:
+    """Return the level, or a lower one where the word only names a count of zero."""
+    if level.is_error and forms.NOTHING.match(line, end):
+        return Level("lower", level.word, "line")
+    return level
+
+
+def _decorated(line: str, at: int) -> Level | None:
+    """Return the level of a word between signs: ``**ERROR**``, ``==ERROR==``."""
+    found = forms.DECORATED.match(line, at)
+    if found is None:
+        return None
+    word = found[1] or found[2]
+    severity = WORDS.get(word.lower())
+    if severity is None:
+        return None
+    return _unless_nothing(Level(severity, word, "line"), line, found.end())
+
+
+def _of_tags(line: str, at: int) -> Level | None:
+    """Return the worst level among the tags of hapi's loggers: ``[request,error]``."""
+    found = forms.TAGS.match(line, at)
+    if found is None:
+        return None
+    words = [each for each in found[1].split(",") if each in _TAG_LEVELS]
+    worst = max(words, key=lambda each: _RANK[WORDS[each]], default="")
+    return Level(WORDS[worst], worst, "line") if worst else None
+
+
+_TAG_LEVELS = frozenset(("error", "fatal", "critical", "warn", "warning", "info", "debug", "trace"))
+
+
+def _of_printed(text: str) -> Level | None:
+    """Return the level field of an object that a language printed; none where it is no log line."""
+    found: Level | None = None
+    keys = set()
+    for key, value in printed_fields(text):
+        keys.add(key)
+        if found is None and key in LEVEL_KEYS and key != "s":
+            found = _field(key, value)
+    return found if found is not None and has_message(keys) else None
 
 
 def _in_bracket(inner: str) -> Level | None:
     """Level in brackets: ``ERROR``, ``core:error``, ``06:10:00 ERR``, ``error  ``."""
-    plain = inner.strip()
-    if plain.lower() in _WORDS:
-        return Level(_WORDS[plain.lower()], plain, "line")
+    plain = inner.strip().strip("*!")
+    chromium = forms.INSIDE_CHROMIUM.match(plain)
+    if chromium is not None and chromium[1].lower() in WORDS:
+        return Level(WORDS[chromium[1].lower()], chromium[1], "line")
+    pair = forms.PAIR.fullmatch(plain)
+    if pair is not None and pair[1].lower() in LEVEL_KEYS:
+        return _field(pair[1].lower(), pair[2].strip("\"'"))
+    if plain.lower() in WORDS:
+        return Level(WORDS[plain.lower()], plain, "line")
     rest = plain
-    time = _TIME.search(rest)
+    time = forms.TIME.search(rest)
     if time is not None and time.start() == 0:
         rest = rest[time.end() :].strip(" :,|")
     rest = rest.removeprefix("{").strip()
-    first = _INSIDE.match(rest)
-    if first is not None and first[0].lower() in _WORDS:
+    first = forms.INSIDE.match(rest)
+    if first is not None and first[0].lower() in WORDS:
         after = rest[first.end() : first.end() + 1]
         if (first[0].isupper() and after in ("", " ", "/", ":", "|")) or (
             time is not None and after in ("", " ") and first[0].isalpha()
         ):
-            return Level(_WORDS[first[0].lower()], first[0], "line")
+            return Level(WORDS[first[0].lower()], first[0], "line")
     module, colon, last = rest.rpartition(":")
-    if colon and last.lower() in _WORDS and module.replace("_", "").isalnum():
-        return Level(_WORDS[last.lower()], last, "line")
+    if colon and last.lower() in WORDS and module.replace("_", "a").isalnum() | (not module):
+        return Level(WORDS[last.lower()], last, "line")
     return None
 
 
 def _of_pairs(line: str, start: int) -> Level:
     """Return the level field of a logfmt line."""
-    at = start
+    at, header = start, True
     for _ in range(MOST_FIELDS):
         while at < len(line) and line[at] in " \t,":
             at += 1
-        pair = _PAIR.match(line, at)
+        pair = forms.PAIR.match(line, at)
         if pair is None:
-            word = _NAME.match(line, at)
+            if header:  # fields before the level: sidekiq's, Elixir's
+                header = False
+                bracket = forms.BRACKET.match(line, at)
+                found = _in_bracket(bracket[1] or "") if bracket else _level_at(line, at, True, "")
+                if found is not None:
+                    return found
+            word = forms.NAME.match(line, at)
             if word is None:
                 return UNKNOWN
             at = word.end()
             continue
         key, value = pair[1].lower(), pair[2].strip("\"'")
-        if key in _LEVEL_KEYS:
+        if key == "at" and (severity := _word(value)) is not None:  # Heroku's router
+            return Level(severity, value, "line")
+        if key in LEVEL_KEYS and (key not in SETTINGS or forms.HAS_MESSAGE.search(line)):
             found = _field(key, value)
             if found is not None:
                 return found
@@ -395,7 +381,7 @@ def _of_json(text: str) -> Level | None:
     """Return the level field of a JSON line, even of a cut one; none without a field."""
     found: list[Level] = []
     for key, value in json_fields(text):
-        if key in _LEVEL_KEYS:
+        if key in LEVEL_KEYS:
             level = _field(key, value)
             if level is not None:
                 if key not in ("s", "priority"):
@@ -411,7 +397,7 @@ def _of_json(text: str) -> Level | None:
 def json_fields(text: str) -> Iterator[tuple[str, str]]:
     """Yield keys and plain values of the outermost object, of ``log`` and of loguru's level."""
     depth, keys, key = 0, [""], ""
-    for number, token in enumerate(_JSON_TOKEN.finditer(text)):
+    for number, token in enumerate(forms.JSON_TOKEN.finditer(text)):
         if number > 10 * MOST_FIELDS:
             return
         quoted, colon, sign, bare = token.groups()
@@ -451,12 +437,12 @@ def _field(key: str, value: str) -> Level | None:
     """Return the level that this field states, if any."""
     word = value.strip()
     name = word.split("+")[0].split("-")[0]  # slog: ERROR+2
-    if name.isdigit() and len(name) <= 6:
+    if name.isdigit() and len(name) <= 6 and key != "l":
         number = int(name)
         severity = _from_number(key, number)
         return None if severity is None else Level(severity, word, "line")
     if key == "s":  # MongoDB
-        return Level(_LETTERS[word], word, "line") if word in _LETTERS else None
+        return Level(LETTERS[word], word, "line") if word in LETTERS else None
     known = _word(name)
     return None if known is None else Level(known, word, "line")
 

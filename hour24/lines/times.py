@@ -21,7 +21,8 @@ from typing import Any
 import msgspec
 
 from hour24.linear import shipped
-from hour24.lines.levels import LONGEST, json_fields, names_level
+from hour24.lines.levels import json_fields, names_level
+from hour24.lines.printed import LONGEST
 from hour24.lines.visible import visible
 
 HEADER = 400
@@ -79,6 +80,10 @@ _FORMS = (
     _at(
         r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<Y>\d{4}),? (?P<H>\d{1,2}):(?P<M>\d\d)(?::(?P<S>\d\d)"
         r"(?P<f>(?!))?)? (?P<half>[AP])M\b"
+    ),
+    _at(
+        rf"(?P<b>{_MONTH})\s{{1,2}}(?P<d>\d{{1,2}}),\s{{1,2}}(?P<Y>\d{{4}}),?\s{{1,2}}"
+        r"(?P<H>\d{1,2}):(?P<M>\d\d)(?::(?P<S>\d\d)(?P<f>(?!))?)?\s(?P<half>[AP])M\b"
     ),
     _at(rf"[IWEFD](?P<m>\d\d)(?P<d>\d\d)\s{{1,2}}{_CLOCK}"),
 )

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from hour24.linear import shipped
-from hour24.lines.levels import LONGEST, level_of, may_be_error
+from hour24.lines.levels import level_of, may_be_error
+from hour24.lines.printed import LONGEST
 from hour24.lines.visible import visible
 
 TOGETHER_S = 2.0

@@ -31,12 +31,16 @@ _WORDS = (
     "|Critical|crit|CRIT|panic|PANIC|Panic|PANI|PNC|panicked|dpanic|DPANIC|alert|ALERT|Alert|emerg"
     "|EMERG|EMERGENCY|emergency|Emergency|severe|SEVERE|Severe|Traceback|Uncaught|uncaught"
     "|Unhandled|unhandled|uncaughtException|fail:|Segmentation|terminate called"
+    "|Exception|CRASH|SUPERVISOR|Out of memory|of memory: Kill|Failed with result|Task timed out"
+    "|terminated with exception|failed to load command|never retrieved|before completing"
+    "|memory allocation|Unable to load app|Rack app"
 )
 _NUMBERS = r"([0-3]|[5-9]0|1[7-9]|2[1-4]|[4-9][0-9]0|[4-9]0000)([^0-9]|$)"
 ERROR_TEXT = (
     rf"(^|[^A-Za-z]|[0-9]m)({_WORDS})($|[^A-Za-z])|[A-Za-z](Error|Exception)($|[^A-Za-z])"
     rf"|([Ll]evel|everity|PRIORITY|umber)[a-z_]*\W{{1,4}}{_NUMBERS}|levelno\W{{1,4}}[45]0"
-    r"|(^|[{,]) ?.s.: ?.[EF]\W|^<[0-9]{1,3}>|(^|\[)[EFAC]([0-9]{4} |, \[| [0-9]{4}|\/)"
+    r"|(^|[{,]) ?.s.: ?.[EF]\W|^<[0-9]{1,3}>|(^|\[)[EFAC]([0-9]{4,8} |, \[| [0-9]{4}|\/)"
+    r"|[ \[][EFC](\]| \[[0-9]| \| | [A-Z-]+ +\[)|\*\* \("
 )
 """A regular expression for RE2 and Go: every line that may be an error, and some that are none."""
 MOST_PATTERN = 1000
@@ -94,7 +98,9 @@ def errors_of(lines: Sequence[str], label: str = "") -> list[str]:
     line each line without a timestamp is judged by itself: another process may have printed it.
     """
     from hour24.lines.levels import level_of
+    from hour24.lines.printed import joined
 
+    lines = joined(lines)
     head = level_of(lines[0][:LONGEST], label)
     if head.is_error:
         return ["\n".join(lines)[:LONGEST]]
