@@ -176,7 +176,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "verdict",
     },
     "report": BOOK | {"codes", "histogram", "linear", "incidents", "links", "playbook"},
-    "probes": {"errors", "evidence", "watch", "histogram"},
+    "probes": {"errors", "evidence", "watch", "histogram", "quarantine"},
     "prober": PROBE | {"probes", "sources"},
     "alerts": {
         "asking.exchange",

@@ -65,14 +65,15 @@ def test_a_prober_may_begin_before_hour_0(served: Rehearsal, tmp_path: Path) -> 
 
 
 def test_a_prober_ends_by_itself_at_the_time_it_is_given(served: Rehearsal, tmp_path: Path) -> None:
-    """Its last minute is written, and what it says differs from a stop and from the watch's end."""
+    """Its last minute is written and published, and it says that the watch goes on."""
     t0 = (datetime.now(UTC) + timedelta(hours=1)).replace(second=0, microsecond=0)
     toml = Path(served.toml).with_name("every_second.toml")
     text = Path(served.toml).read_text("utf-8")
     toml.write_text(text.replace("[health]", "[health]\ninterval_s = 1", 1), "utf-8")
     command = ["probe", "--target", toml, "--reports", tmp_path, "--watch", "bounded"]
+    published = ("--publish", tmp_path / "lines")
     before = datetime.now(UTC)
-    ended = hour24(*command, "--t0", t0.isoformat(), "--for", "10s", **served.environ)
+    ended = hour24(*command, "--t0", t0.isoformat(), "--for", "10s", *published, **served.environ)
     assert ended.returncode == 0, ended.stdout
     assert datetime.now(UTC) - before >= timedelta(seconds=10)
     watch_end = t0 + timedelta(hours=24)
@@ -80,6 +81,8 @@ def test_a_prober_ends_by_itself_at_the_time_it_is_given(served: Rehearsal, tmp_
     (path,) = tmp_path.glob("bounded/probe/*.jsonl")
     data = path.read_bytes()
     assert data.endswith(b"\n")
+    (copy,) = (tmp_path / "lines" / "bounded" / "probe").glob("*.jsonl")
+    assert copy.read_bytes() == data
     lines = [json.loads(line) for line in data.splitlines()]
     assert 1 <= sum(line["due"] for line in lines if line["probe"] == "health") <= 11
     over = hour24(*command, "--until", "2026-01-01T00:00Z", **served.environ)

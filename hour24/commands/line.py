@@ -40,6 +40,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "watch": ("live", "run a whole watch: probe, run each checkpoint when due, alert"),
         "due": ("watching", "which checkpoint is due now"),
         "probe": ("probing", "probe between the checkpoints until the watch ends"),
+        "lines": ("handing", "take the lines of probers on other machines into their watches"),
+        "handover": ("handing", "when a job that probes hands over to the next, for a CI"),
         "share": ("sharing", "keep one ledger on several machines: a bucket, a branch, a folder"),
         "finalise": ("finalising", "complete what killed runs left open"),
     },
