@@ -77,7 +77,7 @@ def prometheus(folder: Path, series: Sequence[Known], port: int = 0) -> Iterator
 
 @contextlib.contextmanager
 def victoria_metrics(folder: Path, series: Sequence[Known]) -> Iterator[str]:
-    """Debian's VictoriaMetrics with these series: its address."""
+    """Debian's VictoriaMetrics with these series; it scrapes what the folder's file says."""
     port = free_port()
     command = [
         "victoria-metrics",
@@ -86,6 +86,8 @@ def victoria_metrics(folder: Path, series: Sequence[Known]) -> Iterator[str]:
         "-retentionPeriod=2y",
         "-loggerLevel=ERROR",
     ]
+    if (settings := folder / "prometheus.yml").exists():
+        command.append(f"-promscrape.config={settings}")
     url = f"http://127.0.0.1:{port}"
     with _running(command, url, "/health", folder):
         lines = [

@@ -40,9 +40,14 @@ NOW = WINDOW.end + timedelta(minutes=5)
 QUESTION = Question(source="prometheus", asked="x", at=NOW, window=WINDOW)
 
 
+def as_text(value: float) -> str:
+    """A value as engines write it."""
+    return "NaN" if math.isnan(value) else f"{value:.15g}"
+
+
 def counter(*samples: tuple[float, float], step_s: float = 0.0) -> Counter:
     made = Counter(START, END, step_s)
-    made.add([(START + at, f"{value:g}") for at, value in samples], "here")
+    made.add([(START + at, as_text(value)) for at, value in samples], "here")
     return made
 
 
@@ -92,9 +97,18 @@ def test_the_value_of_birth_counts_where_it_is_known_to_be_new(
 
 @pytest.mark.parametrize("text", ["NaN", "-1", "+Inf", "seven", ""])
 def test_a_value_that_is_no_count_is_refused(text: str) -> None:
-    """By its place, and as it came."""
+    """By its place, and as it came; a NaN from the second on."""
     with pytest.raises(SourceMisread, match=r"here: a sample's value: expected a "):
-        Counter(START, END).add([(START, text)], "here")
+        Counter(START, END).add([(START, text), (START + 60, text)], "here")
+
+
+@pytest.mark.parametrize("leading", [(), ((-120, math.nan),)])
+def test_a_single_nan_is_no_sample(leading: tuple[tuple[float, float], ...]) -> None:
+    """It loses no increment, and the number after it is no birth and no reset."""
+    made = counter(*leading, (-60, 5), (0, math.nan), (60, 9), (120, 9), (180, math.nan), (240, 9))
+    assert (made.least, made.most, made.falls) == (4, 4, 0)
+    born = counter(*leading, (60, 9), (120, math.nan), (180, 12))
+    assert (born.least, born.most) == (3, 12)
 
 
 def test_a_gauge_in_place_of_a_counter_is_refused() -> None:
@@ -329,7 +343,7 @@ class Fake:
         start = end - float(length.rstrip("ms]")) / 1000
         result = []
         for each in self.chosen(expression):
-            values = [[t, f"{v:.15g}"] for t, v in each.samples if start < t <= end]
+            values = [[t, as_text(v)] for t, v in each.samples if start < t <= end]
             if values:
                 result.append({"metric": self.named(each), "values": values})
         return self.answer({"resultType": "matrix", "result": result}, **self.extra)

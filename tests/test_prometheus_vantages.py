@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -141,3 +142,12 @@ def test_without_a_control_address_a_failure_is_not_the_services() -> None:
     stated = {"iad": {"probe": SERVICE}}
     assert verdict(seen(probe(failing=FAILING), vantages=stated)) == ("INCONCLUSIVE", "no_control")
     assert verdict(seen(probe(), vantages=stated)) == ("PASS", "")
+
+
+def test_a_nan_is_no_probe() -> None:
+    """VictoriaMetrics ends a series by one: a short gap passes, nothing but NaN does not."""
+    marked = [(at, math.nan if i == 300 else value) for i, (at, value) in enumerate(samples())]
+    found = seen(Known("probe_success", SERVICE, marked), control())
+    assert (found.kept, found.bad, verdict(found)) == (959, 0, ("PASS", ""))
+    never = [(at, math.nan) for at, _ in samples()]
+    assert verdict(seen(Known("probe_success", SERVICE, never), control()))[0] == "INCONCLUSIVE"

@@ -2,8 +2,9 @@
 
 Rules of this module:
 
-- ``probe_success`` is read sample by sample: 1 is a good probe, 0 a failed one, anything else is
-  refused. ``up`` only says that the exporter was scraped, also while its probe failed.
+- ``probe_success`` is read sample by sample: 1 is a good probe, 0 a failed one, NaN no sample, and
+  anything else is refused. ``up`` only says that the exporter was scraped, also while its probe
+  failed.
 - A failed probe is the service's where the probes of the control address before and after it were
   good, and the exporter's own network's where one of them failed.
 - A time without samples is a gap: an exporter that is not scraped saw nothing.

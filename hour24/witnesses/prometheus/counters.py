@@ -5,6 +5,8 @@ Rules of this module:
 - Samples in, evidence out: nothing is asked here, and no number of the engine's own is used.
 - An increment belongs to the window that its sample's time lies in, so that adjacent windows
   neither share nor lose one. The last sample before the window is its base.
+- A single NaN is no sample: VictoriaMetrics shows by it that a scrape brought no more of a series,
+  and Prometheus leaves it out. Two in a row are an exporter's own, and refused.
 - A counter that falls was reset: its new value is the increment, which is a lower bound.
 - A counter that is born in the window has counted all of its first value there if its target was
   seen before it, or if its process began in the window. Otherwise the value may be older, and the
@@ -26,6 +28,10 @@ FALLING = 1 / 3
 """The share of moves that fall, from which it is no counter: deltas and gauges fall in half."""
 UNREAD = "\0"
 """No sample's text."""
+STALE = "NaN"
+"""The text of a marker that a series has ended, for good or until the next scrape."""
+MARKED = "\0NaN"
+"""Kept instead of a marker's text, so that the next sample is read again."""
 SAME_S = 0.002
 """Times this near are one: engines keep milliseconds."""
 
@@ -76,6 +82,12 @@ class Counter:
                 raise misread(f"{where}: a sample's time", f"one after {last_t:.3f}", at)
             if at >= end:
                 break
+            if text == STALE:
+                if last_text == MARKED:
+                    raise misread(f"{where}: a sample's value", "a count", text)
+                last_text = MARKED
+                last_t = at if last_t > -math.inf else last_t  # the first number is still to come
+                continue
             if text != last_text:
                 self._move(at, text, where, first=last_t == -math.inf)
                 last_text = text

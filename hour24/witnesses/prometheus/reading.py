@@ -20,12 +20,19 @@ from typing import NamedTuple, TypeVar
 
 from hour24.asking.client import Asking
 from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceIncomplete, SourceMisread
-from hour24.text import join_some, one_line, plural
+from hour24.text import format_time, join_some, one_line, plural
 from hour24.watch import Window
-from hour24.witnesses.prometheus.counters import Counter, Gauge, check_counters, measured
+from hour24.witnesses.prometheus.counters import (
+    STALE,
+    Counter,
+    Gauge,
+    check_counters,
+    measured,
+)
 from hour24.witnesses.prometheus.engine import Engine, selector
 from hour24.witnesses.prometheus.envelope import Matrix
 from hour24.witnesses.prometheus.lives import (
+    GRACE_S,
     SILENT_S,
     Life,
     best_replicas,
@@ -51,6 +58,15 @@ class CoverageTooLow(SourceError):
     """Too little of the window, or of an instance's life, was seen."""
 
     code = "coverage_too_low"
+
+
+class SeenTooLate(CoverageTooLow):
+    """No instance was seen when the window began: the engine is young, or the service is.
+
+    ``since`` is when the first was seen; from then on nothing is missing.
+    """
+
+    since = 0.0
 
 
 class Found(NamedTuple):
@@ -198,7 +214,7 @@ class Reader:
                     series[key] = into()
                 series[key].add(each.values, f"{asking.where}: {found.metric}")
                 times = seen.setdefault(self.target(each.metric), set())
-                times.update([at for at, _ in each.values if at < end])
+                times.update([at for at, text in each.values if at < end and text != STALE])
         self._check_times(asking, seen, end)
         return series, seen
 
@@ -286,9 +302,19 @@ class Reader:
     def check_presence(self, asking: Asking, presence: Presence, window: Window) -> None:
         """Raises: CoverageTooLow, when not all instances were observed all the time."""
         start, end = window.start.timestamp(), window.end.timestamp()
-        problem = missing(presence.lives, start, end, self.at.min_instances)
-        if problem:
-            asking.refuse(CoverageTooLow, problem)
+        lives, least = presence.lives, self.at.min_instances
+        problem = missing(lives, start, end, least)
+        if not problem:
+            return
+        since = min((life.first for life in lives), default=end)
+        if start + GRACE_S < since < end and not missing(lives, since, end, least):
+            young = SeenTooLate(
+                f"{asking.where}: expected an instance since {format_time(start)}, got none "
+                f"before {format_time(since)}"
+            )
+            young.since = since
+            asking.fail(young)
+        asking.refuse(CoverageTooLow, problem)
 
     def presence_of(self, seen: Mapping[Target, set[float]], window: Window) -> Presence:
         """Return the instances by the times at which each was seen."""

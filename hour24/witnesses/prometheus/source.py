@@ -504,7 +504,8 @@ class Prometheus:
                 into = series.setdefault(own, {}).setdefault(replica, {})
                 for at, text in each.values:
                     value = measured(text, f"{asking.where}: {found.metric}")
-                    into[at] = math.nan if value is None else value
+                    if value is not None:
+                        into[at] = value
         if len(series) != 1:
             asking.refuse(
                 SourceMisread if series else SourceEmpty,
@@ -544,8 +545,10 @@ class Prometheus:
         ):
             for each in piece:
                 key = tuple(sorted(each.metric.items()))
-                for at, text in each.values[-1:]:
-                    newest[key] = (at, float(text))
+                for at, text in each.values:
+                    value = measured(text, f"{asking.where}: {found.metric}")
+                    if value is not None:
+                        newest[key] = (at, value)
         if len(newest) != 1:
             asking.refuse(
                 SourceMisread if newest else SourceEmpty,

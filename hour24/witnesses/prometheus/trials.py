@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 from hour24.clock import Clock
 from hour24.config import Production
 from hour24.errors import SourceEmpty
 from hour24.evidence import Buckets, Evidence, Probes, Unanswered
+from hour24.text import format_duration, format_time
 from hour24.watch import Window
 from hour24.witnesses.port import Trial, last_hour
 from hour24.witnesses.prometheus import PrometheusAt
+from hour24.witnesses.prometheus.reading import CoverageTooLow, SeenTooLate
 from hour24.witnesses.prometheus.source import Prometheus
 
 
@@ -20,19 +23,28 @@ def trials(at: PrometheusAt, production: Production, clock: Clock) -> list[Trial
     source = Prometheus(at, clock, budget_s=production.schedule.source_budget_s)
     window = last_hour(clock.now(), production.schedule.settle_s)
     endpoints = production.endpoints
-    selects = "check that [prometheus] labels select the service, and preset its exporter"
+    selects = (
+        "check that [prometheus] labels select the service, and preset its exporter; an engine "
+        f"that has just begun shows nothing for {format_duration(production.schedule.settle_s)}"
+    )
     questions: list[tuple[str, Callable[[], str], str]] = [
         (
             "responses",
-            lambda: f"{source.responses(window).total} requests in the last hour",
+            partial(_since_seen, lambda each: f"{source.responses(each).total} requests", window),
             selects,
         ),
         (
             "server times",
-            lambda: _timed(source.server_times(window, endpoints)),
+            partial(_since_seen, lambda each: _timed(source.server_times(each, endpoints)), window),
             "check endpoints.NAME.transaction against the label of the route",
         ),
-        ("memory", lambda: f"{len(source.memory(window).lines)} instances", selects),
+        (
+            "memory",
+            partial(
+                _since_seen, lambda each: f"{len(source.memory(each).lines)} instances", window
+            ),
+            selects,
+        ),
         (
             "memory limit",
             lambda: f"{len(source.memory_limit(window).lines)} stated",
@@ -60,6 +72,20 @@ def trials(at: PrometheusAt, production: Production, clock: Clock) -> list[Trial
         Trial(name=f"prometheus: {what}", asked=asked, address=at.url, right=right, empty=empty)
         for what, asked, empty in questions
     ]
+
+
+def _since_seen(ask: Callable[[Window], str], window: Window) -> str:
+    """Ask about the window; where no instance was seen when it began, about the time since."""
+    try:
+        return f"{ask(window)} in the last hour"
+    except SeenTooLate as young:
+        since = datetime.fromtimestamp(young.since, UTC)
+        return (
+            f"{ask(Window(since, window.end))} since {format_time(young.since)}; no instance was "
+            "seen before, and a checkpoint needs the whole of its window"
+        )
+    except CoverageTooLow as problem:
+        raise SourceEmpty(str(problem)) from None
 
 
 def _probed(source: Prometheus, name: str, window: Window) -> str:
