@@ -18,7 +18,7 @@ from tests.checkpoints import BEGUN, ONE, Project, codes, rehearsal, served_with
 from tests.peers import silent
 from tests.played import ran
 
-pytestmark = pytest.mark.suite("kills", short=9)
+pytestmark = pytest.mark.suite("kills", short=5)
 
 GOES_ON = '''
 import time

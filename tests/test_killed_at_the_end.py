@@ -13,7 +13,7 @@ from hour24.ledger.verify import verify
 from tests.outside import Outside, Ran
 from tests.test_outside_alerts import Receiver, entries
 
-pytestmark = pytest.mark.suite("kills", short=9)
+pytestmark = pytest.mark.suite("kills", short=5)
 
 POINTS = {
     "before the record": ("KILL_AT", "hour24.checkpoint.completing:decision"),

@@ -33,6 +33,9 @@ AT_RUN = (
 OF_NOW = ("HEALTH-SCHEMA", "DB-ONLINE", "DB-POOL", "DB-SIZE", "DB-SLOW", "WS-STABLE")
 
 
+pytestmark = pytest.mark.suite("late", short=4)
+
+
 @pytest.fixture(scope="module")
 def served() -> Iterator[Rehearsal]:
     with Rehearsal.start(seed=1, faults=(), t0=T0) as rehearsal:

@@ -23,7 +23,7 @@ from tests.answering import Answer, Asked, Server, free_port
 from tests.outside import Outside, Ran
 from tests.played import ROOT, T0, hour24, rehearsed
 
-pytestmark = pytest.mark.suite("outside", short=40)
+pytestmark = pytest.mark.suite("outside", short=14)
 
 SECRET = "q7Zk2Wd9Xr4T"
 DOES = ("--by", "Mara Lind", "--because", "sessions are lost")

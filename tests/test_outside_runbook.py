@@ -14,7 +14,7 @@ from hour24.ledger.book import Ledger
 from hour24.ledger.waivers import classify
 from tests.outside import Outside
 
-pytestmark = pytest.mark.suite("outside", short=40)
+pytestmark = pytest.mark.suite("outside", short=14)
 
 KNOWN = {"by": "Mara Lind", "because": "seen before", "pattern": "transcript_url"}
 

@@ -23,7 +23,7 @@ from tests.forging import FORGERIES, OF_A_VERDICT, OF_AN_APPROVAL, Forger
 from tests.outside import Outside, Ran
 from tests.played import T0
 
-pytestmark = pytest.mark.suite("outside", short=40)
+pytestmark = pytest.mark.suite("outside", short=14)
 
 WHO = ("--by", "Mara Lind", "--role", "tech lead")
 SAYS = ("--by", "Mara Lind", "--because", "the report is rebuilt at night")

@@ -29,7 +29,7 @@ CASE_PARAMS = [
 ]
 
 
-@pytest.mark.suite("proof", short=12)
+@pytest.mark.suite("proof", short=8)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("case", "name", "wanted"), CASE_PARAMS)
 def test_each_criterion_can_fail_and_can_report_missing_data(

@@ -27,7 +27,7 @@ from tests.pages.sample import HOSTILE, WATCH, Sample, failing
 from tests.pages.watch import recorded
 from tests.played import hour24, rehearsed
 
-pytestmark = pytest.mark.suite("pages", short=16)
+pytestmark = pytest.mark.suite("pages", short=9)
 
 EVERY = ["fail", "hostile", "pass", "index", "refused", "approved"]
 UNBROKEN = "x" * 5000

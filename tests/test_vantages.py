@@ -127,7 +127,7 @@ def expected(seen: dict[str, list[str]], needed: int) -> Outcome:
     return Outcome.INCONCLUSIVE if no_data and most >= needed else Outcome.PASS
 
 
-@pytest.mark.suite("vantages", short=25)
+@pytest.mark.suite("vantages", short=10)
 @pytest.mark.parametrize("seed", range(120))
 def test_any_mix_of_vantages_is_judged_by_what_each_saw(seed: int, tmp_path: Path) -> None:
     """FAIL where enough saw it at once; no PASS where one without data may have seen it too."""

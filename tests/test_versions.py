@@ -113,6 +113,7 @@ def test_a_figure_that_is_newer_than_a_record_is_not_missing_in_it(
     assert "MEMORY-STABLE: figures: pivot_h: expected" in says
 
 
+@pytest.mark.suite("forged", short=3)
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
