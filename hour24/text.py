@@ -76,6 +76,10 @@ def format_number(value: object, digits: int = 3) -> str:
     return _with_sign(_without_zeros(f"{value:,.{decimals}f}"))
 
 
+LEAST_PERCENT = 1e-6
+"""Less is shown as below it; a longer row of zeros is not read."""
+
+
 def format_percent(share: float, decimals: int | None = None) -> str:
     """Return a share (0 to 1) in per cent: ``0.22 %``, ``12.5 %``, ``99.9 %``, ``0.0031 %``.
 
@@ -88,8 +92,11 @@ def format_percent(share: float, decimals: int | None = None) -> str:
     if abs(value) >= 1e6:
         return f"{format_number(value)} %"
     if decimals is None:
+        if 0 < abs(value) < LEAST_PERCENT:
+            return f"{'below ' if value > 0 else 'above −'}{LEAST_PERCENT:f} %"
         if 0 < abs(value) < 0.01:
-            return _with_sign(f"{value:.2g} %")
+            places = 1 - math.floor(math.log10(abs(value)))
+            return f"{_with_sign(_without_zeros(f'{value:.{places}f}'))} %"
         decimals = 2 if abs(value) < 10 else 1
     rounded = round(value, decimals)
     if share > 0 and rounded <= 0:

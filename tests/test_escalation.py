@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
@@ -670,6 +671,9 @@ def test_memory_that_rises_steeply_is_an_alert_before_it_is_a_leak() -> None:
         "Memory is rising steeply: it may be a leak",
     )
     assert "hour24 rollback" in commands(decision)
+    texts = " ".join(step.text for step in decision.steps)
+    assert "first failure" not in texts  # nothing has failed
+    assert re.search(r"logs from \d\d:\d\d to \d\d:\d\d UTC", texts)
     assert decided(early).action == Action.PROCEED
 
 

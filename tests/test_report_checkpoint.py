@@ -26,7 +26,7 @@ from hour24.verdict import Outcome, Scale
 from tests.pages.sample import HOSTILE, T0, Sample, changed, epoch, failing, question
 from tests.pages.watch import recorded
 
-VOID = {"meta", "link", "br", "path", "rect", "circle", "line", "use", "col"}
+VOID = {"meta", "link", "br", "path", "rect", "circle", "line", "use", "col", "input"}
 
 
 class Elements(HTMLParser):
@@ -822,3 +822,52 @@ def test_the_next_command_leads_to_the_same_watch(tmp_path: Path) -> None:
         *("--watch", "launch-1", "--reports", str(tmp_path / "our reports")),
     ]
     assert page.command("production.toml", "w", 0, Path("reports")) == "pytest -m hour0 --watch w"
+
+
+def test_an_earlier_finding_of_a_check_that_fails_here_is_named_at_its_fail(tmp_path: Path) -> None:
+    """Not in a list of its own, where it reads as another problem; other checks stay there."""
+    early = changed(
+        Sample(12).criteria(),
+        "LATENCY-TARGET",
+        "assistants",
+        outcome=Outcome.INCONCLUSIVE,
+        code="too_early",
+        reason="too few requests yet",
+    )
+    early = changed(
+        early,
+        "DB-SIZE",
+        outcome=Outcome.FAIL,
+        code="disk_full",
+        reason="the disk is 93 % full",
+    )
+    ledger = recorded(tmp_path, [Sample(12).record(early), failing(16)])
+    record = ledger.latest(16)
+    assert record is not None
+    whole = Elements(checkpoint.text(record, ledger, Path("hour16.a1.html"))).text
+    assert "open as well: INCONCLUSIVE at hour 12" in whole
+    still = whole.partition("Still open from earlier checkpoints:")[2][:2000]
+    assert "the disk is 93 % full" in still
+    assert "too few requests yet" not in still.partition("Decision")[0]
+
+
+def test_why_a_person_is_called_is_said_first_though_nothing_failed() -> None:
+    """With the number; the page said only that there is not enough data yet."""
+    kept = changed(
+        Sample(8).criteria(),
+        "MEMORY-STABLE",
+        outcome=Outcome.INCONCLUSIVE,
+        code="too_early",
+        reason="srv-d0cjkelq67qs70c2pugg-435bb: memory is rising: 12.1 MB/h",
+    )
+    decision = {
+        "action": "ALERT",
+        "rule": "Memory is rising steeply: it may be a leak",
+        "why": "srv-d0cjkelq67qs70c2pugg-435bb: memory is rising: 12.1 MB/h",
+    }
+    shown = text(Sample(8).record(kept, decision=decision))
+    first = shown.partition(" Why ")[2][:160]
+    assert first.startswith("Memory is rising steeply: it may be a leak: ")
+    assert "12.1 MB/h" in first
+    calm = text(Sample(8).record(kept, decision={**decision, "action": "RETRY"}))
+    assert not calm.partition(" Why ")[2].startswith("Memory is rising steeply")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,12 @@ def test_the_page_of_a_fault_answers_on_two_screens_and_ends_after_eight(
     word = page.inner_text("h1")
     assert word.index("REHEARSAL") < word.index("NO-GO")
     assert page.locator(".first dt").all_inner_texts() == ASKED
+    answers = dict(zip(ASKED, page.locator(".first dd").all_inner_texts(), strict=True))
+    decision = last.record.decision or {}
+    assert re.search(r"\d", answers["Why"]), answers["Why"]
+    assert decision["call"][0]["name"] in answers["Call"]
+    assert decision["steps"][0]["text"][:100] in answers["Do now"]
+    assert re.search(r"\d\d:\d\d", answers["By when"]), answers["By when"]
     bottom = "e => e.getBoundingClientRect().bottom + scrollY"
     assert page.locator(".first").evaluate(bottom) <= 2 * SCREEN["height"]
     assert page.locator(".inc.is-fail").count() == 1

@@ -24,6 +24,8 @@ from hour24.watch import CHECKPOINTS
 
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INCONCLUSIVE: 10, Outcome.NOT_APPLICABLE: 10}
 NOT_WRITTEN = 12
+LONGEST_LINE = 240
+"""Characters of a reason on a terminal: three of its lines."""
 
 
 seed_option = click.option("--seed", type=WHOLE_NUMBER, default=1, help="random seed (default: 1)")
@@ -118,11 +120,16 @@ def _show(run: CheckpointRun, verbose: bool) -> None:
         if judged.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
             name = f"{judged.id} {judged.subject}".strip()
             text = f"           {judged.outcome!s:<13} {name}: {judged.reason}"
-            say.line(cut(text, 240), say.STYLES[judged.outcome])
+            say.line(_fitted(text), say.STYLES[judged.outcome])
     action = str((record.decision or {}).get("action", ""))
     if action not in ("", "PROCEED"):
         assert record.decision is not None
-        say.line(cut(f"           {action}: {record.decision.get('rule', '')}", 240), "bold")
+        say.line(_fitted(f"           {action}: {record.decision.get('rule', '')}"), "bold")
+
+
+def _fitted(text: str) -> str:
+    """Return a line, cut on a terminal alone: a pipe gets the whole reason."""
+    return cut(text, LONGEST_LINE) if say.console().is_terminal else text
 
 
 def _show_final(plan: RunPlan, took_s: float, codes: list[int]) -> int:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from enum import IntEnum
 
 from msgspec import Struct
 
 from hour24.ledger.record import Record
 from hour24.shipped import COMMAND
+from hour24.verdict import Outcome
 from hour24.watch import marker
 
 STARTED = tuple(COMMAND.split())
@@ -148,8 +150,14 @@ class Commands:
         return next((page["name"] for page in self.pages if _matches(page, cause)), "")
 
     def logs(self) -> Step:
-        """Return the step that reads the logs."""
-        return Step(text="Read the service's logs, starting one minute before the first failure")
+        """Return the step that reads the logs: from the first failure, or of the window."""
+        if any(each.outcome == Outcome.FAIL for each in self.record.criteria):
+            return Step(
+                text="Read the service's logs, starting one minute before the first failure"
+            )
+        window = self.record.window
+        start, end = (f"{at.astimezone(UTC):%H:%M}" for at in (window.start, window.end))
+        return Step(text=f"Read the service's logs from {start} to {end} UTC")
 
     def health(self) -> Step:
         """Return the step that queries the health endpoint by hand."""

@@ -41,6 +41,7 @@ from hour24.text import (
     one_line,
     parse_time,
     shorten,
+    shorten_ids,
 )
 from hour24.verdict import Outcome
 
@@ -122,7 +123,7 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "outcomes": [[row.outcome for row in many] for many in groups.values()],
         "says": page.decision_text(record),
         "decision": _decision(record),
-        "why": views.reasons(found),
+        "why": [*_alarm(record), *views.reasons(found, show)],
         "ending": views.ending_text(found, show),
         "changed": views.changed_text(record, before),
         "live": views.live_text(record, show),
@@ -150,6 +151,7 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "prints": _digests(shown),
         "next": _next(record, ledger),
         "open_before": _open_before(record, ledger),
+        "also_open": _also_open(record, ledger),
         "readiness": _readiness(record, ledger),
         "entry": _entry(record, ledger, path),
         "folder": _folder(record, ledger),
@@ -271,6 +273,15 @@ def _deadline(record: Record, ledger: Ledger | None, times: Times) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _alarm(record: Record) -> list[str]:
+    """Return why a person is called although nothing failed."""
+    decision = record.decision or {}
+    if record.outcome != Outcome.INCONCLUSIVE or decision.get("action") not in page.ALARMS:
+        return []
+    parts = (one_line(decision.get(name) or "", 300) for name in ("rule", "why"))
+    return [shorten_ids(": ".join(part for part in parts if part))]
+
+
 def _decision(record: Record) -> dict[str, Any] | None:
     """Return the decision with every part set, so that a template need not guess.
 
@@ -388,11 +399,35 @@ def _folder(record: Record, ledger: Ledger | None) -> str:
 
 
 def _open_before(record: Record, ledger: Ledger | None) -> list[str]:
-    """Return the findings of earlier hours that still block the launch."""
+    """Return the findings of earlier hours that still block the launch.
+
+    Those of a check that fails here as well stand at its own FAIL; see ``_also_open``.
+    """
     if ledger is None or record.hour == READY:
         return []
     before = [hour for hour in ledger.watch.hours if hour < record.hour]
-    return [line for _, line in grid.blocking(ledger, record.ended, max(before, default=-1))]
+    failing = {(j.id, j.subject) for j in record.criteria if j.outcome == Outcome.FAIL}
+    found = grid.blocking(ledger, record.ended, max(before, default=-1), failing)
+    return [line for _, line in found]
+
+
+def _also_open(record: Record, ledger: Ledger | None) -> dict[tuple[str, str], str]:
+    """Return the earlier hours at which a check that fails here is open as well."""
+    hours: dict[tuple[str, str], dict[Outcome, list[str]]] = {}
+    for each in _standings(record, ledger):
+        if each.hour < record.hour and each.is_open:
+            found = hours.setdefault((each.id, each.subject), {})
+            found.setdefault(each.outcome, []).append(str(each.hour))
+    return {
+        (j.id, j.subject): join_words(
+            [
+                f"{outcome} at hour{'s' if len(many) > 1 else ''} {join_words(many)}"
+                for outcome, many in hours[j.id, j.subject].items()
+            ]
+        )
+        for j in record.criteria
+        if j.outcome == Outcome.FAIL and (j.id, j.subject) in hours
+    }
 
 
 def _readiness(record: Record, ledger: Ledger | None) -> tuple[bool, list[str]] | None:

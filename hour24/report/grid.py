@@ -9,7 +9,7 @@ Rules of this module:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -190,7 +190,12 @@ def planned(records: Iterable[Record | None]) -> dict[str, tuple[int, ...]]:
     return ordered
 
 
-def blocking(ledger: Ledger, now: datetime, until: int = 10**6) -> list[tuple[Outcome, str]]:
+def blocking(
+    ledger: Ledger,
+    now: datetime,
+    until: int = 10**6,
+    without: Collection[tuple[str, str]] = (),
+) -> list[tuple[Outcome, str]]:
     """Return what blocks the launch: neither waived nor resolved, the FAILs first.
 
     A missed checkpoint is one line, and so is a criterion with the same reason at several hours
@@ -198,8 +203,13 @@ def blocking(ledger: Ledger, now: datetime, until: int = 10**6) -> list[tuple[Ou
 
     Args:
         until: the last hour that counts.
+        without: ids and subjects that are listed elsewhere.
     """
-    standings = [s for s in ledger.standings(now) if s.hour <= until]
+    standings = [
+        s
+        for s in ledger.standings(now)
+        if s.hour <= until and (s.code == "missed" or (s.id, s.subject) not in without)
+    ]
     missed: dict[int, int] = {}
     for s in standings:
         if s.code == "missed" and not s.waived_by and not s.settled_by:

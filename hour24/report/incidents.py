@@ -145,17 +145,26 @@ def _lasts(code: str) -> bool:
     return code not in CODES or CODES[code].settled_by != "evidence"
 
 
-def reasons(found: Sequence[Incident]) -> list[str]:
-    """Return the headlines for the first screen, the worst first, and how many more there are."""
+def reasons(found: Sequence[Incident], show: incidents.Clock) -> list[str]:
+    """Return the headlines for the first screen, the worst first, and how many more there are.
+
+    A headline without a number says since when.
+    """
     failed = [each for each in found if each.outcome == Outcome.FAIL]
     shown = failed or list(found)
     lines = [
-        f"{each.headline}; {each.share}" if each.share else each.headline
+        f"{each.headline}; {each.share}" if each.share else _dated(each, show)
         for each in shown[:MOST_WHY]
     ]
     if len(shown) > MOST_WHY:
         lines.append(f"And {plural(len(shown) - MOST_WHY, 'more incident')} below")
     return lines
+
+
+def _dated(found: Incident, show: incidents.Clock) -> str:
+    if any(letter.isdigit() for letter in found.headline) or found.began is None:
+        return found.headline
+    return f"{found.headline} since {show(found.began)}"
 
 
 def cards(

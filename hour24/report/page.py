@@ -50,6 +50,8 @@ SAYS = {
     "ALERT": "alert the team",
     "ROLL BACK": "roll back",
 }
+ALARMS = ("ALERT", "ROLL BACK")
+"""Decisions that call a person."""
 
 
 @lru_cache(maxsize=1)
