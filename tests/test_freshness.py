@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from hour24.asking.exchange import Reply
-from hour24.asking.freshness import cached_by
+from hour24.asking.freshness import Dates, cached_by
 from hour24.clock import SteppingClock
 from hour24.config import Health
 from hour24.evidence import Document, Probes, Question, Uptime
@@ -100,6 +101,73 @@ def test_a_service_that_was_asked_is_no_cache(name, value):
     assert cached_by({name.lower(): value}) == ""
 
 
+def dated(at: float) -> dict[str, str]:
+    return {"date": format_datetime(datetime.fromtimestamp(at, UTC), usegmt=True)}
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "step_s"),
+    [(0, 10.0), (7200, 10.0), (7200, 4.0), (-7200, 10.0), (86_400, 10.4), (59, 1.0)],
+)
+def test_a_clock_that_is_wrong_by_a_constant_is_no_stored_answer(offset_s, step_s):
+    """The first answer of such a clock is in doubt, and no other."""
+    dates = Dates()
+    found = [
+        dates.stored_since(dated(MINUTE + n * step_s - offset_s), at, at + 0.3)
+        for n in range(30)
+        for at in [MINUTE + n * step_s]
+    ]
+    assert not any(found[1:])
+    assert bool(found[0]) == (offset_s > 60)
+
+
+def test_two_instances_whose_clocks_differ_are_no_cache():
+    """Each is constant by itself."""
+    dates = Dates()
+    found = [
+        dates.stored_since(dated(at - (n % 2) * 3600), at, at + 0.1)
+        for n in range(40)
+        for at in [MINUTE + 10.0 * n]
+    ]
+    assert not any(found[2:])
+
+
+@pytest.mark.parametrize("lives_s", [300, 7200, 10**9])
+def test_a_date_that_stands_still_is_a_stored_answer(lives_s):
+    """Each answer of a copy but the one that filled the cache."""
+    dates = Dates()
+    for n in range(100):
+        at = MINUTE + 10.0 * n
+        made = at - (at - MINUTE) % lives_s
+        assert bool(dates.stored_since(dated(made), at, at + 0.1)) == (made != at), n
+
+
+def test_copies_of_several_caches_are_stored_answers():
+    """Each began at a time of its own, hours before the request."""
+    dates = Dates()
+    made = [MINUTE - 3600 - 977 * n for n in range(4)]
+    found = [
+        dates.stored_since(dated(made[n % 4]), MINUTE + 10.0 * n, MINUTE + 10.0 * n + 0.1)
+        for n in range(40)
+    ]
+    assert all(found)
+
+
+def test_answers_that_overlap_may_have_one_date():
+    """Slow answers to requests of the same second; and what is no date shows nothing."""
+    dates = Dates()
+    assert dates.stored_since(dated(MINUTE), MINUTE, MINUTE + 9.0) == ""
+    assert dates.stored_since(dated(MINUTE), MINUTE + 0.5, MINUTE + 9.5) == ""
+    for text in (
+        "",
+        "yesterday",
+        "Tue, 24 Nov 99999 06:00:00 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+    ):
+        for after in (60, 120):
+            assert dates.stored_since({"date": text}, MINUTE + after, MINUTE + after) == ""
+
+
 def asked(answer: Any) -> tuple[Document, Any]:
     with Server(answer) as server:
         at = Health(url=f"{server.url}/health", schema=SCHEMA, timestamp="", uptime="")
@@ -130,6 +198,34 @@ def test_the_service_s_own_answer_after_a_copy_counts():
         "200, from a cache (Age: 7200)",
         "200",
     ]
+
+
+def test_an_old_date_is_explained_by_a_second_request():
+    """A stored answer without another header is INCONCLUSIVE; a wrong clock is not."""
+    clock = SteppingClock(datetime.now(UTC))
+
+    def behind(request: Any) -> Answer:
+        return Answer(200, b'{"status":"ok"}', dated(clock.now().timestamp() - 7200))
+
+    stored = dated(clock.now().timestamp() - 7200)
+    for answer, outcome in (
+        (Answer(200, b'{"status":"ok"}', stored), Outcome.INCONCLUSIVE),
+        (Answer(200, b'{"status":"down"}', stored), Outcome.INCONCLUSIVE),
+        (behind, Outcome.PASS),
+    ):
+        with Server(answer) as server:
+            # no retry is configured: the request that explains a date is sent all the same
+            at = Health(
+                url=f"{server.url}/health", schema=SCHEMA, timestamp="", uptime="",
+                retry_after_s=5.0, give_up_after_s=1.0,
+            )  # fmt: skip
+            document = HealthSource(at, server.url, clock).document()
+            assert len(server.asked) == 2
+        verdict = AGREED.judge({"health": document})
+        assert verdict.outcome == outcome
+        if outcome == Outcome.INCONCLUSIVE:
+            assert verdict.code == "stale"
+            assert "Date: 7,20" in verdict.reason
 
 
 def test_a_cached_document_calls_no_database_up():
@@ -177,6 +273,27 @@ def test_a_probe_that_a_cache_answered_is_no_look(answer, status):
     line = minute_line(PLAN, MINUTE, Always(answer))
     assert line.statuses == {status: 6}
     assert (line.missed, line.failed, line.latency, line.uptimes) == ([*range(6)], {}, {}, [])
+
+
+def test_a_prober_takes_no_date_that_stands_still():
+    """A service that is dead behind a cache without a header; a wrong clock costs one slot."""
+
+    class Behind:
+        def __init__(self, stands: bool) -> None:
+            self._stands = stands
+
+        def reply(self, plan: Plan, at: float) -> Reply:
+            return reply(headers=dated(MINUTE - 600 if self._stands else at - 600))
+
+        def held(self, plan: Plan, minute: float) -> Any:
+            raise NotImplementedError
+
+    assert minute_line(PLAN, MINUTE, Behind(stands=True)).statuses == {"stale: Date": 6}
+    running = minute_line(PLAN, MINUTE, Behind(stands=False))
+    assert running.statuses == {"stale: Date": 1, "200": 5}
+    dates = Dates()
+    minute_line(PLAN, MINUTE - 60, Behind(stands=False), dates=dates)
+    assert minute_line(PLAN, MINUTE, Behind(stands=False), dates=dates).statuses == {"200": 6}
 
 
 def test_a_clock_that_differs_is_no_old_document():

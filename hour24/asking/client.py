@@ -361,7 +361,16 @@ class Asking:
         self.refuse(SourceMisread, f"expected 200, got {answer.status}{detail}")
 
     def _check_clock(self, answer: Answer) -> None:
-        if not self.client.same_clock or "Age" in answer.headers:
+        if not self.client.same_clock:
+            return
+        age = answer.headers.get("Age", "").strip()
+        if age:
+            if age.isascii() and age.isdigit() and int(age[:18]) > SKEW_S:
+                self.refuse(
+                    SourceMisread,
+                    f"a cache answered with a copy that is {int(age[:18]):,} s old, expected the "
+                    "present state: let requests with a token pass the cache",
+                )
             return
         try:
             theirs = parsedate_to_datetime(answer.headers.get("Date", ""))

@@ -21,13 +21,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from hour24.asking.exchange import Address, ConnectionPool, Exchange, Reply
+from hour24.asking.freshness import Dates
 from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock, WallClock, steady_s
 from hour24.config import Production
@@ -57,6 +58,7 @@ class _Target:
     next: int = 0
     paused_until: float = 0.0
     limited: int = 0
+    dates: Dates = field(default_factory=Dates)
 
 
 class Prober:
@@ -208,7 +210,7 @@ class Prober:
             self._asking += 1
         try:
             reply = receive()
-            result = read_reply(target.plan, reply, self._wall())
+            result = read_reply(target.plan, reply, self._wall(), target.dates)
             read_at = self._steady + steady_s() - (reply.took_ms - reply.late_ms) / 2000
             with self._lock:
                 if slot in tally.settled:

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from hour24 import histogram
 from hour24.asking.exchange import Reply
-from hour24.asking.freshness import header_of
+from hour24.asking.freshness import Dates, header_of
 from hour24.evidence import NOT_TAKEN, STALE
 from hour24.prober.plan import Plan
 from hour24.prober.rules import Runbook
@@ -100,11 +100,14 @@ class Result:
         return not self.answered or self.status[:1] == "5"
 
 
-def read_reply(plan: Plan, reply: Reply, at: float | None = None) -> Result:
+def read_reply(
+    plan: Plan, reply: Reply, at: float | None = None, dates: Dates | None = None
+) -> Result:
     """Returns the result of a reply: good, failed, limited, late.
 
     Args:
         at: time of the answer, epoch seconds; None: the age of its document is not judged.
+        dates: of earlier answers to this plan.
     """
     status = str(reply.status) if reply.status else reply.reason or "closed"
     late = reply.late_ms > plan.interval_s * 500
@@ -118,7 +121,8 @@ def read_reply(plan: Plan, reply: Reply, at: float | None = None) -> Result:
         return Result(status, status, late=late)
     if plan.health is None:
         return Result("", status, late=late)
-    document = read_health(plan.health, reply.data, reply.headers, at)
+    took_s = (reply.took_ms - reply.late_ms) / 1000
+    document = read_health(plan.health, reply.data, reply.headers, at, took_s=took_s, dates=dates)
     if document.stale:
         return Result("", STALE + header_of(document.stale), late=late, no_sample=True)
     if document.not_taken:
@@ -254,21 +258,24 @@ def minute_line(
     simulated: bool = False,
     vantage: str = "",
     results: list[tuple[float, Plan, Result]] | None = None,
+    dates: Dates | None = None,
 ) -> Minute:
     """Returns one probe's whole minute, with the transport's reply to each slot.
 
     Args:
         minute: its start, epoch seconds, a whole minute.
         results: if given, every result is added to it.
+        dates: of the plan's answers before this minute.
     """
     tally = Tally(plan, minute, simulated=simulated, vantage=vantage)
+    dates = dates or Dates()
     if plan.kind == "websocket":
         tally.hold(transport.held(plan, minute))
         return tally.line()
     for slot in range(tally.due):
         at = tally.at(slot)
         reply = transport.reply(plan, at)
-        result = read_reply(plan, reply, at + reply.took_ms / 1000)
+        result = read_reply(plan, reply, at + reply.took_ms / 1000, dates)
         tally.take(slot, reply, result)
         if results is not None:
             results.append((at, plan, result))
@@ -299,6 +306,7 @@ def simulate(
     batch: list[Minute] = []
     alarms: list[Alarm] = []
     runbook = Runbook(alarms.append, simulated=True)
+    dates = {plan.name: Dates() for plan in chosen}
     minute = window.start
     while minute < window.end:
         results: list[tuple[float, Plan, Result]] = []
@@ -310,6 +318,7 @@ def simulate(
                 simulated=True,
                 vantage=vantage,
                 results=results,
+                dates=dates[plan.name],
             )
             batch.append(line)
             yield line

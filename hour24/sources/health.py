@@ -7,7 +7,8 @@ Rules of this module:
 - An attempt fails without an answer, without a 2xx, or when the document does not match the
   agreed schema. A redirect is an answer and is not followed.
 - An answer from a cache does not come from the service: it is requested once more, then recorded
-  with the header that shows the cache.
+  with the header that shows the cache. An old ``Date`` is requested once more in any case: the
+  second answer shows whether it is a stored answer or a wrong clock.
 - JSON is read strictly, up to a megabyte: no NaN, nothing cut off, whatever its content type.
 - ``silent`` means that no attempt got any HTTP answer.
 """
@@ -16,14 +17,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import hour24
 from hour24.asking.exchange import LARGEST_BYTES, Address, Reply, ask
-from hour24.asking.freshness import NO_CACHE, cached_by
+from hour24.asking.freshness import NO_CACHE, Dates, cached_by, date_of
 from hour24.clock import Clock
 from hour24.config import Health
 from hour24.documents import DocumentError, differences, is_number, pointer_to, read_json, value_at
@@ -31,6 +31,8 @@ from hour24.evidence import Attempt, Document, Question
 from hour24.secrets import Secret
 from hour24.text import cut, parse_stated_time
 
+SECOND_DATE_S = 4.0
+"""Between an old ``Date`` and the request that explains it."""
 RETRY_S = 30.0
 """Between later attempts, so that a service that is starting is not hammered."""
 CONTROL_TIMEOUT_S = 10.0
@@ -78,15 +80,23 @@ def read_health(
     data: bytes,
     headers: Mapping[str, str] | None = None,
     at: float | None = None,
+    *,
+    took_s: float = 0.0,
+    dates: Dates | None = None,
 ) -> Reading:
     """Read an answer of the health endpoint and compare it with the agreed schema.
 
     Args:
         headers: the answer's, names in lower case.
         at: when it was received, epoch seconds; None: its timestamp is not compared.
+        took_s: how long before that it was requested.
+        dates: of earlier answers of this address; its own is added.
     """
     received = headers or {}
     cached = cached_by(received)
+    if dates is not None and at is not None:
+        stored = dates.stored_since(received, at - took_s, at)
+        cached = cached or stored
     refusal = why_unreadable(data, received)
     if refusal:
         return Reading(None, "", is_json=False, stale=cached, not_taken=refusal)
@@ -121,7 +131,7 @@ def _old(health: Health, body: Any, headers: Mapping[str, str], at: float | None
     made = parse_stated_time(value_at(body, health.timestamp, None)) if health.timestamp else None
     if made is None or at is None:
         return ""
-    date = _date(headers)
+    date = date_of(headers)
     clocks = [at] if date is None else [at, date.timestamp()]
     old = all(abs(each - made.timestamp()) > health.fresh_s for each in clocks)
     return "timestamp" if old else ""
@@ -161,13 +171,10 @@ class HealthSource:
         answered = False
         wait = health.retry_after_s
         copies = 0
+        dates = Dates()
         while True:
             reply = ask(health.url, self._headers(), health.timeout_s)
-            answer = (
-                read_health(health, reply.data, reply.headers)
-                if reply.status
-                else Reading(None, is_json=False)
-            )
+            answer = self._read(reply, at, dates) if reply.status else Reading(None, is_json=False)
             problem = describe_failure(reply) or answer.problem
             copies += bool(answer.stale)
             unusable = f"from a cache ({answer.stale})" if answer.stale else answer.not_taken
@@ -181,6 +188,10 @@ class HealthSource:
             )
             passed_s = (self.clock.now() - began).total_seconds()
             done = copies > 1 if answer.stale else not problem
+            if answer.stale.startswith("Date:") and copies == 1:
+                self.clock.sleep(SECOND_DATE_S)
+                at = self.clock.now()
+                continue
             if done or passed_s + wait > health.give_up_after_s:
                 break
             self.clock.sleep(wait)
@@ -197,6 +208,14 @@ class HealthSource:
             cached=answer.stale,
             not_taken=answer.not_taken,
         )
+
+    def _read(self, reply: Reply, sent: datetime, dates: Dates) -> Reading:
+        """Read an answer; its document's age is judged from the evidence, not here."""
+        took_s = reply.took_ms / 1000
+        received = sent.timestamp() + took_s
+        stored = dates.stored_since(reply.headers, sent.timestamp(), received)
+        answer = read_health(self.health, reply.data, reply.headers)
+        return replace(answer, stale=answer.stale or stored)
 
     def control(self) -> Document:
         """Ask the control address once; any HTTP answer shows that our network is up."""
@@ -243,7 +262,7 @@ class HealthSource:
             body=body,
             problem=problem,
             took_ms=round(reply.took_ms, 3),
-            server_date=_date(reply.headers),
+            server_date=date_of(reply.headers),
             silent=silent,
             cached=cached,
             not_taken=not_taken,
@@ -281,14 +300,6 @@ def _result(reply: Reply, problem: str) -> str:
         return describe_failure(reply)
     ok = 200 <= reply.status < 300
     return f"{reply.status}, {problem}" if ok and problem else str(reply.status)
-
-
-def _date(headers: Mapping[str, str]) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(headers.get("date", ""))
-        return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 _AGENT = f"hour24/{hour24.__version__}"
