@@ -29,6 +29,7 @@ from hour24.errors import (
     SourceFailed,
     SourceIncomplete,
     SourceLacks,
+    SourceLimited,
     SourceMisread,
     SourceRefused,
 )
@@ -54,6 +55,8 @@ SHORTEST_S = 30.0
 """A piece is not cut further than this."""
 LISTED_MOST = 100_000
 """Label sets of one list."""
+NO_TENANT = "no org id"
+"""What Mimir says to a request without X-Scope-OrgID."""
 PLAIN = shipped(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _CAPPED = shipped(
     r"too many samples|max-?samples|maxSamples|maxUnique|maxSeries|maxPoints|max_fetched|limit|"
@@ -114,13 +117,32 @@ class Engine:
         return headers
 
     def _answer(self, asking: Asking, path: str, params: Params, *, tries: int = 3) -> Answer:
-        return asking.answer(
-            f"/api/v1/{path}",
-            params,
-            right="the right to query",
-            headers=self._headers(asking.where),
-            tries=tries,
-        )
+        try:
+            return asking.answer(
+                f"/api/v1/{path}",
+                params,
+                right="the right to query",
+                headers=self._headers(asking.where),
+                tries=tries,
+            )
+        except SourceRefused as problem:
+            if self.at.tenant or NO_TENANT not in str(problem):
+                raise
+            asking.refuse(
+                SourceRefused,
+                f'expected a tenant, got none (it says: "{NO_TENANT}"); state [prometheus] tenant',
+            )
+
+    def _list(self, asking: Asking, path: str, match: str, window: Window) -> Any:
+        """Return a list about a selector. Raises: SourceIncomplete, when it is past a cap."""
+        params = [("match[]", match), *_ends(window), *WHOLE]
+        try:
+            answer = self._answer(asking, path, params)
+        except SourceError as problem:
+            if not _is_capped(problem):
+                raise
+            asking.refuse(SourceIncomplete, f"{_bare(problem, asking)}: a list past a cap")
+        return envelope.document_of(answer.data, asking.where)
 
     def check_clock(self, asking: Asking) -> None:
         """Raises: SourceMisread, where the engine's clock and ours differ."""
@@ -143,11 +165,8 @@ class Engine:
 
     def listed(self, asking: Asking, match: str, window: Window) -> list[dict[str, str]]:
         """Return the label sets that had samples around the window."""
-        params = [("match[]", match), *_ends(window), *WHOLE]
-        answer = self._answer(asking, "series", params)
-        found = read_answer(
-            envelope.document_of(answer.data, asking.where), list[dict[str, str]], asking.where
-        )
+        answer = self._list(asking, "series", match, window)
+        found = read_answer(answer, list[dict[str, str]], asking.where)
         if len(found) in (*envelope.SERIES_CAPS, LISTED_MOST):
             asking.refuse(
                 SourceIncomplete,
@@ -157,17 +176,16 @@ class Engine:
 
     def values(self, asking: Asking, label: str, match: str, window: Window) -> list[str]:
         """Return the values of a label that the window may have."""
-        params = [("match[]", match), *_ends(window), *WHOLE]
-        answer = self._answer(asking, f"label/{label}/values", params)
-        return read_answer(envelope.document_of(answer.data, asking.where), list[str], asking.where)
+        answer = self._list(asking, f"label/{label}/values", match, window)
+        return read_answer(answer, list[str], asking.where)
 
     def type_of(self, asking: Asking, metric: str) -> str:
-        """Return what the exporters say a metric is; empty if none says."""
+        """Return what the exporters say a metric is; empty if none says, or no one may ask."""
         try:
             answer = self._answer(asking, "metadata", [("metric", metric)], tries=1)
             found: Any = envelope.document_of(answer.data, asking.where)
             entries = read_answer(found or {}, dict[str, list[envelope.TypeOf]], asking.where)
-        except (SourceLacks, SourceMisread, SourceFailed):
+        except (SourceLacks, SourceMisread, SourceFailed, SourceRefused, SourceLimited):
             return ""
         kinds = {each.type for each in entries.get(metric, [])}
         return kinds.pop() if len(kinds) == 1 else ""
@@ -188,7 +206,7 @@ class Engine:
                 if length <= SHORTEST_S:
                     raise SourceIncomplete(
                         f"{asking.where}: a piece of {length:.0f} s is past a cap and cannot be "
-                        f"cut further: {str(problem).removeprefix(f'{asking.where}: ')}"
+                        f"cut further: {_bare(problem, asking)}"
                     ) from None
                 self.client.answered = True
                 length = max(SHORTEST_S, length / 4)
@@ -205,6 +223,11 @@ class Engine:
         params = [("query", f"{match}[{seconds}ms]"), ("time", f"{end:.3f}"), *WHOLE]
         answer = self._answer(asking, "query", params)
         return len(answer.data), envelope.matrix_of(answer.data, asking.where)
+
+
+def _bare(problem: SourceError, asking: Asking) -> str:
+    """Return what a problem says, without the name of the question."""
+    return str(problem).removeprefix(f"{asking.where}: ")
 
 
 def _is_capped(problem: SourceError) -> bool:

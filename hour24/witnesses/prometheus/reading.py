@@ -19,7 +19,14 @@ from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from hour24.asking.client import Asking
-from hour24.errors import NotProvided, SourceEmpty, SourceError, SourceIncomplete, SourceMisread
+from hour24.errors import (
+    NotProvided,
+    SourceEmpty,
+    SourceError,
+    SourceIncomplete,
+    SourceLacks,
+    SourceMisread,
+)
 from hour24.text import format_time, join_some, one_line, plural
 from hour24.watch import Window
 from hour24.witnesses.prometheus.counters import (
@@ -168,13 +175,18 @@ class Reader:
                 return Found(metric, chosen, series)
         tried = " or ".join(selector(n + suffix, self.at.labels, {}) for n in options(names))
         tenant = f" of tenant {self.at.tenant}" if self.at.tenant else ""
-        known = labels is None and self.engine.listed(
-            asking,
-            selector("", self.at.labels, {}),
-            Window(max(window.start, window.end - HOUR), window.end),
-        )
+        known = labels is None and self._knows_service(asking, window)
         kind = NotProvided if known else SourceEmpty
         raise kind(f"{asking.where}: expected series {tried}{tenant} in the window, got none")
+
+    def _knows_service(self, asking: Asking, window: Window) -> bool:
+        """Return whether the engine has any metric of the service."""
+        match = selector("", self.at.labels, {})
+        last = Window(max(window.start, window.end - HOUR), window.end)
+        try:
+            return bool(self.engine.listed(asking, match, last))
+        except SourceLacks:  # CloudWatch: a metric must be named
+            return False
 
     def _check_service(self, asking: Asking, metric: str, series: list[dict[str, str]]) -> None:
         for label in self.names.service.split(","):
