@@ -15,11 +15,14 @@ from hour24 import links
 from hour24.checkpoint.linking import links_of
 from hour24.config import Production, load
 from hour24.errors import ConfigurationError
+from hour24.incidents import Finding, Incident, State
 from hour24.ledger.record import Link, Record, canonical, from_content, parse
 from hour24.links import Links
+from hour24.playbook import ENTRIES
 from hour24.report import checkpoint
+from hour24.report import outside as outside_module
 from hour24.verdict import Outcome
-from tests.pages.sample import HOSTILE, Sample, changed, epoch, question
+from tests.pages.sample import HOSTILE, T0, Sample, changed, epoch, question
 from tests.test_config import shipped_with_values, written
 from tests.test_report_checkpoint import Elements
 
@@ -170,6 +173,37 @@ def test_without_a_runbook_elsewhere_the_page_has_the_entry_with_its_commands() 
     assert "A new or a critical error" in text
     entry = text[text.index("A new or a critical error") :]
     assert "hour24 rollback" not in entry[: entry.index("</section>")]
+
+
+@pytest.mark.parametrize("code", sorted({code for each in ENTRIES for code in each.codes}))
+def test_the_entry_of_each_code_has_commands_that_a_rehearsal_can_run(code: str) -> None:
+    """Its servers have stopped: doctor, rollback and curl would be refused or find nothing."""
+    found = Incident(
+        headline="",
+        outcome=Outcome.FAIL,
+        state=State.UNKNOWN,
+        findings=(
+            Finding(
+                hour=16,
+                id="DB-SIZE",
+                subject="",
+                outcome=Outcome.FAIL,
+                code=code,
+                reason="",
+                ended=T0,
+                judged=None,
+            ),
+        ),
+    )
+    plain = Sample(16).record()
+    rehearsed = Sample(16).record(rehearsal={"seed": 1, "faults": []}, target="rehearsal")
+    commands = outside_module.advice(found, plain, Path("my reports"))[0].commands
+    assert len(commands) == 3
+    assert not [each for each in commands if re.search(r"\b(WATCH|CRITERION|hourN)\b", each)]
+    reduced = outside_module.advice(found, rehearsed, Path("my reports"))[0].commands
+    assert not [each for each in reduced if re.search(r"doctor|rollback|curl", each)]
+    for each in (*commands, *reduced):
+        assert "curl" in each or "doctor" in each or "my reports" in each, each
 
 
 # --- from production.toml -------------------------------------------------------------------------

@@ -288,7 +288,7 @@ def test_figures_that_are_no_numbers_are_null() -> None:
         for j in sample.criteria()
     )
     whole = html(sample.record(kept))
-    assert "slope_mb_per_h null" in Elements(whole).text
+    assert "slope (MB/h) null" in Elements(whole).text
     assert not re.search(r'[ "]nan[ "%]', whole)
 
 

@@ -123,8 +123,12 @@ def _read_file(path: Path) -> dict[str, Any]:
             for name, value in tomllib.loads(path.read_bytes().decode("utf-8-sig")).items()
         }
     except FileNotFoundError:
-        problem = "expected a file, got nothing; copy the shipped production.toml, or try the "
-        problem += "embedded production with --target rehearsal"
+        problem = "expected a file, got nothing; "
+        if path.name == "rehearsal":
+            problem += "a rehearsal's production exists only while one of its checkpoints runs"
+        else:
+            problem += "copy the shipped production.toml, or try the embedded production with "
+            problem += "--target rehearsal"
     except IsADirectoryError:
         problem = "expected a file, got a folder"
     except OSError as error:

@@ -347,12 +347,16 @@ def _objective(objective: Mapping[str, Any] | None) -> str:
 
 
 def _digests(shown: Mapping[str, tuple[Exhibit, ...]]) -> dict[str, str]:
-    """Return anchor -> one digest over the digests of all its answers; empty if none has one."""
+    """Return anchor -> one digest over the digests of all its answers.
+
+    Empty if an answer has none: four endpoints that share one digest are not the same evidence.
+    """
     found = {}
     for where, several in shown.items():
         digests = [each.digest for each in several if each.digest]
         whole = "\n".join(digests).encode()
-        found[where] = hashlib.sha256(whole).hexdigest() if digests else ""
+        every = digests and len(digests) == len(several)
+        found[where] = hashlib.sha256(whole).hexdigest() if every else ""
     return found
 
 

@@ -148,7 +148,7 @@ def _filled(
             hour = 0 if "hour0" in words else record.hour
             again = page.command(record.target, record.watch, hour, reports)
             yield again.replace("--watch", "--follows") if "hour0" in words else again
-        elif "rollback" not in words or record.target_kind.lasting:
+        elif record.target_kind.lasting or not {"rollback", "doctor"} & set(words):
             name = words[len(COMMAND.split())]
             if name == "signoff":
                 folder = (reports or Path("reports")) / record.watch

@@ -79,6 +79,7 @@ def environment() -> Environment:
         short=_short,
         shorten=text.shorten,
         contact_link=contact_link,
+        figure_name=figure_name,
     )
     made.globals.update(COMMAND=COMMAND, WORDS=WORDS, GLYPHS=GLYPHS, Outcome=Outcome)
     return made
@@ -191,3 +192,37 @@ def contact_link(reach: str) -> Markup:
     if re.fullmatch(r"https://[^\s<>\"']+", plain):
         return Markup('<a href="{}" rel="noreferrer">{}</a>').format(plain, shown)
     return escape(shown)
+
+
+FIGURES = {
+    "aside": "known-normal, excluded",
+    "at_or_above": "at or above the target",
+    "exhausted_h": "hours to the limit at the lower bound",
+    "held": "checkpoints passed",
+    "hours_told": "hours reported",
+    "lower": "lower bound",
+    "n": "samples",
+    "n_baseline": "samples at hour 0",
+    "q": "quantile",
+    "settled": "resolved",
+    "slope": "rise an hour",
+    "told_by_platform": "reported by the platform",
+    "unsettled": "not resolved",
+    "upper": "upper bound",
+    "visible": "smallest that could be detected",
+}
+"""Figures of a verdict whose stored name does not say what they are."""
+_UNITS = {"s": "s", "ms": "ms", "mb": "MB", "h": "h", "bytes": "bytes"}
+
+
+def figure_name(name: str) -> str:
+    """Return the stored name of a figure as words, with its unit: ``longest gap (s)``."""
+    words = FIGURES.get(name, "")
+    if words:
+        return words
+    plain, _, per = text.one_line(name, 60).partition("_per_")
+    head, _, unit = plain.rpartition("_")
+    if head and unit in _UNITS:
+        every = f"/{per}" if per else ""
+        return f"{head.replace('_', ' ')} ({_UNITS[unit]}{every})"
+    return text.one_line(name, 60).replace("_", " ")

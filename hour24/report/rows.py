@@ -14,6 +14,7 @@ from markupsafe import Markup
 from msgspec import Struct, structs
 
 from hour24 import codes
+from hour24.evidence import Unanswered
 from hour24.ledger.record import Judged
 from hour24.report import charts, page
 from hour24.report.exhibits import Answers, anchor, is_answered, tries
@@ -163,21 +164,32 @@ def silent_sources(many: Iterable[Judged]) -> str:
     asked: dict[str, set[str]] = {}
     for judged in many:
         if judged.outcome == Outcome.INCONCLUSIVE and judged.code.startswith("source_"):
-            name = one_line(judged.reason.partition(":")[0], 40)
-            asked.setdefault(titles.get(name) or name, set()).add(judged.id)
+            for name in _silent(judged) or [one_line(judged.reason.partition(":")[0], 40)]:
+                asked.setdefault(titles.get(name) or name, set()).add(judged.id)
     ranked = sorted(asked.items(), key=lambda one: -len(one[1]))
     return join_words(
         [f"{name} ({plural(len(ids), 'criterion', 'criteria')})" for name, ids in ranked]
     )
 
 
+def _silent(judged: Judged) -> list[str]:
+    """Return the sources of its evidence that did not answer, each once."""
+    found = [
+        str((plain.get("question") or {}).get("source", ""))
+        for plain in judged.evidence.values()
+        if plain.get("kind") == "unanswered" and str(plain.get("code", "")).startswith("source_")
+    ]
+    return list(dict.fromkeys(filter(None, found)))
+
+
 def _unmeasured(judged: Judged, answers: Answers, marks: Marks, times: Times) -> Unmeasured:
     tried = [
         attempt
         for answer in answers.of(judged).values()
-        if not all(map(is_answered, answer.question.attempts))
+        if isinstance(answer, Unanswered) or not getattr(answer, "complete", True)
         for attempt in answer.question.attempts
     ]
+    tried.sort(key=lambda attempt: attempt.at)
     return Unmeasured(
         who=((anchor(judged), judged.id, judged.subject),),
         sentence=judged.sentence,
