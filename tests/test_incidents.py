@@ -174,6 +174,31 @@ def test_a_check_that_names_two_issues_says_that_it_may_be_two_incidents() -> No
     assert "reports 2 results as one" in found[0].doubt
 
 
+def test_sign_off_checks_that_only_count_earlier_checkpoints_are_one_incident_read_last() -> None:
+    counting = [
+        judged(name, "FAIL", "did_not_hold") for name in ("SIGNOFF-CRITICAL", "SIGNOFF-DATABASE")
+    ]
+    over = judged("HEALTH-ALWAYS", "FAIL", "health_failed", probes=probes(600, 1200))
+    found = of_record(record(*counting, over, hour=24))
+    assert names(found) == [["HEALTH-ALWAYS"], ["SIGNOFF-CRITICAL", "SIGNOFF-DATABASE"]]
+    assert found[1].headline == (
+        "Failed at earlier checkpoints: SIGNOFF-CRITICAL and SIGNOFF-DATABASE"
+    )
+    assert found[1].doubt
+
+
+def test_what_may_still_fail_is_read_before_what_is_over() -> None:
+    over = [
+        structs.replace(
+            judged("LATENCY-TARGET", "FAIL", "bad_status", probes=probes(600, 1200)), subject=name
+        )
+        for name in ("calls", "webhooks")
+    ]
+    found = of_record(record(*over, judged("DB-SIZE", "FAIL", "disk_full")))
+    assert [each.state for each in found] == [State.UNKNOWN, State.OVER]
+    assert [len(each.findings) for each in found] == [1, 2]
+
+
 def test_the_share_of_requests_is_that_of_the_platform() -> None:
     found = of_record(
         record(judged("ERRORS-RATE", "FAIL", "beyond_limit", platform=counted(1000, 105)))

@@ -21,7 +21,13 @@ from msgspec import Struct
 from hour24 import evidence as ev
 from hour24.codes import CODES
 from hour24.criteria import errors
-from hour24.incidents.grouping import Finding, Group, groups, is_cumulative
+from hour24.incidents.grouping import (
+    COUNTS_CHECKPOINTS,
+    Finding,
+    Group,
+    groups,
+    is_cumulative,
+)
 from hour24.incidents.signs import DATABASE, NOT_RUN, NOT_YET, OWN_NETWORK, PROBER, Signs
 from hour24.ledger.record import Judged, Record
 from hour24.ledger.standings import Standing
@@ -302,11 +308,20 @@ def _incidents(found: list[Finding], known: Sequence[Deploy], passed: Passed) ->
     def rank(each: Incident) -> tuple[object, ...]:
         waits = all(one.code in _WAITING for one in each.findings)
         began = each.began.timestamp() if each.began else 0.0
-        return (not each.is_open, each.outcome != Outcome.FAIL, waits, -len(each.findings), began)
+        return (
+            not each.is_open,
+            each.outcome != Outcome.FAIL,
+            waits,
+            all(one.code == COUNTS_CHECKPOINTS for one in each.findings),
+            _READ_FIRST.index(each.state),
+            -len(each.findings),
+            began,
+        )
 
     return sorted(incidents, key=rank)
 
 
+_READ_FIRST = (State.STILL, State.UNKNOWN, State.NOT_MEASURED, State.OVER)
 _WAITING = frozenset(name for name, one in CODES.items() if one.settled_by == "evidence")
 
 
@@ -444,6 +459,8 @@ def _headline(lead: Finding, signs: Signs, group: Group) -> str:
     if lead.code in ("bad_status", "health_failed") and ways:
         how = join_words([f"HTTP {way}" if way.isdigit() else way for way in sorted(ways)])
         return f"Requests failed: {how}"
+    if codes == {COUNTS_CHECKPOINTS} and len(group.findings) > 1:
+        return f"Failed at earlier checkpoints: {join_words([each.id for each in group.findings])}"
     if lead.code == "leak":
         rate = lead.judged.observed if lead.judged is not None else ""
         return f"Memory leak: {rate}" + "".join(

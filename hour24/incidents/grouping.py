@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -62,6 +63,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         return not self.waived_by and not self.settled_by
+
+
+COUNTS_CHECKPOINTS = "did_not_hold"
+"""The code of a sign-off check that counts checkpoints and has no times of its own."""
 
 
 class Why(Struct, frozen=True):
@@ -132,6 +137,14 @@ def groups(findings: Iterable[Finding]) -> list[Group]:
             earlier = _earlier(members, every, signs)
             if earlier is not None:
                 join(*earlier)
+    counted = [
+        members
+        for members in _members(len(every), find)
+        if all(every[n].code == COUNTS_CHECKPOINTS for n in members)
+    ]
+    for (one, *_), (other, *_) in pairwise(counted):
+        if every[one].hour == every[other].hour:
+            join(one, other, Why("each counts earlier checkpoints", certain=False))
     return [
         Group(
             findings=tuple(every[n] for n in members),
