@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 
+from hour24 import incidents
 from hour24.commands import say
 from hour24.commands.line import TIME, UNUSABLE, WHOLE_NUMBER, command
 from hour24.commands.watches import reports_option
 from hour24.criteria import CRITERIA, errors, process
 from hour24.errors import ConfigurationError, did_you_mean
+from hour24.incidents import Incident
 from hour24.ledger.book import Ledger
 from hour24.ledger.standings import outcome_of
 from hour24.rehearsal.faults import FAULTS, parse_faults
@@ -116,15 +118,23 @@ def _show(run: CheckpointRun, verbose: bool) -> None:
         f"  hour {run.hour:>2}  {record.outcome!s:<13} {tally}  ({format_duration(run.took_s)})",
         say.STYLES[record.outcome],
     )
-    for judged in record.criteria:
-        if judged.outcome not in (Outcome.PASS, Outcome.NOT_APPLICABLE):
-            name = f"{judged.id} {judged.subject}".strip()
-            text = f"           {judged.outcome!s:<13} {name}: {judged.reason}"
-            say.line(_fitted(text), say.STYLES[judged.outcome])
+    for found in incidents.of_record(record):
+        _show_incident(found)
     action = str((record.decision or {}).get("action", ""))
     if action not in ("", "PROCEED"):
         assert record.decision is not None
         say.line(_fitted(f"           {action}: {record.decision.get('rule', '')}"), "bold")
+
+
+def _show_incident(found: Incident) -> None:
+    """Show an incident; the reason if it is one check, else the names of its checks."""
+    first, *more = found.findings
+    if first.judged is not None and not more:
+        text = f"{first.name}: {first.judged.reason}"
+    else:
+        names = dict.fromkeys(each.id for each in found.findings)
+        text = f"{found.summary()}: {', '.join(names)}"
+    say.line(_fitted(f"           {found.outcome!s:<13} {text}"), say.STYLES[found.outcome])
 
 
 def _fitted(text: str) -> str:

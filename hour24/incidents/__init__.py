@@ -184,9 +184,10 @@ class Incident(Struct, frozen=True, kw_only=True):
     def summary(self, clock: Clock | None = None) -> str:
         """Return one line: headline, begin, end, share and checks."""
         show = clock or _utc
+        if self.state == State.NOT_MEASURED:
+            return self.headline
         parts = [f"began {show(self.began)}" if self.began else "", self.ending(show), self.share]
-        facts = ", ".join(part for part in (*parts, self.touched) if part)
-        return f"{self.headline} ({facts})"
+        return f"{self.headline} ({', '.join(part for part in (*parts, self.touched) if part)})"
 
 
 def _utc(at: datetime) -> str:
