@@ -63,6 +63,7 @@ RECORD = {
     "watch",
 }
 BOOK = RECORD | {
+    "ledger.advisory",
     "ledger.sharing",
     "classes",
     "criteria",
@@ -135,6 +136,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{f"witnesses.{name}": ASK | PORT | {"criteria"} for name in WITNESSES},
     "objectives": JUDGE,
     "ledger.canonical": {"errors"},
+    "ledger.advisory": {"ledger.record", "verdict"},
     "ledger.room": {"errors"},
     "ledger.journal": {"ledger.canonical", "ledger.room", "errors"},
     "ledger.record": RECORD,
@@ -265,6 +267,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint.terminal": {
         "checkpoint.attempt",
         "incidents",
+        "ledger.advisory",
         "ledger.record",
         "verdict",
         "watch",
@@ -384,6 +387,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "clock",
         "criteria",
         "errors",
+        "ledger.advisory",
         "ledger.book",
         "ledger.record",
         "ledger.standings",

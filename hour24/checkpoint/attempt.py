@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from hour24.config import Production
 from hour24.criteria import Criterion
 from hour24.ledger.book import Ledger
 from hour24.ledger.journal import Journal
-from hour24.ledger.record import Judged, Record
+from hour24.ledger.record import Advisory, Judged, Record
 from hour24.ledger.room import Room
 from hour24.secrets.redactor import Redactor
 from hour24.targets.context import Context
@@ -84,6 +85,31 @@ class Attempt:
     def addresses(self) -> Mapping[str, str]:
         """The addresses of production in this attempt."""
         return self.context.addresses
+
+    @cached_property
+    def advisory(self) -> dict[str, Advisory]:
+        """The advisory checks, which are in no sum: those of the watch's first record, if any."""
+        written = self.ledger.as_written()
+        return dict(written[0].advisory_plan) if written else self._stated_advisory()
+
+    def advisory_changes(self) -> Iterator[str]:
+        """Yields a note for each check that is advisory in production.toml alone, or no longer."""
+        stated = self._stated_advisory()
+        for name in sorted({*stated} ^ {*self.advisory}):
+            does = "still does not count" if name in self.advisory else "still counts"
+            expected, got = ("true", "false") if name in self.advisory else ("false", "true")
+            yield (
+                f"criteria.{name}.advisory: expected {expected} as when the watch began, "
+                f"got {got}: {name} {does}"
+            )
+
+    def _stated_advisory(self) -> dict[str, Advisory]:
+        """Returns the advisory checks of production.toml."""
+        return {
+            name: Advisory(hours=self.plan[name].hours, because=self.redactor.text(each.because))
+            for name, each in self.production.criteria.items()
+            if each.advisory and each.applies and name in self.plan
+        }
 
     @property
     def stem(self) -> str:

@@ -132,7 +132,11 @@ class KeepingRun(Run):
 
     def alarm(self) -> None:
         """Alert people to criteria that have failed, in one message; again only for others."""
-        failed = [each for each in self.judged if each.outcome == Outcome.FAIL]
+        failed = [
+            each
+            for each in self.judged
+            if each.outcome == Outcome.FAIL and each.id not in self.advisory
+        ]
         fresh = failed[self.alarmed :]
         if not fresh:
             return

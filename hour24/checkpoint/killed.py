@@ -10,7 +10,7 @@ import msgspec
 
 from hour24.errors import LedgerError
 from hour24.ledger.book import Ledger
-from hour24.ledger.record import Judged, Record, absent
+from hour24.ledger.record import Judged, Record, absent, split
 from hour24.verdict import worst
 
 
@@ -37,18 +37,19 @@ def finalise(
         if line.get("kind") == "judged"
     ]
     record = msgspec.convert(begin["record"], type=Record)
-    due = {each.id: each for each in record.criteria}
+    due = {each.id: each for each in record.verdicts}
     missing = [
         msgspec.structs.replace(
             due[name], subject=subject, code="interrupted", reason="the run was killed before it"
         )
         for name, subject in absent(due, judged, record.subjects)
     ]
-    everything = (*judged, *missing)
+    counted, apart = split((*judged, *missing), record.advisory_plan)
     whole = msgspec.structs.replace(
         record,
-        criteria=everything,
-        outcome=worst(each.outcome for each in everything),
+        criteria=counted,
+        advisory_checks=apart,
+        outcome=worst(each.outcome for each in counted),
         interrupted="the process was killed; rebuilt from its journal",
         notes=(*record.notes, f"rebuilt at {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"),
     )

@@ -25,7 +25,7 @@ from hour24.criteria import errors
 from hour24.criteria.judges import subjects
 from hour24.evidence import Listing, Unanswered, from_plain, spread, to_plain
 from hour24.ledger import moved
-from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage, absent
+from hour24.ledger.record import Judged, Prober, Record, Shown, Vantage, absent, split
 from hour24.verdict import Outcome, worst
 from hour24.versions import JUDGES
 from hour24.witnesses.port import Measure
@@ -53,6 +53,7 @@ def build_record(run: Attempt, interrupted: str = "") -> Record:
         )
     order = {name: position for position, name in enumerate(run.plan)}
     judged.sort(key=lambda each: (order.get(each.id, len(order)), each.subject))
+    counted, apart = split(judged, run.advisory)
     now = run.context.clock.now()
     service = run.production.service
     limits = config.limits_digest(run.production)
@@ -77,7 +78,7 @@ def build_record(run: Attempt, interrupted: str = "") -> Record:
         late_s=max(0.0, run.checkpoint.late_s(run.started)),
         early=run.started < run.checkpoint.due,
         window=run.checkpoint.window,
-        outcome=worst(each.outcome for each in judged),
+        outcome=worst(each.outcome for each in counted),
         limits=limits,
         watched=dict(run.addresses),
         launch_at=service.launch_at,
@@ -89,10 +90,14 @@ def build_record(run: Attempt, interrupted: str = "") -> Record:
             version=__version__,
             commit=_commit(),
         ),
-        plan={each.id: tuple(each.hours) for each in run.plan.values()},
-        criteria=tuple(judged),
+        plan={
+            each.id: tuple(each.hours) for each in run.plan.values() if each.id not in run.advisory
+        },
+        criteria=counted,
         shown=tuple(_shown_measurements(run, judged)),
-        advisory=tuple(_advisory(run, interrupted)),
+        advisory=tuple(_status_pages(run, interrupted)),
+        advisory_plan=dict(run.advisory),
+        advisory_checks=apart,
         prober=_prober(run, now),
         notes=tuple(run.redactor.text(each) for each in (*run.notes, *changed)),
         links=links_of(run.production, run.redactor.text),
@@ -111,6 +116,7 @@ def _change_notes(run: Attempt, limits: str, addresses: Mapping[str, str]) -> It
     """Yields a note for each change of production.toml since the watch began."""
     if limits != run.ledger.genesis.limits:
         yield "the limits in production.toml changed since the watch began"
+    yield from run.advisory_changes()
     before = moved.beginning(run.ledger) or addresses
     for line in moved.differences(before, addresses):
         yield f"an address changed since the watch began: {line}"
@@ -136,14 +142,14 @@ def _prober(run: Attempt, now: datetime) -> Prober:
     return Prober(running=running, files=files, last_line=last)
 
 
-def _advisory(run: Attempt, interrupted: str) -> list[dict[str, Any]]:
+def _status_pages(run: Attempt, interrupted: str) -> list[dict[str, Any]]:
     if run.lanes is None or not run.production.providing(Measure.INCIDENTS):
         return []
     if interrupted and not run.lanes.has_answer("status_pages"):
         return []  # an interrupted run must end soon
     try:
         answer = run.lanes.answer("status_pages")
-    except Exception as problem:  # noqa: BLE001  advisory: its bugs must not cost the record
+    except Exception as problem:  # noqa: BLE001  never judged: its bugs must not cost the record
         note = f"status pages: {type(problem).__name__}: {problem}"
         if note not in run.notes:
             run.notes.append(note)

@@ -18,12 +18,15 @@ from zoneinfo import ZoneInfo
 
 from hour24 import incidents
 from hour24.checkpoint.attempt import Attempt
+from hour24.ledger.advisory import advisory_word
 from hour24.ledger.record import Judged
 from hour24.shipped import COMMAND
 from hour24.text import LONGEST_TEXT, cut, escape_for_ci, format_lateness, format_percent, one_line
 from hour24.verdict import Outcome
 from hour24.watch import marker
 
+ADVISORY = "ADVISORY"
+"""Shown instead of the outcome of a check that does not count."""
 NARROWEST = 36
 MOST_SHOWN = 600
 """Approximate length of one text on a terminal: six lines if it is wide."""
@@ -36,16 +39,25 @@ COLOURS: dict[Outcome, dict[str, Any]] = {
 }
 
 
-def verdict_lines(judged: Judged, width: int, *, whole: bool = False) -> list[Line]:
-    """Returns outcome, id, observed value and limit of a criterion, with its reason unless PASS."""
+def verdict_lines(
+    judged: Judged, width: int, *, whole: bool = False, advisory: bool = False
+) -> list[Line]:
+    """Returns outcome, id, observed value and limit of a criterion, with its reason unless PASS.
+
+    An advisory check is neither green nor red.
+    """
     name = f"{judged.id} {judged.subject}".strip()
     against = one_line(judged.observed)
     if judged.limit:
         against = f"{against}  ({one_line(judged.limit)})" if against else one_line(judged.limit)
-    head = f"{judged.outcome!s:<14} {one_line(name):<28} {against}"
+    outcome = ADVISORY if advisory else str(judged.outcome)
+    head = (
+        f"{outcome:<14} {one_line(name):<28} {f'{advisory_word([judged])}: ' * advisory}{against}"
+    )
     room = max(60, width)
     shown = head if whole else cut(head, room)
-    lines: list[Line] = [(escape_for_ci(shown.rstrip()), COLOURS[judged.outcome])]
+    colour = {} if advisory else COLOURS[judged.outcome]
+    lines: list[Line] = [(escape_for_ci(shown.rstrip()), colour)]
     if judged.outcome != Outcome.PASS:
         code = f"{judged.code}: " if judged.code else ""
         lines += [(text, {}) for text in _wrap(f"{code}{judged.reason}", width, 15, whole)]
@@ -72,6 +84,12 @@ def closing_lines(run: Attempt, width: int, *, whole: bool = False) -> list[Line
         ),
         (f"  {due} criteria due, {judged} measured, {due - judged} not; verdicts: {counts}", {}),
     ]
+    for name, planned in record.advisory_plan.items():
+        many = [one for one in record.advisory_checks if one.id == name]
+        if not many:
+            continue
+        text = f"advisory, not counted: {name}: {advisory_word(many)} ({planned.because})"
+        lines += [(text, {}) for text in _wrap(text, width, 2, whole)]
     if run.context.opened and record.hour > 0:
         warning = (
             f"New watch {record.watch} opened without hour 0: comparisons with the baseline "

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from hour24 import incidents
+from hour24.ledger.advisory import advisory_word
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Judged, Record
 from hour24.text import one_line
@@ -68,6 +69,12 @@ def summary(record: Record, ledger: Ledger) -> str:
         *(f"- **{each.outcome}**: {_cell(each.summary())}" for each in incidents.of_record(record)),
         "",
         *_table(judged for judged in record.criteria if judged.outcome in _TO_READ),
+        "",
+        *(
+            f"- Advisory, not counted: {_cell(judged.id)}: {_cell(advisory_word([judged]))}: "
+            f"{_cell(judged.reason)}"
+            for judged in record.advisory_checks
+        ),
         "",
         "<details><summary>What passed or does not apply</summary>",
         "",

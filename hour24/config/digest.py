@@ -79,6 +79,9 @@ def limits(production: Production) -> dict[str, Any]:
         found["process"] = msgspec.to_builtins(production.process)
     for name in JUDGING:
         found[name] = msgspec.to_builtins(getattr(production, name))
+    for stated in found["criteria"].values():
+        if not stated["advisory"]:  # as for [process] above
+            del stated["advisory"]
     return found
 
 

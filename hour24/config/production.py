@@ -407,15 +407,22 @@ class Alerts(Struct, frozen=True, kw_only=True):
 
 
 class Applies(Struct, frozen=True, kw_only=True):
-    """``[criteria.ID]``: whether it applies; for a custom criterion, sentence and hours."""
+    """``[criteria.ID]``: whether it applies and counts; for a custom criterion, sentence, hours."""
 
     applies: Annotated[bool, Meta(description="false disables a criterion; it needs because.")] = (
         True
     )
+    advisory: Annotated[
+        bool,
+        Meta(
+            description="true: measured and shown apart, never counted; it needs because. Only "
+            "for the check of certificates and for your own, and fixed when the watch begins."
+        ),
+    ] = False
     because: Annotated[
         str,
         Meta(
-            description="Why it does not apply. Shown on every page.",
+            description="Why it does not apply, or does not count. Shown on every page.",
             title="a reason",
             pattern=r"\S",
         ),

@@ -23,7 +23,7 @@ from hour24 import links
 from hour24.config.form import nearest, wanted_at
 from hour24.config.placeholders import is_no_person, is_placeholder
 from hour24.config.problems import KeyPath, Problems, format_path, walk
-from hour24.criteria import CRITERIA
+from hour24.criteria import CRITERIA, MAY_BE_ADVISORY, known
 from hour24.documents import Schema
 from hour24.linear import PatternRefused, Stated
 from hour24.secrets.shapes import (
@@ -305,6 +305,8 @@ def _criteria(problems: Problems, data: dict[str, Any]) -> None:
             continue
         if stated.get("applies", True) is False and "because" not in stated:
             problems.add((*key_path, "because"), "expected why it does not apply, got nothing")
+        if stated.get("advisory", False):
+            _advisory_criterion(problems, name, stated)
         if name in CRITERIA:
             for key in ("sentence", "hours"):
                 if key in stated:
@@ -327,6 +329,20 @@ def _criteria(problems: Problems, data: dict[str, Any]) -> None:
                     (*key_path, "hours"),
                     f"expected hours out of {', '.join(map(str, planned))}, got {stray}",
                 )
+
+
+def _advisory_criterion(problems: Problems, name: str, stated: dict[str, Any]) -> None:
+    """Refuse a criterion that must count, or without a reason why it does not."""
+    key_path = ("criteria", name, "advisory")
+    if known(name) is not None and name not in MAY_BE_ADVISORY:
+        allowed = " or ".join((*MAY_BE_ADVISORY, "a criterion of your own"))
+        problems.add(
+            key_path, f"expected false, since only {allowed} may be advisory, got true for {name}"
+        )
+    elif stated.get("applies", True) is False:
+        problems.add(key_path, "expected false, since it does not apply, got true")
+    if "because" not in stated and stated.get("applies", True) is not False:
+        problems.add(("criteria", name, "because"), "expected why it does not count, got nothing")
 
 
 def _schedule(problems: Problems, data: dict[str, Any]) -> None:

@@ -27,7 +27,16 @@ from hour24.criteria import (
 )
 from hour24.criteria.criterion import Criterion, own_criterion
 
-__all__ = ["CRITERIA", "DAILY", "EIGHT", "Criterion", "due", "known", "own_criterion"]
+__all__ = [
+    "CRITERIA",
+    "DAILY",
+    "EIGHT",
+    "MAY_BE_ADVISORY",
+    "Criterion",
+    "due",
+    "known",
+    "own_criterion",
+]
 
 _OF_A_CHECKPOINT = (
     health,
@@ -46,6 +55,9 @@ CRITERIA = {one.id: one for group in _OF_A_CHECKPOINT for one in group.CRITERIA}
 _DAILY_ONLY = {one.id: one for one in daily.CRITERIA}
 EIGHT = tuple(one.id for one in signoff.CRITERIA)
 """Ids of the sign-off's criteria: only their verdicts may rest on the ledger alone."""
+
+MAY_BE_ADVISORY = (tls.EXPIRY.id,)
+"""Ids that production.toml may take out of the sum: the sign-off rests on none of them."""
 
 
 def _daily() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from hour24 import evidence
-from hour24.criteria import CRITERIA, DAILY, known
+from hour24.criteria import CRITERIA, DAILY, MAY_BE_ADVISORY, known
 from hour24.errors import LedgerError
 from hour24.ledger import chain, journal
 from hour24.ledger import record as record_form
@@ -98,8 +98,9 @@ def missing_verdicts(genesis: Genesis, records: Sequence[Record]) -> Iterator[st
     for record in records:
         planned = planned or record.subjects
         name = record_form.name_of(record.hour, record.attempt)
-        have = {judged.id for judged in record.criteria}
-        for criterion, hours in record.plan.items():
+        have = {judged.id for judged in record.verdicts}
+        plan = {**record.plan, **{n: one.hours for n, one in record.advisory_plan.items()}}
+        for criterion, hours in plan.items():
             if record.hour in hours and criterion not in have:
                 yield f"{name}: {criterion}: expected a verdict, got none"
         week = genesis.daily and record.hour > genesis.hours[1]
@@ -107,7 +108,7 @@ def missing_verdicts(genesis: Genesis, records: Sequence[Record]) -> Iterator[st
         for criterion in due:
             one = known(criterion)
             known_then = one is not None and one.since <= record.judges
-            if known_then and record.hour not in record.plan.get(criterion, ()):
+            if known_then and record.hour not in plan.get(criterion, ()):
                 yield f"{name}: plan: expected {criterion} at this hour, got none"
         yield from _missing_subjects(name, record, planned)
         outcome = worst(judged.outcome for judged in record.criteria)
@@ -151,6 +152,32 @@ def changed_limits(genesis: Genesis, records: Sequence[Record]) -> Iterator[str]
             )
     yield from _changed_objectives(records)
     yield from _inconsistently_disabled(records)
+    yield from _wrongly_advisory(records)
+
+
+def _wrongly_advisory(records: Sequence[Record]) -> Iterator[str]:
+    """Yield checks that may not be advisory, or are so in one record and not in another."""
+    first = min(records, key=lambda one: (one.ended, one.hour, one.attempt), default=None)
+    for record in records:
+        name = record_form.name_of(record.hour, record.attempt)
+        assert first is not None
+        if record.advisory_plan != first.advisory_plan:
+            before, now = (
+                ", ".join(sorted(one.advisory_plan)) or "none" for one in (first, record)
+            )
+            if before == now:
+                before, now = "their hours and reasons", "others"
+            file = record_form.name_of(first.hour, first.attempt)
+            yield f"{name}: advisory_plan: expected that of {file} ({before}), got {now}"
+        counted = {one.id for one in record.criteria} | {*record.plan}
+        apart = {one.id for one in record.advisory_checks} | {*record.advisory_plan}
+        for one in sorted(apart):
+            if known(one) is not None and one not in MAY_BE_ADVISORY:
+                yield f"{name}: {one}: expected it to count, got an advisory check"
+            elif one not in record.advisory_plan:
+                yield f"{name}: {one}: expected it among advisory_plan, got an unplanned verdict"
+            elif one in counted:
+                yield f"{name}: {one}: expected it to be advisory or to count, got both"
 
 
 def _inconsistently_disabled(records: Sequence[Record]) -> Iterator[str]:
@@ -158,7 +185,7 @@ def _inconsistently_disabled(records: Sequence[Record]) -> Iterator[str]:
     first: dict[str, tuple[str, bool]] = {}
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
-        for judged in record.criteria:
+        for judged in record.verdicts:
             out = judged.outcome == Outcome.NOT_APPLICABLE
             if not out and judged.objective is None:
                 continue
@@ -176,7 +203,7 @@ def _changed_objectives(records: Sequence[Record]) -> Iterator[str]:
         name = record_form.name_of(record.hour, record.attempt)
         when = "later" if record.hour else "at first"
         times: Counter[tuple[str, str]] = Counter()  # a custom criterion may judge several times
-        for judged in record.criteria:
+        for judged in record.verdicts:
             objective = judged.objective
             if objective is None:
                 continue
@@ -240,8 +267,9 @@ def _contradictions(entry: Entry, lines: Sequence[Mapping[str, Any]]) -> Iterato
         if begun and begun.get(what) != entry.content.get(what):
             yield f"{entry.file}: {what}: expected that of its journal ({expected}), got {got}"
     journalled = [line["judged"] for line in lines if line.get("kind") == "judged"]
-    criteria = record_form.with_evidence(entry.content, entry.file)["criteria"]
-    stored = [one for one in criteria if one.get("objective") or one in journalled]
+    content = record_form.with_evidence(entry.content, entry.file)
+    verdicts = [one for name in record_form.VERDICTS for one in content.get(name, ())]
+    stored = [one for one in verdicts if one.get("objective") or one in journalled]
     for one in journalled:
         if one not in stored:
             yield f"{entry.file}: {_label(one)}: expected the verdict of its journal, got another"
@@ -264,7 +292,7 @@ def untimely_evidence(ledger: Ledger, records: Sequence[Record]) -> Iterator[str
         whole = point.window if daily else point.since_t0
         spans = {"now": None, "since_t0": whole, "window": point.window}
         name = record_form.name_of(record.hour, record.attempt)
-        for judged in record.criteria:
+        for judged in record.verdicts:
             one = known(judged.id)
             if one is None:
                 continue  # a custom criterion

@@ -52,7 +52,7 @@ def differing(records: Sequence[Record]) -> Iterator[Difference]:
     """Yield every difference in these records, each with the rule that explains it."""
     for record in records:
         name = record_form.name_of(record.hour, record.attempt)
-        for judged in record.criteria:
+        for judged in record.verdicts:
             where = f"{name}: {judged.id} {judged.subject}".rstrip()
             of = str((judged.objective or {}).get("name"))
             found = [

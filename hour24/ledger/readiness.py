@@ -24,6 +24,7 @@ from msgspec import Struct, ValidationError
 from hour24.criteria import EIGHT, health, signoff
 from hour24.evidence import Probes, from_plain
 from hour24.ledger import moved
+from hour24.ledger.advisory import reported
 from hour24.ledger.book import Ledger
 from hour24.ledger.record import Record
 from hour24.ledger.standings import Standing
@@ -113,6 +114,9 @@ def summary(ledger: Ledger, now: datetime) -> dict[str, Any]:
         "left_out": sorted(
             {f"{s.id}: {s.reason}" for s in standings if s.outcome == Outcome.NOT_APPLICABLE}
         ),
+        "advisory": [
+            f"{one.id}: {one.last}; does not count: {one.because}" for one in reported(records)
+        ],
         "watched": newest.watched if newest is not None else {},
         "moved": [
             f"{one.file}: {line}: declared by {one.by}: {one.because}"

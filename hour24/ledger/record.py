@@ -14,7 +14,7 @@ Rules of this module:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,9 @@ from hour24.links import Links
 from hour24.verdict import Outcome, Scale
 from hour24.versions import FIRST_JUDGES, FORMAT
 from hour24.watch import Window
+
+VERDICTS = ("criteria", "advisory_checks")
+"""Members of a record that have verdicts."""
 
 
 class Link(Struct, frozen=True, kw_only=True):
@@ -76,6 +79,18 @@ class Judged(Struct, frozen=True, kw_only=True):
         return self.evidence.get(f"{name}{PROVIDER}{self.by}") or self.evidence.get(name)
 
 
+class Advisory(Struct, frozen=True, kw_only=True):
+    """An advisory check: measured and shown, and in no sum.
+
+    Args:
+        hours: at which it is due.
+        because: why it does not count, as production.toml stated when the watch began.
+    """
+
+    hours: tuple[int, ...]
+    because: str
+
+
 class Shown(Struct, frozen=True, kw_only=True):
     """A measurement that is shown but not judged at this hour."""
 
@@ -119,6 +134,8 @@ class Record(Struct, frozen=True, kw_only=True):
         subjects: the subjects of each due criterion that has several.
         plan: the hours of every criterion, custom ones included.
         advisory: what the vendors' status pages say; never judged.
+        advisory_plan: the advisory checks of the watch; ``plan`` has none of them.
+        advisory_checks: their verdicts at this hour; ``criteria`` and ``outcome`` have none.
         decision: what the runbook says to do now (``hour24.escalation``); none while undecided.
         links: the addresses that pages may link to; no evidence, and never judged.
         interrupted: what ended the run early; empty when nothing did.
@@ -151,6 +168,8 @@ class Record(Struct, frozen=True, kw_only=True):
     early: bool = False
     shown: tuple[Shown, ...] = ()
     advisory: tuple[dict[str, Any], ...] = ()
+    advisory_plan: dict[str, Advisory] = {}
+    advisory_checks: tuple[Judged, ...] = ()
     prober: Prober = Prober(running=False)
     decision: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
@@ -159,6 +178,11 @@ class Record(Struct, frozen=True, kw_only=True):
     version: int = FORMAT
     judges: int = FIRST_JUDGES
     kind: str = "checkpoint"
+
+    @property
+    def verdicts(self) -> tuple[Judged, ...]:
+        """Every verdict, those of advisory checks last."""
+        return (*self.criteria, *self.advisory_checks)
 
     @property
     def target_kind(self) -> Kind:
@@ -183,6 +207,17 @@ def absent(
             yield from ((name, each) for each in subjects.get(name, ()) if each not in have)
 
 
+def split(
+    judged: Iterable[Judged], advisory: Collection[str]
+) -> tuple[tuple[Judged, ...], tuple[Judged, ...]]:
+    """Return the verdicts that count, and those of advisory checks."""
+    every = tuple(judged)
+    return (
+        tuple(one for one in every if one.id not in advisory),
+        tuple(one for one in every if one.id in advisory),
+    )
+
+
 def name_of(hour: int, attempt: int) -> str:
     """Return the file name of an attempt: ``hour08.a1.json``."""
     return f"hour{hour:02d}.a{attempt}.json"
@@ -201,13 +236,19 @@ def canonical(record: Record) -> bytes:
 
 def _with_answers(record: Record) -> dict[str, Any]:
     """Return the content of a record, with each answer once."""
-    bare = tuple(msgspec.structs.replace(judged, evidence={}) for judged in record.criteria)
+    bare = {
+        name: tuple(msgspec.structs.replace(each, evidence={}) for each in getattr(record, name))
+        for name in VERDICTS
+    }
     content: dict[str, Any] = msgspec.to_builtins(
-        msgspec.structs.replace(record, criteria=bare), builtin_types=(datetime,)
+        msgspec.structs.replace(record, **bare), builtin_types=(datetime,)
     )
+    if not record.advisory_plan and not record.advisory_checks:
+        del content["advisory_plan"], content["advisory_checks"]
     positions: dict[str, int] = {}
     answers: list[dict[str, Any]] = []
-    for judged, plain in zip(record.criteria, content["criteria"], strict=True):
+    stored = [one for name in VERDICTS for one in content.get(name, ())]
+    for judged, plain in zip(record.verdicts, stored, strict=True):
         for name, answer in judged.evidence.items():
             key = json.dumps(answer, sort_keys=True, default=str)
             if key not in positions:
@@ -238,15 +279,19 @@ def with_evidence(content: dict[str, Any], where: str) -> dict[str, Any]:
             found[name] = answers[position]
         return found
 
-    criteria = [
-        {**one, "evidence": read(one["evidence"], f"criteria[{number}].evidence")}
-        for number, one in enumerate(content["criteria"])
-    ]
+    verdicts = {
+        name: [
+            {**one, "evidence": read(one["evidence"], f"{name}[{number}].evidence")}
+            for number, one in enumerate(content[name])
+        ]
+        for name in VERDICTS
+        if name in content
+    }
     if unused := set(range(len(answers))) - used:
         raise LedgerError(
             f"{where}: answers[{min(unused)}]: expected a criterion that rests on it, got none"
         )
-    return {**{k: v for k, v in content.items() if k != "answers"}, "criteria": criteria}
+    return {**{k: v for k, v in content.items() if k != "answers"}, **verdicts}
 
 
 def parse(data: bytes, where: str) -> Record:

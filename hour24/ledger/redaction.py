@@ -99,7 +99,10 @@ def _fixed_part(content: dict[str, Any], kind: str) -> Any:
     """Return the part of the content that must not change."""
     if kind != "checkpoint":
         return {**content, **dict.fromkeys(("by", "because", "problems", "says"))}
-    verdicts = [[one.get(name) for name in VERDICT] for one in content.get("criteria", ())]
+    verdicts = [
+        [[one.get(name) for name in VERDICT] for one in content.get(member, ())]
+        for member in record.VERDICTS
+    ]
     return [content.get(name) for name in RECORD], verdicts
 
 

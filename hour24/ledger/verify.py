@@ -41,7 +41,7 @@ from hour24.ledger.record import Record
 from hour24.shipped import COMMAND
 
 MOST_LISTED = 20
-LATER = ("watched", "moved")
+LATER = ("watched", "moved", "advisory")
 """Members that a sign-off of an older version lacks."""
 
 
@@ -77,7 +77,7 @@ def verify(folder: Path, head: str = "", signers: Path | None = None) -> tuple[F
     except LedgerError as problem:
         return (Finding(what="readable", ok=False, says=str(problem)),)
     records = ledger.records()
-    verdicts = sum(len(record.criteria) for record in records)
+    verdicts = sum(len(record.verdicts) for record in records)
     differences = list(differing(records))
     changed = [one for one in differences if one.rule]
     signoff = list(_signoff(ledger, entries, signers))

@@ -6,6 +6,7 @@ Rules of this module:
 - Nothing is added to a ledger that is signed off.
 - Nothing is waived in advance: a waiver names the open outcomes of its time and covers no other; it
   is refused when there is none.
+- An advisory check needs no waiver.
 - The eight sign-off criteria cannot be waived, only the criteria they depend on.
 - A class is a pattern; it is compiled before it is written.
 """
@@ -283,6 +284,11 @@ def _refuse_criterion(ledger: Ledger, criterion: str, hour: int | None) -> str:
     for record in ledger.records():
         for name, hours in record.plan.items():
             plan.setdefault(name, set()).update(hours)
+    if any(criterion in record.advisory_plan for record in ledger.records()):
+        return (
+            f"{criterion}: expected a criterion that counts, got an advisory one, which blocks "
+            "nothing and needs no waiver"
+        )
     if criterion not in plan:
         hint = did_you_mean(criterion, plan)
         return f"criterion: expected one of the watch's, got {criterion!r}{hint}"

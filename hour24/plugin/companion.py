@@ -45,6 +45,7 @@ class Companion:
         from hour24.report import companion
 
         judged = getattr(report, "judged", [])
-        if judged:
+        advisory = getattr(report, "advisory", False)
+        if judged and not advisory:
             self._rows[report.nodeid] = judged
-        companion.row(judged, cells)
+        companion.row(judged, cells, advisory=advisory)

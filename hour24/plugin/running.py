@@ -24,10 +24,12 @@ from typing import Any
 import pytest
 
 from hour24.checkpoint.terminal import (
+    ADVISORY,
     closing_lines,
     verdict_lines,
 )
 from hour24.errors import LedgerError
+from hour24.ledger.advisory import advisory_word
 from hour24.pipe import Pipe
 from hour24.plugin.compatibility import split_repeats
 from hour24.plugin.exits import EXIT, EXIT_HARD_LIMIT, EXIT_NOT_WRITTEN
@@ -182,12 +184,22 @@ class CheckpointPlugin:
         if trouble is not None:
             verdicts.append(self.run.without_verdict(criterion_of(item), *trouble))
         outcome = worst(judged.outcome for judged in verdicts)
-        report.__dict__.update(judged=verdicts, verdict=str(outcome))
+        advisory = verdicts[0].id in self.run.advisory
+        report.__dict__.update(
+            judged=verdicts, verdict=ADVISORY if advisory else str(outcome), advisory=advisory
+        )
         unkept = [one.id for one in verdicts if one in self.run.unjournalled]
         if unkept:
             report.outcome, report.longrepr = "failed", f"{unkept[0]} is not in the journal"
             return
-        if outcome == Outcome.PASS:
+        if advisory:  # neither passed nor failed: pytest and other plugins count it as skipped
+            report.outcome = "skipped"
+            report.longrepr = (
+                str(item.path),
+                0,
+                f"advisory, not counted: {advisory_word(verdicts)}: {verdicts[0].reason}",
+            )
+        elif outcome == Outcome.PASS:
             report.outcome, report.longrepr = "passed", None
         elif outcome == Outcome.NOT_APPLICABLE:
             report.outcome = "skipped"
@@ -234,7 +246,10 @@ class CheckpointPlugin:
                 terminal.write_line(f"{name}: not shown, as it is not in the journal", yellow=True)
                 continue
             for text, markup in verdict_lines(
-                judged, terminal._tw.fullwidth, whole=not terminal.isatty
+                judged,
+                terminal._tw.fullwidth,
+                whole=not terminal.isatty,
+                advisory=report.advisory,
             ):
                 terminal.write_line(text, **markup)
         if "harness_error" in {judged.code for judged in report.judged}:

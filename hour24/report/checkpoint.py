@@ -18,11 +18,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from hour24 import codes
 from hour24.incidents import of_record
 from hour24.ledger import moved
+from hour24.ledger.advisory import reported
 from hour24.ledger.chain import FILES
 from hour24.ledger.launch import Launch, launch
 from hour24.ledger.record import Judged, Record
@@ -82,8 +84,8 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
     """Return the page of one checkpoint as HTML."""
     times = Times(record.zone, record.t0, max(record.due, record.ended))
     grouped = page.by_criterion(record.criteria)
-    answers = Answers(record.criteria)
-    shown = dict(zip(map(anchor, record.criteria), exhibits(answers, times), strict=True))
+    answers = Answers(record.verdicts)
+    shown = dict(zip(map(anchor, record.verdicts), exhibits(answers, times), strict=True))
     marks = _ledger_marks(record, ledger)
     hour0 = _hour0(record, ledger)
     rows = {name: row_of(many, answers, marks, hour0) for name, many in grouped.items()}
@@ -147,6 +149,8 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "undrawn": undrawn,
         "evidence": [(j, shown[anchor(j)]) for j in record.criteria if _to_read(j)],
         "evidence_passed": [(j, shown[anchor(j)]) for j in record.criteria if not _to_read(j)],
+        "advisory_checks": reported([msgspec.structs.replace(record, early=False)]),
+        "evidence_advisory": [(j, shown[anchor(j)]) for j in record.advisory_checks],
         "lead": _lead(cards),
         "prints": _digests(shown),
         "next": _next(record, ledger),
@@ -159,7 +163,7 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         "probe_command": page.probe_command(
             record.target, record.watch, ledger.folder.parent if ledger else None
         ),
-        "advisory": exhibits(Answers([_advisory(record)]), times)[0],
+        "status_pages": exhibits(Answers([_status_pages(record)]), times)[0],
         "span": format_duration,
         "lateness": format_lateness,
         "took_s": (record.ended - record.started).total_seconds(),
@@ -466,14 +470,14 @@ def _entry(record: Record, ledger: Ledger | None, path: Path) -> dict[str, Any]:
     }
 
 
-def _advisory(record: Record) -> Judged:
+def _status_pages(record: Record) -> Judged:
     """Return the vendors' status pages in the form that exhibits are made of; never judged."""
     pages: dict[str, Any] = {}
     for n, plain in enumerate(record.advisory, 1):
         name = str((plain.get("question") or {}).get("source", "page"))
         pages[f"{name}, {n}" if name in pages else name] = plain
     return Judged(
-        id="advisory",
+        id="status-pages",
         sentence="",
         group="",
         outcome=Outcome.NOT_APPLICABLE,

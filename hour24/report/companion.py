@@ -17,6 +17,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hour24.ledger.advisory import advisory_word
 from hour24.ledger.record import Judged, Record
 from hour24.report.page import WORDS, outcome_of, tally
 from hour24.text import keep_units, one_line, shorten
@@ -63,16 +64,24 @@ def header(cells: list[str]) -> None:
     cells[3:3] = [f'<th scope="col">{name}</th>' for name in _HEAD]
 
 
-def row(judged: Sequence[Judged], cells: list[str]) -> None:
-    """Add our cells to a row; ``judged``: the verdicts of its test, empty for a bare phase."""
+def row(judged: Sequence[Judged], cells: list[str], *, advisory: bool = False) -> None:
+    """Add our cells to a row.
+
+    Args:
+        judged: the verdicts of its test, empty for a bare phase.
+        advisory: whether they are in no sum.
+    """
     if not judged:
         cells.insert(1, '<td class="col-verdict"></td>')
         cells[0] = cells[0].replace("<td ", "<td hidden ", 1)
         cells[3:3] = ["<td></td>"] * len(_HEAD)
         return
     outcome = outcome_of(judged)
-    cells[0] = f'<td hidden class="col-result">{_RESULT[outcome]}</td>'
-    cells.insert(1, f'<td class="col-verdict" style="{_STYLE[outcome]}">{WORDS[outcome]}</td>')
+    result = _RESULT[Outcome.NOT_APPLICABLE if advisory else outcome]
+    cells[0] = f'<td hidden class="col-result">{result}</td>'
+    style = _STYLE[Outcome.NOT_APPLICABLE if advisory else outcome]
+    text = f"ADVISORY: {advisory_word(judged)}" if advisory else WORDS[outcome]
+    cells.insert(1, str(Markup('<td class="col-verdict" style="{}">{}</td>').format(style, text)))
     named = Markup("<td>{}</td>").format(one_line(judged[0].id, 60))
     cells[3:3] = [str(named), *(_cell(judged, name) for name in ("observed", "limit", "reason"))]
 
@@ -115,7 +124,12 @@ def summary(record: Record) -> str:
             '<p style="background:#5b2a86;color:#fff;padding:8px"><b>REHEARSAL</b>, {}; it says '
             "nothing about any real service, and it cannot be signed off</p>"
         ).format(record.target_kind.about)
-    rows = Markup("").join(_row(judged) for judged in record.criteria)
+    rows = Markup("").join(
+        (
+            *(_row(judged) for judged in record.criteria),
+            *(_row(judged, advisory=True) for judged in record.advisory_checks),
+        )
+    )
     return str(
         Markup(
             '{}{}<p style="color:#222"><b>{} at hour {}</b> of {}: {}. The record to keep is '
@@ -139,8 +153,10 @@ def summary(record: Record) -> str:
     )
 
 
-def _row(judged: Judged) -> Markup:
-    verdict = Markup('<td style="{}">{}</td>').format(_STYLE[judged.outcome], WORDS[judged.outcome])
+def _row(judged: Judged, *, advisory: bool = False) -> Markup:
+    style = _STYLE[Outcome.NOT_APPLICABLE if advisory else judged.outcome]
+    text = f"ADVISORY: {advisory_word([judged])}" if advisory else WORDS[judged.outcome]
+    verdict = Markup('<td style="{}">{}</td>').format(style, text)
     cells = Markup("").join(
         Markup("<td>{}</td>").format(keep_units(text))
         for text in (

@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from hour24.incidents import Incident, of_watch
 from hour24.ledger import moved
+from hour24.ledger.advisory import reported
 from hour24.ledger.chain import FILES
 from hour24.ledger.record import Record
 from hour24.report import grid, page, timeline, trends
@@ -103,6 +104,7 @@ def text(ledger: Ledger, now: datetime | None = None) -> str:
         "timeline": drawn,
         "timeline_svg": timeline.draw(ledger, drawn) if drawn else "",
         "waived": _waived(ledger, at),
+        "advisory_checks": reported(records),
         "moved": moved.changes(ledger),
         "limited": [r for r in records if r.limits != genesis.limits],
         "changes": _changes(ledger),

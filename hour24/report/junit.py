@@ -4,6 +4,7 @@ Rules of this module:
 
 - FAIL is ``<failure>``, INCONCLUSIVE ``<error type="inconclusive.CODE">``, NOT_APPLICABLE
   ``<skipped>``: a reader without a third verdict sees a problem, never green.
+- An advisory check is ``<skipped type="advisory">`` whatever it found.
 - Properties are at the suite: junit-10.xsd does not allow them within a test case.
 - Characters that XML does not allow are shown as signs.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from hour24 import evidence as ev
+from hour24.ledger.advisory import advisory_word
 from hour24.ledger.record import Judged, Record
 from hour24.report import page
 from hour24.report.exhibits import read, tries
@@ -37,16 +39,16 @@ def write(record: Record, path: Path) -> None:
 def text(record: Record) -> str:
     """Return the XML of one checkpoint."""
     suites = ET.Element("testsuites")
-    many = record.criteria
+    many, apart = record.criteria, record.advisory_checks
     suite = ET.SubElement(
         suites,
         "testsuite",
         name=one_line(f"hour24.{record.watch}.hour{record.hour:02d}", 200),
-        tests=str(len(many)),
+        tests=str(len(many) + len(apart)),
         failures=str(_count(many, Outcome.FAIL)),
         errors=str(_count(many, Outcome.INCONCLUSIVE)),
-        skipped=str(_count(many, Outcome.NOT_APPLICABLE)),
-        time=_seconds(sum(judged.took_s for judged in many)),
+        skipped=str(_count(many, Outcome.NOT_APPLICABLE) + len(apart)),
+        time=_seconds(sum(judged.took_s for judged in record.verdicts)),
         timestamp=record.started.isoformat(timespec="seconds"),
         hostname=one_line(record.vantage.host, 120),
     )
@@ -55,6 +57,8 @@ def text(record: Record) -> str:
         ET.SubElement(properties, "property", name=name, value=visible(value, 1000))
     for judged in many:
         _case(suite, judged)
+    for judged in apart:
+        _case(suite, judged, advisory=True)
     ET.indent(suites)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(suites, "unicode") + "\n"
 
@@ -92,7 +96,7 @@ def _properties(record: Record) -> list[tuple[str, str]]:
     return properties
 
 
-def _case(suite: ET.Element, judged: Judged) -> None:
+def _case(suite: ET.Element, judged: Judged, *, advisory: bool = False) -> None:
     name = f"{judged.id}[{judged.subject}]" if judged.subject else judged.id
     case = ET.SubElement(
         suite,
@@ -101,7 +105,11 @@ def _case(suite: ET.Element, judged: Judged) -> None:
         name=one_line(name, 160),
         time=_seconds(judged.took_s),
     )
-    if judged.outcome in _CHILD:
+    if advisory:
+        text = f"{advisory_word([judged])}: {judged.reason}"
+        child = ET.SubElement(case, "skipped", type="advisory", message=one_line(text, 600))
+        child.text = visible(text)
+    elif judged.outcome in _CHILD:
         tag, kind = _CHILD[judged.outcome]
         code = one_line(judged.code, 60)
         child = ET.SubElement(

@@ -23,6 +23,7 @@ from hour24 import evidence as ev
 from hour24.criteria import CRITERIA, EIGHT, database, errors, latency
 from hour24.incidents import of_watch
 from hour24.ledger import moved
+from hour24.ledger.advisory import reported
 from hour24.ledger.record import Judged, Record
 from hour24.report import charts, coverage, grid, index, page, trends
 from hour24.report.coverage import Coverage
@@ -105,6 +106,7 @@ def text(ledger: Ledger, now: datetime, missing: Sequence[str] = ()) -> str:
         "missing": _shown(ledger, now, missing),
         "most_missing": MOST_MISSING,
         "eight": _eight(ledger, standings),
+        "advisory_checks": reported(ledger.records()),
         "waivers": index.waiver_views([e for e in entries if e.kind == "waive"], now, times),
         "classes": [index.describe(e) for e in entries if e.kind == "classify"],
         "heads": grid.heads(ledger, now),

@@ -158,9 +158,10 @@ def all_criteria(production: Production, ledger: Ledger) -> dict[str, Criterion]
         if name not in plan and stated.sentence:
             plan[name] = own_criterion(name, stated.sentence, stated.hours)
     for record in ledger.records():
-        for name, hours in record.plan.items():
+        apart = {name: one.hours for name, one in record.advisory_plan.items()}
+        for name, hours in {**record.plan, **apart}.items():
             if name not in plan:
-                sentence = next((e.sentence for e in record.criteria if e.id == name), name)
+                sentence = next((e.sentence for e in record.verdicts if e.id == name), name)
                 plan[name] = own_criterion(name, sentence, hours)
     return plan
 

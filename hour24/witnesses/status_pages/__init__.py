@@ -1,4 +1,4 @@
-"""The status pages of vendors: advisory, never judged."""
+"""The status pages of vendors: shown, never judged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StatusPage(Struct, frozen=True, kw_only=True):
 WITNESS = Witness(
     section="status_pages",
     title="the status pages",
-    about="A vendor's status page: advisory, never a verdict.",
+    about="A vendor's status page: shown, never a verdict.",
     at=StatusPage,
     source="hour24.witnesses.status_pages.source:StatusPages",
     measures={Measure.INCIDENTS: ""},
