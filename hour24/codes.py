@@ -195,6 +195,10 @@ CODES: dict[str, Code] = {
         "Read the evidence on the page, then run the checkpoint again.",
         again=True,
     ),
+    "source_clock": _open(
+        "The clock of this machine and that of a source differ, so their windows differ too.",
+        "Compare both with the time, correct the wrong one, then run the checkpoint again.",
+    ),
     "source_incomplete": _open(
         "The source's answer is incomplete.",
         "Run the checkpoint again.",

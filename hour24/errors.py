@@ -98,6 +98,12 @@ class SourceMisread(SourceError):
     code = "source_misread"
 
 
+class SourceClock(SourceMisread):
+    """Its clock and ours differ, so that its windows are not ours."""
+
+    code = "source_clock"
+
+
 class SourceIncomplete(SourceError):
     """Only part of the answer arrived: a later page failed, or the page cap was reached."""
 

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hour24.linear import shipped
 from hour24.lines.visible import without_remnants
@@ -205,6 +206,14 @@ def format_clock(at: float) -> str:
     """Return epoch seconds as ``06:00 UTC``."""
     found = parse_time(at)
     return NOT_A_NUMBER if found is None else f"{found:%H:%M} UTC"
+
+
+def format_local(time: datetime, zone: str) -> str:
+    """Return ``2026-12-01 09:00 Europe/Berlin``, with the offset where the clock shows it twice."""
+    here = time.astimezone(ZoneInfo(zone))
+    twice = here.utcoffset() != here.replace(fold=1 - here.fold).utcoffset()
+    offset = f" UTC{here.isoformat()[-6:]}" if twice else ""
+    return f"{here:%Y-%m-%d %H:%M}{offset} {zone}"
 
 
 def in_window(window: Window | None) -> str:

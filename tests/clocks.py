@@ -44,6 +44,7 @@ class Clocked:
 
     Args:
         folder: for its reports.
+        t0: when its watch begins.
         own: the text of a file of custom criteria, next to those of the clone.
     """
 
@@ -54,9 +55,11 @@ class Clocked:
         faults: Sequence[str] = (),
         *,
         own: str = "",
+        t0: datetime = T0,
         **environ: str,
     ) -> None:
         self.served = served
+        self.t0 = t0
         self.faults = tuple(faults)
         self.reports = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,8 +95,8 @@ class Clocked:
 
     def open(self) -> None:
         """Open the watch, as a prober that is started ahead of hour 0 does."""
-        command = [*self._options(), f"--t0={T0.isoformat()}"]
-        prober = self.start(command, offset(T0 - timedelta(minutes=59)))
+        command = [*self._options(), f"--t0={self.t0.isoformat()}"]
+        prober = self.start(command, offset(self.t0 - timedelta(minutes=59)))
         self.until(prober, lambda: (self.reports / "w" / "watch.json").exists())
         self.stop(prober)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from hour24.commands import say
+from hour24.ledger import waivers
+from hour24.ledger.verify import verify
+from hour24.rehearsal.client import Rehearsal
 from hour24.report.times import Times
+from hour24.text import format_local
 from hour24.watch import Watch
+from tests.clocks import Clocked
 
 ZONE = "Europe/Berlin"
 NIGHTS = {
@@ -48,4 +53,74 @@ def test_each_due_time_is_another_one_on_the_page(t0: datetime) -> None:
 def test_the_terminal_says_the_time_as_people_there_read_it(t0: datetime, shown: str) -> None:
     """Sixteen hours after 13:00 is six in spring; after 14:00, five in autumn."""
     due = Watch(name="w", t0=t0, zone=ZONE).checkpoint(16).due
-    assert say.local(due, ZONE).endswith(f"{shown} {ZONE}")
+    assert format_local(due, ZONE).endswith(f"{shown} {ZONE}")
+
+
+def test_a_time_that_the_clock_shows_twice_has_its_offset() -> None:
+    """Once a year, for an hour each; no other time has it."""
+    hours = [NIGHTS["an hour comes twice"] + timedelta(hours=n) for n in range(11, 15)]
+    assert [format_local(each, ZONE) for each in hours] == [
+        "2026-10-25 01:00 Europe/Berlin",
+        "2026-10-25 02:00 UTC+02:00 Europe/Berlin",
+        "2026-10-25 02:00 UTC+01:00 Europe/Berlin",
+        "2026-10-25 03:00 Europe/Berlin",
+    ]
+    spring = NIGHTS["an hour is left out"] + timedelta(hours=13)
+    assert format_local(spring, ZONE) == "2026-03-29 03:00 Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("day", "ends"),
+    [("2026-03-29", "2026-03-29T22:00Z"), ("2026-10-25", "2026-10-25T23:00Z")],
+)
+def test_the_day_of_a_waiver_ends_at_midnight_there(day: str, ends: str) -> None:
+    """After 23 hours, or after 25."""
+    end, problem = waivers._end(day, ZONE, datetime(2026, 3, 1, tzinfo=UTC))
+    assert problem == ""
+    assert end is not None
+    assert f"{end.astimezone(UTC):%Y-%m-%dT%H:%MZ}" == ends
+
+
+# --- a watch by real processes ------------------------------------------------------------------
+
+NEXT = {
+    "an hour is left out": {
+        8: "hour 12, due 2026-03-29 01:00 Europe/Berlin",
+        12: "hour 16, due 2026-03-29 06:00 Europe/Berlin",
+    },
+    "an hour comes twice": {
+        8: "hour 12, due 2026-10-25 02:00 UTC+02:00 Europe/Berlin",
+        12: "hour 16, due 2026-10-25 05:00 Europe/Berlin",
+    },
+}
+SHOWN = {"an hour is left out": "01:00 UTC+01:00", "an hour comes twice": "02:00 UTC+02:00"}
+"""When hour 12 is due, on its page."""
+
+
+@pytest.mark.parametrize("night", list(NIGHTS))
+def test_a_watch_over_the_night_passes_with_whole_coverage(night: str, tmp_path: Path) -> None:
+    """Due times, clock texts, windows and the prober's minutes, and the ledger is whole."""
+    t0 = NIGHTS[night]
+    with Rehearsal.start(seed=1, faults=(), t0=t0) as served:
+        clocked = Clocked(served, tmp_path / "reports", t0=t0)
+        text = clocked.toml.read_text("utf-8")
+        assert 'time_zone = "UTC"' in text
+        clocked.toml.write_text(
+            text.replace('time_zone = "UTC"', f'time_zone = "{ZONE}"', 1), "utf-8"
+        )
+        clocked.open()
+        for hour in clocked.ledger.watch.hours:
+            said = clocked.run(hour)
+            point = clocked.ledger.watch.checkpoint(hour)
+            assert point.due == t0 + timedelta(hours=hour)
+            assert set(clocked.verdicts(hour).values()) == {"PASS"}, said
+            if hour in NEXT[night]:
+                assert f"next: {NEXT[night][hour]}: pytest" in said
+        night_health = [one for one in clocked.record(16).criteria if one.id == "HEALTH-ALWAYS"]
+        assert "1,440 of 1,440 probes" in night_health[0].reason
+        day = [one for one in clocked.record(24).criteria if one.id == "SIGNOFF-HEALTH"]
+        assert any("8,640 of 8,640 probes" in one.reason for one in day)
+        page = (clocked.reports / "w" / "hour12.a1.html").read_text("utf-8")
+        assert SHOWN[night] in page
+        assert "the offset changes, so each time shows it" in page
+        assert all(each.ok for each in verify(clocked.ledger.folder))

@@ -210,6 +210,14 @@ def test_another_process_that_sends_the_summary_is_left_to_it(ledger: Ledger, ch
     assert titles(chat) == []
 
 
+def test_what_cannot_be_entered_in_the_ledger_does_not_wait(ledger: Ledger, chat: Server) -> None:
+    """Another machine's clock is 20 minutes ahead: the entry is refused, the message is sent."""
+    delivery(ledger, chat).deliver(alarm(), NIGHT + timedelta(minutes=20))
+    problems = delivery(ledger, chat).deliver(alarm(over=True), NIGHT)
+    assert titles(chat)[1:] == ["over: voice production, health failing"]
+    assert "the clock of one machine is wrong: set it and try again" in problems[0]
+
+
 def test_a_ledger_that_cannot_be_read_stops_no_alert(
     ledger: Ledger, chat: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,11 @@ class Delivery:
         entry = {**about, **(more or {})}
         if message.can_wait and self._quiet.end(now) is not None:
             line = message.body.partition("\n")[0][:LONGEST_LINE]
-            return self._record(message, now, [], {**entry, "deferred": self._clean(line)})
+            problems = self._record(message, now, [], {**entry, "deferred": self._clean(line)})
+            if not problems:
+                return []
+            # What the ledger does not have would be lost.
+            return [*problems, *self._send(message, now, entry)]
         return self._send(message, now, entry)
 
     def release(self, now: datetime) -> list[str]:

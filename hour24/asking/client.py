@@ -35,6 +35,7 @@ from hour24 import documents
 from hour24.asking.fetching import Answer, Problem, fetch, is_loopback, retry_after_s, times
 from hour24.clock import Clock
 from hour24.errors import (
+    SourceClock,
     SourceError,
     SourceFailed,
     SourceLacks,
@@ -380,7 +381,7 @@ class Asking:
         skew = (theirs.replace(tzinfo=theirs.tzinfo or UTC) - ours).total_seconds()
         if abs(skew) > SKEW_S:
             self.refuse(
-                SourceMisread,
+                SourceClock,
                 f"its clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} ours, "
                 f"expected at most {SKEW_S:.0f} s: one of the two is wrong",
             )

@@ -14,14 +14,21 @@ import shlex
 import textwrap
 from collections import Counter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from hour24 import incidents
 from hour24.checkpoint.attempt import Attempt
 from hour24.ledger.advisory import advisory_word
 from hour24.ledger.record import Judged
 from hour24.shipped import COMMAND
-from hour24.text import LONGEST_TEXT, cut, escape_for_ci, format_lateness, format_percent, one_line
+from hour24.text import (
+    LONGEST_TEXT,
+    cut,
+    escape_for_ci,
+    format_lateness,
+    format_local,
+    format_percent,
+    one_line,
+)
 from hour24.verdict import Outcome
 from hour24.watch import marker
 
@@ -176,9 +183,8 @@ def _next_command(run: Attempt) -> str:
     after = run.checkpoint if record.early else run.watch.next_after(record.hour)
     if after is None:
         return run.context.finished
-    due = after.due.astimezone(ZoneInfo(record.zone))
     return (
-        f"next: hour {after.hour}, due {due:%Y-%m-%d %H:%M} {record.zone}: "
+        f"next: hour {after.hour}, due {format_local(after.due, record.zone)}: "
         f"pytest -m {marker(after.hour)}{run.context.watch_options}"
     )
 

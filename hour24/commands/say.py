@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, TextIO
-from zoneinfo import ZoneInfo
 
 from hour24.text import LONGEST_TEXT, escape_controls, one_line
 from hour24.verdict import Outcome
@@ -59,8 +57,3 @@ def line(text: str = "", style: str = "") -> None:
 def problem(text: str) -> None:
     """Print one line to standard error."""
     console(sys.stderr).print(f"hour24: {one_line(_clean(text), LONGEST_TEXT)}", style="red")
-
-
-def local(time: datetime, zone: str) -> str:
-    """Return ``2026-12-01 09:00 Europe/Berlin``."""
-    return f"{time.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"

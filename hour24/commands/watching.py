@@ -33,7 +33,7 @@ from hour24.shipped import COMMAND, TOP, is_used_in
 from hour24.targets.production import open_before_hour_0
 from hour24.targets.request import REPORTS, TARGET, Request
 from hour24.targets.watches import describe_missing
-from hour24.text import format_duration
+from hour24.text import format_duration, format_local
 
 if TYPE_CHECKING:
     from hour24.config import Production
@@ -149,7 +149,7 @@ def due(watch: str, reports: Path, target: str, hour_only: bool, now: datetime |
         ahead = [h for h in plan.hours if all(r.early for r in ledger.records(h))]
         then = f"{COMMAND} signoff {shlex.quote(str(ledger.folder))}"
         if ahead:
-            then = f"hour {ahead[0]} at {say.local(plan.checkpoint(ahead[0]).due, plan.zone)}"
+            then = f"hour {ahead[0]} at {format_local(plan.checkpoint(ahead[0]).due, plan.zone)}"
         say.line(f"{plan.name}: nothing is due; next: {then}")
         return 0
     late = at - plan.checkpoint(hour).due

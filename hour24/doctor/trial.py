@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from hour24.errors import (
+    SourceClock,
     SourceEmpty,
     SourceError,
     SourceFailed,
@@ -107,6 +108,8 @@ def _remedy(trial: Trial, problem: SourceError, at: str) -> str:
             return "try again later, and check its status page"
         case SourceEmpty() if trial.empty:
             return trial.empty
+        case SourceClock():
+            return "compare this machine's clock and that server's with the time; set the wrong one"
         case SourceMisread() if trial.misread:
             return trial.misread
         case SourceLacks() if trial.lacks:

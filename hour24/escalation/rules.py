@@ -44,6 +44,8 @@ FEWEST_REQUESTS = 20
 """With fewer requests in an hour one failure alone would exceed the error rate."""
 FAILING_S = 120.0
 """The runbook proposes a rollback if health fails for longer than this."""
+CLOCKS = frozenset({"source_clock", "clock_skew"})
+"""Codes of another clock than ours: a retry changes nothing until a person sets one."""
 TRIES = 2
 """Attempts after which sources that do not answer need a human decision."""
 DATABASE = "database"
@@ -407,7 +409,17 @@ def not_measured(observed: Observations) -> Iterator[Finding]:
             again="Run this checkpoint again once the sources answer",
             about=tuple(dict.fromkeys(each.id for each in again)),
         )
-    rest = [each for each in found if each.code not in AGAIN]
+    clocks = [each for each in found if each.code in CLOCKS]
+    if clocks:
+        yield Finding(
+            action=Action.HOLD,
+            rule="The clock of this machine and other clocks differ: correct the wrong one",
+            why=_reasons(clocks),
+            steps=(commands.doctor(),),
+            again="Run this checkpoint again once the clocks agree",
+            about=tuple(dict.fromkeys(each.id for each in clocks)),
+        )
+    rest = [each for each in found if each.code not in AGAIN | CLOCKS]
     if rest:
         codes = {each.code for each in rest}
         steps = []

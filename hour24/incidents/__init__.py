@@ -28,7 +28,7 @@ from hour24.incidents.grouping import (
     groups,
     is_cumulative,
 )
-from hour24.incidents.signs import DATABASE, NOT_RUN, NOT_YET, OWN_NETWORK, PROBER, Signs
+from hour24.incidents.signs import CLOCKS, DATABASE, NOT_RUN, NOT_YET, OWN_NETWORK, PROBER, Signs
 from hour24.ledger.record import Judged, Record
 from hour24.ledger.standings import Standing
 from hour24.linear import shipped
@@ -480,6 +480,7 @@ def _missing_headline(lead: Finding, signs: Signs, group: Group) -> str:
     what = {
         PROBER: "Too few probes: the prober did not run throughout",
         OWN_NETWORK: "Our own network may be down",
+        CLOCKS: "The clock of this machine and other clocks differ",
         NOT_YET: "Not enough data yet",
         NOT_RUN: "Checkpoints were not run",
         "": CODES[lead.code].means.rstrip(".") if lead.code in CODES else lead.code,

@@ -34,6 +34,7 @@ Span = tuple[float, float]
 DATABASE = "database"
 PROBER = "prober"
 OWN_NETWORK = "own network"
+CLOCKS = "clocks that agree"
 NOT_RUN = "checkpoints that were not run"
 NOT_YET = "more data"
 """What is missing if time alone brings it."""
@@ -45,6 +46,7 @@ FEWEST_ANSWERS = 0.95
 """A block of a distribution with a smaller share of the usual answers has failed ones."""
 SPARSE_S = 900.0
 """Events further apart than this are no period without a break."""
+_CLOCK_CODES = frozenset({"source_clock", "clock_skew"})
 _DATABASE_CODES = frozenset(
     {
         "database_down",
@@ -381,6 +383,8 @@ class _Reading:
         sources = list(dict.fromkeys(self.no_answer))
         if code == "no_network" or OWN_NETWORK in sources:
             return OWN_NETWORK, [each for each in sources if each != OWN_NETWORK]
+        if code in _CLOCK_CODES:
+            return CLOCKS, []
         if code == "no_prober" or (code in _PROBED_CODES and self._was_probed()):
             return PROBER, [each for each in sources if each != PROBER]
         if sources and (code.startswith(("source_", "baseline")) or code in _DATABASE_CODES):

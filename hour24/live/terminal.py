@@ -43,7 +43,7 @@ class Terminal:
         """Take a probe's complete minute; without a terminal only a bad one is printed."""
         self.newest[line.kind, line.probe] = line
         if not self._out.isatty() and (count_failed(line) or line.note):
-            self.say(f"{line.minute:%H:%M} {format_minute(line)}")
+            self.say(f"{line.minute:%H:%MZ} {format_minute(line)}")
 
     def status(self, text: str) -> None:
         """Replace the status line; nothing in a pipe."""

@@ -55,6 +55,7 @@ def _open_hours(option: Any, hour: int) -> tuple[str, dict[int, tuple[Standing, 
     ledger = Ledger.find(Path(option.reports), option.watch, option.target)
     if ledger is None or not ledger.genesis.target_kind.lasting or ledger.genesis.daily:
         return "", {}
+    ledger.refresh()  # another machine may have recorded that hour
     found = asked_again(ledger.standings(WallClock().now()), hour)
     some = {each: left for each, left in found.items() if len(ledger.records(each)) < MOST_ATTEMPTS}
     return ledger.genesis.name, some

@@ -82,7 +82,8 @@ def write(record: Record, ledger: Ledger | None, path: Path) -> None:
 
 def text(record: Record, ledger: Ledger | None, path: Path) -> str:
     """Return the page of one checkpoint as HTML."""
-    times = Times(record.zone, record.t0, max(record.due, record.ended))
+    end = record.due if ledger is None else ledger.watch.whole.end  # it names the next checkpoint
+    times = Times(record.zone, min(record.window.start, record.t0), max(end, record.ended))
     grouped = page.by_criterion(record.criteria)
     answers = Answers(record.verdicts)
     shown = dict(zip(map(anchor, record.verdicts), exhibits(answers, times), strict=True))

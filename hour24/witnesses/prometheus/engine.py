@@ -25,6 +25,7 @@ from hour24.asking.client import OWN_CREDENTIAL, SKEW_S, ApiClient, Asking, Para
 from hour24.asking.fetching import Answer
 from hour24.clock import Clock
 from hour24.errors import (
+    SourceClock,
     SourceError,
     SourceFailed,
     SourceIncomplete,
@@ -145,7 +146,7 @@ class Engine:
         return envelope.document_of(answer.data, asking.where)
 
     def check_clock(self, asking: Asking) -> None:
-        """Raises: SourceMisread, where the engine's clock and ours differ."""
+        """Raises: SourceClock, where the engine's clock and ours differ."""
         if self._clock_agrees:
             return
         answer = self._answer(asking, "query", [("query", "time()")])
@@ -157,7 +158,7 @@ class Engine:
         skew = theirs - self.clock.now().timestamp()
         if not abs(skew) <= SKEW_S:
             asking.refuse(
-                SourceMisread,
+                SourceClock,
                 f"expected the engine's clock to agree with ours within {SKEW_S:.0f} s, got "
                 f"{show(text)}, which is {skew:+.0f} s off",
             )
