@@ -42,6 +42,8 @@ class Counter:
     Args:
         start, end: the window, epoch seconds.
         step_s: length of the bins that increments are kept in; 0: none.
+
+    ``resets`` has the times of the last sample before each and of the first one after it.
     """
 
     __slots__ = (
@@ -65,7 +67,7 @@ class Counter:
         self.increase = 0.0
         self.birth: tuple[float, float] | None = None
         self.moves = self.falls = 0
-        self.resets: list[float] = []
+        self.resets: list[tuple[float, float]] = []
         self.bins: dict[int, float] = {}
 
     def add(self, samples: Samples, where: str) -> None:
@@ -89,22 +91,22 @@ class Counter:
                 last_t = at if last_t > -math.inf else last_t  # the first number is still to come
                 continue
             if text != last_text:
-                self._move(at, text, where, first=last_t == -math.inf)
+                self._move(at, text, where, since=last_t)
                 last_text = text
             last_t = at
         self.last_t, self.last_text = last_t, last_text
 
-    def _move(self, at: float, text: str, where: str, *, first: bool) -> None:
+    def _move(self, at: float, text: str, where: str, *, since: float) -> None:
         value = counted(text, where)
         before, self.last_v = self.last_v, value
-        if first:
+        if since == -math.inf:
             if at >= self.start:
                 self.birth = (at, value)
             return
         self.moves += 1
         if value < before:
             self.falls += 1
-            self.resets.append(at)
+            self.resets.append((since, at))
             before = 0.0
         if at >= self.start:
             self._count(at, value - before)

@@ -10,12 +10,13 @@ Rules of this module:
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from hour24.text import format_coverage, format_time, plural
+from hour24.text import format_coverage, format_duration, format_time, plural
 
 COVERAGE = 0.95
 """The share of an instance's life, and of the window, that must have been seen."""
@@ -96,6 +97,50 @@ def missing(lives: Sequence[Life], start: float, end: float, least: int) -> str:
         f"fewer than {plural(least, 'instance')} from {format_time(since)} on: expected "
         f"{'min_instances' if stated else 'those that ran when the window began'}{names}{remedy}"
     )
+
+
+def uncounted(
+    life: Life,
+    start: float,
+    resets: Iterable[float],
+    began: Iterable[float],
+    times: Iterable[float],
+    *,
+    longest_s: float,
+) -> str:
+    """Return how much of what an instance counted was lost, in a few words; empty where little was.
+
+    What a process counts after its last sample is lost when it ends, until the next one begins.
+
+    Args:
+        start: of the window.
+        resets: when a counter had its last sample before it fell.
+        began: when the instance's processes began.
+        times: of all its samples.
+        longest_s: the longest time without a sample in which a process may have ended.
+    """
+    ordered, starts = sorted(times), sorted(began)
+    ended = {ordered[i - 1] for at in starts if (i := bisect_left(ordered, at)) > 0} | {*resets}
+    gaps = []
+    for at in sorted(ended):
+        later = [each[i] for each in (ordered, starts) if (i := bisect_right(each, at)) < len(each)]
+        if later and min(later) > start:
+            gaps.append((max(at, start), min(later)))
+    name = life.name or "the instance"
+    if longer := [(a, b) for a, b in gaps if b - a > longest_s]:
+        a, b = longer[0]
+        return (
+            f"{name} was not seen from {format_time(a)} to {format_time(b)}, and its process ended "
+            "in that time: what it had counted until then is lost"
+        )
+    lost_s = sum(b - a for a, b in gaps)
+    lived_s = life.last - max(start, life.first)
+    if lost_s > max(GRACE_S, (1 - COVERAGE) * lived_s):
+        return (
+            f"the process of {name} ended {len(gaps)} times: what it had counted since its last "
+            f"sample is lost, of {format_duration(lost_s)} in {format_duration(lived_s)}"
+        )
+    return ""
 
 
 def _short(lives: Sequence[Life], start: float, end: float, least: int) -> tuple[float, float]:

@@ -45,6 +45,7 @@ from hour24.witnesses.prometheus.lives import (
     best_replicas,
     life_of,
     missing,
+    uncounted,
 )
 from hour24.witnesses.prometheus.presets import REPLICAS, SELECTED, names_of, options
 
@@ -113,11 +114,16 @@ class Presence(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """The counters of a metric in a window, each with its labels."""
+    """The counters of a metric in a window, each with its labels.
+
+    Args:
+        sampled: the bins of increments in which any of them had a sample.
+    """
 
     found: Found
     counters: list[tuple[dict[str, str], Counter]]
     presence: Presence
+    sampled: frozenset[int]
 
 
 class Reader:
@@ -246,12 +252,14 @@ class Reader:
         step_s: float = 0.0,
         matching: Mapping[str, str] | None = None,
         all_present: bool = True,
+        unseen_s: float = math.inf,
     ) -> Counted:
         """Return the counters of a metric, settled and checked.
 
         Args:
             step_s: length of the bins of increments; 0: none.
             all_present: whether every instance must have the metric.
+            unseen_s: the longest time without a sample in which a process may have ended.
         Raises: CoverageTooLow; SourceIncomplete; SourceMisread.
         """
         start, end = window.start.timestamp(), window.end.timestamp()
@@ -283,7 +291,22 @@ class Reader:
         self.check_presence(asking, presence, window)
         if all_present:
             self._check_all_present(asking, found.metric, kept, presence, window)
-        return Counted(found, kept, presence)
+        times = {target[0]: seen[target] for target in seen if presence.is_read(target)}
+        resets: dict[str, set[float]] = {}
+        for labels, counter in kept:
+            resets.setdefault(self.target(labels)[0], set()).update(at for at, _ in counter.resets)
+        for life in presence.lives:
+            name = life.name
+            ends_of = resets.get(name, ()), began.get(name, ()), times.get(name, ())
+            if problem := uncounted(life, start, *ends_of, longest_s=unseen_s):
+                asking.refuse(CoverageTooLow, problem)
+        sampled = {
+            int((at - start) // step_s)
+            for each in (times.values() if step_s else ())
+            for at in each
+            if at >= start
+        }
+        return Counted(found, kept, presence, frozenset(sampled))
 
     def _check_all_present(
         self,

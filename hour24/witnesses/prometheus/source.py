@@ -32,7 +32,7 @@ from hour24.evidence import Buckets, Counts, Evidence, Line, Listing, Question, 
 from hour24.linear import shipped
 from hour24.text import format_coverage, plural
 from hour24.watch import Window
-from hour24.witnesses.prometheus import PrometheusAt, blackbox, buckets
+from hour24.witnesses.prometheus import PrometheusAt, blackbox, buckets, over_time
 from hour24.witnesses.prometheus.counters import Counter, Gauge, measured
 from hour24.witnesses.prometheus.engine import Engine, selector
 from hour24.witnesses.prometheus.lives import GRACE_S, changes
@@ -86,33 +86,23 @@ class Prometheus:
                 bad_most=None if bad == bad_most else bad_most,
                 what="requests",
                 parts=parts,
-                note=_coverage_note(counted),
+                note=_coverage_note(counted, status),
             )
 
     def responses_over_time(self, window: Window) -> Series:
         """Return the requests in steps of five minutes, one line per status."""
         with self._asking("responses over time", window) as asking:
-            counted, status = self._responses(asking, window, STEP_S)
-            by_status: dict[str, dict[int, float]] = {}
+            counted, status = self._responses(asking, window, STEP_S, unseen_s=STEP_S)
+            by_status: dict[str, list[Counter]] = {}
             for labels, counter in counted.counters:
                 part = _status(labels.get(status, ""), asking.where)
-                bins = by_status.setdefault("599" if part == NO_STATUS else part, {})
-                for key, increment in counter.bins.items():
-                    bins[key] = bins.get(key, 0.0) + increment
-            start = window.start.timestamp()
-            steps = range(math.ceil(window.seconds / STEP_S))
+                by_status.setdefault("599" if part == NO_STATUS else part, []).append(counter)
+            over_time.check_births(by_status, window, asking.where)
             return Series(
                 question=asking.question(),
                 unit="requests",
-                lines=tuple(
-                    Line(
-                        labels={"status": part},
-                        times=tuple(start + key * STEP_S for key in steps),
-                        values=tuple(bins.get(key, 0.0) for key in steps),
-                    )
-                    for part, bins in sorted(by_status.items())
-                ),
-                note=f"in steps of {STEP_S:g} s; {_coverage_note(counted)}",
+                lines=over_time.lines_of(by_status, counted.sampled, window, STEP_S),
+                note=f"in steps of {STEP_S:g} s; {_coverage_note(counted, status)}",
             )
 
     def load(self, window: Window) -> Series:
@@ -139,7 +129,7 @@ class Prometheus:
             )
 
     def _responses(
-        self, asking: Asking, window: Window, step_s: float = 0.0
+        self, asking: Asking, window: Window, step_s: float = 0.0, *, unseen_s: float = math.inf
     ) -> tuple[Counted, str]:
         """Return the counters of responses, and the label with the status."""
         found = self._reader.find(asking, "responses", self._names.responses, window)
@@ -150,7 +140,8 @@ class Prometheus:
                 f"{found.metric}: expected a label {self._names.status.replace('|', ' or ')} with "
                 "the status, got none; state names.status",
             )
-        return self._reader.counted(asking, found, window, step_s=step_s), status
+        counted = self._reader.counted(asking, found, window, step_s=step_s, unseen_s=unseen_s)
+        return counted, status
 
     # --- latency ------------------------------------------------------------------------------
 
@@ -606,10 +597,16 @@ def _event(at: float, kind: str, process: str, name: str, other: str = "") -> di
     }
 
 
-def _coverage_note(counted: Counted) -> str:
+def _coverage_note(counted: Counted, by: str = "") -> str:
+    """Return what a count rests on.
+
+    Args:
+        by: the label that it is split by; empty: several, or none.
+    """
     lives = counted.presence.lives
     least = min((life.covered for life in lives), default=0.0)
     return (
-        f"raw samples of {plural(len(lives), 'instance')}, each seen for at least "
+        f"the counter {counted.found.metric}{f' by {by}' if by else ''}: raw samples of "
+        f"{plural(len(lives), 'instance')}, each seen for at least "
         f"{format_coverage(least)} of its life; a value belongs to the window of its sample"
     )
