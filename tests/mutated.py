@@ -97,6 +97,17 @@ def record(reports: Path, *faults: str, resources: ExitStack) -> Tape:
     context.step_clock_to(context.checkpoint.due)
     context.simulate_probes(context)
     tape = Tape(context)
+    with recording(tape):
+        lanes = Lanes(inquiry_of(context, context.clock), set(QUESTIONS))
+        tape.others = {name: lanes.answer(name) for name in QUESTIONS if not _foreign(name)}
+        for name in QUESTIONS:
+            lanes.answer(name)
+    return tape
+
+
+@contextmanager
+def recording(tape: Tape) -> Iterator[None]:
+    """Keep on the tape what comes back meanwhile."""
     lock = threading.Lock()
 
     def keep(request: str, value: Any) -> Any:
@@ -121,12 +132,7 @@ def record(reports: Path, *faults: str, resources: ExitStack) -> Tape:
         return keep(url, look(url, headers, timeout_s))
 
     with _instead(fetched, asked, seen):
-        inquiry = _inquiry(context, context.clock)
-        lanes = Lanes(inquiry, set(QUESTIONS))
-        tape.others = {name: lanes.answer(name) for name in QUESTIONS if not _foreign(name)}
-        for name in QUESTIONS:
-            lanes.answer(name)
-    return tape
+        yield
 
 
 def _section() -> str:
@@ -148,7 +154,7 @@ def _instead(fetched: Any, asked: Any, seen: Any) -> Iterator[None]:
         yield
 
 
-def _inquiry(context: Context, clock: Any) -> Inquiry:
+def inquiry_of(context: Context, clock: Any) -> Inquiry:
     return Inquiry(
         context.production,
         context.ledger.watch,
@@ -189,16 +195,21 @@ def played(tape: Tape, sections: Sequence[str] = (), at: int = -1, value: Any = 
     )
     asked = lambda self, what, sql, values: mutate_answer(what, [])  # noqa: E731
     seen = lambda url, headers, timeout_s: mutate_answer(url, Reply(404))  # noqa: E731
-    names = [name for name in QUESTIONS if _foreign(name) and _asks(tape, name, sections)]
+    names = asked_of(tape.context, sections)
     clock = SteppingClock(tape.context.checkpoint.due)
     version = property(lambda self: tape.server_version)
     with _instead(fetched, asked, seen), mock.patch.object(Session, "version", version):
-        lanes = Lanes(_inquiry(tape.context, clock), set(names))
+        lanes = Lanes(inquiry_of(tape.context, clock), set(names))
         answers = {name: lanes.answer(name) for name in names}
     return judged(tape.context, {**tape.others, **answers}, set(names))
 
 
-def _asks(tape: Tape, name: str, sections: Sequence[str]) -> bool:
+def asked_of(context: Context, sections: Sequence[str]) -> list[str]:
+    """The questions that these sections are asked; none: all."""
+    return [name for name in QUESTIONS if _foreign(name) and _asks(context, name, sections)]
+
+
+def _asks(context: Context, name: str, sections: Sequence[str]) -> bool:
     asked = QUESTIONS[name]
     if not sections:
         return True
@@ -206,7 +217,7 @@ def _asks(tape: Tape, name: str, sections: Sequence[str]) -> bool:
         return asked.lane in sections
     return any(
         one is not None and one.witness.section in sections
-        for one in asked.asked_of(tape.context.production)
+        for one in asked.asked_of(context.production)
     )
 
 

@@ -25,11 +25,9 @@ TROUBLE = (
     "disk_filling@1", "health_degraded@3",
 )  # fmt: skip
 """Something that each source has to tell."""
-UNTAPED = {
-    "prometheus": "a rehearsal serves no second source of the same counts",
-    "logs": "it reads files of this machine; tests/test_lines.py mutates their lines",
-    "loki": "a rehearsal serves no second store of the same lines",
-}
+UNTAPED = dict.fromkeys(
+    ("prometheus", "logs", "loki"), "a rehearsal serves none; tests/test_fuzz_stores.py plays it"
+)
 """Witness -> why its answers are not on tape."""
 SLOWER = {"render-trouble": 20, "render-healthy": 4, "sentry-trouble": 8, "database-trouble": 4}
 """A tape of many log lines or issues takes longer, and is played less often, by this factor."""
