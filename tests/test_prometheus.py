@@ -567,7 +567,7 @@ BAD: dict[str, tuple[Fake, str, str, str]] = {
     "clock an hour wrong": (
         Fake(healthy(), skew_s=-3600.0),
         "responses",
-        "source_misread",
+        "source_clock",
         "-3600 s off",
     ),
     "500 MB": (

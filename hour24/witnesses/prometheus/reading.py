@@ -53,6 +53,8 @@ BACK_S = 3900.0
 """How far before a window its base is searched: over a gap of an hour."""
 RENAMED_S = 300.0
 """A series that begins this soon after another of its instance ended may continue it."""
+CLOCK_S = 900.0
+"""A new process overlaps the one that it replaces for less than this; clocks are wrong by more."""
 NAMED = 3
 HOUR = timedelta(hours=1)
 Folded = TypeVar("Folded", Counter, Gauge)
@@ -413,11 +415,15 @@ class Reader:
         start, end = window.start.timestamp(), window.end.timestamp()
         match = selector(found.metric, found.labels, {})
         starts: dict[str, list[float]] = {}
+        latest: dict[Target, float] = {}
         for piece in self.engine.raw(asking, match, start - BACK_S, end):
             for each in piece:
-                known = starts.setdefault(self.target(each.metric)[0], [])
-                for text, samples in groupby(each.values, key=lambda sample: sample[1]):
-                    at = next(samples)[0]
+                target = self.target(each.metric)
+                known = starts.setdefault(target[0], [])
+                for text, group in groupby(each.values, key=lambda sample: sample[1]):
+                    samples = list(group)
+                    at, before = samples[0][0], latest.get(target, -math.inf)
+                    latest[target] = samples[-1][0]
                     began = measured(text, f"{asking.where}: {found.metric}")
                     if began is None or at >= end:
                         continue
@@ -427,8 +433,16 @@ class Reader:
                             f"{found.metric}: expected the process's start in epoch seconds, got "
                             f"{one_line(text, 40)}",
                         )
-                    if all(abs(began - one) > 2.0 for one in known):
-                        known.append(began)
+                    if any(abs(began - one) <= 2.0 for one in known):
+                        continue
+                    if at >= start and began < before - CLOCK_S:
+                        asking.refuse(
+                            SourceMisread,
+                            f"{found.metric}: expected a process that began after the last sample "
+                            f"of the one before it, {format_time(before)}, got "
+                            f"{format_time(began)}: a wrong clock on {one_line(target[0], 60)}",
+                        )
+                    known.append(began)
         return {name: sorted(times) for name, times in starts.items()}
 
 
