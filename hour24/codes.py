@@ -467,6 +467,10 @@ CODES: dict[str, Code] = {
         "Too many WebSocket connections dropped.",
         "Read the service's logs at the times of the drops.",
     ),
+    "wrong_answer": _fail(
+        "WebSocket connections opened, but their first answer was not the expected one.",
+        "Open one by hand, send websocket.first_message, and read the service's answer and logs.",
+    ),
     "closed_early": _open(
         "The server closed most connections normally before they could be observed.",
         "Lower websocket.hold_s, then run the checkpoint again.",

@@ -184,7 +184,7 @@ ENTRIES = (
     ),
     Entry(
         title="WebSocket connections drop",
-        codes=("drops",),
+        codes=("drops", "wrong_answer"),
         customers="Calls and live updates end early.",
         commands=(SUMMARY, PLAN, AGAIN),
         causes="a restart, a proxy's timeout, an instance without memory",

@@ -75,6 +75,9 @@ def limits(production: Production) -> dict[str, Any]:
     health = production.health
     if health.vantages or health.vantages_needed != 1:  # as for [process] below
         found["vantages"] = _of(health, ["vantages", "vantages_needed"])
+    socket = production.websocket
+    if socket is not None and socket.expects:
+        found["websocket"]["expects"] = msgspec.to_builtins(socket.expects)
     if production.process != Process():  # a file without it has the digest that it always had
         found["process"] = msgspec.to_builtins(production.process)
     for name in JUDGING:

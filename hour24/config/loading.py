@@ -22,6 +22,7 @@ from msgspec import Struct
 from hour24.classes import IssueClass
 from hour24.config import rules, schemas, without
 from hour24.config.environment import Environment
+from hour24.config.first_message import filled, variables_of
 from hour24.config.form import differences
 from hour24.config.problems import KeyPath, Problems, format_path, quote_value
 from hour24.config.production import (
@@ -85,10 +86,11 @@ def load(
     reading = _Reading(path, data, problems, environment, described)
     health_schema = reading.health_schema()
     headers, tokens = reading.headers(), reading.tokens()
+    first_message = reading.first_message()
     alert_urls, heartbeat = environment.alert_urls(), environment.heartbeat_url()
     if lines := problems.lines():
         raise ConfigurationError(lines)
-    return reading.production(health_schema, headers, tokens, alert_urls, heartbeat)
+    return reading.production(health_schema, headers, tokens, first_message, alert_urls, heartbeat)
 
 
 def alert_urls(environ: Mapping[str, str] | None = None) -> tuple[Secret, ...]:
@@ -267,6 +269,21 @@ class _Reading:
                     )
         return found
 
+    def first_message(self) -> Secret | str:
+        """Return the first message of the WebSocket; a secret where it has variables."""
+        key_path: KeyPath = ("websocket", "first_message")
+        text = self._at(key_path)
+        if not isinstance(text, str) or self.problems.at(*key_path):
+            return ""
+        names = variables_of(text)
+        values = {
+            name: self.environment.secret(
+                key_path, name, "header", "what the first message needs"
+            ).reveal()
+            for name in names
+        }
+        return Secret("websocket.first_message", filled(text, values)) if names else text
+
     def tokens(self) -> dict[KeyPath, Secret]:
         """Return the secrets that the sections name."""
         found: dict[KeyPath, Secret] = {}
@@ -297,6 +314,7 @@ class _Reading:
         schema: dict[str, Any],
         headers: dict[KeyPath, dict[str, Secret | str]],
         tokens: dict[KeyPath, Secret],
+        first_message: Secret | str,
         alert_urls: tuple[Secret, ...],
         heartbeat: Secret | None,
     ) -> Production:
@@ -343,7 +361,9 @@ class _Reading:
                 name: make_requested(Endpoint, ("endpoints", name), stated, name=name)
                 for name, stated in data.get("endpoints", {}).items()
             },
-            websocket=make_requested(WebSocketTarget, ("websocket",), websocket)
+            websocket=make_requested(
+                WebSocketTarget, ("websocket",), websocket, first_message=first_message
+            )
             if websocket
             else None,
             jobs=_convert(Jobs, jobs) if jobs else None,

@@ -92,7 +92,9 @@ def quote_value(key_path: KeyPath, value: Any) -> str:
     if isinstance(value, list):
         return "a list" if value else "an empty list"
     keys = [part for part in key_path if isinstance(part, str)]
-    private = {"headers", "token_env", "dsn_env", "env", "prefix"}.intersection(keys)
+    private = {"headers", "token_env", "dsn_env", "env", "prefix", "first_message"}.intersection(
+        keys
+    )
     if private or any(names_secret(key) for key in keys) or looks_secret(value):
         return "something else"
     return json.dumps(value if len(value) <= LONGEST else value[:LONGEST] + "...")

@@ -287,6 +287,25 @@ class WebSocketTarget(Struct, frozen=True, kw_only=True):
             title="a list of sub-protocols",
         ),
     ] = ()
+    first_message: Annotated[
+        Secret | str,
+        Meta(
+            description="Sent as text on each connection once it is open, such as connection_init "
+            "of graphql-transport-ws. ${NAME} is the environment variable NAME, a secret.",
+            title="a text with ${NAME} for each secret",
+            extra_json_schema={"type": "string"},
+        ),
+    ] = ""
+    expects: Annotated[
+        Any,
+        Meta(
+            description="What an answer must contain within timeout_s: a text, or a table of the "
+            "members of a JSON object. A connection with other answers only counts as dropped; "
+            "without any answer, as refused.",
+            title="a text, or a table of members",
+            extra_json_schema={"type": ["string", "object"]},
+        ),
+    ] = ""
     ping_every_s: Annotated[
         float,
         Meta(

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from hour24 import links
+from hour24.config.first_message import VARIABLE, variables_of
 from hour24.config.form import nearest, wanted_at
 from hour24.config.placeholders import is_no_person, is_placeholder
 from hour24.config.problems import KeyPath, Problems, format_path, walk
@@ -36,7 +37,7 @@ from hour24.secrets.shapes import (
 from hour24.watch import CHECKPOINTS
 from hour24.witnesses.port import OWN_VANTAGE
 
-FREE_TEXT = {"pattern", "body"}
+FREE_TEXT = {"pattern", "body", "first_message"}
 WITHOUT_SECRETS = frozenset({"service", "status_pages"})
 SURE = 0.95
 """The confidence with which a share is shown to be below its limit."""
@@ -98,6 +99,7 @@ def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
         _secrets_in_clear,
         _timing,
         _connections,
+        _first_message,
         _recycling,
         _vantages,
         _patterns,
@@ -182,7 +184,7 @@ def _sends_a_secret(data: dict[str, Any], key_path: KeyPath) -> bool:
     table: Any = data
     for part in key_path:
         table = table[part]
-    if any(key.endswith("_env") for key in table):
+    if any(key.endswith("_env") for key in table) or variables_of(table.get("first_message", "")):
         return True
     headers = table.get("headers", {})
     return isinstance(headers, dict) and any(isinstance(each, dict) for each in headers.values())
@@ -218,6 +220,21 @@ def _connections(problems: Problems, data: dict[str, Any]) -> None:
             ("websocket", key),
             f"expected connections of at least {least}, which can show that fewer than "
             f"{100 * ratio:g} % drop, got {many}",
+        )
+
+
+def _first_message(problems: Problems, data: dict[str, Any]) -> None:
+    """Refuse a ``$`` that names no variable, and an expected table that every object satisfies."""
+    table = _table(problems, data, "websocket")
+    first = table.get("first_message", "")
+    if first and not problems.at("websocket", "first_message") and "${" in VARIABLE.sub("", first):
+        problems.add(
+            ("websocket", "first_message"),
+            "expected ${NAME} with a name in capitals, got another text after ${",
+        )
+    if table.get("expects") in ("", {}) and not problems.at("websocket", "expects"):
+        problems.add(
+            ("websocket", "expects"), "expected a text or a table with members, got an empty one"
         )
 
 

@@ -25,6 +25,7 @@ from hour24.errors import (
     SourceLimited,
     SourceMisread,
     SourceRefused,
+    SourceTimeout,
     SourceUnreachable,
 )
 from hour24.secrets import Secret
@@ -223,14 +224,24 @@ def websocket(production: Production, clock: Clock) -> list[Trial]:
     one = msgspec.structs.replace(target, connections=1, hold_s=open_s)
 
     def ask() -> str:
-        from hour24.sources.websocket import WebSocketSource
+        from hour24.sources.websocket import NO_FIRST_ANSWER, WRONG_ANSWER_TEXT, WebSocketSource
 
         found = WebSocketSource(one, clock).held()
         refused = [name for name in found.parts if name.startswith("refused: ")]
         if refused:
             why = refused[0].removeprefix("refused: ")
+            if why == NO_FIRST_ANSWER:
+                raise SourceTimeout(
+                    f"websocket: expected an answer within {target.timeout_s:g} s, got none; see "
+                    "websocket.first_message and websocket.expects"
+                )
             kind = SourceRefused if why in ("401", "403") else SourceUnreachable
             raise kind(f"websocket: expected a handshake, got {why}")
+        if found.parts.get(WRONG_ANSWER_TEXT):
+            raise SourceMisread(
+                f"websocket: expected an answer with websocket.expects within {target.timeout_s:g} "
+                "s, got others only"
+            )
         if found.bad:
             raise SourceFailed(f"websocket: the connection dropped within {open_s:g} s")
         if found.parts.get("closed early"):

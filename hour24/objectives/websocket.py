@@ -7,6 +7,8 @@ Rules of this module:
   few drop, the other does not contradict, and the prober's coverage is sufficient.
 - A failed handshake is no drop; it is reported separately. When none succeeds, the service does not
   answer: FAIL while the control address answers; otherwise the state is not known.
+- A connection without the first answer that production.toml expects counts as dropped; when no
+  connection got any answer, our first message may be wrong: INCONCLUSIVE.
 - If a prober was due and did not run, 30 connections of one minute are not enough.
 """
 
@@ -36,6 +38,8 @@ BY_US = "ended by us"
 OWN_PINGS = ", open by our own pings every"
 CLOSED = "closed "
 """Prefix of a refusal after the handshake, with a close code about our credential."""
+NO_FIRST_ANSWER = "no first answer"
+WRONG_ANSWER = "wrong answer"
 LIMITED = frozenset({"400", "401", "403", "426", "429"})
 """Statuses that our request, our credential or our request rate caused."""
 
@@ -88,7 +92,8 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         beyond = [kind for kind in opened if kind.share.standing == "beyond"]
         inside = [kind for kind in opened if kind.share.standing == "inside"]
         if beyond:
-            return self._verdict(Outcome.FAIL, "drops", beyond[0], kinds)
+            code = "wrong_answer" if _wrongly_answered(held, beyond[0]) else "drops"
+            return self._verdict(Outcome.FAIL, code, beyond[0], kinds)
         failed = self._no_handshake(probes, held, control)
         if failed is not None:
             return self._open(*failed, kinds)
@@ -168,7 +173,7 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
         if not isinstance(evidence, Counts):
             return []
         refused = evidence.parts.get("refused", 0)
-        codes = sorted(name for name in evidence.parts if name.isdigit())
+        codes = sorted(name for name in evidence.parts if name.isdigit() or name == WRONG_ANSWER)
         _, pings, every = evidence.question.asked.partition(OWN_PINGS)
         what = f"opened now{pings}{every}"
         return [
@@ -218,7 +223,16 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             text = f"None of {format_count(probes.refused)} handshakes succeeded ({join_some(how)})"
         else:
             return None
-        if how and all(each in LIMITED or each.startswith(CLOSED) for each in how):
+        if how == [NO_FIRST_ANSWER]:
+            return (
+                Outcome.INCONCLUSIVE,
+                "source_refused",
+                f"{format_count(held.parts['refused']) if isinstance(held, Counts) else 'All'} "
+                "connections opened, and the service sent nothing on any of them: see "
+                "websocket.first_message and websocket.expects in production.toml",
+            )
+        ours = LIMITED | {NO_FIRST_ANSWER}
+        if how and all(each in ours or each.startswith(CLOSED) for each in how):
             return (
                 Outcome.INCONCLUSIVE,
                 "source_limited" if how == ["429"] else "source_refused",
@@ -283,6 +297,12 @@ class DropsBelow(Objective, frozen=True, kw_only=True):
             ),
             figures=_figures(kinds),
         )
+
+
+def _wrongly_answered(held: Evidence | None, beyond: _Connections) -> bool:
+    """True when most connections that count as dropped had a wrong first answer."""
+    wrong = held.parts.get(WRONG_ANSWER, 0) if isinstance(held, Counts) else 0
+    return beyond.by == "held" and 2 * wrong > beyond.share.bad
 
 
 def _figures(kinds: list[_Connections]) -> dict[str, float]:

@@ -12,6 +12,10 @@ Rules of this module:
 - It behaves like a browser: it follows no redirect, accepts long messages, sends no pings while it
   holds a connection (unless production.toml says so), and tries the next address after 250 ms.
   One ping at the end shows whether the connection is still there.
+- A connection whose first answer is not the one that production.toml expects is of no use to a
+  client: it counts as dropped, with :data:`WRONG_ANSWER`. One without any answer is a refusal: the
+  service may be waiting for another message of ours. Answers before the expected one, such as a
+  ping, are read past.
 - A connection that we close because a message is too long is not a drop.
 - Messages are read and discarded.
 """
@@ -23,7 +27,7 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -34,6 +38,7 @@ import hour24
 from hour24.asking.exchange import ATTEMPT_DELAY_S, name_failure
 from hour24.clock import Clock
 from hour24.config import WebSocketTarget
+from hour24.documents import DocumentError, read_json
 from hour24.errors import SourceTimeout
 from hour24.evidence import Attempt, Counts, Question
 from hour24.secrets import Secret
@@ -43,6 +48,10 @@ ABNORMAL = 1006
 NORMAL = frozenset({1000, 1001, 1005})
 GOODBYE_S = 1.5
 """For the closing handshake; then the connection is aborted."""
+WRONG_ANSWER = 1
+"""No close code: RFC 6455 uses none below 1000."""
+WRONG_ANSWER_TEXT = "wrong answer"
+NO_FIRST_ANSWER = "no first answer"
 TOO_BIG = 1009
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 """A browser has no limit; this one keeps a hostile server from filling our memory."""
@@ -55,14 +64,22 @@ AT_ONCE = 10
 """Handshakes at a time, so that our check does not act as a flood."""
 
 
+class WrongAnswerError(Exception):
+    """The service answered, and no answer was the expected one."""
+
+
+class NoAnswerError(Exception):
+    """The service sent nothing."""
+
+
 @dataclass(frozen=True)
 class Session:
     """How one connection went.
 
     Args:
         refused: why its handshake failed: an HTTP status or ``timeout``, ``refused``, ...
-            or ``closed 4401`` after it.
-        code: the close code, when it ended early; 0 when it stayed open.
+            or ``closed 4401`` or :data:`NO_FIRST_ANSWER` after it.
+        code: the close code, when it ended early, or :data:`WRONG_ANSWER`; 0 when it stayed open.
         held_s: how long it was open.
         ours: whether we closed it, because a message was too long.
     """
@@ -123,11 +140,16 @@ async def session(
         return Session(refused=_handshake_failure(problem))
     opened()
     begun = time.monotonic()
-    code, ours = 0, False
+    code, ours, refused = 0, False, ""
     try:
+        await exchange(connection, target)
         async with asyncio.timeout(hold_s):
             while True:
                 await connection.recv()
+    except WrongAnswerError:
+        code = WRONG_ANSWER
+    except NoAnswerError:
+        refused = NO_FIRST_ANSWER
     except ConnectionClosed as ended:
         code, ours = _close_code(ended)
     except TimeoutError:
@@ -136,8 +158,58 @@ async def session(
         held_s = time.monotonic() - begun
         await _close(connection)
     if code in CREDENTIAL or (code in GREETING and held_s < GREETING_S):
-        return Session(refused=f"closed {code}", held_s=held_s)
+        refused = f"closed {code}"
+    if refused:
+        return Session(refused=refused, held_s=held_s)
     return Session(code=0 if ours else code, held_s=held_s, ours=ours)
+
+
+async def exchange(connection: Any, target: WebSocketTarget) -> None:
+    """Send the first message, and wait for the answer that production.toml expects.
+
+    Raises: WrongAnswerError, NoAnswerError; ConnectionClosed, when the connection ends before.
+    """
+    first = target.first_message
+    if first:
+        await connection.send(first.reveal() if isinstance(first, Secret) else first)
+    if not target.expects:
+        return
+    answers = 0
+    try:
+        async with asyncio.timeout(target.timeout_s):
+            while not is_expected(await connection.recv(), target.expects):
+                answers += 1
+    except TimeoutError:
+        raise (WrongAnswerError if answers else NoAnswerError) from None
+
+
+def is_expected(message: str | bytes, expects: str | Mapping[str, Any]) -> bool:
+    """Return whether a message contains a text, or a JSON object contains these members."""
+    if isinstance(expects, str):
+        text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+        return expects in text
+    try:
+        document = read_json(message.encode() if isinstance(message, str) else message)
+    except (DocumentError, UnicodeEncodeError):
+        return False
+    return _contains(document, expects)
+
+
+def _contains(found: Any, wanted: Any) -> bool:
+    """Return whether a JSON value has all that is wanted; objects may have more members."""
+    if isinstance(wanted, Mapping):
+        return isinstance(found, dict) and all(
+            name in found and _contains(found[name], each) for name, each in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(map(_contains, found, wanted))
+        )
+    if isinstance(found, bool) or isinstance(wanted, bool):
+        return found is wanted
+    return bool(found == wanted)
 
 
 @cache
@@ -201,7 +273,8 @@ class WebSocketSource:
         """
         target, at = self.target, self.clock.now()
         waves = -(-target.connections // AT_ONCE)
-        limit_s = target.hold_s + (waves + 2) * target.timeout_s + 10.0
+        answering_s = target.timeout_s if target.expects else 0.0
+        limit_s = target.hold_s + answering_s + (waves + 2) * target.timeout_s + 10.0
         begun = time.perf_counter()
         sessions = _run(lambda: _all(target), limit_s)
         took_ms = (time.perf_counter() - begun) * 1000
@@ -219,7 +292,7 @@ def _count(target: WebSocketTarget, sessions: list[Session], *, at: Any, took_ms
         elif each.closed_early:
             names = ["closed early"]
         elif each.dropped:
-            names = [str(each.code)]
+            names = [WRONG_ANSWER_TEXT if each.code == WRONG_ANSWER else str(each.code)]
         for name in names:
             parts[name] = parts.get(name, 0) + 1
     established = [each for each in sessions if not each.refused]
@@ -232,12 +305,14 @@ def _count(target: WebSocketTarget, sessions: list[Session], *, at: Any, took_ms
     )
     pings = target.ping_every_s
     kept = f", open by our own pings every {pings:g} s" if pings else ""
+    greeted = ", after a first message" * bool(target.first_message)
+    greeted += " and its answer" * bool(target.expects)
     result = f"{len(established)} of {len(sessions)} opened" if refused else "ok"
     return Counts(
         question=Question(
             source="websocket",
             asked=f"{len(sessions)} connections to {without_query(target.url)}, "
-            f"open for {target.hold_s:g} s{kept}",
+            f"open for {target.hold_s:g} s{greeted}{kept}",
             at=at,
             attempts=(Attempt(at=at, took_ms=round(took_ms, 1), result=result),),
         ),

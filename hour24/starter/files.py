@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hour24.config.environment import ALERT_URLS, HEARTBEAT_URL
+from hour24.config.first_message import variables_of
 from hour24.errors import ConfigurationError
 from hour24.shipped import IN_CLONE, TOP
 from hour24.starter.origin import Origin
@@ -86,7 +87,10 @@ def with_secrets(workflow_text: str, settings: str) -> str:
 
 
 def _variables(value: object) -> Iterator[str]:
-    """Yield the variables that are named: ``KEY_env = "NAME"``, ``{ env = "NAME" }``."""
+    """Yield the variables that are named.
+
+    ``KEY_env = "NAME"``, ``{ env = "NAME" }``, ``first_message = "... ${NAME}"``.
+    """
     if isinstance(value, list):
         for each in value:
             yield from _variables(each)
@@ -94,6 +98,8 @@ def _variables(value: object) -> Iterator[str]:
         for key, each in value.items():
             if isinstance(each, str) and (key == "env" or key.endswith("_env")):
                 yield each
+            elif key == "first_message":
+                yield from variables_of(each)
             else:
                 yield from _variables(each)
 
