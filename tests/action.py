@@ -40,11 +40,14 @@ inputs:
   records:
     description: The branch of the records
     default: hour24-records
+  lines:
+    description: The branch of the probers' lines
+    default: hour24-lines
 runs:
   using: composite
   steps:
 """
-RUN = '          exec .venv/bin/python -m pytest "${arguments[@]}"\n'
+RUN = '          exec .venv/bin/python "${arguments[@]}"\n'
 RUN_WITH = """\
           exec .venv/bin/python -c '
           import json, os, re, sys
@@ -58,7 +61,7 @@ RUN_WITH = """\
               print("secrets: expected a JSON object of names and texts", file=sys.stderr)
               sys.exit(4)
           os.environ.update(given)
-          os.execv(sys.executable, [sys.executable, "-m", "pytest", *sys.argv[1:]])
+          os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
           ' "${arguments[@]}"
 """
 
@@ -66,6 +69,8 @@ RUN_WITH = """\
 def text() -> str:
     """Return action.yml as the workflow makes it."""
     _, _, steps = WORKFLOW.read_text("utf-8").partition("    steps:\n")
+    # what starts probers is for the workflow alone
+    steps = steps.partition("\n      - name: which watch to probe\n")[0]
     for old, new in (
         (f"{INSTALL}--require-hashes -r requirements.lock\n", _from_the_action("--require-hashes")),
         (f"{INSTALL}--no-deps --no-build-isolation -e .\n", _from_the_action("")),
@@ -80,10 +85,12 @@ def text() -> str:
     # an action has no secrets but what it is given
     given = "inputs.secrets && fromJSON(inputs.secrets).HOUR24_ALERT_URLS || ''"
     steps = steps.replace("secrets.HOUR24_ALERT_URLS }}", given + " }}")
-    for name in ("fetch the commit and the records", "keep the records"):
+    fetch = "fetch the commit and the records"
+    for name, given in ((fetch, "lines"), (fetch, "records"), ("keep the records", "records")):
         start = steps.index(f"- name: {name}\n")
         at = steps.index("        env:\n", start) + len("        env:\n")
-        steps = f"{steps[:at]}          RECORDS: ${{{{ inputs.records }}}}\n{steps[at:]}"
+        line = f"          {given.upper()}: ${{{{ inputs.{given} }}}}\n"
+        steps = steps[:at] + line + steps[at:]
     return HEAD + re.sub(r"^  ", "", steps, flags=re.MULTILINE)
 
 

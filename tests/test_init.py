@@ -123,7 +123,7 @@ def test_files_are_the_top_level_of_the_clone() -> None:
 @pytest.mark.parametrize("below", ["", "ops/watch"])
 def test_workflow_installs_the_lock(below: str) -> None:
     """An installed hour24 is started by its console script, from packages with hashes."""
-    text = files.workflow(below)
+    text = files.workflow(files.WORKFLOW, below)
     assert "git add --all --force -- . ':(exclude)*.quarantined'\n" in text
     assert "python -m hour24" not in text
     job = yaml.safe_load(text)["jobs"]["checkpoint"]
@@ -138,6 +138,25 @@ def test_workflow_installs_the_lock(below: str) -> None:
     assert fetch.get("working-directory", "") == ("." if below else "")
     folder = f"{below}/reports" if below else "reports"
     assert fetch["run"].count(folder) == 5
+    assert fetch["run"].count(f"{below}/.hour24-lines" if below else ".hour24-lines") == 2
+    (first,) = yaml.safe_load(text)["jobs"]["probers"]["steps"]
+    assert first.get("working-directory", "") == ("." if below else "")
+    for step in steps.values():
+        subprocess.run(["bash", "-n"], input=step["run"], text=True, check=True)
+
+
+@pytest.mark.parametrize("below", ["", "ops/watch"])
+def test_the_prober_s_workflow_is_adapted_in_the_same_way(below: str) -> None:
+    """It installs the lock, and finds records and lines in the folder of production.toml."""
+    text = files.workflow(files.PROBER, below)
+    assert "python -m hour24" not in text
+    job = yaml.safe_load(text)["jobs"]["probe"]
+    steps = {step["name"]: step for step in job["steps"]}
+    assert steps["set up"]["run"].endswith("--no-deps -r requirements.txt\n")
+    assert job["defaults"]["run"].get("working-directory", "") == below
+    fetch = steps["fetch the commit and the records"]
+    assert fetch.get("working-directory", "") == ("." if below else "")
+    assert fetch["run"].count(f"{below}/.hour24-lines" if below else ".hour24-lines") == 4
     for step in steps.values():
         subprocess.run(["bash", "-n"], input=step["run"], text=True, check=True)
 
@@ -189,6 +208,11 @@ def test_the_workflow_follows_production_toml(
         "SENTRY_TOKEN: ${{ secrets.SENTRY_TOKEN }}", "TRACKER_TOKEN: ${{ secrets.TRACKER_TOKEN }}"
     )
     assert path.read_text() == expected
+    prober = path.with_name("probe.yml").read_text()
+    assert "TRACKER_TOKEN: ${{ secrets.TRACKER_TOKEN }}" in prober
+    assert "SENTRY_TOKEN" not in prober
+    path.with_name("probe.yml").unlink()  # a prober elsewhere
+    assert main(["init", "--workflow"]) == 0
     path.unlink()
     assert main(["init", "--workflow"]) == 4
     assert "expected the file that `init` wrote, got none" in capsys.readouterr().err

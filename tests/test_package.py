@@ -85,8 +85,9 @@ def test_wheel_holds_the_top_level_of_the_clone(installed: Environment) -> None:
         for path in ours:
             if path.suffix != ".pyc":
                 assert (top / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
-    workflow = ROOT / ".github" / "workflows" / "watch.yml"
-    assert (top / "watch.yml").read_bytes() == workflow.read_bytes()
+    for name in ("watch.yml", "probe.yml"):
+        workflow = ROOT / ".github" / "workflows" / name
+        assert (top / name).read_bytes() == workflow.read_bytes()
 
 
 def test_only_a_folder_of_hour24_activates_the_plugin(tmp_path: Path) -> None:
@@ -268,10 +269,10 @@ def test_nothing_is_installed_without_its_hash() -> None:
     text = (ROOT / "Makefile").read_text()
     assert "INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps\n" in text
     lines = [line.strip() for line in text.splitlines() if line.startswith("\t$(INSTALL)")]
-    lines += re.findall(
-        r"\.venv/bin/pip install .*", (ROOT / ".github/workflows/watch.yml").read_text()
-    )
-    assert len(lines) == 5
+    for name in ("watch.yml", "probe.yml"):
+        steps = (ROOT / ".github" / "workflows" / name).read_text()
+        lines += re.findall(r"\.venv/bin/pip install .*", steps)
+    assert len(lines) == 7
     for line in lines:
         assert line.endswith("--no-build-isolation -e .") or re.search(
             r"--require-hashes -r requirements(-dev)?\.lock$", line

@@ -38,14 +38,21 @@ def steps(path: Path) -> list[dict[str, Any]]:
     return [step for job in jobs for step in job["steps"]]
 
 
+LONGEST_MIN = {"ci": 90, "probe": 360}
+"""In minutes; a hosted job may last 360."""
+DISPATCH = {("watch", "probers"), ("probe", "probe")}
+"""The jobs that start others."""
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_workflow_is_modest(path: Path) -> None:
     """It may read, it ends in bounded time, and what it uses is pinned to a commit."""
     found = workflow(path.name)
     assert found["permissions"] == {"contents": "read"}
-    for job in found["jobs"].values():
-        assert job["timeout-minutes"] <= (90 if path.stem == "ci" else 30)
-        assert set(job.get("permissions", {})) <= {"contents"}
+    for name, job in found["jobs"].items():
+        assert job["timeout-minutes"] <= LONGEST_MIN.get(path.stem, 30)
+        dispatches = (path.stem, name) in DISPATCH
+        assert set(job.get("permissions", {})) <= {"contents", *(("actions",) * dispatches)}
         assert job["defaults"]["run"]["shell"] == "bash"  # which is bash -e -o pipefail
     for step in steps(path):
         assert "uses" not in step or PINNED.fullmatch(step["uses"])
@@ -63,13 +70,22 @@ def test_nothing_is_interpolated_into_the_shell(path: Path) -> None:
 
 
 SECRET = re.compile(r"secrets\.(\w+)")
-HOLD_SECRETS = {"watch": {"checkpoint", "finalise"}, "ci": set()}
+HOLD_SECRETS = {"watch": {"checkpoint", "finalise"}, "probe": {"probe"}, "ci": set()}
 """The steps of a workflow that may hold a secret of production."""
 HOLD_THE_TOKEN = {
-    "watch": {"fetch the commit and the records", "keep the records"},
+    "watch": {
+        "fetch the commit and the records",
+        "keep the records",
+        "start the probers that are missing",
+    },
+    "probe": {
+        "fetch the commit and the records",
+        "claim the job",
+        "publish the lines and hand over",
+    },
     "ci": {"fetch the commit"},
 }
-"""Those that may hold the repository's own token: they run git and nothing else."""
+"""Those that may hold the repository's own token: they run git and curl and nothing else."""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -103,12 +119,13 @@ def test_signals_reach_pytest() -> None:
     assert limit + 180 <= job["timeout-minutes"] * 60
 
 
-def test_checkpoint_is_given_what_the_shipped_file_names() -> None:
-    """Every variable that production.toml names reaches the checkpoint, and by its own name."""
+@pytest.mark.parametrize(("name", "step"), [("watch", "checkpoint"), ("probe", "probe")])
+def test_a_step_is_given_what_the_shipped_file_names(name: str, step: str) -> None:
+    """Every variable that production.toml names reaches it, and by its own name."""
     text = (ROOT / "production.toml").read_text()
     named = set(re.findall(r'_env = "(\w+)"', text)) | set(re.findall(r'env = "(\w+)"', text))
     assert len(named) > 5
-    given = next(s for s in steps(FOLDER / "watch.yml") if s["name"] == "checkpoint")["env"]
+    given = next(s for s in steps(FOLDER / f"{name}.yml") if s["name"] == step)["env"]
     for name in named | {"HOUR24_ALERT_URLS", "HOUR24_HEARTBEAT_URL"}:
         assert given[name] == f"${{{{ secrets.{name} }}}}"
 
@@ -122,9 +139,10 @@ def test_every_checkpoint_can_be_started_by_hand() -> None:
     assert "0" not in minutes
 
 
-def test_the_shipped_workflow_lists_what_the_shipped_file_names() -> None:
+@pytest.mark.parametrize("name", ["watch", "probe"])
+def test_the_shipped_workflow_lists_what_the_shipped_file_names(name: str) -> None:
     """As `init` would write it, in the order of production.toml."""
-    text = (FOLDER / "watch.yml").read_text()
+    text = (FOLDER / f"{name}.yml").read_text()
     assert files.with_secrets(text, (ROOT / "production.toml").read_text()) == text
 
 
@@ -235,11 +253,14 @@ class Machine:
             "GITHUB_OUTPUT": str(self.outputs),
             "GITHUB_STEP_SUMMARY": str(self.summary),
             "RECORDS": "hour24-records",
+            "LINES": "hour24-lines",
             "COMMIT": git(origin, "rev-parse", "main"),
         }
 
-    def step(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        script = next(s for s in steps(FOLDER / "watch.yml") if s["name"] == name)["run"]
+    def step(
+        self, name: str, file: str = "watch.yml", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        script = next(s for s in steps(FOLDER / file) if s["name"] == name)["run"]
         return subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             cwd=self.folder,
@@ -408,12 +429,139 @@ def test_target_and_t0_reach_pytest(tmp_path: Path, origin: Path) -> None:
     machine = Machine(tmp_path, origin, "1")
     machine.python('for each in "$@"; do echo "$each"; done')
     ended = machine.step(
-        "checkpoint", HOUR="0", TARGET="shop/production.toml", T0="2026-12-01T06:00Z"
+        "checkpoint", HOUR="0", TARGET="shop/production.toml", T0="2026-01-01T06:00Z"
     )
     assert ended.stdout.splitlines()[-2:] == [
         "--target=shop/production.toml",
-        "--t0=2026-12-01T06:00Z",
+        "--t0=2026-01-01T06:00Z",
     ]
+
+
+def test_a_t0_ahead_opens_the_watch_alone(tmp_path: Path, origin: Path) -> None:
+    """So that the probers begin before hour 0, which runs when it is due."""
+    machine = Machine(tmp_path, origin, "1")
+    machine.python('for each in "$@"; do echo "$each"; done')
+    ended = machine.step("checkpoint", HOUR="0", TARGET="production.toml", T0="2999-01-01T06:00Z")
+    assert ended.stdout.split() == [
+        *("-m", "hour24", "probe", "--for", "1s", "--reports", "reports"),
+        *("--target=production.toml", "--t0=2999-01-01T06:00Z"),
+    ]
+    later = machine.step("checkpoint", HOUR="4", T0="2999-01-01T06:00Z")
+    assert later.stdout.split()[:4] == ["-m", "pytest", "-m", "hour4"]
+
+
+CHAIN = {"WATCH": "orders", "CHAIN": "a", "GENERATION": "1"}
+FETCH = "fetch the commit and the records"
+
+
+def prober(tmp_path: Path, origin: Path, run: str) -> Machine:
+    """A runner of probe.yml that has fetched."""
+    if not git(origin, "branch", "--list", "hour24-records"):
+        git(origin, "branch", "hour24-records", "main")
+    machine = Machine(tmp_path, origin, run)
+    fetched = machine.step(FETCH, "probe.yml")
+    assert fetched.returncode == 0, fetched.stderr
+    return machine
+
+
+def quick(tmp_path: Path) -> str:
+    """A PATH on which a pause takes no time."""
+    (tmp_path / "sleep").write_text("#!/bin/sh\n")
+    (tmp_path / "sleep").chmod(0o755)
+    return f"{tmp_path}:{os.environ['PATH']}"
+
+
+def claimed(machine: Machine, **variables: str) -> bool:
+    """Whether it has claimed a job of a chain."""
+    ended = machine.step("claim the job", "probe.yml", **{**CHAIN, **variables})
+    assert ended.returncode == 0, ended.stderr
+    return machine.outputs.exists() and "claimed=yes\n" in machine.outputs.read_text()
+
+
+def test_one_of_two_jobs_of_a_number_claims_it(tmp_path: Path, origin: Path) -> None:
+    """The other ends at once, an older number too; a claim whose answer was lost is kept."""
+    first, second = (prober(tmp_path, origin, run) for run in ("1", "2"))
+    assert claimed(first)
+    assert not claimed(second)
+    assert not claimed(second)
+    assert claimed(second, GENERATION="3")
+    third = prober(tmp_path, origin, "3")
+    assert not claimed(third, GENERATION="2")
+    assert claimed(third, CHAIN="b", GENERATION="1")
+    late = prober(tmp_path, origin, "4")
+    (origin / "hooks" / "pre-receive").write_text("#!/bin/sh\nexit 1\n")
+    (origin / "hooks" / "pre-receive").chmod(0o755)
+    git(late.folder, "remote", "set-url", "--push", "origin", str(origin))
+    git(late.folder, "remote", "set-url", "origin", str(tmp_path / "nowhere"))
+    ended = late.step(
+        "claim the job", "probe.yml", **{**CHAIN, "GENERATION": "4", "PATH": quick(tmp_path)}
+    )
+    assert ended.returncode == 13  # neither a push nor a fetch works
+    assert not late.outputs.exists()
+    second.outputs.unlink()
+    assert claimed(second, GENERATION="3")
+    pushed = git(origin, "ls-tree", "-r", "--name-only", "hour24-lines").splitlines()
+    assert pushed == ["orders/chains/a", "orders/chains/b"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"WATCH": "../x"},
+        {"WATCH": "$(touch x)"},
+        {"WATCH": ""},
+        {"CHAIN": "c"},
+        {"GENERATION": "0"},
+        {"GENERATION": "1; id"},
+        {"GENERATION": "a[$(touch x)]"},
+    ],
+)
+def test_what_a_prober_is_started_with_is_checked_first(
+    tmp_path: Path, origin: Path, typed: dict[str, str]
+) -> None:
+    """Before it reaches a path or a sum."""
+    ended = Machine(tmp_path, origin, "1").step("claim the job", "probe.yml", **{**CHAIN, **typed})
+    assert ended.returncode == 4
+    assert not list(tmp_path.rglob("x"))
+
+
+def test_a_claim_that_somebody_pushed_runs_nothing(tmp_path: Path, origin: Path) -> None:
+    """The shell computes with what stands in it, and a link leads nowhere."""
+    clone = tmp_path / "clone"
+    git(clone, "checkout", "-q", "--orphan", "hour24-lines")
+    (clone / "orders" / "chains").mkdir(parents=True)
+    (clone / "orders" / "chains" / "a").write_text("1 r 1 a[$(touch${IFS}x)]\n")
+    (clone / "orders" / "chains" / "b").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").write_text("9 r 1 1\n")
+    git(clone, "add", "--all", "--force")
+    git(clone, "commit", "-q", "-m", "bad")
+    git(clone, "push", "-q", str(origin), "hour24-lines")
+    machine = prober(tmp_path, origin, "1")
+    assert claimed(machine)
+    machine.outputs.unlink()
+    assert claimed(machine, CHAIN="b")
+    assert (tmp_path / "elsewhere").read_text() == "9 r 1 1\n"
+    git(clone, "push", "-q", "--force", str(origin), "hour24-lines")
+    starting = Machine(tmp_path, origin, "2").step(
+        "start the probers that are missing",
+        WATCH="orders",
+        NOTICED="180",
+        RETRY="600",
+        GITHUB_REF_NAME="main",
+        GITHUB_API_URL="http://127.0.0.1:1",
+    )
+    assert starting.returncode == 1  # it tried to start them
+    assert starting.stderr.count("curl: ") == 2
+    assert not list(tmp_path.rglob("x"))
+
+
+def test_refused_lines_do_not_keep_a_checkpoint_from_running(tmp_path: Path, origin: Path) -> None:
+    """What they cover is a gap, and the run says so."""
+    machine = Machine(tmp_path, origin, "1")
+    machine.python("exit 12")
+    taken = machine.step("take the lines of the probers")
+    assert taken.returncode == 0
+    assert taken.stdout.startswith("::warning::lines of a prober were refused")
 
 
 @pytest.mark.parametrize(

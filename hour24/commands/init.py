@@ -26,7 +26,7 @@ NEXT = (
 @command(
     "Writes production.toml, pytest.ini, tests_prod/ (the criteria), schemas/, requirements.txt "
     "with hour24 pinned to what it was installed from, requirements.lock with the hashes "
-    "of every package, and a workflow. It overwrites nothing: if one of them is there, it "
+    "of every package, and two workflows. It overwrites nothing: if one of them is there, it "
     "writes none and says which. With --from it reads a running service by GET requests, at most "
     "two a second (health document, OpenAPI, /metrics), and disables every criterion that no "
     "source provides, with the reason.",
@@ -65,7 +65,7 @@ NEXT = (
     "--workflow",
     "listing",
     is_flag=True,
-    help="after a change of production.toml: list the secrets it names in the workflow again",
+    help="after a change of production.toml: list the secrets it names in the workflows again",
 )
 def init(
     folder: Path,
@@ -93,7 +93,8 @@ def init(
         written |= _read(source, name, headers)
     else:
         written[files.SETTINGS] = _fill_in(written[files.SETTINGS], name, url)
-    written[files.WORKFLOW] = files.with_secrets(written[files.WORKFLOW], written[files.SETTINGS])
+    for each in files.WORKFLOWS:
+        written[each] = files.with_secrets(written[each], written[files.SETTINGS], each)
     if not no_lock:
         written |= _lock(pinned)
     for path in files.write(folder, root, written):
@@ -150,7 +151,7 @@ def _read(source: str, name: str, stated: tuple[str, ...]) -> dict[str, str]:
 
 
 def _again(folder: Path, pinned: Origin) -> int:
-    """Write what an upgrade changes; production.toml and the workflow stay as they are."""
+    """Write what an upgrade changes; production.toml and the workflows stay as they are."""
     shipped = files.starter(pinned)
     names = [n for n in shipped if n == files.REQUIREMENTS or n.startswith("tests_prod/")]
     if not (folder / files.SETTINGS).is_file():
@@ -172,20 +173,23 @@ def _again(folder: Path, pinned: Origin) -> int:
 
 
 def _list_secrets(folder: Path) -> int:
-    """Give the workflow's checkpoint the secrets that production.toml names now."""
+    """Give the workflows' steps the secrets that production.toml names now."""
     root = files.repository(folder.resolve()) or folder
-    path = files.target_path(folder, root, files.WORKFLOW)
     settings = folder / files.SETTINGS
-    for each in (path, settings):
+    paths = {name: files.target_path(folder, root, name) for name in files.WORKFLOWS}
+    for each in (paths[files.WORKFLOW], settings):
         if not each.is_file():
             raise ConfigurationError([f"{each}: expected the file that `init` wrote, got none"])
-    before = path.read_text("utf-8")
-    text = files.with_secrets(before, settings.read_text("utf-8"))
-    if text == before:
-        say.line(f"{os.path.relpath(path)}: lists them already")
-    else:
-        path.write_text(text, encoding="utf-8")
-        say.line(f"wrote {os.path.relpath(path)}")
+    for name, path in paths.items():
+        if not path.is_file():  # a repository from before it, or with a prober elsewhere
+            continue
+        before = path.read_text("utf-8")
+        text = files.with_secrets(before, settings.read_text("utf-8"), name)
+        if text == before:
+            say.line(f"{os.path.relpath(path)}: lists them already")
+        else:
+            path.write_text(text, encoding="utf-8")
+            say.line(f"wrote {os.path.relpath(path)}")
     return 0
 
 

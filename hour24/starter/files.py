@@ -26,6 +26,8 @@ HEALTH = "schemas/health.schema.json"
 REQUIREMENTS = "requirements.txt"
 LOCK = "requirements.lock"
 WORKFLOW = ".github/workflows/watch.yml"
+PROBER = ".github/workflows/probe.yml"
+WORKFLOWS = (WORKFLOW, PROBER)
 ALWAYS = (ALERT_URLS, HEARTBEAT_URL)
 """Variables that hour24 reads although no production.toml names them."""
 GIVEN = re.compile(r" +(?P<name>[A-Z][A-Z0-9_]*): \$\{\{ secrets\.(?P=name) \}\}")
@@ -41,9 +43,9 @@ INSTALL = "          .venv/bin/pip install --quiet --disable-pip-version-check "
 
 def shipped(name: str) -> str:
     """Return a file of the clone's top level, adapted to an installed hour24."""
-    path = TOP / "watch.yml" if name == WORKFLOW and not IN_CLONE else TOP / name
+    path = TOP / Path(name).name if name in WORKFLOWS and not IN_CLONE else TOP / name
     text = path.read_text(encoding="utf-8")
-    if name not in (SETTINGS, WORKFLOW):
+    if name not in (SETTINGS, *WORKFLOWS):
         return text
     text = text.replace(".venv/bin/python -m hour24 ", ".venv/bin/hour24 ")
     return text.replace("python -m hour24 ", "hour24 ")
@@ -59,12 +61,15 @@ def starter(origin: Origin, below: str = "") -> dict[str, str]:
     files |= {f"tests_prod/{p.name}": shipped(f"tests_prod/{p.name}") for p in criteria_tests()}
     files |= {name: shipped(name) for name in (HEALTH, "schemas/production.schema.json")}
     files[REQUIREMENTS] = PINNED.format(requirement=origin.requirement)
-    files[WORKFLOW] = workflow(below)
+    files |= {name: workflow(name, below) for name in WORKFLOWS}
     return files
 
 
-def with_secrets(workflow_text: str, settings: str) -> str:
-    """Return a workflow whose checkpoint is given what this production.toml names, and no more.
+def with_secrets(workflow_text: str, settings: str, name: str = WORKFLOW) -> str:
+    """Return a workflow that gives its step what this production.toml names, and no more.
+
+    Args:
+        name: of the workflow, for a refusal.
 
     Raises: ConfigurationError, when the workflow has no list, or production.toml cannot be read.
     """
@@ -80,7 +85,7 @@ def with_secrets(workflow_text: str, settings: str) -> str:
     listed = [n for n, line in enumerate(lines) if GIVEN.fullmatch(line.rstrip("\n"))]
     if not listed or listed != list(range(listed[0], listed[-1] + 1)):
         raise ConfigurationError(
-            [f"{WORKFLOW}: expected one list of NAME: ${{{{ secrets.NAME }}}}, got none"]
+            [f"{name}: expected one list of NAME: ${{{{ secrets.NAME }}}}, got none"]
         )
     given = [f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in (*named, *ALWAYS)]
     return "".join([*lines[: listed[0]], *given, *lines[listed[-1] + 1 :]])
@@ -109,9 +114,9 @@ def criteria_tests() -> list[Path]:
     return sorted((TOP / "tests_prod").glob("test_*.py"))
 
 
-def workflow(below: str = "") -> str:
-    """Return watch.yml for an installed hour24 in a folder of the repository."""
-    text = shipped(WORKFLOW)
+def workflow(name: str, below: str = "") -> str:
+    """Return a workflow for an installed hour24 in a folder of the repository."""
+    text = shipped(name)
     old = f"{INSTALL}--no-deps --no-build-isolation -e .\n"  # a clone's own installation
     new = f"{INSTALL}--no-deps -r {REQUIREMENTS}\n"
     assert old in text
@@ -120,10 +125,19 @@ def workflow(below: str = "") -> str:
         return text
     shell = "        shell: bash\n"
     text = text.replace(shell, f"{shell}        working-directory: {below}\n")
-    first = "      - name: fetch the commit and the records\n"
-    text = text.replace(first, f"{first}        working-directory: .\n")
-    for command in ("rm -rf reports", "add --quiet --detach reports", "-C reports"):
-        text = text.replace(command, command.replace("reports", f"{below}/reports"))
+    for first in ("fetch the commit and the records", "start the probers that are missing"):
+        step = f"      - name: {first}\n"
+        text = text.replace(step, f"{step}        working-directory: .\n")
+    for command in (
+        "rm -rf reports",
+        "add --quiet --detach reports",
+        "-C reports",
+        "mkdir .hour24-lines",
+        "add --quiet --detach .hour24-lines",
+        "-C .hour24-lines",
+    ):
+        *words, folder = command.split(" ")
+        text = text.replace(command, " ".join([*words, f"{below}/{folder}"]))
     return text
 
 
@@ -149,8 +163,8 @@ def conflicts(folder: Path, root: Path, names: Mapping[str, str]) -> Iterator[st
 
 
 def target_path(folder: Path, root: Path, name: str) -> Path:
-    """Return the path of a file: the workflow at the repository's root, others in the folder."""
-    return root / name if name == WORKFLOW else folder / name
+    """Return the path of a file: a workflow at the repository's root, others in the folder."""
+    return root / name if name in WORKFLOWS else folder / name
 
 
 def write(folder: Path, root: Path, files: Mapping[str, str]) -> list[Path]:
