@@ -17,6 +17,7 @@ PACKAGES = ("asking", "checkpoint", "ledger", "targets", "witnesses")
 """Packages with several rooms: a room is ``ledger.record``."""
 
 NOTHING = (
+    "uptime",
     "codes",
     "errors",
     "linear",
@@ -32,8 +33,19 @@ NOTHING = (
     "watch",
 )
 EVERYWHERE = ("hour24.__version__", "hour24.shipped", "hour24.text", "hour24.documents")
-JUDGE = {"evidence", "watch", "verdict", "statistics", "classes", "histogram", "lines", "linear"}
+JUDGE = {
+    "uptime",
+    "evidence",
+    "watch",
+    "verdict",
+    "statistics",
+    "classes",
+    "histogram",
+    "lines",
+    "linear",
+}
 ASK = {
+    "uptime",
     "asking.answers",
     "asking.exchange",
     "asking.fetching",

@@ -15,6 +15,8 @@ def test_document(health_document, control, production, conclude):
         uptime=at.uptime,
         database=at.database,
         fresh_s=at.fresh_s,
+        started=at.started,
+        as_text=at.numbers_as_text,
     )
     conclude(agreed, health=health_document, control=control)
 

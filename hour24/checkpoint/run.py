@@ -105,6 +105,8 @@ class Run(Attempt):
             uptime=at.uptime,
             database=at.database,
             fresh_s=at.fresh_s,
+            started=at.started,
+            as_text=at.numbers_as_text,
         )
         silent = control_is_silent(answers.get("control"))
         each = {

@@ -75,6 +75,8 @@ def limits(production: Production) -> dict[str, Any]:
     health = production.health
     if health.vantages or health.vantages_needed != 1:  # as for [process] below
         found["vantages"] = _of(health, ["vantages", "vantages_needed"])
+    if health.started or health.numbers_as_text:
+        found["health"] |= _of(health, ["started", "numbers_as_text"]) or {}
     socket = production.websocket
     if socket is not None and socket.expects:
         found["websocket"]["expects"] = msgspec.to_builtins(socket.expects)

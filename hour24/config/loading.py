@@ -356,7 +356,12 @@ class _Reading:
         return Production(
             path=str(self.path),
             service=_convert(Service, service),
-            health=make_requested(Health, ("health",), data["health"], schema=schema),
+            health=make_requested(
+                Health,
+                ("health",),
+                {**({"uptime": ""} if data["health"].get("started") else {}), **data["health"]},
+                schema=schema,
+            ),
             endpoints={
                 name: make_requested(Endpoint, ("endpoints", name), stated, name=name)
                 for name, stated in data.get("endpoints", {}).items()

@@ -142,8 +142,25 @@ class Health(Struct, frozen=True, kw_only=True):
     ] = "/timestamp"
     uptime: Annotated[
         Pointer,
-        Meta(description='Path of the process\'s uptime, in seconds; "" when it has none.'),
+        Meta(
+            description='Path of the process\'s uptime, in seconds; "" when it has none. With '
+            "started, it is empty unless stated.",
+        ),
     ] = "/uptime"
+    started: Annotated[
+        Pointer,
+        Meta(
+            description="Path of the time at which the process started, instead of its uptime: "
+            "ISO 8601, or seconds or milliseconds since the epoch."
+        ),
+    ] = ""
+    numbers_as_text: Annotated[
+        bool,
+        Meta(
+            description="Whether timestamp, uptime and started may be numbers as text, such as "
+            '"12345.6".'
+        ),
+    ] = False
     instance: Annotated[
         Pointer,
         Meta(description='Path of the name of the answering instance; "" when it has none.'),

@@ -102,6 +102,7 @@ def beyond_schema(problems: Problems, data: dict[str, Any]) -> None:
         _first_message,
         _recycling,
         _vantages,
+        _started,
         _patterns,
         _classes,
         _criteria,
@@ -276,6 +277,17 @@ def _vantages(problems: Problems, data: dict[str, Any]) -> None:
         problems.add(
             ("health", "vantages_needed"),
             f"expected at most {len(known)}, as many as are described, got {needed}",
+        )
+
+
+def _started(problems: Problems, data: dict[str, Any]) -> None:
+    """Refuse a document with an uptime and a start time: only one of them is read."""
+    health = _table(problems, data, "health")
+    stated = not problems.at("health", "started") and health.get("started")
+    if stated and not problems.at("health", "uptime") and health.get("uptime"):
+        problems.add(
+            ("health", "uptime"),
+            f'expected "", since health.started is given, got {json.dumps(health["uptime"])}',
         )
 
 

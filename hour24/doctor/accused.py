@@ -85,13 +85,15 @@ def health(production: Production, clock: Clock) -> list[Trial]:
             uptime=health.uptime,
             database=health.database,
             fresh_s=health.fresh_s,
+            started=health.started,
+            as_text=health.numbers_as_text,
         )
         began = clock.now().timestamp()
         reply = _reply_to("health", _as_endpoint(health))
-        current = read_health(health, reply.data, reply.headers)
+        current = read_health(health, reply.data, reply.headers, steady_at=began)
         if current.problem:
             raise SourceMisread(f"health: {current.problem}")
-        for key in ("timestamp", "uptime", "instance", "database"):
+        for key in ("timestamp", "uptime", "started", "instance", "database"):
             pointer = getattr(health, key)
             if pointer and value_at(current.body, pointer, None) is None:
                 raise SourceEmpty(f"health: {key}: expected a member at {pointer}, got none")
@@ -100,7 +102,11 @@ def health(production: Production, clock: Clock) -> list[Trial]:
             raise SourceMisread(f"health: {verdict.reason}")
         if current.uptime is not None:
             time.sleep(UPTIME_GAP_S)
-            later = read_health(health, _reply_to("health", _as_endpoint(health)).data)
+            later = read_health(
+                health,
+                _reply_to("health", _as_endpoint(health)).data,
+                steady_at=clock.now().timestamp(),
+            )
             _check_unit(current.uptime, later.uptime, clock.now().timestamp() - began, began)
         recycled = production.process.recycles_every_s
         if recycled and current.uptime is None:

@@ -19,10 +19,11 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
-from hour24.documents import differences, is_number, pointer_to, show_value, value_at
+from hour24.documents import differences, pointer_to, show_value, value_at
 from hour24.evidence import Document, Evidence
 from hour24.objectives.base import Kinds, Objective, pick
 from hour24.text import format_duration, format_number, join_some, parse_stated_time
+from hour24.uptime import number_in, uptime_in
 from hour24.verdict import Outcome, Scale, Verdict
 
 EARLIEST_START = 946_684_800.0
@@ -36,6 +37,8 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         schema: JSON Schema of the document.
         timestamp, uptime: JSON pointers to when it was made and for how long the process has run;
             "" where the document has none.
+        started: JSON pointer to when the process started, instead of ``uptime``; "" for none.
+        as_text: whether timestamp, uptime and started may be numbers as text.
         database: JSON pointer to the database's state; stored in the record, judged by the schema.
         fresh_s: largest difference between the timestamp and the time of the answer, in seconds.
     """
@@ -51,6 +54,8 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
     uptime: str = "/uptime"
     database: str = "/database"
     fresh_s: float = 60.0
+    started: str = ""
+    as_text: bool = False
 
     def limit_text(self) -> str:
         if not self.timestamp:
@@ -69,11 +74,10 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
             return verdict
         if not self.timestamp:
             return self._pass(document, None)
-        made = parse_stated_time(value_at(document.body, self.timestamp))
+        stated = value_at(document.body, self.timestamp)
+        made = parse_stated_time(number_in(stated, as_text=self.as_text))
         if made is None:
-            return self._differs(
-                [f"{self.timestamp}: expected a time, got {_shown(document.body, self.timestamp)}"]
-            )
+            return self._differs([self._not_read(document, self.timestamp, "a time")])
         age = Age.of(document, made)
         if abs(age.ours_s) <= self.fresh_s:
             return self._pass(document, age)
@@ -158,14 +162,42 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
                 "no document",
             )
         found = differences_from(self.schema, document.body)
-        if self.uptime:
-            uptime = value_at(document.body, self.uptime)
-            if not is_number(uptime) or uptime < 0:
-                prefix = f"{self.uptime}: expected"
-                if not any(each.startswith(prefix) for each in found):
-                    got = _shown(document.body, self.uptime)
-                    found.append(f"{prefix} seconds of at least 0, got {got}")
-        return self._differs(found) if found else None
+        pointer = self.started or self.uptime
+        uptime = self._uptime(document)
+        if pointer and (uptime is None or (uptime < 0 and not self.started)):
+            expected = "a time" if self.started else "seconds of at least 0"
+            if not any(each.startswith(f"{pointer}: expected") for each in found):
+                found.append(self._not_read(document, pointer, expected))
+        if found:
+            return self._differs(found)
+        if self.started and uptime is not None and uptime < -self.fresh_s:
+            return self._inconclusive(
+                "uptime_unit",
+                f"The process would have started in the future, by {format_duration(-uptime)} "
+                f"after this answer: expected seconds or milliseconds since the epoch, or ISO "
+                f"8601, at health.started ({self.started})",
+            )
+        return None
+
+    def _uptime(self, document: Document) -> float | None:
+        """Seconds since the process started, by the document; None without."""
+        return uptime_in(
+            document.body,
+            self.uptime,
+            self.started,
+            as_text=self.as_text,
+            at=_answered_at(document).timestamp(),
+        )
+
+    def _not_read(self, document: Document, pointer: str, expected: str) -> str:
+        """The difference of a member that is no time or no seconds, with the remedy if known."""
+        value = value_at(document.body, pointer, None)
+        remedy = ""
+        if not self.as_text and number_in(value, as_text=True) is not value:
+            remedy = "; if a number as text is right, set health.numbers_as_text = true"
+        elif pointer == self.uptime and isinstance(value, str) and parse_stated_time(value):
+            remedy = "; if it is when the process started, name it in health.started"
+        return f"{pointer}: expected {expected}, got {_shown(document.body, pointer)}{remedy}"
 
     def _differs(self, differences: list[str]) -> Verdict:
         return self._fail(
@@ -227,8 +259,9 @@ class HealthDocument(Objective, frozen=True, kw_only=True):
         if age is not None:
             parts.append(f"its timestamp is {_age(age.ours_s)}")
             figures.update(age.figures())
-        if self.uptime:
-            uptime = float(value_at(document.body, self.uptime))
+        uptime = self._uptime(document)
+        if uptime is not None:
+            uptime = max(0.0, uptime)
             figures["uptime_s"] = uptime
             parts.append(f"the process has been up for {format_duration(uptime)}")
         attempts = document.question.attempts
@@ -312,9 +345,12 @@ def impossible_uptime(at: float, uptime_s: float) -> str:
     """Why no process can have this uptime at ``at`` (epoch seconds); empty when one can."""
     if at - uptime_s >= EARLIEST_START:
         return ""
+    remedy = ""
+    if uptime_s >= EARLIEST_START:
+        remedy = "; if it is when the process started, name it in health.started"
     return (
         f"its uptime of {format_number(uptime_s)} cannot be in seconds: the process would have "
-        "started before the year 2000"
+        f"started before the year 2000{remedy}"
     )
 
 

@@ -210,8 +210,8 @@ class Prober:
             self._asking += 1
         try:
             reply = receive()
-            result = read_reply(target.plan, reply, self._wall(), target.dates)
             read_at = self._steady + steady_s() - (reply.took_ms - reply.late_ms) / 2000
+            result = read_reply(target.plan, reply, self._wall(), target.dates, read_at)
             with self._lock:
                 if slot in tally.settled:
                     return

@@ -101,13 +101,18 @@ class Result:
 
 
 def read_reply(
-    plan: Plan, reply: Reply, at: float | None = None, dates: Dates | None = None
+    plan: Plan,
+    reply: Reply,
+    at: float | None = None,
+    dates: Dates | None = None,
+    read_at: float | None = None,
 ) -> Result:
     """Returns the result of a reply: good, failed, limited, late.
 
     Args:
         at: time of the answer, epoch seconds; None: the age of its document is not judged.
         dates: of earlier answers to this plan.
+        read_at: when its document was made, on a clock that does not jump; None: ``at``.
     """
     status = str(reply.status) if reply.status else reply.reason or "closed"
     late = reply.late_ms > plan.interval_s * 500
@@ -122,7 +127,9 @@ def read_reply(
     if plan.health is None:
         return Result("", status, late=late)
     took_s = (reply.took_ms - reply.late_ms) / 1000
-    document = read_health(plan.health, reply.data, reply.headers, at, took_s=took_s, dates=dates)
+    document = read_health(
+        plan.health, reply.data, reply.headers, at, took_s=took_s, dates=dates, steady_at=read_at
+    )
     if document.stale:
         return Result("", STALE + header_of(document.stale), late=late, no_sample=True)
     if document.not_taken:

@@ -308,6 +308,8 @@ class _Rollback:
             uptime=health.uptime,
             database=health.database,
             fresh_s=health.fresh_s,
+            started=health.started,
+            as_text=health.numbers_as_text,
         )
         evidence = {"health": source.document(), "control": source.control()}
         verdict = objective.judge(evidence)

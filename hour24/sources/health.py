@@ -26,10 +26,11 @@ from hour24.asking.exchange import LARGEST_BYTES, Address, Reply, ask
 from hour24.asking.freshness import NO_CACHE, Dates, cached_by, date_of
 from hour24.clock import Clock
 from hour24.config import Health
-from hour24.documents import DocumentError, differences, is_number, pointer_to, read_json, value_at
+from hour24.documents import DocumentError, differences, pointer_to, read_json, value_at
 from hour24.evidence import Attempt, Document, Question
 from hour24.secrets import Secret
 from hour24.text import cut, parse_stated_time
+from hour24.uptime import number_in, uptime_in
 
 SECOND_DATE_S = 4.0
 """Between an old ``Date`` and the request that explains it."""
@@ -83,6 +84,7 @@ def read_health(
     *,
     took_s: float = 0.0,
     dates: Dates | None = None,
+    steady_at: float | None = None,
 ) -> Reading:
     """Read an answer of the health endpoint and compare it with the agreed schema.
 
@@ -91,6 +93,8 @@ def read_health(
         at: when it was received, epoch seconds; None: its timestamp is not compared.
         took_s: how long before that it was requested.
         dates: of earlier answers of this address; its own is added.
+        steady_at: as ``at``, on a clock that does not jump: an uptime from a start time is that
+            at this time. None: at ``at``.
     """
     received = headers or {}
     cached = cached_by(received)
@@ -103,12 +107,21 @@ def read_health(
     problem, body = parse_body(data)
     if problem:
         return Reading(None, problem, is_json=False, stale=cached)
-    uptime = value_at(body, health.uptime, None) if health.uptime else None
+    read_at = at if steady_at is None else steady_at
+    uptime = None
+    if read_at is not None or not health.started:
+        uptime = uptime_in(
+            body,
+            health.uptime,
+            health.started,
+            as_text=health.numbers_as_text,
+            at=read_at or 0.0,
+        )
     seconds_and_instance = None
-    if is_number(uptime) and uptime >= 0:
+    if uptime is not None and uptime >= 0:
         instance = value_at(body, health.instance, None) if health.instance else ""
         seconds_and_instance = (
-            float(uptime),
+            uptime,
             instance if isinstance(instance, str) else str(instance or ""),
         )
     broken = first_difference(health.schema, body)
@@ -128,7 +141,8 @@ def why_unreadable(data: bytes, headers: Mapping[str, str]) -> str:
 
 def _old(health: Health, body: Any, headers: Mapping[str, str], at: float | None) -> str:
     """Return ``timestamp`` if it is old by both our clock and its server's; else empty."""
-    made = parse_stated_time(value_at(body, health.timestamp, None)) if health.timestamp else None
+    stated = value_at(body, health.timestamp, None) if health.timestamp else None
+    made = parse_stated_time(number_in(stated, as_text=health.numbers_as_text))
     if made is None or at is None:
         return ""
     date = date_of(headers)
