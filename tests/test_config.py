@@ -561,6 +561,7 @@ def test_no_schema_checker_is_imported_before_it_is_needed() -> None:
                 },
             },
         ),
+        ("prefect", {"message": "OK"}),
         (
             "victoriametrics",
             {

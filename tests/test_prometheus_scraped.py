@@ -168,6 +168,10 @@ def test_doctor_accepts_an_engine_that_has_just_begun(name: str, tmp_path: Path)
         assert finding.ok, finding
         assert " since 20" in finding.says
         assert "a checkpoint needs the whole of its window" in finding.says
+    assert "1 instance since" in found["prometheus: memory"].says
+    lacking = found["prometheus: server times"]
+    assert not lacking.ok
+    assert "state the metric in [prometheus.names]; where the service has none" in lacking.remedy
     counted, since = found["prometheus: responses"].says.split(" requests since ")
     assert int(counted) in (59, 60), since
 

@@ -8,9 +8,9 @@ from functools import partial
 
 from hour24.clock import Clock
 from hour24.config import Production
-from hour24.errors import SourceEmpty
+from hour24.errors import NotProvided, SourceEmpty, SourceLacks
 from hour24.evidence import Buckets, Evidence, Probes, Unanswered
-from hour24.text import format_duration, format_time
+from hour24.text import format_duration, format_time, plural
 from hour24.watch import Window
 from hour24.witnesses.port import Trial, last_hour
 from hour24.witnesses.prometheus import PrometheusAt
@@ -41,7 +41,7 @@ def trials(at: PrometheusAt, production: Production, clock: Clock) -> list[Trial
         (
             "memory",
             partial(
-                _since_seen, lambda each: f"{len(source.memory(each).lines)} instances", window
+                _since_seen, lambda each: plural(len(source.memory(each).lines), "instance"), window
             ),
             selects,
         ),
@@ -69,7 +69,17 @@ def trials(at: PrometheusAt, production: Production, clock: Clock) -> list[Trial
     credential = next((one.name for one in (at.token, at.password, at.header) if one), "")
     right = f"check {credential}" if credential else "state token_env, or user and password_env"
     return [
-        Trial(name=f"prometheus: {what}", asked=asked, address=at.url, right=right, empty=empty)
+        Trial(
+            name=f"prometheus: {what}",
+            asked=asked,
+            address=at.url,
+            right=right,
+            empty=empty,
+            lacks=(
+                "state the metric in [prometheus.names]; where the service has none, state "
+                'applies = false, because = "..." for the criteria that need it'
+            ),
+        )
         for what, asked, empty in questions
     ]
 
@@ -86,6 +96,8 @@ def _since_seen(ask: Callable[[Window], str], window: Window) -> str:
         )
     except CoverageTooLow as problem:
         raise SourceEmpty(str(problem)) from None
+    except NotProvided as problem:  # the service is known, and has no such metric
+        raise SourceLacks(str(problem)) from None
 
 
 def _probed(source: Prometheus, name: str, window: Window) -> str:
