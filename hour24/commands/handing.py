@@ -41,7 +41,7 @@ OVERLAP = timedelta(minutes=20)
     "as a checkout of their branch, into the watches in --reports. Lines that are here already are "
     "not taken twice. A file that does not go on from the one here is refused (exit code 12), "
     "and the others are taken.",
-    "lines --reports reports",
+    "published --reports reports",
 )
 @click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
 @reports_option
