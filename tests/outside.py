@@ -140,7 +140,9 @@ def main(control: str, now: str, what: str, *arguments: str) -> int:
     if what == "pytest":
         import pytest
 
-        return int(pytest.main(list(arguments)))
+        from hour24_pytest import joined
+
+        return int(pytest.main(joined(arguments)))  # as the entry point of an installed hour24
     from hour24.__main__ import main as command
 
     return command(arguments)

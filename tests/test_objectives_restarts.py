@@ -84,12 +84,12 @@ def test_a_start_during_a_declared_deploy_is_expected():
 
 
 def test_a_deploy_that_only_the_platform_reports_is_undeclared():
-    """It is named, with the command that declares one."""
+    """It is named; the decision's steps have the command that declares one."""
     deploy = {"id": "dep-1", "created": START + 4900, "started": None, "finished": START + 5020}
     verdict = judged(RESTARTED, deploys=listing(deploy))
     assert verdict.outcome == Outcome.FAIL
     assert "during the undeclared deploy dep-1" in verdict.reason
-    assert "python -m hour24 declare WATCH --start TIME --by NAME" in verdict.reason
+    assert "if it was a deploy, declare it" in verdict.reason
 
 
 def test_platform_and_probes_are_compared():

@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from hour24.incidents import of_record
 from hour24.ledger.book import Ledger
 from tests.played import ROOT, ran, rehearsed
@@ -67,3 +69,40 @@ def test_each_printed_command_runs_as_printed(tmp_path: Path) -> None:
         found = printed(ended.stdout)
         waiting |= {each for each in found if not re.search(r"-m hour(12|16|20|24)\b", each)}
     assert any(command.startswith(f"pytest -m {LAST} ") for command in done)
+
+
+README = sorted(
+    {
+        line.partition("  ")[0].partition(" #")[0].strip()
+        for line in re.findall(
+            r"^    ((?:python -m hour24|pytest -m) .*)$",
+            (ROOT / "README.md").read_text("utf-8"),
+            re.MULTILINE,
+        )
+    }
+)
+
+
+@pytest.mark.parametrize("command", README)
+def test_each_command_of_the_readme_is_understood_as_printed(command: str, tmp_path: Path) -> None:
+    """Without a production it fails for want of one, never because of its options."""
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    collected = command.startswith("pytest")
+    ended = ran(
+        "/bin/sh",
+        "-c",
+        f"{command} --collect-only -q" if collected else command,
+        folder=ROOT if collected else tmp_path,
+        PATH=path,
+        PYTHONPATH=str(ROOT),
+    )
+    assert "no such option" not in ended.stdout.lower(), ended.stdout
+    assert "expected no other arguments" not in ended.stdout, ended.stdout
+    assert "expected COMMAND" not in ended.stdout, ended.stdout
+    assert "Traceback" not in ended.stdout, ended.stdout
+    assert ended.returncode == (0 if collected else 4), ended.stdout
+
+
+def test_the_readme_prints_the_commands_of_a_watch() -> None:
+    names = {command.split()[3] for command in README if command.startswith("python")}
+    assert {"doctor", "watch", "probe", "signoff"} <= names

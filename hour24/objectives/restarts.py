@@ -28,7 +28,6 @@ from hour24.linear import shipped
 from hour24.objectives.base import Kinds, Objective, pick
 from hour24.objectives.health import impossible_uptime
 from hour24.objectives.probes import ProbeCoverage, measure_coverage, unusable_answers
-from hour24.shipped import COMMAND
 from hour24.statistics.coverage import LONGEST_GAP_S, REQUIRED
 from hour24.statistics.restarts import (
     Incarnation,
@@ -53,7 +52,6 @@ from hour24.text import (
 )
 from hour24.verdict import Outcome, Scale, Verdict
 
-DECLARE = f"{COMMAND} declare WATCH --start TIME --by NAME --because REASON"
 TOGETHER_S = 60.0
 """Starts of all processes within a minute are a restart of the service, whatever is planned."""
 SETTLED_S = 300.0
@@ -256,7 +254,7 @@ class NoRestart(Objective, frozen=True, kw_only=True):
             and_probes = "which the probes missed" if not undeclared else "in addition"
             parts.append(f"the platform reports {join_some(events)}, {and_probes}")
         if any(_during_deploy(x.start, deploys) for x in undeclared):
-            parts.append(f"if it was a deploy, declare it: {DECLARE}")
+            parts.append("if it was a deploy, declare it")
         parts += self._plan_text(found)
         parts.append(covered.longest_gap_text())
         reason = "; ".join(parts)

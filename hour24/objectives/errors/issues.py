@@ -10,11 +10,8 @@ from hour24.evidence import BASELINE_SHORT, Evidence, Listing
 from hour24.objectives.base import Kinds, Objective, pick
 from hour24.objectives.errors.known import Issues
 from hour24.objectives.listing import judge_listing, least
-from hour24.shipped import COMMAND
 from hour24.text import format_count, in_window, join_some, plural
 from hour24.verdict import Scale, Verdict
-
-CLASSIFY = COMMAND + " classify {issue} WATCH --as normal --by NAME --because REASON"
 
 
 class NoNewIssue(Objective, frozen=True, kw_only=True):
@@ -169,8 +166,8 @@ class TopKnown(Objective, frozen=True, kw_only=True):
             named = join_some([each.text() for each in old], max(1, self.top))
             unknown = (
                 "unclassified",
-                f"Among the {len(first)} most frequent{within}: {named}; classify it: "
-                f"{CLASSIFY.format(issue=_argument(old[0].name))}",
+                f"Among the {len(first)} most frequent{within}: {named}; classify "
+                f"{_argument(old[0].name)}",
             )
         return judge_listing(
             self,
