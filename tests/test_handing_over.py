@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,10 +14,12 @@ import pytest
 from benchmarks import handover as simulated
 from hour24.__main__ import main
 from hour24.commands.handing import JOB, OVERLAP, Handover, handover_of
+from hour24.objectives.probes import AlwaysUp
 from hour24.prober import Outbox
 from hour24.probes import LineWriter, Minute, read
 from hour24.probes.taking import take
 from hour24.secrets.redactor import Redactor
+from hour24.verdict import Outcome
 from hour24.watch import Watch, Window
 from tests.small_watch import T0, WATCH, watch_of, whole
 
@@ -293,3 +297,82 @@ def test_it_is_printed_for_a_shell(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main([*command, T0.isoformat()]) == 0
     assert capsys.readouterr().out == ""
     assert main([*command, T0.isoformat(), "--overlap", "3h"]) == 4
+
+
+# --- a watch by two chains, judged ---------------------------------------------------------------
+
+STARTS_MIN = 11
+"""From a dispatch to the first probe: a slow runner of ten minutes, and its set-up."""
+NOTICED_MIN = 3
+
+
+def jobs(chain: str, *, killed: float = math.inf, revived: float = 0) -> list[tuple[int, int]]:
+    """The minutes of the watch in which each job of a chain probes, from half an hour before T0.
+
+    Args:
+        killed: the minute in which its job is killed.
+        revived: when the next one is started; 0: as soon as the other chain notices.
+    """
+    found, begin = [], -30
+    while times := handover_of(WATCH, chain, START + timedelta(minutes=begin), JOB, OVERLAP):
+        at, ends = (round((each - START) / timedelta(minutes=1)) for each in times[:2])
+        following = at + STARTS_MIN
+        if begin <= killed < ends:
+            ends, killed = round(killed), math.inf
+            following = round(revived or ends + NOTICED_MIN) + STARTS_MIN
+        found.append((begin, ends))
+        begin = following
+    return found
+
+
+def judged(tmp_path: Path, chains: dict[str, list[tuple[int, int]]], bad: range, by: str) -> Any:
+    """The verdict on the lines of these jobs, published and taken.
+
+    Args:
+        bad: the minutes in which the probes of chain ``by`` are answered 503.
+    """
+    ledger = watch_of(tmp_path / "reports")
+    for chain, spans in chains.items():
+        for n, (begin, end) in enumerate(spans):
+            folder = tmp_path / f"{chain}{n}" / WATCH.name / "probe"
+            folder.mkdir(parents=True)
+            publishing = outbox(folder, tmp_path / "lines")
+            failed = {"503": list(range(6))}
+            writer = LineWriter(folder / "runner-7.jsonl")
+            writer.write(
+                *(
+                    minute(each, failed=failed if each in bad and chain == by else {})
+                    for each in range(begin, end)
+                )
+            )
+            writer.close()
+            publishing.close()
+    assert main(["lines", str(tmp_path / "lines"), f"--reports={tmp_path / 'reports'}"]) == 0
+    window = Window(START, START + timedelta(hours=24))
+    probes = read(ledger.folder / "probe", window).probes("health", window)
+    return AlwaysUp().judge({"probes": probes})
+
+
+@pytest.mark.parametrize("killed", [140, 160, 321])
+def test_a_healthy_watch_passes_though_a_job_is_killed(tmp_path: Path, killed: int) -> None:
+    """Also during a handover of the other chain, and of its own; runners start in ten minutes."""
+    chains = {"a": jobs("a", killed=killed), "b": jobs("b")}
+    verdict = judged(tmp_path, chains, range(0), "")
+    assert verdict.outcome == Outcome.PASS, verdict.reason
+    assert verdict.figures["coverage"] == 1
+
+
+def test_the_time_without_any_job_makes_the_watch_inconclusive(tmp_path: Path) -> None:
+    """Both die, and the schedule revives them half an hour later."""
+    chains = {name: jobs(name, killed=500, revived=530) for name in "ab"}
+    verdict = judged(tmp_path, chains, range(0), "")
+    assert (verdict.outcome, verdict.code) == (Outcome.INCONCLUSIVE, "coverage_too_low")
+    assert "41 min" in verdict.reason
+
+
+@pytest.mark.parametrize("by", ["a", "b"])
+def test_a_failure_that_one_chain_saw_is_not_hidden_by_the_other(tmp_path: Path, by: str) -> None:
+    """The other's good answers at the same times change nothing."""
+    chains = {name: jobs(name) for name in "ab"}
+    verdict = judged(tmp_path, chains, range(700, 703), by)
+    assert verdict.outcome == Outcome.FAIL, verdict.reason
