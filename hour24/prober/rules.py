@@ -8,6 +8,7 @@ Rules of this module:
   last three failed.
 - While our own network is down, nothing is known of the service: this has its own alarm and
   suppresses the others.
+- With several vantages needed, a silence that too few of them can have seen raises no alarm.
 - An alarm is raised once, and its end is reported. The rules are pure: they receive probe results
   roughly in order of time, and read no clock.
 
@@ -71,14 +72,24 @@ class Runbook:
 
     Args:
         alarm: called with each alarm, at once.
+        agree: called with the beginning and the time of a failure; returns what the alarm adds
+            about other vantages, or None while too few of them can have seen it.
     """
 
-    def __init__(self, alarm: Callable[[Alarm], None], *, simulated: bool = False) -> None:
+    def __init__(
+        self,
+        alarm: Callable[[Alarm], None],
+        *,
+        simulated: bool = False,
+        agree: Callable[[float, float], str | None] = lambda since, at: "",
+    ) -> None:
         self._alarm = alarm
         self._simulated = simulated
+        self._agree = agree
         self._since: dict[str, float] = {}
         self._raised: set[str] = set()
         self._recent: deque[tuple[float, bool]] = deque()
+        self._silent: deque[tuple[float, bool]] = deque()
         self._bad = 0
         self._row = 0
         self._good_health_at = -math.inf
@@ -106,7 +117,7 @@ class Runbook:
         if kind == "health":
             self._health(at, failed)
         if kind in ("health", "endpoint"):
-            self._count(at, bad_response)
+            self._count(at, bad_response, answered)
 
     def _health(self, at: float, failed: str) -> None:
         if failed and at < self._good_health_at:
@@ -130,14 +141,23 @@ class Runbook:
             return
         since = self._since.setdefault(rule, at)
         if at - since >= FAILING_S and rule not in self._raised:
+            others = "" if rule == "no_network" else self._agree(since, at)
+            if others is None:
+                return  # asked again with the next failure
             self._raised.add(rule)
             because = f": {why}" if why else ""
             self._raise(
-                rule, at, since, f"{who} has failed for {format_duration(at - since)}{because}"
+                rule,
+                at,
+                since,
+                f"{who} has failed for {format_duration(at - since)}{because}{others}",
             )
 
-    def _count(self, at: float, bad: bool) -> None:
+    def _count(self, at: float, bad: bool, answered: bool) -> None:
         self._recent.append((at, bad))
+        self._silent.append((at, bad and not answered))
+        while self._silent[0][0] <= at - WINDOW_S:
+            self._silent.popleft()
         self._bad += bad
         self._row = self._row + 1 if bad else 0
         while self._recent and self._recent[0][0] <= at - WINDOW_S:
@@ -147,11 +167,16 @@ class Runbook:
         figures = {"bad": float(self._bad), "total": float(total)}
         if rule not in self._raised:
             if bad and is_error_rate_high(self._bad, total, self._row):
+                since = next(when for when, each in self._recent if each)
+                others = self._without_silence(since, at, total)
+                if others is None:
+                    return
                 self._raised.add(rule)
-                self._since[rule] = next(when for when, each in self._recent if each)
+                self._since[rule] = since
                 text = (
                     f"{self._bad} of {total} requests of the last 5 min failed "
                     f"({format_percent(self._bad / total, 0)}, above {format_percent(SHARE)})"
+                    f"{others}"
                 )
                 self._raise(rule, at, self._since[rule], text, figures=figures)
         elif not bad and self._bad / total <= SHARE:
@@ -159,6 +184,16 @@ class Runbook:
             since = self._since.pop(rule)
             text = f"{self._bad} of {total} requests of the last 5 min failed"
             self._raise(rule, at, since, text, True, figures)
+
+    def _without_silence(self, since: float, at: float, total: int) -> str | None:
+        """Return what the alarm adds; None if it rests on silence that too few can have seen.
+
+        An error that was answered is the service's, wherever it was seen from.
+        """
+        silent = sum(each for _, each in self._silent)
+        if silent and not is_error_rate_high(self._bad - silent, total - silent):
+            return self._agree(since, at)
+        return ""
 
     def _raise(
         self,

@@ -33,6 +33,7 @@ from hour24.asking.workers import Timetable, Workers
 from hour24.clock import Clock, WallClock, steady_s
 from hour24.config import Production
 from hour24.prober.disk import BackgroundWriter
+from hour24.prober.elsewhere import Elsewhere
 from hour24.prober.plan import Plan, plans
 from hour24.prober.rules import Runbook
 from hour24.prober.show import Display
@@ -88,7 +89,8 @@ class Prober:
         self._on_alarm = on_alarm
         self._on_line = on_line
         self._writer = BackgroundWriter(writer)
-        self._runbook = Runbook(self._alarmed)
+        others = Elsewhere.of(production, writer.path.parent, self.vantage)
+        self._runbook = Runbook(self._alarmed, agree=others.agree)
         self._table = Timetable()
         self._workers = Workers()
         self._lock = threading.RLock()

@@ -112,7 +112,12 @@ def text(record: Record, ledger: Ledger | None, path: Path) -> str:
         record,
         ledger.folder.parent if ledger else None,
     )
-    beside = {picture.of for card in cards for picture in card.pictures}
+    beside = {
+        picture.of
+        for card in cards
+        if card.outcome == Outcome.FAIL  # the others are drawn without their charts
+        for picture in card.pictures
+    }
     before, after = _neighbours(record, ledger)
     context = {
         "record": record,
