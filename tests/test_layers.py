@@ -379,6 +379,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "live": {
         "linear",
+        "asking.exchange",
+        "asking.freshness",
         "checkpoint.killed",
         "clock",
         "errors",

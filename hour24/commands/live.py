@@ -113,6 +113,7 @@ def _run(
     stopped: threading.Event,
 ) -> int:
     from hour24.live.checkpoints import Checkpoints
+    from hour24.live.own_clock import OwnClock
     from hour24.prober import Asker
 
     plan, clock = ledger.watch, WallClock()
@@ -122,7 +123,12 @@ def _run(
     with ExitStack() as ending:
         send_alarm = ending.enter_context(alerting(ledger, production, "hour24 watch"))
         checkpoints = Checkpoints(
-            ledger, clock, checkpoint_command(ledger, target), asking_folder(), terminal.say
+            ledger,
+            clock,
+            checkpoint_command(ledger, target),
+            asking_folder(),
+            terminal.say,
+            OwnClock(production.service.control_url, clock).problem,
         )
         ending.callback(checkpoints.close)
         asker = Asker(
@@ -174,23 +180,35 @@ def _probing(
         terminal.alarm(alarm)
         send(alarm)
 
-    prober = Prober(
-        production,
-        WallClock(),
-        LineWriter.of_this_process(ledger.folder / "probe"),
-        on_alarm=alarmed,
-        on_line=terminal.line,
-        vantage=vantage,
-    )
-    thread = threading.Thread(target=prober.run, args=(until,), name="hour24 prober")
+    probers: list[Prober] = []
+    ended = threading.Event()
+
+    def probe() -> None:
+        # A prober ends after a length of time: if the clock was set back meanwhile, before the end.
+        while not ended.is_set() and WallClock().now() < until:
+            prober = Prober(
+                production,
+                WallClock(),
+                LineWriter.of_this_process(ledger.folder / "probe"),
+                on_alarm=alarmed,
+                on_line=terminal.line,
+                vantage=vantage,
+            )
+            probers.append(prober)
+            if not ended.is_set():
+                prober.run(until)
+
+    thread = threading.Thread(target=probe, name="hour24 prober")
     thread.start()
     try:
         yield
     finally:
-        prober.stop()
+        ended.set()
+        for each in tuple(probers):
+            each.stop()
         thread.join()
-        if prober.unwritten:
-            terminal.say(f"{prober.unwritten} lines of probes could not be written")
+        if unwritten := sum(each.unwritten for each in probers):
+            terminal.say(f"{unwritten} lines of probes could not be written")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ Rules of this module:
 - A run that was killed has its record rebuilt from its journal, and is run again.
 - A run that left no record is tried again, after a pause that grows.
 - Where the decision is to run it again, it is run again once.
+- While the clock of this machine is known to be wrong, a due checkpoint waits.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Checkpoints:
         command: hour and whether only an hour without a record is run -> the command.
         folder: where it runs.
         say: called with one line for each run.
+        wrong_clock: says how the clock of this machine is wrong; empty: it is not.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Checkpoints:
         command: Callable[[int, bool], Sequence[str]],
         folder: str,
         say: Callable[[str], None],
+        wrong_clock: Callable[[], str] = lambda: "",
     ) -> None:
         self.ledger = ledger
         self.watch = ledger.watch
@@ -58,6 +61,8 @@ class Checkpoints:
         self._command = command
         self._folder = folder
         self._say = say
+        self._wrong_clock = wrong_clock
+        self._waits_for_clock = False
         self._failures = 0
         self._not_before: datetime | None = None
         self._repeated: set[int] = set()
@@ -110,10 +115,22 @@ class Checkpoints:
                 return self._awaits_repeat()
         if self.watch.checkpoint(hour).due > now or self.ledger.is_locked(hour):
             return True
-        if self._not_before is not None and now < self._not_before:
+        longest = timedelta(seconds=PAUSES_S[-1])  # further ahead: the clock has gone back since
+        if self._not_before is not None and now < self._not_before <= now + longest:
+            return True
+        if self._clock_is_wrong():
             return True
         self._checkpoint(hour, once=once)
         return True
+
+    def _clock_is_wrong(self) -> bool:
+        wrong = self._wrong_clock()
+        if wrong and not self._waits_for_clock:
+            self._say(wrong)
+        if wrong or self._waits_for_clock:
+            self.problem = wrong
+        self._waits_for_clock = bool(wrong)
+        return self._waits_for_clock
 
     def _checkpoint(self, hour: int, *, once: bool) -> None:
         before = len(self.ledger.records(hour))

@@ -71,6 +71,7 @@ class Asker:
         self._after_s = after_s
         self._attempts: dict[int, list[datetime]] = {}
         self._done: set[int] = set()
+        self._left = True
         self._ended = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self._thread = threading.Thread(target=self._run, name="hour24 asker", daemon=True)
@@ -86,28 +87,27 @@ class Asker:
 
     def finish(self) -> None:
         """Wait until nothing is left to ask, at most for the tolerance of the last checkpoint."""
-        while self._thread.is_alive():
-            self._thread.join(STEP_S)
+        while self._left and not self._ended.wait(STEP_S):
+            pass
 
     def attend(self) -> bool:
-        """Ask for each due checkpoint. Returns: False when none is left."""
-        left = [hour for hour in self.watch.hours if hour not in self._done]
-        for hour in left:
-            self._attend(self.watch.checkpoint(hour))
+        """Ask for each due checkpoint. Returns: False when none is left; the clock may go back."""
+        now = self.clock.now()
+        points = [self.watch.checkpoint(hour) for hour in self.watch.hours]
+        left = [one for one in points if one.late_s(now) <= one.tolerance_s]
+        left = [one for one in left if one.hour not in self._done]
+        for point in left:
+            self._attend(point)
         return bool(left)
 
     def _run(self) -> None:
         while not self._ended.wait(STEP_S):
-            if not self.attend():
-                return
+            self._left = self.attend()
 
     def _attend(self, point: Checkpoint) -> None:
         """Ask for a checkpoint if it is time to."""
         late = point.late_s(self.clock.now())
         if late < min(self._after_s, point.tolerance_s / 3):
-            return
-        if late > point.tolerance_s:
-            self._done.add(point.hour)
             return
         attempts = self._attempts.setdefault(point.hour, [])
         again = timedelta(seconds=min(AGAIN_S, point.tolerance_s / 3))
