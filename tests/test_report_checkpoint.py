@@ -871,3 +871,59 @@ def test_why_a_person_is_called_is_said_first_though_nothing_failed() -> None:
     assert "12.1 MB/h" in first
     calm = text(Sample(8).record(kept, decision={**decision, "action": "RETRY"}))
     assert not calm.partition(" Why ")[2].startswith("Memory is rising steeply")
+
+
+def test_a_target_far_above_the_answers_is_drawn_on_a_log_axis() -> None:
+    """A line on the floor shows neither its course nor its distance from the target."""
+    sample = Sample(8)
+
+    def latency(limit: float) -> str:
+        kept = changed(
+            sample.criteria(),
+            "LATENCY-TARGET",
+            "calls",
+            scale=Scale(unit="ms", limit=limit, observed=300.0),
+        )
+        return drawn(sample.record(kept), "Latency of calls, ms")
+
+    near, far = latency(900.0), latency(60_000.0)
+    assert "log scale" not in near
+    assert "log scale" in far
+    medians = re.findall(r'class="wk"[^>]* d="M[\d.]+ ([\d.]+)', far)
+    assert medians
+    assert all(float(at) < 900 for at in medians)  # of 1000: not on the floor
+    assert re.search(r">1,?000<", far)
+
+
+def test_the_caption_of_memory_names_each_instance_with_its_first_and_last_value() -> None:
+    sample = Sample(8)
+    asked = question("render", "memory", sample.window, sample.at)
+    start = epoch(sample.window.start)
+    names = ("srv-d0cjkelq67qs70c2pugg-be79d", "srv-d0cjkelq67qs70c2pugg-435bb")
+    lines = tuple(
+        ev.Line(
+            labels={"instance": name},
+            times=tuple(start + 60.0 * k for k in range(240)),
+            values=tuple(180.0 + 20 * n + k for k in range(240)),
+        )
+        for n, name in enumerate(names)
+    )
+    memory = ev.Series(question=asked, unit="MB", lines=lines)
+    figures = {
+        "instance": 1.0,
+        "unit_mb": 1.0,
+        "slope": 60.0,
+        "lower": 50.0,
+        "upper": 70.0,
+        "pivot_h": 2.0,
+        "pivot_mb": 320.0,
+    }
+    kept = changed(
+        sample.criteria(),
+        "MEMORY-STABLE",
+        figures=figures,
+        evidence={"memory": ev.to_plain(memory)},
+    )
+    figure = drawn(sample.record(kept), "Memory, MB")
+    assert "…be79d: first 180, last 419 MB" in figure
+    assert "…435bb (dark): first 200, last 439 MB" in figure

@@ -303,6 +303,14 @@ def steps(low: float, high: float, most: int = 3, *, whole: bool = False) -> lis
     return found
 
 
+def decades(low: float, high: float) -> list[float]:
+    """Return the powers of ten within ``low..high``, for a logarithmic axis."""
+    if not 0 < low < high < math.inf:
+        return []
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    return [10.0**power for power in range(first, last + 1)]
+
+
 def _steps(low: float, high: float, most: int) -> list[float]:
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))

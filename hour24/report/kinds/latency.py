@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from hour24 import evidence as ev
 from hour24.histogram import quantile, round_trip
 from hour24.ledger.record import Judged, Record
 from hour24.report.axes import Picture, between, ends_of, hour_ticks
-from hour24.report.charts import Plot, steps
+from hour24.report.charts import Plot, decades, steps
 from hour24.report.times import Times
 from hour24.text import count_of, format_count, format_number, one_line
 from hour24.verdict import Outcome
+
+FAR = 5.0
+"""A target this many times the slowest answer presses a linear line on the floor."""
 
 
 def draw(
@@ -40,7 +44,10 @@ def draw(
     top = max([*(high for *_, high in spread), limit or 0.0]) * 1.12
     ends = ends_of(found, (at for a, b, *_ in spread for at in (a, b)))
     bad = f"no good answer: {count_of(found.censored, found.n + found.censored)}"
-    plot = Plot(ends, (0, top * (1.2 if found.censored else 1.0)), 150)
+    lowest = min((mid for *_, mid, _ in spread if mid > 0), default=0.0)
+    far = limit is not None and lowest > 0 and limit > FAR * max(high for *_, high in spread)
+    bottom = 10.0 ** math.floor(math.log10(lowest / 2)) if far else 0.0
+    plot = Plot(ends, (bottom, top * (1.2 if found.censored else 1.0)), 150, log_y=far)
     plot.bars(((a, b, high) for a, b, _, high in spread), "bd")
     for a, b, mid, _ in spread:
         plot.line([(a, mid), (b, mid)], "wk")
@@ -53,7 +60,8 @@ def draw(
         plot.level(limit, f"target {format_number(limit)} {found.unit}", judged={"limit": limit})
         plot.beyond(above=limit)
     plot.ticks_x(hour_ticks(record, ends, times))
-    plot.ticks_y((v, format_number(v)) for v in steps(0, top))
+    marks = decades(bottom, top) if far else steps(0, top)
+    plot.ticks_y((v, format_number(v)) for v in marks)
     title = f"Latency of {one_line(judged.subject or judged.id, 60)}, {found.unit}"
     if judged.outcome == Outcome.FAIL and judged.code != "slow":
         title += "; failed because of bad answers"
@@ -62,6 +70,7 @@ def draw(
         + (f", less a round trip of {format_number(trip)} {found.unit}" if trip else "")
         + (f"; {bad}" if found.censored else "")
         + "; line: median; band: up to the slowest of each block"
+        + ("; log scale" if far else "")
     )
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
 

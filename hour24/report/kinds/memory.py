@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import structs
 
@@ -12,7 +12,10 @@ from hour24.ledger.record import Judged, Record
 from hour24.report.axes import Picture, ends_of, hour_ticks, thinned, values_of
 from hour24.report.charts import Plot, steps
 from hour24.report.times import Times
-from hour24.text import format_number, plural
+from hour24.text import format_number, one_line, plural, shorten_ids
+
+MOST_NAMED = 3
+"""Instances whose values are in the caption."""
 
 
 def draw(
@@ -36,12 +39,14 @@ def draw(
     plot = Plot(ends, (low, top), 190)
     fitted = _leak_trend(plot, judged, memory, ends)
     for n, line in enumerate(lines[:8]):
-        dark = len(lines) == 1 or (fitted and n == int(figures["instance"]))
-        plot.line(thinned(line), "ln" if dark else "ln2")
+        judged_line = len(lines) == 1 or (fitted and n == int(figures["instance"]))
+        plot.line(thinned(line), "ln" if judged_line else "ln2")
+    dark = figures["instance"] if fitted and len(lines) > 1 else -1
     caption = ""
     if fitted:
-        caption = f"; dashed: trend {format_number(figures['slope'])} {unit}/h; pale: its bounds"
-        caption += "; of the dark instance" if len(lines) > 1 else ""
+        whose = "trend of the dark one" if len(lines) > 1 else "trend"
+        slope = format_number(figures["slope"])
+        caption = f"; dashed: {whose}, {slope} {unit}/h; pale: its bounds"
     if limit is not None:
         limited = f"limit {format_number(limit)} {unit}"
         plot.level(limit, limited, judged={"limit_mb": limit})
@@ -51,9 +56,25 @@ def draw(
     plot.ticks_x(hour_ticks(record, ends, times))
     plot.ticks_y((v, format_number(v)) for v in steps(low, top))
     largest = f"largest {format_number(max(values))} {unit}"
-    says = f"{plural(len(lines), 'instance')}, {largest}{caption}"
+    named = "".join(f"; {each}" for each in _ends(lines[:MOST_NAMED], int(dark), unit))
+    says = f"{plural(len(lines), 'instance')}, {largest}{named}{caption}"
     title = f"Memory, {unit}"
     yield Picture(title=title, says=says, svg=plot.svg(title, says), outcome=judged.outcome)
+
+
+def _ends(lines: Sequence[ev.Line], dark: int, unit: str) -> Iterator[str]:
+    """Yield the first and last value of each instance, with its name; ``dark``: whose trend it is.
+
+    The values are read here; in the chart the lines lie close together.
+    """
+    for number, line in enumerate(lines):
+        known = values_of([line])
+        if not known:
+            continue
+        name = shorten_ids(one_line(line.labels.get("instance", ""), 60)) or f"no. {number + 1}"
+        shade = {dark: " (dark)"}.get(number, "")
+        ends = f"first {format_number(known[0])}, last {format_number(known[-1])} {unit}"
+        yield f"{name}{shade}: {ends}"
 
 
 def _deploys(plot: Plot, answers: dict[str, ev.Evidence]) -> None:
