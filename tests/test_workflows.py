@@ -525,6 +525,7 @@ def test_what_a_prober_is_started_with_is_checked_first(
     assert not list(tmp_path.rglob("x"))
 
 
+@pytest.mark.usefixtures("curl")
 def test_a_claim_that_somebody_pushed_runs_nothing(tmp_path: Path, origin: Path) -> None:
     """The shell computes with what stands in it, and a link leads nowhere."""
     clone = tmp_path / "clone"
