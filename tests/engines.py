@@ -76,9 +76,11 @@ def prometheus(folder: Path, series: Sequence[Known], port: int = 0) -> Iterator
 
 
 @contextlib.contextmanager
-def victoria_metrics(folder: Path, series: Sequence[Known]) -> Iterator[str]:
+def victoria_metrics(
+    folder: Path, series: Sequence[Known], *, port: int | None = None
+) -> Iterator[str]:
     """Debian's VictoriaMetrics with these series; it scrapes what the folder's file says."""
-    port = free_port()
+    port = port or free_port()
     command = [
         "victoria-metrics",
         f"-storageDataPath={folder / 'victoria'}",
