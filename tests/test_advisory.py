@@ -25,11 +25,13 @@ from hour24.objectives.own import ValueBelow
 from hour24.report import checkpoint, index, signoff
 from hour24.verdict import Outcome
 from tests.checkpoints import Project, served_with
+from tests.played import ROOT
 from tests.small_watch import AFTER, WATCH, judged, record, resealed, watch_of, without_data
 from tests.test_config import SMALLEST, written
 
 BECAUSE = "the provider renews it"
 TLS = "TLS-EXPIRY"
+FILES = sorted((ROOT / "tests_prod").glob("test_*.py"))
 OWN = """
 from hour24.objectives.own import ValueBelow
 
@@ -350,3 +352,16 @@ def test_an_advisory_fail_is_no_alert_when_its_checkpoint_is_due(
     run.alarm()
     assert sent == []
     assert run.alarmed == 0
+
+
+def test_an_untrusted_certificate_is_advisory(tmp_path: Path) -> None:
+    """The whole hour 0 passes and exits with 0 while TLS-EXPIRY, an advisory check, fails."""
+    text = f'[criteria.{TLS}]\nadvisory = true\nbecause = "{BECAUSE}"\n'
+    served = served_with(tmp_path, {"[service]": f"{text}\n[service]"})
+    project = Project(tmp_path / "project", *(path.stem.removeprefix("test_") for path in FILES))
+    run = project.rehearsed(served=served, faults=("certificate_untrusted@-1",))
+    found = project.record()
+    assert [(one.id, one.outcome) for one in found.advisory_checks] == [(TLS, Outcome.FAIL)]
+    assert (found.outcome, run.returncode) == (Outcome.PASS, 0), run.stdout
+    assert found.decision is not None
+    assert found.decision["action"] == "PROCEED"
