@@ -14,7 +14,7 @@ import pytest
 from hour24.checkpoint import notify
 from hour24.checkpoint.killed import finalise
 from hour24.config import limits_digest, load
-from hour24.criteria import CRITERIA
+from hour24.criteria import CRITERIA, IMPORTED
 from hour24.errors import ConfigurationError
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import blocking, summary
@@ -81,6 +81,17 @@ def test_a_shipped_criterion_counts(tmp_path: Path, name: str) -> None:
         f"criteria.{name}.advisory: expected false, since only {TLS} or a criterion of your own "
         f"may be advisory, got true for {name}"
     ]
+
+
+def test_files_that_do_not_import_count(tmp_path: Path) -> None:
+    """The check that every file imports is hour24's own, whatever production.toml calls it."""
+    assert refused(tmp_path, advisory_table(IMPORTED, "A sentence")) == [
+        f"criteria.{IMPORTED}.advisory: expected false, since only {TLS} or a criterion of your "
+        f"own may be advisory, got true for {IMPORTED}"
+    ]
+    hour8 = with_own(8, advisory_plan={**PLAN, IMPORTED: Advisory(hours=(8,), because=BECAUSE)})
+    says = f"hour08.a1.json: {IMPORTED}: expected it to count, got an advisory check"
+    assert says in problems(watch_with_own(tmp_path, hour8=hour8))
 
 
 def test_an_advisory_check_has_a_reason(tmp_path: Path) -> None:

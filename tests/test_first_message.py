@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
 from hour24.clock import SteppingClock
 from hour24.config import WebSocketTarget, limits_digest, load
-from hour24.errors import ConfigurationError
+from hour24.doctor import accused
+from hour24.errors import ConfigurationError, SourceError
 from hour24.evidence import Counts, Document, to_plain
 from hour24.objectives.websocket import DropsBelow
 from hour24.prober.sockets import Sockets
@@ -312,6 +314,34 @@ def test_init_lists_the_variable_for_the_workflow() -> None:
     """The secrets of a checkpoint in CI include those of the first message."""
     text = SMALLEST + SOCKET.format(scheme="wss", more=f"first_message = '{INIT}'")
     assert "WS_TOKEN: ${{ secrets.WS_TOKEN }}" in with_secrets(shipped(WORKFLOW), text)
+
+
+@pytest.mark.parametrize(
+    ("handler", "says"),
+    [
+        (
+            says("no"),
+            "websocket: expected an answer with websocket.expects within 0.5 s, got others",
+        ),
+        (
+            says(),
+            "websocket: expected an answer within 0.5 s, got none; see websocket.first_message",
+        ),
+    ],
+)
+def test_the_doctor_names_the_setting(
+    tmp_path: Path, handler: Callable[[ServerConnection], None], says: str
+) -> None:
+    """A wrong answer and none are found before the watch, each with what to look at."""
+    with serving(handler) as url:
+        found = loaded(tmp_path, "first_message = 'a'\nexpects = 'yes'\ntimeout_s = 0.5")
+        socket = msgspec.structs.replace(found.websocket, url=url)
+        (trial,) = accused.websocket(
+            msgspec.structs.replace(found, websocket=socket), SteppingClock(START)
+        )
+        with pytest.raises(SourceError) as raised:
+            trial.asked()
+    assert str(raised.value).startswith(says)
 
 
 def test_the_clock_of_the_source_is_used() -> None:

@@ -24,7 +24,7 @@ from hour24.checkpoint import completing, notify, recording
 from hour24.checkpoint.attempt import Attempt
 from hour24.checkpoint.inquiry import Inquiry
 from hour24.checkpoint.lanes import Lanes
-from hour24.criteria import Criterion, own_criterion
+from hour24.criteria import IMPORTED, Criterion, own_criterion
 from hour24.criteria.judges import refusal
 from hour24.errors import LedgerError
 from hour24.evidence import (
@@ -47,8 +47,6 @@ from hour24.witnesses.port import Measure
 
 LOADS_AFTER_S = 0.5
 """Delay before modules are loaded, so that the first requests are sent without competition."""
-BROKEN = "CRITERIA-IMPORT"
-"""Id of the criterion for files that do not import."""
 
 
 class Run(Attempt):
@@ -198,10 +196,10 @@ class Run(Attempt):
         If an earlier attempt at this hour recorded one, this attempt records that all import.
         """
         hour = self.checkpoint.hour
-        if not broken and hour not in getattr(self.plan.get(BROKEN), "hours", ()):
+        if not broken and hour not in getattr(self.plan.get(IMPORTED), "hours", ()):
             return
         sentence = "Every file of criteria imports"
-        criterion = self.plan.setdefault(BROKEN, own_criterion(BROKEN, sentence, (hour,)))
+        criterion = self.plan.setdefault(IMPORTED, own_criterion(IMPORTED, sentence, (hour,)))
         if broken:
             reason = f"{', '.join(broken)} does not import: its criteria were not judged"
             self.without_verdict(criterion, "does_not_import", reason)

@@ -24,7 +24,7 @@ from hour24.config.first_message import VARIABLE, variables_of
 from hour24.config.form import nearest, wanted_at
 from hour24.config.placeholders import is_no_person, is_placeholder
 from hour24.config.problems import KeyPath, Problems, format_path, walk
-from hour24.criteria import CRITERIA, MAY_BE_ADVISORY, known
+from hour24.criteria import CRITERIA, MAY_BE_ADVISORY, may_be_advisory
 from hour24.documents import Schema
 from hour24.linear import PatternRefused, Stated
 from hour24.secrets.shapes import (
@@ -363,7 +363,7 @@ def _criteria(problems: Problems, data: dict[str, Any]) -> None:
 def _advisory_criterion(problems: Problems, name: str, stated: dict[str, Any]) -> None:
     """Refuse a criterion that must count, or without a reason why it does not."""
     key_path = ("criteria", name, "advisory")
-    if known(name) is not None and name not in MAY_BE_ADVISORY:
+    if not may_be_advisory(name):
         allowed = " or ".join((*MAY_BE_ADVISORY, "a criterion of your own"))
         problems.add(
             key_path, f"expected false, since only {allowed} may be advisory, got true for {name}"

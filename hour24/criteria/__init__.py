@@ -31,10 +31,12 @@ __all__ = [
     "CRITERIA",
     "DAILY",
     "EIGHT",
+    "IMPORTED",
     "MAY_BE_ADVISORY",
     "Criterion",
     "due",
     "known",
+    "may_be_advisory",
     "own_criterion",
 ]
 
@@ -58,6 +60,8 @@ EIGHT = tuple(one.id for one in signoff.CRITERIA)
 
 MAY_BE_ADVISORY = (tls.EXPIRY.id,)
 """Ids that production.toml may take out of the sum: the sign-off rests on none of them."""
+IMPORTED = "CRITERIA-IMPORT"
+"""Id of the criterion for files that do not import."""
 
 
 def _daily() -> tuple[str, ...]:
@@ -79,3 +83,8 @@ def due(hour: int) -> tuple[Criterion, ...]:
 def known(name: str) -> Criterion | None:
     """The criterion with this id, of a checkpoint or the daily checks; None for an unknown id."""
     return CRITERIA.get(name) or _DAILY_ONLY.get(name)
+
+
+def may_be_advisory(name: str) -> bool:
+    """Whether the criterion with this id may be measured without being counted."""
+    return name in MAY_BE_ADVISORY or (known(name) is None and name != IMPORTED)

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from hour24 import evidence
-from hour24.criteria import CRITERIA, DAILY, MAY_BE_ADVISORY, known
+from hour24.criteria import CRITERIA, DAILY, known, may_be_advisory
 from hour24.errors import LedgerError
 from hour24.ledger import chain, journal
 from hour24.ledger import record as record_form
@@ -172,7 +172,7 @@ def _wrongly_advisory(records: Sequence[Record]) -> Iterator[str]:
         counted = {one.id for one in record.criteria} | {*record.plan}
         apart = {one.id for one in record.advisory_checks} | {*record.advisory_plan}
         for one in sorted(apart):
-            if known(one) is not None and one not in MAY_BE_ADVISORY:
+            if not may_be_advisory(one):
                 yield f"{name}: {one}: expected it to count, got an advisory check"
             elif one not in record.advisory_plan:
                 yield f"{name}: {one}: expected it among advisory_plan, got an unplanned verdict"
