@@ -1,6 +1,6 @@
 """The prober at work: how punctual at 100 probes a second, how cheap with the default plan.
 
-    python benchmarks/prober.py [--seconds 60]
+    python benchmarks/prober.py [--seconds 60] [--endpoints 1000]
 
 A server in a process of its own writes down when each request arrived; it and the prober share
 the machine's clock, so a request's arrival less its slot is how late it was sent (and the
@@ -161,6 +161,9 @@ def run(endpoints: int, interval_s: float, seconds: float, one_core: bool) -> di
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument(
+        "--endpoints", type=int, default=0, help="only these, every second, on one core"
+    )
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--probe", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -169,6 +172,21 @@ def main() -> int:
     if options.probe:
         http, sockets, folder, endpoints, interval_s = options.probe
         return probe(int(http), int(sockets), folder, int(endpoints), float(interval_s))
+    if options.endpoints:
+        many = run(options.endpoints, interval_s=1.0, seconds=options.seconds, one_core=True)
+        each_s = f"{options.endpoints:,} a second on one core"
+        return tell(
+            [
+                load(),
+                Figure(f"probes sent, {each_s}", many["probes"], ""),
+                Figure("share of them, of those due", many["probes"] / many["due"], "", least=KEPT),
+                Figure("how late they were sent, median", many["p50"], "ms"),
+                Figure("how late they were sent, p99", many["p99"], "ms", most=LATE_MS),
+                Figure("how late they were sent, at most", many["max"], "ms"),
+                Figure("core used", many["core"], "%"),
+                Figure("memory", many["MiB"], "MiB"),
+            ]
+        )
     busy = run(endpoints=100, interval_s=1.0, seconds=options.seconds, one_core=True)
     usual = run(endpoints=4, interval_s=30.0, seconds=options.seconds, one_core=False)
     return tell(

@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "plugin": ((), ("--pairs", "10")),
     "checkpoint": ((), ("--runs", "3")),
     "rehearsal": ((), ()),
+    "growth": ((), ("issues",)),
     "latency": ((), ("--samples", "100")),
     "prober": ((), ("--seconds", "10")),
     "probe_files": ((), ("--hours", "6")),

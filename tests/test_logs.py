@@ -39,6 +39,7 @@ from hour24.verdict import Outcome
 from hour24.watch import Watch, Window
 from hour24.witnesses.logged import ERROR_TEXT, is_error
 from hour24.witnesses.logs import LogsAt, blocks, scan
+from hour24.witnesses.logs import journal as journals
 from hour24.witnesses.logs.source import Logs
 
 T0 = datetime(2026, 12, 1, 6, tzinfo=UTC)
@@ -618,6 +619,8 @@ def test_beats_have_the_time_and_the_worker_of_their_line(tmp_path: Path) -> Non
         b"\x1b]0;title\x07\x1b[2J" * 1_000 + b"\n",
         b"=" * 100_000 + b"ts=" + b"\n",
         b"[" * 100_000 + b"2026-12-01T06:00:00Z\n",
+        b'{"log":' * 9_000 + b"\n",
+        b'{"a":' * 9_000 + b"\n",
         b"postgres://a:" * 20_000 + b"\n",
         b"\r\r\r" * 10_000 + b"\n",
         b"    at frame\n" * 60_000,
@@ -866,6 +869,12 @@ def test_a_journal_that_does_not_answer_is_silent(
     """Each by its own words."""
     with pytest.raises(kind, match=says):
         journal(*entries, fails=fails).watched_lines(WINDOW)
+
+
+def test_an_entry_that_is_nested_too_deeply_is_misread() -> None:
+    """It is no crash."""
+    with pytest.raises(SourceMisread, match="something else"):
+        journals._decoded(b'{"MESSAGE":' * 9_000, "logs")
 
 
 def test_a_machine_without_a_journal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -640,6 +640,21 @@ BAD: dict[str, tuple[Fake, str, str, str]] = {
         "source_misread",
         "in epoch seconds",
     ),
+    "nested without an end": (
+        Fake(healthy(), raw=lambda asked: Answer(body=b'{"data":' + b"[" * 9_000)),
+        "responses",
+        "source_misread",
+        "expected a JSON document",
+    ),
+    "nested samples": (
+        Fake(
+            healthy(),
+            raw=lambda asked: Answer(body=b"[" * 9_000) if "ms%5D" in asked.path else None,
+        ),
+        "responses",
+        "source_misread",
+        "expected a JSON document",
+    ),
     "no limit of memory": (Fake(healthy()), "memory_limit", "no_data", "memory_limit_mb"),
 }
 

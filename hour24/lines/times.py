@@ -112,7 +112,7 @@ def unwrapped(line: str) -> tuple[str, float | None]:
     if line.startswith('{"log":'):
         try:
             found = msgspec.json.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return line, None
         if isinstance(found, dict) and {"log", "stream", "time"} >= found.keys() - {"attrs"}:
             log, time = found.get("log"), found.get("time")
@@ -177,7 +177,7 @@ def _is_header(word: str | None) -> bool:
 def _of_json(line: str, zone: tzinfo | None, now: datetime, after: float | None) -> float | None:
     try:
         found: Any = msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         found = dict(json_fields(line[:LONGEST]))
     if not isinstance(found, dict):
         return None

@@ -171,7 +171,7 @@ def _entries(
 def _decoded(line: bytes, where: str) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise SourceMisread(f"{where}: expected JSON of {PROGRAM}, got something else") from None
     if not isinstance(found, dict):
         raise SourceMisread(f"{where}: expected an object, got {type(found).__name__}")

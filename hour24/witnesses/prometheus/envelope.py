@@ -96,7 +96,7 @@ def matrix_of(data: bytes, where: str) -> list[Matrix]:
     """
     try:
         found = msgspec.json.decode(data, type=MatrixAnswer)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return _not_a_matrix(data, where)
     _check(found.status, "", found.warnings, found.infos, found.is_partial, where)
     if found.data.result_type != "matrix":
@@ -146,7 +146,7 @@ def document_of(data: bytes, where: str) -> Any:
     """Return ``data`` of an answer. Raises: SourceIncomplete; SourceMisread."""
     try:
         parsed = msgspec.json.decode(data)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         received = "HTML" if data.lstrip()[:1] == b"<" else f"{len(data)} bytes"
         raise SourceMisread(f"{where}: expected a JSON document, got {received}") from None
     found = read_answer(parsed, Envelope, where)
