@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -26,6 +28,7 @@ from hour24.witnesses.prometheus.source import Prometheus
 from tests.answering import Answer, Asked, Server
 from tests.engines import Known
 from tests.test_prometheus import (
+    END,
     ENDPOINTS,
     HOUR,
     NOW,
@@ -339,6 +342,38 @@ def test_no_vendors_shape_makes_a_false_green_or_a_false_red(name: str, bad: boo
     verdict, reason = judged(shape, bad=bad, **stated)
     assert verdict == (expected or ("FAIL" if bad else "PASS")), reason
     assert says in reason
+
+
+def naive(shape: Shape, *, bad: bool, tenant: str = "") -> str:
+    """What an alert on the answer's data says: a warning is not read, no answer is no alarm."""
+    with Server(shape(Fake(service(bad=bad)))) as server:
+        text = urlencode({"query": 'http_requests_total{job="api"}[14400000ms]', "time": END})
+        headers = {"X-Scope-OrgID": tenant} if tenant else {}
+        request = urllib.request.Request(f"{server.url}/api/v1/query?{text}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                found = json.load(answer)["data"]["result"]
+        except urllib.error.HTTPError:
+            return "PASS"
+    counts: dict[str, float] = {}
+    for each in found:
+        values = each.get("values") or [each["value"]]
+        code = each["metric"]["code"]
+        counts[code] = counts.get(code, 0.0) + float(values[-1][1]) - float(values[0][1])
+    total = sum(counts.values())
+    return "FAIL" if total and counts.get("500", 0.0) / total >= 0.01 else "PASS"
+
+
+def test_a_reader_that_takes_the_data_as_it_comes_is_fooled() -> None:
+    """By the same servers: 12 false greens and a false red, of which hour24 has none."""
+    wrong = []
+    for name, (shape, stated, _, _) in SHAPES.items():
+        for bad in (False, True):
+            verdict = naive(shape, bad=bad, tenant=stated.get("tenant", ""))
+            if verdict != ("FAIL" if bad else "PASS"):
+                wrong.append((name, verdict))
+    assert [verdict for _, verdict in wrong].count("PASS") == 12, wrong
+    assert [name for name, verdict in wrong if verdict == "FAIL"] == ["CloudWatch, deltas"]
 
 
 MEASURES: dict[str, tuple[Any, ...]] = {
