@@ -10,13 +10,13 @@ Rules of this module:
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from hour24.documents import is_number, value_at
+from hour24.linear import shipped
 from hour24.text import parse_stated_time
 
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+NUMBER = shipped(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 LONGEST_NUMBER = 40
 """Characters of a number as text; a longer one is none."""
 

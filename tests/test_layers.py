@@ -17,7 +17,6 @@ PACKAGES = ("asking", "checkpoint", "ledger", "targets", "witnesses")
 """Packages with several rooms: a room is ``ledger.record``."""
 
 NOTHING = (
-    "uptime",
     "codes",
     "errors",
     "linear",
@@ -112,6 +111,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "secrets": {"linear", "lines", "quarantine"},
     "text": {"linear", "lines", "watch"},
     "documents": {"linear"},
+    "uptime": {"linear"},
     "lines": {"linear"},
     "links": {"linear"},
     "classes": {"linear", "lines"},
