@@ -14,7 +14,8 @@ from typing import Any
 
 from hour24.clock import SteppingClock
 from hour24.config import Health, Production
-from hour24.config.production import Described, Repository, Service
+from hour24.config.production import Described, Repository
+from hour24.config.service import Service
 from hour24.secrets import Secret
 from hour24.witnesses.render import WITNESS, RenderAt
 from tests.answering import Answer, Asked, Server

@@ -16,7 +16,7 @@ from hour24.checkpoint.inquiry import Inquiry
 from hour24.checkpoint.lanes import Lanes
 from hour24.clock import SteppingClock
 from hour24.config import Health, Production
-from hour24.config.production import Service
+from hour24.config.service import Service
 from hour24.criteria import CRITERIA
 from hour24.errors import ConfigurationError
 from hour24.evidence import Counts, Line, Question, Series, Unanswered, spread

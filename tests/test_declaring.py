@@ -10,7 +10,7 @@ from hour24.checkpoint.inquiry import Inquiry
 from hour24.checkpoint.questions import declared
 from hour24.clock import SteppingClock
 from hour24.config import Health, Production
-from hour24.config.production import Service
+from hour24.config.service import Service
 from hour24.errors import ConfigurationError
 from hour24.ledger import chain
 from hour24.ledger.declaring import declare_deploy

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from hour24.checkpoint.sentences import document, sentence_for
 from hour24.config import Described, Production, load
-from hour24.config.production import Health
+from hour24.config.service import Health
 from hour24.criteria import CRITERIA, daily, known
 from hour24.witnesses import registry
 

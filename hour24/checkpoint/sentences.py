@@ -17,7 +17,7 @@ from typing import Any
 
 from hour24.checkpoint.questions import QUESTIONS
 from hour24.config import Production
-from hour24.config.production import Health
+from hour24.config.service import Health
 from hour24.criteria.criterion import Criterion
 from hour24.documents import show_value
 from hour24.text import format_percent, join_some, join_words

@@ -22,7 +22,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from hour24.config.production import Endpoint, Health, Production, WebSocketTarget
+from hour24.config.production import Production
+from hour24.config.service import Endpoint, Health, WebSocketTarget
 from hour24.secrets import Secret
 from hour24.secrets.shapes import looks_random, looks_secret
 from hour24.witnesses import sections

@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 
-from hour24.config.production import Process, Production
+from hour24.config.production import Production
+from hour24.config.service import Process
 from hour24.witnesses import sections
 from hour24.witnesses.port import Role
 

@@ -30,19 +30,21 @@ from hour24.config.production import (
     Applies,
     Contact,
     Described,
-    Endpoint,
-    Health,
-    Jobs,
     Linked,
-    Memory,
-    Process,
     Production,
     Repository,
     Schedule,
+    Without,
+)
+from hour24.config.service import (
+    Endpoint,
+    Health,
+    Jobs,
+    Memory,
+    Process,
     Service,
     Tls,
     WebSocketTarget,
-    Without,
 )
 from hour24.documents import DocumentError, read_json
 from hour24.errors import ConfigurationError

@@ -15,22 +15,16 @@ from functools import cache
 from typing import Any
 
 from hour24.classes import IssueClass
-from hour24.config.production import (
-    Alerts,
-    Applies,
-    Contact,
+from hour24.config.production import Alerts, Applies, Contact, Linked, Repository, Schedule, Without
+from hour24.config.service import (
     Endpoint,
     Health,
     Jobs,
-    Linked,
     Memory,
     Process,
-    Repository,
-    Schedule,
     Service,
     Tls,
     WebSocketTarget,
-    Without,
 )
 from hour24.criteria import latency
 from hour24.witnesses import registry
