@@ -18,6 +18,7 @@ PACKAGES = ("asking", "checkpoint", "ledger", "targets", "witnesses")
 
 NOTHING = (
     "codes",
+    "disk",
     "errors",
     "linear",
     "histogram",
@@ -63,6 +64,7 @@ PORT = {"witnesses.logged", "witnesses.platform", "witnesses.port", "witnesses.s
 WITNESSES = sorted(each.parent.name for each in (PACKAGE / "witnesses").glob("*/__init__.py"))
 PROBE = ASK | {"asking.workers", "histogram"}
 RECORD = {
+    "disk",
     "errors",
     "evidence",
     "kind",
@@ -150,11 +152,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger.canonical": {"errors"},
     "ledger.advisory": {"ledger.record", "verdict"},
     "ledger.room": {"errors"},
-    "ledger.journal": {"ledger.canonical", "ledger.room", "errors"},
+    "ledger.journal": {"disk", "ledger.canonical", "ledger.room", "errors"},
     "ledger.record": RECORD,
     "ledger.standings": {"codes", "criteria", "ledger.record", "verdict", "watch"},
     "ledger.chain": RECORD | {"ledger.journal", "ledger.record"},
-    "ledger.stores": {"errors"},
+    "ledger.stores": {"disk", "errors"},
     "ledger.sharing": {"errors", "ledger.chain", "ledger.stores"},
     "ledger.launch": {"kind", "ledger.standings", "verdict"},
     "ledger.book": BOOK,
@@ -190,7 +192,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "verdict",
     },
     "report": BOOK | {"codes", "histogram", "linear", "incidents", "links", "playbook"},
-    "probes": {"errors", "evidence", "watch", "histogram", "quarantine"},
+    "probes": {"disk", "errors", "evidence", "watch", "histogram", "quarantine"},
     "prober": PROBE | {"probes", "sources"},
     "alerts": {
         "asking.exchange",

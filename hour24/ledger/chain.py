@@ -24,9 +24,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from hour24.disk import sync_folder
 from hour24.errors import LedgerError
 from hour24.ledger import canonical, record
-from hour24.ledger.journal import sync_folder
 from hour24.ledger.record import Record
 from hour24.quarantine import SUFFIX
 

@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from hour24.disk import sync_folder
 from hour24.documents import DocumentError, read_json
 from hour24.errors import LedgerError
 from hour24.ledger.canonical import to_bytes
@@ -91,12 +92,3 @@ def read(path: Path) -> list[dict[str, Any]]:
             raise LedgerError(f"{path}: line {number}: expected a JSON object, got none")
         found.append(content)
     return found
-
-
-def sync_folder(folder: Path) -> None:
-    """Sync the directory, so that its names survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,17 +13,16 @@ Rules of this module:
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from hour24.disk import replace_file
 from hour24.documents import DocumentError, read_json
 from hour24.errors import LedgerError
 from hour24.ledger import canonical, chain, record
 from hour24.ledger.book import Ledger
-from hour24.ledger.journal import sync_folder
 from hour24.ledger.sharing import Shared
 
 TEXTS = (".html", ".xml", ".log", ".md")
@@ -68,7 +67,7 @@ def redact(
         noted = _note_in_chain(ledger, file, before, after, names, now)
     if not after:
         return ""
-    _replace(path, after)
+    replace_file(path, after)
     shared = Shared.of(ledger.folder) if kind else None
     if shared is not None:
         shared.redacted(ledger.entries(), path.name)
@@ -143,17 +142,3 @@ def _note_in_chain(
         return f" ({ledger.append('redacted', {**fields, 'at': now}).name})"
     except LedgerError as problem:  # redact anyway; verify will report the changed file
         return f"; not noted in the chain: {problem}"
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Replace a file atomically."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from hour24.disk import replace_file
 from hour24.errors import LedgerError
 
 TRIES = 50
@@ -125,10 +126,8 @@ class Folder:
 
     def replace(self, key: str, data: bytes) -> None:
         path = self.path / key
-        beside = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
         try:
-            beside.write_bytes(data)
-            beside.replace(path)
+            replace_file(path, data)
         except OSError as problem:
             raise LedgerError(f"{path}: expected to write it, got {problem.strerror}") from None
 

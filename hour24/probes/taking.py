@@ -10,11 +10,11 @@ Rules of this module:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from hour24.disk import replace_file
 from hour24.quarantine import SUFFIX
 
 FOLDERS = ("", "alarms", "due")
@@ -59,7 +59,8 @@ def take(published: Path, folder: Path) -> Taken:
         if not new.startswith(old):
             refused.append(f"{where}: expected the lines that are here and later ones, got others")
             continue
-        _replace(target, new)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, new)
         files += 1
         lines += new.count(b"\n") - old.count(b"\n")
     return Taken(files, lines, tuple(refused))
@@ -74,16 +75,3 @@ def _pairs(published: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
 def _is_linked(path: Path, top: Path) -> bool:
     within = [path, *[each for each in path.parents if each.is_relative_to(top)]]
     return any(each.is_symlink() for each in within)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
