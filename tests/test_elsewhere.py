@@ -13,6 +13,7 @@ import pytest
 from hour24 import config
 from hour24.evidence import to_plain
 from hour24.ledger.record import Judged
+from hour24.prober import elsewhere as elsewhere_module
 from hour24.prober.elsewhere import Elsewhere
 from hour24.prober.rules import Runbook
 from hour24.probes.lines import Alarm
@@ -31,7 +32,7 @@ def elsewhere(folder: Path, *names: str, needed: int = 2, total: int = 0) -> Els
 
 
 def until_now(**changes: tuple[int, int]) -> list[str]:
-    """The minutes of a vantage whose newest line is of the minute before the alarm."""
+    """The minutes of a vantage up to the one before the alarm."""
     return minutes(**changes)[:22]
 
 
@@ -78,6 +79,17 @@ def test_a_torn_and_a_foreign_line_are_skipped(tmp_path: Path) -> None:
         file.write(b'{"v":1,"probe":"health","kin')
     (folder / "odd.jsonl").write_bytes(b"\xff\xfe\n[]\n")
     assert elsewhere(folder, "fra", "iad").agree(SINCE, NOW) is None
+
+
+def test_files_are_read_every_few_seconds_and_not_with_each_failed_probe(tmp_path: Path) -> None:
+    folder = written(tmp_path, fra=until_now(down=(20, 22)), iad=until_now())
+    found = elsewhere(folder, "fra", "iad")
+    assert found.agree(SINCE, NOW) is None
+    (folder / "iad.jsonl").unlink()
+    assert found.agree(SINCE, NOW + elsewhere_module.READ_EVERY_S / 2) is None
+    later = found.agree(SINCE, NOW + elsewhere_module.READ_EVERY_S)
+    assert later is not None
+    assert "nothing is known of iad" in later
 
 
 def alarms(agree: Callable[[float, float], str | None], failed: str, answered: bool) -> list[Alarm]:

@@ -21,6 +21,10 @@ from hour24.text import join_words
 
 TAIL_BYTES = 128 * 1024
 """Holds more than the last minutes of a prober with a hundred endpoints."""
+READ_EVERY_S = 5.0
+"""A prober writes a line a minute."""
+WRITTEN_WITHIN_S = 3600.0
+"""A file that is older says nothing about a failure of now."""
 RECENT_S = 180.0
 """Age of a vantage's newest minute at which it is still known what the vantage sees."""
 
@@ -44,6 +48,8 @@ class Elsewhere:
         self.others = tuple(name for name in others if name != own)
         self.total = total
         self.needed = needed
+        self._lines: list[Minute] = []
+        self._read_at = float("-inf")
 
     @classmethod
     def of(cls, production: Production, folder: Path, own: str) -> Elsewhere:
@@ -70,7 +76,7 @@ class Elsewhere:
         """
         if self.needed < 2:
             return ""
-        lines = list(_newest(self.folder, since))
+        lines = [each for each in self._newest(at) if each.minute.timestamp() + MINUTE_S > since]
         seen = {name: _saw(lines, name, since, at) for name in self.others}
         failing = [name for name, saw in seen.items() if saw is False]
         good = [name for name, saw in seen.items() if saw]
@@ -85,13 +91,20 @@ class Elsewhere:
             f"is known{others}"
         )
 
+    def _newest(self, at: float) -> list[Minute]:
+        """Return the newest lines, read at most every few seconds: each failed probe asks."""
+        if not self._read_at <= at < self._read_at + READ_EVERY_S:
+            self._lines = list(_ends_of_files(self.folder, at - WRITTEN_WITHIN_S))
+            self._read_at = at
+        return self._lines
 
-def _newest(folder: Path, since: float) -> Iterator[Minute]:
-    """Yield the lines at the ends of all files that reach into the time since then."""
+
+def _ends_of_files(folder: Path, since: float) -> Iterator[Minute]:
+    """Yield the lines at the ends of the files that were written since then."""
     decoder = msgspec.json.Decoder(Minute)
     for path in probe_files(folder):
         try:
-            if path.stat().st_mtime < since - RECENT_S:
+            if path.stat().st_mtime < since:
                 continue
             with path.open("rb") as file:
                 file.seek(max(0, path.stat().st_size - TAIL_BYTES))
@@ -100,11 +113,9 @@ def _newest(folder: Path, since: float) -> Iterator[Minute]:
             continue  # nothing is known of it
         for raw in tail:
             try:
-                line = decoder.decode(raw)
+                yield decoder.decode(raw)
             except msgspec.DecodeError:  # truncated, or cut at the start of the tail
                 continue
-            if line.minute.timestamp() + MINUTE_S > since:
-                yield line
 
 
 def _saw(lines: Sequence[Minute], name: str, since: float, at: float) -> bool | None:
@@ -113,18 +124,18 @@ def _saw(lines: Sequence[Minute], name: str, since: float, at: float) -> bool | 
     if any(line.failed for line in own if line.kind == "control"):
         return None  # its own network may be down
     health = [line for line in own if line.kind == "health"]
-    if any(slot >= 0 for line in health for slot in _failed_since(line, since)):
+    if any(_failed_since(line, since) for line in health):
         return False
     newest = max((line.minute.timestamp() + MINUTE_S for line in health), default=0.0)
     answered = any(line.latency for line in health)
     return True if answered and newest >= at - RECENT_S and newest > since else None
 
 
-def _failed_since(line: Minute, since: float) -> Iterator[int]:
-    """Yield the failed slots of a minute from a time on."""
-    start = line.minute.timestamp()
-    begin = first_slot(start, line.interval_s, line.phase_s)
-    for slots in line.failed.values():
-        for slot in slots:
-            if (begin + slot) * line.interval_s + line.phase_s >= since - line.interval_s:
-                yield slot
+def _failed_since(line: Minute, since: float) -> bool:
+    """Return whether a probe of this minute failed from a time on."""
+    begin = first_slot(line.minute.timestamp(), line.interval_s, line.phase_s)
+    return any(
+        (begin + slot) * line.interval_s + line.phase_s >= since - line.interval_s
+        for slots in line.failed.values()
+        for slot in slots
+    )
