@@ -130,7 +130,7 @@ def measured(source: str, change: Any, delay_s: float) -> dict[str, float]:
 
 
 def peak_mib(source: str) -> tuple[dict[str, float], float]:
-    """Measure in a process of its own, whose children are the checkpoint's alone."""
+    """Measure in a process of its own, so that its children are the checkpoint's alone."""
     change, delay_s = (issues, 0.0) if source == "sentry" else (lines, PAGE_S)
     found = measured(source, change, delay_s)
     return found, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

@@ -2,7 +2,7 @@
 
 Rules of this module:
 
-- An entry serves one code or several whose first steps are the same; a test checks that each code
+- An entry serves one code, or several with the same first steps; a test checks that each code
   of a FAIL has exactly one.
 - The first three commands exist, and have only placeholders in capitals to fill in.
 """

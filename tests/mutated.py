@@ -283,6 +283,15 @@ def outcomes(found: Sequence[Judged]) -> dict[tuple[str, str], Outcome]:
     return worst
 
 
+def improved(base: dict[tuple[str, str], Outcome], found: Sequence[Judged]) -> set[tuple[str, str]]:
+    """The criteria that pass with changed answers and not with the unchanged ones."""
+    return {
+        key
+        for key, outcome in outcomes(found).items()
+        if outcome == Outcome.PASS and base.get(key) not in (Outcome.PASS, None)
+    }
+
+
 # --- mutating ------------------------------------------------------------------------------------
 
 MISSING = object()

@@ -56,7 +56,7 @@ def test_a_clock_is_compared_with_the_control_address(
     "headers", [{}, {"Date": "soon"}, {"Date": format_datetime(NOW, usegmt=True), "Age": "7200"}]
 )
 def test_a_control_address_that_states_no_time_delays_nothing(headers: dict[str, str]) -> None:
-    """Nor does one whose answer was stored, or that is silent."""
+    """Nor does one with a stored answer, or without any."""
     clock = SteppingClock(NOW + timedelta(hours=2))
     with Server(Answer(headers=headers)) as server:
         assert OwnClock(server.url, clock).problem() == ""

@@ -17,7 +17,7 @@ from hour24.verdict import Outcome
 from hour24.witnesses import registry
 from hour24.witnesses.port import Measure
 from tests import mutated
-from tests.mutated import HEALTH, Tape, mutations, outcomes, played
+from tests.mutated import HEALTH, Tape, improved, mutations, outcomes, played
 
 TROUBLE = (
     "bad_deploy@1", "new_critical_issue@1", "log_errors@1", "memory_leak@0", "pool_exhausted@3",
@@ -89,11 +89,6 @@ def test_no_mutated_answer_breaks_or_betrays(
         stored = json.dumps(msgspec.to_builtins(found))
         assert secret not in stored
         if malformed:
-            better = {
-                key
-                for key, outcome in outcomes(found).items()
-                if outcome == Outcome.PASS and base.get(key) not in (Outcome.PASS, None)
-            }
-            assert better == set()
+            assert improved(base, found) == set()
 
     mutate()

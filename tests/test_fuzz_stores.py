@@ -33,7 +33,7 @@ from hour24.sources.websocket import WebSocketSource
 from hour24.verdict import Outcome
 from tests import mutated, stores
 from tests.evidence_of import question
-from tests.mutated import Tape, mutations, outcomes
+from tests.mutated import Tape, improved, mutations, outcomes
 from tests.stores import STORES, log_of
 
 TROUBLE = (
@@ -140,12 +140,7 @@ def test_no_mutated_answer_breaks_or_betrays(tapes: dict[str, Tape], store: str,
         assert outcomes(found).keys() >= base.keys()
         assert secret not in json.dumps(msgspec.to_builtins(found))
         if malformed:
-            better = {
-                key
-                for key, outcome in outcomes(found).items()
-                if outcome == Outcome.PASS and base.get(key) not in (Outcome.PASS, None)
-            }
-            assert better == set()
+            assert improved(base, found) == set()
 
     mutate()
 
@@ -221,7 +216,7 @@ def scripts(draw: Any) -> tuple[list[str], bytes, bool]:
 
 
 class Scripted:
-    """A server that plays a script to each connection and then ends it: nobody can stay."""
+    """A server that plays a script to each connection and then ends it: no one can stay."""
 
     def __init__(self) -> None:
         self.script: tuple[list[str], bytes, bool] = ([], b"", False)

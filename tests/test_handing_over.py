@@ -164,10 +164,10 @@ def test_new_lines_are_taken_once(tmp_path: Path, capsys: pytest.CaptureFixture[
     published(tmp_path, "4\n", "probe/elsewhere/a.jsonl")
     published(tmp_path, "5\n", "hour00.a1.json")
     assert main(command) == 0
-    assert "3 new lines in 3 files" in capsys.readouterr().out
+    assert "3 new lines in 3 files\n" in capsys.readouterr().out
     published(tmp_path, "1\n2\n3\n")
     assert main(command) == 0
-    assert "2 new lines in 1 files" in capsys.readouterr().out
+    assert "2 new lines in 1 file\n" in capsys.readouterr().out
     published(tmp_path, "1\n")
     assert main(command) == 0
     assert sorted(path.relative_to(probe).as_posix() for path in probe.rglob("*.jsonl")) == [

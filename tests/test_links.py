@@ -116,7 +116,7 @@ def test_an_id_that_is_no_id_is_no_link(name: str) -> None:
 
 @pytest.mark.parametrize("address", HOSTILE_ADDRESSES)
 def test_an_address_that_is_no_https_address_is_no_link(address: str) -> None:
-    """Also in a record that somebody else wrote."""
+    """Also in a record that others wrote."""
     assert not links.is_link(address)
     forged = Links(
         issues={"sentry": address}, logs=address, runbook=address, status={"Vapi": address}

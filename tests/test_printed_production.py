@@ -40,7 +40,7 @@ def hook() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def production(folder: Path, hook: Server) -> Iterator[Outside]:
-    """A production that gets a faulty deploy, whose watch prints what to do."""
+    """A production that gets a faulty deploy; its watch prints what to do."""
     alerts = f"json://127.0.0.1:{hook.port}/hook"
     made = Outside(folder, *FAULTS, HOUR24_ALERT_URLS=alerts)
     yield made

@@ -59,7 +59,7 @@ def dated(seconds: float) -> Callable[[Asked], Answer | None]:
 
 
 def restarted_behind() -> list[Known]:
-    """A process that began again in the window, on a host whose clock is an hour behind."""
+    """A process that began again in the window, on a host with a clock an hour behind."""
     middle = START + 2 * HOUR
 
     def began(i: int) -> float:

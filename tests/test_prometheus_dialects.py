@@ -68,7 +68,7 @@ def error(status: int, kind: str, text: str) -> Answer:
 
 
 def without_failures(engine: Fake) -> Fake:
-    """The same engine, one of whose stores is away: the one with the failures."""
+    """The same engine without one of its stores: the one with the failures."""
     return Fake([each for each in engine.known if each.labels.get("code") != "500"])
 
 

@@ -1,4 +1,4 @@
-"""Two machines whose clocks are ten minutes apart share one ledger."""
+"""Two machines with clocks ten minutes apart share one ledger."""
 
 from __future__ import annotations
 

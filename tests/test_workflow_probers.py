@@ -25,6 +25,7 @@ import yaml
 
 from hour24.rehearsal.client import Rehearsal
 from tests.answering import Answer, Asked, Server
+from tests.hosting import git
 from tests.played import ROOT
 
 TOKEN = "a-token-of-github"
@@ -49,15 +50,6 @@ sys.exit(main(arguments[2:]))
 """
 VARIABLES = {"EVERY": "1", "RETRY": "150"}
 """Of the steps, in place of the minutes that they state."""
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(folder), *arguments],
-        check=True,
-        text=True,
-        capture_output=True,
-    ).stdout.strip()
 
 
 def until(condition: Callable[[], object], what: str, hub: Hub) -> None:

@@ -18,6 +18,7 @@ import yaml
 from hour24.errors import ConfigurationError
 from hour24.starter import files
 from hour24.watch import CHECKPOINTS
+from tests.hosting import git
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".github" / "workflows"
@@ -277,15 +278,6 @@ class Machine:
         path.chmod(0o755)
 
 
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(folder), *arguments],
-        check=True,
-        text=True,
-        capture_output=True,
-    ).stdout.strip()
-
-
 @pytest.fixture
 def origin(tmp_path: Path) -> Path:
     """A repository with one commit on main."""
@@ -479,7 +471,7 @@ def claimed(machine: Machine, **variables: str) -> bool:
 
 
 def test_one_of_two_jobs_of_a_number_claims_it(tmp_path: Path, origin: Path) -> None:
-    """The other ends at once, an older number too; a claim whose answer was lost is kept."""
+    """The other ends at once, an older number too; a claim is kept though its answer was lost."""
     first, second = (prober(tmp_path, origin, run) for run in ("1", "2"))
     assert claimed(first)
     assert not claimed(second)

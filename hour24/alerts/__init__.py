@@ -3,7 +3,7 @@
 Rules of this package:
 
 - ``messages`` decides who gets one, when, and with which text; ``quiet`` what quiet hours are;
-  ``sending`` sends; ``discord`` knows the one channel whose messages can be updated; ``delivery``
+  ``sending`` sends; ``discord`` knows the one channel that can update a message; ``delivery``
   defers or sends, and records it in the ledger; ``heartbeat`` signals a dead man's switch.
 - An alert that cannot be sent becomes a line of text and fails nothing. No text contains an
   address.

@@ -1,4 +1,4 @@
-"""Discord's webhooks: the channel whose messages can be updated.
+"""Discord's webhooks: the channel that can update a message.
 
 Rules of this module:
 

@@ -81,7 +81,7 @@ class LastAlert(Struct, frozen=True, kw_only=True):
     """The decision of the last alert; empty after its end.
 
     Args:
-        failed: id and subject of each check whose failure was sent.
+        failed: id and subject of each failed check that was sent.
         reminders: how many were sent since.
     """
 

@@ -5,7 +5,7 @@ Rules of this module:
 - A cache says so in a header: an ``Age`` above 0, a hit in its status header, two ids in
   ``X-Varnish``. A miss, a bypass, an expired copy and a revalidation reached the service.
 - A cache without such a header keeps the ``Date`` of the stored answer. A ``Date`` that stands
-  still shows it by itself; an old one could be a wrong clock, whose difference from ours is
+  still shows it by itself. An old one could be a wrong clock, which differs from ours by a
   constant: several answers decide.
 - It imports little but the standard library: the prober uses it too.
 
@@ -70,7 +70,7 @@ class Dates:
         self._seen: deque[tuple[float, float, float]] = deque(maxlen=MOST_DATES)
 
     def stored_since(self, headers: Mapping[str, str], sent: float, received: float) -> str:
-        """Return how old an answer is whose ``Date`` shows that it was stored; empty if none does.
+        """Return how old a stored answer is, as its ``Date`` shows; empty if it shows none.
 
         Args:
             headers: names in lower case.

@@ -25,6 +25,7 @@ from hour24.commands.watching import open_watch_option
 from hour24.errors import ConfigurationError
 from hour24.ledger import chain as files
 from hour24.ledger.book import Ledger
+from hour24.text import plural
 from hour24.watch import NAME, Watch
 
 REFUSED = 12
@@ -59,7 +60,8 @@ def lines(folder: Path, reports: Path) -> int:
         if (here / files.SIGNOFF).exists():
             continue
         taken = take(each / "probe", here / "probe")
-        say.line(f"{each.name}: {taken.lines} new lines in {taken.files} files")
+        added = f"{plural(taken.lines, 'new line')} in {plural(taken.files, 'file')}"
+        say.line(f"{each.name}: {added}")
         for problem in taken.refused:
             say.problem(problem)
         refused += len(taken.refused)

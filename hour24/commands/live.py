@@ -18,7 +18,7 @@ import click
 from hour24 import config
 from hour24.clock import WallClock
 from hour24.commands import say
-from hour24.commands.line import TIME, WHOLE_NUMBER, command
+from hour24.commands.line import WHOLE_NUMBER, command
 from hour24.commands.several import run_each
 from hour24.commands.watches import reports_option
 from hour24.commands.watching import (
@@ -28,6 +28,7 @@ from hour24.commands.watching import (
     chosen_options,
     open_watch_option,
     shared_options,
+    t0_option,
     vantage_of,
     vantage_option,
     watch_target_option,
@@ -63,9 +64,7 @@ NOT_READY = 1
 @open_watch_option
 @reports_option
 @vantage_option
-@click.option(
-    "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch before then"
-)
+@t0_option
 @click.option(
     "--port",
     type=WHOLE_NUMBER,

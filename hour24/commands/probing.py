@@ -20,6 +20,7 @@ from hour24.commands.watching import (
     asking_folder,
     open_watch_option,
     shared_options,
+    t0_option,
     vantage_of,
     vantage_option,
     watch_target_option,
@@ -46,9 +47,7 @@ NOT_PUBLISHED = 12
 @open_watch_option
 @reports_option
 @vantage_option
-@click.option(
-    "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch before then"
-)
+@t0_option
 @click.option(
     "--for", "lasts", type=DURATION, default=None, help="end after so long, such as 5h30m"
 )

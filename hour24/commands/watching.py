@@ -188,6 +188,9 @@ def _minutes(late: timedelta) -> str:
     return format_duration(late.total_seconds())
 
 
+t0_option = click.option(
+    "--t0", type=TIME, default=None, help="when the 24 hours begin; opens the watch before then"
+)
 vantage_option = click.option(
     "--vantage",
     default="",

@@ -401,23 +401,19 @@ def not_measured(observed: Observations) -> Iterator[Finding]:
             about=tuple(dict.fromkeys(each.id for each in again)),
         )
     elif again:
-        yield Finding(
-            action=Action.HOLD,
-            rule="Some sources did not answer, on a retry either: needs a human decision",
-            why=_reasons(again),
-            steps=(commands.doctor(),),
-            again="Run this checkpoint again once the sources answer",
-            about=tuple(dict.fromkeys(each.id for each in again)),
+        yield _hold_for_doctor(
+            observed,
+            again,
+            "Some sources did not answer, on a retry either: needs a human decision",
+            "Run this checkpoint again once the sources answer",
         )
     clocks = [each for each in found if each.code in CLOCKS]
     if clocks:
-        yield Finding(
-            action=Action.HOLD,
-            rule="The clock of this machine and other clocks differ: correct the wrong one",
-            why=_reasons(clocks),
-            steps=(commands.doctor(),),
-            again="Run this checkpoint again once the clocks agree",
-            about=tuple(dict.fromkeys(each.id for each in clocks)),
+        yield _hold_for_doctor(
+            observed,
+            clocks,
+            "The clock of this machine and other clocks differ: correct the wrong one",
+            "Run this checkpoint again once the clocks agree",
         )
     rest = [each for each in found if each.code not in AGAIN | CLOCKS]
     if rest:
@@ -438,6 +434,20 @@ def not_measured(observed: Observations) -> Iterator[Finding]:
             steps=tuple(steps),
             about=tuple(dict.fromkeys(each.id for each in rest)),
         )
+
+
+def _hold_for_doctor(
+    observed: Observations, found: Sequence[Judged], rule: str, again: str
+) -> Finding:
+    """Return the finding for what `doctor` explains and a later run measures."""
+    return Finding(
+        action=Action.HOLD,
+        rule=rule,
+        why=_reasons(found),
+        steps=(observed.commands.doctor(),),
+        again=again,
+        about=tuple(dict.fromkeys(each.id for each in found)),
+    )
 
 
 RULES: tuple[Callable[[Observations], Iterator[Finding]], ...] = (

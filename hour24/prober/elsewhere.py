@@ -2,8 +2,8 @@
 
 Rules of this module:
 
-- With ``vantages_needed`` above 1, one vantage alone calls nobody while enough others got good
-  answers at the same time. A vantage of which nothing is known could have seen the failure: it
+- With ``vantages_needed`` above 1, one vantage alone raises no alarm while enough others got
+  good answers at the same time. A vantage of which nothing is known could have seen the failure: it
   prevents no alarm, and the alarm names it.
 - Only vantages of ``[health] vantages`` have files; a blackbox exporter is not known here.
 """

@@ -211,7 +211,7 @@ FIGURES = {
     "upper": "upper bound",
     "visible": "smallest that could be detected",
 }
-"""Figures of a verdict whose stored name does not say what they are."""
+"""Figures of a verdict with a stored name that does not say what they are."""
 _UNITS = {"s": "s", "ms": "ms", "mb": "MB", "h": "h", "bytes": "bytes"}
 
 

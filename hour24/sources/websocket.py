@@ -12,8 +12,8 @@ Rules of this module:
 - It behaves like a browser: it follows no redirect, accepts long messages, sends no pings while it
   holds a connection (unless production.toml says so), and tries the next address after 250 ms.
   One ping at the end shows whether the connection is still there.
-- A connection whose first answer is not the one that production.toml expects is of no use to a
-  client: it counts as dropped, with :data:`WRONG_ANSWER`. One without any answer is a refusal: the
+- A connection with another first answer than production.toml expects is of no use to a client: it
+  counts as dropped, with :data:`WRONG_ANSWER`. One without any answer is a refusal: the
   service may be waiting for another message of ours. Answers before the expected one, such as a
   ping, are read past.
 - A connection that we close because a message is too long is not a drop.

@@ -15,7 +15,7 @@ from hour24.report.times import Times
 from hour24.text import format_number, one_line, plural, shorten_ids
 
 MOST_NAMED = 3
-"""Instances whose values are in the caption."""
+"""Instances with their values in the caption."""
 
 
 def draw(
@@ -44,9 +44,9 @@ def draw(
     dark = figures["instance"] if fitted and len(lines) > 1 else -1
     caption = ""
     if fitted:
-        whose = "trend of the dark one" if len(lines) > 1 else "trend"
+        drawn = "trend of the dark one" if len(lines) > 1 else "trend"
         slope = format_number(figures["slope"])
-        caption = f"; dashed: {whose}, {slope} {unit}/h; pale: its bounds"
+        caption = f"; dashed: {drawn}, {slope} {unit}/h; pale: its bounds"
     if limit is not None:
         limited = f"limit {format_number(limit)} {unit}"
         plot.level(limit, limited, judged={"limit_mb": limit})
@@ -63,9 +63,12 @@ def draw(
 
 
 def _ends(lines: Sequence[ev.Line], dark: int, unit: str) -> Iterator[str]:
-    """Yield the first and last value of each instance, with its name; ``dark``: whose trend it is.
+    """Yield the first and last value of each instance, with its name.
 
     The values are read here; in the chart the lines lie close together.
+
+    Args:
+        dark: the instance with the trend.
     """
     for number, line in enumerate(lines):
         known = values_of([line])
