@@ -69,6 +69,12 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+def test_quiet_hours_and_reminders_are_read(tmp_path: Path) -> None:
+    text = f'{SMALLEST}\n[alerts]\nquiet = "22:00-07:00"\nreminders = 0\n'
+    found = load(written(tmp_path, text), {})
+    assert (found.alerts.quiet, found.alerts.reminders) == ("22:00-07:00", 0)
+
+
 REQUIRED = ("service.name", "service.environment", "service.control_url", "health.url")
 
 

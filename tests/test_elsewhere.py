@@ -16,7 +16,7 @@ from hour24.ledger.record import Judged
 from hour24.prober import elsewhere as elsewhere_module
 from hour24.prober.elsewhere import Elsewhere
 from hour24.prober.rules import Runbook
-from hour24.probes.lines import Alarm
+from hour24.probes.lines import Alarm, LineWriter, Minute
 from hour24.report import checkpoint
 from tests.evidence_of import AT
 from tests.small_watch import record
@@ -44,6 +44,7 @@ def until_now(**changes: tuple[int, int]) -> list[str]:
         (until_now(offline=(20, 22)), "nothing is known of iad"),
         (until_now(stopped=(17, 22)), "nothing is known of iad"),
         (until_now(down=(10, 15)), None),
+        (until_now(offline=(5, 10)), None),
     ],
 )
 def test_what_another_vantage_saw_decides(iad: list[str], says: str | None, tmp_path: Path) -> None:
@@ -69,7 +70,25 @@ def test_a_vantage_without_lines_may_have_seen_it(
     found = elsewhere(folder, "fra", "iad", needed=needed, total=total).agree(SINCE, NOW)
     assert (found is None) is withheld
     if found is not None:
-        assert f"seen from fra alone, where {needed} vantages are needed" in found
+        alone = f"; seen from fra alone, where {needed} vantages are needed"
+        assert found == f"{alone}, but nothing is known of the others"
+
+
+def test_only_the_vantages_without_lines_are_named(tmp_path: Path) -> None:
+    folder = written(tmp_path, fra=until_now(down=(20, 22)), iad=until_now())
+    found = elsewhere(folder, "fra", "iad", "ord").agree(SINCE, NOW)
+    assert str(found).endswith("but nothing is known of ord")
+
+
+def test_a_failed_endpoint_elsewhere_is_no_failed_health_check(tmp_path: Path) -> None:
+    folder = written(tmp_path, fra=until_now(down=(20, 22)), iad=until_now())
+    at = AT + timedelta(minutes=20)
+    failed = Minute(
+        probe="calls", kind="endpoint", minute=at, interval_s=10.0, due=6, vantage="iad",
+        failed={"500": [1, 2, 3]},
+    )  # fmt: skip
+    LineWriter(folder / "calls.jsonl").write(failed)
+    assert elsewhere(folder, "fra", "iad").agree(SINCE, NOW) is None
 
 
 def test_a_torn_and_a_foreign_line_are_skipped(tmp_path: Path) -> None:
@@ -128,6 +147,15 @@ def test_a_withheld_alarm_is_raised_once_others_see_it() -> None:
     found = [one for one in alarms(agree, "timeout", False) if one.rule == "health_failing"]
     assert [one.at.timestamp() > SINCE + 200 for one in found] == [True]
     assert len(asked_at) > 2
+
+
+def test_an_alarm_of_the_error_rate_begins_with_the_first_failed_request() -> None:
+    raised: list[Alarm] = []
+    runbook = Runbook(raised.append)
+    for number in range(60):
+        failed = "500" if number >= 20 else ""
+        runbook.observe("endpoint", SINCE + number, failed, True, bool(failed), False)
+    assert [(one.rule, one.since.timestamp()) for one in raised] == [("error_rate", SINCE + 20)]
 
 
 def test_the_own_network_is_no_question_to_others() -> None:

@@ -244,9 +244,21 @@ def test_a_variable_of_the_first_message_is_a_secret(tmp_path: Path) -> None:
     assert "9f3b2c71" not in redactor.text(f"sent {found.websocket.first_message.reveal()}")
 
 
+def test_a_first_message_that_is_no_json_has_the_value_as_it_is(tmp_path: Path) -> None:
+    found = loaded(tmp_path, "first_message = 'auth ${WS_TOKEN}'", WS_TOKEN='a "quoted" one')
+    assert isinstance(found.websocket.first_message, Secret)
+    assert found.websocket.first_message.reveal() == 'auth a "quoted" one'
+
+
 @pytest.mark.parametrize(
     ("more", "scheme", "variables", "says"),
     [
+        (
+            "first_message = 5",
+            "wss",
+            {},
+            "websocket.first_message: expected a text with ${NAME} for each secret, got 5",
+        ),
         (
             f"first_message = '{INIT}'",
             "wss",

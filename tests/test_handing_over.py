@@ -71,6 +71,21 @@ def test_lines_are_published_while_they_are_written(tmp_path: Path, probe: Path)
     assert not publishing.incomplete
 
 
+def test_a_file_without_a_new_line_is_not_published(tmp_path: Path, probe: Path) -> None:
+    LineWriter(probe / "older-1.jsonl").write(minute(0))
+    outbox(probe, tmp_path / "lines").close()
+    assert not (tmp_path / "lines").exists()
+
+
+def test_lines_below_a_linked_folder_are_taken(tmp_path: Path, probe: Path) -> None:
+    """Such as a temporary folder that the system itself reaches by a link."""
+    (tmp_path / "real" / WATCH.name / "probe").mkdir(parents=True)
+    LineWriter(tmp_path / "real" / WATCH.name / "probe" / "host-1.jsonl").write(minute(0))
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    taken = take(tmp_path / "linked" / WATCH.name / "probe", probe)
+    assert (taken.files, taken.refused) == (1, ())
+
+
 def test_a_secret_is_redacted_before_a_line_is_published(tmp_path: Path, probe: Path) -> None:
     """The failure stays, so that no other prober's good answer hides it."""
     publishing = outbox(probe, tmp_path / "lines")
@@ -92,7 +107,6 @@ def test_what_cannot_be_redacted_is_never_published(
 ) -> None:
     """Nor a later line of its file, and it is said, once."""
     monkeypatch.setattr(Redactor, "plain", lambda self, value: value)
-    monkeypatch.setattr(Redactor, "redact", lambda self, value: value)
     said: list[str] = []
     publishing = outbox(probe, tmp_path / "lines", said)
     writer, other = (LineWriter(probe / f"host-{n}.jsonl") for n in (1, 2))

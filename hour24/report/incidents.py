@@ -128,7 +128,7 @@ def changed_text(record: Record, before: Record | None) -> str:
         f"{plural(len(over), 'check')} passing again" if over else "",
         f"{plural(len(still), 'check')} as before" if still else "",
     ]
-    text = join_words([part for part in parts if part]) or "nothing"
+    text = join_words([part for part in parts if part]) or "nothing changed"
     return f"Since hour {before.hour}: {text}"
 
 
