@@ -16,6 +16,7 @@ from hour24.checkpoint.killed import finalise
 from hour24.config import limits_digest, load
 from hour24.criteria import CRITERIA, IMPORTED
 from hour24.errors import ConfigurationError
+from hour24.ledger.advisory import reported
 from hour24.ledger.book import Ledger
 from hour24.ledger.readiness import blocking, summary
 from hour24.ledger.record import Advisory, Judged, Record
@@ -230,6 +231,29 @@ def test_a_watch_with_a_failed_advisory_check_may_be_approved(tmp_path: Path) ->
     assert "<b>FAIL at hour 8</b>" in text
 
 
+def test_the_last_run_that_counts_is_reported_for_each_check_by_itself() -> None:
+    other = msgspec.structs.replace(own(4, "FAIL"), id="OTHER", subject="eu", reason="slow")
+    silent = msgspec.structs.replace(
+        own(4, "PASS"), id="SILENT", outcome=Outcome.INCONCLUSIVE, code="late"
+    )
+    good = msgspec.structs.replace(silent, outcome=Outcome.PASS, code="", subject="eu")
+    plan = {
+        name: Advisory(hours=(4,), because=BECAUSE) for name in ("OWN", "OTHER", "SILENT", "NEVER")
+    }
+    first = with_own(4, advisory_plan=plan, advisory_checks=(own(4, "FAIL"), other, good, silent))
+    second = with_own(8, advisory_plan=plan, advisory_checks=())
+    early = with_own(12, "PASS", advisory_plan=plan, early=True)
+    found = {one.id: one for one in reported([first, second, early])}
+    assert {name: one.last for name, one in found.items()} == {
+        "OWN": "FAIL at hour 4",
+        "OTHER": "FAIL at hour 4",
+        "SILENT": "no data (late) at hour 4",
+        "NEVER": "not run yet",
+    }
+    assert found["OTHER"].found == ("eu: slow",)
+    assert found["NEVER"].found == ()
+
+
 def test_an_advisory_check_is_not_waived(tmp_path: Path) -> None:
     """A waiver of an advisory check is refused as unneeded."""
     with pytest.raises(ConfigurationError, match="an advisory one, which blocks nothing and needs"):
@@ -263,6 +287,22 @@ def test_advisory_checks_are_fixed_at_hour_0(
 ) -> None:
     """verify names a record with other advisory checks, or without the verdict of one."""
     assert says in problems(watch_with_own(tmp_path, hour8=with_own(8, **changes)))
+
+
+def test_a_check_is_planned_and_either_advisory_or_counted(tmp_path: Path) -> None:
+    """verify names a verdict outside the plan, and a check that is in both."""
+    other = msgspec.structs.replace(own(8, "FAIL"), id="OTHER")
+    plain = with_own(8)
+    hour8 = msgspec.structs.replace(
+        plain,
+        plan={**plain.plan, "OWN": WATCH.hours},
+        advisory_checks=(*plain.advisory_checks, other),
+    )
+    found = problems(watch_with_own(tmp_path, hour8=hour8))
+    assert (
+        "hour08.a1.json: OTHER: expected it among advisory_plan, got an unplanned verdict" in found
+    )
+    assert "hour08.a1.json: OWN: expected it to be advisory or to count, got both" in found
 
 
 def test_a_counted_criterion_does_not_become_advisory(tmp_path: Path) -> None:
@@ -327,25 +367,30 @@ def test_a_killed_run_keeps_its_advisory_checks_apart(ran: tuple[Project, str]) 
     assert found.outcome == Outcome.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("advisory_first", [False, True])
 def test_a_change_of_the_setting_is_named_and_changes_nothing(
-    tmp_path: Path,
+    tmp_path: Path, advisory_first: bool
 ) -> None:
-    """A check that counted at hour 0 still counts when production.toml makes it advisory."""
+    """What a check was at hour 0 it stays, whatever production.toml says later."""
     one = advisory_table("OWN-FAILS", "A sentence", "")
     counted = one.replace(f'because = "{BECAUSE}"\n', "")
+    apart = one.replace("hours = [0]", "hours = [0]\nadvisory = true")
     project = Project(tmp_path / "project", own=OWN)
-    for tables in (counted, one.replace("hours = [0]", "hours = [0]\nadvisory = true")):
+    for tables in (apart, counted) if advisory_first else (counted, apart):
         folder = tmp_path / str(len(tables))
         folder.mkdir()
         served = served_with(folder, {"[service]": f"{tables}\n[service]"})
         run = project.rehearsed("-k", "test_fails", served=served)
     found = project.record(attempt=2)
-    assert found.outcome == Outcome.FAIL, run.stdout
+    assert (found.outcome == Outcome.FAIL) is not advisory_first, run.stdout
+    expected, got, does = (
+        ("true", "false", "does not count") if advisory_first else ("false", "true", "counts")
+    )
     assert (
-        "criteria.OWN-FAILS.advisory: expected false as when the watch began, got true: "
-        "OWN-FAILS still counts"
+        f"criteria.OWN-FAILS.advisory: expected {expected} as when the watch began, got {got}: "
+        f"OWN-FAILS still {does}"
     ) in found.notes
-    assert found.advisory_plan == {}
+    assert set(found.advisory_plan) == ({"OWN-FAILS"} if advisory_first else set())
 
 
 def test_an_advisory_fail_is_no_alert_when_its_checkpoint_is_due(

@@ -338,6 +338,7 @@ def test_a_rollback_that_was_due_stays_due_while_the_same_deploy_is_live(
     decision = decided(later, errors(title), running(now), before=[earlier])
     assert decision.action == action
     assert ("since hour 4" in decision.rule) is (action == Action.ROLL_BACK)
+    assert ("not new" in decision.why) is not (action == Action.ROLL_BACK)
     assert ("hour24 rollback" in commands(decision)) or action != Action.ROLL_BACK
 
 
@@ -434,6 +435,31 @@ def test_what_may_be_answered_on_another_try_is_retried_once():
         ["python", "-m", "hour24", "waive"],
     ]
     assert "hour24 waive ERRORS-COUNT launch-1 --hour 8" in commands(second)
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_wrong_clock_is_a_hold_that_names_the_clock(attempt: int) -> None:
+    """It is not retried, and not mixed with sources that did not answer."""
+    clock = judged("ERRORS-COUNT", "INCONCLUSIVE", "source_clock", reason="600 s apart")
+    decision = decided(clock, attempt=attempt)
+    assert decision.action == Action.HOLD
+    assert decision.rule.startswith("The clock of this machine and other clocks differ")
+    assert decision.why == "ERRORS-COUNT: 600 s apart"
+    assert [step.command.split()[:4] for step in decision.steps] == [
+        ["python", "-m", "hour24", "doctor"],
+        ["pytest", "-m", "hour8", "--watch"],
+        ["python", "-m", "hour24", "waive"],
+    ]
+
+
+def test_the_logs_are_read_from_the_first_failure_or_of_the_window() -> None:
+    rising = msgspec.structs.replace(
+        judged("MEMORY-STABLE", "INCONCLUSIVE", "too_early"), figures={"suspected": 1.0}
+    )
+    texts = [step.text for step in decided(rising).steps]
+    assert "Read the service's logs from 06:00 to 10:00 UTC" in texts
+    texts = [step.text for step in decided(rising, judged("DB-ONLINE", "FAIL")).steps]
+    assert "Read the service's logs, starting one minute before the first failure" in texts
 
 
 def test_a_criterion_that_failed_and_has_no_answer_is_not_only_retried():

@@ -187,6 +187,31 @@ def test_sign_off_checks_that_only_count_earlier_checkpoints_are_one_incident_re
     assert found[1].doubt
 
 
+def test_an_incident_is_summed_up_in_one_line() -> None:
+    failed = judged("HEALTH-ALWAYS", "FAIL", "health_failed", probes=probes(600, 1200))
+    assert of_record(record(failed))[0].summary() == (
+        "Requests failed: HTTP 503 (began 06:10 UTC, over since 06:20 UTC, 1 check)"
+    )
+    (missing,) = of_record(record(judged("ERRORS-NEW", "INCONCLUSIVE", "too_early")))
+    assert missing.summary() == missing.headline == "Not enough data yet: 1 check not measured"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "observed", "headline"),
+    [
+        ("MEMORY-STABLE", "leak", "11 MB/h", "Memory leak: 11 MB/h"),
+        ("DB-SIZE", "disk_full", "91 %", ""),
+        ("SIGNOFF-DATABASE", "did_not_hold", "6 of 7 passed", ""),
+    ],
+)
+def test_a_headline_says_what_happened_with_its_number(
+    name: str, code: str, observed: str, headline: str
+) -> None:
+    failed = structs.replace(judged(name, "FAIL", code), observed=observed)
+    expected = headline or f"{CODES[code].means.rstrip('.')}: {observed}"
+    assert of_record(record(failed, hour=24))[0].headline == expected
+
+
 def test_what_may_still_fail_is_read_before_what_is_over() -> None:
     over = [
         structs.replace(

@@ -206,6 +206,86 @@ def test_the_entry_of_each_code_has_commands_that_a_rehearsal_can_run(code: str)
         assert "curl" in each or "doctor" in each or "my reports" in each, each
 
 
+NAME = "launch-2025-12-22"
+PLACE = f"{NAME} --reports 'my reports'"
+FILLED = (
+    f"python -m hour24 rollback {PLACE}",
+    f"pytest -m hour16 --watch {PLACE}",
+    "python -m hour24 doctor",
+    f"python -m hour24 summary {PLACE}",
+    f"python -m hour24 waive DB-SIZE {NAME} --by NAME --because REASON --until DATE --hour 16 "
+    "--reports 'my reports'",
+    f'python -m hour24 signoff --by "NAME" --role "ROLE" \'my reports/{NAME}\'',
+    f"pytest -m hour0 --follows {PLACE}",
+)
+
+
+@pytest.mark.parametrize(
+    ("stated", "address"),
+    [("https://a.example/health", "https://a.example/health"), ("/health", "HEALTH_URL")],
+)
+def test_commands_are_filled_in_with_the_options_of_the_watch(stated: str, address: str) -> None:
+    every = {command for each in ENTRIES for command in each.commands}
+    record = Sample(16).record(watched={"health.url": stated})
+    made = {*outside_module._filled(every, record, Path("my reports"), "DB-SIZE")}
+    assert made >= {*FILLED, f"curl -sS -i --max-time 10 {address}"}
+    assert len(made) == len(every)
+
+
+def test_commands_that_ask_a_rehearsal_are_left_out() -> None:
+    every = {command for each in ENTRIES for command in each.commands}
+    record = Sample(16).record(rehearsal={"seed": 1, "faults": []}, target="rehearsal")
+    made = {*outside_module._filled(every, record, Path("my reports"), "DB-SIZE")}
+    assert f"pytest -m hour16 --target rehearsal --watch {PLACE}" in made
+    assert f"pytest -m hour0 --target rehearsal --follows {PLACE}" in made
+    assert len(made) == len(every) - 3
+
+
+def test_a_command_is_printed_once_for_an_incident() -> None:
+    """Of two entries with the same first commands the second has the rest."""
+    codes = ("no_answer", "slow", "did_not_hold")
+    found = Incident(
+        headline="",
+        outcome=Outcome.FAIL,
+        state=State.UNKNOWN,
+        findings=tuple(
+            Finding(
+                hour=16, id=name, subject="", outcome=outcome, code=code, reason="", ended=T0,
+                judged=None,
+            )
+            for name, code, outcome in (
+                *zip(("HEALTH-SCHEMA", "DB-SIZE", "SIGNOFF-HEALTH"), codes, [Outcome.FAIL] * 3,
+                     strict=True),
+                ("JOBS-RUNNING", "late", Outcome.INCONCLUSIVE),
+                ("OWN", "a_code_without_entry", Outcome.FAIL),
+            )
+        ),
+    )  # fmt: skip
+    advice = outside_module.advice(found, Sample(16).record(), None)
+    assert [[code for code, *_ in each.codes] for each in advice] == [[code] for code in codes]
+    commands = [command for each in advice for command in each.commands]
+    assert len(set(commands)) == len(commands)
+
+
+def test_logs_are_linked_to_only_for_what_failed_at_a_known_time() -> None:
+    assert [one for one in outside(failed()) if "logs.example.net" in one]
+    without = msgspec.structs.replace(CONFIGURED, logs="")
+    assert not [one for one in outside(failed(linked=without)) if "logs.example.net" in one]
+    missing = Incident(
+        headline="", outcome=Outcome.INCONCLUSIVE, state=State.NOT_MEASURED, findings=(), began=T0
+    )
+    show = "{:%H:%M}".format
+    assert not [*outside_module._logs(missing, failed(), show)]
+    undated = Incident(headline="", outcome=Outcome.FAIL, state=State.UNKNOWN, findings=())
+    assert not [*outside_module._logs(undated, failed(), show)]
+
+
+def test_an_error_event_links_to_the_issue_that_it_belongs_to() -> None:
+    found = outside(failed({"short_id": "", "issue": "API-7F", "issue_id": "4507", "id": "9"}))
+    assert [one for one in found if one == ISSUES.format(issue="4507")]
+    assert not [one for one in found if one == ISSUES.format(issue="9")]
+
+
 # --- from production.toml -------------------------------------------------------------------------
 
 
@@ -229,6 +309,11 @@ def test_the_issue_and_status_pages_follow_from_the_configured_addresses(tmp_pat
 def test_a_tracker_without_https_has_no_link(tmp_path: Path) -> None:
     http = ('url = "https://sentry.io"', 'url = "http://127.0.0.1:9000"')
     assert links_of(loaded(tmp_path, "", http)).issues == {}
+
+
+def test_a_status_page_without_https_has_no_link(tmp_path: Path) -> None:
+    http = ('"https://status.supabase.com"', '"http://127.0.0.1:9000"')
+    assert "Supabase" not in links_of(loaded(tmp_path, "", http)).status
 
 
 def test_links_of_production_toml_are_kept_as_stated(tmp_path: Path) -> None:

@@ -143,8 +143,7 @@ def groups(findings: Iterable[Finding]) -> list[Group]:
         if all(every[n].code == COUNTS_CHECKPOINTS for n in members)
     ]
     for (one, *_), (other, *_) in pairwise(counted):
-        if every[one].hour == every[other].hour:
-            join(one, other, Why("each counts earlier checkpoints", certain=False))
+        join(one, other, Why("each counts earlier checkpoints", certain=False))
     return [
         Group(
             findings=tuple(every[n] for n in members),
