@@ -140,6 +140,7 @@ def test_no_answer_is_inconclusive() -> None:
     assert counts.parts == {"refused": 6, "refused: no first answer": 6}
     found = verdict_of(counts)
     assert (found.outcome, found.code) == (Outcome.INCONCLUSIVE, "source_refused")
+    assert found.reason.startswith("6 connections opened, and the service sent nothing on any")
     assert "websocket.expects" in found.reason
 
 

@@ -106,6 +106,12 @@ def test_low_coverage_of_the_prober_prevents_a_pass(seen, code):
     assert judged(probes=seen, held=held(30, 12)).outcome == Outcome.FAIL
 
 
+def test_too_many_drops_are_no_wrong_answers():
+    """Only connections that were opened now and got another answer are those."""
+    assert judged(probes=probes(1000, 300)).code == "drops"
+    assert judged(probes=probes(1000), held=held(30, 20)).code == "drops"
+
+
 def test_refused_handshakes_are_no_drops():
     """They are reported separately."""
     verdict = judged(held=held(30, 0, timeout=5))

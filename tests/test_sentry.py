@@ -326,6 +326,22 @@ def test_an_answer_with_another_clock_is_refused(ask, ahead_s, says):
     assert len(source.issues(WINDOW).items) == 1
 
 
+@pytest.mark.parametrize(
+    ("age", "refused"),
+    [("301", True), ("300", False), ("0", False), ("soon", False), ("9" * 400, True)],
+)
+def test_an_old_copy_of_a_cache_is_refused(ask, age, refused):
+    """Its list would end before the window does; five minutes are what a clock may be wrong."""
+    source, _ = ask(issues=as_json([issue(1)], Age=age, Link=links()))
+    if refused:
+        with pytest.raises(
+            SourceMisread, match=r"a cache answered with a copy that is [0-9,]+ s old"
+        ):
+            source.issues(WINDOW)
+    else:
+        assert len(source.issues(WINDOW).items) == 1
+
+
 def test_a_server_without_an_endpoint_lacks_only_that(ask):
     """Usage is not there: SourceLacks by its name; issues are answered."""
     source, _ = ask(issues=GOOD["issues"], events=as_json({"detail": "no spans"}, 400))
