@@ -258,9 +258,34 @@ def test_too_many_requests_are_waited_out_once(channel: Channel) -> None:
     limited = _error(429, 0, "You are being rate limited.")
     channel.refusals = [Answer(**{**vars(limited), "headers": {"Retry-After": "0.05"}})]
     assert send(message, [url]) == ()
-    channel.refusals = [Answer(**{**vars(limited), "headers": {"Retry-After": "600"}})]
-    assert "got 429" in send(message, [url])[0]
+    for wait in ("600", "-1", "nan", "soon"):
+        channel.refusals = [Answer(**{**vars(limited), "headers": {"Retry-After": wait}})]
+        assert "got 429" in send(message, [url])[0]
     assert channel.notifications == ["t"]
+
+
+def test_the_addresses_are_those_of_the_api() -> None:
+    webhook = discord.Webhook(number=NUMBER, token=TOKEN)
+    stem = f"{discord.API}/{NUMBER}/{TOKEN}"
+    assert webhook.address() == f"{stem}?wait=true"
+    assert webhook.address("77") == f"{stem}/messages/77"
+    threaded = discord.Webhook(number=NUMBER, token=TOKEN, thread="5")
+    assert threaded.address("77") == f"{stem}/messages/77?thread_id=5"
+
+
+def test_a_reminder_without_an_earlier_message_is_sent_as_it_is(
+    channel: Channel, ledger: Ledger
+) -> None:
+    assert delivery(ledger).deliver(_reminder(), AT) == []
+    (shown,) = channel.messages.values()
+    assert shown["embeds"][0]["description"] == "b"
+
+
+def test_a_message_about_nothing_in_particular_is_not_kept_for_updates(
+    channel: Channel, ledger: Ledger
+) -> None:
+    assert delivery(ledger).deliver(Message(title="t", body="b", kind="info"), AT) == []
+    assert "messages" not in alerts(ledger)[0]
 
 
 def test_a_long_message_is_cut_to_what_discord_takes(channel: Channel) -> None:

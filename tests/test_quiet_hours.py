@@ -210,6 +210,18 @@ def test_another_process_that_sends_the_summary_is_left_to_it(ledger: Ledger, ch
     assert titles(chat) == []
 
 
+def test_what_another_process_sent_meanwhile_is_not_sent_again(
+    ledger: Ledger, chat: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there before this process has the lock, and gone when it has."""
+    sender = delivery(ledger, chat)
+    sender.deliver(alarm(over=True), NIGHT)
+    found = [sender._deferred(), []]
+    monkeypatch.setattr(sender, "_deferred", lambda: found.pop(0))
+    assert sender.release(MORNING) == []
+    assert (titles(chat), found) == ([], [])
+
+
 def test_what_cannot_be_entered_in_the_ledger_does_not_wait(ledger: Ledger, chat: Server) -> None:
     """Another machine's clock is 20 minutes ahead: the entry is refused, the message is sent."""
     delivery(ledger, chat).deliver(alarm(), NIGHT + timedelta(minutes=20))
