@@ -264,13 +264,13 @@ def _level_at(line: str, at: int, timed: bool, number: str) -> Level | None:
     severity = SMALL.get(small)
     if severity is None or number:
         return None
-    if word.islower() and after[:1] == ":" and after[1:2] in ("", " ", "\t", "\x20"):
+    if word.islower() and after[:1] == ":" and after[1:2] in ("", " ", "\t"):
         return _unless_nothing(Level(severity, word, "line"), line, end)
     if after[:2] in (" |", " -") and timed and word.islower():
         return Level(severity, word, "line")
     if after[:1] in ("|", "\t") and at > 0:
         return Level(severity, word, "line")
-    if word[0].isupper() and after[:1] == ":" and small in SMALL:
+    if word[0].isupper() and after[:1] == ":":
         return _unless_nothing(Level(severity, word, "line"), line, end)
     return None
 

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from hour24.linear import shipped
 
 LONGEST = 4000
-MOST_TOKENS = 2000
 MOST_LINES = 60
 """Lines of one object that are joined."""
 _MESSAGES = frozenset(("message", "msg", "event", "text", "err", "stack", "exception", "body"))
@@ -43,10 +42,8 @@ _LONE = line_pattern(
 def printed_fields(text: str) -> Iterator[tuple[str, str]]:
     """Yield keys in lower case and plain values of the outermost object that begins the text."""
     depth, key, pending, valued = 0, "", "", False
-    for number, token in enumerate(_TOKEN.finditer(text)):
+    for token in _TOKEN.finditer(text):
         quoted, separator, bracket, comma, bare = token.groups()
-        if number > MOST_TOKENS:
-            return
         if bracket is not None:
             if bracket in "{[(":
                 depth, valued = depth + 1, depth >= 1
@@ -63,7 +60,7 @@ def printed_fields(text: str) -> Iterator[tuple[str, str]]:
         elif key and not valued:
             yield key.lower(), _plain(quoted, bare)
             valued = True
-        elif not key:
+        else:
             pending = _plain(quoted, bare)
 
 
@@ -90,8 +87,6 @@ def lone_level(line: str) -> tuple[str, str] | None:
 
 def joined(lines: Sequence[str]) -> Sequence[str]:
     """Return lines with those of each object that a line ``{`` opens in one text."""
-    if not any(line.strip() in ("{", "%{") for line in lines):
-        return lines
     found: list[str] = []
     opened = 0
     for line in lines:
