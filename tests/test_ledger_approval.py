@@ -313,6 +313,46 @@ def test_nothing_is_waived_in_advance(
     assert all(entry.kind != "waive" for entry in ledger.entries())
 
 
+@pytest.mark.parametrize(
+    ("criterion", "hour", "says"),
+    [
+        ("DB-SLOW", 5, "--hour: expected one of 0, 4, 8, 12, 16, 20, 24, got 5"),
+        (
+            "DB-SLWO",
+            None,
+            "criterion: expected one of the watch's, got 'DB-SLWO'; did you mean DB-SLOW?",
+        ),
+        (
+            "SIGNOFF-DATABASE",
+            None,
+            "SIGNOFF-DATABASE: expected a criterion that can be waived; the eight of the sign-off "
+            "cannot: waive the checks it depends on, then run hour 24 again",
+        ),
+        (
+            "SENTRY-RECEIVES",
+            8,
+            "--hour: expected an hour at which SENTRY-RECEIVES is due (0), got 8",
+        ),
+        (
+            "ERRORS-COUNT",
+            None,
+            "nothing to waive: ERRORS-COUNT has no FAIL and no INCONCLUSIVE so far",
+        ),
+    ],
+)
+def test_what_cannot_be_waived_is_refused_with_the_reason(
+    tmp_path: Path, criterion: str, hour: int | None, says: str
+) -> None:
+    left_out = structs.replace(judged("ERRORS-COUNT", 4), outcome=Outcome.NOT_APPLICABLE)
+    four = record(4)
+    kept = tuple(one for one in four.criteria if one.id != "ERRORS-COUNT")
+    ledger = small.watch_of(tmp_path, structs.replace(four, criteria=(*kept, left_out)))
+    with pytest.raises(ConfigurationError) as refusal:
+        waivers.waive(ledger, criterion, now=ended(4), hour=hour, **WORDS)
+    assert says in str(refusal.value).splitlines()
+    assert all(entry.kind != "waive" for entry in ledger.entries())
+
+
 def test_what_is_there_is_waived(tmp_path: Path) -> None:
     """For every checkpoint so far, by one word."""
     ledger = small.watch_of(tmp_path, record(0), failed(4))
